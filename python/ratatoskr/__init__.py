@@ -1,0 +1,1 @@
+"""Ratatoskr: one gateway from Python to every model."""

@@ -1,0 +1,355 @@
+"""Everything that Ratatoskr raises.
+
+    RatatoskrError
+    ├── ConfigurationError          wrong set-up
+    ├── NoProvider                  nobody is configured for this name
+    ├── GatewayClosed               used after closing
+    ├── InvalidInput                400, 413, 422, other 4xx, and everything refused before sending
+    │   ├── UnsupportedParameter
+    │   ├── ContextLengthExceeded
+    │   ├── InvalidToolArguments
+    │   └── OutputInvalid
+    ├── AuthenticationFailed        401, 403
+    ├── QuotaExhausted              402, and a 429 that will not clear
+    ├── RateLimited                 429
+    ├── ModelNotFound               404 for a model
+    ├── ModelNotAvailable           not loadable, not served here, over budget, 410
+    ├── PresetNotFound
+    ├── ContentFiltered             refused before any output
+    ├── Timeout                     one of our deadlines, before the first event (also a TimeoutError)
+    ├── ConnectionFailed            DNS, refused, reset, ended before the head (also a ConnectionError)
+    │   └── TlsError
+    ├── ProviderError               409, 425 and other 5xx
+    │   └── ServiceUnavailable      408, 500, 502, 503, 504, 520-524, 529
+    ├── RedirectRefused             3xx
+    ├── MalformedResponse           wrong content type, bad or cut JSON, too large, too deep
+    ├── StreamInterrupted           whatever ends a stream after its first event
+    └── AllAttemptsFailed           two or more candidates were tried (also an ExceptionGroup)
+
+All are made as `Class(message="", **fields)`, all pickle, and none holds a key, a URL's query or a prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from ratatoskr.types.attempt import Attempt
+    from ratatoskr.types.chat import ChatResponse
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class RatatoskrError(Exception):
+    """Root of the tree; every field that was not known is `None`.
+
+    Attributes:
+        code: stable name of the class in snake_case.
+        message: one sentence for people.
+        provider: name of the provider that failed.
+        model: name of the model as asked for there.
+        status: HTTP status.
+        request_id: the provider's own id of the request.
+        provider_code: the provider's own code or type of the error.
+        retryable: whether the very same call may succeed later.
+        retry_after: seconds that the provider asked us to wait.
+        attempts: every try that was made for the call.
+        partial: what had been delivered, whenever anything had.
+        field: name of the argument that was refused.
+    """
+
+    code: ClassVar[str] = "ratatoskr_error"
+    _fields: ClassVar[tuple[str, ...]] = (
+        "provider",
+        "model",
+        "status",
+        "request_id",
+        "provider_code",
+        "retryable",
+        "retry_after",
+        "attempts",
+        "partial",
+        "field",
+    )
+    _retryable: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.code = _snake_case(cls.__name__)
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        provider_code: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+        attempts: tuple[Attempt, ...] = (),
+        partial: ChatResponse[Any] | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.request_id = request_id
+        self.provider_code = provider_code
+        self.retryable = self._retryable if retryable is None else retryable
+        self.retry_after = retry_after
+        self.attempts = attempts
+        self.partial = partial
+        self.field = field
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return str(self.args[0]) if self.args else ""
+
+    def fields(self) -> dict[str, Any]:
+        """Return the keyword arguments that make this error again."""
+        return {name: getattr(self, name) for name in self._fields}
+
+    def __str__(self) -> str:
+        where = ", ".join(str(part) for part in (self.provider, self.model) if part)
+        notes = [f"status {self.status}"] if self.status is not None else []
+        if self.request_id:
+            notes.append(f"request {self.request_id}")
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text} ({', '.join(notes)})" if notes else text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.fields())
+
+
+def _rebuild(cls: type[RatatoskrError], message: str, fields: dict[str, Any]) -> RatatoskrError:
+    return cls(message, **fields)
+
+
+class ConfigurationError(RatatoskrError):
+    """The set-up is wrong: no provider, two of the same name, an unreadable secrets file."""
+
+
+class NoProvider(RatatoskrError):
+    """Nobody is configured for this name; the message names the key or the call that is missing."""
+
+
+class GatewayClosed(RatatoskrError):
+    """The gateway was used after `aclose()`, or closed while the call ran."""
+
+
+class InvalidInput(RatatoskrError):
+    """The request is wrong; `field` names the argument when it was refused before sending."""
+
+
+class UnsupportedParameter(InvalidInput):
+    """A parameter that this model or provider does not take."""
+
+
+class ContextLengthExceeded(InvalidInput):
+    """The input is longer than the model allows."""
+
+
+class InvalidToolArguments(InvalidInput):
+    """The arguments of a tool call are not what the tool takes."""
+
+
+class OutputInvalid(InvalidInput):
+    """The answer does not validate against the output type that was asked for.
+
+    Attributes:
+        response: the whole answer, so that text and usage are not lost.
+        errors: what was wrong, one entry a place: `loc`, `msg`, `type`.
+    """
+
+    _fields = (*RatatoskrError._fields, "response", "errors")
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        response: ChatResponse[Any] | None = None,
+        errors: Sequence[dict[str, Any]] = (),
+        **fields: Any,
+    ) -> None:
+        super().__init__(message, **fields)
+        self.response = response
+        self.errors = tuple(errors)
+
+
+class AuthenticationFailed(RatatoskrError):
+    """The key is missing, wrong or not allowed to do this (401, 403)."""
+
+
+class QuotaExhausted(RatatoskrError):
+    """Money or quota is used up and waiting does not help."""
+
+
+class RateLimited(RatatoskrError):
+    """Too many requests; `retry_after` says for how long, where the provider told."""
+
+    _retryable = True
+
+
+class ModelNotFound(RatatoskrError):
+    """The provider does not know this model."""
+
+
+class ModelNotAvailable(RatatoskrError):
+    """The model cannot be served here now.
+
+    Attributes:
+        reason: why, in a word: `not_local`, `ram_budget`, `not_served`, `gone`.
+    """
+
+    _fields = (*RatatoskrError._fields, "reason")
+
+    def __init__(self, message: str = "", *, reason: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.reason = reason
+
+
+class PresetNotFound(RatatoskrError):
+    """There is no preset of this tier and capability."""
+
+
+class ContentFiltered(RatatoskrError):
+    """The provider refused before any output."""
+
+
+class Timeout(RatatoskrError, TimeoutError):
+    """One of our deadlines passed before the first event.
+
+    Attributes:
+        phase: `connect`, `first_byte`, `idle`, `no_progress`, `attempt`, `total` or `stream_life`.
+    """
+
+    _fields = (*RatatoskrError._fields, "phase")
+    _retryable = True
+
+    def __init__(self, message: str = "", *, phase: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.phase = phase
+
+
+class ConnectionFailed(RatatoskrError, ConnectionError):
+    """The connection could not be made, or broke before the head of the response.
+
+    Attributes:
+        phase: `dns`, `connect`, `tls`, `send`, `head` or `body`.
+        sent: whether bytes of the request can have reached the provider.
+    """
+
+    _fields = (*RatatoskrError._fields, "phase", "sent")
+    _retryable = True
+
+    def __init__(self, message: str = "", *, phase: str | None = None, sent: bool = False, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.phase = phase
+        self.sent = sent
+
+
+class TlsError(ConnectionFailed):
+    """The TLS handshake failed; never retried, never downgraded."""
+
+    _retryable = False
+
+
+class ProviderError(RatatoskrError):
+    """The provider failed in a way of its own (409, 425, other 5xx, an error told inside a 200)."""
+
+
+class ServiceUnavailable(ProviderError):
+    """The provider is overloaded or down for the moment (408, 500, 502, 503, 504, 520-524, 529)."""
+
+    _retryable = True
+
+
+class RedirectRefused(RatatoskrError):
+    """The provider answered with a redirect, which is never followed."""
+
+
+class MalformedResponse(RatatoskrError):
+    """The answer is not what the protocol says: content type, JSON, shape, size or depth."""
+
+    _retryable = True
+
+
+class StreamInterrupted(RatatoskrError):
+    """A stream ended after its first event in any other way than its end.
+
+    Attributes:
+        cause: the error that ended it.
+    """
+
+    _fields = (*RatatoskrError._fields, "cause")
+
+    def __init__(self, message: str = "", *, cause: RatatoskrError | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.cause = cause
+
+
+class AllAttemptsFailed(RatatoskrError, ExceptionGroup[RatatoskrError]):
+    """Two or more candidates were tried and none answered.
+
+    Attributes:
+        primary: the most telling of the errors; its fields are also this error's.
+        exceptions: the last error of each candidate, in the order in which they were tried.
+    """
+
+    def __new__(cls, message: str = "", exceptions: Sequence[RatatoskrError] = (), **fields: Any) -> AllAttemptsFailed:
+        """Make the group; `exceptions` may not be empty."""
+        return super().__new__(cls, message, list(exceptions))
+
+    def __init__(self, message: str = "", exceptions: Sequence[RatatoskrError] = (), **fields: Any) -> None:
+        self.primary = primary_of(exceptions)
+        shared = {name: getattr(self.primary, name) for name in RatatoskrError._fields}
+        super().__init__(message, **{**shared, **fields})
+
+    @property
+    def message(self) -> str:
+        """One sentence for people."""
+        return str(self.args[0])
+
+    def derive(self, excs: Sequence[RatatoskrError]) -> AllAttemptsFailed:  # type: ignore[override]  # narrower on purpose
+        """Return a group of some of the exceptions that keeps all fields."""
+        return AllAttemptsFailed(self.message, list(excs), **self.fields())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_group, (self.message, list(self.exceptions), self.fields())
+
+
+def _rebuild_group(message: str, exceptions: list[RatatoskrError], fields: dict[str, Any]) -> AllAttemptsFailed:
+    return AllAttemptsFailed(message, exceptions, **fields)
+
+
+_TELLING: tuple[type[RatatoskrError], ...] = (
+    AuthenticationFailed,
+    QuotaExhausted,
+    ContextLengthExceeded,
+    InvalidInput,
+    ContentFiltered,
+    ModelNotFound,
+    RateLimited,
+    ProviderError,
+    MalformedResponse,
+    TlsError,
+    ConnectionFailed,
+    Timeout,
+)
+
+
+def primary_of(errors: Sequence[RatatoskrError]) -> RatatoskrError:
+    """Return the most telling error: what a person can mend comes before what passes by itself."""
+
+    def rank(error: RatatoskrError) -> int:
+        return next((i for i, cls in enumerate(_TELLING) if isinstance(error, cls)), len(_TELLING))
+
+    return min(errors, key=rank)

@@ -1,0 +1,96 @@
+"""The seam between providers and whatever carries their bytes: one method, `Transport.send`.
+
+It suits a client that hands over complete events in batches (the extension's own) as well as one that gives bytes
+(a user's httpx client behind `transport.httpx`). What lives here is the shape alone: no I/O, no provider's JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Framing = Literal["body", "sse", "ndjson"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Limits of one try, in seconds; `None` means without one.
+
+    Attributes:
+        connect: name resolution, connection and TLS together.
+        first_byte: from the request having left to the head of the response.
+        idle: between two pieces of the body; stands still while the reader is behind.
+        total: the whole exchange, waiting for a slot included; for streams the chain sets none and watches by itself.
+        total_phase: the phase that a `Timeout` by `total` names.
+    """
+
+    connect: float | None = 5.0
+    first_byte: float | None = 60.0
+    idle: float | None = 60.0
+    total: float | None = 600.0
+    total_phase: Literal["attempt", "total"] = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request, complete: nothing is added to it from the environment, no cookie, no netrc, no proxy variable."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    framing: Framing = "body"
+    deadlines: Deadlines = Deadlines()
+    method: Literal["POST", "GET"] = "POST"
+
+
+class HttpReply(Protocol):
+    """A response whose head is there.
+
+    A reply is `streamed` when the request asked for events, the status is 2xx and the content type is that framing's
+    (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the whole body already.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; values of a repeated name joined by ", "."""
+    streamed: bool
+    body: bytes
+
+    async def batch(self) -> list[tuple[str, bytes]] | None:
+        """Return all complete events that have come, as (event name or "", data), or `None` after a clean end.
+
+        Waits for at least one. A stream cut anywhere before the clean end of its body raises.
+
+        Raises:
+            ConnectionFailed: the connection broke (`phase="body"`).
+            Timeout: nothing at all came for `idle` seconds (`phase="idle"`).
+            MalformedResponse: a line or event over the cap, a broken encoding.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the upstream at once if the body has not ended; may be called twice and from `__del__`."""
+        ...
+
+
+class Transport(Protocol):
+    """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """Send one request and return when the head (for `framing="body"`: the whole response) is there.
+
+        Cancelling the call closes the connection; a request that waits for a slot then leaves the queue unsent.
+
+        Raises:
+            ConnectionFailed: DNS, refused, reset or ended before the head; `phase` and `sent` say how far it came.
+            TlsError: the handshake failed.
+            Timeout: one of the request's deadlines; `phase` says which.
+            MalformedResponse: head or body over a limit, wrong length, an encoding that we did not ask for.
+            GatewayClosed: the transport has been closed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections; every open exchange ends with `GatewayClosed`."""
+        ...

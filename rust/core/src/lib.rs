@@ -1,0 +1,2 @@
+//! Pure parsers and kernels: no I/O, no Python, no panic on any input.
+#![forbid(unsafe_code)]
