@@ -1,2 +1,5 @@
 //! Pure parsers and kernels: no I/O, no Python, no panic on any input.
 #![forbid(unsafe_code)]
+
+pub mod json;
+pub mod sse;

@@ -1,6 +1,16 @@
 //! The door between Python and Rust: convert, detach, call, map the error; nothing else.
+#![allow(clippy::doc_markdown, reason = "the doc comments of this crate are Python's docstrings")]
+
+mod error;
+mod json;
+mod sse;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
-mod _core {}
+mod _core {
+    #[pymodule_export]
+    use crate::json::check_depth;
+    #[pymodule_export]
+    use crate::sse::SseParser;
+}

@@ -1,0 +1,454 @@
+//! Streams of events cut out of streams of bytes: server-sent events and newline-delimited JSON.
+//!
+//! A push parser: bytes go in as they come, complete events come out, and the answer never depends on how the bytes
+//! were cut. Every byte is looked at once for line ends, so the work is linear; an event that lies whole in one chunk
+//! is handed out as a slice of that chunk.
+//!
+//! [`Framing::Sse`] is "Parsing and interpreting an event stream" of the WHATWG HTML standard
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.6, read in November 2026):
+//!
+//! - lines end with LF, CR or CRLF, mixed as they like; a CR ends its line at once, without waiting for what follows.
+//!   U+2028, U+2029 and U+0085 are ordinary characters;
+//! - one byte order mark at the very start is skipped;
+//! - invalid UTF-8 in a field becomes U+FFFD, as the standard's decoder does it (one for each maximal subpart);
+//! - comments and unknown fields are skipped, data lines are joined by LF, an `id` with a NUL and a `retry` with
+//!   anything but digits are ignored, a `retry` beyond `u64` saturates;
+//! - an event that the end of the stream leaves without its blank line is discarded;
+//! - beyond the standard: a line and the data of an event have caps.
+//!
+//! [`Framing::Ndjson`]: every LF ends an event, a CR before it is dropped, blank lines are skipped, and a last line
+//! needs no LF. The byte order mark and invalid UTF-8 are treated as above.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use memchr::{memchr, memchr2};
+use thiserror::Error;
+
+/// Cap of a line and of an event unless told otherwise: 8 MiB, room for an image in one `data:` line.
+pub const DEFAULT_CAP: usize = 8 * 1024 * 1024;
+
+/// A buffer that grew beyond this is given back once its event is out.
+const KEPT_CAPACITY: usize = 64 * 1024;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// How events are laid out in the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// `text/event-stream`.
+    Sse,
+    /// One JSON value a line.
+    Ndjson,
+}
+
+/// One event, owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The event's type; empty (and without an allocation) when the stream named none.
+    pub event: String,
+    /// The data, valid UTF-8.
+    pub data: Vec<u8>,
+    /// The last event ID when the event was dispatched; none or empty is `None`.
+    pub id: Option<Arc<str>>,
+}
+
+/// One event, still lying in the parser or in the chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct EventRef<'a> {
+    /// The event's type; empty when the stream named none.
+    pub event: &'a str,
+    /// The data, valid UTF-8.
+    pub data: &'a [u8],
+    /// The last event ID when the event was dispatched; none or empty is `None`.
+    pub id: Option<&'a Arc<str>>,
+}
+
+impl From<EventRef<'_>> for Event {
+    fn from(event: EventRef<'_>) -> Self {
+        Self { event: event.event.to_owned(), data: event.data.to_vec(), id: event.id.cloned() }
+    }
+}
+
+/// Why a stream cannot be parsed any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SseError {
+    /// A line passed its cap; the line's end does not count.
+    #[error("a line of the stream is longer than {limit} bytes")]
+    LineTooLong {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+    /// The data of an event passed its cap; the LF between two data lines counts, so empty ones do too.
+    #[error("an event of the stream is larger than {limit} bytes")]
+    EventTooLarge {
+        /// The cap, in bytes.
+        limit: usize,
+    },
+}
+
+/// The incremental parser; the module tells what it follows.
+///
+/// After an error the stream is lost: every further call gives the same error.
+#[derive(Debug)]
+pub struct SseParser {
+    framing: Framing,
+    max_line: usize,
+    max_event: usize,
+    /// No byte of the first line has been taken yet, so a byte order mark may come.
+    at_start: bool,
+    /// The last byte was a CR that ended a line: an LF now belongs to it.
+    after_cr: bool,
+    /// What outlives a chunk: data of the open event in `data`, then the begun line from `line_start` on.
+    held: Vec<u8>,
+    data: Option<(usize, usize)>,
+    line_start: usize,
+    event: String,
+    id_field: Option<Arc<str>>,
+    last_id: Option<Arc<str>>,
+    retry: Option<u64>,
+    failed: Option<SseError>,
+}
+
+impl SseParser {
+    /// Makes a parser; `max_line` and `max_event` are caps in bytes.
+    #[must_use]
+    pub const fn new(framing: Framing, max_line: usize, max_event: usize) -> Self {
+        Self {
+            framing,
+            max_line,
+            max_event,
+            at_start: true,
+            after_cr: false,
+            held: Vec::new(),
+            data: None,
+            line_start: 0,
+            event: String::new(),
+            id_field: None,
+            last_id: None,
+            retry: None,
+            failed: None,
+        }
+    }
+
+    /// Takes the next bytes and appends all events that they complete to `out`.
+    ///
+    /// # Errors
+    /// A cap was passed; `out` then holds the events before that place.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<Event>) -> Result<(), SseError> {
+        self.feed_with(chunk, |event| out.push(event.into()))
+    }
+
+    /// Takes the next bytes and shows all events that they complete to `emit`, without making owned ones.
+    ///
+    /// # Errors
+    /// A cap was passed; `emit` has then seen the events before that place.
+    pub fn feed_with(&mut self, chunk: &[u8], mut emit: impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.take(chunk, &mut emit);
+        self.note(result)
+    }
+
+    /// Ends the stream. What is incomplete is discarded (SSE) or is the last event (NDJSON).
+    ///
+    /// The parser is then at the start of a new stream and remembers only the last event ID and `retry`.
+    ///
+    /// # Errors
+    /// A cap was passed, now by the last line of NDJSON or before.
+    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), SseError> {
+        self.finish_with(|event| out.push(event.into()))
+    }
+
+    /// Does what [`Self::finish`] does and shows the event to `emit`.
+    ///
+    /// # Errors
+    /// A cap was passed, now by the last line of NDJSON or before.
+    pub fn finish_with(&mut self, mut emit: impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.framing == Framing::Ndjson {
+            let result = self.ndjson_held(&mut emit);
+            self.note(result)?;
+        }
+        self.forget_event();
+        self.id_field = None;
+        self.at_start = true;
+        self.after_cr = false;
+        Ok(())
+    }
+
+    /// The last event ID that a dispatch made current; empty when there was none.
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        self.last_id.as_deref().unwrap_or_default()
+    }
+
+    /// The reconnection time that the stream asked for last, in milliseconds.
+    #[must_use]
+    pub const fn retry(&self) -> Option<u64> {
+        self.retry
+    }
+
+    fn note(&mut self, result: Result<(), SseError>) -> Result<(), SseError> {
+        if let Err(error) = result {
+            self.failed = Some(error);
+            self.held = Vec::new();
+        }
+        result
+    }
+
+    fn take(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        let Some(rest) = self.past_start(chunk) else { return Ok(()) };
+        match self.framing {
+            Framing::Sse => self.take_sse(rest, emit),
+            Framing::Ndjson => self.take_ndjson(rest, emit),
+        }
+    }
+
+    /// Skips the byte order mark and the LF of a CRLF that a cut divided; `None` when more bytes are needed to tell.
+    fn past_start<'c>(&mut self, chunk: &'c [u8]) -> Option<&'c [u8]> {
+        if self.at_start {
+            let held = self.held.len();
+            let wanted = BOM.get(held..).unwrap_or_default();
+            if chunk.len() < wanted.len() && wanted.starts_with(chunk) {
+                self.held.extend_from_slice(chunk);
+                return None;
+            }
+            self.at_start = false;
+            if let Some(rest) = chunk.strip_prefix(wanted) {
+                self.held.clear();
+                return Some(rest);
+            }
+            return Some(chunk);
+        }
+        if self.after_cr && !chunk.is_empty() {
+            self.after_cr = false;
+            return Some(chunk.strip_prefix(b"\n").unwrap_or(chunk));
+        }
+        Some(chunk)
+    }
+
+    fn take_sse(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        let mut rest = chunk;
+        // Data of the open event that still lies in the chunk; excludes `self.data`.
+        let mut fresh: Option<&[u8]> = None;
+        while let Some(at) = memchr2(b'\n', b'\r', rest) {
+            let (line, end) = rest.split_at(at);
+            if self.held.len() == self.line_start {
+                self.check_line(line.len())?;
+                self.sse_line(line, &mut fresh, emit)?;
+            } else {
+                self.check_line(self.held.len() - self.line_start + line.len())?;
+                self.held.extend_from_slice(line);
+                self.sse_held_line(emit)?;
+            }
+            self.after_cr = end == b"\r";
+            rest = match end {
+                [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+                [] => end,
+            };
+        }
+        self.hold_data(&mut fresh);
+        self.hold_line(rest)
+    }
+
+    /// Interprets a line that lies in the chunk.
+    fn sse_line<'c>(
+        &mut self,
+        line: &'c [u8],
+        fresh: &mut Option<&'c [u8]>,
+        emit: &mut impl FnMut(EventRef<'_>),
+    ) -> Result<(), SseError> {
+        let (field, start) = classify(line);
+        let value = line.get(start..).unwrap_or_default();
+        match field {
+            Field::Blank => self.dispatch(fresh.take(), emit),
+            Field::Data if fresh.is_none() && self.data.is_none() => {
+                self.check_event(value.len())?;
+                *fresh = Some(value);
+            }
+            Field::Data => {
+                self.hold_data(fresh);
+                let (_, end) = self.data.unwrap_or_default();
+                self.check_event(self.data_len() + 1 + value.len())?;
+                self.held.push(b'\n');
+                self.held.extend_from_slice(value);
+                self.keep_data(end + 1 + value.len());
+            }
+            other => self.set(other, &lossy(value)),
+        }
+        Ok(())
+    }
+
+    /// Interprets a line that lies at the end of what is held.
+    fn sse_held_line(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        let line = self.held.get(self.line_start..).unwrap_or_default();
+        let (field, offset) = classify(line);
+        let start = self.line_start + offset;
+        match (field, self.data) {
+            (Field::Blank, _) => self.dispatch(None, emit),
+            (Field::Data, None) => {
+                let end = self.held.len();
+                self.check_event(end - start)?;
+                self.data = Some((start, end));
+                self.line_start = end;
+            }
+            (Field::Data, Some((_, end))) => {
+                let length = self.held.len() - start;
+                self.check_event(self.data_len() + 1 + length)?;
+                if let Some(separator) = self.held.get_mut(end) {
+                    *separator = b'\n'; // the field name's first byte: the line is not needed any more
+                }
+                self.held.copy_within(start.., end + 1);
+                self.keep_data(end + 1 + length);
+            }
+            (other, _) => {
+                let value = lossy(self.held.get(start..).unwrap_or_default()).into_owned();
+                self.set(other, &value);
+                self.held.truncate(self.line_start);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what a field other than data says.
+    fn set(&mut self, field: Field, value: &str) {
+        match field {
+            Field::Event => {
+                self.event.clear();
+                self.event.push_str(value);
+            }
+            Field::Id if !value.contains('\0') => self.id_field = (!value.is_empty()).then(|| value.into()),
+            Field::Retry if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.retry = Some(value.parse().unwrap_or(u64::MAX)); // digits alone can only overflow
+            }
+            Field::Id | Field::Retry | Field::Blank | Field::Data | Field::Ignored => {}
+        }
+    }
+
+    fn dispatch(&mut self, fresh: Option<&[u8]>, emit: &mut impl FnMut(EventRef<'_>)) {
+        if self.id_field != self.last_id {
+            self.last_id.clone_from(&self.id_field);
+        }
+        let held = self.data.map(|(start, end)| self.held.get(start..end).unwrap_or_default());
+        if let Some(data) = fresh.or(held) {
+            emit(EventRef { event: &self.event, data: lossy(data).as_bytes(), id: self.last_id.as_ref() });
+        }
+        self.forget_event();
+    }
+
+    fn take_ndjson(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        let mut rest = chunk;
+        while let Some(at) = memchr(b'\n', rest) {
+            let (line, end) = rest.split_at(at);
+            if self.held.is_empty() {
+                self.ndjson_line(line, emit)?;
+            } else {
+                self.hold_line(line)?;
+                self.ndjson_held(emit)?;
+            }
+            rest = end.strip_prefix(b"\n").unwrap_or_default();
+        }
+        self.hold_line(rest)
+    }
+
+    fn ndjson_held(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        let line = std::mem::take(&mut self.held);
+        self.ndjson_line(&line, emit)?;
+        self.held = line;
+        self.forget_event();
+        Ok(())
+    }
+
+    fn ndjson_line(&self, line: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+        self.check_line(line.len())?;
+        let data = line.strip_suffix(b"\r").unwrap_or(line);
+        if data.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        self.check_event(data.len())?;
+        emit(EventRef { event: "", data: lossy(data).as_bytes(), id: None });
+        Ok(())
+    }
+
+    /// Moves data that lies in the chunk to where it outlives the chunk; no line is held then.
+    fn hold_data(&mut self, fresh: &mut Option<&[u8]>) {
+        if let Some(value) = fresh.take() {
+            self.held.clear();
+            self.held.extend_from_slice(value);
+            self.data = Some((0, value.len()));
+            self.line_start = value.len();
+        }
+    }
+
+    fn hold_line(&mut self, part: &[u8]) -> Result<(), SseError> {
+        self.check_line(self.held.len() - self.line_start + part.len())?;
+        self.held.extend_from_slice(part);
+        Ok(())
+    }
+
+    /// Notes that the held data now reaches to `end`, and drops what lies behind it.
+    fn keep_data(&mut self, end: usize) {
+        self.held.truncate(end);
+        self.line_start = end;
+        self.data = self.data.map(|(start, _)| (start, end));
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.map_or(0, |(start, end)| end - start)
+    }
+
+    fn forget_event(&mut self) {
+        self.event.clear();
+        self.data = None;
+        self.line_start = 0;
+        self.held.clear();
+        if self.held.capacity() > KEPT_CAPACITY {
+            self.held = Vec::new();
+        }
+    }
+
+    const fn check_line(&self, length: usize) -> Result<(), SseError> {
+        if length > self.max_line { Err(SseError::LineTooLong { limit: self.max_line }) } else { Ok(()) }
+    }
+
+    const fn check_event(&self, length: usize) -> Result<(), SseError> {
+        if length > self.max_event { Err(SseError::EventTooLarge { limit: self.max_event }) } else { Ok(()) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Blank,
+    Data,
+    Event,
+    Id,
+    Retry,
+    Ignored,
+}
+
+/// Tells a line's field and where its value starts.
+fn classify(line: &[u8]) -> (Field, usize) {
+    const NAMES: [(&[u8], Field); 4] =
+        [(b"data", Field::Data), (b"event", Field::Event), (b"id", Field::Id), (b"retry", Field::Retry)];
+    if line.is_empty() {
+        return (Field::Blank, 0);
+    }
+    for (name, field) in NAMES {
+        match line.strip_prefix(name) {
+            Some([]) => return (field, name.len()),
+            Some([b':', b' ', ..]) => return (field, name.len() + 2),
+            Some([b':', ..]) => return (field, name.len() + 1),
+            _ => {}
+        }
+    }
+    (Field::Ignored, 0)
+}
+
+/// Decodes as the standard does. A line end is ASCII, so decoding each value alone equals decoding the whole stream.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}

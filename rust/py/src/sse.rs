@@ -1,0 +1,112 @@
+//! Python's face of `ratatoskr_core::sse`.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use ratatoskr_core::sse::{self, EventRef, Framing};
+
+use crate::error;
+
+/// An incremental parser of server-sent events or newline-delimited JSON.
+///
+/// It follows the WHATWG standard; the answer never depends on how the bytes were cut. Invalid UTF-8 becomes U+FFFD.
+///
+/// Args:
+///     framing: `"sse"` or `"ndjson"`.
+///     max_line: cap of a line in bytes.
+///     max_event: cap of an event's data in bytes; the LF between two data lines counts.
+#[pyclass(module = "ratatoskr._core")]
+pub struct SseParser {
+    parser: sse::SseParser,
+    /// The type of the event before: streams repeat a few names.
+    name: Option<Py<PyString>>,
+}
+
+#[pymethods]
+impl SseParser {
+    #[new]
+    #[pyo3(signature = (framing="sse", max_line=8_388_608, max_event=8_388_608))]
+    fn new(framing: &str, max_line: usize, max_event: usize) -> PyResult<Self> {
+        let framing = match framing {
+            "sse" => Framing::Sse,
+            "ndjson" => Framing::Ndjson,
+            other => return Err(PyValueError::new_err(format!("framing is \"sse\" or \"ndjson\", not {other:?}"))),
+        };
+        Ok(Self { parser: sse::SseParser::new(framing, max_line, max_event), name: None })
+    }
+
+    /// Take the next bytes and return all events that they complete, as (event name or "", data).
+    ///
+    /// Raises:
+    ///     MalformedResponse: a line or an event passed its cap. Events before that place are returned first; the next
+    ///         call then raises, and so does every call after it.
+    fn feed<'py>(&mut self, py: Python<'py>, chunk: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        let Self { parser, name } = self;
+        let mut events = Events { list: PyList::empty(py), name, failed: None };
+        let result = parser.feed_with(chunk, |event| events.push(py, event));
+        events.done(py, result)
+    }
+
+    /// End the stream: what is incomplete is discarded (SSE), or is returned as the last event (NDJSON).
+    ///
+    /// The parser is then at the start of a new stream.
+    ///
+    /// Raises:
+    ///     MalformedResponse: a line or an event passed its cap.
+    fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let Self { parser, name } = self;
+        let mut events = Events { list: PyList::empty(py), name, failed: None };
+        let result = parser.finish_with(|event| events.push(py, event));
+        events.done(py, result)
+    }
+
+    /// The last event ID that an event made current; empty when there was none.
+    #[getter]
+    fn last_event_id(&self) -> &str {
+        self.parser.last_event_id()
+    }
+
+    /// The reconnection time that the stream asked for last, in milliseconds.
+    #[getter]
+    const fn retry(&self) -> Option<u64> {
+        self.parser.retry()
+    }
+}
+
+/// The list under way; a callback cannot return Python's errors, so the first one waits here.
+struct Events<'a, 'py> {
+    list: Bound<'py, PyList>,
+    name: &'a mut Option<Py<PyString>>,
+    failed: Option<PyErr>,
+}
+
+impl<'py> Events<'_, 'py> {
+    fn push(&mut self, py: Python<'py>, event: EventRef<'_>) {
+        let name = self.named(py, event.event);
+        let data = PyBytes::new(py, event.data).into_any();
+        let pushed = PyTuple::new(py, [name, data]).and_then(|pair| self.list.append(pair));
+        if let Err(error) = pushed {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn named(&mut self, py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
+        if let Some(known) = &self.name {
+            let known = known.bind(py);
+            if known.to_str().is_ok_and(|known| known == name) {
+                return known.clone().into_any();
+            }
+        }
+        let made = PyString::new(py, name);
+        *self.name = Some(made.clone().unbind());
+        made.into_any()
+    }
+
+    fn done(self, py: Python<'py>, result: Result<(), sse::SseError>) -> PyResult<Bound<'py, PyList>> {
+        match (self.failed, result) {
+            (Some(error), _) => Err(error),
+            (None, Err(error)) if self.list.is_empty() => Err(error::from_sse(py, error)),
+            _ => Ok(self.list),
+        }
+    }
+}
