@@ -1,0 +1,106 @@
+"""Careful JSON of the providers: typed structs, a limit on depth, split surrogate pairs that break nothing."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from ratatoskr import _core
+from ratatoskr.errors import InvalidToolArguments, MalformedResponse
+from ratatoskr.types.part import MAX_DEPTH
+
+T = TypeVar("T")
+
+
+@functools.cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+def decode(shape: type[T], data: bytes) -> T:
+    """Return provider JSON as a struct; unknown fields are ignored.
+
+    Raises:
+        MalformedResponse: not JSON, not of that shape, or nested deeper than 64; the message names the path.
+    """
+    if not _core.check_depth(data, MAX_DEPTH):
+        raise MalformedResponse(f"JSON nested deeper than {MAX_DEPTH}")
+    try:
+        return cast("T", _decoder(cast("Any", shape)).decode(data))
+    except msgspec.ValidationError as error:
+        raise MalformedResponse(f"unexpected shape: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _decode_surrogates(shape, data, error)
+    except RecursionError:
+        raise MalformedResponse("JSON nested too deep") from None
+
+
+def _decode_surrogates(shape: type[T], data: bytes, error: Exception) -> T:
+    """Read JSON that the strict decoder refused for a lone surrogate escape, which providers do send."""
+    if not _SURROGATE_ESCAPE.search(data):
+        raise MalformedResponse(f"not JSON: {error}") from None
+    try:
+        return msgspec.convert(_mended(json.loads(data)), shape)
+    except msgspec.ValidationError as wrong:
+        raise MalformedResponse(f"unexpected shape: {wrong}") from None
+    except (ValueError, RecursionError) as wrong:
+        raise MalformedResponse(f"not JSON: {wrong}") from None
+
+
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+_LONE_INSIDE = re.compile("(?<!^)[\udc00-\udfff]|[\ud800-\udbff](?!$)")
+
+
+def _mended(value: Any) -> Any:
+    """Replace lone surrogates by U+FFFD, save one that a neighbouring delta may complete."""
+    if isinstance(value, str):
+        return _LONE_INSIDE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_whole(k): _mended(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_mended(v) for v in value]
+    return value
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _whole(text: str) -> str:
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def whole(text: str) -> str:
+    """Return text in which a lone surrogate has become U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _whole(text)
+    return text
+
+
+def text_of(raw: msgspec.Raw | bytes) -> str:
+    """Return a raw JSON value as text, exactly as it stood."""
+    return bytes(raw).decode("utf-8", "replace")
+
+
+def arguments_object(arguments: str, where: str) -> msgspec.Raw:
+    """Return a tool call's arguments as the JSON object that some dialects want, byte for byte.
+
+    Raises:
+        InvalidToolArguments: they are no JSON object, which a dialect that wants one cannot carry.
+    """
+    text = arguments.strip() or "{}"
+    data = text.encode("utf-8", "replace")
+    try:
+        is_object = text.startswith("{") and _core.check_depth(data, MAX_DEPTH)
+        _decoder(msgspec.Raw).decode(data)
+        json.loads(text)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise InvalidToolArguments("the arguments of a tool call in the history are no JSON object", field=where)
+    return msgspec.Raw(data)

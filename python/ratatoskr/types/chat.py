@@ -1,0 +1,328 @@
+"""A chat's request and response, and the options in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, TypedDict
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.attempt import Attempt, Notice
+from ratatoskr.types.codec import Plain, decode_object, parse
+from ratatoskr.types.event import FinishReason
+from ratatoskr.types.message import Message
+from ratatoskr.types.part import ToolCall
+from ratatoskr.types.timeouts import Timeouts
+from ratatoskr.types.tool import Tool
+from ratatoskr.types.usage import Cost, Usage
+
+if TYPE_CHECKING:
+    from typing import Generic
+
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=None, covariant=True)
+
+    class _Of(Generic[T]):
+        __slots__ = ()
+else:
+
+    class _Of:
+        """A slotted generic dataclass cannot be called when subscripted before Python 3.13: here `X[T]` is `X`."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls
+
+
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningConfig:
+    """How much to think.
+
+    Attributes:
+        effort: a word that is mapped to what the model takes.
+        budget_tokens: an upper bound in tokens, where the model takes one.
+        include: whether the thinking is to be shown.
+    """
+
+    effort: Effort | None = None
+    budget_tokens: int | None = None
+    include: bool = True
+
+    def __post_init__(self) -> None:
+        if self.effort is not None and self.effort not in EFFORTS:
+            raise InvalidInput(f"reasoning must be one of {', '.join(EFFORTS)}, not {self.effort!r}", field="reasoning")
+        if self.budget_tokens is not None and (not isinstance(self.budget_tokens, int) or self.budget_tokens < 0):
+            raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The JSON Schema that the answer's text is to follow.
+
+    Attributes:
+        name: a short word for it (letters, digits, `_`, `-`).
+        schema: the schema itself, sent untouched.
+        strict: ask the provider to guarantee it.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    strict: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schema, Mapping):
+            raise InvalidInput("response_format.schema must be a JSON object", field="response_format")
+
+
+ResponseFormat: TypeAlias = 'Literal["json"] | JsonSchema'
+
+
+class ChatParams(TypedDict, total=False):
+    """Keyword parameters of a chat; `None` unsets what the options say."""
+
+    temperature: float | None
+    top_p: float | None
+    top_k: int | None
+    max_tokens: int | None
+    stop: str | Sequence[str] | None
+    seed: int | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    parallel_tool_calls: bool | None
+    response_format: ResponseFormat | None
+    reasoning: Effort | ReasoningConfig | None
+    cache_prompt: bool | None
+    logprobs: bool | int | None
+    user: str | None
+    service_tier: str | None
+    metadata: Mapping[str, str] | None
+    raw_provider_options: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """A model and the parameters to ask it with; every one left `None` is the model's own default.
+
+    Attributes:
+        model: a name, or a chain of names that the caller allows one after the other.
+        temperature: 0 upwards; most providers stop at 2.
+        top_p: nucleus sampling, 0 to 1.
+        top_k: sample from so many tokens.
+        max_tokens: the most to answer; `None` means what the model allows.
+        stop: texts that end the answer.
+        seed: for repeatable sampling, where it exists.
+        frequency_penalty: -2 to 2.
+        presence_penalty: -2 to 2.
+        parallel_tool_calls: whether one turn may hold several calls.
+        response_format: `"json"` or a `JsonSchema`.
+        reasoning: an effort or a `ReasoningConfig`.
+        cache_prompt: let the provider cache the prompt's prefix.
+        logprobs: log probabilities of the tokens; a number asks for so many runners-up.
+        user: an opaque id of the end user, for the provider's abuse checks.
+        service_tier: the provider's word for how fast and how dear.
+        metadata: sent to providers that store it.
+        raw_provider_options: merged into the request's JSON as it is, last.
+    """
+
+    model: str | Sequence[str] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: str | Sequence[str] | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    reasoning: Effort | ReasoningConfig | None = None
+    cache_prompt: bool | None = None
+    logprobs: bool | int | None = None
+    user: str | None = None
+    service_tier: str | None = None
+    metadata: Mapping[str, str] | None = None
+    raw_provider_options: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reasoning, str):
+            object.__setattr__(self, "reasoning", ReasoningConfig(self.reasoning))
+        if isinstance(self.stop, str):
+            object.__setattr__(self, "stop", (self.stop,))
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if value is not None and not check[1](value):
+                raise InvalidInput(f"{name} must be {check[0]}, not {value!r:.80}", field=name)
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that are set, by name, without the model."""
+        return {name: value for name in PARAM_NAMES if (value := getattr(self, name)) is not None}
+
+    def override(self, params: Mapping[str, Any]) -> ChatOptions:
+        """Return these options with some replaced.
+
+        Raises:
+            TypeError: a keyword that no option has.
+        """
+        if not params:
+            return self
+        for name in params:
+            if name not in PARAM_SET and name != "model":
+                raise TypeError(f"unexpected keyword argument {name!r}; parameters are {', '.join(PARAM_NAMES)}")
+        return replace(self, **params)
+
+
+PARAM_NAMES: tuple[str, ...] = tuple(f.name for f in fields(ChatOptions) if f.name != "model")
+PARAM_SET = frozenset(PARAM_NAMES)
+
+
+def _number(low: float, high: float) -> Any:
+    return lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and low <= v <= high
+
+
+def _whole(low: int) -> Any:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low
+
+
+_CHECKS: dict[str, tuple[str, Any]] = {
+    "temperature": ("a number from 0 to 10", _number(0, 10)),
+    "top_p": ("a number from 0 to 1", _number(0, 1)),
+    "top_k": ("a whole number, 0 or more", _whole(0)),
+    "max_tokens": ("a whole number, 0 or more", _whole(0)),
+    "stop": (
+        "texts, none of them empty",
+        lambda v: isinstance(v, (list, tuple)) and all(isinstance(s, str) and s for s in v),
+    ),
+    "seed": ("a whole number", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    "frequency_penalty": ("a number from -2 to 2", _number(-2, 2)),
+    "presence_penalty": ("a number from -2 to 2", _number(-2, 2)),
+    "parallel_tool_calls": ("true or false", lambda v: isinstance(v, bool)),
+    "response_format": ('"json" or a JsonSchema', lambda v: v == "json" or isinstance(v, JsonSchema)),
+    "reasoning": ("an effort or a ReasoningConfig", lambda v: isinstance(v, ReasoningConfig)),
+    "cache_prompt": ("true or false", lambda v: isinstance(v, bool)),
+    "logprobs": ("true, false or a whole number", lambda v: isinstance(v, int) and v >= 0),
+    "user": ("text", lambda v: isinstance(v, str)),
+    "service_tier": ("text", lambda v: isinstance(v, str)),
+    "metadata": ("a mapping of texts", lambda v: isinstance(v, Mapping)),
+    "raw_provider_options": ("a mapping", lambda v: isinstance(v, Mapping)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat, whole: what the chain, middleware and test gateways see.
+
+    Attributes:
+        messages: the history.
+        tools: what the model may call.
+        tool_choice: `auto`, `none`, `required` or a tool's name; `None` leaves it to the model.
+        output: the type that the answer is to be.
+        options: the model and its parameters.
+        timeouts: of this call.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str | None = None
+    output: Any = None
+    options: ChatOptions = ChatOptions()
+    timeouts: Timeouts = Timeouts()
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse(Plain):
+    """The provider's own response.
+
+    Attributes:
+        status: HTTP status.
+        headers: without secrets, names in lower case.
+        body: the bytes; `None` for streams.
+    """
+
+    type: ClassVar[Literal["raw_response"]] = "raw_response"
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatResponse(Plain, _Of["T"]):
+    """An answer.
+
+    Attributes:
+        message: the assistant's turn; goes back into the history as it is.
+        usage: tokens.
+        cost: money, where known.
+        finish_reason: why it ended.
+        native_finish_reason: the provider's own word for that.
+        provider: who answered.
+        model: the model as answered.
+        request_id: the provider's id of the request.
+        warnings: what a caller should know.
+        attempts: every try, the last of them this answer.
+        raw: the provider's response.
+    """
+
+    type: ClassVar[Literal["chat_response"]] = "chat_response"
+    message: Message
+    usage: Usage = Usage()
+    cost: Cost | None = None
+    finish_reason: FinishReason = "unknown"
+    native_finish_reason: str | None = None
+    provider: str = ""
+    model: str = ""
+    request_id: str | None = None
+    warnings: tuple[Notice, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    raw: RawResponse | None = None
+    _output: Any = field(default=None, repr=False, compare=False, kw_only=True)
+    _parsed: list[Any] = field(default_factory=list, repr=False, compare=False, kw_only=True)
+
+    @property
+    def content(self) -> str:
+        """The answer's text."""
+        return self.message.text
+
+    @property
+    def reasoning(self) -> str:
+        """The thinking's text."""
+        return self.message.reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that the model wants run."""
+        return self.message.tool_calls
+
+    @property
+    def parsed(self) -> T:
+        """The answer as the output type that was asked for; `None` without one. Validated once.
+
+        Raises:
+            OutputInvalid: the text does not validate.
+        """
+        if not self._parsed:
+            if self._output is None:
+                return None  # type: ignore[return-value]  # T is None without an output type
+            from ratatoskr.types.output import validate
+
+            self._parsed.append(validate(self, self._output))
+        return self._parsed[0]  # type: ignore[no-any-return]  # validated as T
+
+    def with_output(self, output: Any) -> Self:
+        """Return this response with the type that `parsed` gives."""
+        return replace(self, _output=output, _parsed=[])
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, output: Any = None) -> Self:
+        """Make the response again; `output` gives `parsed` its type back."""
+        return decode_object(cls, data, "").with_output(output)  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, output: Any = None) -> Self:
+        """Make the response again from `to_json`'s text."""
+        return cls.from_dict(parse(text), output=output)

@@ -1,0 +1,127 @@
+"""Messages: who said what. A history is a list of them, append-only: nothing here edits one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.codec import Plain, parse
+from ratatoskr.types.part import PART_TYPES, Part, ReasoningPart, TextPart, ToolCall, ToolResult
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+Content: TypeAlias = "str | Part | Sequence[str | Part]"
+
+HISTORY_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Plain):
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks.
+        content: the parts, in order; the constructor also takes a `str`, a part or a sequence of both.
+        name: of the speaker, where several share a role.
+        metadata: the caller's own; never sent.
+    """
+
+    type: ClassVar[Literal["message"]] = "message"
+    role: Role
+    content: tuple[Part, ...]
+    name: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise InvalidInput(f"role must be one of {', '.join(ROLES)}, not {self.role!r}", field="role")
+        object.__setattr__(self, "content", parts_of(self.content))
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined without a separator."""
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def reasoning(self) -> str:
+        """The texts of the thinking parts, joined without a separator."""
+        return "".join(part.text for part in self.content if isinstance(part, ReasoningPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls in this turn, in order."""
+        return tuple(part for part in self.content if isinstance(part, ToolCall))
+
+    @classmethod
+    def system(cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None) -> Message:
+        """Instructions to the model."""
+        return cls("system", parts_of(content), name, metadata or {})
+
+    @classmethod
+    def user(cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None) -> Message:
+        """What a person says."""
+        return cls("user", parts_of(content), name, metadata or {})
+
+    @classmethod
+    def assistant(
+        cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> Message:
+        """What the model said."""
+        return cls("assistant", parts_of(content), name, metadata or {})
+
+    @classmethod
+    def tool_results(cls, *results: ToolResult) -> Message:
+        """The results of all calls of one turn, in one message."""
+        for result in results:
+            if not isinstance(result, ToolResult):
+                raise InvalidInput(f"tool_results takes ToolResult, not {type(result).__name__}", field="results")
+        return cls("tool", results)
+
+    @classmethod
+    def tool_result(cls, tool_call_id: str, content: Any, is_error: bool = False) -> Message:
+        """The result of one call."""
+        return cls("tool", (ToolResult(tool_call_id, content, is_error),))
+
+
+def parts_of(content: Any) -> tuple[Part, ...]:
+    """Return content as a tuple of parts; `InvalidInput` for anything else than text and parts."""
+    if isinstance(content, str):
+        return (TextPart(content),)
+    if isinstance(content, PART_TYPES):
+        return (content,)
+    if isinstance(content, tuple) and all(isinstance(item, PART_TYPES) for item in content):
+        return content
+    if not isinstance(content, Iterable) or isinstance(content, (bytes, Mapping)):
+        raise InvalidInput(f"content must be text or parts, not {type(content).__name__}", field="content")
+    return tuple(_part_of(item, i) for i, item in enumerate(content))
+
+
+def _part_of(item: Any, index: int) -> Part:
+    if isinstance(item, str):
+        return TextPart(item)
+    if isinstance(item, PART_TYPES):
+        return item  # type: ignore[no-any-return]  # one of the union's members
+    raise InvalidInput(f"content[{index}] must be text or a part, not {type(item).__name__}", field="content")
+
+
+def dump_messages(messages: Iterable[Message]) -> str:
+    """Return a history as JSON text, with a version, for `load_messages`."""
+    body = {"version": HISTORY_VERSION, "messages": [message.to_dict() for message in messages]}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def load_messages(text: str | bytes) -> list[Message]:
+    """Return the history that `dump_messages` wrote.
+
+    Raises:
+        InvalidInput: the text is none, or of a newer version than this one reads.
+    """
+    body = parse(text)
+    if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
+        raise InvalidInput("not a history written by dump_messages", field="messages")
+    if body.get("version") != HISTORY_VERSION:
+        raise InvalidInput(f"history of version {body.get('version')!r}; this reads {HISTORY_VERSION}", field="version")
+    return [Message.from_dict(message) for message in body["messages"]]

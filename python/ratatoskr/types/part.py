@@ -1,0 +1,342 @@
+"""The parts a message is made of, in the order in which they were said.
+
+Every part may carry `cache=True` (a prompt-cache breakpoint after it) and `state`: what a provider wants back byte for
+byte (signatures, encrypted reasoning, ids), tagged with who issued it. Nothing here knows a provider's words.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+from ratatoskr.errors import InvalidInput, InvalidToolArguments
+from ratatoskr.types.codec import Plain, to_value
+
+MAX_DEPTH = 64
+"""Deepest nesting of JSON that is taken from a model or sent to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState(Plain):
+    """Opaque bytes that go back to their issuer, and only to it, with the part they hang on.
+
+    Attributes:
+        issuer: `provider/endpoint family/model`, as in `anthropic/messages/claude-opus-5`.
+        data: exactly what came, as JSON text.
+    """
+
+    type: ClassVar[Literal["provider_state"]] = "provider_state"
+    issuer: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Citation(Plain):
+    """Where a text comes from.
+
+    Attributes:
+        url: address of the source, where it has one.
+        title: its title.
+        text: the passage quoted.
+        start: first character of the text part that the citation covers.
+        end: one past the last character.
+        data: the provider's own form, as JSON text, sent back unchanged to whom it came from.
+    """
+
+    type: ClassVar[Literal["citation"]] = "citation"
+    url: str | None = None
+    title: str | None = None
+    text: str | None = None
+    start: int | None = None
+    end: int | None = None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob(Plain):
+    """One token that was chosen, its log probability, and the runners-up.
+
+    Attributes:
+        token: its text.
+        logprob: natural logarithm of its probability.
+        bytes: its UTF-8 bytes, where the provider told them.
+        top: the likeliest tokens at this place.
+    """
+
+    type: ClassVar[Literal["token_logprob"]] = "token_logprob"
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part(Plain):
+    cache: bool = False
+    state: tuple[ProviderState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart(_Part):
+    """Words."""
+
+    type: ClassVar[Literal["text_part"]] = "text_part"
+    text: str
+    citations: tuple[Citation, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart(_Part):
+    """Thinking of the model; its text may be empty while its `state` is not."""
+
+    type: ClassVar[Literal["reasoning_part"]] = "reasoning_part"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall(_Part):
+    """The model wants a tool run.
+
+    Attributes:
+        id: pairs the call with its result; made up by us where the provider has none.
+        name: name of the tool.
+        arguments: JSON text exactly as the model wrote it.
+    """
+
+    type: ClassVar[Literal["tool_call"]] = "tool_call"
+    id: str
+    name: str
+    arguments: str
+
+    def args(self) -> dict[str, Any]:
+        """Return the arguments parsed; empty text is an empty dict.
+
+        Raises:
+            InvalidToolArguments: the text is not a JSON object, or nested deeper than 64.
+        """
+        if not self.arguments.strip():
+            return {}
+        try:
+            value = json.loads(self.arguments)
+        except (ValueError, RecursionError) as error:
+            raise InvalidToolArguments(f"arguments of {self.name!r} are not JSON: {error}", field="arguments") from None
+        if not isinstance(value, dict):
+            raise InvalidToolArguments(f"arguments of {self.name!r} are no JSON object", field="arguments")
+        if depth_of(value) > MAX_DEPTH:
+            raise InvalidToolArguments(f"arguments of {self.name!r} are nested too deep", field="arguments")
+        return value
+
+    def result(self, content: Any, is_error: bool = False) -> ToolResult:
+        """Return the result of this call; text and parts are kept, any other JSON value is encoded."""
+        return ToolResult(self.id, _result_content(content), is_error, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult(_Part):
+    """What a tool gave back.
+
+    Attributes:
+        tool_call_id: the call it answers.
+        content: text and media parts.
+        is_error: the tool failed and the content says how.
+        name: the tool's name, where known.
+    """
+
+    type: ClassVar[Literal["tool_result"]] = "tool_result"
+    tool_call_id: str
+    content: tuple[TextPart | ImagePart | AudioPart | FilePart | FileRef, ...]
+    is_error: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", _result_content(self.content))
+
+    @property
+    def text(self) -> str:
+        """The text parts joined."""
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class _Media(_Part):
+    """Bytes or an address; the address is passed on to the provider and never fetched here."""
+
+    _default_media_type: ClassVar[str | None] = None
+
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+    media_type: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.url is None):
+            raise InvalidInput(f"{self.type} needs either data or a url", field="data")
+        if self.data is not None and self.media_type is None:
+            raise InvalidInput(f"{self.type} with data needs a media_type such as image/png", field="media_type")
+
+    @classmethod
+    def from_path(cls, path: str | Path, media_type: str | None = None) -> Self:
+        """Read a file now; its media type is guessed from the name where it isn't given.
+
+        Raises:
+            InvalidInput: the file cannot be read or its type cannot be told.
+        """
+        path = Path(path)
+        media_type = media_type or mimetypes.guess_type(path.name)[0]
+        if media_type is None:
+            raise InvalidInput(f"cannot tell the media type of {path.name}; pass media_type", field="media_type")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"cannot read {path}: {error.strerror}", field="path") from None
+        return cls(data=data, media_type=media_type, name=path.name)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, media_type: str, name: str | None = None) -> Self:
+        """Take bytes that are in memory already."""
+        return cls(data=bytes(data), media_type=media_type, name=name)
+
+    @classmethod
+    def from_url(cls, url: str, media_type: str | None = None) -> Self:
+        """Name an address that the provider fetches itself."""
+        return cls(url=url, media_type=media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart(_Media):
+    """A picture."""
+
+    type: ClassVar[Literal["image_part"]] = "image_part"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart(_Media):
+    """Sound."""
+
+    type: ClassVar[Literal["audio_part"]] = "audio_part"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart(_Media):
+    """A document: PDF, text, anything else that a provider reads."""
+
+    type: ClassVar[Literal["file_part"]] = "file_part"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef(_Part):
+    """A file that was uploaded to a provider before, by its id there."""
+
+    type: ClassVar[Literal["file_ref"]] = "file_ref"
+    provider: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerToolCall(_Part):
+    """The provider runs one of its own tools (web search, code execution, MCP).
+
+    Attributes:
+        id: the provider's id of the call.
+        name: the tool's name.
+        arguments: JSON text.
+    """
+
+    type: ClassVar[Literal["server_tool_call"]] = "server_tool_call"
+    id: str
+    name: str
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerToolResult(_Part):
+    """What the provider's own tool gave.
+
+    Attributes:
+        tool_call_id: the call it answers.
+        name: the tool's name.
+        content: the provider's form of the result as JSON text.
+        is_error: the tool failed.
+    """
+
+    type: ClassVar[Literal["server_tool_result"]] = "server_tool_result"
+    tool_call_id: str
+    name: str
+    content: str = ""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPart(_Part):
+    """A part of the assistant's turn that has no word here, kept as it came.
+
+    Attributes:
+        kind: the provider's word for it.
+        data: its JSON text, byte for byte.
+        issuer: who sent it; goes back only there.
+    """
+
+    type: ClassVar[Literal["provider_part"]] = "provider_part"
+    kind: str
+    data: bytes
+    issuer: str
+
+
+Part: TypeAlias = (
+    TextPart
+    | ReasoningPart
+    | ToolCall
+    | ToolResult
+    | ImagePart
+    | AudioPart
+    | FilePart
+    | FileRef
+    | ServerToolCall
+    | ServerToolResult
+    | ProviderPart
+)
+"""Anything a message can hold."""
+
+PART_TYPES: tuple[type[Any], ...] = Part.__args__
+
+
+def _result_content(content: Any) -> tuple[Any, ...]:
+    if isinstance(content, str):
+        return (TextPart(content),)
+    if isinstance(content, PART_TYPES):
+        return (content,)
+    if isinstance(content, Sequence) and content and all(isinstance(item, (str, *PART_TYPES)) for item in content):
+        if isinstance(content, tuple) and all(isinstance(item, PART_TYPES) for item in content):
+            return content
+        if any(isinstance(item, PART_TYPES) for item in content):
+            return tuple(TextPart(item) if isinstance(item, str) else item for item in content)
+    if content == ():
+        return ()
+    return (TextPart(json.dumps(_json_value(content), ensure_ascii=False, separators=(",", ":"))),)
+
+
+def _json_value(content: Any) -> Any:
+    if isinstance(content, (Mapping, Sequence, Plain)) or content is None or isinstance(content, (bool, int, float)):
+        return to_value(content)
+    dump = getattr(content, "model_dump", None)
+    if dump is not None:
+        return dump(mode="json")
+    raise InvalidInput(f"a tool's result of type {type(content).__name__} has no JSON form", field="content")
+
+
+def depth_of(value: Any) -> int:
+    """Return how deep a JSON value is nested, counted no further than one past `MAX_DEPTH`; a scalar is 0."""
+    depth, level = 0, _containers([value])
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = _containers([child for v in level for child in (v.values() if isinstance(v, dict) else v)])
+    return depth
+
+
+def _containers(values: list[Any]) -> list[Any]:
+    return [v for v in values if isinstance(v, (dict, list))]

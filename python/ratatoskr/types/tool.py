@@ -1,0 +1,135 @@
+"""Tools that a model may call: described by a JSON Schema, made from a function or a pydantic model, run on request."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+
+from ratatoskr.errors import InvalidInput, InvalidToolArguments
+from ratatoskr.types.codec import Plain
+from ratatoskr.types.part import ToolCall, ToolResult
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from pydantic import BaseModel
+
+    ModelClass: TypeAlias = type[BaseModel]
+
+
+class ToolFunction(Protocol):
+    """A plain function, sync or async; not just anything callable."""
+
+    __name__: str
+    __code__: CodeType
+    __call__: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition(Plain):
+    """A tool of the caller's own.
+
+    Attributes:
+        name: letters, digits, `_` and `-` are taken everywhere.
+        description: tells the model when to call it.
+        parameters: JSON Schema of the arguments, sent untouched.
+        strict: ask the provider to guarantee the schema; `None` leaves it to the provider.
+        cache: a prompt-cache breakpoint after this tool.
+    """
+
+    type: ClassVar[Literal["tool_definition"]] = "tool_definition"
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    strict: bool | None = None
+    cache: bool = False
+    _run: Callable[[dict[str, Any]], Any] | None = field(default=None, repr=False, compare=False, kw_only=True)
+    _is_async: bool = field(default=False, repr=False, compare=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidInput("a tool needs a name", field="tools")
+        if not isinstance(self.parameters, Mapping):
+            raise InvalidInput(f"parameters of tool {self.name!r} must be a JSON Schema object", field="tools")
+
+    @classmethod
+    def from_function(
+        cls, function: ToolFunction, *, strict: bool | None = None, cache: bool = False
+    ) -> ToolDefinition:
+        """Describe a function by its signature and docstring.
+
+        Raises:
+            InvalidInput: it takes `*args`, `**kwargs` or positional-only arguments, or a type without a JSON Schema.
+        """
+        from ratatoskr.types.function import describe
+
+        description, parameters, run = describe(function)
+        is_async = inspect.iscoroutinefunction(function)
+        return cls(function.__name__, description, parameters, strict, cache, _run=run, _is_async=is_async)
+
+    @classmethod
+    def from_model(cls, model: ModelClass, *, strict: bool | None = None, cache: bool = False) -> ToolDefinition:
+        """Describe a tool by a pydantic model; running it gives the validated arguments back."""
+
+        def run(arguments: dict[str, Any]) -> Any:
+            return model.model_validate(arguments)
+
+        description = inspect.cleandoc(model.__doc__ or "")
+        return cls(model.__name__, description, model.model_json_schema(), strict, cache, _run=run)
+
+    async def run(self, call: ToolCall) -> ToolResult:
+        """Validate the call's arguments, run the function (a sync one in a thread) and return its result.
+
+        An exception becomes an error result whose text is the exception's, for the model to read.
+        """
+        if self._run is None:
+            raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
+        try:
+            arguments = call.args()
+            value = await self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
+            return call.result(value)
+        except InvalidToolArguments as error:
+            return call.result(error.message, is_error=True)
+        except Exception as error:  # whatever a tool raises is for the model to read
+            return call.result(_told(error), is_error=True)
+
+
+def _told(error: Exception) -> str:
+    """Return what went wrong without the values that went in, which pydantic would repeat."""
+    entries = getattr(error, "errors", None)
+    if callable(entries) and type(error).__name__ == "ValidationError":
+        found = entries(include_url=False, include_input=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in found)
+    return f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTool(Plain):
+    """A tool that the provider runs itself (web search, code execution, MCP), in its own words.
+
+    Attributes:
+        provider: whose tool it is; other providers are skipped.
+        definition: the entry of the request's `tools`, sent as it is.
+    """
+
+    type: ClassVar[Literal["provider_tool"]] = "provider_tool"
+    provider: str
+    definition: Mapping[str, Any]
+
+
+Tool: TypeAlias = ToolDefinition | ProviderTool
+ToolLike: TypeAlias = "Tool | ToolFunction"
+
+
+def tool_of(tool: Any) -> Tool:
+    """Return a tool for what callers may pass in `tools=`."""
+    if isinstance(tool, (ToolDefinition, ProviderTool)):
+        return tool
+    if inspect.isfunction(tool) or inspect.ismethod(tool):
+        return ToolDefinition.from_function(tool)  # type: ignore[arg-type]  # a function has both attributes
+    raise InvalidInput(
+        f"tools takes ToolDefinition, ProviderTool or functions, not {type(tool).__name__}", field="tools"
+    )

@@ -1,0 +1,102 @@
+"""Tokens in disjoint buckets, and money in exact decimals; what a provider did not say is `None`, never zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Literal, TypeAlias
+
+from ratatoskr.types.codec import Plain
+
+UsageSource: TypeAlias = Literal["provider", "estimated", "unknown"]
+_STRENGTH: dict[UsageSource, int] = {"unknown": 0, "estimated": 1, "provider": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(Plain):
+    """Tokens of one call; the buckets never overlap and are never negative.
+
+    Attributes:
+        input_tokens: of the prompt, neither read from a cache nor written to one.
+        cache_read_tokens: of the prompt, read from the provider's cache.
+        cache_write_tokens: of the prompt, written to it.
+        output_tokens: of the answer, thinking left out.
+        reasoning_tokens: of the thinking.
+        source: who counted.
+    """
+
+    type: ClassVar[Literal["usage"]] = "usage"
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    source: UsageSource = "unknown"
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        prompt: int | None = None,
+        cache_read: int | None = None,
+        cache_write: int | None = None,
+        completion: int | None = None,
+        reasoning: int | None = None,
+    ) -> Usage:
+        """Return what a provider counted whose `prompt` includes the cached and whose `completion` the thinking.
+
+        A provider that counts a part larger than its whole (some leave thinking out of the completion) is believed in
+        the part; no bucket becomes negative.
+        """
+        fresh = None if prompt is None else max(0, prompt - (cache_read or 0) - (cache_write or 0))
+        spoken = None if completion is None else max(0, completion - (reasoning or 0))
+        known = any(n is not None for n in (prompt, cache_read, cache_write, completion, reasoning))
+        return cls(fresh, cache_read, cache_write, spoken, reasoning, "provider" if known else "unknown")
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """The whole prompt, cached or not."""
+        return _total(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """The whole answer, thinking included."""
+        return _total(self.output_tokens, self.reasoning_tokens)
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Prompt and completion."""
+        return _total(self.prompt_tokens, self.completion_tokens)
+
+    def __add__(self, other: Usage) -> Usage:
+        if not isinstance(other, Usage):
+            return NotImplemented
+        return Usage(
+            _total(self.input_tokens, other.input_tokens),
+            _total(self.cache_read_tokens, other.cache_read_tokens),
+            _total(self.cache_write_tokens, other.cache_write_tokens),
+            _total(self.output_tokens, other.output_tokens),
+            _total(self.reasoning_tokens, other.reasoning_tokens),
+            min(self.source, other.source, key=_STRENGTH.__getitem__),
+        )
+
+
+def _total(*counts: int | None) -> int | None:
+    known = [n for n in counts if n is not None]
+    return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost(Plain):
+    """What a call cost.
+
+    Attributes:
+        amount: exact.
+        currency: ISO 4217 code.
+        source: billed by the provider, or reckoned from prices.
+    """
+
+    type: ClassVar[Literal["cost"]] = "cost"
+    amount: Decimal
+    currency: str = "USD"
+    source: Literal["provider", "prices"] = "provider"
