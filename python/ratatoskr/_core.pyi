@@ -1,6 +1,7 @@
 """What the Rust extension gives; private to the package."""
 
-from typing import Literal, final
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, final
 
 @final
 class SseParser:
@@ -47,3 +48,125 @@ def check_depth(data: bytes, limit: int = 64) -> bool:
 
     Brackets inside strings do not count, and the text need not be valid JSON.
     """
+
+# The network client: rust/py/src/net.rs
+
+_Failure: TypeAlias = tuple[
+    Literal["connection", "tls", "timeout", "malformed", "refused", "closed"], str | None, bool, bool, str
+]
+_News: TypeAlias = tuple[tuple[int, bytes | None] | None, list[tuple[str, bytes]], bool, _Failure | None]
+
+def forked() -> None:
+    """Tell the extension that this process was forked: everything made before answers that it belongs elsewhere.
+
+    Takes no lock, as the thread that held one may not exist any more.
+    """
+
+@final
+class Runtime:
+    """The network thread: one a process, started by making this.
+
+    Raises:
+        OSError: the process may not have another thread or descriptor.
+    """
+
+    def __new__(cls) -> Runtime: ...
+
+@final
+class Bell:
+    """A wake-up line for one event loop: a descriptor to wait on, and the exchanges that have news.
+
+    Raises:
+        OSError: the process has no descriptor left.
+    """
+
+    def __new__(cls) -> Bell: ...
+    def fileno(self) -> int:
+        """Return the descriptor, which is readable while there is something to drain."""
+
+    def drain(self) -> list[int]:
+        """Return the tokens of the exchanges that have had news since the last call."""
+
+@final
+class Client:
+    """A pool of connections, and everything that is open on it.
+
+    Args:
+        runtime: the network thread.
+        limits: caps in bytes: head, body, line, event, queue.
+        in_flight: requests in flight to one origin at a time.
+        in_flight_by_origin: exceptions from that.
+        keep_idle: seconds that a connection may wait for its next request.
+        proxy: URL of a proxy for everything.
+        unix_socket: path of a socket that every connection goes to.
+        authorities: PEM of authorities to trust beside Mozilla's.
+        identity: PEM of the client's chain and of its key.
+
+    Raises:
+        ValueError: the configuration cannot be used; the message says why.
+    """
+
+    def __new__(
+        cls,
+        runtime: Runtime,
+        *,
+        limits: tuple[int, int, int, int, int],
+        in_flight: int,
+        in_flight_by_origin: dict[str, int],
+        keep_idle: float,
+        proxy: str | None = None,
+        unix_socket: str | None = None,
+        authorities: bytes | None = None,
+        identity: tuple[bytes, bytes] | None = None,
+    ) -> Client: ...
+    def send(
+        self,
+        bell: Bell,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        framing: str,
+        connect: float | None,
+        first_byte: float | None,
+        idle: float | None,
+        total: float | None,
+    ) -> Exchange:
+        """Start an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+
+        Args:
+            bell: the line of the event loop that waits.
+            method: "POST", "GET" or "HEAD".
+            url: the absolute URL.
+            headers: names and values.
+            body: the body, possibly empty.
+            framing: "body", "sse" or "ndjson".
+            connect: seconds; None is without limit. So for the next three.
+            first_byte: seconds from the request having left to the head.
+            idle: seconds between two pieces of the body.
+            total: seconds for the whole exchange.
+        """
+
+    def close(self, bell: Bell) -> Exchange:
+        """End everything that is open and close the connections; what comes back ends when that is done."""
+
+@final
+class Exchange:
+    """One request and its response; dropping it closes the connection unless the response is complete."""
+
+    @property
+    def token(self) -> int:
+        """The number under which the bell announces this exchange."""
+
+    def take(self) -> _News | None:
+        """Return all that is new as (head, events, ended, failure), or None; a bell may ring in vain.
+
+        `head` is (status, body), with None for a body that comes as events; `failure` is (class, phase, sent,
+        retryable, message).
+        """
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the response: names in lower case, repeated values joined by ", "."""
+
+    def close(self) -> None:
+        """Give up the rest of the response; whoever waits for news is told."""

@@ -41,7 +41,7 @@ class HttpRequest:
     body: bytes = b""
     framing: Framing = "body"
     deadlines: Deadlines = Deadlines()
-    method: Literal["POST", "GET"] = "POST"
+    method: Literal["POST", "GET", "HEAD"] = "POST"
 
 
 class HttpReply(Protocol):

@@ -3,6 +3,7 @@
 
 mod error;
 mod json;
+mod net;
 mod sse;
 
 use pyo3::prelude::*;
@@ -11,6 +12,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::json::check_depth;
+    #[pymodule_export]
+    use crate::net::{Bell, Client, Exchange, Runtime, forked};
     #[pymodule_export]
     use crate::sse::SseParser;
 }

@@ -1,0 +1,214 @@
+//! One request and its response, between the network thread that runs it and the loop that waits for it.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use ratatoskr_core::sse::Event;
+use reqwest::header::HeaderMap;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::bell::Bell;
+use crate::error::NetError;
+use crate::runtime::Home;
+
+/// What an event costs beside its data, in the reckoning of a queue.
+const EVENT_OVERHEAD: usize = 64;
+
+/// The head of a response, with the whole body unless that is streamed.
+#[derive(Debug)]
+pub struct Head {
+    /// The status.
+    pub status: u16,
+    /// The body; `None` when it comes as events.
+    pub body: Option<Bytes>,
+}
+
+/// Everything that came since it was last asked for.
+#[derive(Debug, Default)]
+pub struct News {
+    /// The head, once.
+    pub head: Option<Head>,
+    /// Complete events, in order.
+    pub events: Vec<Event>,
+    /// Nothing more will come, and why.
+    pub end: Option<Result<(), NetError>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    news: News,
+    headers: HeaderMap,
+    /// Bytes of the events that wait for the reader.
+    queued: usize,
+    /// The network thread waits until the reader has caught up.
+    blocked: bool,
+    ended: bool,
+    /// The bell has been rung for what is there.
+    rung: bool,
+}
+
+/// What both sides hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    token: u64,
+    bell: Arc<Bell>,
+    state: Mutex<State>,
+    space: Notify,
+    task: OnceLock<AbortHandle>,
+}
+
+impl Shared {
+    pub(crate) fn new(token: u64, bell: Arc<Bell>) -> Self {
+        Self { token, bell, state: Mutex::default(), space: Notify::new(), task: OnceLock::new() }
+    }
+
+    pub(crate) fn token(&self) -> u64 {
+        self.token
+    }
+
+    pub(crate) fn runs_as(&self, task: AbortHandle) {
+        // Set once, by whoever spawned the task.
+        let _ = self.task.set(task);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let answer = change(&mut state);
+        let ring = !std::mem::replace(&mut state.rung, true);
+        drop(state);
+        if ring {
+            self.bell.ring(self.token);
+        }
+        answer
+    }
+
+    /// Hands over the head of a response whose events follow.
+    pub(crate) fn begin(&self, status: u16, headers: HeaderMap) {
+        self.tell(|state| {
+            state.headers = headers;
+            state.news.head = Some(Head { status, body: None });
+        });
+    }
+
+    /// Hands over events; true when `limit` is passed and [`Shared::space`] is to be awaited before the next ones.
+    pub(crate) fn push(&self, events: &mut Vec<Event>, limit: usize) -> bool {
+        self.tell(|state| {
+            state.queued += events.iter().map(|event| event.data.len() + EVENT_OVERHEAD).sum::<usize>();
+            state.news.events.append(events);
+            state.blocked = state.queued > limit;
+            state.blocked
+        })
+    }
+
+    /// Waits until the reader has taken what there is.
+    pub(crate) async fn space(&self) {
+        while self.state().blocked {
+            self.space.notified().await;
+        }
+    }
+
+    /// Ends the exchange with a whole response.
+    pub(crate) fn answer(&self, status: u16, headers: HeaderMap, body: Bytes) {
+        self.tell(|state| {
+            if !state.ended {
+                state.headers = headers;
+                state.news.head = Some(Head { status, body: Some(body) });
+                state.news.end = Some(Ok(()));
+                state.ended = true;
+            }
+        });
+    }
+
+    /// Ends the exchange behind what the reader has not taken yet; the first end counts.
+    pub(crate) fn end(&self, end: Result<(), NetError>) {
+        self.tell(|state| {
+            if !std::mem::replace(&mut state.ended, true) {
+                state.news.end = Some(end);
+            }
+        });
+    }
+
+    /// Ends the exchange at once: what the reader has not taken is dropped, and the connection with it.
+    pub(crate) fn abort(&self, why: &'static str) {
+        {
+            let mut state = self.state();
+            if std::mem::replace(&mut state.ended, true) {
+                return;
+            }
+            state.news = News { end: Some(Err(NetError::Closed(why))), ..News::default() };
+        }
+        self.tell(|_| ());
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
+    }
+}
+
+/// The asker's side; dropping it closes the connection, or resets the stream, unless the response is complete.
+#[derive(Debug)]
+pub struct Exchange {
+    shared: Arc<Shared>,
+    home: Home,
+}
+
+impl Exchange {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, home: Home::here() }
+    }
+
+    /// The number under which the bell announces this exchange.
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.shared.token
+    }
+
+    /// Takes all that is new, or `None`; a bell may ring in vain.
+    #[must_use]
+    pub fn take(&self) -> Option<News> {
+        if !self.home.is_here() {
+            let end = Some(Err(NetError::Closed("the response belongs to the process before the fork")));
+            return Some(News { end, ..News::default() });
+        }
+        let mut state = self.shared.state();
+        if !std::mem::replace(&mut state.rung, false) {
+            return None;
+        }
+        state.queued = 0;
+        let news = std::mem::take(&mut state.news);
+        let behind = std::mem::replace(&mut state.blocked, false);
+        drop(state);
+        if behind {
+            self.shared.space.notify_one();
+        }
+        Some(news)
+    }
+
+    /// The headers of the response; empty before its head has come.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        if self.home.is_here() { self.shared.state().headers.clone() } else { HeaderMap::new() }
+    }
+
+    /// Gives up the rest of the response; whoever waits for news is told.
+    pub fn close(&self) {
+        if self.home.is_here() {
+            self.shared.abort("the response was closed");
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.home.is_here() {
+            self.close();
+        } else {
+            // The lists and locks behind it are copies that nobody will ever put in order.
+            std::mem::forget(Arc::clone(&self.shared));
+        }
+    }
+}
