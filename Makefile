@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := benches/.venv-peers
+LITELLM := benches/.venv-litellm
 EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
@@ -22,6 +23,7 @@ BUILT := $(VENV)/.built
 RUST_TOOLS := $(VENV)/.rust-tools
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
+LITELLM_INSTALLED := $(LITELLM)/.installed
 
 .PHONY: help demo test lint types fmt wheel bench cuts soak fuzz peers lock FORCE
 
@@ -64,7 +66,7 @@ wheel: $(INSTALLED)  ## build an abi3 wheel into dist/
 bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, all of the release build
 	cargo bench --locked --package ratatoskr-benches
 	$(PEERS)/bin/pytest benches/python --benchmark-enable --benchmark-only
-	for bench in benches/peers/*.py; do $(PEERS)/bin/python $$bench; done
+	for bench in benches/peers/*.py; do PYTHONPATH=benches $(PEERS)/bin/python $$bench; done
 
 cuts: $(BUILT)  ## cut every recorded stream at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
@@ -84,15 +86,16 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz where there is nightly Rust,
 	    set -x; RATATOSKR_FUZZ_RUNS=$(FUZZ_RUNS) cargo test --locked --profile fast -p ratatoskr-core --test mutations; \
 	fi
 
-peers: $(PEERS_BUILT)  ## the venv that benches run in: our release wheel beside the packages it is compared with
+peers: $(PEERS_BUILT) $(LITELLM_INSTALLED)  ## the venvs that benches run in: our release wheel beside its peers, and litellm alone
 
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade takes newer versions
-	for name in dev peers; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in dev peers litellm; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
 
+# One shape for each venv: made where there is none, filled from its lock and from nothing else.
 # The first interpreter that is new enough; a shim that only says which versions there are does not count.
-define new_venv
+define install
 	@test -x $(1)/bin/python || { \
 	    for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
 	        if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -100,12 +103,12 @@ define new_venv
 	        fi; \
 	    done; \
 	    echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(1)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r $(2)
+	@touch $@
 endef
 
 $(INSTALLED): requirements/dev.lock
-	$(call new_venv,$(VENV))
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.lock
-	@touch $@
+	$(call install,$(VENV),$<)
 
 # The old extension goes first: a failed build must not leave one that tests would then run against.
 $(BUILT): $(INSTALLED) $(RUST_SOURCES) Cargo.toml Cargo.lock pyproject.toml $(if $(wildcard $(EXTENSION)),,FORCE)
@@ -119,9 +122,10 @@ $(RUST_TOOLS): $(INSTALLED)
 	@touch $@
 
 $(PEERS_INSTALLED): requirements/peers.lock
-	$(call new_venv,$(PEERS))
-	$(PEERS)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/peers.lock
-	@touch $@
+	$(call install,$(PEERS),$<)
+
+$(LITELLM_INSTALLED): requirements/litellm.lock
+	$(call install,$(LITELLM),$<)
 
 $(PEERS_BUILT): $(PEERS_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
 	@rm -rf $(PEERS)/wheel

@@ -19,11 +19,15 @@
 //! [`Framing::Ndjson`]: every LF ends an event, a CR before it is dropped, blank lines are skipped, and a last line
 //! needs no LF. The byte order mark and invalid UTF-8 are treated as above.
 
-use std::borrow::Cow;
+mod event;
+mod field;
+
 use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
-use thiserror::Error;
+
+pub use self::event::{Event, EventRef, Framing, SseError};
+use self::field::{Field, classify, lossy};
 
 /// Cap of a line and of an event unless told otherwise: 8 MiB, room for an image in one `data:` line.
 pub const DEFAULT_CAP: usize = 8 * 1024 * 1024;
@@ -32,60 +36,6 @@ pub const DEFAULT_CAP: usize = 8 * 1024 * 1024;
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-
-/// How events are laid out in the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
-    /// `text/event-stream`.
-    Sse,
-    /// One JSON value a line.
-    Ndjson,
-}
-
-/// One event, owned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// The event's type; empty (and without an allocation) when the stream named none.
-    pub event: String,
-    /// The data, valid UTF-8.
-    pub data: Vec<u8>,
-    /// The last event ID when the event was dispatched; none or empty is `None`.
-    pub id: Option<Arc<str>>,
-}
-
-/// One event, still lying in the parser or in the chunk.
-#[derive(Debug, Clone, Copy)]
-pub struct EventRef<'a> {
-    /// The event's type; empty when the stream named none.
-    pub event: &'a str,
-    /// The data, valid UTF-8.
-    pub data: &'a [u8],
-    /// The last event ID when the event was dispatched; none or empty is `None`.
-    pub id: Option<&'a Arc<str>>,
-}
-
-impl From<EventRef<'_>> for Event {
-    fn from(event: EventRef<'_>) -> Self {
-        Self { event: event.event.to_owned(), data: event.data.to_vec(), id: event.id.cloned() }
-    }
-}
-
-/// Why a stream cannot be parsed any further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SseError {
-    /// A line passed its cap; the line's end does not count.
-    #[error("a line of the stream is longer than {limit} bytes")]
-    LineTooLong {
-        /// The cap, in bytes.
-        limit: usize,
-    },
-    /// The data of an event passed its cap; the LF between two data lines counts, so empty ones do too.
-    #[error("an event of the stream is larger than {limit} bytes")]
-    EventTooLarge {
-        /// The cap, in bytes.
-        limit: usize,
-    },
-}
 
 /// The incremental parser; the module tells what it follows.
 ///
@@ -418,37 +368,4 @@ impl SseParser {
     const fn check_event(&self, length: usize) -> Result<(), SseError> {
         if length > self.max_event { Err(SseError::EventTooLarge { limit: self.max_event }) } else { Ok(()) }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Blank,
-    Data,
-    Event,
-    Id,
-    Retry,
-    Ignored,
-}
-
-/// Tells a line's field and where its value starts.
-fn classify(line: &[u8]) -> (Field, usize) {
-    const NAMES: [(&[u8], Field); 4] =
-        [(b"data", Field::Data), (b"event", Field::Event), (b"id", Field::Id), (b"retry", Field::Retry)];
-    if line.is_empty() {
-        return (Field::Blank, 0);
-    }
-    for (name, field) in NAMES {
-        match line.strip_prefix(name) {
-            Some([]) => return (field, name.len()),
-            Some([b':', b' ', ..]) => return (field, name.len() + 2),
-            Some([b':', ..]) => return (field, name.len() + 1),
-            _ => {}
-        }
-    }
-    (Field::Ignored, 0)
-}
-
-/// Decodes as the standard does. A line end is ASCII, so decoding each value alone equals decoding the whole stream.
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }

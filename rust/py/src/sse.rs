@@ -1,6 +1,7 @@
 //! Python's face of `ratatoskr_core::sse`.
 
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use ratatoskr_core::sse::{self, EventRef, Framing};
@@ -91,6 +92,9 @@ impl<'py> Events<'_, 'py> {
     }
 
     fn named(&mut self, py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
+        if name.is_empty() {
+            return intern!(py, "").clone().into_any();
+        }
         if let Some(known) = &self.name {
             let known = known.bind(py);
             if known.to_str().is_ok_and(|known| known == name) {

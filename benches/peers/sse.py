@@ -1,0 +1,105 @@
+"""Events a second of SSE framing alone: ours beside httpx-sse and the openai SDK's decoder, in one run.
+
+Rounds are interleaved and the median counts, so that a busy machine hurts all of them alike: trust the ratios. All get
+the same chunks. Ours gives `bytes` that are valid UTF-8, the others `str`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import httpx
+import httpx_sse
+import openai._streaming
+from httpx_sse._decoders import SSEDecoder, SSELineDecoder
+
+import streams
+from ratatoskr._core import SseParser
+
+ROUNDS = 41
+EVENTS = 2_000
+TARGETS = {"httpx-sse, decoders alone": 8, "openai": 10}
+
+
+def ours(chunks: list[bytes]) -> int:
+    parser = SseParser()
+    count = 0
+    for chunk in chunks:
+        for _name, _data in parser.feed(chunk):
+            count += 1
+    return count
+
+
+def httpx_sse_decoders(chunks: list[bytes]) -> int:
+    """Do what `EventSource.iter_sse` does, without the response around it."""
+    to_text = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+    lines, events = SSELineDecoder(), SSEDecoder()
+    count = 0
+    for chunk in chunks:
+        for line in lines.decode(to_text(chunk)):
+            if events.decode(line.rstrip("\n")) is not None:
+                count += 1
+    return count
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self):
+        return iter(self._chunks)
+
+
+def httpx_sse_whole(chunks: list[bytes]) -> int:
+    response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=_Body(chunks))
+    return sum(1 for _ in httpx_sse.EventSource(response).iter_sse())
+
+
+def openai_decoder(chunks: list[bytes]) -> int:
+    return sum(1 for _ in openai._streaming.SSEDecoder().iter_bytes(iter(chunks)))
+
+
+PARSERS: dict[str, Callable[[list[bytes]], int]] = {
+    "ratatoskr": ours,
+    "httpx-sse, decoders alone": httpx_sse_decoders,
+    "httpx-sse, from a response": httpx_sse_whole,
+    "openai": openai_decoder,
+}
+
+
+def measure(chunks: list[bytes]) -> dict[str, float]:
+    """Return each parser's median of microseconds an event."""
+    taken: dict[str, list[float]] = {name: [] for name in PARSERS}
+    for _ in range(ROUNDS):
+        for name, parse in PARSERS.items():
+            start = time.perf_counter()
+            count = parse(chunks)
+            taken[name].append(time.perf_counter() - start)
+            assert count == EVENTS, f"{name} found {count} of {EVENTS} events"
+    return {name: statistics.median(times) / EVENTS * 1e6 for name, times in taken.items()}
+
+
+def main() -> None:
+    print(f"SSE framing, httpx-sse {version('httpx-sse')}, openai {version('openai')}; {ROUNDS} interleaved rounds")
+    for title, chunks in {
+        "events of 290 bytes, one a chunk": streams.chat_completions(EVENTS),
+        "the same, chunks of 100 bytes": streams.cut(streams.chat_completions(EVENTS), 100),
+        "the same, chunks of 16 KiB": streams.cut(streams.chat_completions(EVENTS), 16_384),
+        "named events of 140 bytes, one a chunk": streams.messages(EVENTS),
+    }.items():
+        print(f"\n{title}")
+        medians = measure(chunks)
+        for name, micros in medians.items():
+            ratio = micros / medians["ratatoskr"]
+            wanted = f", wanted {TARGETS[name]}" if name in TARGETS else ""
+            print(
+                f"  {name:28} {micros:7.3f} µs an event {1 / micros:8.2f} M events/s   ours is {ratio:5.1f} x{wanted}"
+            )
+
+
+if __name__ == "__main__":
+    main()
