@@ -303,7 +303,7 @@ def members(nodes: list[ast.stmt]) -> dict[str, ast.FunctionDef | ast.ClassDef]:
 
 
 def test_the_stub_names_what_the_extension_has():
-    assert members(STUB.body).keys() == {name for name in dir(_core) if not name.startswith("_")}
+    assert members(STUB.body).keys() == {name for name in dir(_core) if not name.startswith("_")} == set(_core.__all__)
     for name, node in members(STUB.body).items():
         if isinstance(node, ast.ClassDef):
             has = {member for member in vars(getattr(_core, name)) if not member.startswith("_")}

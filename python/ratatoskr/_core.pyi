@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, final
 
+__all__ = ["Bell", "Client", "Exchange", "Runtime", "SseParser", "check_depth", "forked"]
+
 @final
 class SseParser:
     """An incremental parser of server-sent events or newline-delimited JSON.
