@@ -76,6 +76,8 @@ class RatatoskrError(Exception):
         "field",
     )
     _retryable: ClassVar[bool] = False
+    retry_now: bool = False
+    """Set where the same provider can be asked again at once, with another key."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

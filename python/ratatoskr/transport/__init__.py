@@ -1,0 +1,1 @@
+"""Bytes out, events in, status into errors; no provider's JSON, no retry."""

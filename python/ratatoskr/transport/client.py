@@ -6,30 +6,15 @@ It suits a client that hands over complete events in batches (the extension's ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ratatoskr.types.timeouts import Deadlines
+
+__all__ = ["Deadlines", "Framing", "HttpReply", "HttpRequest", "Transport"]
+
 Framing = Literal["body", "sse", "ndjson"]
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Limits of one try, in seconds; `None` means without one.
-
-    Attributes:
-        connect: name resolution, connection and TLS together.
-        first_byte: from the request having left to the head of the response.
-        idle: between two pieces of the body; stands still while the reader is behind.
-        total: the whole exchange, waiting for a slot included; for streams the chain sets none and watches by itself.
-        total_phase: the phase that a `Timeout` by `total` names.
-    """
-
-    connect: float | None = 5.0
-    first_byte: float | None = 60.0
-    idle: float | None = 60.0
-    total: float | None = 600.0
-    total_phase: Literal["attempt", "total"] = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +36,25 @@ class HttpReply(Protocol):
     (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the whole body already.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case; values of a repeated name joined by ", "."""
-    streamed: bool
-    body: bytes
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, names in lower case; values of a repeated name joined by ", "."""
+        ...
+
+    @property
+    def streamed(self) -> bool:
+        """Whether events follow."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The whole body, where none follow."""
+        ...
 
     async def batch(self) -> list[tuple[str, bytes]] | None:
         """Return all complete events that have come, as (event name or "", data), or `None` after a clean end.
@@ -89,6 +88,10 @@ class Transport(Protocol):
             MalformedResponse: head or body over a limit, wrong length, an encoding that we did not ask for.
             GatewayClosed: the transport has been closed.
         """
+        ...
+
+    async def preconnect(self, urls: Sequence[str]) -> None:
+        """Open a connection to each origin, so that the first request need not; failures are left to that request."""
         ...
 
     async def aclose(self) -> None:

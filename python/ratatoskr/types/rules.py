@@ -23,13 +23,14 @@ class ModelRules:
         thinking: how depth of thought is said.
         efforts: our word to the word on the wire; a word that is missing is refused by the model.
         thinks: whether it reasons when nothing is said.
-        off: how thinking is switched off: `disabled`, `between_tools`, `zero` (a budget of 0), `lowest` (its lowest level
-            is near enough), `none` (an effort word), or `None` where it cannot be.
+        off: how thinking is switched off: `disabled`, `between_tools`, `zero` (a budget of 0), `lowest` (near enough),
+            `none` (a word); `None` where it cannot be.
         endpoint: which of a provider's chat endpoints it is asked at.
         max_output_tokens: the most it can answer; sent where a limit is required and the caller gave none.
         max_tokens_field: name of the limit on the wire.
         instructions_role: role of system messages on the wire.
         forced_tool_choice: whether `required` or a tool's name is taken.
+        forced_while_reasoning: whether it is taken while the model reasons, too.
         schema: how a JSON Schema for the answer is asked for: by the provider's own means, by JSON mode with the
             schema in the instructions, or by instructions alone.
         unsupported: parameters refused whatever else is set.
@@ -46,6 +47,7 @@ class ModelRules:
     max_tokens_field: str = "max_tokens"
     instructions_role: Literal["system", "developer"] = "system"
     forced_tool_choice: bool = True
+    forced_while_reasoning: bool = True
     schema: Literal["native", "json_mode", "instructions"] = "native"
     unsupported: frozenset[str] = frozenset()
     source: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 
@@ -63,3 +63,22 @@ def timeouts_of(value: TimeoutsLike) -> Timeouts:
     if isinstance(value, Timeouts):
         return value
     return Timeouts(total=value)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Limits of one try, in seconds; `None` means without one.
+
+    Attributes:
+        connect: name resolution, connection and TLS together.
+        first_byte: from the request having left to the head of the response.
+        idle: between two pieces of the body; stands still while the reader is behind.
+        total: the whole exchange, waiting for a slot included; for streams the chain sets none and watches by itself.
+        total_phase: the phase that a `Timeout` by `total` names.
+    """
+
+    connect: float | None = 5.0
+    first_byte: float | None = 60.0
+    idle: float | None = 60.0
+    total: float | None = 600.0
+    total_phase: Literal["attempt", "total"] = "total"

@@ -1,0 +1,413 @@
+"""`Ratatoskr`, where gateways are made: the only place that knows concrete providers and transports."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
+from urllib.parse import urlsplit
+
+from ratatoskr import secrets
+from ratatoskr.capabilities import ChatProvider
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.gateway import EmbeddedGateway, Settings
+from ratatoskr.providers import rows
+from ratatoskr.providers.http import WireProvider
+from ratatoskr.registry.retry import Clock
+from ratatoskr.transport.client import Transport
+from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    import httpx
+    from typing_extensions import Unpack
+
+Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
+Policy: TypeAlias = Literal["error", "drop", "pass"]
+Keys: TypeAlias = "str | Sequence[str] | None"
+ENTRY_POINTS = "ratatoskr.providers"
+"""Group in which packages announce providers: a function (transport, keys, base_url, headers) -> provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A provider as the caller asked for it."""
+
+    name: str
+    key: Keys = None
+    base_url: str | None = None
+    headers: Mapping[str, str] | None = None
+    api: str = "auto"
+    allow_insecure: bool = False
+    row: rows.Row | None = None
+
+
+class ProviderOptions(TypedDict, total=False):
+    """What every provider takes besides its key; see `Builder.provider`."""
+
+    base_url: str | None
+    headers: Mapping[str, str] | None
+    allow_insecure: bool
+
+
+class Ratatoskr:
+    """The way in: `Ratatoskr.builder()` for a gateway as you want it, `Ratatoskr.from_env()` for what is there."""
+
+    @staticmethod
+    def builder() -> Builder:
+        """Begin a gateway."""
+        return Builder()
+
+    @staticmethod
+    def from_env() -> EmbeddedGateway:
+        """Return a gateway with every provider that has a key, and Ollama if it is in reach.
+
+        Ollama counts if `OLLAMA_HOST` is set or its port on this machine answers.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        builder = Builder()
+        for name in rows.ROWS:
+            if name != "ollama" and secrets.key_for(name) is not None:
+                builder.provider(name)
+        if secrets.ollama_host() is not None or _answers("127.0.0.1", 11434):
+            builder.ollama()
+        return builder.build()
+
+
+class Builder:
+    """Collects what a gateway is to be; every method returns the builder, `build()` checks and makes it."""
+
+    def __init__(self) -> None:
+        self._wanted: list[_Wanted] = []
+        self._timeouts = Timeouts()
+        self._retries = 2
+        self._policy: Policy = "error"
+        self._rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        self._substitute = False
+        self._fallbacks: list[tuple[str, tuple[str, ...]]] = []
+        self._in_flight: dict[str, int] = {}
+        self._client: Any = None
+        self._config = TransportConfig()
+        self._clock: Clock | None = None
+
+    # providers
+
+    def provider(
+        self,
+        name: str,
+        key: Keys = None,
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure: bool = False,
+    ) -> Self:
+        """Add a provider by name: a built-in one, or one that an installed package announces.
+
+        Args:
+            name: as in the prefix of its models' names.
+            key: one or several; left out, it comes from the environment or the secrets file.
+            base_url: in place of the provider's own.
+            headers: added to every request.
+            allow_insecure: allow plain http to another machine.
+        """
+        self._wanted.append(_Wanted(name, key, base_url, headers, "auto", allow_insecure))
+        return self
+
+    def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add OpenRouter; it answers free models without a key. Options as in `provider`."""
+        return self.provider("openrouter", key, **options)
+
+    def anthropic(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Anthropic. Options as in `provider`."""
+        return self.provider("anthropic", key, **options)
+
+    def openai(self, key: Keys = None, *, api: Api = "auto", **options: Unpack[ProviderOptions]) -> Self:
+        """Add OpenAI. Options as in `provider`.
+
+        Args:
+            key: one or several.
+            api: the endpoint to use; `auto` takes Responses for models that reason, Chat Completions for the rest.
+            **options: as in `provider`.
+        """
+        if api not in get_args(Api):
+            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {api!r}", field="api")
+        self.provider("openai", key, **options)
+        self._wanted[-1] = replace(self._wanted[-1], api=api)
+        return self
+
+    def google(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Google Gemini. Options as in `provider`."""
+        return self.provider("google", key, **options)
+
+    def ollama(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Ollama, at `OLLAMA_HOST` or on this machine. Options as in `provider`."""
+        return self.provider("ollama", key, **options)
+
+    def huggingface(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add the router of Hugging Face. Options as in `provider`."""
+        return self.provider("huggingface", key, **options)
+
+    def groq(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Groq. Options as in `provider`."""
+        return self.provider("groq", key, **options)
+
+    def mistral(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Mistral. Options as in `provider`."""
+        return self.provider("mistral", key, **options)
+
+    def deepseek(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add DeepSeek. Options as in `provider`."""
+        return self.provider("deepseek", key, **options)
+
+    def together(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add Together. Options as in `provider`."""
+        return self.provider("together", key, **options)
+
+    def xai(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
+        """Add xAI. Options as in `provider`."""
+        return self.provider("xai", key, **options)
+
+    def compatible(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        key: Keys = None,
+        headers: Mapping[str, str] | None = None,
+        allow_insecure: bool = False,
+    ) -> Self:
+        """Add a host that speaks OpenAI's Chat Completions.
+
+        Args:
+            name: prefix for its models, as in `name:model`.
+            base_url: what stands before `/chat/completions`.
+            key: one or several, if it wants one.
+            headers: added to every request.
+            allow_insecure: allow plain http to another machine.
+        """
+        if not name or not name.replace("-", "").replace("_", "").isalnum():
+            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
+        row = rows.compatible(name, base_url)
+        self._wanted.append(_Wanted(name, key, base_url, headers, "auto", allow_insecure, row))
+        return self
+
+    # behaviour
+
+    def timeouts(
+        self,
+        connect: float | None = None,
+        first_byte: float | None = None,
+        idle: float | None = None,
+        no_progress: float | None = None,
+        attempt: float | None = None,
+        total: float | None = None,
+        stream_life: float | None = None,
+    ) -> Self:
+        """Set deadlines in seconds where a call says nothing; see `Timeouts`."""
+        new = Timeouts(connect, first_byte, idle, no_progress, attempt, total, stream_life)
+        self._timeouts = new.over(self._timeouts)
+        return self
+
+    def timeout(self, total: float) -> Self:
+        """Set the deadline of a whole call in seconds."""
+        return self.timeouts(total=total)
+
+    def retries(self, count: int) -> Self:
+        """Repeat a failed try so often at each candidate; 0 is one try."""
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {count!r}", field="retries")
+        self._retries = count
+        return self
+
+    def parameter_policy(self, policy: Policy) -> Self:
+        """Say what happens to a parameter that a model does not take: `error`, `drop` (with a warning) or `pass`."""
+        if policy not in get_args(Policy):
+            raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {policy!r}", field="policy")
+        self._policy = policy
+        return self
+
+    def routing(self, rules: Mapping[str, str | Sequence[str]] | None = None, *, substitute: bool = False) -> Self:
+        """Route by rules of your own, which come before the built-in table.
+
+        Args:
+            rules: pattern of a model's name (`*` for anything) to the names to ask instead, in order.
+            substitute: allow another provider of the same model after any failure, not only where the model is missing.
+        """
+        self._rules = tuple((pattern, _names(names)) for pattern, names in (rules or {}).items())
+        self._substitute = substitute
+        return self
+
+    def fallback(self, pattern: str, models: str | Sequence[str]) -> Self:
+        """Allow models after a failure of those whose name fits the pattern (`*` for anything)."""
+        self._fallbacks.append((pattern, _names(models)))
+        return self
+
+    def limits(self, provider: str, in_flight: int = 256) -> Self:
+        """Limit the requests under way to one provider; more wait for their turn until their deadline."""
+        if isinstance(in_flight, bool) or not isinstance(in_flight, int) or in_flight < 1:
+            raise ConfigurationError(f"in_flight must be a whole number above 0, not {in_flight!r}", field="in_flight")
+        self._in_flight[provider] = in_flight
+        return self
+
+    def http_client(self, client: httpx.AsyncClient) -> Self:
+        """Send everything by an httpx or httpx2 client of your own; the gateway is then bound to its event loop."""
+        self._client = client
+        return self
+
+    def proxy(self, url: str) -> Self:
+        """Send everything through a proxy; no environment variable does that."""
+        self._config = replace(self._config, proxy=url)
+        return self
+
+    def tls(
+        self,
+        ca: str | Path | bytes | None = None,
+        cert: str | Path | bytes | None = None,
+        key: str | Path | None = None,
+    ) -> Self:
+        """Trust further authorities, or show a certificate of your own; all in PEM."""
+        self._config = replace(self._config, tls_ca=ca, tls_cert=cert, tls_key=key)
+        return self
+
+    def clock(self, clock: Clock) -> Self:
+        """Take time and chance for retries from elsewhere; for tests."""
+        self._clock = clock
+        return self
+
+    # the end
+
+    def build(self) -> EmbeddedGateway:
+        """Make the gateway; nothing is sent and no thread is started.
+
+        Raises:
+            ConfigurationError: no provider, one named twice, a key missing, an address that cannot be.
+        """
+        if not self._wanted:
+            raise ConfigurationError(
+                "no provider is configured: call e.g. builder().openai(key), or set OPENROUTER_API_KEY, "
+                "ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY"
+            )
+        names = [wanted.name for wanted in self._wanted]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(f"{name} is configured twice", provider=name)
+        addresses = {wanted.name: _address(wanted) for wanted in self._wanted}
+        transport = self._transport(addresses)
+        providers: dict[str, ChatProvider] = {}
+        origins: dict[str, str] = {}
+        for wanted in self._wanted:
+            keys, origin = _keys_of(wanted)
+            if origin is not None:
+                origins[wanted.name] = origin
+            providers[wanted.name] = _provider(wanted, transport, keys, addresses[wanted.name])
+        settings = Settings(
+            self._timeouts,
+            self._retries,
+            self._policy,
+            self._rules,
+            tuple(self._fallbacks),
+            self._substitute,
+            origins,
+        )
+        return EmbeddedGateway(providers, transport, settings, clock=self._clock)
+
+    def _transport(self, addresses: Mapping[str, str]) -> Transport:
+        unknown = self._in_flight.keys() - addresses.keys()
+        if unknown:
+            raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+        if self._client is not None:
+            from ratatoskr.transport.httpx import HttpxTransport
+
+            return HttpxTransport(self._client)
+        from ratatoskr.transport.native import NativeTransport
+
+        by_origin = {_origin(addresses[name]): limit for name, limit in self._in_flight.items()}
+        return NativeTransport(replace(self._config, in_flight_by_origin=by_origin))
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _row(wanted: _Wanted) -> rows.Row | None:
+    return wanted.row or rows.ROWS.get(wanted.name)
+
+
+def _provider(wanted: _Wanted, transport: Transport, keys: tuple[secrets.Secret, ...], address: str) -> ChatProvider:
+    row = _row(wanted)
+    if row is not None:
+        return WireProvider(row, transport, keys, base_url=address, headers=wanted.headers, api=wanted.api)
+    make: Callable[..., ChatProvider] = _announced()[wanted.name].load()
+    return make(transport=transport, keys=keys, base_url=wanted.base_url, headers=wanted.headers)
+
+
+def _announced() -> dict[str, Any]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _keys_of(wanted: _Wanted) -> tuple[tuple[secrets.Secret, ...], str | None]:
+    """Return the keys and where they came from; a missing one is told by the name of its variable."""
+    if wanted.key is not None:
+        given = (wanted.key,) if isinstance(wanted.key, str) else tuple(wanted.key)
+        if not given or not all(isinstance(key, str) and key.strip() for key in given):
+            raise ConfigurationError(f"the key for {wanted.name} is empty", provider=wanted.name, field="key")
+        return tuple(secrets.Secret(key.strip()) for key in given), "argument"
+    found = secrets.key_for(wanted.name)
+    if found is not None:
+        return (found.key,), found.origin
+    row = _row(wanted)
+    if row is not None and row.needs_key:
+        variables = " or ".join(secrets.variables_of(wanted.name)) or "an argument"
+        raise ConfigurationError(
+            f"no key for {wanted.name}: pass one, set {variables}, or put it into the secrets file",
+            provider=wanted.name,
+        )
+    return (), None
+
+
+def _address(wanted: _Wanted) -> str:
+    """Return where the provider is asked, checked."""
+    row = _row(wanted)
+    if row is None and wanted.name not in _announced():
+        known = ", ".join([*rows.ROWS, *_announced()])
+        raise ConfigurationError(f"no provider is named {wanted.name!r}; known are {known}", provider=wanted.name)
+    given = wanted.base_url
+    if given is None and wanted.name == "ollama":
+        given = secrets.ollama_host()
+    address = (given or (row.base_url if row is not None else "")).rstrip("/")
+    if row is None and not address:
+        return ""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ConfigurationError(
+            f"base_url of {wanted.name} must be http(s)://host[:port][/path]", provider=wanted.name, field="base_url"
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname) and not wanted.allow_insecure:
+        raise ConfigurationError(
+            f"{wanted.name} would be asked over plain http at {parts.hostname}; use https, or allow_insecure=True",
+            provider=wanted.name,
+            field="base_url",
+        )
+    return address
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=0.2):
+            return True
+    except OSError:
+        return False

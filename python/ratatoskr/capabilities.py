@@ -1,0 +1,156 @@
+"""One Protocol per capability: what a gateway gives to callers, and what a provider gives to the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
+
+from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.message import Message
+from ratatoskr.types.model import ModelInfo, Plan
+from ratatoskr.types.timeouts import Deadlines, TimeoutsLike
+from ratatoskr.types.tool import ToolLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ratatoskr.stream import ChatStream
+
+T = TypeVar("T")
+
+MessagesLike = str | Message | Sequence[Message]
+ModelLike = str | Sequence[str] | ChatOptions | None
+
+
+class Chat(Protocol):
+    """Answers conversations: every gateway, and what a test may stand in for it."""
+
+    @overload
+    async def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[None]: ...
+    @overload
+    async def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[T]: ...
+    async def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
+        """Answer a conversation whole; see `ModelGateway.chat`."""
+        ...
+
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatStream[None]: ...
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatStream[T]: ...
+    def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatStream[Any]:
+        """Answer a conversation as it is made; see `ModelGateway.chat_stream`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one try at one candidate is to keep to.
+
+    Attributes:
+        model: the model's name there.
+        deadlines: of this try.
+        policy: what to do with a parameter that the model does not take: `error`, `drop` or `pass`.
+        generate: a bare prompt is to be continued, for providers that have an endpoint of its own for that.
+    """
+
+    model: str
+    deadlines: Deadlines
+    policy: str = "error"
+    generate: bool = False
+
+
+class EventSource(Protocol):
+    """An open stream of one provider."""
+
+    provider: str
+    request_id: str | None
+
+    async def batch(self) -> list[ChatEvent]:
+        """Return the events that have come, at least one; after `Done` it is not called again.
+
+        Raises:
+            RatatoskrError: the stream ended in any other way than its end.
+        """
+        ...
+
+    def response(self) -> ChatResponse[Any]:
+        """Return what has come so far."""
+        ...
+
+    def close(self) -> None:
+        """Close the upstream; may be called twice."""
+        ...
+
+
+class ChatProvider(Protocol):
+    """One provider, asked directly: one try, no retry, no other provider."""
+
+    name: str
+
+    async def chat(self, request: ChatRequest, call: Call) -> ChatResponse[Any]:
+        """Answer whole; raises one `RatatoskrError`."""
+        ...
+
+    async def open(self, request: ChatRequest, call: Call) -> EventSource:
+        """Begin a stream: the response's head is there; raises one `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class ListsModels(Protocol):
+    """A provider that tells which models it serves."""
+
+    async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
+        """Ask for the list; raises one `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """A provider that can tell what it would send."""
+
+    def plan(self, request: ChatRequest, call: Call, why: str) -> Plan:
+        """Return the request in the provider's words; what would be refused is told in the plan."""
+        ...

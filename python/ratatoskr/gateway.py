@@ -1,0 +1,437 @@
+"""`ModelGateway`, what every gateway does, and `EmbeddedGateway`, the one that does it in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+
+from ratatoskr import routing
+from ratatoskr.capabilities import Call, Chat, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, T
+from ratatoskr.errors import ConnectionFailed, GatewayClosed, RatatoskrError, RateLimited, Timeout
+from ratatoskr.registry.chain import Chain
+from ratatoskr.registry.retry import Clock
+from ratatoskr.request import models_of, normal, request_of, with_schema
+from ratatoskr.routing import Candidate
+from ratatoskr.stream import ChatStream, FlowLimits, Opened
+from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.event import ChatEvent, UsageEvent
+from ratatoskr.types.generate import GenerateResponse
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan, ProviderHealth
+from ratatoskr.types.timeouts import DEFAULTS, Deadlines, Timeouts, TimeoutsLike, timeouts_of
+from ratatoskr.types.tool import ProviderTool, ToolLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ratatoskr.sync import SyncGateway
+
+
+class ModelGateway(Chat, Protocol):
+    """Everything that a gateway does, whether in this process or elsewhere."""
+
+    async def generate(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> GenerateResponse:
+        """Continue a prompt."""
+        ...
+
+    def generate_stream(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> ChatStream[None]:
+        """Continue a prompt, streaming; the events are a chat's."""
+        ...
+
+    def chat_many(
+        self, requests: Iterable[ChatRequest], concurrency: int = 32
+    ) -> AsyncIterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
+        """Answer many requests at once, yielding each with its index as it is done."""
+        ...
+
+    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """Return the models that the configured providers serve, by asking them."""
+        ...
+
+    async def model_status(self, model: str) -> ModelStatus:
+        """Tell whether a model can be used."""
+        ...
+
+    async def explain(self, model: ModelLike, messages: MessagesLike = "", **arguments: Any) -> Explanation:
+        """Tell what a call would do, without sending anything."""
+        ...
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what this gateway can do."""
+        ...
+
+    async def health(self) -> Health:
+        """Tell which providers are configured, without sending anything."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection; every call and open stream ends with `GatewayClosed`."""
+        ...
+
+
+class Carrier(Protocol):
+    """What carries the providers' bytes, as far as a gateway cares."""
+
+    async def preconnect(self, urls: Sequence[str]) -> None:
+        """Open connections ahead of use."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the builder has decided.
+
+    Attributes:
+        timeouts: deadlines where a call says nothing.
+        retries: repeats of one candidate.
+        policy: what to do with a parameter that a model does not take.
+        rules: the user's routing: pattern of a model's name to the names to ask instead.
+        fallbacks: patterns of models to the models that may follow them after a failure.
+        substitute: whether the built-in chain may be used after any failure.
+        key_origins: provider to where its key came from.
+    """
+
+    timeouts: Timeouts = DEFAULTS
+    retries: int = 2
+    policy: str = "error"
+    rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    substitute: bool = False
+    key_origins: Mapping[str, str] = field(default_factory=dict)
+
+
+class EmbeddedGateway:
+    """A gateway in this process. It belongs to no event loop and may be used from several.
+
+    Made by `Ratatoskr.builder()` or `Ratatoskr.from_env()`; an async context manager.
+    """
+
+    def __init__(
+        self, providers: Mapping[str, ChatProvider], carrier: Carrier, settings: Settings, *, clock: Clock | None = None
+    ) -> None:
+        self._providers = dict(providers)
+        self._carrier = carrier
+        self._settings = settings
+        self._chain = Chain(retries=settings.retries, clock=clock)
+        self._routes: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
+        self._closed = False
+        self._sync: SyncGateway | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # chat
+
+    @overload
+    async def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[None]: ...
+    @overload
+    async def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[T]: ...
+    async def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
+        """Answer a conversation whole.
+
+        Args:
+            messages: a `str` (one user turn), a `Message`, or a sequence of them.
+            model: a name, a sequence of names (a chain to fall back along), or `ChatOptions`.
+            **arguments: `tools`, `tool_choice`, `output` (a type that the answer is to be), `timeouts` (seconds in all,
+                or `Timeouts`), and the parameters of `ChatParams`, which override the options'.
+
+        Raises:
+            InvalidInput: something in the request is wrong; nothing was sent.
+            RatatoskrError: the only candidate's error, with `attempts`.
+            AllAttemptsFailed: two or more candidates were tried.
+        """
+        return await self._chat(request_of(messages, model, **arguments))
+
+    async def _chat(self, request: ChatRequest, *, generate: bool = False) -> ChatResponse[Any]:
+        timeouts = self._timeouts(request.timeouts, streamed=False)
+        request = with_schema(request)
+
+        async def ask(candidate: Candidate, deadlines: Deadlines) -> ChatResponse[Any]:
+            call = Call(candidate.model, deadlines, self._settings.policy, generate)
+            return await self._provider(candidate).chat(request, call)
+
+        response, attempts = await self._chain.run(
+            self.candidates(request), ask, timeouts, safe_to_repeat=_safe_to_repeat(request)
+        )
+        last = replace(attempts[-1], usage=response.usage)
+        object.__setattr__(response, "attempts", (*attempts[:-1], last))  # just made, seen by nobody yet
+        return response
+
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatStream[None]: ...
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatStream[T]: ...
+    def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatStream[Any]:
+        """Answer a conversation as it is made; takes what `chat` takes and raises it when the stream is opened."""
+        return self._stream(lambda: request_of(messages, model, **arguments), arguments.get("timeouts"))
+
+    def _stream(
+        self, make: Callable[[], ChatRequest], timeouts: TimeoutsLike, *, generate: bool = False
+    ) -> ChatStream[Any]:
+        try:
+            flow = self._timeouts(timeouts_of(timeouts), streamed=True)
+        except RatatoskrError:
+            flow = DEFAULTS  # the same error is raised again when the stream is opened
+
+        async def opener() -> Opened:
+            return await self._open(make(), generate=generate)
+
+        no_progress, life = flow.no_progress or math.inf, flow.stream_life or math.inf
+        return ChatStream(opener, FlowLimits(no_progress, life))
+
+    async def _open(self, request: ChatRequest, *, generate: bool) -> Opened:
+        timeouts = self._timeouts(request.timeouts, streamed=True)
+        request = with_schema(request)
+
+        async def ask(candidate: Candidate, deadlines: Deadlines) -> Opened:
+            call = Call(candidate.model, deadlines, self._settings.policy, generate)
+            return await _first_events(self._provider(candidate), request, call)
+
+        opened, attempts = await self._chain.run(
+            self.candidates(request), ask, timeouts, safe_to_repeat=_safe_to_repeat(request)
+        )
+        opened.attempts = attempts
+        return opened
+
+    async def generate(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> GenerateResponse:
+        """Continue a prompt: on Ollama by its own endpoint, elsewhere as a chat of one user turn.
+
+        Raises:
+            RatatoskrError: as `chat` does.
+        """
+        request = request_of(prompt, model, timeouts=timeouts, **params)
+        return GenerateResponse.of(await self._chat(request, generate=True))
+
+    def generate_stream(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> ChatStream[None]:
+        """Continue a prompt, streaming; the events are a chat's."""
+        return self._stream(lambda: request_of(prompt, model, timeouts=timeouts, **params), timeouts, generate=True)
+
+    async def chat_many(
+        self, requests: Iterable[ChatRequest], concurrency: int = 32
+    ) -> AsyncIterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
+        """Answer many requests, at most `concurrency` at a time, yielding (index, response or error) as they finish.
+
+        The requests are taken one by one as there is room, so they may come from a generator.
+        """
+        from ratatoskr.many import as_finished
+
+        async def chat(request: ChatRequest) -> ChatResponse[Any]:
+            return await self._chat(normal(request))
+
+        async for finished in as_finished(chat, requests, concurrency):
+            yield finished
+
+    # which, and whether
+
+    def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
+        """Return who may be asked, in order, each once.
+
+        Raises:
+            InvalidInput: no model, or a name that cannot be read.
+            NoProvider: nobody is configured for it.
+        """
+        self._check_open()
+        models = models_of(request.options)
+        route = self._routes.get(models)
+        if route is None:
+            settings = self._settings
+            route, _ = routing.resolve_chain(
+                models,
+                self._providers,
+                rules=settings.rules,
+                fallbacks=settings.fallbacks,
+                substitute=settings.substitute,
+            )
+            if len(self._routes) >= 1024:
+                self._routes.clear()
+            self._routes[models] = route
+        return route
+
+    def _provider(self, candidate: Candidate) -> ChatProvider:
+        self._check_open()
+        return self._providers[candidate.provider]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise GatewayClosed("the gateway is closed")
+
+    def _timeouts(self, timeouts: Timeouts, *, streamed: bool) -> Timeouts:
+        merged = timeouts.over(self._settings.timeouts)
+        if merged.first_byte is None:
+            # Without streaming the head comes with the whole answer.
+            merged = replace(merged, first_byte=DEFAULTS.first_byte if streamed else merged.total or DEFAULTS.total)
+        return merged.over(DEFAULTS)
+
+    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """Return the models that the configured providers serve, by asking each for its list.
+
+        Args:
+            provider: only this one's.
+
+        Raises:
+            RatatoskrError: a provider's answer failed; with several, those that answered are returned and it takes all
+                of them to fail for `AllAttemptsFailed`.
+        """
+        from ratatoskr.listing import list_models
+
+        self._check_open()
+        return await list_models(self._providers, provider, self._settings.timeouts.over(DEFAULTS))
+
+    async def model_status(self, model: str) -> ModelStatus:
+        """Tell whether a model can be used: whether somebody is configured for it and lists it."""
+        from ratatoskr.listing import model_status
+
+        return await model_status(self, model)
+
+    async def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
+        """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long.
+
+        Nothing is sent. Parameters that a candidate refuses are told in its plan and raise nothing.
+
+        Raises:
+            InvalidInput: the request itself is wrong.
+            NoProvider: nobody is configured for the model.
+        """
+        request = with_schema(request_of(messages, model, **arguments))
+        timeouts = self._timeouts(request.timeouts, streamed=False)
+        plans = tuple(self._plan(request, candidate) for candidate in self.candidates(request))
+        return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
+
+    def _plan(self, request: ChatRequest, candidate: Candidate) -> Plan:
+        provider = self._provider(candidate)
+        if isinstance(provider, Plans):
+            call = Call(candidate.model, Deadlines(), self._settings.policy)
+            plan = provider.plan(request, call, candidate.reason)
+        else:
+            plan = Plan(candidate.provider, candidate.model, candidate.reason)
+        return replace(plan, only_if_unavailable=candidate.only_if_unavailable)
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what this gateway can do."""
+        return frozenset({"chat", "chat_stream", "generate", "tools", "list_models"})
+
+    async def health(self) -> Health:
+        """Tell which providers are configured and where each key came from; sends nothing."""
+        from ratatoskr.version import VERSION
+
+        origins = self._settings.key_origins
+        providers = tuple(
+            ProviderHealth(name, getattr(provider, "base_url", ""), origins.get(name))
+            for name, provider in self._providers.items()
+        )
+        return Health(not self._closed, VERSION, providers)
+
+    async def preconnect(self) -> None:
+        """Open a connection to each configured provider, so that the first call does not wait for one."""
+        await self._carrier.preconnect([url for p in self._providers.values() if (url := getattr(p, "base_url", ""))])
+
+    # the other face, and the end
+
+    def sync(self) -> SyncGateway:
+        """Return the blocking face of this gateway; closing either closes both."""
+        if self._sync is None:
+            from ratatoskr.sync import SyncGateway
+
+            self._sync = SyncGateway(self)
+        return self._sync
+
+    async def aclose(self) -> None:
+        """Close every connection; every call and open stream ends with `GatewayClosed`. May be called twice."""
+        self._closed = True
+        await self._carrier.aclose()
+        if self._sync is not None:
+            self._sync.stop()
+
+
+async def _first_events(provider: ChatProvider, request: ChatRequest, call: Call) -> Opened:
+    """Open a stream and wait for its first semantic event within the try's deadline."""
+    limit = call.deadlines.total
+    source: EventSource | None = None
+    try:
+        async with asyncio.timeout(limit):
+            source = await provider.open(request, call)
+            events: list[ChatEvent] = []
+            while not any(type(event) is not UsageEvent for event in events):
+                events += await source.batch()
+        opened = Opened(source, events)
+        source = None
+    except TimeoutError as error:
+        if isinstance(error, RatatoskrError):
+            raise
+        phase = call.deadlines.total_phase
+        raise Timeout(f"no answer began within {limit:.3g} s", phase=phase) from None
+    finally:
+        if source is not None:
+            source.close()
+    return opened
+
+
+def _safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
+    """A request whose tools run at the provider is repeated only if it did not run there."""
+    if any(isinstance(tool, ProviderTool) for tool in request.tools):
+        return lambda error: isinstance(error, RateLimited) or (isinstance(error, ConnectionFailed) and not error.sent)
+    return _always
+
+
+def _always(_: RatatoskrError) -> bool:
+    return True

@@ -1,0 +1,390 @@
+"""The glue of every provider that is spoken to over HTTP: settle, encode, send, decode; one try, no retry."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ratatoskr.capabilities import Call
+from ratatoskr.errors import ContentFiltered, InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
+from ratatoskr.models.parameters import Settled, settle
+from ratatoskr.models.rules import rules_for
+from ratatoskr.providers.keys import KeyRing
+from ratatoskr.providers.rows import Row
+from ratatoskr.providers.wire.dialect import Dialect, Encoded, Target
+from ratatoskr.providers.wire.json import decode
+from ratatoskr.providers.wire.turn import Turn
+from ratatoskr.secrets import Secret
+from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
+from ratatoskr.transport.status import error_of
+from ratatoskr.types.attempt import Notice
+from ratatoskr.types.chat import ChatRequest, ChatResponse, RawResponse
+from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.failure import Failure, Told
+from ratatoskr.types.message import Message
+from ratatoskr.types.model import ModelInfo, ParameterChange, Plan
+from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.tool import ProviderTool
+
+CONVERSATION = frozenset({"messages", "contents", "input", "instructions", "system", "systemInstruction", "prompt"})
+"""Members of requests that hold what people said; a plan leaves them out."""
+
+HIDDEN_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"})
+"""Left out of `RawResponse.headers`."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise InvalidInput(f"{type(value).__name__} has no JSON form", field="raw_provider_options")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request ready to be sent, and how it came to be."""
+
+    target: Target
+    dialect: Dialect
+    settled: Settled
+    encoded: Encoded
+    url: str
+    body: bytes
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What the caller should know about it."""
+        return (*self.settled.notices, *self.encoded.notices)
+
+
+class WireProvider:
+    """One provider, by its row.
+
+    Args:
+        row: address, key header, dialects, quirks.
+        transport: carries the bytes.
+        keys: of which one is used a try; may be empty.
+        base_url: in place of the row's.
+        headers: added to every request.
+        api: which endpoint family to use where the row has several: `auto` leaves it to the model's rules.
+    """
+
+    def __init__(
+        self,
+        row: Row,
+        transport: Transport,
+        keys: Sequence[Secret] = (),
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        api: str = "auto",
+    ) -> None:
+        self.name = row.name
+        self.row = row
+        self.base_url = (base_url or row.base_url).rstrip("/")
+        self.api = api
+        self._transport = transport
+        self._keys = KeyRing(keys)
+        self._headers = (("content-type", "application/json"), *(headers or {}).items())
+
+    def target(self, model: str, *, generate: bool = False) -> Target:
+        """Return what is known of a model here."""
+        rules = rules_for(self.name, model, api=self.api)
+        family = rules.endpoint if rules.endpoint in self.row.dialects else next(iter(self.row.dialects))
+        flags = self.row.flags | {"generate"} if generate else self.row.flags
+        return Target(self.name, model, family, rules, flags)
+
+    def prepare(self, request: ChatRequest, call: Call, *, stream: bool) -> Prepared:
+        """Say the request in the provider's words, without sending it.
+
+        Raises:
+            InvalidInput: it cannot be said; `field` names what.
+        """
+        model, policy = call.model, call.policy
+        target = self.target(model, generate=call.generate)
+        dialect = dialect_of(self.row.dialects[target.family])
+        for tool in request.tools:
+            if isinstance(tool, ProviderTool) and tool.provider != self.name:
+                raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
+        settled = settle(
+            request,
+            provider=self.name,
+            model=model,
+            rules=target.rules,
+            parameters=dialect.PARAMETERS - self.row.refused,
+            policy=policy,  # type: ignore[arg-type]  # checked by the builder
+        )
+        encoded = dialect.encode_request(settled.request, target, stream=stream)
+        body = encoded.body
+        if settled.passed:
+            body = {**body, **settled.passed}
+        if raw := settled.request.options.raw_provider_options:
+            body = merged(body, raw)
+        return Prepared(target, dialect, settled, encoded, self.base_url + encoded.path, self._encode(body))
+
+    def _encode(self, body: dict[str, Any]) -> bytes:
+        try:
+            data = _encoder.encode(body)
+        except UnicodeEncodeError:
+            raise InvalidInput("text with a lone surrogate cannot be sent", field="messages") from None
+        except (TypeError, RecursionError, msgspec.EncodeError) as error:
+            raise InvalidInput(f"the request has no JSON form: {error}", field="raw_provider_options") from None
+        limit = self.row.body_limit
+        if limit is not None and len(data) > limit:
+            size = f"{len(data) / 2**20:.1f} MiB"
+            raise InvalidInput(f"the request has {size}; {self.name} takes {limit / 2**20:.0f}", field="messages")
+        return data
+
+    async def chat(self, request: ChatRequest, call: Call) -> ChatResponse[Any]:
+        """Answer whole."""
+        prepared = self.prepare(request, call, stream=False)
+        reply = await self._send(prepared, call, "body")
+        try:
+            turn = prepared.dialect.decode_response(reply.body, prepared.target)
+        except Told as told:
+            raise self._told(told.failure, reply, prepared.target) from None
+        except RatatoskrError as error:
+            raise self._named(error, reply, prepared.target) from None
+        return self.respond(turn, reply, prepared, request.output, reply.body)
+
+    async def open(self, request: ChatRequest, call: Call) -> WireStream:
+        """Begin a stream."""
+        prepared = self.prepare(request, call, stream=True)
+        call = replace(call, deadlines=replace(call.deadlines, total=None))
+        reply = await self._send(prepared, call, prepared.dialect.FRAMING)
+        if not reply.streamed:
+            raise self._unstreamed(reply, prepared)
+        return WireStream(self, reply, prepared, request.output)
+
+    async def _send(self, prepared: Prepared, call: Call, framing: Framing) -> HttpReply:
+        key = self._keys.pick()
+        headers = self._headers + prepared.encoded.headers
+        if key is not None:
+            headers = (*headers, self._key_header(key))
+        request = HttpRequest(prepared.url, headers, prepared.body, framing, call.deadlines)
+        try:
+            reply = await self._transport.send(request)
+            if not 200 <= reply.status < 300:
+                failure = prepared.dialect.decode_error(reply.body)
+                raise self._failed(reply.status, failure, reply, prepared.target)
+        except RatatoskrError as error:
+            error.provider, error.model = self.name, prepared.target.model
+            self._keys.failed(key, error)
+            raise
+        return reply
+
+    def _failed(self, status: int | None, failure: Failure, reply: HttpReply, target: Target) -> RatatoskrError:
+        error = error_of(status, failure, reply.headers, provider=self.name, model=target.model, now=time.time)
+        error.request_id = self.request_id(reply)
+        return error
+
+    def _told(self, failure: Failure, reply: HttpReply, target: Target) -> RatatoskrError:
+        return self._failed(None, failure, reply, target)
+
+    def _named(self, error: RatatoskrError, reply: HttpReply, target: Target) -> RatatoskrError:
+        error.provider, error.model = self.name, target.model
+        error.request_id = error.request_id or self.request_id(reply)
+        return error
+
+    def _unstreamed(self, reply: HttpReply, prepared: Prepared) -> RatatoskrError:
+        """A 2xx that is no stream: an error told in plain JSON, or not the protocol at all."""
+        content_type = reply.headers.get("content-type", "none")
+        try:
+            body = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            body = None
+        if isinstance(body, list) and body:
+            body = body[0]
+        if isinstance(body, dict) and body.get("error"):
+            return self._told(prepared.dialect.decode_error(reply.body), reply, prepared.target)
+        message = f"expected a stream, got content type {content_type[:80]!r}"
+        return self._named(MalformedResponse(message, status=reply.status), reply, prepared.target)
+
+    def plan(self, request: ChatRequest, call: Call, why: str) -> Plan:
+        """Return what would be sent, the conversation left out; what would be refused is told in the plan."""
+        try:
+            prepared = self.prepare(request, call, stream=False)
+        except RatatoskrError as error:
+            refused = f"{error.field}: {error.message}" if error.field else error.message
+            return Plan(self.name, call.model, why, refused=refused)
+        body = {name: value for name, value in json.loads(prepared.body).items() if name not in CONVERSATION}
+        changes = tuple(ParameterChange(c.field, c.before, c.after, c.reason) for c in prepared.settled.changes)
+        return Plan(self.name, call.model, why, prepared.url, body, changes)
+
+    async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
+        """Return the provider's own list of models."""
+        key = self._keys.pick()
+        headers = self._headers if key is None else (*self._headers, self._key_header(key))
+        url = self.base_url + self.row.models_path
+        reply = await self._transport.send(HttpRequest(url, headers, deadlines=deadlines, method="GET"))
+        if reply.status != 200:
+            failure = dialect_of(next(iter(self.row.dialects.values()))).decode_error(reply.body)
+            raise self._failed(reply.status, failure, reply, Target(self.name, "", ""))
+        return listed(self.name, reply.body, self.row.models_shape)
+
+    def _key_header(self, key: int) -> tuple[str, str]:
+        name, before = self.row.key_header
+        return name, before + self._keys.reveal(key)
+
+    def request_id(self, reply: HttpReply) -> str | None:
+        """Return the provider's id of the request from the response's headers."""
+        for name in self.row.request_id:
+            if (value := reply.headers.get(name)) is not None:
+                return value
+        return None
+
+    def respond(
+        self, turn: Turn, reply: HttpReply, prepared: Prepared, output: Any, body: bytes | None
+    ) -> ChatResponse[Any]:
+        """Return what a turn has brought as a response.
+
+        Raises:
+            ContentFiltered: the answer was refused before any output.
+        """
+        parts = turn.parts()
+        reason = turn.finish_reason or "unknown"
+        if not parts and turn.done and reason in ("content_filter", "refusal"):
+            raise self._named(filtered(turn), reply, prepared.target)
+        notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
+        headers = {name: value for name, value in reply.headers.items() if name not in HIDDEN_HEADERS}
+        return ChatResponse(
+            message=Message("assistant", parts),
+            usage=turn.usage,
+            cost=turn.cost,
+            finish_reason=reason,
+            native_finish_reason=turn.native_finish_reason,
+            provider=self.name,
+            model=turn.model or prepared.target.model,
+            request_id=self.request_id(reply) or turn.response_id,
+            warnings=notices,
+            raw=RawResponse(reply.status, headers, body),
+            _output=output,
+        )
+
+
+class WireStream:
+    """An open stream of one provider: the transport's batches through the dialect's decoder."""
+
+    def __init__(self, provider: WireProvider, reply: HttpReply, prepared: Prepared, output: Any) -> None:
+        self.provider = provider.name
+        self.request_id = provider.request_id(reply)
+        self._glue = provider
+        self._reply = reply
+        self._prepared = prepared
+        self._output = output
+        self._decoder = prepared.dialect.StreamDecoder(prepared.target)
+        self._feed = self._decoder.feed
+        self._error: RatatoskrError | None = None
+
+    @property
+    def model(self) -> str:
+        """The model as answered, as far as told."""
+        return self._decoder.turn.model or self._prepared.target.model
+
+    async def batch(self) -> list[ChatEvent]:
+        """Return the events that have come; an error behind them is raised by the next call."""
+        while self._error is None:
+            batch = await self._next()
+            events = self._decode(batch)
+            if events:
+                return events
+        raise self._error
+
+    async def _next(self) -> list[tuple[str, bytes]] | None:
+        try:
+            return await self._reply.batch()
+        except RatatoskrError as error:
+            self._error = self._glue._named(error, self._reply, self._prepared.target)
+            raise
+
+    def _decode(self, batch: list[tuple[str, bytes]] | None) -> list[ChatEvent]:
+        turn = self._decoder.turn
+        events: list[ChatEvent] = []
+        try:
+            if batch is None:
+                events = self._decoder.end()
+                if not turn.done:
+                    raise MalformedResponse("the stream ended before its end")
+            else:
+                for name, data in batch:
+                    events += self._feed(name, data)
+        except Told as told:
+            self._fail(self._glue._told(told.failure, self._reply, self._prepared.target))
+        except RatatoskrError as error:
+            self._fail(self._glue._named(error, self._reply, self._prepared.target))
+        if self._error is not None:
+            events += turn.take()
+        elif turn.done:
+            self._reply.close()
+            if not turn.parts() and turn.finish_reason in ("content_filter", "refusal"):
+                self._fail(self._glue._named(filtered(turn), self._reply, self._prepared.target))
+                return []
+        return events
+
+    def _fail(self, error: RatatoskrError) -> None:
+        self._error = error
+        self._reply.close()
+
+    def response(self) -> ChatResponse[Any]:
+        """Return what has come so far."""
+        return self._glue.respond(self._decoder.turn, self._reply, self._prepared, self._output, None)
+
+    def close(self) -> None:
+        """Close the upstream."""
+        self._reply.close()
+
+
+def filtered(turn: Turn) -> ContentFiltered:
+    """Return the error for an answer that was refused before any output."""
+    message = turn.detail or "the provider refused to answer"
+    return ContentFiltered(message, provider_code=turn.native_finish_reason, request_id=turn.response_id)
+
+
+class _Listed(msgspec.Struct):
+    id: str = ""
+    name: str = ""
+    context_length: int | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Listed] = []
+    models: list[_Listed] = []
+
+
+def listed(provider: str, body: bytes, shape: str) -> list[ModelInfo]:
+    """Return a provider's list of models; raises `MalformedResponse` for anything else."""
+    found = decode(_Models, body)
+    names = (
+        [(m.id, m.context_length) for m in found.data]
+        if shape == "data"
+        else [(m.name.removeprefix("models/"), m.context_length) for m in found.models]
+    )
+    return [ModelInfo(f"{provider}:{name}", provider, name, context_window=window) for name, window in names if name]
+
+
+def dialect_of(package: str) -> Dialect:
+    """Import a dialect on use."""
+    found = _dialects.get(package)
+    if found is None:
+        found = _dialects[package] = importlib.import_module(package)  # type: ignore[assignment]  # a module is one
+    return found
+
+
+_dialects: dict[str, Dialect] = {}
+
+
+def merged(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `body` with `extra` laid over it: objects are merged, everything else is replaced."""
+    out = dict(body)
+    for name, value in extra.items():
+        old = out.get(name)
+        out[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return out

@@ -1,0 +1,1 @@
+"""Order, retry and fallback over candidates; it knows no concrete provider."""

@@ -1,0 +1,91 @@
+"""One table: what follows a failed try. Same candidate again, next candidate, or stop; and who has to rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ratatoskr.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContentFiltered,
+    GatewayClosed,
+    InvalidInput,
+    MalformedResponse,
+    ModelNotAvailable,
+    ModelNotFound,
+    ProviderError,
+    QuotaExhausted,
+    RatatoskrError,
+    RateLimited,
+    RedirectRefused,
+    StreamInterrupted,
+    Timeout,
+    TlsError,
+    UnsupportedParameter,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What may follow an error.
+
+    Attributes:
+        again: the same candidate may be asked again (within the number of retries).
+        next: the next candidate may be asked.
+        cooldown: seconds for which others come first.
+        once: again, but only once.
+    """
+
+    again: bool = False
+    next: bool = True
+    cooldown: float = 0.0
+    once: bool = False
+
+
+_STOP = Verdict(next=False)
+_NEXT = Verdict()
+_AGAIN = Verdict(again=True)
+
+RULES: tuple[tuple[type[RatatoskrError], Verdict], ...] = (
+    (GatewayClosed, _STOP),
+    (StreamInterrupted, _STOP),
+    (UnsupportedParameter, _NEXT),
+    (InvalidInput, _STOP),
+    (ContentFiltered, _STOP),
+    (AuthenticationFailed, Verdict(cooldown=30.0)),
+    (QuotaExhausted, Verdict(cooldown=300.0)),
+    (RateLimited, _AGAIN),
+    (ModelNotFound, _NEXT),
+    (ModelNotAvailable, _NEXT),
+    (Timeout, _NEXT),
+    (TlsError, _NEXT),
+    (ConnectionFailed, _AGAIN),
+    (MalformedResponse, Verdict(again=True, once=True)),
+    (ProviderError, _AGAIN),
+    (RedirectRefused, _NEXT),
+)
+"""First match decides. `again` holds only while the error itself is retryable."""
+
+
+def verdict_on(error: RatatoskrError) -> Verdict:
+    """Return what may follow this error.
+
+    A deadline that passed before the request had left may be tried again; after that the try may be billed.
+    """
+    if isinstance(error, Timeout) and error.phase == "connect":
+        return _AGAIN
+    if isinstance(error, Timeout) and error.phase == "total":
+        return _STOP
+    found = next((verdict for cls, verdict in RULES if isinstance(error, cls)), _STOP)
+    if isinstance(error, Timeout) or error.retryable == found.again:
+        return found
+    return replace(found, again=error.retryable)
+
+
+def maybe_billed(error: RatatoskrError) -> bool:
+    """Tell whether the provider may charge for a try that failed so."""
+    if isinstance(error, ConnectionFailed):
+        return error.sent
+    if isinstance(error, Timeout):
+        return error.phase != "connect"
+    return isinstance(error, (MalformedResponse, StreamInterrupted))

@@ -1,0 +1,260 @@
+"""From a model's name to the candidates that may answer: pure, nobody is asked.
+
+1. `provider:model`, where the provider is configured or known. A `/` before the colon means no prefix.
+2. Then the user's rules, then the table of `ratatoskr.models.names`, over configured providers only.
+3. Prompts do not wander: behind the first candidate come only those that serve the same model, and they are for the
+   case that it is not available; what the caller named, and everything with `substitute`, is tried after any failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import TypeAlias
+
+from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
+from ratatoskr.models.known import KNOWN
+from ratatoskr.models.names import is_mistrals, served
+
+__all__ = ["KNOWN", "Candidate", "Rules", "resolve", "resolve_chain"]
+
+Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
+"""Shell patterns (`*`, `?`, `[…]`) of names, each with the names to ask instead, in order."""
+
+_NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may be asked.
+
+    Attributes:
+        provider: name as configured.
+        model: the model's name there.
+        reason: why, in a few words, for people.
+        only_if_unavailable: to be tried only after `ModelNotAvailable`, never after another failure.
+    """
+
+    provider: str
+    model: str
+    reason: str
+    only_if_unavailable: bool = False
+
+
+def resolve(
+    model: str,
+    configured: Collection[str],
+    *,
+    rules: Rules = (),
+    fallbacks: Rules = (),
+    substitute: bool = False,
+    local: Mapping[str, Sequence[str]] = _NO_LOCAL,
+) -> tuple[Candidate, ...]:
+    """Return who may answer for a model's name, in order; never empty.
+
+    Args:
+        model: the name as the caller gave it.
+        configured: names of the providers that can be used.
+        rules: the user's, asked before the table.
+        fallbacks: names that the user allows after any failure of a name that matches.
+        substitute: let the rest of the built-in chain be tried after any failure, too.
+        local: models of this process, each with the names of the very same model at other providers.
+
+    Raises:
+        InvalidInput: no name, or a prefix that nobody knows.
+        NoProvider: nobody who serves it is configured; says what is missing.
+        PresetNotFound: a preset's name, `ratatoskr:tier/capability`.
+    """
+    name = _checked(model)
+    found = _named(name, configured, local) or _ruled(name, configured, rules, local) or _table(name, configured)
+    for names in _matching(name, fallbacks):
+        found += _first_of_each(names, configured, local, f"allowed as a fallback of {name}")
+    if substitute:
+        found = tuple(replace(candidate, only_if_unavailable=False) for candidate in found)
+    return _merged(found)
+
+
+def resolve_chain(
+    models: Sequence[str],
+    configured: Collection[str],
+    *,
+    rules: Rules = (),
+    fallbacks: Rules = (),
+    substitute: bool = False,
+    local: Mapping[str, Sequence[str]] = _NO_LOCAL,
+) -> tuple[tuple[Candidate, ...], tuple[NoProvider, ...]]:
+    """Return the candidates of a chain of the caller's own, and the names in it that nobody configured serves.
+
+    Raises:
+        InvalidInput, PresetNotFound: as `resolve`, for any of the names; or there are none.
+        NoProvider: none of the names can be served.
+    """
+    if not models:
+        raise InvalidInput("no model was named", field="model")
+    found: tuple[Candidate, ...] = ()
+    missing: list[NoProvider] = []
+    for model in models:
+        try:
+            found += resolve(model, configured, rules=rules, fallbacks=fallbacks, substitute=substitute, local=local)
+        except NoProvider as error:
+            missing.append(error)
+    if not found:
+        raise missing[0] if len(missing) == 1 else NoProvider("; ".join(error.message for error in missing))
+    return _merged(found), tuple(missing)
+
+
+def _checked(model: str) -> str:
+    if not isinstance(model, str):
+        raise InvalidInput(f"model must be a name, not {type(model).__name__}", field="model")
+    name = model.strip()
+    if not name:
+        raise InvalidInput("no model was named", field="model")
+    if not name.isprintable():
+        raise InvalidInput("the model's name holds a character that cannot be printed", field="model")
+    return name
+
+
+def _named(name: str, configured: Collection[str], local: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
+    """Return the candidate that the name itself spells out, if it does."""
+    if name in local:
+        return (Candidate("local", name, "runs in this process"), *_twins(local[name], configured))
+    prefix, colon, rest = name.partition(":")
+    if not colon or "/" in prefix:
+        return ()
+    if prefix == "ratatoskr":
+        raise PresetNotFound(f"there is no preset {name!r}", model=name)
+    if prefix == "local" and rest in local:
+        return (Candidate("local", rest, "named by its prefix"),)
+    provider = _provider_of(prefix, configured)
+    if provider == "mistral" and not is_mistrals(rest):
+        provider = None  # `mistral:7b` is a tag of Ollama's
+    if provider is None:
+        return (_other_prefix(name, prefix, rest, configured),)
+    if not rest:
+        raise InvalidInput(f"{name!r} names a provider and no model", field="model")
+    _require(provider, configured, name)
+    return (Candidate(provider, rest, "named by its prefix"),)
+
+
+def _provider_of(prefix: str, configured: Collection[str]) -> str | None:
+    if prefix in configured:
+        return prefix
+    folded = prefix.casefold()
+    return folded if folded in KNOWN else None
+
+
+def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:
+    """Return the candidate for `ft:…` and for Ollama's `name:tag`."""
+    if prefix == "ft" and rest:
+        _require("openai", configured, name)
+        return Candidate("openai", name, "a fine-tuned model of OpenAI's")
+    if "ollama" in configured and prefix and rest:
+        return Candidate("ollama", name, "a name and a tag of Ollama's")
+    known = ", ".join(sorted({*KNOWN, *configured}))
+    raise InvalidInput(
+        f"{prefix!r} in {name!r} is no provider ({known}), and Ollama, whose names have such tags, is not configured",
+        field="model",
+        model=name,
+    )
+
+
+def _require(provider: str, configured: Collection[str], name: str) -> None:
+    if provider not in configured:
+        raise NoProvider(
+            f"{provider} is not configured for {name!r}: {KNOWN[provider].missing()}", provider=provider, model=name
+        )
+
+
+def _twins(names: Sequence[str], configured: Collection[str]) -> tuple[Candidate, ...]:
+    """Return where else the very same model is served, as far as configured."""
+    found = _first_of_each(names, configured, _NO_LOCAL, "serves the very same model", strict=False)
+    return tuple(replace(candidate, only_if_unavailable=True) for candidate in found)
+
+
+def _ruled(
+    name: str, configured: Collection[str], rules: Rules, local: Mapping[str, Sequence[str]]
+) -> tuple[Candidate, ...]:
+    """Return what the user's rules say; a rule that matches is never silently passed over for the table."""
+    refused: NoProvider | None = None
+    for names in _matching(name, rules):
+        try:
+            return _first_of_each(names, configured, local, f"the rule for {name} says so")
+        except NoProvider as error:
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return ()
+
+
+def _matching(name: str, rules: Rules) -> Iterable[Sequence[str]]:
+    pairs = rules.items() if isinstance(rules, Mapping) else rules
+    return [names for pattern, names in pairs if fnmatchcase(name, pattern)]
+
+
+def _first_of_each(
+    names: Sequence[str],
+    configured: Collection[str],
+    local: Mapping[str, Sequence[str]],
+    reason: str,
+    *,
+    strict: bool = True,
+) -> tuple[Candidate, ...]:
+    """Return the candidates for names that the user listed, leaving out who is not configured.
+
+    Raises:
+        NoProvider: nobody of them is, and that is not allowed.
+    """
+    found: list[Candidate] = []
+    missing: list[NoProvider] = []
+    for name in (names,) if isinstance(names, str) else names:
+        try:
+            chain = _named(_checked(name), configured, local) or _table(_checked(name), configured)
+        except NoProvider as error:
+            missing.append(error)
+        else:
+            found += (replace(candidate, reason=reason) for candidate in chain)
+    if missing and not found and strict:
+        raise missing[0]
+    return tuple(found)
+
+
+def _table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
+    """Return the configured providers that serve the name by the table, the natural one first."""
+    entry = served(name)
+    label, natural = entry.family.label, entry.providers[0][0]
+    found: list[Candidate] = []
+    for provider, model in entry.providers:
+        if provider not in configured:
+            continue
+        if provider == natural:
+            reason = f"natural provider of {label}"
+        elif not found:
+            reason = f"{natural} is not configured, {provider} serves {label}, too"
+        else:
+            reason = f"serves {label}, too"
+        found.append(Candidate(provider, model, reason, only_if_unavailable=bool(found)))
+    if not found and entry.family.open:
+        own = [provider for provider in configured if provider not in KNOWN]
+        if len(own) == 1:
+            found.append(Candidate(own[0], name, f"the only host of your own, for {label}"))
+    if not found:
+        wanted = "; or ".join(f"{provider}: {KNOWN[provider].missing()}" for provider, _ in entry.providers)
+        raise NoProvider(f"nobody is configured for {name!r}. It is served by {wanted}", model=name)
+    return tuple(found)
+
+
+def _merged(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return each candidate once, where it stands first, and free to be tried if any mention of it is."""
+    if len(candidates) == 1:
+        return candidates
+    kept: dict[tuple[str, str], Candidate] = {}
+    for candidate in candidates:
+        key = (candidate.provider, candidate.model)
+        before = kept.get(key)
+        if before is None:
+            kept[key] = candidate
+        elif before.only_if_unavailable and not candidate.only_if_unavailable:
+            kept[key] = replace(before, only_if_unavailable=False)
+    return tuple(kept.values())

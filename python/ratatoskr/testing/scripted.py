@@ -1,0 +1,151 @@
+"""`ScriptedGateway`: a whole gateway without sockets, for tests of applications."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from ratatoskr.capabilities import Call
+from ratatoskr.gateway import EmbeddedGateway, Settings
+from ratatoskr.request import models_of
+from ratatoskr.routing import Candidate
+from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.event import (
+    ChatEvent,
+    CitationDelta,
+    ContentDelta,
+    Done,
+    ProviderEvent,
+    ReasoningDelta,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageEvent,
+)
+from ratatoskr.types.message import Message
+from ratatoskr.types.model import ModelInfo
+from ratatoskr.types.part import Part, ReasoningPart, TextPart, ToolCall
+from ratatoskr.types.timeouts import Deadlines
+
+Said: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any] | BaseException"
+ScriptTurn: TypeAlias = "Said | Callable[[ChatRequest], Said | Awaitable[Said]]"
+
+
+class ScriptedGateway(EmbeddedGateway):
+    """Answers with what it was given, one turn a call, and keeps every request in `requests`.
+
+    It is a `ModelGateway` like any other, with `sync()` too, and opens no socket: what it is asked goes nowhere.
+
+    Args:
+        *turns: text, a part such as a `ToolCall` or a sequence of parts, a whole `ChatResponse`, an exception to
+            raise, or a function of the `ChatRequest` (async too) that gives one of these.
+    """
+
+    def __init__(self, *turns: ScriptTurn) -> None:
+        provider = _Provider(turns)
+        self.requests: list[ChatRequest] = provider.requests
+        super().__init__({provider.name: provider}, _NoCarrier(), Settings(retries=0))
+
+    def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
+        """Answer for any model; without one, for the model called `scripted`."""
+        self._check_open()
+        model = "scripted" if request.options.model is None else models_of(request.options)[0]
+        return (Candidate("scripted", model, "the script"),)
+
+
+class _NoCarrier:
+    async def preconnect(self, urls: Sequence[str]) -> None:
+        """Do nothing: there is nobody to connect to."""
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing open."""
+
+
+class _Provider:
+    name = "scripted"
+
+    def __init__(self, turns: Sequence[ScriptTurn]) -> None:
+        self._turns = turns
+        self.requests: list[ChatRequest] = []
+
+    async def chat(self, request: ChatRequest, call: Call) -> ChatResponse[Any]:
+        index = len(self.requests)
+        self.requests.append(request)
+        if index >= len(self._turns):
+            raise AssertionError(f"the script has {len(self._turns)} turns, and this is call {index + 1}")
+        turn: Any = self._turns[index]
+        if callable(turn):
+            turn = turn(request)
+            if inspect.isawaitable(turn):
+                turn = await turn
+        if isinstance(turn, BaseException):
+            raise turn
+        if isinstance(turn, ChatResponse):
+            return turn.with_output(request.output)
+        message = Message.assistant(turn)
+        return ChatResponse(
+            message,
+            finish_reason="tool_calls" if message.tool_calls else "stop",
+            provider=self.name,
+            model=call.model,
+            _output=request.output,
+        )
+
+    async def open(self, request: ChatRequest, call: Call) -> _Stream:
+        return _Stream(await self.chat(request, call))
+
+    async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
+        return [ModelInfo("scripted", self.name, "scripted")]
+
+
+class _Stream:
+    """A whole response told in pieces: words of text and thinking, calls with their arguments."""
+
+    def __init__(self, response: ChatResponse[Any]) -> None:
+        self.provider = response.provider
+        self.request_id = response.request_id
+        self._whole = response
+        self._events = events_of(response)
+        self._told = False
+
+    async def batch(self) -> list[ChatEvent]:
+        self._told = True
+        return self._events
+
+    def response(self) -> ChatResponse[Any]:
+        message = self._whole.message if self._told else Message("assistant", ())
+        return replace(self._whole, message=message, _parsed=[])
+
+    def close(self) -> None:
+        """Do nothing: there is nothing open."""
+
+
+_PIECES = re.compile(r"\s*\S+\s*$|\s*\S+|\s+")
+
+
+def events_of(response: ChatResponse[Any]) -> list[ChatEvent]:
+    """Return the events that a stream of this response would have."""
+    events: list[ChatEvent] = []
+    calls = 0
+    for index, part in enumerate(response.message.content):
+        match part:
+            case TextPart(text, citations):
+                events += [ContentDelta(piece, part=index) for piece in _PIECES.findall(text)]
+                events += [CitationDelta(citation, part=index) for citation in citations]
+            case ReasoningPart(text):
+                events += [ReasoningDelta(piece, part=index) for piece in _PIECES.findall(text)]
+            case ToolCall(id, name, arguments):
+                events += [
+                    ToolCallStart(calls, id, name),
+                    ToolCallDelta(calls, arguments),
+                    ToolCallEnd(calls, part),
+                ]
+                calls += 1
+            case _:
+                events.append(ProviderEvent(part.type, part.to_json().encode()))
+    if response.usage.source != "unknown":
+        events.append(UsageEvent(response.usage))
+    return [*events, Done(response.finish_reason)]
