@@ -101,7 +101,7 @@ def resolve_chain(
         except NoProvider as error:
             missing.append(error)
     if not found:
-        raise missing[0] if len(missing) == 1 else NoProvider("; ".join(error.message for error in missing))
+        raise missing[0] if len(missing) == 1 else NoProvider("; ".join(map(str, missing)))
     return _merged(found), tuple(missing)
 
 
@@ -124,7 +124,7 @@ def _named(name: str, configured: Collection[str], local: Mapping[str, Sequence[
     if not colon or "/" in prefix:
         return ()
     if prefix == "ratatoskr":
-        raise PresetNotFound(f"there is no preset {name!r}", model=name)
+        raise PresetNotFound("there is no such preset", model=name)
     if prefix == "local" and rest in local:
         return (Candidate("local", rest, "named by its prefix"),)
     provider = _provider_of(prefix, configured)
@@ -153,8 +153,9 @@ def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]
     if "ollama" in configured and prefix and rest:
         return Candidate("ollama", name, "a name and a tag of Ollama's")
     known = ", ".join(sorted({*KNOWN, *configured}))
+    what = f"{rest!r} is no model of Mistral's" if prefix == "mistral" else f"{prefix!r} is no provider"
     raise InvalidInput(
-        f"{prefix!r} in {name!r} is no provider ({known}), and Ollama, whose names have such tags, is not configured",
+        f"{what} (known are {known}), and Ollama, whose names have such tags, is not configured",
         field="model",
         model=name,
     )
@@ -162,9 +163,7 @@ def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]
 
 def _require(provider: str, configured: Collection[str], name: str) -> None:
     if provider not in configured:
-        raise NoProvider(
-            f"{provider} is not configured for {name!r}: {KNOWN[provider].missing()}", provider=provider, model=name
-        )
+        raise NoProvider(f"it is not configured: {KNOWN[provider].missing()}", provider=provider, model=name)
 
 
 def _twins(names: Sequence[str], configured: Collection[str]) -> tuple[Candidate, ...]:
@@ -241,7 +240,7 @@ def _table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
             found.append(Candidate(own[0], name, f"the only host of your own, for {label}"))
     if not found:
         wanted = "; or ".join(f"{provider}: {KNOWN[provider].missing()}" for provider, _ in entry.providers)
-        raise NoProvider(f"nobody is configured for {name!r}. It is served by {wanted}", model=name)
+        raise NoProvider(f"nobody is configured who serves it ({wanted})", model=name)
     return tuple(found)
 
 

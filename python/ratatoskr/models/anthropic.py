@@ -1,0 +1,67 @@
+"""Claude models at Anthropic's Messages endpoint.
+
+Facts: platform.claude.com/docs (models overview, extended and adaptive thinking, effort, tool use, structured outputs)
+and the live-verified profiles of pydantic-ai 2.68, read 2026-11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ratatoskr.models.row import Row, Table, words
+from ratatoskr.types.rules import ModelRules
+
+_DOCS = "platform.claude.com/docs/en/about-claude/models/overview"
+_NOW = f"{_DOCS}, adaptive thinking and effort pages; pydantic-ai 2.68 profiles/anthropic.py; 2026-11"
+_THEN = f"{_DOCS}, extended thinking page; 2026-11"
+_RETIRED = f"{_DOCS}, deprecations page; 2026-11"
+
+_GENERATION_5 = ModelRules(
+    sampling="never",
+    thinking="adaptive",
+    efforts=words("low", "medium", "high", "xhigh", "max"),
+    thinks=True,
+    off="disabled",
+    endpoint="messages",
+    max_output_tokens=128_000,
+    source=_NOW,
+)
+_BUDGET = ModelRules(
+    sampling="unless_reasoning",
+    thinking="budget",
+    off="disabled",
+    endpoint="messages",
+    forced_while_reasoning=False,
+    max_output_tokens=64_000,
+    source=_THEN,
+)
+_FIRST_4 = replace(_BUDGET, schema="instructions", source=_RETIRED)
+_UNTHINKING = ModelRules(endpoint="messages", max_output_tokens=4_096, schema="instructions", source=_RETIRED)
+
+ANTHROPIC: Table = (
+    Row(r"claude-(fable|mythos)-5-[12]\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
+    Row(r"claude-(fable-5|mythos-5|mythos-preview)\b", replace(_GENERATION_5, off=None)),
+    Row(r"claude-opus-5-5\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
+    Row(r"claude-sonnet-5-5\b", replace(_GENERATION_5, off="between_tools", forced_tool_choice=False)),
+    Row(r"claude-(opus|sonnet|haiku)-5\b", _GENERATION_5),
+    Row(r"claude-opus-4-[78]\b", replace(_GENERATION_5, thinks=False)),
+    Row(
+        r"claude-(opus|sonnet)-4-6\b",
+        replace(
+            _GENERATION_5,
+            sampling="unless_reasoning",
+            efforts=words("low", "medium", "high", "max"),
+            thinks=False,
+        ),
+    ),
+    Row(r"claude-(opus|sonnet|haiku)-4-5\b", _BUDGET),
+    Row(r"claude-opus-4-1\b", replace(_BUDGET, max_output_tokens=32_000)),
+    Row(
+        r"claude-(opus-4(?!-[1-9]\b)|4-opus)\b",
+        replace(_BUDGET, max_output_tokens=32_000, schema="instructions", source=_RETIRED),
+    ),
+    Row(r"claude-(sonnet-4(?!-[1-9]\b)|4-sonnet|3-7)\b", replace(_BUDGET, schema="instructions", source=_RETIRED)),
+    Row(r"claude-3-5\b", replace(_UNTHINKING, max_output_tokens=8_192)),
+    Row(r"claude-([123]\b|instant)", _UNTHINKING),
+    Row(r"", replace(_GENERATION_5, source=f"newest generation, assumed of names not listed; {_NOW}")),
+)

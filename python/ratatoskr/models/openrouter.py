@@ -1,0 +1,67 @@
+"""Models through OpenRouter: it takes every effort word, and drops silently what the model behind does not take.
+
+So only what is certain of the model itself is refused here: sampling that no host of a model takes, forced tool choice,
+and switching off what must think.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ratatoskr.models.anthropic import ANTHROPIC
+from ratatoskr.models.google import GOOGLE
+from ratatoskr.models.openai import OPENAI
+from ratatoskr.models.others import EVERYTHING
+from ratatoskr.models.row import Table, find
+from ratatoskr.types.rules import ModelRules, Thinking
+
+_SOURCE = "openrouter.ai/docs (reasoning tokens, parameters)"
+
+VENDORS: dict[str, Table] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
+"""Authors whose models are the same wherever they are served; without the last row, which only assumes."""
+
+# 400 "Reasoning is mandatory for this endpoint and cannot be disabled": `reasoning.mandatory` of openrouter.ai's model
+# list, as read by pydantic-ai 2.68 providers/openrouter.py, 2026-11.
+_MANDATORY = re.compile(
+    r"~?("
+    r"anthropic/claude-(sonnet-5\.5|(fable|opus|sonnet)-latest)"
+    r"|google/gemini-(3\.[5678]-flash|4-argon|flash-latest)"
+    r"|minimax/minimax-m(2\.5|2\.7|3\.1-flash)"
+    r"|mistralai/mistral-large-4-0"
+    r"|moonshotai/kimi-k2(\.7-code|-thinking)"
+    r"|openai/gpt-(5\.2-codex|oss-|6\.1-terra-pro|astra-latest|sol-latest)"
+    r"|perplexity/sonar-(deep-research|pro-search|reasoning-pro)"
+    r"|qwen/qwen3(\.8-max|\.8-2\.4t|-vl-30b-a3b-thinking|-next-80b-a3b-thinking|-235b-a22b-thinking)"
+    r"|stepfun/step-(3\.[57]-flash|5-preview)"
+    r"|x-ai/grok-(4\.20-multi-agent|build|latest)"
+    r"|z-ai/glm-(5\.3|latest|flash-latest)"
+    r")"
+)
+
+
+def through_openrouter(model: str) -> ModelRules:
+    """Return the rules of `author/slug[:variant]` (lower case) as OpenRouter serves it."""
+    author, _, slug = model.removeprefix("~").partition("/")
+    slug = slug.partition(":")[0]
+    must_think = _MANDATORY.match(model) is not None
+    vendor = find(VENDORS[author], _spelled(author, slug)) if author in VENDORS else None
+    if vendor is None:
+        return replace(EVERYTHING, off=None if must_think else "none", thinks=must_think, source=_SOURCE)
+    thinking: Thinking = "none" if vendor.thinking == "none" else "effort"
+    return replace(
+        EVERYTHING,
+        sampling=vendor.sampling,
+        thinking=thinking,
+        efforts=EVERYTHING.efforts if thinking == "effort" else {},
+        thinks=vendor.thinks,
+        off=None if must_think or vendor.off is None else "none",
+        forced_tool_choice=vendor.forced_tool_choice,
+        forced_while_reasoning=vendor.forced_while_reasoning,
+        source=f"{_SOURCE}; {vendor.source}",
+    )
+
+
+def _spelled(author: str, slug: str) -> str:
+    """Return the slug as its author spells it: Claude's versions have hyphens there and dots here."""
+    return slug.replace(".", "-") if author == "anthropic" else slug
