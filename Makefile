@@ -114,7 +114,7 @@ $(INSTALLED): requirements/dev.lock
 $(BUILT): $(INSTALLED) $(RUST_SOURCES) Cargo.toml Cargo.lock pyproject.toml $(if $(wildcard $(EXTENSION)),,FORCE)
 	@command -v cargo >/dev/null || { echo "stable Rust (cargo) is needed; rustup installs it" >&2; exit 1; }
 	@rm -f $(EXTENSION)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --locked --profile fast
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 $(BIN)/maturin develop --quiet --locked --profile fast
 	@touch $@
 
 $(RUST_TOOLS): $(INSTALLED)

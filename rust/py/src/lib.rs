@@ -1,5 +1,6 @@
 //! The door between Python and Rust: convert, detach, call, map the error; nothing else.
 #![allow(clippy::doc_markdown, reason = "the doc comments of this crate are Python's docstrings")]
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod error;
 mod json;
