@@ -1,0 +1,80 @@
+"""For tests of applications: a gateway without sockets, a provider on loopback, its misbehaviours, replays.
+
+    from ratatoskr.testing import ScriptedUpstream, Turn, fault
+
+    async with ScriptedUpstream([fault("overloaded"), Turn("Hello")]) as upstream:
+        gateway = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai")).build()
+
+Names are loaded on use: importing this package imports nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ratatoskr.testing.chaos import load_script, serve
+    from ratatoskr.testing.connection import Received
+    from ratatoskr.testing.faults import FAULTS, Fault, fault
+    from ratatoskr.testing.network import NetworkUsed, no_network
+    from ratatoskr.testing.replay import Replay, load_recordings
+    from ratatoskr.testing.reply import Reply
+    from ratatoskr.testing.scripted import ScriptedGateway
+    from ratatoskr.testing.thread import ThreadedUpstream
+    from ratatoskr.testing.turns import Asked, Call, Tokens, Turn
+    from ratatoskr.testing.upstream import ScriptedUpstream
+
+__all__ = [
+    "FAULTS",
+    "Asked",
+    "Call",
+    "Fault",
+    "NetworkUsed",
+    "Received",
+    "Replay",
+    "Reply",
+    "ScriptedGateway",
+    "ScriptedUpstream",
+    "ThreadedUpstream",
+    "Tokens",
+    "Turn",
+    "fault",
+    "load_recordings",
+    "load_script",
+    "no_network",
+    "serve",
+]
+
+_HOMES = {
+    "FAULTS": "faults",
+    "Asked": "turns",
+    "Call": "turns",
+    "Fault": "faults",
+    "NetworkUsed": "network",
+    "Received": "connection",
+    "Replay": "replay",
+    "Reply": "reply",
+    "ScriptedGateway": "scripted",
+    "ScriptedUpstream": "upstream",
+    "ThreadedUpstream": "thread",
+    "Tokens": "turns",
+    "Turn": "turns",
+    "fault": "faults",
+    "load_recordings": "replay",
+    "load_script": "chaos",
+    "no_network": "network",
+    "serve": "chaos",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""What the faults do, in files by the part of a response that suffers."""

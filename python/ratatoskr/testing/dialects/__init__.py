@@ -1,0 +1,1 @@
+"""The six dialects that the scripted upstream speaks, one file each."""
