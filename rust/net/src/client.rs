@@ -174,7 +174,11 @@ impl Client {
         if !self.runtime.is_here() {
             return Err(NetError::Closed("the client belongs to the process before the fork"));
         }
-        let headers = headers(request.headers)?;
+        let mut headers = headers(request.headers)?;
+        if request.method == "POST" && request.body.is_empty() {
+            // RFC 9110, 8.6: said where a body is expected, even when there is none; hyper leaves it out.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let method = match request.method {
             "POST" => Method::POST,
             "GET" => Method::GET,
@@ -226,6 +230,7 @@ impl Client {
 
     fn shut(&self) {
         let Some(open) = self.open().take() else { return };
+        self.slots.close();
         for exchange in open.exchanges.values().filter_map(Weak::upgrade) {
             exchange.abort("the gateway was closed");
         }

@@ -188,7 +188,8 @@ impl<'a> Found<'a> {
             found.last = Some(error);
             next = error.source();
             if let Some(io) = error.downcast_ref::<io::Error>() {
-                found.io = found.io.or(Some(io.kind()));
+                // The outer ones are often wrappers without a kind of their own.
+                found.io = found.io.filter(|kind| *kind != io::ErrorKind::Other).or(Some(io.kind()));
                 // An io::Error shows what its content came from, but not the content.
                 next = io.get_ref().map_or(next, |content| Some(content));
             }

@@ -61,4 +61,9 @@ impl Slots {
         made.insert(origin.to_owned(), Arc::clone(&slots));
         slots
     }
+
+    /// Sends everyone home who waits, so that the end of one request does not begin another.
+    pub(crate) fn close(&self) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|slots| slots.close());
+    }
 }
