@@ -354,12 +354,10 @@ def _keys_of(wanted: _Wanted) -> tuple[tuple[secrets.Secret, ...], str | None]:
     """Return the keys and where they came from; a missing one is told by the name of its variable."""
     if wanted.key is not None:
         given = (wanted.key,) if isinstance(wanted.key, str) else tuple(wanted.key)
-        if not given or not all(isinstance(key, str) and key.strip() for key in given):
-            raise ConfigurationError(f"the key for {wanted.name} is empty", provider=wanted.name, field="key")
-        return tuple(secrets.Secret(key.strip()) for key in given), "argument"
+        return tuple(secrets.given(key, wanted.name) for key in given), "argument"
     found = secrets.key_for(wanted.name)
     if found is not None:
-        return (found.key,), found.origin
+        return found.keys, found.origin
     row = _row(wanted)
     if row is not None and row.needs_key:
         variables = " or ".join(secrets.variables_of(wanted.name)) or "an argument"

@@ -71,6 +71,10 @@ class ModelGateway(Chat, Protocol):
         """Tell which providers are configured, without sending anything."""
         ...
 
+    async def preconnect(self) -> None:
+        """Open a connection to each configured provider ahead of use."""
+        ...
+
     async def aclose(self) -> None:
         """Close every connection; every call and open stream ends with `GatewayClosed`."""
         ...

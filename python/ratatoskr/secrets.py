@@ -126,6 +126,21 @@ def key_for(provider: str) -> Found | None:
     return None
 
 
+def given(key: str, provider: str) -> Secret:
+    """Return a key that the caller passed.
+
+    Raises:
+        ConfigurationError: it is empty, or no header could carry it.
+    """
+    if not isinstance(key, str) or not _TOKEN.fullmatch(key.strip()):
+        raise ConfigurationError(
+            f"the key for {provider} is empty, or holds spaces, line breaks or characters beyond ASCII",
+            provider=provider,
+            field="key",
+        )
+    return Secret(key.strip())
+
+
 def _in_environment(variable: str) -> Secret | None:
     value = os.environ.get(variable, "").strip()
     return Secret(value) if value else None

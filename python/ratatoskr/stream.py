@@ -314,18 +314,18 @@ class _Watch:
 
     async def wait(self, batch: Awaitable[list[ChatEvent]]) -> list[ChatEvent]:
         """Wait for a batch within the limits."""
-        if self._late is not None:
+        if self._is_late():
             if asyncio.iscoroutine(batch):
                 batch.close()
-            raise self._timeout(self._late)
+            raise self._timeout()
         task = self._waiter = asyncio.current_task()
         already = task.cancelling() if task is not None else 0
         self._since = self._loop.time()
         try:
             return await batch
         except asyncio.CancelledError:
-            if self._late is not None and task is not None and task.uncancel() <= already:
-                raise self._timeout(self._late) from None
+            if self._is_late() and task is not None and task.uncancel() <= already:
+                raise self._timeout() from None
             raise
         finally:
             self._waiter = self._since = None
@@ -348,7 +348,11 @@ class _Watch:
         else:
             self._waiter.cancel()
 
-    def _timeout(self, phase: Literal["no_progress", "stream_life"]) -> Timeout:
+    def _is_late(self) -> bool:
+        return self._late is not None
+
+    def _timeout(self) -> Timeout:
+        phase = self._late
         seconds = self._limits.no_progress if phase == "no_progress" else self._limits.life
         what = "no event that means anything" if phase == "no_progress" else "the stream had not ended"
         return Timeout(f"{what} for {seconds:g} s", phase=phase)

@@ -6,7 +6,7 @@ import importlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -55,9 +55,9 @@ class Prepared:
     target: Target
     dialect: Dialect
     settled: Settled
-    encoded: Encoded
+    encoded: Encoded = field(repr=False)
     url: str
-    body: bytes
+    body: bytes = field(repr=False)
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -120,7 +120,7 @@ class WireProvider:
             model=model,
             rules=target.rules,
             parameters=dialect.PARAMETERS - self.row.refused,
-            policy=policy,  # type: ignore[arg-type]  # checked by the builder
+            policy=policy,
         )
         encoded = dialect.encode_request(settled.request, target, stream=stream)
         body = encoded.body
@@ -166,12 +166,17 @@ class WireProvider:
 
     async def _send(self, prepared: Prepared, call: Call, framing: Framing) -> HttpReply:
         key = self._keys.pick()
-        headers = self._headers + prepared.encoded.headers
-        if key is not None:
-            headers = (*headers, self._key_header(key))
-        request = HttpRequest(prepared.url, headers, prepared.body, framing, call.deadlines)
         try:
-            reply = await self._transport.send(request)
+            reply = await self._transport.send(
+                HttpRequest(
+                    prepared.url,
+                    # Never bound to a name, so that no traceback with locals can show the key.
+                    (*self._headers, *prepared.encoded.headers, *self._key_header(key)),
+                    prepared.body,
+                    framing,
+                    call.deadlines,
+                )
+            )
             if not 200 <= reply.status < 300:
                 failure = prepared.dialect.decode_error(reply.body)
                 raise self._failed(reply.status, failure, reply, prepared.target)
@@ -222,17 +227,20 @@ class WireProvider:
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models."""
         key = self._keys.pick()
-        headers = self._headers if key is None else (*self._headers, self._key_header(key))
         url = self.base_url + self.row.models_path
-        reply = await self._transport.send(HttpRequest(url, headers, deadlines=deadlines, method="GET"))
+        reply = await self._transport.send(
+            HttpRequest(url, (*self._headers, *self._key_header(key)), deadlines=deadlines, method="GET")
+        )
         if reply.status != 200:
             failure = dialect_of(next(iter(self.row.dialects.values()))).decode_error(reply.body)
             raise self._failed(reply.status, failure, reply, Target(self.name, "", ""))
         return listed(self.name, reply.body, self.row.models_shape)
 
-    def _key_header(self, key: int) -> tuple[str, str]:
+    def _key_header(self, key: int | None) -> tuple[tuple[str, str], ...]:
+        if key is None:
+            return ()
         name, before = self.row.key_header
-        return name, before + self._keys.reveal(key)
+        return ((name, before + self._keys.reveal(key)),)
 
     def request_id(self, reply: HttpReply) -> str | None:
         """Return the provider's id of the request from the response's headers."""
@@ -374,7 +382,7 @@ def dialect_of(package: str) -> Dialect:
     """Import a dialect on use."""
     found = _dialects.get(package)
     if found is None:
-        found = _dialects[package] = importlib.import_module(package)  # type: ignore[assignment]  # a module is one
+        found = _dialects[package] = importlib.import_module(package)  # a module is one
     return found
 
 

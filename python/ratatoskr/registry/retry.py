@@ -50,7 +50,7 @@ class SystemClock:
 def backoff(error: RatatoskrError, retry: int, clock: Clock) -> float:
     """Return the seconds to wait before retry number `retry` (from 0), the provider's hint included."""
     base, cap = _THROTTLE if isinstance(error, RateLimited) else _TRANSIENT
-    jitter = clock.random() * min(cap, base * 2**retry)
+    jitter: float = clock.random() * min(cap, base * 2.0**retry)
     if error.retry_after is None:
         return jitter
     return max(error.retry_after, jitter) + clock.random() * 0.1 * error.retry_after

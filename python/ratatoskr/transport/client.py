@@ -7,7 +7,7 @@ It suits a client that hands over complete events in batches (the extension's ow
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ratatoskr.types.timeouts import Deadlines
@@ -22,8 +22,8 @@ class HttpRequest:
     """One request, complete: nothing is added to it from the environment, no cookie, no netrc, no proxy variable."""
 
     url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     framing: Framing = "body"
     deadlines: Deadlines = Deadlines()
     method: Literal["POST", "GET", "HEAD"] = "POST"

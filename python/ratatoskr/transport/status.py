@@ -161,18 +161,18 @@ def error_of(
         status = failure.status
     cls = _class_of(status, failure)
     hint = _first(failure.retry_after, retry_after(headers, now))
-    fields = {
-        "provider": provider,
-        "model": model,
-        "status": status,
-        "provider_code": failure.code or failure.kind,
-        "retry_after": hint,
-    }
-    if issubclass(cls, UnsupportedParameter):
-        fields["field"] = failure.param
-    if cls is ModelNotAvailable:
-        fields["reason"] = "gone"
-    error = cls(failure.message or _plain(status), **fields)
+    error = cls(
+        failure.message or _plain(status),
+        provider=provider,
+        model=model,
+        status=status,
+        provider_code=failure.code or failure.kind,
+        retry_after=hint,
+    )
+    if isinstance(error, UnsupportedParameter):
+        error.field = failure.param
+    if isinstance(error, ModelNotAvailable):
+        error.reason = "gone"
     error.retryable = _retryable(error, status, headers)
     return error
 
