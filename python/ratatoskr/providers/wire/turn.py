@@ -115,6 +115,10 @@ class Turn:
             self._order.append(part)
         return part
 
+    def place(self, key: Hashable, kind: Literal["text", "reasoning", "tool", "whole"]) -> None:
+        """Give a part its place in the order before anything of it has come."""
+        self._part(key, kind)
+
     def text(self, key: Hashable, delta: str) -> None:
         """Append text to the text part of this key."""
         if delta and (delta := self._joined(part := self._part(key, "text"), delta)):
