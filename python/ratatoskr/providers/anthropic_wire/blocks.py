@@ -35,7 +35,8 @@ class _Open:
         key: of its part in the turn.
         fields: as it began, with what deltas have replaced.
         raw: as it began, byte for byte; `None` once a delta has changed it.
-        pieces: the JSON text of its input so far.
+        pieces: the JSON text of a server tool's input so far.
+        written: whether the input of a call has come in pieces.
         cited: whether it has citations.
         ended: nothing more may come.
     """
@@ -45,6 +46,7 @@ class _Open:
     fields: Fields
     raw: bytes | None
     pieces: list[str] = field(default_factory=list)
+    written: bool = False
     cited: bool = False
     ended: bool = False
 
@@ -59,13 +61,18 @@ class _Open:
 
 
 class Blocks:
-    """The blocks of one answer, by their index on the wire."""
+    """The blocks of one answer.
 
-    __slots__ = ("_blocks", "_made", "_names", "turn")
+    Attributes:
+        turn: what they become parts of.
+        open: the latest block of each index on the wire.
+    """
+
+    __slots__ = ("_made", "_names", "open", "turn")
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self._blocks: dict[int, _Open] = {}
+        self.open: dict[int, _Open] = {}
         self._made = 0
         self._names: dict[str, str] = {}
 
@@ -81,19 +88,9 @@ class Blocks:
 
     def _begin(self, index: int, kind: str, fields: Fields, raw: bytes | None) -> _Open:
         self.stop(index)
-        block = self._blocks[index] = _Open(kind, self._made, fields, raw)
+        block = self.open[index] = _Open(kind, self._made, fields, raw)
         self._made += 1
         return block
-
-    def text(self, index: int, text: str) -> None:
-        """Add to a text block; one that nobody began begins here."""
-        block = self._blocks.get(index) or self._begin(index, "text", {}, None)
-        self.turn.text(block.key, text)
-
-    def is_text(self, index: int) -> bool:
-        """Tell whether text may be added there without a second thought."""
-        block = self._blocks.get(index)
-        return block is None or block.kind == "text"
 
     def delta(self, index: int, delta: Delta, data: bytes) -> None:
         """Add a piece to a block; `data` is the whole event.
@@ -101,12 +98,12 @@ class Blocks:
         Raises:
             MalformedResponse: the piece is not of the block's kind, or comes after the block's end.
         """
-        block = self._blocks.get(index)
-        if block is None and delta.type == "thinking_delta":
-            block = self._begin(index, "thinking", {}, None)
+        block = self.open.get(index)
+        home = _HOMES.get(delta.type)
+        if block is None and home is not None and home[0] in ("text", "thinking"):
+            block = self._begin(index, home[0], {}, None)  # its beginning adds nothing that the pieces don't tell
         if block is None:
             raise MalformedResponse(f"{delta.type!r:.60} for a block that has not begun")
-        home = _HOMES.get(delta.type)
         if home is not None and block.kind == home[0]:
             home[1](self, block, delta)
         elif block.ended:
@@ -134,7 +131,7 @@ class Blocks:
 
     def stop(self, index: int) -> None:
         """End a block: what it holds is whole now."""
-        block = self._blocks.get(index)
+        block = self.open.get(index)
         if block is None or block.ended:
             return
         block.ended = True
@@ -143,7 +140,7 @@ class Blocks:
 
     def close(self) -> None:
         """End what is still open."""
-        for index in list(self._blocks):
+        for index in list(self.open):
             self.stop(index)
 
     def _begin_text(self, block: _Open) -> None:
@@ -202,13 +199,13 @@ class Blocks:
             return
         if block.ended:
             raise MalformedResponse("input for a tool call that has ended")
-        block.pieces.append(delta.partial_json)
+        block.written = True
         self.turn.arguments(block.key, delta.partial_json)
 
     def _end_call(self, block: _Open) -> None:
         """Take the input that stood in the block's beginning, unless it came in pieces."""
         begun = block.fields.get("input")
-        if not block.pieces and begun is not None and said(begun):
+        if not block.written and begun is not None and said(begun):
             self.turn.arguments(block.key, text_of(begun))
 
     def _end_whole(self, block: _Open) -> None:

@@ -55,8 +55,9 @@ class StreamDecoder:
                 raise
             return []
         delta = told_event.delta
-        if delta is not None and delta.type == "text_delta" and self._blocks.is_text(told_event.index):
-            self._blocks.text(told_event.index, delta.text or "")
+        block = self._blocks.open.get(told_event.index)
+        if delta is not None and delta.type == "text_delta" and block is not None and block.kind == "text":
+            turn.text(block.key, delta.text or "")  # most events are this one
         else:
             self._take(told_event.type or event, told_event, data)
         return turn.take()
