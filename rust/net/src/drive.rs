@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ratatoskr_core::sse::{Framing, SseParser};
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use reqwest::{Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -13,6 +13,7 @@ use crate::client::Want;
 use crate::deadline::{Clock, Stage};
 use crate::error::NetError;
 use crate::exchange::Shared;
+use crate::incoming::Incoming;
 use crate::limits::Limits;
 use crate::outgoing::Progress;
 
@@ -59,18 +60,20 @@ impl Plan {
         let _slot = slot.map_err(|_| NetError::Closed("the client was closed"))?;
         self.clock.enter(Stage::Asking(Instant::now()));
         let response = self.clock.watch(self.http.execute(self.request)).await?;
-        let mut response = response.map_err(|error| NetError::before_head(&error, &self.progress, self.https))?;
+        let response = response.map_err(|error| NetError::before_head(&error, &self.progress, self.https))?;
         self.clock.enter(Stage::Reading(Instant::now()));
         check_head(response.headers(), self.limits.head)?;
         let status = response.status();
-        if let Some(framing) = framing(self.want, status, response.headers()) {
-            shared.begin(status.as_u16(), std::mem::take(response.headers_mut()));
-            let parser = SseParser::new(framing, self.limits.line, self.limits.event);
-            stream(response, parser, &mut self.clock, shared, self.limits.queue).await?;
-            return Ok(None);
-        }
-        let body = whole(&mut response, &mut self.clock, self.limits.body).await?;
-        Ok(Some((status, std::mem::take(response.headers_mut()), body)))
+        let framing = framing(self.want, status, response.headers());
+        let (headers, incoming) = Incoming::open(response, framing.is_some());
+        let Some(framing) = framing else {
+            let body = incoming.whole(&mut self.clock, self.limits.body).await?;
+            return Ok(Some((status, headers, body)));
+        };
+        shared.begin(status.as_u16(), headers);
+        let parser = SseParser::new(framing, self.limits.line, self.limits.event);
+        incoming.events(parser, &mut self.clock, shared, self.limits.queue).await?;
+        Ok(None)
     }
 }
 
@@ -109,60 +112,4 @@ fn framing(want: Want, status: StatusCode, headers: &HeaderMap) -> Option<Framin
     let given = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let given = given.split(';').next().unwrap_or_default().trim();
     types.iter().any(|known| known.eq_ignore_ascii_case(given)).then_some(framing)
-}
-
-async fn whole(response: &mut Response, clock: &mut Clock, limit: usize) -> Result<Bytes, NetError> {
-    let too_large = || NetError::Malformed(format!("the body is larger than {limit} bytes"));
-    let announced = response.content_length().unwrap_or(0);
-    let announced = usize::try_from(announced).ok().filter(|length| *length <= limit).ok_or_else(too_large)?;
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(chunk) = next(response, clock, false).await? {
-        if first.len() + rest.len() + chunk.len() > limit {
-            return Err(too_large());
-        }
-        if first.is_empty() && rest.is_empty() {
-            first = chunk;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.reserve(announced.max(first.len() + chunk.len()));
-            rest.extend_from_slice(&std::mem::take(&mut first));
-        }
-        rest.extend_from_slice(&chunk);
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
-async fn stream(
-    mut response: Response,
-    mut parser: SseParser,
-    clock: &mut Clock,
-    shared: &Shared,
-    queue: usize,
-) -> Result<(), NetError> {
-    let mut events = Vec::new();
-    let malformed = |error: ratatoskr_core::sse::SseError| NetError::Malformed(error.to_string());
-    while let Some(chunk) = next(&mut response, clock, true).await? {
-        let parsed = parser.feed(&chunk, &mut events);
-        if !events.is_empty() && shared.push(&mut events, queue) {
-            clock.enter(Stage::Behind);
-            clock.watch(shared.space()).await?;
-        }
-        parsed.map_err(malformed)?;
-        clock.enter(Stage::Reading(Instant::now()));
-    }
-    parser.finish(&mut events).map_err(malformed)?;
-    if !events.is_empty() {
-        shared.push(&mut events, queue);
-    }
-    Ok(())
-}
-
-async fn next(response: &mut Response, clock: &mut Clock, streamed: bool) -> Result<Option<Bytes>, NetError> {
-    let chunk = clock.watch(response.chunk()).await?.map_err(|error| NetError::in_body(&error, streamed))?;
-    if !streamed {
-        clock.enter(Stage::Reading(Instant::now()));
-    }
-    Ok(chunk)
 }

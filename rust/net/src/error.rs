@@ -157,10 +157,18 @@ impl NetError {
         let short = found.tls.is_none()
             && (found.io == Some(io::ErrorKind::UnexpectedEof)
                 || found.hyper.is_some_and(hyper::Error::is_incomplete_message));
-        if short && !streamed {
-            return Self::Malformed("the body ended before the length that was announced".to_owned());
+        if short { Self::cut(streamed) } else { Self::broken_body(format!("the body broke: {}", found.told())) }
+    }
+
+    /// The body ended, but not where it said it would.
+    pub(crate) fn cut(streamed: bool) -> Self {
+        if streamed {
+            return Self::broken_body("the body was cut".to_owned());
         }
-        let message = if short { "the body was cut".to_owned() } else { format!("the body broke: {}", found.told()) };
+        Self::Malformed("the body ended before the length that was announced".to_owned())
+    }
+
+    fn broken_body(message: String) -> Self {
         Self::Connection { phase: Phase::Body, sent: true, retryable: true, message }
     }
 }

@@ -13,6 +13,7 @@ mod deadline;
 mod drive;
 mod error;
 mod exchange;
+mod incoming;
 mod limits;
 mod outgoing;
 mod resolve;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Name resolution blocks, so it has threads of its own; this many hung lookups of different names can wait at once.
-const LOOKUP_THREADS: usize = 16;
+const LOOKUP_THREADS: usize = 64;
 
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 

@@ -53,7 +53,7 @@ class Peer:
         self.number = number
         self.reader = reader
         self.writer = writer
-        self._server = server
+        self.server = server
 
     async def request(self) -> Seen | None:
         """Read one whole request, or `None` when the client has closed."""
@@ -66,7 +66,7 @@ class Peer:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         seen = Seen(method, target, headers, body, self.number)
-        self._server.note(lambda: self._server.seen.append(seen))
+        self.server.note(lambda: self.server.seen.append(seen))
         return seen
 
     async def send(self, data: bytes) -> None:

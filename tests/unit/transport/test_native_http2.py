@@ -1,0 +1,296 @@
+"""HTTP/2 by ALPN: streams share a connection, and what ends one of them ends no other."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+import h2.exceptions
+import pytest
+import trustme
+
+from ratatoskr.errors import ConnectionFailed, MalformedResponse, RatatoskrError
+from ratatoskr.transport.client import Deadlines, HttpRequest
+from ratatoskr.transport.config import TransportConfig
+from ratatoskr.transport.native import NativeTransport
+from unit.transport.raw_server import Peer, RawServer
+
+SSE = [(":status", "200"), ("content-type", "text/event-stream")]
+JSON = [(":status", "200"), ("content-type", "application/json")]
+
+
+class Http2:
+    """The server's side of one connection; `answer` is called with the path once a request is whole."""
+
+    def __init__(self, peer: Peer, answer: Callable[[Http2, int, str], Any]) -> None:
+        self.peer = peer
+        self.answer = answer
+        self.state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        self.resets: list[int] = []
+        self.paths: dict[int, str] = {}
+
+    async def flush(self) -> None:
+        await self.peer.send(self.state.data_to_send())
+
+    async def whole(self, stream: int, body: bytes = b"{}") -> None:
+        self.state.send_headers(stream, JSON)
+        self.state.send_data(stream, body, end_stream=True)
+        await self.flush()
+
+    async def part(self, stream: int, data: bytes) -> None:
+        if stream not in self.resets:
+            self.state.send_data(stream, data)
+            await self.flush()
+
+    async def serve(self) -> None:
+        self.state.initiate_connection()
+        await self.flush()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            while data := await self.peer.reader.read(65536):
+                for event in self.state.receive_data(data):
+                    if isinstance(event, h2.events.RequestReceived):
+                        self.paths[event.stream_id] = dict(event.headers)[b":path"].decode()
+                    elif isinstance(event, h2.events.DataReceived):
+                        self.state.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                    elif isinstance(event, h2.events.StreamReset):
+                        self.resets.append(event.stream_id)
+                    elif isinstance(event, h2.events.StreamEnded):
+                        path = self.paths[event.stream_id]
+                        tasks.append(asyncio.create_task(self.answer(self, event.stream_id, path)))
+                await self.flush()
+                self.peer.server.note(lambda: None)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+class Upstream(RawServer):
+    """An HTTP/2 server on TLS."""
+
+    def __init__(self, authority: trustme.CA, answer: Callable[[Http2, int, str], Any]) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        self.connections: list[Http2] = []
+
+        async def script(peer: Peer) -> None:
+            connection = Http2(peer, answer)
+            self.note(lambda: self.connections.append(connection))
+            await connection.serve()
+
+        super().__init__(script, tls=context)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def transport(authority: trustme.CA) -> AsyncIterator[NativeTransport]:
+    transport = NativeTransport(TransportConfig(tls_ca=authority.cert_pem.bytes()))
+    yield transport
+    await transport.aclose()
+
+
+async def fails(transport: NativeTransport, url: str) -> ConnectionFailed:
+    with pytest.raises(ConnectionFailed) as caught:  # noqa: PT012  # in the head or in the body, as the case may be
+        reply = await transport.send(HttpRequest(url, (), b"{}", framing="sse"))
+        while await reply.batch():
+            pass
+    return caught.value
+
+
+async def test_a_hundred_streams_share_one_connection(authority: trustme.CA, transport: NativeTransport) -> None:
+    together = asyncio.Event()  # used on the server's loop alone
+
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/first":
+            await http.whole(stream)
+            return
+        http.state.send_headers(stream, SSE)
+        if len(http.paths) == 101:
+            together.set()
+        await together.wait()
+        for number in range(5):
+            await http.part(stream, b"data: %d\n\n" % number)
+        http.state.end_stream(stream)
+        await http.flush()
+
+    async def read() -> list[bytes]:
+        reply = await transport.send(HttpRequest(server.url, (("x-api-key", "k"),), b"{}", framing="sse"))
+        got = []
+        while (batch := await reply.batch()) is not None:
+            got += [data for _, data in batch]
+        return got
+
+    with Upstream(authority, answer) as server:
+        await transport.send(HttpRequest(server.url + "/first", ()))
+        assert await asyncio.gather(*(read() for _ in range(100))) == [[b"0", b"1", b"2", b"3", b"4"]] * 100
+        assert server.opened == 1
+
+
+async def test_a_cold_start_with_many_calls_serves_them_all(authority: trustme.CA, transport: NativeTransport) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        await http.whole(stream)
+
+    with Upstream(authority, answer) as server:
+        replies = await asyncio.gather(*(transport.send(HttpRequest(server.url, (), b"{}")) for _ in range(50)))
+        assert [reply.status for reply in replies] == [200] * 50
+
+
+async def test_giving_up_one_stream_resets_it_and_leaves_the_others(
+    authority: trustme.CA, transport: NativeTransport
+) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/whole":
+            await http.whole(stream)
+        elif path == "/stream":
+            http.state.send_headers(stream, SSE)
+            await http.part(stream, b"data: 1\n\n")
+
+    with Upstream(authority, answer) as server:
+        kept = await transport.send(HttpRequest(server.url + "/stream", (), framing="sse"))
+        given_up = await transport.send(HttpRequest(server.url + "/stream", (), framing="sse"))
+        assert await kept.batch() == await given_up.batch() == [("", b"1")]
+        waiting = asyncio.create_task(transport.send(HttpRequest(server.url + "/silent", ())))
+        connection = server.connections[0]
+        await server.becomes(lambda s: len(connection.paths) == 3)
+        given_up.close()
+        waiting.cancel()
+        await server.becomes(lambda s: len(connection.resets) == 2)
+        assert (await transport.send(HttpRequest(server.url + "/whole", ()))).status == 200
+        assert sorted(connection.resets) == [3, 5]
+        assert server.opened == 1
+        kept.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "phase", "sent"),
+    [("REFUSED_STREAM", "send", False), ("INTERNAL_ERROR", "head", True), ("CANCEL", "head", True)],
+)
+async def test_only_a_refused_stream_was_not_sent(
+    authority: trustme.CA, transport: NativeTransport, code: str, phase: str, sent: bool
+) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/bad":
+            http.state.reset_stream(stream, h2.errors.ErrorCodes[code])
+            await http.flush()
+        else:
+            await http.whole(stream)
+
+    with Upstream(authority, answer) as server:
+        error = await fails(transport, server.url + "/bad")
+        assert (error.phase, error.sent, error.retryable) == (phase, sent, True)
+        assert (await transport.send(HttpRequest(server.url + "/good", ()))).status == 200
+        assert [list(c.paths.values()) for c in server.connections] == [["/bad", "/good"]]
+
+
+@pytest.mark.parametrize("code", ["NO_ERROR", "REFUSED_STREAM", "INTERNAL_ERROR"])
+async def test_a_reset_in_a_stream_is_an_interruption(
+    authority: trustme.CA, transport: NativeTransport, code: str
+) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        http.state.send_headers(stream, SSE)
+        await http.part(stream, b"data: 1\n\n")
+        http.state.reset_stream(stream, h2.errors.ErrorCodes[code])
+        await http.flush()
+
+    with Upstream(authority, answer) as server:
+        error = await fails(transport, server.url)
+        assert (error.phase, error.sent) == ("body", True)
+
+
+async def test_a_refusal_may_come_before_the_request_is_through(
+    authority: trustme.CA, transport: NativeTransport
+) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        http.state.send_headers(stream, [(":status", "413"), ("content-type", "text/plain")])
+        await http.part(stream, b"too much")
+        http.state.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR)
+        await http.flush()
+
+    with Upstream(authority, answer) as server:
+        reply = await transport.send(HttpRequest(server.url, (), b"{}"))
+        assert (reply.status, reply.body) == (413, b"too much")
+
+
+async def test_after_goaway_what_is_below_its_mark_finishes_and_what_is_above_was_not_sent(
+    authority: trustme.CA, transport: NativeTransport
+) -> None:
+    released = asyncio.Event()  # used on the server's loop alone
+
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if http.peer.number == 2:
+            await http.whole(stream, b"elsewhere")
+        elif path == "/below":
+            http.state.send_headers(stream, SSE)
+            await http.part(stream, b"data: 1\n\n")
+            await released.wait()
+            # h2 takes nothing but frames of its own after its GOAWAY, so the rest is written by hand.
+            data = b"data: 2\n\n"
+            await http.peer.send(len(data).to_bytes(3, "big") + b"\x00\x01" + stream.to_bytes(4, "big") + data)
+        else:
+            goaway = (8).to_bytes(3, "big") + b"\x07\x00" + bytes(4) + (1).to_bytes(4, "big") + bytes(4)
+            await http.peer.send(goaway)
+
+    with Upstream(authority, answer) as server:
+        below = await transport.send(HttpRequest(server.url + "/below", (), framing="sse"))
+        assert await below.batch() == [("", b"1")]
+        error = await fails(transport, server.url + "/above")
+        assert (error.sent, error.retryable) == (False, True)
+        assert (await transport.send(HttpRequest(server.url + "/next", ()))).body == b"elsewhere"
+        server.call(released.set)
+        assert await below.batch() == [("", b"2")]
+        assert await below.batch() is None
+        assert [list(c.paths.values()) for c in server.connections] == [["/below", "/above"], ["/next"]]
+
+
+async def test_a_connection_that_breaks_ends_its_streams(authority: trustme.CA, transport: NativeTransport) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/stream":
+            http.state.send_headers(stream, SSE)
+            await http.part(stream, b"data: 1\n\n")
+        else:
+            http.peer.writer.transport.abort()
+
+    with Upstream(authority, answer) as server:
+        stream = await transport.send(HttpRequest(server.url + "/stream", (), framing="sse"))
+        assert await stream.batch() == [("", b"1")]
+        error = await fails(transport, server.url + "/break")
+        assert (error.phase, error.sent) == ("head", True)
+        with pytest.raises(ConnectionFailed) as caught:
+            await stream.batch()
+        assert caught.value.phase == "body"
+
+
+async def test_a_body_shorter_than_it_says_is_malformed(authority: trustme.CA, transport: NativeTransport) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        http.state.send_headers(stream, [*JSON, ("content-length", "10")])
+        # h2 counts what it sends too, so the frame that ends too early is written by hand.
+        await http.flush()
+        await http.peer.send((2).to_bytes(3, "big") + b"\x00\x01" + stream.to_bytes(4, "big") + b"{}")
+
+    with Upstream(authority, answer) as server, pytest.raises((MalformedResponse, ConnectionFailed)):
+        await transport.send(HttpRequest(server.url, (), deadlines=Deadlines(first_byte=5, idle=5)))
+
+
+async def test_a_head_beyond_its_cap_is_refused(authority: trustme.CA, transport: NativeTransport) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/large":
+            http.state.send_headers(stream, [*JSON, *((f"x-{n}", "x" * 1000) for n in range(80))], end_stream=True)
+            await http.flush()
+        else:
+            await http.whole(stream)
+
+    with Upstream(authority, answer) as server:
+        with pytest.raises(RatatoskrError):
+            await transport.send(HttpRequest(server.url + "/large", ()))
+        assert (await transport.send(HttpRequest(server.url, ()))).status == 200
