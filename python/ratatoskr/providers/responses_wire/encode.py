@@ -35,15 +35,15 @@ PARAMETERS = frozenset(
         "service_tier",
         "metadata",
         "raw_provider_options",
+        "tool_choice",
     }
 )
-"""The chat parameters that the API has words for."""
+"""The parameters of a chat that the API has words for."""
 
 _NAMES = {
     "temperature": "temperature",
     "top_p": "top_p",
     "max_tokens": "max_output_tokens",
-    "parallel_tool_calls": "parallel_tool_calls",
     "service_tier": "service_tier",
     "user": "safety_identifier",
 }
@@ -66,6 +66,8 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     tools = _tools(request.tools, target, notices)
     if tools:
         body["tools"] = tools
+        if options.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = options.parallel_tool_calls
     if request.tool_choice is not None and (tools or request.tool_choice not in {"auto", "none"}):
         body["tool_choice"] = _choice(request.tool_choice, request.tools)
     if form is not None:
@@ -169,6 +171,8 @@ def _tools(tools: tuple[Tool, ...], target: Target, notices: list[Notice]) -> li
 def _choice(choice: str, tools: tuple[Tool, ...]) -> str | dict[str, Any]:
     """Return the tool choice; a name may also be that of a tool of the provider's own."""
     if choice in _CHOICES:
+        if choice == "required" and not tools:
+            raise InvalidInput("tool_choice is 'required' without tools", field="tool_choice")
         return choice
     for tool in tools:
         if isinstance(tool, ProviderTool):
@@ -179,7 +183,11 @@ def _choice(choice: str, tools: tuple[Tool, ...]) -> str | dict[str, Any]:
                 return {"type": "custom", "name": choice}
             if kind == choice:
                 return {"type": choice}
-    return {"type": "function", "name": clean(choice, "tool_choice")}
+        elif tool.name == choice:
+            return {"type": "function", "name": choice}
+    if any(isinstance(tool, ProviderTool) and tool.definition.get("type") == "namespace" for tool in tools):
+        return {"type": "function", "name": clean(choice, "tool_choice")}  # a namespace holds tools of its own
+    raise InvalidInput(f"tool_choice names {choice!r}, which is none of the tools", field="tool_choice")
 
 
 def _reasoning(config: Any, target: Target, notices: list[Notice]) -> dict[str, Any]:
@@ -188,6 +196,8 @@ def _reasoning(config: Any, target: Target, notices: list[Notice]) -> dict[str, 
     rules, spelled = target.rules, dict[str, Any]()
     if config.effort == "none":
         return _off(target)
+    if rules.thinking == "none" and config.effort is None:
+        return {}  # whether to show what is thought means nothing to a model that does not think
     if config.budget_tokens is not None:
         if rules.thinking == "budget":
             spelled["max_tokens"] = config.budget_tokens
@@ -221,7 +231,8 @@ def _options(body: dict[str, Any], options: ChatOptions, breakpoints: bool) -> N
         if value is not None:
             body[word] = clean(value, name) if isinstance(value, str) else value
     if options.metadata is not None:
-        body["metadata"] = Raw(as_json(options.metadata, "metadata"))
+        as_json(options.metadata, "metadata")
+        body["metadata"] = dict(options.metadata)
     if options.logprobs is not None and options.logprobs is not True and options.logprobs > 0:
         body["top_logprobs"] = options.logprobs
     if options.cache_prompt is False and breakpoints:
@@ -230,7 +241,7 @@ def _options(body: dict[str, Any], options: ChatOptions, breakpoints: bool) -> N
 
 def _include(options: ChatOptions, target: Target) -> list[str]:
     rules, include, asked = target.rules, list[str](), options.reasoning
-    thinks = isinstance(asked, ReasoningConfig) and asked.effort != "none"
+    thinks = isinstance(asked, ReasoningConfig) and asked.effort not in {None, "none"}
     if thinks or rules.thinks or rules.thinking != "none" or "encrypted" in target.flags:
         include.append("reasoning.encrypted_content")  # a model that does not reason answers it with a 400
     if options.logprobs is not None and options.logprobs is not False:

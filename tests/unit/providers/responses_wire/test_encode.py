@@ -77,7 +77,6 @@ def test_options_have_their_names_on_the_wire():
         temperature=0.5,
         top_p=0.9,
         max_tokens=99,
-        parallel_tool_calls=False,
         user="u1",
         service_tier="flex",
         metadata={"k": "v"},
@@ -88,7 +87,6 @@ def test_options_have_their_names_on_the_wire():
         "temperature": 0.5,
         "top_p": 0.9,
         "max_output_tokens": 99,
-        "parallel_tool_calls": False,
         "service_tier": "flex",
         "safety_identifier": "u1",
         "metadata": {"k": "v"},
@@ -124,6 +122,12 @@ def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
 )
 def test_reasoning_is_said_in_the_models_words(config, spelled):
     assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == spelled
+
+
+def test_showing_the_thinking_means_nothing_to_a_model_that_does_not_think():
+    spelled, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
+    assert "reasoning" not in spelled
+    assert "include" not in spelled
 
 
 def test_a_budget_is_said_only_where_it_has_a_word():
@@ -164,6 +168,19 @@ def test_a_tool_choice_names_any_kind_of_tool(choice, spelled):
     own = [{"type": "web_search"}, {"type": "custom", "name": "math"}, {"type": "mcp", "server_label": "deep"}]
     tools = (ADD, *(ProviderTool("openai", definition) for definition in own))
     assert body(Message.user("Hi"), tools=tools, tool_choice=choice)[0]["tool_choice"] == spelled
+
+
+def test_a_name_inside_a_namespace_may_be_chosen():
+    tools = (ProviderTool("openai", {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}),)
+    spelled, _ = body(Message.user("Hi"), tools=tools, tool_choice="f", parallel_tool_calls=False)
+    assert (spelled["tool_choice"], spelled["parallel_tool_calls"]) == ({"type": "function", "name": "f"}, False)
+
+
+@pytest.mark.parametrize(("choice", "tools"), [("required", ()), ("sub", (ADD,)), ("sub", ())])
+def test_a_choice_that_no_tool_can_meet_is_refused(choice, tools):
+    with pytest.raises(InvalidInput) as refused:
+        body(Message.user("Hi"), tools=tools, tool_choice=choice)
+    assert refused.value.field == "tool_choice"
 
 
 def test_a_choice_of_nothing_is_not_sent_without_tools():

@@ -246,3 +246,14 @@ def test_an_incomplete_response_ends_with_its_reason(wire):
     got, turn = wire.stream(events)
     assert got[-1] == Done("length")
     assert turn.native_finish_reason == "max_output_tokens"
+
+
+def test_a_summary_that_the_provider_rewrites_at_its_end_stays_as_it_was_streamed(wire):
+    """Seen in November 2026: the item's summary began anew in mid-stream; what was told cannot be taken back."""
+    rewritten = {**wire.output[0], "summary": [{"type": "summary_text", "text": "Anew."}]}
+    events = wire.told([wire.output[0]], wire.whole([rewritten]))
+    events[-2]["item"] = rewritten
+    got, turn = wire.stream(events)
+    part = turn.parts()[0]
+    assert part.text == "".join(e.text for e in got if isinstance(e, ReasoningDelta)) == "First.\n\nSecond."
+    assert part.state[0].data == wire.spell(rewritten)
