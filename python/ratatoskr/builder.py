@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
 from urllib.parse import urlsplit
 
 from ratatoskr import secrets
-from ratatoskr.capabilities import ChatProvider
+from ratatoskr.capabilities import ChatProvider, Policy
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway import EmbeddedGateway, Settings
 from ratatoskr.providers import rows
-from ratatoskr.providers.http import WireProvider
 from ratatoskr.registry.retry import Clock
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.timeouts import Timeouts
+from ratatoskr.wanted import Keys, Wanted, address_of, keys_of, provider_of
 
 if TYPE_CHECKING:
     import httpx
     from typing_extensions import Unpack
 
 Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
-Policy: TypeAlias = Literal["error", "drop", "pass"]
-Keys: TypeAlias = "str | Sequence[str] | None"
-ENTRY_POINTS = "ratatoskr.providers"
-"""Group in which packages announce providers: a function (transport, keys, base_url, headers) -> provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A provider as the caller asked for it."""
-
-    name: str
-    key: Keys = None
-    base_url: str | None = None
-    headers: Mapping[str, str] | None = None
-    api: str = "auto"
-    allow_insecure: bool = False
-    row: rows.Row | None = None
 
 
 class ProviderOptions(TypedDict, total=False):
@@ -83,7 +65,7 @@ class Builder:
     """Collects what a gateway is to be; every method returns the builder, `build()` checks and makes it."""
 
     def __init__(self) -> None:
-        self._wanted: list[_Wanted] = []
+        self._wanted: list[Wanted] = []
         self._timeouts = Timeouts()
         self._retries = 2
         self._policy: Policy = "error"
@@ -115,7 +97,7 @@ class Builder:
             headers: added to every request.
             allow_insecure: allow plain http to another machine.
         """
-        self._wanted.append(_Wanted(name, key, base_url, headers, "auto", allow_insecure))
+        self._wanted.append(Wanted(name, key, base_url, headers, "auto", allow_insecure))
         return self
 
     def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
@@ -193,7 +175,7 @@ class Builder:
         if not name or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
         row = rows.compatible(name, base_url)
-        self._wanted.append(_Wanted(name, key, base_url, headers, "auto", allow_insecure, row))
+        self._wanted.append(Wanted(name, key, base_url, headers, "auto", allow_insecure, row))
         return self
 
     # behaviour
@@ -296,15 +278,15 @@ class Builder:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError(f"{name} is configured twice", provider=name)
-        addresses = {wanted.name: _address(wanted) for wanted in self._wanted}
+        addresses = {wanted.name: address_of(wanted) for wanted in self._wanted}
         transport = self._transport(addresses)
         providers: dict[str, ChatProvider] = {}
         origins: dict[str, str] = {}
         for wanted in self._wanted:
-            keys, origin = _keys_of(wanted)
+            keys, origin = keys_of(wanted)
             if origin is not None:
                 origins[wanted.name] = origin
-            providers[wanted.name] = _provider(wanted, transport, keys, addresses[wanted.name])
+            providers[wanted.name] = provider_of(wanted, transport, keys, addresses[wanted.name])
         settings = Settings(
             self._timeouts,
             self._retries,
@@ -332,70 +314,6 @@ class Builder:
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _row(wanted: _Wanted) -> rows.Row | None:
-    return wanted.row or rows.ROWS.get(wanted.name)
-
-
-def _provider(wanted: _Wanted, transport: Transport, keys: tuple[secrets.Secret, ...], address: str) -> ChatProvider:
-    row = _row(wanted)
-    if row is not None:
-        return WireProvider(row, transport, keys, base_url=address, headers=wanted.headers, api=wanted.api)
-    make: Callable[..., ChatProvider] = _announced()[wanted.name].load()
-    return make(transport=transport, keys=keys, base_url=wanted.base_url, headers=wanted.headers)
-
-
-def _announced() -> dict[str, Any]:
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
-
-
-def _keys_of(wanted: _Wanted) -> tuple[tuple[secrets.Secret, ...], str | None]:
-    """Return the keys and where they came from; a missing one is told by the name of its variable."""
-    if wanted.key is not None:
-        given = (wanted.key,) if isinstance(wanted.key, str) else tuple(wanted.key)
-        return tuple(secrets.given(key, wanted.name) for key in given), "argument"
-    found = secrets.key_for(wanted.name)
-    if found is not None:
-        return found.keys, found.origin
-    row = _row(wanted)
-    if row is not None and row.needs_key:
-        variables = " or ".join(secrets.variables_of(wanted.name)) or "an argument"
-        raise ConfigurationError(
-            f"no key for {wanted.name}: pass one, set {variables}, or put it into the secrets file",
-            provider=wanted.name,
-        )
-    return (), None
-
-
-def _address(wanted: _Wanted) -> str:
-    """Return where the provider is asked, checked."""
-    row = _row(wanted)
-    if row is None and wanted.name not in _announced():
-        known = ", ".join([*rows.ROWS, *_announced()])
-        raise ConfigurationError(f"no provider is named {wanted.name!r}; known are {known}", provider=wanted.name)
-    given = wanted.base_url
-    if given is None and wanted.name == "ollama":
-        given = secrets.ollama_host()
-    address = (given or (row.base_url if row is not None else "")).rstrip("/")
-    if row is None and not address:
-        return ""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ConfigurationError(
-            f"base_url of {wanted.name} must be http(s)://host[:port][/path]", provider=wanted.name, field="base_url"
-        )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname) and not wanted.allow_insecure:
-        raise ConfigurationError(
-            f"{wanted.name} would be asked over plain http at {parts.hostname}; use https, or allow_insecure=True",
-            provider=wanted.name,
-            field="base_url",
-        )
-    return address
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def _origin(address: str) -> str:

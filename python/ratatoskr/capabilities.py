@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.event import ChatEvent
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Policy = Literal["error", "drop", "pass"]
 MessagesLike = str | Message | Sequence[Message]
 ModelLike = str | Sequence[str] | ChatOptions | None
 
@@ -97,7 +98,7 @@ class Call:
 
     model: str
     deadlines: Deadlines
-    policy: str = "error"
+    policy: Policy = "error"
     generate: bool = False
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from ratatoskr import routing
-from ratatoskr.capabilities import Call, Chat, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, T
+from ratatoskr.capabilities import Call, Chat, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, Policy, T
 from ratatoskr.errors import ConnectionFailed, GatewayClosed, RatatoskrError, RateLimited, Timeout
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.retry import Clock
@@ -108,7 +108,7 @@ class Settings:
 
     timeouts: Timeouts = DEFAULTS
     retries: int = 2
-    policy: str = "error"
+    policy: Policy = "error"
     rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
     fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     substitute: bool = False

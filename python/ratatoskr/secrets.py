@@ -11,13 +11,11 @@ No message of this module holds anything that was read, and no frame that raises
 
 from __future__ import annotations
 
-import difflib
 import errno
 import hmac
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -247,6 +245,8 @@ def _check_folders(path: Path) -> None:
 
 
 def _parse(read: Secret) -> dict[str, tuple[Secret, ...]] | _Wrong:
+    import tomllib
+
     text = read.reveal()
     try:
         document = tomllib.loads(text.encode("utf-8", "surrogateescape").decode("utf-8").replace("\r\n", "\n"))
@@ -291,6 +291,8 @@ def _keys_of(provider: str, entry: Any, text: str) -> tuple[Secret, ...] | _Wron
 
 
 def _unknown(name: str, allowed: tuple[str, ...], text: str, table: str) -> _Wrong:
+    import difflib
+
     near = difflib.get_close_matches(name, allowed, 1)
     shown = f"{name!r} is unknown here" if _TELLABLE.fullmatch(name) else "something unknown stands here"
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(allowed)}"

@@ -12,20 +12,20 @@ from typing import Any
 import msgspec
 
 from ratatoskr.capabilities import Call
-from ratatoskr.errors import ContentFiltered, InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
+from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.parameters import Settled, settle
 from ratatoskr.models.rules import rules_for
+from ratatoskr.providers.flow import WireStream, filtered
 from ratatoskr.providers.keys import KeyRing
+from ratatoskr.providers.listed import listed
 from ratatoskr.providers.rows import Row
 from ratatoskr.providers.wire.dialect import Dialect, Encoded, Target
-from ratatoskr.providers.wire.json import decode
 from ratatoskr.providers.wire.turn import Turn
 from ratatoskr.secrets import Secret
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
 from ratatoskr.transport.status import error_of
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatRequest, ChatResponse, RawResponse
-from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.failure import Failure, Told
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import ModelInfo, ParameterChange, Plan
@@ -150,9 +150,9 @@ class WireProvider:
         try:
             turn = prepared.dialect.decode_response(reply.body, prepared.target)
         except Told as told:
-            raise self._told(told.failure, reply, prepared.target) from None
+            raise self.told(told.failure, reply, prepared.target) from None
         except RatatoskrError as error:
-            raise self._named(error, reply, prepared.target) from None
+            raise self.named(error, reply, prepared.target) from None
         return self.respond(turn, reply, prepared, request.output, reply.body)
 
     async def open(self, request: ChatRequest, call: Call) -> WireStream:
@@ -191,10 +191,12 @@ class WireProvider:
         error.request_id = self.request_id(reply)
         return error
 
-    def _told(self, failure: Failure, reply: HttpReply, target: Target) -> RatatoskrError:
+    def told(self, failure: Failure, reply: HttpReply, target: Target) -> RatatoskrError:
+        """Return the error that was told inside a 200."""
         return self._failed(None, failure, reply, target)
 
-    def _named(self, error: RatatoskrError, reply: HttpReply, target: Target) -> RatatoskrError:
+    def named(self, error: RatatoskrError, reply: HttpReply, target: Target) -> RatatoskrError:
+        """Return the error with who was asked for what."""
         error.provider, error.model = self.name, target.model
         error.request_id = error.request_id or self.request_id(reply)
         return error
@@ -209,9 +211,9 @@ class WireProvider:
         if isinstance(body, list) and body:
             body = body[0]
         if isinstance(body, dict) and body.get("error"):
-            return self._told(prepared.dialect.decode_error(reply.body), reply, prepared.target)
+            return self.told(prepared.dialect.decode_error(reply.body), reply, prepared.target)
         message = f"expected a stream, got content type {content_type[:80]!r}"
-        return self._named(MalformedResponse(message, status=reply.status), reply, prepared.target)
+        return self.named(MalformedResponse(message, status=reply.status), reply, prepared.target)
 
     def plan(self, request: ChatRequest, call: Call, why: str) -> Plan:
         """Return what would be sent, the conversation left out; what would be refused is told in the plan."""
@@ -260,7 +262,7 @@ class WireProvider:
         parts = turn.parts()
         reason = turn.finish_reason or "unknown"
         if not parts and turn.done and reason in ("content_filter", "refusal"):
-            raise self._named(filtered(turn), reply, prepared.target)
+            raise self.named(filtered(turn), reply, prepared.target)
         notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
         headers = {name: value for name, value in reply.headers.items() if name not in HIDDEN_HEADERS}
         return ChatResponse(
@@ -276,106 +278,6 @@ class WireProvider:
             raw=RawResponse(reply.status, headers, body),
             _output=output,
         )
-
-
-class WireStream:
-    """An open stream of one provider: the transport's batches through the dialect's decoder."""
-
-    def __init__(self, provider: WireProvider, reply: HttpReply, prepared: Prepared, output: Any) -> None:
-        self.provider = provider.name
-        self.request_id = provider.request_id(reply)
-        self._glue = provider
-        self._reply = reply
-        self._prepared = prepared
-        self._output = output
-        self._decoder = prepared.dialect.StreamDecoder(prepared.target)
-        self._feed = self._decoder.feed
-        self._error: RatatoskrError | None = None
-
-    @property
-    def model(self) -> str:
-        """The model as answered, as far as told."""
-        return self._decoder.turn.model or self._prepared.target.model
-
-    async def batch(self) -> list[ChatEvent]:
-        """Return the events that have come; an error behind them is raised by the next call."""
-        while self._error is None:
-            batch = await self._next()
-            events = self._decode(batch)
-            if events:
-                return events
-        raise self._error
-
-    async def _next(self) -> list[tuple[str, bytes]] | None:
-        try:
-            return await self._reply.batch()
-        except RatatoskrError as error:
-            self._error = self._glue._named(error, self._reply, self._prepared.target)
-            raise
-
-    def _decode(self, batch: list[tuple[str, bytes]] | None) -> list[ChatEvent]:
-        turn = self._decoder.turn
-        events: list[ChatEvent] = []
-        try:
-            if batch is None:
-                events = self._decoder.end()
-                if not turn.done:
-                    raise MalformedResponse("the stream ended before its end")
-            else:
-                for name, data in batch:
-                    events += self._feed(name, data)
-        except Told as told:
-            self._fail(self._glue._told(told.failure, self._reply, self._prepared.target))
-        except RatatoskrError as error:
-            self._fail(self._glue._named(error, self._reply, self._prepared.target))
-        if self._error is not None:
-            events += turn.take()
-        elif turn.done:
-            self._reply.close()
-            if not turn.parts() and turn.finish_reason in ("content_filter", "refusal"):
-                self._fail(self._glue._named(filtered(turn), self._reply, self._prepared.target))
-                return []
-        return events
-
-    def _fail(self, error: RatatoskrError) -> None:
-        self._error = error
-        self._reply.close()
-
-    def response(self) -> ChatResponse[Any]:
-        """Return what has come so far."""
-        return self._glue.respond(self._decoder.turn, self._reply, self._prepared, self._output, None)
-
-    def close(self) -> None:
-        """Close the upstream."""
-        self._reply.close()
-
-
-def filtered(turn: Turn) -> ContentFiltered:
-    """Return the error for an answer that was refused before any output."""
-    message = turn.detail or "the provider refused to answer"
-    return ContentFiltered(message, provider_code=turn.native_finish_reason, request_id=turn.response_id)
-
-
-class _Listed(msgspec.Struct):
-    id: str = ""
-    name: str = ""
-    context_length: int | None = None
-
-
-class _Models(msgspec.Struct):
-    data: list[_Listed] = []
-    models: list[_Listed] = []
-
-
-def listed(provider: str, body: bytes, shape: str) -> list[ModelInfo]:
-    """Return a provider's list of models; raises `MalformedResponse` for anything else."""
-    found = decode(_Models, body)
-    names = (
-        [(m.id, m.context_length) for m in found.data]
-        if shape == "data"
-        else [(m.name.removeprefix("models/"), m.context_length) for m in found.models]
-    )
-    return [ModelInfo(f"{provider}:{name}", provider, name, context_window=window) for name, window in names if name]
 
 
 def dialect_of(package: str) -> Dialect:

@@ -1,0 +1,93 @@
+"""An open stream of one provider: the transport's batches through the dialect's decoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ratatoskr.errors import ContentFiltered, MalformedResponse, RatatoskrError
+from ratatoskr.providers.wire.turn import Turn
+from ratatoskr.transport.client import HttpReply
+from ratatoskr.types.chat import ChatResponse
+from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.failure import Told
+
+if TYPE_CHECKING:
+    from ratatoskr.providers.http import Prepared, WireProvider
+
+
+class WireStream:
+    """Gives events in batches; an error behind them comes with the next call."""
+
+    def __init__(self, provider: WireProvider, reply: HttpReply, prepared: Prepared, output: Any) -> None:
+        self.provider = provider.name
+        self.request_id = provider.request_id(reply)
+        self._glue = provider
+        self._reply = reply
+        self._prepared = prepared
+        self._output = output
+        self._decoder = prepared.dialect.StreamDecoder(prepared.target)
+        self._feed = self._decoder.feed
+        self._error: RatatoskrError | None = None
+
+    @property
+    def model(self) -> str:
+        """The model as answered, as far as told."""
+        return self._decoder.turn.model or self._prepared.target.model
+
+    async def batch(self) -> list[ChatEvent]:
+        """Return the events that have come; an error behind them is raised by the next call."""
+        while self._error is None:
+            batch = await self._next()
+            events = self._decode(batch)
+            if events:
+                return events
+        raise self._error
+
+    async def _next(self) -> list[tuple[str, bytes]] | None:
+        try:
+            return await self._reply.batch()
+        except RatatoskrError as error:
+            self._error = self._glue.named(error, self._reply, self._prepared.target)
+            raise
+
+    def _decode(self, batch: list[tuple[str, bytes]] | None) -> list[ChatEvent]:
+        turn = self._decoder.turn
+        events: list[ChatEvent] = []
+        try:
+            if batch is None:
+                events = self._decoder.end()
+                if not turn.done:
+                    raise MalformedResponse("the stream ended before its end")
+            else:
+                for name, data in batch:
+                    events += self._feed(name, data)
+        except Told as told:
+            self._fail(self._glue.told(told.failure, self._reply, self._prepared.target))
+        except RatatoskrError as error:
+            self._fail(self._glue.named(error, self._reply, self._prepared.target))
+        if self._error is not None:
+            events += turn.take()
+        elif turn.done:
+            self._reply.close()
+            if not turn.parts() and turn.finish_reason in ("content_filter", "refusal"):
+                self._fail(self._glue.named(filtered(turn), self._reply, self._prepared.target))
+                return []
+        return events
+
+    def _fail(self, error: RatatoskrError) -> None:
+        self._error = error
+        self._reply.close()
+
+    def response(self) -> ChatResponse[Any]:
+        """Return what has come so far."""
+        return self._glue.respond(self._decoder.turn, self._reply, self._prepared, self._output, None)
+
+    def close(self) -> None:
+        """Close the upstream."""
+        self._reply.close()
+
+
+def filtered(turn: Turn) -> ContentFiltered:
+    """Return the error for an answer that was refused before any output."""
+    message = turn.detail or "the provider refused to answer"
+    return ContentFiltered(message, provider_code=turn.native_finish_reason, request_id=turn.response_id)
