@@ -38,6 +38,7 @@ PARAMETERS = frozenset(
         "max_tokens",
         "stop",
         "parallel_tool_calls",
+        "tool_choice",
         "response_format",
         "reasoning",
         "cache_prompt",
