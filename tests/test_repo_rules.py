@@ -31,7 +31,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "types": frozenset({"errors"}),
     "errors": frozenset(),
     "version": frozenset(),
-    "secrets": BOTTOM,
+    "secrets": BOTTOM | {"models"},
     "transport.client": BOTTOM,  # the seam: a protocol and plain data, so that every layer may name a deadline
     "transport": BOTTOM | {"transport.client", "_core"},
     "capabilities": BOTTOM | {"transport.client"},
