@@ -1,0 +1,343 @@
+"""An answer while it comes: whole messages and deltas fill the same turn in the same way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+from msgspec import Raw
+
+from ratatoskr.providers.chat_completions_wire.calls import Calls
+from ratatoskr.providers.chat_completions_wire.failure import failure_of
+from ratatoskr.providers.chat_completions_wire.media import Speech, image_of
+from ratatoskr.providers.chat_completions_wire.shapes import Answered, Choice, Logprobs, Said, Token
+from ratatoskr.providers.chat_completions_wire.thinking import Thinking, object_of
+from ratatoskr.providers.chat_completions_wire.usage import Meter
+from ratatoskr.providers.wire.dialect import Target
+from ratatoskr.providers.wire.json import decode, text_of, whole
+from ratatoskr.providers.wire.turn import Turn
+from ratatoskr.types.attempt import Notice
+from ratatoskr.types.event import FinishReason
+from ratatoskr.types.failure import Failure, Told
+from ratatoskr.types.part import (
+    Citation,
+    ProviderPart,
+    ProviderState,
+    ServerToolCall,
+    ServerToolResult,
+    TextPart,
+    TokenLogprob,
+)
+
+_REFUSAL: Hashable = "refusal"
+
+_REASONS: dict[str, FinishReason] = {
+    **dict.fromkeys(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "end", "complete", "completed"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), "length"),
+    "model_context_window_exceeded": "length",
+    **dict.fromkeys(("tool_calls", "tool_call", "tool_use", "function_call"), "tool_calls"),
+    **dict.fromkeys(("content_filter", "content_filtered", "safety", "sensitive", "recitation"), "content_filter"),
+    "refusal": "refusal",
+    "pause_turn": "paused",
+}
+"""Finish reasons of the hosts, in lower case."""
+
+_NATIVE: dict[str, FinishReason] = {
+    **dict.fromkeys(("content_filter", "safety", "prohibited_content", "blocklist", "spii"), "content_filter"),
+    **dict.fromkeys(("recitation", "image_safety"), "content_filter"),
+    "refusal": "refusal",
+    "pause_turn": "paused",
+}
+"""Reasons of the back-end that a router rounds to `stop` or `content_filter`."""
+
+_FAILED = frozenset(
+    {"error", "failed", "abort", "aborted", "cancelled", "network_error", "insufficient_system_resource"}
+)
+"""Finish reasons that tell of a failure (the last two are Z.ai's and DeepSeek's)."""
+
+_BROKEN = re.compile(
+    r".*(error|malformed|fail|abort|cancel).*|other|internal|unexpected_tool_call|too_many_tool_calls|missing_thought.*"
+)
+"""Reasons of the back-end that, behind an empty `stop`, are the truth."""
+
+
+class Answer:
+    """Fills a turn out of messages or deltas."""
+
+    __slots__ = (
+        "_blocks",
+        "_calls",
+        "_cited",
+        "_finish",
+        "_images",
+        "_links",
+        "_meter",
+        "_native",
+        "_speech",
+        "_streamed",
+        "_text",
+        "_thinking",
+        "_thought",
+        "_tokens",
+        "_whole",
+        "begun",
+        "turn",
+    )
+
+    def __init__(self, target: Target, *, streamed: bool) -> None:
+        self.turn = Turn(target.issuer)
+        self.begun = False
+        self._streamed = streamed
+        self._calls = Calls(self.turn)
+        self._thinking = Thinking(self.turn, streamed=streamed)
+        self._speech = Speech(self.turn)
+        self._meter = Meter(billed="openrouter" in target.flags)
+        self._blocks = 0
+        self._whole = 0
+        self._text: Hashable = "content"
+        self._thought: Hashable = "thinking"
+        self._tokens: list[TokenLogprob] = []
+        self._links: list[Raw] = []
+        self._cited: set[str] = set()
+        self._images = 0
+        self._finish: str | None = None
+        self._native: str | None = None
+
+    def head(self, answered: Answered) -> None:
+        """Note who answers."""
+        turn = self.turn
+        if answered.id:
+            turn.response_id = whole(str(answered.id))
+        if answered.model:
+            turn.model = whole(answered.model)
+        if answered.created is not None:
+            turn.seed = str(answered.created)
+        self.begun = turn.model is not None and turn.response_id is not None
+
+    def tail(self, answered: Answered) -> None:
+        """Take what stands beside the choices: usage, links, a failure.
+
+        Raises:
+            Told: there is an error in it.
+        """
+        if answered.usage is not None:
+            self._meter.read(answered.usage, self.turn)
+        if (groq := answered.x_groq) is not None:
+            if groq.usage is not None:
+                self._meter.read(groq.usage, self.turn)
+            if groq.error:
+                raise Told(failure_of({"error": groq.error}))
+        if answered.citations:
+            self._links = answered.citations
+
+    def choice(self, choice: Choice, said: Said | None) -> None:
+        """Take one choice in.
+
+        Raises:
+            Told: it holds an error.
+        """
+        if choice.index:
+            self._other()
+            return
+        if said is not None:
+            self._read(said)
+        if choice.logprobs is not None and isinstance(choice.logprobs, Logprobs):
+            self._read_logprobs(choice.logprobs)
+        if choice.error:
+            raise Told(failure_of({"error": choice.error}))
+        if choice.finish_reason:
+            self._finish = choice.finish_reason
+            self._native = choice.native_finish_reason or self._native
+
+    @property
+    def finished(self) -> bool:
+        """Whether a finish reason has come."""
+        return self._finish is not None
+
+    def _other(self) -> None:
+        if not any(notice.code == "other_choices_dropped" for notice in self.turn.notices):
+            message = "the provider sent several choices; only the first is kept"
+            self.turn.notices.append(Notice("other_choices_dropped", message))
+
+    def _read(self, said: Said) -> None:
+        if said.reasoning_details and self._thinking.details(said.reasoning_details):
+            pass  # `reasoning` repeats their text
+        elif said.reasoning:
+            self._thinking.plain(self._thought, said.reasoning, "reasoning")
+        elif said.reasoning_content:
+            self._thinking.plain(self._thought, said.reasoning_content, "reasoning_content")
+        if content := said.content:
+            if isinstance(content, str):
+                self.turn.text(self._text, content)
+            else:
+                self._read_chunks(content)
+        if said.refusal:
+            self.turn.text(_REFUSAL, said.refusal)
+        if said.tool_calls:
+            take = self._calls.piece if self._streamed else self._calls.whole
+            for call in said.tool_calls:
+                take(call)
+        if said.function_call:
+            self._calls.legacy(said.function_call, streamed=self._streamed)
+        if said.annotations or said.images or said.audio or said.executed_tools:
+            self._read_rare(said)
+
+    def _read_rare(self, said: Said) -> None:
+        if said.annotations:
+            for raw in said.annotations:
+                self._annotate(raw)
+        if said.images:
+            for raw in said.images:
+                self._image(raw, "images")
+        if said.audio is not None:
+            self._speech.read(said.audio)
+        if said.executed_tools:
+            for raw in said.executed_tools:
+                self._executed(raw)
+
+    def _read_chunks(self, chunks: list[Raw]) -> None:
+        """Take content that is a list, as Mistral's is: text and thinking in turn."""
+        for raw in chunks:
+            piece = object_of(raw)
+            kind, text = piece.get("type"), piece.get("text")
+            if kind == "text" and isinstance(text, str):
+                self.turn.text(self._text, text)
+            elif kind == "thinking":
+                self._begin_block()
+                self._thinking.chunk(self._thought, raw, piece)
+            elif kind == "image_url":
+                self._begin_block()
+                self._image(raw, "content.image_url")
+            else:
+                self._begin_block()
+                self._keep(f"content.{kind}", raw)
+
+    def _begin_block(self) -> None:
+        """Let text and thinking after this be parts of their own if text has come before it."""
+        if self.turn.has(self._text):
+            self._blocks += 1
+            self._text, self._thought = ("content", self._blocks), ("thinking", self._blocks)
+
+    def _keep(self, kind: str, raw: Raw) -> None:
+        """Keep a thing that has no word here."""
+        data = bytes(raw)
+        self._whole += 1
+        self.turn.part(("kept", self._whole), ProviderPart(whole(kind), data, self.turn.issuer), whole(kind), data)
+
+    def _annotate(self, raw: Raw) -> None:
+        piece = object_of(raw)
+        kind = piece.get("type")
+        inner = piece.get("url_citation", piece)
+        if kind != "url_citation" or not isinstance(inner, dict):
+            self._keep(f"annotations.{kind}", raw)
+            return
+        url = _text(inner.get("url"))
+        if url is not None:
+            self._cited.add(url)
+        start, end = _count(inner.get("start_index")), _count(inner.get("end_index"))
+        title, quoted = _text(inner.get("title")), _text(inner.get("content"))
+        self.turn.citation(self._text, Citation(url, title, quoted, start, end, bytes(raw)))
+
+    def _image(self, raw: Raw, kind: str) -> None:
+        image = image_of(object_of(raw), self.turn.issuer)
+        if image is None:
+            self._keep(kind, raw)
+            return
+        self._images += 1
+        self.turn.part(("image", self._images), image, kind, bytes(raw))
+
+    def _executed(self, raw: Raw) -> None:
+        """Take a tool that Groq ran (https://console.groq.com/docs/compound): first the call, later its output."""
+        piece, data = object_of(raw), bytes(raw)
+        index, name = str(piece.get("index", "")), _text(piece.get("type")) or ""
+        state = (ProviderState(self.turn.issuer, b'"executed_tools"'),)
+        call, result = ("executed", index), ("output", index)
+        if not self.turn.has(call):
+            arguments = _text(piece.get("arguments")) or ""
+            self.turn.part(call, ServerToolCall(index, name, arguments, state=state), "executed_tools", data)
+        if piece.get("output") is not None and not self.turn.has(result):
+            self.turn.part(result, ServerToolResult(index, name, text_of(raw), state=state), "executed_tools", data)
+
+    def _read_logprobs(self, told: Logprobs) -> None:
+        if told.content:
+            self._tokens += map(_token, told.content)
+        elif told.tokens and told.token_logprobs and len(told.tokens) == len(told.token_logprobs):
+            both = zip(told.tokens, told.token_logprobs, strict=True)
+            self._tokens += [TokenLogprob(whole(token), _or_nothing(logprob)) for token, logprob in both]
+        if self._tokens and self.turn.has(self._text):
+            self._hand_over_tokens()
+        if told.refusal:
+            self.turn.logprobs(_REFUSAL, [_token(token) for token in told.refusal])
+
+    def _hand_over_tokens(self) -> None:
+        self.turn.logprobs(self._text, self._tokens)
+        self._tokens = []
+
+    def complete(self) -> None:
+        """Close the turn: the dialect's own end has come.
+
+        Raises:
+            Told: what looks like an end is a failure.
+        """
+        turn = self.turn
+        self._calls.close()
+        self._thinking.close()
+        self._speech.close()
+        if self._tokens:
+            self._hand_over_tokens()
+        for raw in self._links:
+            self._link(raw)
+        turn.finish(self._reason(), self._native or self._finish)
+        turn.complete()
+
+    def _link(self, raw: Raw) -> None:
+        """Take an address out of the list beside the choices (xAI, Perplexity), unless the text cites it already."""
+        data = bytes(raw)
+        if data[:1] != b'"':
+            self.turn.event("citations", data)
+            return
+        url = whole(decode(str, data))
+        if url not in self._cited:
+            self._cited.add(url)
+            self.turn.citation(self._text, Citation(url, data=data))
+
+    def _reason(self) -> FinishReason:
+        word, native = (self._finish or "").lower(), (self._native or "").lower()
+        if word in _FAILED:
+            raise Told(Failure("the provider broke the answer off", kind=word, code=self._native or self._finish))
+        reason = _REASONS.get(word, "unknown")
+        if reason == "stop" and _BROKEN.fullmatch(native) and not self._said_something():
+            raise Told(Failure(f"the provider gave no answer: {native[:80]}", kind=native[:80], code=self._native))
+        if reason in ("stop", "content_filter", "unknown"):
+            reason = _NATIVE.get(native, reason)
+        if reason == "stop" and len(self._calls):
+            return "tool_calls"
+        if self.turn.has(_REFUSAL) and reason in ("stop", "content_filter"):
+            return "refusal"
+        return reason
+
+    def _said_something(self) -> bool:
+        parts = self.turn.parts()
+        return any(
+            part.type != "reasoning_part" and not (isinstance(part, TextPart) and not part.text) for part in parts
+        )
+
+
+def _token(token: Token) -> TokenLogprob:
+    data = None if token.bytes is None else tuple(token.bytes)
+    top = tuple(_token(other) for other in token.top_logprobs or ())
+    return TokenLogprob(whole(token.token), _or_nothing(token.logprob), data, top)
+
+
+def _or_nothing(logprob: float | None) -> float:
+    """Return a log probability; one that was not told is that of an impossible token, as OpenAI says it."""
+    return -9999.0 if logprob is None else logprob
+
+
+def _text(value: Any) -> str | None:
+    return whole(value) if isinstance(value, str) else None
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

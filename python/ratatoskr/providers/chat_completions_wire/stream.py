@@ -1,0 +1,68 @@
+"""Streams: chunks of deltas, ended by a finish reason and `[DONE]`."""
+
+from __future__ import annotations
+
+from ratatoskr.errors import MalformedResponse
+from ratatoskr.providers.chat_completions_wire.answer import Answer
+from ratatoskr.providers.chat_completions_wire.failure import decode_error
+from ratatoskr.providers.chat_completions_wire.shapes import Answered
+from ratatoskr.providers.wire.dialect import Target
+from ratatoskr.providers.wire.json import decode
+from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.failure import Told
+
+_BRACKET = ord("[")
+
+
+class StreamDecoder:
+    """Turns chunks into events; objects without choices, usage or error are passed over."""
+
+    __slots__ = ("_answer", "_can_do_without_done", "turn")
+
+    def __init__(self, target: Target) -> None:
+        self._answer = Answer(target, streamed=True)
+        self._can_do_without_done = "no_done" in target.flags
+        self.turn = self._answer.turn
+
+    def feed(self, event: str, data: bytes) -> list[ChatEvent]:
+        """Return what one event means; after the end everything is ignored.
+
+        Raises:
+            Told: it tells an error, or what looks like the end is a failure.
+            MalformedResponse: it is not of the dialect, or the stream ends without a finish reason.
+        """
+        turn = self.turn
+        if turn.done or not data:
+            return []
+        if data[0] == _BRACKET and data.strip() == b"[DONE]":
+            return self._ended()
+        answer = self._answer
+        chunk = decode(Answered, data)
+        if not answer.begun:
+            answer.head(chunk)
+        if chunk.choices:
+            for choice in chunk.choices:
+                answer.choice(choice, choice.delta)
+        elif chunk.object == "error":
+            raise Told(decode_error(data))
+        if chunk.error or event == "error":
+            raise Told(decode_error(data))
+        if chunk.usage is not None or chunk.x_groq is not None or chunk.citations is not None:
+            answer.tail(chunk)
+        return turn.take()
+
+    def end(self) -> list[ChatEvent]:
+        """Return what a clean end of the body means: the end, for hosts that send no `[DONE]`.
+
+        Raises:
+            Told: what looks like the end is a failure.
+        """
+        if self.turn.done or not self._can_do_without_done or not self._answer.finished:
+            return []
+        return self._ended()
+
+    def _ended(self) -> list[ChatEvent]:
+        if not self._answer.finished:
+            raise MalformedResponse("the stream ended without a finish reason")
+        self._answer.complete()
+        return self.turn.take()

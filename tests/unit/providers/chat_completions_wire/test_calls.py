@@ -1,0 +1,182 @@
+"""Calls of tools, in pieces and whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.event import Done, ToolCallDelta, ToolCallEnd, ToolCallStart
+from ratatoskr.types.part import ToolCall
+
+
+def piece(index=None, id=None, name=None, arguments=None, **more):
+    function = {k: v for k, v in (("name", name), ("arguments", arguments)) if v is not None}
+    call = {"function": function, **more} if function else dict(more)
+    return {"tool_calls": [call | {k: v for k, v in (("index", index), ("id", id)) if v is not None}]}
+
+
+def calls(turn):
+    return [(call.id, call.name, call.arguments) for call in turn.parts() if isinstance(call, ToolCall)]
+
+
+def test_a_call_in_pieces(wire):
+    events, turn = wire.deltas(
+        piece(0, "c1", "add", "", type="function"),
+        piece(0, arguments='{"a"'),
+        piece(0, arguments=": 1}"),
+        finish="tool_calls",
+    )
+    call = ToolCall("c1", "add", '{"a": 1}')
+    assert events == [
+        ToolCallStart(0, "c1", "add"),
+        ToolCallDelta(0, '{"a"'),
+        ToolCallDelta(0, ": 1}"),
+        ToolCallEnd(0, call),
+        Done("tool_calls"),
+    ]
+    whole = wire.whole(
+        {"tool_calls": [{"id": "c1", "function": {"name": "add", "arguments": '{"a": 1}'}}]}, "tool_calls"
+    )
+    assert turn.parts() == whole.parts() == (call,)
+
+
+def test_interleaved_calls_are_told_apart_by_their_index(wire):
+    _, turn = wire.deltas(
+        piece(0, "a", "f", ""),
+        piece(1, "b", "g", ""),
+        piece(1, arguments='{"x":'),
+        piece(0, arguments='{"y":'),
+        piece(1, arguments="1}"),
+        piece(0, arguments="2}"),
+    )
+    assert calls(turn) == [("a", "f", '{"y":2}'), ("b", "g", '{"x":1}')]
+
+
+def test_several_pieces_in_one_delta(wire):
+    both = {"tool_calls": piece(0, "a", "f", "{}")["tool_calls"] + piece(1, "b", "g", "{}")["tool_calls"]}
+    _, turn = wire.deltas(both)
+    assert calls(turn) == [("a", "f", "{}"), ("b", "g", "{}")]
+    assert turn.finish_reason == "tool_calls"  # though the host said `stop`
+
+
+@pytest.mark.parametrize("index", [0, -1, None])
+def test_a_new_id_under_the_same_index_is_a_new_call(wire, index):
+    _, turn = wire.deltas(piece(index, "a", "f", "{}"), piece(index, "b", "f", '{"x":1}'))
+    assert calls(turn) == [("a", "f", "{}"), ("b", "f", '{"x":1}')]
+
+
+def test_a_whole_call_after_a_whole_call_under_the_same_index_is_a_new_call(wire):
+    _, turn = wire.deltas(piece(0, None, "f", '{"x":1}'), piece(0, None, "f", '{"x":2}'), piece(0, None, "g", "{}"))
+    assert [(name, arguments) for _, name, arguments in calls(turn)] == [
+        ("f", '{"x":1}'),
+        ("f", '{"x":2}'),
+        ("g", "{}"),
+    ]
+    assert len({call[0] for call in calls(turn)}) == 3
+
+
+def test_hosts_that_repeat_id_and_name_with_every_piece(wire):
+    _, turn = wire.deltas(piece(0, "a", "f", '{"x"'), piece(0, "a", "f", ":1}"), piece(0, "a", "f", ""))
+    assert calls(turn) == [("a", "f", '{"x":1}')]
+
+
+def test_pieces_without_an_index_go_by_their_id(wire):
+    _, turn = wire.deltas(
+        piece(None, "a", "f", ""),
+        piece(None, "b", "g", ""),
+        piece(None, "a", None, "{}"),
+        piece(None, "b", None, "[1]"),
+    )
+    assert calls(turn) == [("a", "f", "{}"), ("b", "g", "[1]")]
+
+
+def test_a_piece_with_neither_belongs_to_the_only_call_there_is(wire):
+    _, turn = wire.deltas(piece(0, "a", "f", ""), piece(arguments="{}"))
+    assert calls(turn) == [("a", "f", "{}")]
+
+
+def test_a_piece_with_neither_belongs_to_the_only_call_that_is_not_whole(wire):
+    _, turn = wire.deltas(
+        piece(None, "a", "f", "{}"), piece(None, "b", "g", ""), piece(arguments="[1]"), {"tool_calls": [{}]}
+    )
+    assert calls(turn) == [("a", "f", "{}"), ("b", "g", "[1]")]
+
+
+def test_a_piece_that_could_be_anybodys_is_malformed(wire):
+    with pytest.raises(MalformedResponse):
+        wire.deltas(piece(0, "a", "f", ""), piece(1, "b", "g", ""), piece(arguments="{}"))
+
+
+def test_missing_ids_are_made_up_the_same_for_the_same_answer(wire):
+    _, turn = wire.deltas(piece(0, None, "f", "{}"), piece(1, "", "f", "{}"))
+    whole = wire.whole({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}] * 2})
+    assert turn.parts() == whole.parts()
+    first, second = (call.id for call in turn.parts())
+    assert first != second
+    other = wire.whole({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}, id="r2")
+    assert other.parts()[0].id not in {first, second}
+
+
+def test_a_name_that_comes_late_starts_the_call_late(wire):
+    events, turn = wire.deltas(piece(0, "a", None, '{"x"'), piece(0, None, "f", ":1}"))
+    assert events[:3] == [ToolCallStart(0, "a", "f"), ToolCallDelta(0, '{"x"'), ToolCallDelta(0, ":1}")]
+    assert calls(turn) == [("a", "f", '{"x":1}')]
+
+
+def test_a_call_that_never_gets_a_name_is_kept(wire):
+    _, turn = wire.deltas(piece(0, "a", None, "{}"))
+    assert calls(turn) == [("a", "", "{}")]
+
+
+def test_arguments_stay_as_the_model_wrote_them(wire):
+    text = '{ "b": 1.50, "a": 1e3, "b": "\\u00e9" }'
+    _, turn = wire.deltas(piece(0, "a", "f", text))
+    assert calls(turn) == [("a", "f", text)]
+
+
+def test_arguments_that_are_an_object_keep_their_bytes(wire):
+    raw = '{"b":1.50,"a":12345678901234567890123}'
+    call = b'{"index":0,"id":"a","function":{"name":"f","arguments":%s}}'
+    data = b'{"choices":[{"index":0,"delta":{"tool_calls":[' + call + b"]}}]}"
+    _, turn = wire.stream(data % raw.encode(), wire.chunk({}, "tool_calls"))
+    assert calls(turn) == [("a", "f", raw)]
+
+
+def test_halves_of_a_pair_in_two_pieces_are_joined(wire):
+    data = rb'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}'
+    _, turn = wire.stream(
+        wire.chunk(piece(0, "a", "f", "")), data % rb"[\"\ud83d", data % rb"\ude00\"]", wire.chunk({}, "tool_calls")
+    )
+    assert calls(turn) == [("a", "f", '["😀"]')]
+
+
+def test_the_form_before_tools(wire):
+    _, turn = wire.deltas(
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"function_call": {"arguments": "{}"}},
+        finish="function_call",
+    )
+    whole = wire.whole({"content": None, "function_call": {"name": "f", "arguments": "{}"}}, "function_call")
+    assert turn.parts() == whole.parts()
+    assert [call[1:] for call in calls(turn)] == [("f", "{}")]
+    assert (turn.finish_reason, turn.native_finish_reason) == ("tool_calls", "function_call")
+
+
+def test_state_of_a_call_in_pieces(wire):
+    _, turn = wire.deltas(piece(0, "a", "f", "{}", extra_content={"g": 1}))
+    assert turn.parts()[0].state[0].data == b'{"extra_content":{"g":1}}'
+
+
+def test_custom_calls(wire):
+    _, turn = wire.deltas(
+        {"tool_calls": [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": "sel"}}]},
+        {"tool_calls": [{"index": 0, "custom": {"input": "ect"}}]},
+    )
+    whole = wire.whole({"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "select"}}]})
+    assert turn.parts() == whole.parts()
+    assert calls(turn) == [("a", "sql", "select")]
+
+
+def test_a_call_that_is_not_whole_is_left_out_of_what_has_come_so_far(wire):
+    _, turn = wire.stream(piece(0, "a", "f", '{"x'), done=False)
+    assert turn.parts() == ()
