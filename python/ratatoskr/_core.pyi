@@ -14,7 +14,7 @@ class SseParser:
     Args:
         framing: `"sse"` or `"ndjson"`.
         max_line: cap of a line in bytes.
-        max_event: cap of an event's data in bytes; the LF between two data lines counts.
+        max_event: cap of an event's data lines in bytes, empty ones included.
     """
 
     def __new__(

@@ -210,24 +210,37 @@ def test_caps_and_what_comes_before_them_do_not_depend_on_the_cuts(case, framing
     assert outcome(SseParser(framing, max_line, max_event), bytewise(stream)) == whole
 
 
+LINE = "a line of the stream is longer than 10 bytes"
+EVENT = "an event of the stream is larger than 17 bytes"
+
+
 @pytest.mark.parametrize(
     ("stream", "error"),
     [
         (b"data: 4567\n\n", None),
-        (b"data: 45678\n\n", "a line of the stream is longer than 10 bytes"),
-        (b": comments count too\n\n", "a line of the stream is longer than 10 bytes"),
+        (b"data: 45678\n\n", LINE),
+        (b": comments count too\n\n", LINE),
         (b"data: 4567", None),
-        (b"data: 45678", "a line of the stream is longer than 10 bytes"),
-        (b"data:1234\ndata:1234\n\n", "an event of the stream is larger than 8 bytes"),
-        (b"data:1234\ndata:123\n\n", None),
-        (b"data\n" * 9 + b"\n", None),
-        (b"data\n" * 10, "an event of the stream is larger than 8 bytes"),  # empty lines are bytes too
+        (b"data: 45678", LINE),
+        (b"data:678\ndata:678\n\n", None),
+        (b"data:678\ndata:6789\n\n", EVENT),
+        (b"data:678\n" + b":comment\n" * 9 + b"event: 789\ndata:678\n\n", None),
+        (b"data:\n" * 3 + b"\n", None),
+        (b"data:\n" * 4, EVENT),  # empty lines are bytes too
         (b"data\n\n" * 100, None),
     ],
 )
-def test_a_line_and_an_event_have_caps(stream, error):
+def test_a_line_and_the_data_lines_of_an_event_have_caps(stream, error):
     for chunks in ([stream], bytewise(stream)):
-        assert outcome(SseParser(max_line=10, max_event=8), chunks)[1] == error
+        assert outcome(SseParser(max_line=10, max_event=17), chunks)[1] == error
+
+
+def test_a_line_of_ndjson_is_an_event_and_has_its_cap_too():
+    stream = b'"34567"\n"345678"\n'
+    assert outcome(SseParser("ndjson", 10, 7), [stream]) == (
+        [("", b'"34567"')],
+        "an event of the stream is larger than 7 bytes",
+    )
 
 
 def test_an_endless_line_is_refused_as_soon_as_it_passes_the_cap():

@@ -53,6 +53,8 @@ pub struct SseParser {
     held: Vec<u8>,
     data: Option<(usize, usize)>,
     line_start: usize,
+    /// Bytes of the open event's data lines; 0 before the first, which has at least four.
+    event_size: usize,
     event: String,
     id_field: Option<Arc<str>>,
     last_id: Option<Arc<str>>,
@@ -73,6 +75,7 @@ impl SseParser {
             held: Vec::new(),
             data: None,
             line_start: 0,
+            event_size: 0,
             event: String::new(),
             id_field: None,
             last_id: None,
@@ -217,13 +220,13 @@ impl SseParser {
         match field {
             Field::Blank => self.dispatch(fresh.take(), emit),
             Field::Data if fresh.is_none() && self.data.is_none() => {
-                self.check_event(value.len())?;
+                self.count_data_line(line.len())?;
                 *fresh = Some(value);
             }
             Field::Data => {
+                self.count_data_line(line.len())?;
                 self.hold_data(fresh);
                 let (_, end) = self.data.unwrap_or_default();
-                self.check_event(self.data_len() + 1 + value.len())?;
                 self.held.push(b'\n');
                 self.held.extend_from_slice(value);
                 self.keep_data(end + 1 + value.len());
@@ -242,13 +245,13 @@ impl SseParser {
             (Field::Blank, _) => self.dispatch(None, emit),
             (Field::Data, None) => {
                 let end = self.held.len();
-                self.check_event(end - start)?;
+                self.count_data_line(end - self.line_start)?;
                 self.data = Some((start, end));
                 self.line_start = end;
             }
             (Field::Data, Some((_, end))) => {
+                self.count_data_line(self.held.len() - self.line_start)?;
                 let length = self.held.len() - start;
-                self.check_event(self.data_len() + 1 + length)?;
                 if let Some(separator) = self.held.get_mut(end) {
                     *separator = b'\n'; // the field name's first byte: the line is not needed any more
                 }
@@ -319,7 +322,7 @@ impl SseParser {
         if data.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        self.check_event(data.len())?;
+        self.check_event(line.len())?;
         emit(EventRef { event: "", data: lossy(data).as_bytes(), id: None });
         Ok(())
     }
@@ -347,18 +350,21 @@ impl SseParser {
         self.data = self.data.map(|(start, _)| (start, end));
     }
 
-    fn data_len(&self) -> usize {
-        self.data.map_or(0, |(start, end)| end - start)
-    }
-
     fn forget_event(&mut self) {
         self.event.clear();
         self.data = None;
         self.line_start = 0;
+        self.event_size = 0;
         self.held.clear();
         if self.held.capacity() > KEPT_CAPACITY {
             self.held = Vec::new();
         }
+    }
+
+    fn count_data_line(&mut self, length: usize) -> Result<(), SseError> {
+        let between = usize::from(self.event_size > 0);
+        self.event_size += between + length;
+        self.check_event(self.event_size)
     }
 
     const fn check_line(&self, length: usize) -> Result<(), SseError> {

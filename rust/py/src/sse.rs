@@ -15,7 +15,7 @@ use crate::error;
 /// Args:
 ///     framing: `"sse"` or `"ndjson"`.
 ///     max_line: cap of a line in bytes.
-///     max_event: cap of an event's data in bytes; the LF between two data lines counts.
+///     max_event: cap of an event's data lines in bytes, empty ones included.
 #[pyclass(module = "ratatoskr._core")]
 pub struct SseParser {
     parser: sse::SseParser,

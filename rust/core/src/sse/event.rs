@@ -50,7 +50,7 @@ pub enum SseError {
         /// The cap, in bytes.
         limit: usize,
     },
-    /// The data of an event passed its cap; the LF between two data lines counts, so empty ones do too.
+    /// The data lines of an event passed its cap: whole lines and one byte between two, so that empty ones count too.
     #[error("an event of the stream is larger than {limit} bytes")]
     EventTooLarge {
         /// The cap, in bytes.
