@@ -43,12 +43,31 @@ def _decode_surrogates(shape: type[T], data: bytes, error: Exception) -> T:
     """Read JSON that the strict decoder refused for a lone surrogate escape, which providers do send."""
     if not _SURROGATE_ESCAPE.search(data):
         raise MalformedResponse(f"not JSON: {error}") from None
+    from msgspec import inspect  # hardly ever needed
+
     try:
-        return msgspec.convert(_mended(json.loads(data)), shape)
+        return msgspec.convert(_with_raw(_mended(json.loads(data)), inspect.type_info(shape)), shape)
     except msgspec.ValidationError as wrong:
         raise MalformedResponse(f"unexpected shape: {wrong}") from None
     except (ValueError, RecursionError) as wrong:
         raise MalformedResponse(f"not JSON: {wrong}") from None
+
+
+def _with_raw(value: Any, kind: Any) -> Any:
+    """Give a value back its bytes wherever the shape keeps `msgspec.Raw`, which `convert` does not make by itself."""
+    name = type(kind).__name__
+    if name == "UnionType":
+        return next((raw for one in kind.types if (raw := _with_raw(value, one)) is not value), value)
+    if name == "RawType":
+        return msgspec.Raw(json.dumps(value, separators=(",", ":")).encode())
+    if name == "StructType" and isinstance(value, dict):
+        kinds = {field.encode_name: field.type for field in kind.fields}
+        return {k: _with_raw(v, kinds[k]) if k in kinds else v for k, v in value.items()}
+    if name == "ListType" and isinstance(value, list):
+        return [_with_raw(v, kind.item_type) for v in value]
+    if name == "DictType" and isinstance(value, dict):
+        return {k: _with_raw(v, kind.value_type) for k, v in value.items()}
+    return value
 
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
