@@ -244,14 +244,14 @@ def test_14_a_sticky_folder_above_is_taken(path, folder):
 
 
 def test_15_a_folder_behind_a_link_is_checked_where_it_really_is(tmp_path, monkeypatch):
-    real = tmp_path / "real" / "ratatoskr"
+    real = tmp_path / "outer" / "real" / "ratatoskr"
     real.mkdir(parents=True, mode=0o700)
     write(real / "secrets.toml")
     (tmp_path / "link").symlink_to(real.parent)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "link"))
     assert key_for("anthropic").key.reveal() == CANARY
-    real.parent.chmod(0o777)
-    assert "chmod go-w" in refusal()
+    real.parent.parent.chmod(0o777)  # above the link's target, so not among the parents by name
+    assert str(tmp_path / "outer,") in refusal()
 
 
 def test_16_a_file_that_cannot_be_opened_is_no_missing_file(path, monkeypatch):
