@@ -187,8 +187,9 @@ class SyncChatStream(_Of["S"]):
         self._stream = stream
         self._events: list[ChatEvent] = []
         self._next = 0
-        self._finished = False
+        self._finished = True
         thread.run(_opened(stream))
+        self._finished = False
 
     def __enter__(self) -> Self:
         return self
@@ -257,7 +258,7 @@ class SyncChatStream(_Of["S"]):
         self._thread.post(self._stream.close)
 
     def __del__(self) -> None:
-        if getattr(self, "_finished", True) or self._stream.ended or sys.is_finalizing():
+        if self._finished or self._stream.ended or sys.is_finalizing():
             return
         self.close()
         warnings.warn(

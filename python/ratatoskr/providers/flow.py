@@ -10,6 +10,7 @@ from ratatoskr.transport.client import HttpReply
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.failure import Told
+from ratatoskr.types.part import ReasoningPart, TextPart
 
 if TYPE_CHECKING:
     from ratatoskr.providers.http import Prepared, WireProvider
@@ -69,7 +70,7 @@ class WireStream:
             events += turn.take()
         elif turn.done:
             self._reply.close()
-            if not turn.parts() and turn.finish_reason in ("content_filter", "refusal"):
+            if is_filtered(turn):
                 self._fail(self._glue.named(filtered(turn), self._reply, self._prepared.target))
                 return []
         return events
@@ -85,6 +86,13 @@ class WireStream:
     def close(self) -> None:
         """Close the upstream."""
         self._reply.close()
+
+
+def is_filtered(turn: Turn) -> bool:
+    """Tell whether an answer that has ended was refused before any output."""
+    if turn.finish_reason not in ("content_filter", "refusal"):
+        return False
+    return all(isinstance(part, (TextPart, ReasoningPart)) and not part.text for part in turn.parts())
 
 
 def filtered(turn: Turn) -> ContentFiltered:

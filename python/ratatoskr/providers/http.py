@@ -15,7 +15,7 @@ from ratatoskr.capabilities import Call
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.parameters import Settled, settle
 from ratatoskr.models.rules import rules_for
-from ratatoskr.providers.flow import WireStream, filtered
+from ratatoskr.providers.flow import WireStream, filtered, is_filtered
 from ratatoskr.providers.keys import KeyRing
 from ratatoskr.providers.listed import listed
 from ratatoskr.providers.rows import Row
@@ -261,7 +261,7 @@ class WireProvider:
         """
         parts = turn.parts()
         reason = turn.finish_reason or "unknown"
-        if not parts and turn.done and reason in ("content_filter", "refusal"):
+        if turn.done and is_filtered(turn):
             raise self.named(filtered(turn), reply, prepared.target)
         notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
         headers = {name: value for name, value in reply.headers.items() if name not in HIDDEN_HEADERS}

@@ -86,12 +86,12 @@ ROWS: dict[str, Row] = {
             models_path="/api/tags",
             models_shape="models",
         ),
-        Row("huggingface", "https://router.huggingface.co/v1", flags=frozenset({"huggingface"})),
+        Row("huggingface", "https://router.huggingface.co/v1", flags=frozenset({"reasoning_content"})),
         Row("groq", "https://api.groq.com/openai/v1", flags=frozenset({"groq"})),
         Row("mistral", "https://api.mistral.ai/v1", flags=frozenset({"mistral"})),
-        Row("deepseek", "https://api.deepseek.com", flags=frozenset({"deepseek", "reasoning_content"})),
-        Row("together", "https://api.together.xyz/v1", flags=frozenset({"together"})),
-        Row("xai", "https://api.x.ai/v1", flags=frozenset({"xai", "reasoning_content"})),
+        Row("deepseek", "https://api.deepseek.com", flags=frozenset({"reasoning_content"})),
+        Row("together", "https://api.together.xyz/v1", flags=frozenset({"reasoning"})),
+        Row("xai", "https://api.x.ai/v1", flags=frozenset({"reasoning_content"})),
     )
 }
 """The built-in providers by name."""
@@ -99,4 +99,4 @@ ROWS: dict[str, Row] = {
 
 def compatible(name: str, base_url: str) -> Row:
     """Return the row of an OpenAI-compatible host that has none of its own."""
-    return Row(name, base_url.rstrip("/"), needs_key=False, flags=frozenset({"compatible"}))
+    return Row(name, base_url.rstrip("/"), needs_key=False, flags=frozenset({"reasoning_content"}))

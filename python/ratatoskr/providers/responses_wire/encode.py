@@ -162,8 +162,8 @@ def _tools(tools: tuple[Tool, ...], target: Target, notices: list[Notice]) -> li
         if tool.description:
             item["description"] = clean(tool.description, where)
         item["parameters"] = Raw(as_json(tool.parameters, f"{where}.parameters"))
-        if tool.strict is not None:
-            item["strict"] = tool.strict
+        # Left out it means true here, and the API would then rewrite the schema: every argument required.
+        item["strict"] = bool(tool.strict)
         spelled.append(item)
     return spelled
 
