@@ -146,7 +146,13 @@ def test_tools_are_flat_and_their_schemas_untouched():
     spelled, notices = body(Message.user("Hi"), tools=(search, ADD, foreign, strict))
     assert spelled["tools"] == [
         {"type": "web_search", "filters": {"x": 1}},
-        {"type": "function", "name": "add", "description": "Adds.", "parameters": dict(ADD.parameters)},
+        {
+            "type": "function",
+            "name": "add",
+            "description": "Adds.",
+            "parameters": dict(ADD.parameters),
+            "strict": False,
+        },
         {"type": "function", "name": "sub", "parameters": {"type": "object"}, "strict": True},
     ]
     assert list(spelled["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
