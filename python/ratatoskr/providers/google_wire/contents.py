@@ -42,11 +42,14 @@ NEVER_SIGNED = Raw(b'"skip_thought_signature_validator"')
 """What Google documents for a call that no Gemini 3 model has signed."""
 
 MAX_INLINE = 100 * 1024 * 1024
-"""Bytes of media that a request may hold, in base64 (file input methods, January 2026)."""
+"""Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
+
+MAX_PDF = 50 * 1024 * 1024
+"""Bytes of one PDF (https://ai.google.dev/gemini-api/docs/file-input-methods)."""
 
 _FILES = "https://generativelanguage.googleapis.com/v1beta/"
-_ANSWERABLE = ("image/", "application/pdf", "text/plain")
-"""Media that may stand inside a function's response; anything else goes beside it."""
+_ANSWERABLE = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
+"""Media that may stand inside a function's response (pydantic-ai 2.68 profiles/google.py); others go beside it."""
 
 
 class History:
@@ -153,7 +156,7 @@ class History:
             if not isinstance(part, TextPart):
                 media = self._media(part, f"{where}.content[{k}]")
                 kind = media.get("inlineData", {}).get("mimeType", "")
-                (inside if self._signs and kind.startswith(_ANSWERABLE) else beside).append(media)
+                (inside if self._signs and kind in _ANSWERABLE else beside).append(media)
         if inside:
             response["parts"] = inside
         return [{"functionResponse": response}, *beside]
@@ -240,6 +243,8 @@ class History:
         return {"fileData": file}
 
     def _inlined(self, data: bytes, media_type: str, where: str) -> Json:
+        if media_type == "application/pdf" and len(data) > MAX_PDF:
+            raise InvalidInput(f"a PDF of more than {MAX_PDF // 2**20} MiB: upload it and pass a FileRef", field=where)
         self._inline += (len(data) + 2) // 3 * 4
         if self._inline > MAX_INLINE:
             size = MAX_INLINE // 2**20

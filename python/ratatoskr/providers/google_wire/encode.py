@@ -51,7 +51,7 @@ LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "x
 """Efforts for models whose rules name no level for one."""
 
 BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
-"""Tokens of thinking for Gemini 2.5 (https://ai.google.dev/gemini-api/docs/openai, "Thinking")."""
+"""Tokens of thinking for Gemini 2.5: Google's own 1K, 8K and 24K for low, medium and high; the rest is the nearest."""
 
 
 def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Encoded:
@@ -176,13 +176,18 @@ def _tools(request: ChatRequest) -> list[Any]:
     return tools
 
 
+def _strict(wishes: list[bool | None], rules: ModelRules) -> bool:
+    """Tell whether to ask for `VALIDATED`: it holds for the whole request, from Gemini 2.5 on, where models think."""
+    return rules.thinking != "none" and any(wishes) and False not in wishes
+
+
 def _calling(request: ChatRequest, rules: ModelRules) -> Json | None:
     if not request.tools:
         return None
     functions = [tool for tool in request.tools if not isinstance(tool, ProviderTool)]
     config: Json = {}
     if functions:
-        choice, strict = request.tool_choice, any(tool.strict for tool in functions)
+        choice, strict = request.tool_choice, _strict([tool.strict for tool in functions], rules)
         if choice == "none":
             config["functionCallingConfig"] = {"mode": "NONE"}
         elif choice == "required":

@@ -155,7 +155,10 @@ def test_a_choice_of_tools_is_a_mode(choice: str, config: Any):
 def test_no_choice_says_nothing_and_a_strict_tool_asks_for_validation():
     assert "toolConfig" not in body(tools=(ADD,))
     strict = ToolDefinition("add", "", {"type": "object"}, strict=True)
-    assert body(tools=(strict,))["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+    assert body(tools=(strict, ADD))["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+    loose = ToolDefinition("loose", "", {"type": "object"}, strict=False)
+    assert "toolConfig" not in body(tools=(strict, loose))
+    assert "toolConfig" not in body(tools=(strict,), rules=ModelRules())
 
 
 def test_a_schema_is_sent_untouched():

@@ -167,6 +167,10 @@ def test_a_picture_of_a_tool_stands_in_its_response_or_beside_it():
     inside = contents(USER, calls, result)[2]["parts"]
     assert inside[0]["functionResponse"]["parts"] == [picture]
     assert contents(USER, calls, result, target=GEMINI_2)[2]["parts"][1:] == [picture]
+    moving = Message.tool_result("a", ImagePart(data=b"x", media_type="image/gif"))
+    beside = contents(USER, calls, moving)[2]["parts"]
+    assert "parts" not in beside[0]["functionResponse"]
+    assert beside[1] == {"inlineData": {"mimeType": "image/gif", "data": "eA=="}}
 
 
 def test_a_result_without_its_call_needs_a_name():
@@ -221,6 +225,9 @@ def test_media_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch):
     picture = ImagePart(data=b"1234", media_type="image/png")
     with pytest.raises(InvalidInput, match="FileRef"):
         encode(Message.user([picture, picture]))
+    monkeypatch.setattr(contents_module, "MAX_PDF", 3)
+    with pytest.raises(InvalidInput, match="PDF"):
+        encode(Message.user(FilePart(data=b"1234", media_type="application/pdf")))
 
 
 @pytest.mark.parametrize("arguments", ["[1]", "{", '{"a": "\ud800"}', "\ud800"])
