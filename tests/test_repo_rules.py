@@ -55,8 +55,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "loop_thread": BOTTOM,
     "tools": BOTTOM | {"capabilities"},
     "sync": BOTTOM | {"loop_thread", "tools", "gateway", "builder", "capabilities", "stream", "request", "explain"},
+    "wanted": BOTTOM | {"capabilities", "models", "secrets", "providers", "transport", "transport.client"},
     "builder": BOTTOM  # the only one that knows concrete classes
-    | {"gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}
+    | {"wanted", "gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}
     | {"providers", "local", "tokens", "transport", "transport.client"},
     "cli": BOTTOM
     | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models", "explain"},

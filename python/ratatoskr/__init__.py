@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ratatoskr.builder import Builder, Ratatoskr
-    from ratatoskr.capabilities import Chat, ChatProvider
+    from ratatoskr.capabilities import Chat, ChatProvider, ModelGateway
     from ratatoskr.errors import (
         AllAttemptsFailed,
         AuthenticationFailed,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         TlsError,
         UnsupportedParameter,
     )
-    from ratatoskr.gateway import EmbeddedGateway, ModelGateway
+    from ratatoskr.gateway import EmbeddedGateway
     from ratatoskr.stream import ChatStream
     from ratatoskr.sync import SyncChatStream, SyncGateway
     from ratatoskr.tools import run_tools
@@ -140,7 +140,7 @@ _ROOMS: dict[str, str] = {
     "JsonSchema": "ratatoskr.types",
     "MalformedResponse": "ratatoskr.errors",
     "Message": "ratatoskr.types",
-    "ModelGateway": "ratatoskr.gateway",
+    "ModelGateway": "ratatoskr.capabilities",
     "ModelInfo": "ratatoskr.types.model",
     "ModelNotAvailable": "ratatoskr.errors",
     "ModelNotFound": "ratatoskr.errors",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
+from ratatoskr.errors import RatatoskrError
 from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
-from ratatoskr.types.model import ModelInfo, Plan
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.timeouts import Deadlines, TimeoutsLike
 from ratatoskr.types.tool import ToolLike
 
@@ -82,6 +84,56 @@ class Chat(Protocol):
     ) -> ChatStream[T]: ...
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatStream[Any]:
         """Answer a conversation as it is made; see `ModelGateway.chat_stream`."""
+        ...
+
+
+class ModelGateway(Chat, Protocol):
+    """Everything that a gateway does, whether in this process or elsewhere."""
+
+    async def generate(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> GenerateResponse:
+        """Continue a prompt."""
+        ...
+
+    def generate_stream(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> ChatStream[None]:
+        """Continue a prompt, streaming; the events are a chat's."""
+        ...
+
+    def chat_many(
+        self, requests: Iterable[ChatRequest], concurrency: int = 32
+    ) -> AsyncIterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
+        """Answer many requests at once, yielding each with its index as it is done."""
+        ...
+
+    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """Return the models that the configured providers serve, by asking them."""
+        ...
+
+    async def model_status(self, model: str) -> ModelStatus:
+        """Tell whether a model can be used."""
+        ...
+
+    async def explain(self, model: ModelLike, messages: MessagesLike = "", **arguments: Any) -> Explanation:
+        """Tell what a call would do, without sending anything."""
+        ...
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return what this gateway can do."""
+        ...
+
+    async def health(self) -> Health:
+        """Tell which providers are configured, without sending anything."""
+        ...
+
+    async def preconnect(self) -> None:
+        """Open a connection to each configured provider ahead of use."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection; every call and open stream ends with `GatewayClosed`."""
         ...
 
 

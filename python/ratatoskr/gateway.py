@@ -1,4 +1,4 @@
-"""`ModelGateway`, what every gateway does, and `EmbeddedGateway`, the one that does it in this process."""
+"""`EmbeddedGateway`: a `ModelGateway` that does everything in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from ratatoskr import routing
-from ratatoskr.capabilities import Call, Chat, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, Policy, T
+from ratatoskr.capabilities import Call, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, Policy, T
 from ratatoskr.errors import ConnectionFailed, GatewayClosed, RatatoskrError, RateLimited, Timeout
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.retry import Clock
@@ -28,56 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ratatoskr.sync import SyncGateway
-
-
-class ModelGateway(Chat, Protocol):
-    """Everything that a gateway does, whether in this process or elsewhere."""
-
-    async def generate(
-        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
-    ) -> GenerateResponse:
-        """Continue a prompt."""
-        ...
-
-    def generate_stream(
-        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
-    ) -> ChatStream[None]:
-        """Continue a prompt, streaming; the events are a chat's."""
-        ...
-
-    def chat_many(
-        self, requests: Iterable[ChatRequest], concurrency: int = 32
-    ) -> AsyncIterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
-        """Answer many requests at once, yielding each with its index as it is done."""
-        ...
-
-    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """Return the models that the configured providers serve, by asking them."""
-        ...
-
-    async def model_status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used."""
-        ...
-
-    async def explain(self, model: ModelLike, messages: MessagesLike = "", **arguments: Any) -> Explanation:
-        """Tell what a call would do, without sending anything."""
-        ...
-
-    async def capabilities(self) -> frozenset[str]:
-        """Return what this gateway can do."""
-        ...
-
-    async def health(self) -> Health:
-        """Tell which providers are configured, without sending anything."""
-        ...
-
-    async def preconnect(self) -> None:
-        """Open a connection to each configured provider ahead of use."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close every connection; every call and open stream ends with `GatewayClosed`."""
-        ...
 
 
 class Carrier(Protocol):

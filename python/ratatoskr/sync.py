@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import TypeVar, Unpack
 
-    from ratatoskr.gateway import ModelGateway
+    from ratatoskr.capabilities import ModelGateway
 
     S = TypeVar("S", default=None, covariant=True)
 
