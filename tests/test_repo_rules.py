@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -79,9 +79,11 @@ LONGER: dict[str, str] = {}
 
 VAGUE_NAMES = {"common", "handler", "handlers", "helper", "helpers", "manager", "misc", "util", "utils"}
 UNFROZEN = {"SseParser": "a parser is the state of one stream; PyO3's borrow check refuses two feeds at once"}
-FORBIDDEN = {
+FORBIDDEN_IN_THE_PACKAGE = {
     r"follow_redirects\s*=\s*True": "a redirect would carry a prompt and a key to another host",
     r"verify\s*=\s*False": "certificates are always checked",
+}
+FORBIDDEN = {
     r"/work/(main|shared|notes)": "paths of one machine",
     r"shared/(design|probes)": "what is not part of the project",
     r"\b(API|ARCHITECTURE|COMPLAINTS|FEATURES|INTEROP|PERFORMANCE|RELIABILITY|STYLE|WIRE)\.md": "not of this project",
@@ -226,16 +228,24 @@ def test_a_module_is_named_by_what_it_holds():
     assert not [path for path in (ROOT / "rust").glob("*/src/**/*.rs") if path.stem in VAGUE_NAMES]
 
 
-@pytest.mark.parametrize(("pattern", "reason"), FORBIDDEN.items())
-def test_some_things_are_never_written(pattern, reason):
-    found = [
+def places(pattern: str, paths: Iterable[Path]) -> list[str]:
+    return [
         f"{path.relative_to(ROOT)}:{number}"
-        for path in texts()
+        for path in paths
         if path != Path(__file__).resolve()
         for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1)
         if re.search(pattern, line)
     ]
-    assert not found, reason
+
+
+@pytest.mark.parametrize(("pattern", "reason"), FORBIDDEN.items())
+def test_some_things_are_never_written(pattern, reason):
+    assert not places(pattern, texts()), reason
+
+
+@pytest.mark.parametrize(("pattern", "reason"), FORBIDDEN_IN_THE_PACKAGE.items())
+def test_some_things_are_never_written_in_the_package(pattern, reason):
+    assert not places(pattern, files("python")), reason
 
 
 def test_the_recordings_are_found_in_one_place():

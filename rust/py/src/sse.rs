@@ -23,6 +23,8 @@ pub struct SseParser {
     name: Option<Py<PyString>>,
 }
 
+// Nothing here detaches: on events of 290 bytes detaching costs 40 ns and parsing 40 ns of the 160 ns of a call, the
+// objects need the interpreter in any case, and to attach again can mean to wait for another thread's whole turn.
 #[pymethods]
 impl SseParser {
     #[new]
