@@ -26,6 +26,8 @@ use crate::tls::{self, Trust};
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// A connection that outlived the request it was opened for must not hang in its handshake for ever.
 const LONGEST_CONNECT: Duration = Duration::from_secs(300);
+/// What a peer may send on one HTTP/2 stream ahead of its reader.
+const STREAM_WINDOW: u32 = 1024 * 1024;
 /// URLs are few; more than this come from a caller who makes them up.
 const KNOWN_ROUTES: usize = 256;
 /// What the last polls of closed connections may take, in turns of the network thread.
@@ -128,7 +130,8 @@ impl Client {
             .tcp_keepalive_interval(KEEPALIVE)
             .tcp_keepalive_retries(5)
             .http2_max_header_list_size(u32::try_from(config.limits.head).unwrap_or(u32::MAX))
-            .http2_adaptive_window(false);
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(connection_window(slots.widest()));
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
         {
             builder = builder.tcp_user_timeout(KEEPALIVE);
@@ -292,6 +295,12 @@ fn headers<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<He
     // What is not asked for need not be bounded when it is unpacked.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
+}
+
+/// Wide enough for every stream's window, so that readers who are behind cannot starve the other streams.
+fn connection_window(streams: usize) -> u32 {
+    const WIDEST: u32 = i32::MAX.unsigned_abs();
+    u32::try_from(streams).unwrap_or(WIDEST).saturating_mul(STREAM_WINDOW).min(WIDEST)
 }
 
 /// Whether a header carries a key, judged by its name: Authorization, X-Api-Key, X-Goog-Api-Key, Cookie and their kin.

@@ -172,6 +172,31 @@ async def test_giving_up_one_stream_resets_it_and_leaves_the_others(
         kept.close()
 
 
+async def test_readers_that_are_behind_do_not_starve_the_other_streams(authority: trustme.CA) -> None:
+    async def answer(http: Http2, stream: int, path: str) -> None:
+        if path == "/whole":
+            await http.whole(stream)
+            return
+        http.state.send_headers(stream, SSE)
+        await http.flush()
+        event = b"data: " + b"x" * 8000 + b"\n\n"
+        while http.state.local_flow_control_window(stream) > len(event):
+            await http.part(stream, event)
+            await asyncio.sleep(0)
+        http.peer.server.note(lambda: stuck.append(stream))
+
+    stuck: list[int] = []
+    transport = NativeTransport(TransportConfig(tls_ca=authority.cert_pem.bytes(), queue=1))
+    with Upstream(authority, answer) as server:
+        behind = [await transport.send(HttpRequest(server.url, (), framing="sse")) for _ in range(12)]
+        await server.becomes(lambda s: len(stuck) == 12)
+        assert (await transport.send(HttpRequest(server.url + "/whole", ()))).status == 200
+        assert server.opened == 1
+        for reply in behind:
+            reply.close()
+    await transport.aclose()
+
+
 @pytest.mark.parametrize(
     ("code", "phase", "sent"),
     [("REFUSED_STREAM", "send", False), ("INTERNAL_ERROR", "head", True), ("CANCEL", "head", True)],
