@@ -112,7 +112,7 @@ class Answer:
         if answered.model:
             turn.model = whole(answered.model)
         if answered.created is not None:
-            turn.seed = str(answered.created)
+            turn.seed = whole(str(answered.created))
         self.begun = turn.model is not None and turn.response_id is not None
 
     def tail(self, answered: Answered) -> None:
@@ -147,8 +147,8 @@ class Answer:
         if choice.error:
             raise Told(failure_of({"error": choice.error}))
         if choice.finish_reason:
-            self._finish = choice.finish_reason
-            self._native = choice.native_finish_reason or self._native
+            self._finish = whole(choice.finish_reason)
+            self._native = whole(choice.native_finish_reason) if choice.native_finish_reason else self._native
 
     @property
     def finished(self) -> bool:
@@ -219,6 +219,12 @@ class Answer:
             self._blocks += 1
             self._text, self._thought = ("content", self._blocks), ("thinking", self._blocks)
 
+    def _last_text(self) -> Hashable:
+        """Return the key of the text that is under way, or of the one before it while there is nothing in it."""
+        if self.turn.has(self._text) or not self._blocks:
+            return self._text
+        return ("content", self._blocks - 1) if self._blocks > 1 else "content"
+
     def _keep(self, kind: str, raw: Raw) -> None:
         """Keep a thing that has no word here."""
         data = bytes(raw)
@@ -237,7 +243,7 @@ class Answer:
             self._cited.add(url)
         start, end = _count(inner.get("start_index")), _count(inner.get("end_index"))
         title, quoted = _text(inner.get("title")), _text(inner.get("content"))
-        self.turn.citation(self._text, Citation(url, title, quoted, start, end, bytes(raw)))
+        self.turn.citation(self._last_text(), Citation(url, title, quoted, start, end, bytes(raw)))
 
     def _image(self, raw: Raw, kind: str) -> None:
         image = image_of(object_of(raw), self.turn.issuer)
@@ -271,7 +277,7 @@ class Answer:
             self.turn.logprobs(_REFUSAL, [_token(token) for token in told.refusal])
 
     def _hand_over_tokens(self) -> None:
-        self.turn.logprobs(self._text, self._tokens)
+        self.turn.logprobs(self._last_text(), self._tokens)
         self._tokens = []
 
     def complete(self) -> None:
@@ -300,7 +306,7 @@ class Answer:
         url = whole(decode(str, data))
         if url not in self._cited:
             self._cited.add(url)
-            self.turn.citation(self._text, Citation(url, data=data))
+            self.turn.citation(self._last_text(), Citation(url, data=data))
 
     def _reason(self) -> FinishReason:
         word, native = (self._finish or "").lower(), (self._native or "").lower()

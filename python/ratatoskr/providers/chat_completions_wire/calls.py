@@ -7,7 +7,7 @@ from msgspec import Raw, UnsetType
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.providers.chat_completions_wire.shapes import Call, Function
-from ratatoskr.providers.wire.json import decode, text_of
+from ratatoskr.providers.wire.json import decode, text_of, whole
 from ratatoskr.providers.wire.turn import Turn
 
 CUSTOM = b'"type":"custom"'
@@ -115,7 +115,7 @@ class Calls:
 
     def _name(self, slot: _Slot, id: str | None) -> None:
         if id and not slot.id:
-            slot.id = id
+            slot.id = whole(id)
             self._by_id[id] = slot
 
     def _fill(self, slot: _Slot, name: str, arguments: str, extra: dict[str, bytes]) -> None:
@@ -144,25 +144,25 @@ class Calls:
 
 def _is_another(slot: _Slot, id: str | None, name: str, arguments: str) -> bool:
     """Tell whether a piece with a name begins another call than the one that stands under its index or id."""
-    if id and slot.id and id != slot.id:
+    if id and slot.id and whole(id) != slot.id:
         return True
     if not slot.named:
         return False
-    if name != slot.named and not (id and id == slot.id):
+    if name != slot.named and not (id and whole(id) == slot.id):
         return True
     return bool(arguments.strip()) and slot.complete()
 
 
 def _content(call: Call) -> tuple[str, str, dict[str, bytes]]:
     extra: dict[str, bytes] = {}
-    if not isinstance(call.extra_content, UnsetType) and (raw := bytes(call.extra_content)) != b"null":
-        extra["extra_content"] = b'"extra_content":' + raw
+    if not isinstance(call.extra_content, UnsetType) and (text := text_of(call.extra_content)) != "null":
+        extra["extra_content"] = f'"extra_content":{text}'.encode()
     if call.custom is not None:
         extra["type"] = CUSTOM
-        return call.custom.name or "", call.custom.input or "", extra
+        return whole(call.custom.name or ""), call.custom.input or "", extra
     if call.function is None:
         return "", "", extra
-    return call.function.name or "", _arguments(call.function.arguments), extra
+    return whole(call.function.name or ""), _arguments(call.function.arguments), extra
 
 
 def _arguments(raw: Raw | UnsetType) -> str:
@@ -173,6 +173,6 @@ def _arguments(raw: Raw | UnsetType) -> str:
     if data[:1] == b'"':
         try:
             return _string(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return decode(str, data)
     return "" if data == b"null" else text_of(data)

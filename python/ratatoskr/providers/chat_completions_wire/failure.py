@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from ratatoskr import _core
+from ratatoskr.errors import MalformedResponse
+from ratatoskr.providers.wire.json import decode
 from ratatoskr.types.failure import Failure
-from ratatoskr.types.part import MAX_DEPTH
+
+_ANYTHING = cast("type[Any]", Any)
 
 _LONGEST = 2000
 """Characters of a provider's words that are kept."""
@@ -38,11 +39,9 @@ _STATUS = range(400, 600)
 def decode_error(body: bytes) -> Failure:
     """Return what an error body says, whatever it is."""
     try:
-        if _core.check_depth(body, MAX_DEPTH):
-            return failure_of(json.loads(body))
-    except (ValueError, RecursionError):
-        pass
-    return Failure(_page(body[:65536].decode("utf-8", "replace")))
+        return failure_of(decode(_ANYTHING, body))
+    except MalformedResponse:
+        return Failure(_page(body[:65536].decode("utf-8", "replace")))
 
 
 def failure_of(value: Any) -> Failure:

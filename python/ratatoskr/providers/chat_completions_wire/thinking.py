@@ -27,7 +27,7 @@ def object_of(raw: Raw) -> dict[str, Any]:
     """Return a raw JSON object as a dict; `MalformedResponse` for anything else."""
     try:
         return _object(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):  # half a surrogate pair, or bytes that are no UTF-8
         return decode(dict, bytes(raw))
 
 

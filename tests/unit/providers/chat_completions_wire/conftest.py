@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from ratatoskr.providers import chat_completions_wire as dialect
@@ -37,8 +38,6 @@ class Wire:
 
     def body(self, *messages: Message | str, **more: Any) -> dict[str, Any]:
         """Encode a request and return what would be read on the other side."""
-        import msgspec
-
         return json.loads(msgspec.json.encode(self.request(*messages, **more).body))
 
     def messages(self, *messages: Message | str, **more: Any) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ import copy
 import json
 import random
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,31 +72,57 @@ def _check(body: bytes) -> None:
 
 def _send_back(turn: object) -> None:
     """What came can be kept, and sent again."""
-    import msgspec
-
     history = (Message("assistant", turn.parts()),)  # type: ignore[attr-defined]
     assert load_messages(dump_messages(history)) == list(history)
     msgspec.json.encode(dialect.encode_request(ChatRequest(history), TARGET, stream=False).body)
 
 
 @given(JSON.map(json.dumps).map(str.encode) | st.binary(max_size=100))
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_any_json_and_any_bytes(body):
     _check(body)
 
 
 @given(st.dictionaries(WORDS, JSON, max_size=6))
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_any_delta(delta):
     _check(json.dumps({"choices": [{"delta": delta, "message": delta, "finish_reason": "stop"}]}).encode())
 
 
 def test_a_rich_chunk_is_understood():
+    turn = dialect.decode_response(json.dumps(CHUNK).encode(), TARGET)
+    assert [part.type for part in turn.parts()] == [
+        "reasoning_part",
+        "text_part",
+        "reasoning_part",
+        "text_part",
+        *["tool_call"] * 4,
+        "provider_part",
+        "image_part",
+        "text_part",
+        "server_tool_call",
+        "server_tool_result",
+        "audio_part",
+    ]
+    assert turn.parts()[1].citations
     _check(json.dumps(CHUNK).encode())
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices":[{"message":{"annotations":[{"type":"\xff"}]},"finish_reason":"stop"}]}',
+        rb'{"created":"\ud83d","choices":[{"message":{"tool_calls":[{"function":{"name":"\ud83d"}}]}}]}',
+        b'{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":{"\xff":1}}}]}}]}',
+        b'{"choices":[{"message":{"reasoning_details":[{"index":0,"n":1e999}]}}]}',
+    ],
+)
+def test_text_that_is_none(body):
+    _check(body)
+
+
 @given(st.randoms(use_true_random=False), JSON)
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 def test_mutated_chunks(chance: random.Random, value):
     tree = json.loads(json.dumps(CHUNK))
     for _ in range(chance.randint(1, 3)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratatoskr.providers.chat_completions_wire import decode_error
@@ -105,6 +105,7 @@ JSON = st.recursive(
 
 
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
+@settings(deadline=None)
 def test_no_body_breaks_it(body):
     failure = decode_error(body)
     failure.message.encode()
