@@ -40,6 +40,8 @@ class Listener:
             ConfigurationError: the fault needs a TLS context that the caller did not give.
         """
         self.close()
+        door = fault.door if fault is not None else ""
+        context = None if door in {"refuse", "never_accept"} else self._context(door)
         self.fault = fault
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         # asyncio switches Nagle's delay off only where the protocol is named, and accepted sockets inherit the name
@@ -52,15 +54,15 @@ class Listener:
             bound.close()
             raise
         self.port = bound.getsockname()[1]
-        match fault.door if fault is not None else "":
+        match door:
             case "refuse":
                 self._sockets.append(bound)  # bound and not listening: the port is ours and nobody gets in
             case "never_accept":
                 self._sockets.append(bound)
                 await self._fill(bound)
-            case name:
+            case _:
                 self._server = await asyncio.get_running_loop().create_server(
-                    connected, sock=bound, ssl=self._context(name), backlog=_BACKLOG
+                    connected, sock=bound, ssl=context, backlog=_BACKLOG
                 )
 
     def _context(self, name: str) -> ssl.SSLContext | None:

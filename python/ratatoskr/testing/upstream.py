@@ -152,6 +152,7 @@ class ScriptedUpstream:
         if self._listener.fault is not self._at_the_door():
             for connection in list(self._open):
                 connection.abort()
+            await self.until(lambda: not self._open)
             await self._listener.open(self._connected, self._at_the_door())
 
     # addresses
@@ -254,6 +255,7 @@ class ScriptedUpstream:
 
     def _opened(self, connection: Connection) -> Ending:
         """Note that a connection was opened, or changed; say whether it is to be dropped at once."""
+        manner: Ending = "clean"
         if connection.closed:
             self._open.discard(connection)
         elif connection not in self._open:
@@ -262,9 +264,9 @@ class ScriptedUpstream:
             step = entries[0].step if entries else None
             if isinstance(step, Fault) and step.accept != "clean":
                 self._take("")
-                return step.accept
+                manner = step.accept
         self._changed()
-        return "clean"
+        return manner
 
     async def _answer(self, request: Received) -> Reply:
         self.count += 1
@@ -285,6 +287,8 @@ class ScriptedUpstream:
             return where.dialect.refuse(
                 Problem(500, message=f"{type(error).__name__}: {error}"), where.provider, self._ids
             )
+        finally:
+            self._changed()
 
     async def _place(self, request: Received, where: Route) -> Reply:
         if self._replay is not None:

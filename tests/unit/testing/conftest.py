@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import httpx
@@ -16,9 +17,15 @@ def wire(request):
     return WIRES[request.param]
 
 
+@pytest.fixture(scope="session")
+def tls():
+    """One context for all: to read the roots takes longer than most tests."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-async def client():
-    async with httpx.AsyncClient(trust_env=False) as made:
+async def client(tls):
+    async with httpx.AsyncClient(trust_env=False, verify=tls) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn
-from unit.testing.wires import SCHEMA, WIRES
+from unit.testing.wires import SCHEMA, WIRES, joined
 
 TURN = Turn(
     "Hello, it is warm.",
@@ -18,31 +18,6 @@ TURN = Turn(
     request_id="my-request",
 )
 CALLS = Turn("Let me look.", tool_calls=[Call("weather", {"city": "Paris"}), Call("time", '{"zone": "CET"}')])
-
-
-def joined(wire, events, what):
-    """Join the text or the thinking of a stream, as its dialect spells it."""
-    pieces = []
-    for name, data in events:
-        if data == "[DONE]":
-            continue
-        match wire.name:
-            case "responses":
-                wanted = "response.output_text.delta" if what == "text" else "response.reasoning_summary_text.delta"
-                pieces.append(data["delta"] if name == wanted else "")
-            case "anthropic":
-                key = "text" if what == "text" else "thinking"
-                pieces.append(data["delta"].get(key, "") if name == "content_block_delta" else "")
-            case "gemini":
-                parts = [p for c in data["candidates"] for p in c["content"]["parts"] if "text" in p]
-                pieces += [part["text"] for part in parts if bool(part.get("thought")) == (what == "reasoning")]
-            case "ollama":
-                pieces.append(data["message"].get("content" if what == "text" else "thinking", ""))
-            case _:
-                keys = ("content",) if what == "text" else ("reasoning", "reasoning_content")
-                for choice in data["choices"]:
-                    pieces += [choice["delta"].get(key) or "" for key in keys]
-    return "".join(pieces)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -64,3 +64,40 @@ WIRES = {
         Wire("ollama", "/api/chat", framing="ndjson", name="ollama"),
     )
 }
+
+
+def joined(wire, events, what):
+    """Join the text or the thinking of a stream, as its dialect spells it."""
+    pieces = []
+    for name, data in events:
+        if data == "[DONE]":
+            continue
+        match wire.name:
+            case "responses":
+                wanted = "response.output_text.delta" if what == "text" else "response.reasoning_summary_text.delta"
+                pieces.append(data["delta"] if name == wanted else "")
+            case "anthropic":
+                key = "text" if what == "text" else "thinking"
+                pieces.append(data["delta"].get(key, "") if name == "content_block_delta" else "")
+            case "gemini":
+                parts = [p for c in data["candidates"] for p in c["content"]["parts"] if "text" in p]
+                pieces += [part["text"] for part in parts if bool(part.get("thought")) == (what == "reasoning")]
+            case "ollama":
+                pieces.append(data["message"].get("content" if what == "text" else "thinking", ""))
+            case _:
+                keys = ("content",) if what == "text" else ("reasoning", "reasoning_content")
+                for choice in data["choices"]:
+                    pieces += [choice["delta"].get(key) or "" for key in keys]
+    return "".join(pieces)
+
+
+ENDS = {
+    "chat": lambda name, data: data == "[DONE]",
+    "openrouter": lambda name, data: data == "[DONE]",
+    "huggingface": lambda name, data: data == "[DONE]",
+    "responses": lambda name, data: name == "response.completed",
+    "anthropic": lambda name, data: name == "message_stop",
+    "gemini": lambda name, data: "finishReason" in data["candidates"][0],
+    "ollama": lambda name, data: data["done"],
+}
+"""Whether an event is the end of a stream in its dialect."""

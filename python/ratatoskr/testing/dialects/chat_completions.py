@@ -107,7 +107,7 @@ class ChatCompletions(Dialect):
 
     def unknown_event(self) -> bytes:
         """Return an object with keys that nobody knows."""
-        return sse({"object": "chat.completion.novelty", "novelty": {"index": 0, "delta": "nobody knows me"}})
+        return sse({"object": "chat.completion.novelty", "choices": [], "novelty": {"delta": "nobody knows me"}})
 
 
 class _Plain:

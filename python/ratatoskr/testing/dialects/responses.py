@@ -67,6 +67,10 @@ class Responses(ChatCompletions):
         value = {"type": "error", "code": code, "message": problem.text(), "param": None, "sequence_number": 99}
         return sse(value, "error")
 
+    def frame(self, text: bytes) -> bytes:
+        """Return text as one named event."""
+        return b"event: response.output_text.delta\ndata: " + text + b"\n\n"
+
     def unknown_event(self) -> bytes:
         """Return an event of a type that nobody knows."""
         value = {"type": "response.novelty.delta", "delta": "nobody knows me", "sequence_number": 98}
