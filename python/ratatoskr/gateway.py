@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from ratatoskr import routing
 from ratatoskr.capabilities import Call, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, Policy, T
-from ratatoskr.errors import ConnectionFailed, GatewayClosed, RatatoskrError, RateLimited, Timeout
+from ratatoskr.errors import ConnectionFailed, GatewayClosed, InvalidInput, RatatoskrError, RateLimited, Timeout
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.retry import Clock
 from ratatoskr.request import models_of, normal, request_of, with_schema
@@ -382,9 +382,13 @@ async def _first_events(provider: ChatProvider, request: ChatRequest, call: Call
 
 def _safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
     """A request whose tools run at the provider is repeated only if it did not run there."""
-    if any(isinstance(tool, ProviderTool) for tool in request.tools):
-        return lambda error: isinstance(error, RateLimited) or (isinstance(error, ConnectionFailed) and not error.sent)
-    return _always
+    return _did_not_run if any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
+
+
+def _did_not_run(error: RatatoskrError) -> bool:
+    if isinstance(error, ConnectionFailed):
+        return not error.sent
+    return isinstance(error, RateLimited) or (isinstance(error, InvalidInput) and error.status is None)
 
 
 def _always(_: RatatoskrError) -> bool:

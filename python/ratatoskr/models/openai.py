@@ -35,15 +35,16 @@ _FIXED_EFFORT = replace(_REASONS, efforts=words("medium"), max_output_tokens=16_
 _O_SERIES = replace(_REASONS, max_output_tokens=100_000)
 _TO_THE_MAX = words("low", "medium", "high", "xhigh", "max")
 _OFF_TO_THE_MAX = words("none", "low", "medium", "high", "xhigh", "max")
+_BREAKPOINTS = frozenset({"cache_breakpoints"})  # "prompt caching" guide, gpt-5.6 and later, 2026-11
 _PLAIN = ModelRules(max_output_tokens=16_384, source=f"{_MODELS}; 2026-11")
 _OLD = replace(_PLAIN, max_output_tokens=4_096, source=f"{_MODELS}, structured outputs page; 2026-11")
 
 OPENAI: Table = (
     Row(r"gpt-oss", replace(_PLAIN, thinking="effort", efforts=words("low", "medium", "high"), thinks=True)),
-    Row(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_TO_THE_MAX)),
-    Row(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_TO_THE_MAX)),
-    Row(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX)),
-    Row(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX)),
+    Row(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
+    Row(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
+    Row(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
+    Row(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
     Row(r"gpt-5-search-api\b|gpt-4o(-mini)?-search-preview\b", replace(_PLAIN, sampling="never")),
     Row(r"gpt-5\.\d+-pro\b", _PRO),
     Row(r"gpt-5-pro\b", replace(_REASONS, efforts=words("high"), max_output_tokens=272_000)),

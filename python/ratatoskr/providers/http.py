@@ -99,7 +99,9 @@ class WireProvider:
         """Return what is known of a model here."""
         rules = rules_for(self.name, model, api=self.api)
         family = rules.endpoint if rules.endpoint in self.row.dialects else next(iter(self.row.dialects))
-        flags = self.row.flags | {"generate"} if generate else self.row.flags
+        flags = self.row.flags | rules.flags if rules.flags else self.row.flags
+        if generate:
+            flags |= {"generate"}
         return Target(self.name, model, family, rules, flags)
 
     def prepare(self, request: ChatRequest, call: Call, *, stream: bool) -> Prepared:
@@ -231,7 +233,12 @@ class WireProvider:
         key = self._keys.pick()
         url = self.base_url + self.row.models_path
         reply = await self._transport.send(
-            HttpRequest(url, (*self._headers, *self._key_header(key)), deadlines=deadlines, method="GET")
+            HttpRequest(
+                url,
+                (*self._headers, *self.row.models_headers, *self._key_header(key)),
+                deadlines=deadlines,
+                method="GET",
+            )
         )
         if reply.status != 200:
             failure = dialect_of(next(iter(self.row.dialects.values()))).decode_error(reply.body)

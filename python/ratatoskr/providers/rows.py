@@ -28,7 +28,8 @@ class Row:
         request_id: response headers that may hold the id of the request, best first.
         flags: quirks that the dialects read.
         refused: chat parameters that the dialect knows and this host does not take.
-        models_path: where its list of models is, below `base_url`.
+        models_path: where its list of models is, below `base_url`; a whole page of it where it comes in pages.
+        models_headers: what that request needs besides the key.
         body_limit: the largest request it takes, in bytes.
     """
 
@@ -41,6 +42,7 @@ class Row:
     flags: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     models_path: str = "/models"
+    models_headers: tuple[tuple[str, str], ...] = ()
     models_shape: Literal["data", "models"] = "data"
     body_limit: int | None = None
 
@@ -61,7 +63,8 @@ ROWS: dict[str, Row] = {
             {"messages": "ratatoskr.providers.anthropic_wire"},
             ("x-api-key", ""),
             request_id=("request-id",),
-            models_path="/v1/models",
+            models_path="/v1/models?limit=1000",
+            models_headers=(("anthropic-version", "2023-06-01"),),
             body_limit=32 * 1024 * 1024,
         ),
         Row(
@@ -69,13 +72,14 @@ ROWS: dict[str, Row] = {
             "https://api.openai.com/v1",
             {**CHAT_COMPLETIONS, "responses": "ratatoskr.providers.responses_wire"},
             flags=frozenset({"openai"}),
+            refused=frozenset({"top_k"}),
         ),
         Row(
             "google",
             "https://generativelanguage.googleapis.com",
             {"generate_content": "ratatoskr.providers.google_wire"},
             ("x-goog-api-key", ""),
-            models_path="/v1beta/models",
+            models_path="/v1beta/models?pageSize=1000",
             models_shape="models",
         ),
         Row(

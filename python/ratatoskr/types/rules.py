@@ -34,6 +34,7 @@ class ModelRules:
         schema: how a JSON Schema for the answer is asked for: by the provider's own means, by JSON mode with the
             schema in the instructions, or by instructions alone.
         unsupported: parameters refused whatever else is set.
+        flags: quirks that the dialect reads, besides the host's.
         source: where this was read, with the date.
     """
 
@@ -50,4 +51,5 @@ class ModelRules:
     forced_while_reasoning: bool = True
     schema: Literal["native", "json_mode", "instructions"] = "native"
     unsupported: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
     source: str = ""
