@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
@@ -224,6 +225,7 @@ class NativeTransport:
 
     async def send(self, request: HttpRequest) -> NativeReply:
         """Send one request and return when the head, or the whole body, is there; see `Transport.send`."""
+        sys.audit("ratatoskr.request", request.url)  # Python's own sockets tell; `testing.no_network` listens
         client = self._client
         if client is None or self._process is not _process:
             client = self._open()
