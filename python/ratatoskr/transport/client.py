@@ -19,7 +19,10 @@ Framing = Literal["body", "sse", "ndjson"]
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request, complete: nothing is added to it from the environment, no cookie, no netrc, no proxy variable."""
+    """One request, complete: nothing is added to it from the environment, no cookie, no netrc, no proxy variable.
+
+    Its repr tells neither headers nor body: a traceback with locals must hold no key and no prompt.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)

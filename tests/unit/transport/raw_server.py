@@ -70,6 +70,8 @@ class Peer:
         return seen
 
     async def send(self, data: bytes) -> None:
+        if self.writer.transport.is_closing() or self.reader.at_eof():
+            raise ConnectionResetError("the client has gone")  # asyncio's TLS has no error of its own for this
         self.writer.write(data)
         await self.writer.drain()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -36,6 +37,17 @@ async def drain(reply: HttpReply) -> list[tuple[str, bytes]]:
 def told(error: RatatoskrError) -> str:
     """Everything that an error says, to be searched for secrets."""
     return f"{error!s} {error!r} {error.args} {error.fields()}"
+
+
+async def test_a_traceback_with_locals_holds_no_key_and_no_prompt(transport: NativeTransport) -> None:
+    with RawServer(ends(b"")) as server:
+        request = HttpRequest(server.url, HEADERS, b"geheim")
+        with pytest.raises(ConnectionFailed) as caught:
+            await transport.send(request)
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in shown.stack if "ratatoskr" in frame.filename]
+    assert ours
+    assert "geheim" not in "".join(f"{frame.locals}" for frame in ours) + repr(request)
 
 
 async def test_a_refused_connection_was_never_sent(transport: NativeTransport) -> None:
