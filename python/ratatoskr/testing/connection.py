@@ -266,6 +266,9 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(reply.delay)
         ready = reply.prelude + reply.head_bytes()
         chunked, begun = reply.framing == "chunked" and reply.status is not None, False
+        if request.method == "HEAD":
+            request.finished = True
+            return await self._write(ready)
         for piece in reply.pieces():
             if isinstance(piece, float):
                 await self._write(ready)
@@ -288,7 +291,7 @@ class Connection(asyncio.Protocol):
             trailers = "".join(f"{name}: {value}\r\n" for name, value in reply.trailers.items())
             ready += f"0\r\n{trailers}\r\n".encode("latin-1")
         request.finished = request.finished or whole
-        await self._write(ready)
+        return await self._write(ready)
 
     async def _write(self, data: bytes) -> None:
         if self.closed or self._transport is None or self._transport.is_closing():

@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 
@@ -80,6 +80,9 @@ class ScriptedUpstream:
         port: 0 takes a free one.
         keep: how many requests `requests` remembers; `None` means all.
     """
+
+    providers: ClassVar[tuple[str, ...]] = tuple(BASES)
+    """The providers that it plays, for `base_url`."""
 
     def __init__(
         self,

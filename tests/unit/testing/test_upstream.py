@@ -9,9 +9,12 @@ import httpx
 import pytest
 
 from ratatoskr.testing import Call, Reply, ScriptedUpstream, Turn, fault
-from unit.testing.wires import WIRES
+from ratatoskr.testing.dialects.dialect import Ids
+from ratatoskr.testing.routes import DIALECTS
+from unit.testing.wires import ENDS, WIRES, joined
 
 CHAT = WIRES["chat"]
+DIALECT = dict.fromkeys(("chat", "openrouter", "huggingface"), "chat_completions")
 
 
 def text_of(response):
@@ -178,6 +181,74 @@ async def test_every_event_is_a_chunk_of_its_own():
         await writer.wait_closed()
     assert len(chunks) == 5
     assert all(chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") for chunk in chunks)
+
+
+TURNS = {
+    "text": Turn("Hello, you."),
+    "thinking": Turn("Hello.", reasoning="They greet."),
+    "calls": Turn(tool_calls=[Call("look", {"at": "it"})]),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+async def test_a_response_knows_where_content_and_end_begin(wire, turn):
+    """Faults are placed by these two."""
+    dialect = DIALECTS[DIALECT.get(wire.name, wire.name)]
+    path = "/models/m:streamGenerateContent" if wire.name == "gemini" else wire.path
+    asked = dialect.read(wire.provider, path, "alt=sse", {"anthropic-version": "2023-06-01"}, wire.body(stream=True))
+    reply = dialect.answer(turn, asked, Ids())
+
+    def has_content(count):
+        events = b"".join(reply.events[:count]).decode()
+        said = [text for text in ("Hello", "They greet", "look", "Hel", "Th") if text in events]
+        return bool(said)
+
+    thinking_is_hidden = wire.name == "chat" and turn.reasoning
+    assert has_content(reply.first + 1) or thinking_is_hidden
+    assert reply.first <= reply.last < len(reply.events)
+    assert not has_content(reply.first) or wire.name == "responses"
+    told = [(number, *one) for number, event in enumerate(reply.events) for one in wire.events(event)]
+    ends = [number for number, name, data in told if ENDS[wire.name](name, data)]
+    assert ends
+    assert all(n >= reply.last for n in ends)
+
+
+async def test_a_head_is_sent_without_a_body(client, upstream):
+    root = f"http://127.0.0.1:{upstream.port}/"
+    for _ in range(2):
+        response = await client.head(root)
+        assert (response.status_code, response.content) == (200, b"")
+    assert (await client.get(root)).text == "Ollama is running"
+    assert upstream.connections == 1
+
+
+async def test_many_at_once_leave_nothing_behind(tls):
+    before = len(asyncio.all_tasks())
+    async with (
+        ScriptedUpstream() as upstream,
+        httpx.AsyncClient(trust_env=False, verify=tls, limits=httpx.Limits(max_connections=50)) as client,
+    ):
+        posts = [client.post(CHAT.address(upstream), json=CHAT.body(str(n), stream=True)) for n in range(200)]
+        for number, response in enumerate(await asyncio.gather(*posts)):
+            assert joined(CHAT, CHAT.events(response.content), "text").endswith(f": {number}")
+    assert upstream.open_connections == 0
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_reader_that_stops_stops_the_upstream():
+    async with ScriptedUpstream(fault("endless_line")) as upstream:
+        reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port, limit=1024)
+        body = json.dumps(CHAT.body(stream=True)).encode()
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        await reader.readuntil(b"\r\n\r\n")
+        sent = -1
+        while sent != upstream.last.sent:  # until the buffers between us are full
+            sent = upstream.last.sent
+            for _ in range(100):
+                await asyncio.sleep(0)
+        assert sent < 64 * 1024 * 1024
+        writer.transport.abort()
+        await upstream.until(lambda: upstream.open_connections == 0)
 
 
 # what a provider refuses
