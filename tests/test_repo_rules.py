@@ -60,7 +60,7 @@ ROOMS: dict[str, frozenset[str]] = {
     | {"wanted", "gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}
     | {"providers", "local", "tokens", "transport", "transport.client"},
     "cli": BOTTOM
-    | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models", "explain"},
+    | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models", "explain", "testing"},
     "service": BOTTOM | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models"},
     "testing": BOTTOM
     | {"", "routing", "sync", "gateway", "capabilities", "request", "stream", "explain", "transport.client"},

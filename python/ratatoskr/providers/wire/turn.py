@@ -221,7 +221,7 @@ class Turn:
         self.finish_reason, self.native_finish_reason = reason, native
 
     def complete(self) -> None:
-        """Close what is open, tell the usage, then `Done`: the dialect's own end has come. A second time does nothing."""
+        """The dialect's own end has come: close what is open, tell the usage, then `Done`; does nothing twice."""
         if self.done:
             return
         for key in list(self._open):

@@ -1,0 +1,83 @@
+"""`rat explain`: what a chat would send, to whom, and why."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.types.model import Explanation, Plan
+
+
+@click.command("explain", cls=Command)
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("--tools", metavar="FILE.json", help="Tools to offer.")
+@click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
+@click.option("--schema", metavar="FILE|-", help="JSON Schema that the answer is to follow.")
+@options.parameters
+@options.as_json
+@options.where
+def explain(
+    models: tuple[str, ...],
+    tools: str | None,
+    tool_choice: str | None,
+    schema: str | None,
+    reasoning: Any,
+    temperature: float | None,
+    max_tokens: int | None,
+    timeout: float | None,
+    as_json: bool,
+    base_urls: tuple[str, ...],
+    allow_insecure: bool,
+) -> None:
+    """Tell what `rat chat -m MODEL` with the same options would do; nothing is sent.
+
+    Who is asked and why, the parameters in the provider's own words, what is changed or refused, how long it may take.
+    """
+    from ratatoskr.cli.inputs import schema_of, tools_of
+    from ratatoskr.cli.opening import gateway_for
+    from ratatoskr.cli.render import Screen
+
+    params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}
+    if schema is not None:
+        params["response_format"] = schema_of(schema)
+    with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
+        found = gateway.explain(models, tools=tools_of(tools), tool_choice=tool_choice, timeouts=timeout, **params)
+    screen = Screen()
+    if as_json:
+        screen.json(found.to_dict(), indent=2)
+    else:
+        _show(found, screen)
+
+
+def _show(found: Explanation, screen: Screen) -> None:
+    for number, plan in enumerate(found.plans, 1):
+        screen.line(screen.styled(f"{number}. {plan.provider}: {plan.model}", "bold"))
+        screen.table(_rows(plan))
+    limits = ", ".join(
+        f"{name.replace('_', ' ')} {seconds:g} s" for name, seconds in found.deadlines.items() if seconds is not None
+    )
+    screen.table([("deadlines", limits), ("tries", f"{found.retries + 1} at each")], indent="")
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    from ratatoskr.cli.failure import in_shell_words
+
+    yield "why", plan.why + ("; only if the model is missing before" if plan.only_if_unavailable else "")
+    if plan.url:
+        yield "where", plan.url
+    if plan.sent is not None:
+        yield "sent", json.dumps(plan.sent, ensure_ascii=False)
+    for change in plan.changes:
+        after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
+        yield "changed", in_shell_words(f"{change.field} {change.before!r} is {after}: {change.reason}")
+    if plan.refused:
+        yield "refused", in_shell_words(plan.refused)

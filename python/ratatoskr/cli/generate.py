@@ -1,0 +1,72 @@
+"""`rat generate`: a bare prompt, continued."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from ratatoskr.types.chat import ChatResponse
+    from ratatoskr.types.generate import GenerateResponse
+
+
+@click.command("generate", cls=Command)
+@click.argument("prompt", required=False)
+@options.model
+@options.parameters
+@options.as_json
+@options.no_stream
+@options.where
+def generate(
+    prompt: str | None,
+    models: tuple[str, ...],
+    reasoning: Any,
+    temperature: float | None,
+    max_tokens: int | None,
+    timeout: float | None,
+    as_json: bool,
+    no_stream: bool,
+    base_urls: tuple[str, ...],
+    allow_insecure: bool,
+) -> None:
+    """Continue a bare prompt; no conversation, no tools, nothing is kept.
+
+    Standard input, if it is no terminal, comes before PROMPT.
+    """
+    from ratatoskr.cli.asking import tell
+    from ratatoskr.cli.inputs import piped_text
+    from ratatoskr.cli.opening import gateway_for
+    from ratatoskr.cli.render import Screen, Shown
+
+    models = options.models_or_default(models)
+    text = "\n\n".join(text for text in (piped_text(), prompt or "") if text.strip())
+    if not text:
+        raise click.UsageError("nothing to continue: give a PROMPT, or text on standard input")
+    params = options.Parameters(reasoning, temperature, max_tokens, timeout).params()
+    screen = Screen()
+    shown = Shown(screen, as_json=as_json)
+    with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
+        try:
+            whole: GenerateResponse | ChatResponse[None]
+            if no_stream:
+                whole = gateway.generate(text, models, timeouts=timeout, **params)
+                shown.whole(whole)
+            else:
+                with gateway.generate_stream(text, models, timeouts=timeout, **params) as stream:
+                    for event in stream:
+                        shown.event(event)
+                    whole = stream.response
+        except KeyboardInterrupt:
+            shown.interrupted = True
+            raise
+        finally:
+            shown.end()
+    tell(whole, screen)
+    if whole.finish_reason == "content_filter":
+        from ratatoskr.cli.failure import FILTERED
+
+        click.get_current_context().exit(FILTERED)

@@ -1,0 +1,72 @@
+"""`rat health`: who is configured, and by what; never the key itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratatoskr.types.model import Health, ProviderHealth
+
+
+@click.command("health", cls=Command)
+@options.as_json
+@options.where
+def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
+    """List the providers and where each key comes from (never the key itself); nothing is sent."""
+    from ratatoskr.cli.opening import gateway_for, nobody
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.errors import ConfigurationError
+
+    screen = Screen()
+    failure: ConfigurationError | None = None
+    try:
+        with gateway_for(base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
+            found = gateway.health()
+    except ConfigurationError as error:
+        if error.message != nobody().message:
+            raise
+        failure = error
+        found = _nothing()
+    if as_json:
+        screen.json(found.to_dict(), indent=2)
+    else:
+        screen.line(f"ratatoskr {found.version}")
+        if found.providers:
+            screen.line(screen.styled("configured", "bold"))
+            screen.table((provider.name, _told(provider)) for provider in found.providers)
+        screen.line(screen.styled("not configured", "bold"))
+        screen.table(_missing({provider.name for provider in found.providers}))
+    if failure is not None:
+        raise failure
+
+
+def _nothing() -> Health:
+    from ratatoskr import __version__
+    from ratatoskr.types.model import Health
+
+    return Health(False, __version__)
+
+
+def _told(provider: ProviderHealth) -> str:
+    origin = f"key from {provider.key_origin}" if provider.key_origin else "no key"
+    return f"{origin}, at {provider.base_url}"
+
+
+def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
+    from ratatoskr.models.known import KNOWN
+
+    for name, known in KNOWN.items():
+        if name in configured:
+            continue
+        if name == "ollama":
+            yield name, "start it, or set OLLAMA_HOST"
+        else:
+            without = "; works without a key where -m names it" if known.key == "optional" else ""
+            yield name, f"set {' or '.join(known.variables)}{without}"

@@ -1,0 +1,35 @@
+"""Help texts that stay readable in a narrow terminal, where click's own break off in the middle of words."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+
+import click
+
+MOST_COLUMNS = 80
+NARROW = 60  # columns below which an option and what it does stand on lines of their own
+
+
+class Help(click.HelpFormatter):
+    """Writes a help text as wide as the terminal; click takes 50 columns for the least."""
+
+    def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:
+        columns = min(shutil.get_terminal_size().columns, max_width or MOST_COLUMNS)
+        super().__init__(indent_increment, width or max(columns - 2, 20), max_width)
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write names and what they mean, in two columns if there is room."""
+        super().write_dl(rows, 6 if self.width < NARROW else col_max, col_spacing)
+
+
+class Context(click.Context):
+    """The context of a command, whose help fits."""
+
+    formatter_class = Help
+
+
+class Command(click.Command):
+    """A command, whose help fits."""
+
+    context_class = Context

@@ -1,0 +1,74 @@
+"""`rat models`: what the providers serve, by asking them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from ratatoskr.errors import RatatoskrError
+    from ratatoskr.sync import SyncGateway
+    from ratatoskr.types.model import ModelInfo
+
+
+def _providers(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    from ratatoskr.models.known import KNOWN
+
+    return [name for name in KNOWN if name.startswith(begun)]
+
+
+@click.command("models", cls=Command)
+@click.option(
+    "-p", "--provider", "providers", multiple=True, metavar="PROVIDER", shell_complete=_providers, help="Only these."
+)
+@options.as_json
+@options.where
+def models(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
+    """List the models that the configured providers serve, by asking each of them.
+
+    A line each, with the name that -m takes. Where one provider fails, the others' models are listed all the same, and
+    the exit code tells of the failure.
+    """
+    from ratatoskr.cli.failure import code_of, lines_of
+    from ratatoskr.cli.opening import gateway_for
+    from ratatoskr.cli.render import Screen, one_line
+
+    with gateway_for(providers=providers, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
+        names = providers or tuple(provider.name for provider in gateway.health().providers)
+        answers = _ask_all(gateway, names)
+    screen = Screen()
+    served = [model for answer in answers if isinstance(answer, list) for model in answer]
+    failed = [answer for answer in answers if not isinstance(answer, list)]
+    if as_json:
+        screen.json([model.to_dict() for model in served], indent=2)
+    for model in () if as_json else served:
+        window = f"  {model.context_window:,} tokens" if model.context_window and screen.out_is_terminal else ""
+        room = len(model.id) + len(window) <= screen.width
+        screen.line(one_line(model.id) + (screen.styled(window, "dim") if room else ""))
+    if not served and not failed:
+        screen.note(f"{', '.join(names)}: no models are served there")
+    for error in failed:
+        for line in lines_of(error):
+            screen.aside(f"{line}\n", dim=False)
+    if failed:
+        click.get_current_context().exit(code_of(failed[0]))
+
+
+def _ask_all(gateway: SyncGateway, names: tuple[str, ...]) -> list[list[ModelInfo] | RatatoskrError]:
+    """Ask all of them at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ratatoskr.errors import RatatoskrError
+
+    def ask(name: str) -> list[ModelInfo] | RatatoskrError:
+        try:
+            return gateway.list_models(name)
+        except RatatoskrError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=len(names)) as pool:
+        return list(pool.map(ask, names))

@@ -1,0 +1,106 @@
+"""Gemini: parts of a candidate, in one response or over the chunks of a stream."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from recorded.expected.answer import Answer, Call, Failure, payloads, status_of, wait_of
+
+REASONS = {"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter", "MODEL_ARMOR": "content_filter"}
+
+
+def read(recording: dict[str, Any]) -> Answer | Failure:
+    """Return what the recording says."""
+    chunks = payloads(recording)
+    failed = next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
+    if failed is not None:
+        reasons = {detail["reason"] for detail in failed.get("details", []) if "reason" in detail}
+        status = status_of(recording)
+        return Failure(status, failed["message"].strip(), frozenset({failed["status"], *reasons}), wait_of(recording))
+    answer, usage, parts = Answer(), dict[str, int](), list[dict[str, Any]]()
+    metadata: list[dict[str, Any]] = []
+    for chunk in chunks:
+        usage |= {name: n for name, n in (chunk.get("usageMetadata") or {}).items() if isinstance(n, int)}
+        answer.model, answer.id = chunk.get("modelVersion"), chunk.get("responseId")
+        blocked = (chunk.get("promptFeedback") or {}).get("blockReason")
+        answer.finish = blocked or answer.finish
+        for candidate in chunk.get("candidates") or []:
+            parts += (candidate.get("content") or {}).get("parts") or []
+            answer.finish = candidate.get("finishReason") or answer.finish
+            metadata.append(candidate)
+    folded = _folded(parts)
+    answer.text = "".join(part["text"] for part in folded if "text" in part and not part.get("thought"))
+    answer.reasoning = "".join(part["text"] for part in folded if "text" in part and part.get("thought"))
+    answer.calls = [_call(part["functionCall"]) for part in folded if "functionCall" in part]
+    answer.reason = REASONS.get(answer.finish or "", "unknown")
+    if answer.calls and answer.reason == "stop":
+        answer.reason = "tool_calls"
+    answer.server_calls = ["code_execution" for part in folded if "executableCode" in part]
+    answer.server_results = sum("codeExecutionResult" in part for part in folded)
+    answer.opaque = [part["thoughtSignature"] for part in folded if "thoughtSignature" in part]
+    answer.sources = _sources(metadata)
+    answer.wire = folded
+    _count(answer, usage)
+    return answer
+
+
+def _folded(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join unsigned texts that follow on each other, and the fragments of calls; leave out what is empty."""
+    out: list[dict[str, Any]] = []
+    for part in parts:
+        call, last = part.get("functionCall"), out[-1] if out else {}
+        if call is not None and ("partialArgs" in call or "willContinue" in call or not call):
+            if call.get("name"):
+                out.append({**part, "functionCall": {"name": call["name"], "args": {}}})
+            for piece in call.get("partialArgs", []):
+                name = re.fullmatch(r"\$\.(\w+)", piece["jsonPath"])
+                assert name is not None
+                arguments = out[-1]["functionCall"]["args"]
+                arguments[name[1]] = arguments.get(name[1], "") + piece["stringValue"]
+        elif part == {"text": ""}:
+            continue
+        elif "text" in part and "text" in last and not {"thoughtSignature"} & (part.keys() | last.keys()):
+            if bool(part.get("thought")) == bool(last.get("thought")):
+                out[-1] = {**last, "text": last["text"] + part["text"]}
+            else:
+                out.append(part)
+        else:
+            out.append(part)
+    return out
+
+
+def _call(call: dict[str, Any]) -> Call:
+    return Call(call["name"], call.get("args", {}), call.get("id"))
+
+
+def _sources(candidates: list[dict[str, Any]]) -> list[tuple[str | None, str | None]]:
+    """Return an address for each stretch of text that has one, then those of sources that no stretch names."""
+    named: list[tuple[str | None, str | None]] = []
+    alone: list[tuple[str | None, str | None]] = []
+    read: list[tuple[str | None, str | None]] = []
+    for candidate in candidates:
+        grounding = candidate.get("groundingMetadata") or {}
+        addresses = [
+            (chunk["web"]["uri"], chunk["web"].get("title")) for chunk in grounding.get("groundingChunks") or []
+        ]
+        used = [n for one in grounding.get("groundingSupports") or [] for n in one.get("groundingChunkIndices") or []]
+        named += [addresses[n] for n in used]
+        alone += [address for n, address in enumerate(addresses) if n not in used]
+        urls = (candidate.get("urlContextMetadata") or {}).get("urlMetadata") or []
+        read += [(one["retrievedUrl"], None) for one in urls]
+    return named + alone + read
+
+
+def _count(answer: Answer, usage: dict[str, int]) -> None:
+    """Take the counts: what tools added is part of the prompt, thinking is beside the candidates."""
+    if "promptTokenCount" in usage:
+        answer.prompt = usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0)
+    answer.cached = usage.get("cachedContentTokenCount")
+    answer.reasoned = usage.get("thoughtsTokenCount")
+    if "candidatesTokenCount" in usage:
+        answer.completion = usage["candidatesTokenCount"] + (answer.reasoned or 0)
+    elif answer.reasoned is not None:
+        answer.completion = answer.reasoned
+    if "totalTokenCount" in usage and answer.prompt is not None:
+        assert usage["totalTokenCount"] == (answer.prompt or 0) + (answer.completion or 0)
