@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,12 +19,13 @@ from ratatoskr.registry.retry import Clock
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.timeouts import Timeouts
-from ratatoskr.wanted import Keys, Wanted, address_of, keys_of, provider_of
+from ratatoskr.wanted import Keys, Wanted, address_of, check_headers, keys_of, provider_of
 
 if TYPE_CHECKING:
     import httpx
     from typing_extensions import Unpack
 
+_PROXY = re.compile(r"(https?|socks5h?)://[^/\s]+", re.IGNORECASE)
 Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
 
 
@@ -220,13 +222,17 @@ class Builder:
             rules: pattern of a model's name (`*` for anything) to the names to ask instead, in order.
             substitute: allow another provider of the same model after any failure, not only where the model is missing.
         """
-        self._rules = tuple((pattern, _names(names)) for pattern, names in (rules or {}).items())
+        if rules is not None and not isinstance(rules, Mapping):
+            raise ConfigurationError(
+                f"rules must map patterns to names of models, not be a {type(rules).__name__}", field="rules"
+            )
+        self._rules = tuple((pattern, _names(names, "rules")) for pattern, names in (rules or {}).items())
         self._substitute = substitute
         return self
 
     def fallback(self, pattern: str, models: str | Sequence[str]) -> Self:
         """Allow models after a failure of those whose name fits the pattern (`*` for anything)."""
-        self._fallbacks.append((pattern, _names(models)))
+        self._fallbacks.append((pattern, _names(models, "fallback")))
         return self
 
     def limits(self, provider: str, in_flight: int = 256) -> Self:
@@ -242,7 +248,11 @@ class Builder:
         return self
 
     def proxy(self, url: str) -> Self:
-        """Send everything through a proxy; no environment variable does that."""
+        """Send everything through a proxy (http, https, socks5, socks5h); no environment variable does that."""
+        if not isinstance(url, str) or not _PROXY.match(url):
+            raise ConfigurationError(
+                "proxy must be (http|https|socks5|socks5h)://[user:password@]host:port", field="proxy"
+            )
         self._config = replace(self._config, proxy=url)
         return self
 
@@ -277,7 +287,7 @@ class Builder:
         names = [wanted.name for wanted in self._wanted]
         for name in names:
             if names.count(name) > 1:
-                raise ConfigurationError(f"{name} is configured twice", provider=name)
+                raise ConfigurationError("configured twice", provider=name)
         addresses = {wanted.name: address_of(wanted) for wanted in self._wanted}
         transport = self._transport(addresses)
         providers: dict[str, ChatProvider] = {}
@@ -286,6 +296,7 @@ class Builder:
             keys, origin = keys_of(wanted)
             if origin is not None:
                 origins[wanted.name] = origin
+            check_headers(wanted, has_key=bool(keys))
             providers[wanted.name] = provider_of(wanted, transport, keys, addresses[wanted.name])
         settings = Settings(
             self._timeouts,
@@ -312,8 +323,11 @@ class Builder:
         return NativeTransport(replace(self._config, in_flight_by_origin=by_origin))
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _names(names: str | Sequence[str], field: str) -> tuple[str, ...]:
+    found = (names,) if isinstance(names, str) else tuple(names)
+    if not found or not all(isinstance(name, str) and name.strip() for name in found):
+        raise ConfigurationError(f"{field} must name models, one or more, not {names!r:.80}", field=field)
+    return found
 
 
 def _origin(address: str) -> str:

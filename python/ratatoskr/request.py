@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,15 @@ from ratatoskr.capabilities import MessagesLike, ModelLike
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema
 from ratatoskr.types.message import Message
-from ratatoskr.types.part import ImagePart
+from ratatoskr.types.part import ImagePart, Part, ToolResult
 from ratatoskr.types.schema import check_schema
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 from ratatoskr.types.tool import ProviderTool, Tool, ToolLike, tool_of
 
 MAX_IMAGE = 20 * 1024 * 1024
 """Bytes of one picture; the largest that any provider documents."""
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+"""What at least one provider takes; most stop at letters, digits, `_` and `-`."""
 
 
 def request_of(
@@ -52,6 +55,8 @@ def request_of(
 
 def normal(request: ChatRequest) -> ChatRequest:
     """Return a request that a caller made by hand, checked as `request_of` checks its arguments."""
+    if not isinstance(request, ChatRequest):
+        raise InvalidInput(f"a request must be a ChatRequest, not {type(request).__name__}", field="requests")
     return request_of(
         request.messages,
         request.options,
@@ -75,19 +80,40 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     """Return the history as a tuple."""
     if isinstance(messages, str):
         return (Message.user(messages),)
-    history = (messages,) if isinstance(messages, Message) else tuple(messages)
+    history = (messages,) if isinstance(messages, Message) else _several(messages, "messages", "Messages")
     if not history:
         raise InvalidInput("messages is empty", field="messages")
     for i, message in enumerate(history):
         if not isinstance(message, Message):
-            raise InvalidInput(f"messages[{i}] must be a Message, not {type(message).__name__}", field="messages")
-        for part in message.content:
-            if isinstance(part, ImagePart) and part.data is not None and len(part.data) > MAX_IMAGE:
-                size = f"{len(part.data) / 2**20:.1f} MiB"
-                raise InvalidInput(
-                    f"messages[{i}] holds an image of {size}; {MAX_IMAGE >> 20} MiB is the most", field="messages"
-                )
+            raise InvalidInput(
+                f"messages[{i}] must be a Message, not {type(message).__name__}; Message.user(…) makes one",
+                field="messages",
+            )
+        if not message.content and message.role in ("user", "tool"):
+            raise InvalidInput(f"messages[{i}], of role {message.role}, holds nothing", field="messages")
+        _check_images(message.content, f"messages[{i}]")
     return history
+
+
+def _several(values: Any, field: str, what: str) -> tuple[Any, ...]:
+    """Return several of something as a tuple; a mapping, bytes or one thing alone is a mistake."""
+    if not isinstance(values, Iterable) or isinstance(values, (bytes, Mapping)):
+        raise InvalidInput(f"{field} must be a sequence of {what}, not {type(values).__name__}", field=field)
+    return tuple(values)
+
+
+def _check_images(parts: Sequence[Part], where: str) -> None:
+    for part in parts:
+        if isinstance(part, ToolResult):
+            _check_images(part.content, where)
+        if not isinstance(part, ImagePart) or part.data is None:
+            continue
+        if len(part.data) > MAX_IMAGE:
+            size = f"{len(part.data) / 2**20:.1f} MiB"
+            raise InvalidInput(f"{where} holds an image of {size}; {MAX_IMAGE >> 20} MiB is the most", field="messages")
+        if not part.data or not str(part.media_type).startswith("image/"):
+            what = "without bytes" if not part.data else f"of type {part.media_type}, which is none"
+            raise InvalidInput(f"{where} holds an image {what}", field="messages")
 
 
 @functools.lru_cache(maxsize=512)
@@ -104,13 +130,14 @@ def options_of(model: ModelLike, params: Mapping[str, Any]) -> ChatOptions:
     elif isinstance(model, str):
         options = _options_for(model)
     else:
-        options = ChatOptions(model=tuple(model))
+        options = ChatOptions(model=_several(model, "model", "names"))
     return options.override(params)
 
 
 def models_of(options: ChatOptions) -> tuple[str, ...]:
     """Return the models that the caller named, at least one."""
-    models = (options.model,) if isinstance(options.model, str) else tuple(options.model or ())
+    named = options.model
+    models = (named,) if isinstance(named, str) else _several(named or (), "model", "names")
     if not models:
         raise InvalidInput("no model: pass a name such as 'openai:gpt-5.4'", field="model")
     for model in models:
@@ -123,11 +150,16 @@ def tools_of(tools: Sequence[ToolLike]) -> tuple[Tool, ...]:
     """Return tools as definitions, each name once."""
     if not tools:
         return ()
-    chosen = tuple(tool_of(tool) for tool in tools)
+    chosen = tuple(tool_of(tool) for tool in _several(tools, "tools", "tools"))
     names: set[str] = set()
     for tool in chosen:
         if isinstance(tool, ProviderTool):
             continue
+        if not _TOOL_NAME.fullmatch(tool.name):
+            raise InvalidInput(
+                f"no provider takes a tool named {tool.name!r}: letters, digits, _ and - are what a name is made of",
+                field="tools",
+            )
         if tool.name in names:
             raise InvalidInput(f"two tools are named {tool.name!r}", field="tools")
         names.add(tool.name)

@@ -163,7 +163,7 @@ def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]
 
 def _require(provider: str, configured: Collection[str], name: str) -> None:
     if provider not in configured:
-        raise NoProvider(f"it is not configured: {KNOWN[provider].missing()}", provider=provider, model=name)
+        raise NoProvider(f"not configured; {KNOWN[provider].missing()}", provider=provider, model=name)
 
 
 def _twins(names: Sequence[str], configured: Collection[str]) -> tuple[Candidate, ...]:

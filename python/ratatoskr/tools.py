@@ -37,6 +37,8 @@ async def run_tools(
     if max_rounds < 1:
         raise InvalidInput("max_rounds must be 1 or more", field="max_rounds")
     tools = {tool.name: tool for tool in request.tools if isinstance(tool, ToolDefinition)}
+    if lame := [name for name, tool in tools.items() if not tool.runs]:
+        raise InvalidInput(f"no function to run for {', '.join(lame)}: make it by from_function", field="tools")
     new: list[Message] = []
     choice = request.tool_choice
     for left in reversed(range(max_rounds)):

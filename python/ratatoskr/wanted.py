@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from ratatoskr import secrets
@@ -18,6 +19,9 @@ from ratatoskr.transport.client import Transport
 Keys: TypeAlias = "str | Sequence[str] | None"
 ENTRY_POINTS = "ratatoskr.providers"
 """Group in which packages announce providers: a function (transport, keys, base_url, headers) -> provider."""
+# Field names and values as RFC 9110, section 5, has them.
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Wanted:
     """A provider as the caller asked for it."""
 
     name: str
-    key: Keys = None
+    key: Keys = field(default=None, repr=False)
     base_url: str | None = None
     headers: Mapping[str, str] | None = None
     api: str = "auto"
@@ -53,8 +57,11 @@ def _announced() -> dict[str, Any]:
 def keys_of(wanted: Wanted) -> tuple[tuple[secrets.Secret, ...], str | None]:
     """Return the keys and where they came from; a missing one is told by the name of its variable."""
     if wanted.key is not None:
-        given = (wanted.key,) if isinstance(wanted.key, str) else tuple(wanted.key)
-        return tuple(secrets.given(key, wanted.name) for key in given), "argument"
+        several = isinstance(wanted.key, (list, tuple, set, frozenset))
+        given = cast("tuple[str, ...]", tuple(wanted.key) if several else (wanted.key,))
+        if not given:
+            raise ConfigurationError("the sequence of keys is empty", provider=wanted.name, field="key")
+        return tuple(secrets.given(one, wanted.name) for one in given), "argument"
     found = secrets.key_for(wanted.name)
     if found is not None:
         return found.keys, found.origin
@@ -62,7 +69,7 @@ def keys_of(wanted: Wanted) -> tuple[tuple[secrets.Secret, ...], str | None]:
     if row is not None and row.needs_key:
         variables = " or ".join(secrets.variables_of(wanted.name)) or "an argument"
         raise ConfigurationError(
-            f"no key for {wanted.name}: pass one, set {variables}, or put it into the secrets file",
+            f"no key: pass one, set {variables}, or put it into the secrets file",
             provider=wanted.name,
         )
     return (), None
@@ -73,25 +80,58 @@ def address_of(wanted: Wanted) -> str:
     row = _row(wanted)
     if row is None and wanted.name not in _announced():
         known = ", ".join([*rows.ROWS, *_announced()])
-        raise ConfigurationError(f"no provider is named {wanted.name!r}; known are {known}", provider=wanted.name)
+        raise ConfigurationError(f"no provider is named {wanted.name!r}; known are {known}", field="name")
     given = wanted.base_url
     if given is None and wanted.name == "ollama":
         given = secrets.ollama_host()
-    address = (given or (row.base_url if row is not None else "")).rstrip("/")
-    if row is None and not address:
+    if given is None:
+        given = row.base_url if row is not None else ""
+    if row is None and not given:
         return ""
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    address = given.rstrip("/") if isinstance(given, str) else ""
+    host = _host_of(address)
+    if host is None:
         raise ConfigurationError(
-            f"base_url of {wanted.name} must be http(s)://host[:port][/path]", provider=wanted.name, field="base_url"
+            "base_url must be http(s)://host[:port][/path]", provider=wanted.name, field="base_url"
         )
-    if parts.scheme == "http" and not _is_loopback(parts.hostname) and not wanted.allow_insecure:
+    if address.startswith("http:") and not _is_loopback(host) and not wanted.allow_insecure:
         raise ConfigurationError(
-            f"{wanted.name} would be asked over plain http at {parts.hostname}; use https, or allow_insecure=True",
+            f"the prompts and the key would go over plain http to {host}; use https, or allow_insecure=True",
             provider=wanted.name,
             field="base_url",
         )
     return address
+
+
+def _host_of(address: str) -> str | None:
+    """Return the host of an address that can be a provider's; `None` for any other."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises for one that is no number, or too large
+    except ValueError:
+        return None
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    return parts.hostname if plain and parts.scheme in ("http", "https") else None
+
+
+def check_headers(wanted: Wanted, *, has_key: bool) -> None:
+    """Raise `ConfigurationError` for headers that cannot be sent, or that would say the key twice."""
+    if wanted.headers is None:
+        return
+    if not isinstance(wanted.headers, Mapping):
+        raise ConfigurationError("headers must map names to texts", provider=wanted.name, field="headers")
+    row = _row(wanted)
+    for name, value in wanted.headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r:.80} is no name of a header", provider=wanted.name, field="headers")
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"the header {name} must be text that HTTP allows", provider=wanted.name, field="headers"
+            )
+        if has_key and row is not None and name.lower() == row.key_header[0]:
+            raise ConfigurationError(
+                f"the header {name} is set by the key; give one of the two", provider=wanted.name, field="headers"
+            )
 
 
 def _is_loopback(host: str) -> bool:

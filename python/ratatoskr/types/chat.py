@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, TypedDict
@@ -61,6 +62,9 @@ class ReasoningConfig:
             raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
 
 
+_SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
 @dataclass(frozen=True, slots=True)
 class JsonSchema:
     """The JSON Schema that the answer's text is to follow.
@@ -76,6 +80,11 @@ class JsonSchema:
     strict: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _SCHEMA_NAME.fullmatch(self.name):
+            raise InvalidInput(
+                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {self.name!r:.80}",
+                field="response_format",
+            )
         if not isinstance(self.schema, Mapping):
             raise InvalidInput("response_format.schema must be a JSON object", field="response_format")
 
@@ -208,7 +217,10 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "logprobs": ("true, false or a whole number", lambda v: isinstance(v, int) and v >= 0),
     "user": ("text", lambda v: isinstance(v, str)),
     "service_tier": ("text", lambda v: isinstance(v, str)),
-    "metadata": ("a mapping of texts", lambda v: isinstance(v, Mapping)),
+    "metadata": (
+        "a mapping of texts to texts",
+        lambda v: isinstance(v, Mapping) and all(isinstance(text, str) for item in v.items() for text in item),
+    ),
     "raw_provider_options": ("a mapping", lambda v: isinstance(v, Mapping)),
 }
 

@@ -22,7 +22,7 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
     try:
         return pydantic.TypeAdapter(output)
     except pydantic.errors.PydanticUserError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". Set ")[0]  # how to change pydantic's mind is another's matter
         raise InvalidInput(f"output {output!r} is no type that can be validated: {reason}", field="output") from None
 
 

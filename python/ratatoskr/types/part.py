@@ -176,6 +176,8 @@ class _Media(_Part):
     def __post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             raise InvalidInput(f"{self.type} needs either data or a url", field="data")
+        if self.data is not None and not isinstance(self.data, bytes):
+            raise InvalidInput(f"{self.type}.data must be bytes, not {type(self.data).__name__}", field="data")
         if self.data is not None and self.media_type is None:
             raise InvalidInput(f"{self.type} with data needs a media_type such as image/png", field="media_type")
 
@@ -197,13 +199,23 @@ class _Media(_Part):
         return cls(data=data, media_type=media_type, name=path.name)
 
     @classmethod
-    def from_bytes(cls, data: bytes, media_type: str, name: str | None = None) -> Self:
+    def from_bytes(cls, data: bytes | bytearray | memoryview, media_type: str, name: str | None = None) -> Self:
         """Take bytes that are in memory already."""
-        return cls(data=bytes(data), media_type=media_type, name=name)
+        taken = bytes(data) if isinstance(data, (bytearray, memoryview)) else data
+        return cls(data=taken, media_type=media_type, name=name)
 
     @classmethod
     def from_url(cls, url: str, media_type: str | None = None) -> Self:
-        """Name an address that the provider fetches itself."""
+        """Name an address that the provider fetches itself.
+
+        Raises:
+            InvalidInput: it has no scheme, or names a file of this machine.
+        """
+        scheme = url.partition(":")[0].lower() if ":" in url else ""
+        if not scheme or scheme == "file":
+            raise InvalidInput(
+                f"{url[:80]!r} is nothing that a provider can fetch; from_path reads a file", field="url"
+            )
         return cls(url=url, media_type=media_type)
 
 

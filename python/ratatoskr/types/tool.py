@@ -80,6 +80,11 @@ class ToolDefinition(Plain):
         description = inspect.cleandoc(model.__doc__ or "")
         return cls(model.__name__, description, model.model_json_schema(), strict, cache, _run=run)
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a function to run."""
+        return self._run is not None
+
     async def run(self, call: ToolCall) -> ToolResult:
         """Validate the call's arguments, run the function (a sync one in a thread) and return its result.
 
