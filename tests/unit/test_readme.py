@@ -1,0 +1,66 @@
+"""Every Python snippet of the README runs as it stands, against a scripted provider in place of the real ones."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ratatoskr
+from ratatoskr.providers import rows
+from ratatoskr.testing import ScriptedUpstream
+from ratatoskr.testing.routes import BASES
+from ratatoskr.testing.thread import ThreadedUpstream
+
+README = Path(__file__).parents[2] / "README.md"
+SNIPPETS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedUpstream]:
+    """Stand in for every provider and give each a key in the environment."""
+    with ScriptedUpstream.in_thread() as upstream:
+        for name, row in rows.ROWS.items():
+            if name in BASES:
+                monkeypatch.setitem(rows.ROWS, name, replace(row, base_url=upstream.base_url(name)))
+        for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
+            monkeypatch.setenv(variable, "sk-readme")
+        yield upstream
+
+
+async def test_the_tour_runs_from_its_first_snippet_to_its_last(
+    upstream: ThreadedUpstream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {"__name__": "readme"}
+    for snippet in SNIPPETS:
+        code = compile(snippet, str(README), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        made = eval(code, names)
+        if inspect.iscoroutine(made):
+            await made
+    assert len(SNIPPETS) >= 12
+    printed = capsys.readouterr().out
+    assert "Up and down the tree" in printed
+    assert "top_k" in printed
+    assert names["animal"].legs is not None
+    assert upstream.count >= 12
+
+
+def test_every_public_class_of_error_is_in_the_table() -> None:
+    from ratatoskr import errors
+
+    text = README.read_text()
+    public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
+    for name in public & {*ratatoskr.__all__} - {"PresetNotFound"}:
+        assert f"`{name}`" in text, name
+
+
+def test_the_commands_for_a_fresh_machine_exist() -> None:
+    makefile = (README.parent / "Makefile").read_text()
+    for target in re.findall(r"^\$ make (\w+)", README.read_text(), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
