@@ -1,0 +1,110 @@
+"""What a provider wants back goes back byte for byte and in order, also after JSON save and load and after pickling."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import recordings
+from ratatoskr import (
+    ChatResponse,
+    Message,
+    ProviderPart,
+    ReasoningPart,
+    ServerToolCall,
+    ServerToolResult,
+    TextPart,
+    dump_messages,
+    load_messages,
+)
+from recorded.cases import Case, all_cases, parameters
+from recorded.expected.answer import Answer
+from recorded.playing import player
+
+WAYS: dict[str, Callable[[list[Message]], list[Message]]] = {
+    "straight": lambda history: history,
+    "json": lambda history: load_messages(dump_messages(history)),
+    "pickle": lambda history: pickle.loads(pickle.dumps(history)),
+}
+
+
+def answered() -> list[Case]:
+    """Return the recordings that hold an assistant's turn of a chat."""
+    return [c for c in all_cases() if c.asks == "chat" and isinstance(c.expected, Answer)]
+
+
+def follow_up(response: ChatResponse[Any]) -> list[Message]:
+    """Return a history with the answer in it, its calls answered."""
+    history = [Message.user("Hi"), response.message]
+    if response.tool_calls:
+        history.append(Message.tool_results(*(call.result("done") for call in response.tool_calls)))
+    return [*history, Message.user("Go on.")]
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, in the order in which it stands."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+def in_order(wanted: list[str], found: list[str]) -> str | None:
+    """Return the first wanted text that does not follow the one before it; `None` if all do."""
+    rest = iter(found)
+    return next((text for text in wanted if text not in rest), None)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", parameters(answered()))
+async def test_the_assistants_turn_goes_back_as_it_came(case: Case, way: str) -> None:
+    expected = case.expected
+    assert isinstance(expected, Answer)
+    async with player(case) as at:
+        first = await at.play()
+        response = first.response
+        if not isinstance(response, ChatResponse):
+            assert expected.reason in {"refusal", "content_filter"}, first.error
+            return
+        history = WAYS[way](follow_up(response))
+        assert history[1] == response.message
+        await at.play(history)
+        sent = list(strings(at.upstream.requests[-1].json))
+        assert in_order(expected.opaque, sent) is None
+        for part in response.message.content:
+            check_part(part, sent)
+
+
+@recordings.needed
+def test_there_is_something_to_send_back() -> None:
+    answers = [case.expected for case in answered()]
+    assert sum(len(answer.opaque) for answer in answers if isinstance(answer, Answer)) > 100
+
+
+def check_part(part: Any, sent: list[str]) -> None:
+    """Check that a part's words and its opaque state are among what was sent."""
+    match part:
+        case TextPart(text) if text:
+            assert any(text in one for one in sent)
+        case ProviderPart("container", data, _):
+            assert json.loads(data)["id"] in sent  # when it expires is the provider's to know
+        case ProviderPart(_, data, _):
+            assert set(strings(json.loads(data))) <= {*sent}
+        case ReasoningPart() | ServerToolCall() | ServerToolResult():
+            for state in part.state:
+                for text in strings(json.loads(state.data)):
+                    assert text in sent or text in MARKERS
+        case _:
+            pass
+
+
+MARKERS = frozenset({"reasoning", "reasoning_content"})
+"""State that names the member in which plain thinking came; it goes back under that name, not as a text."""
