@@ -1,5 +1,7 @@
 //! Pure parsers and kernels: no I/O, no Python, no panic on any input.
 #![forbid(unsafe_code)]
 
+pub mod embed;
 pub mod json;
 pub mod sse;
+pub mod tokens;

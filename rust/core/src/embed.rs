@@ -1,0 +1,210 @@
+//! From a model's hidden states to vectors: pooling over the tokens of each text, and the length taken off.
+
+use thiserror::Error;
+
+/// How the states of a text's tokens become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first token's.
+    Cls,
+    /// The largest value of each dimension.
+    Max,
+    /// Their sum over the square root of their number.
+    MeanSqrtLen,
+    /// The last token's.
+    Last,
+}
+
+impl Pooling {
+    /// Reads the name that models' files give it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "mean" => Self::Mean,
+            "cls" => Self::Cls,
+            "max" => Self::Max,
+            "mean_sqrt_len" => Self::MeanSqrtLen,
+            "last" => Self::Last,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a model's output gives no vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PoolError {
+    /// The output is not rows × width × dims, or a text is longer than its row.
+    #[error("the model's output is not of the shape of its input")]
+    Shape,
+    /// A vector holds NaN or infinity.
+    #[error("the vector of row {row} is not finite")]
+    NotFinite {
+        /// Which row of the call.
+        row: usize,
+    },
+}
+
+/// Pools hidden states, laid out as texts × `width` × `dims`, into texts × `dims`.
+///
+/// `lengths` are the tokens of each text; what lies behind them is not looked at, so a vector does not depend on how
+/// far its row was padded.
+///
+/// # Errors
+/// [`PoolError`].
+pub fn pool(
+    hidden: &[f32],
+    width: usize,
+    dims: usize,
+    lengths: &[usize],
+    pooling: Pooling,
+    normalise: bool,
+) -> Result<Vec<f32>, PoolError> {
+    let row_size = width.checked_mul(dims).filter(|size| *size > 0).ok_or(PoolError::Shape)?;
+    if hidden.len() != row_size * lengths.len() || lengths.iter().any(|length| !(1..=width).contains(length)) {
+        return Err(PoolError::Shape);
+    }
+    let mut vectors = vec![0.0_f32; lengths.len() * dims];
+    let texts = hidden.chunks_exact(row_size).zip(lengths);
+    for (row, ((states, length), vector)) in texts.zip(vectors.chunks_exact_mut(dims)).enumerate() {
+        pool_one(states.chunks_exact(dims).take(*length), pooling, vector);
+        finish(vector, normalise).ok_or(PoolError::NotFinite { row })?;
+    }
+    Ok(vectors)
+}
+
+fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: Pooling, vector: &mut [f32]) {
+    let count = as_float(tokens.len());
+    let chosen = match pooling {
+        Pooling::Cls => tokens.next(),
+        Pooling::Last => tokens.last(),
+        Pooling::Max => {
+            vector.fill(f32::NEG_INFINITY);
+            // `f32::max` prefers a number to NaN, which must come through.
+            tokens.for_each(|token| each(vector, token, |most, value| if value > *most || value.is_nan() { *most = value }));
+            None
+        }
+        Pooling::Mean | Pooling::MeanSqrtLen => {
+            tokens.for_each(|token| each(vector, token, |sum, value| *sum += value));
+            let divisor = if pooling == Pooling::Mean { count } else { count.sqrt() };
+            vector.iter_mut().for_each(|sum| *sum /= divisor);
+            None
+        }
+    };
+    if let Some(token) = chosen {
+        vector.copy_from_slice(token);
+    }
+}
+
+fn each(vector: &mut [f32], token: &[f32], step: impl Fn(&mut f32, f32)) {
+    vector.iter_mut().zip(token).for_each(|(into, value)| step(into, *value));
+}
+
+/// Checks vectors that a model pooled by itself and takes their lengths off where it is asked to.
+///
+/// # Errors
+/// [`PoolError`].
+pub fn finish_rows(vectors: &mut [f32], dims: usize, normalise: bool) -> Result<(), PoolError> {
+    if dims == 0 || !vectors.len().is_multiple_of(dims) {
+        return Err(PoolError::Shape);
+    }
+    for (row, vector) in vectors.chunks_exact_mut(dims).enumerate() {
+        finish(vector, normalise).ok_or(PoolError::NotFinite { row })?;
+    }
+    Ok(())
+}
+
+/// Takes the length off; `None` where the vector is not finite.
+fn finish(vector: &mut [f32], normalise: bool) -> Option<()> {
+    let square = squares(vector);
+    if !square.is_finite() && vector.iter().any(|value| !value.is_finite()) {
+        return None;
+    }
+    if normalise {
+        let length = if square.is_finite() { square.sqrt() } else { wide_length(vector) };
+        let length = length.max(1e-12); // torch's guard
+        vector.iter_mut().for_each(|value| *value /= length);
+    }
+    Some(())
+}
+
+/// Sums squares in eight lanes, which the compiler turns into vector code.
+fn squares(vector: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    let blocks = vector.chunks_exact(8);
+    let rest: f32 = blocks.remainder().iter().map(|value| value * value).sum();
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(lane, value)| *lane += value * value);
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the length of a vector of floats is stated as a float")]
+fn wide_length(vector: &[f32]) -> f32 {
+    vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt() as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "texts have less than 2^24 tokens")]
+const fn as_float(count: usize) -> f32 {
+    count as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PoolError, Pooling, finish_rows, pool};
+
+    /// Two texts of width 3 in 2 dimensions; the second has two tokens, and what is behind them is not its.
+    const HIDDEN: [f32; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 3.0, 0.0, 5.0, 8.0, f32::NAN, 1e30];
+
+    fn pooled(pooling: Pooling) -> Vec<f32> {
+        pool(&HIDDEN, 3, 2, &[3, 2], pooling, false).unwrap_or_default()
+    }
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "small whole numbers are exact")]
+    fn each_pooling_looks_at_the_texts_own_tokens_alone() {
+        assert_eq!(pooled(Pooling::Mean), [3.0, 4.0, 4.0, 4.0]);
+        assert_eq!(pooled(Pooling::Cls), [1.0, 2.0, 3.0, 0.0]);
+        assert_eq!(pooled(Pooling::Max), [5.0, 6.0, 5.0, 8.0]);
+        assert_eq!(pooled(Pooling::Last), [5.0, 6.0, 5.0, 8.0]);
+        let sqrt = pooled(Pooling::MeanSqrtLen);
+        assert!((sqrt[0] - 9.0 / 3.0_f32.sqrt()).abs() < 1e-6);
+        assert!((sqrt[3] - 8.0 / 2.0_f32.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn normalised_vectors_have_length_one_and_zero_stays_zero() {
+        let vectors = pool(&[3.0, 4.0, 0.0, 0.0], 1, 2, &[1, 1], Pooling::Mean, true).unwrap_or_default();
+        assert!((vectors[0] - 0.6).abs() < 1e-7 && (vectors[1] - 0.8).abs() < 1e-7);
+        assert!(vectors[2..].iter().all(|value| value.to_bits() == 0));
+        let mut long = vec![3e30_f32, 4e30];
+        assert_eq!(finish_rows(&mut long, 2, true), Ok(()));
+        assert!((long[0] - 0.6).abs() < 1e-6, "squares beyond a float's range are no infinity: {long:?}");
+    }
+
+    #[test]
+    fn what_is_not_finite_is_told_with_its_row() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for pooling in [Pooling::Mean, Pooling::Max, Pooling::Last] {
+                let hidden = [1.0, 1.0, 1.0, bad];
+                let result = pool(&hidden, 1, 2, &[1, 1], pooling, true);
+                assert_eq!(result, Err(PoolError::NotFinite { row: 1 }), "{bad} {pooling:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_shape_that_does_not_fit_is_an_error() {
+        for (width, dims, lengths) in [(3, 2, vec![3]), (3, 2, vec![3, 4]), (3, 2, vec![0, 1]), (0, 2, vec![]), (3, 0, vec![])] {
+            assert_eq!(pool(&HIDDEN, width, dims, &lengths, Pooling::Mean, true), Err(PoolError::Shape));
+        }
+        assert_eq!(finish_rows(&mut [1.0; 3], 2, true), Err(PoolError::Shape));
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_is_no_pooling() {
+        assert_eq!(Pooling::named("cls"), Some(Pooling::Cls));
+        assert_eq!(Pooling::named("weightedmean"), None);
+    }
+}

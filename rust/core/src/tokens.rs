@@ -1,0 +1,284 @@
+//! Texts into token ids: a Hugging Face tokenizer over whole batches, into flat arrays.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use thiserror::Error;
+use tokenizers::{Encoding, Token};
+
+/// Why a tokenizer cannot be used, or a text not be tokenised.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TokensError {
+    /// The tokenizer's JSON is none, or not one that is understood.
+    #[error("the tokenizer cannot be read: {0}")]
+    Unreadable(String),
+    /// The tokenizer gave up on a text.
+    #[error("text {index} cannot be tokenised: {reason}")]
+    Failed {
+        /// Which text.
+        index: usize,
+        /// What the tokenizer said.
+        reason: String,
+    },
+    /// The limit leaves no room for the text itself.
+    #[error("a limit of {limit} tokens leaves no room beside {specials} special tokens")]
+    NoRoom {
+        /// The limit asked for.
+        limit: usize,
+        /// Tokens that the model puts around every text.
+        specials: usize,
+    },
+}
+
+/// A tokenizer without truncation or padding of its own: files carry both, set for somebody else's batches.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    before: Vec<u32>,
+    after: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`TokensError::Unreadable`].
+    pub fn from_json(json: &[u8]) -> Result<Self, TokensError> {
+        // The crate indexes into what it read, so a broken file may panic in it.
+        let read = catch_unwind(|| tokenizers::Tokenizer::from_bytes(json))
+            .map_err(|_| TokensError::Unreadable("its parts contradict one another".into()))?;
+        let mut inner = read.map_err(|error| TokensError::Unreadable(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| TokensError::Unreadable(error.to_string()))?;
+        let (before, after) = specials(&inner)?;
+        Ok(Self { inner, before, after })
+    }
+
+    /// The largest id that any text can contain.
+    #[must_use]
+    pub fn largest_id(&self) -> u32 {
+        let specials = self.before.iter().chain(&self.after).copied();
+        self.inner.get_vocab(true).into_values().chain(specials).max().unwrap_or(0)
+    }
+
+    /// Tokenises texts, each cut to `limit` tokens, those that the model puts around it counted.
+    ///
+    /// # Errors
+    /// [`TokensError::NoRoom`], [`TokensError::Failed`].
+    pub fn encode(&self, texts: &[&str], limit: usize) -> Result<Tokens, TokensError> {
+        let specials = self.before.len() + self.after.len();
+        let room = limit.checked_sub(specials).filter(|room| *room > 0 || limit == 0);
+        let room = room.ok_or(TokensError::NoRoom { limit, specials })?;
+        let mut tokens = Tokens::default();
+        for (index, text) in texts.iter().enumerate() {
+            let encoding = catch_unwind(AssertUnwindSafe(|| self.inner.encode_fast(*text, false)))
+                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer broke down".into() })?
+                .map_err(|error| TokensError::Failed { index, reason: error.to_string() })?;
+            let whole = encoding.get_ids();
+            let kept = whole.get(..room).unwrap_or(whole);
+            tokens.ids.extend_from_slice(&self.before);
+            tokens.ids.extend_from_slice(kept);
+            tokens.ids.extend_from_slice(&self.after);
+            tokens.ends.push(tokens.ids.len());
+            tokens.whole.push(whole.len() + specials);
+        }
+        Ok(tokens)
+    }
+}
+
+/// Finds what the post-processor puts before and after a text, by giving it a text of one token.
+fn specials(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
+    const PROBE: u32 = u32::MAX;
+    let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
+    let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
+        .map_err(|_| TokensError::Unreadable("its post-processor broke down".into()))?
+        .map_err(|error| TokensError::Unreadable(error.to_string()))?;
+    let ids = whole.get_ids();
+    let place = ids.iter().position(|id| *id == PROBE);
+    let place = place.ok_or_else(|| TokensError::Unreadable("its post-processor drops the text".into()))?;
+    let (before, rest) = ids.split_at(place);
+    Ok((before.to_vec(), rest.get(1..).unwrap_or_default().to_vec()))
+}
+
+/// The ids of many texts, one after another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tokens {
+    ids: Vec<u32>,
+    ends: Vec<usize>,
+    whole: Vec<usize>,
+}
+
+impl Tokens {
+    /// Puts the texts of several parts behind one another.
+    #[must_use]
+    pub fn joined<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for part in parts {
+            let start = all.ids.len();
+            all.ids.extend_from_slice(&part.ids);
+            all.ends.extend(part.ends.iter().map(|end| start + end));
+            all.whole.extend_from_slice(&part.whole);
+        }
+        all
+    }
+
+    /// How many texts there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no text.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Tokens of all texts together, as cut.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The ids of one text; empty where there is no such text.
+    #[must_use]
+    pub fn ids(&self, text: usize) -> &[u32] {
+        let end = self.ends.get(text).copied().unwrap_or(0);
+        let start = text.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ids.get(start..end).unwrap_or_default()
+    }
+
+    /// The texts that were cut, each with the tokens that it had.
+    pub fn cut(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.whole.iter().enumerate().filter(|(text, whole)| self.ids(*text).len() < **whole).map(|(t, w)| (t, *w))
+    }
+
+    /// Shares texts out into calls: longest first, each call of texts of nearly one length, padded to `budget` tokens
+    /// at most unless one text alone is longer.
+    #[must_use]
+    pub fn calls(&self, budget: usize) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|text| std::cmp::Reverse(self.ids(*text).len()));
+        let mut calls: Vec<Vec<usize>> = Vec::new();
+        let mut width = 0;
+        for text in order {
+            match calls.last_mut() {
+                Some(call) if (call.len() + 1) * width <= budget => call.push(text),
+                _ => {
+                    width = self.ids(text).len().max(1);
+                    calls.push(vec![text]);
+                }
+            }
+        }
+        calls
+    }
+
+    /// Lays texts out as rows of one width, padded with zeros: ids, and 1 where there is a token.
+    #[must_use]
+    pub fn padded(&self, texts: &[usize]) -> Padded {
+        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
+        let size = width * texts.len();
+        let (mut ids, mut mask) = (Vec::with_capacity(size), Vec::with_capacity(size));
+        for text in texts {
+            let row = self.ids(*text);
+            let end = ids.len() + width;
+            ids.extend(row.iter().map(|id| i64::from(*id)));
+            mask.resize(ids.len(), 1);
+            ids.resize(end, 0);
+            mask.resize(end, 0);
+        }
+        Padded { ids, mask, width }
+    }
+}
+
+/// What a model takes: rows of `width`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Padded {
+    /// Token ids, 0 where there is none.
+    pub ids: Vec<i64>,
+    /// 1 where there is a token, else 0.
+    pub mask: Vec<i64>,
+    /// Columns.
+    pub width: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tokenizer, Tokens, TokensError};
+
+    const WORDS: &str = r###"{
+        "version": "1.0",
+        "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
+        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
+                    "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]},
+        "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[UNK]": 5},
+                  "unk_token": "[UNK]"}
+    }"###;
+
+    fn encoded(texts: &[&str], limit: usize) -> Tokens {
+        Tokenizer::from_json(WORDS.as_bytes()).unwrap_or_else(|e| unreachable!("{e}")).encode(texts, limit).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_files_own_truncation_and_padding_do_not_hold() {
+        let tokens = encoded(&["a b a b", "", "z"], 8);
+        assert_eq!((0..3).map(|text| tokens.ids(text).to_vec()).collect::<Vec<_>>(), [
+            vec![1, 3, 4, 3, 4, 2],
+            vec![1, 2],
+            vec![1, 5, 2]
+        ]);
+        assert_eq!(tokens.cut().count(), 0);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_the_special_tokens_and_told() {
+        let tokens = encoded(&["a", "a b a b"], 4);
+        assert_eq!(tokens.ids(1), [1, 3, 4, 2]);
+        assert_eq!(tokens.cut().collect::<Vec<_>>(), [(1, 6)]);
+        assert_eq!(tokens.total(), 7);
+    }
+
+    #[test]
+    fn a_limit_without_room_is_an_error() {
+        let tokenizer = Tokenizer::from_json(WORDS.as_bytes()).unwrap_or_else(|e| unreachable!("{e}"));
+        assert_eq!(tokenizer.encode(&["a"], 2), Err(TokensError::NoRoom { limit: 2, specials: 2 }));
+        assert_eq!(tokenizer.largest_id(), 5);
+    }
+
+    #[test]
+    fn every_text_is_in_one_call_and_no_call_is_padded_beyond_the_budget() {
+        let texts: Vec<String> = (0..97).map(|n| "a ".repeat(n * 37 % 41)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let tokens = encoded(&texts, 64);
+        let calls = tokens.calls(60);
+        let mut seen: Vec<usize> = calls.iter().flatten().copied().collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..97).collect::<Vec<_>>());
+        assert!(calls.iter().all(|call| tokens.padded(call).ids.len() <= 60));
+        let widths: Vec<usize> = calls.iter().map(|call| tokens.padded(call).width).collect();
+        assert!(widths.is_sorted_by(|longer, shorter| longer >= shorter), "{widths:?}");
+        assert_eq!(tokens.calls(1).len(), 97, "a text over the budget is a call by itself");
+    }
+
+    #[test]
+    fn rows_are_padded_with_zeros_and_masked() {
+        let tokens = encoded(&["a b", "b"], 64);
+        let padded = tokens.padded(&[1, 0]);
+        assert_eq!(padded.ids, [1, 4, 2, 0, 1, 3, 4, 2]);
+        assert_eq!(padded.mask, [1, 1, 1, 0, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn joined_parts_are_as_if_tokenised_together() {
+        let parts = [encoded(&["a", "a b a b"], 4), encoded(&[], 4), encoded(&["b"], 4)];
+        assert_eq!(Tokens::joined(&parts), encoded(&["a", "a b a b", "b"], 4));
+    }
+
+    #[test]
+    fn a_broken_tokenizer_is_an_error() {
+        for json in ["", "{}", "[1]", &WORDS.replace("WordLevel", "Wordless"), &WORDS.replace("\"cls\"", "\"clz\"")] {
+            assert!(matches!(Tokenizer::from_json(json.as_bytes()), Err(TokensError::Unreadable(_))), "{json}");
+        }
+    }
+}
