@@ -214,6 +214,8 @@ def test_the_interpreter_ends_clean_and_silent_with_streams_flowing(kind: str, t
         from ratatoskr.transport.native import NativeTransport
 
         done = threading.Event()
+        # A runner in the background may have been started with interrupts ignored, which children inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
         async def read(transport, flowing):
             reply = await transport.send(HttpRequest(sys.argv[1], (), framing="sse"))
