@@ -22,7 +22,7 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 
 def decode(shape: type[T], data: bytes) -> T:
-    """Return provider JSON as a struct; unknown fields are ignored.
+    """Return provider JSON as a struct; unknown fields are ignored, a byte order mark and invalid UTF-8 put right.
 
     Raises:
         MalformedResponse: not JSON, not of that shape, or nested deeper than 64; the message names the path.
@@ -34,9 +34,18 @@ def decode(shape: type[T], data: bytes) -> T:
     except msgspec.ValidationError as error:
         raise MalformedResponse(f"unexpected shape: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _decode_surrogates(shape, data, error)
+        plain = _plain_utf8(data)
+        return _decode_surrogates(shape, data, error) if plain == data else decode(shape, plain)
     except RecursionError:
         raise MalformedResponse("JSON nested too deep") from None
+
+
+def _plain_utf8(data: bytes) -> bytes:
+    """Return bytes without a byte order mark (RFC 8259 §8.1 allows to pass over one), invalid UTF-8 made U+FFFD.
+
+    The parser of event streams does the same, so that a call and a stream read the same text.
+    """
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").encode()
 
 
 def _decode_surrogates(shape: type[T], data: bytes, error: Exception) -> T:
