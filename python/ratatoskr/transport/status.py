@@ -132,6 +132,8 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], type[RatatoskrError]], ...]
         ModelNotFound,
     ),
     (frozenset({400}), re.compile(r"api key (not valid|expired)|invalid api key", re.IGNORECASE), AuthenticationFailed),
+    # Anthropic tells an empty account as an invalid request, by words alone
+    (frozenset({400, 403, 429}), re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExhausted),
     (frozenset({403}), re.compile(r"flagged|moderation", re.IGNORECASE), ContentFiltered),
     (frozenset({429}), re.compile(r"exceeded your (current|monthly) quota|depleted", re.IGNORECASE), QuotaExhausted),
 )
