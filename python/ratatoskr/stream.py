@@ -171,6 +171,10 @@ class ChatStream(_Of["T"]):
     def _interrupted(self, error: RatatoskrError) -> RatatoskrError:
         partial = self.partial
         attempts = self._opened.attempts if self._opened is not None else ()
+        # our own deadlines know nobody
+        error.provider = error.provider or partial.provider
+        error.model = error.model or partial.model
+        error.request_id = error.request_id or partial.request_id
         if isinstance(error, GatewayClosed):
             error.partial, error.attempts = partial, attempts
             return error
