@@ -141,6 +141,7 @@ impl Client {
     ///     idle: seconds between two pieces of the body.
     ///     total: seconds for the whole exchange.
     #[expect(clippy::too_many_arguments, reason = "an object in between would cost more than the call")]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts is owned")]
     fn send(
         &self,
         bell: &Bell,
