@@ -352,6 +352,7 @@ class EmbeddedGateway:
     async def aclose(self) -> None:
         """Close every connection; every call and open stream ends with `GatewayClosed`. May be called twice."""
         self._closed = True
+        self._chain.close()
         await self._carrier.aclose()
         if self._sync is not None:
             self._sync.stop()

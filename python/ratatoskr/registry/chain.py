@@ -7,6 +7,8 @@ cool-downs, in `Chain.order`.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,7 @@ from typing import Generic, TypeVar
 
 from ratatoskr.errors import (
     AllAttemptsFailed,
+    GatewayClosed,
     ModelNotAvailable,
     RatatoskrError,
     Timeout,
@@ -61,6 +64,15 @@ class Chain:
         self._retries = retries
         self._clock = clock or SystemClock()
         self._resting: dict[tuple[str, str], float] = {}
+        self._waits: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End every wait between two tries, on whatever loop, with `GatewayClosed`."""
+        self._closed = True
+        for wait in list(self._waits):
+            with contextlib.suppress(RuntimeError):  # its loop is closed, and the wait gone with it
+                wait.get_loop().call_soon_threadsafe(wait.cancel)
 
     async def run(
         self,
@@ -116,8 +128,24 @@ class Chain:
                 walk.attempts[-1] = replace(walk.attempts[-1], decision="again")
                 walk.last_errors.pop()
                 walk.waited = wait
-                await self._clock.sleep(wait)
+                await self._sleep(walk, wait)
         raise AssertionError  # the last retry has no wait, so the loop has returned
+
+    async def _sleep(self, walk: _Walk[T], seconds: float) -> None:
+        caller = asyncio.current_task()
+        wait = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._waits.add(wait)
+        try:
+            if self._closed:
+                wait.cancel()
+            await wait
+        except asyncio.CancelledError:
+            if not self._closed or (caller is not None and caller.cancelling()):
+                raise
+            message = "the gateway was closed before the next try"
+            raise GatewayClosed(message, attempts=tuple(walk.attempts)) from None
+        finally:
+            self._waits.discard(wait)
 
     async def _try(self, walk: _Walk[T], candidate: Candidate) -> T:
         began = self._clock.now()
@@ -212,9 +240,9 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
 def _final(walk: _Walk[T]) -> RatatoskrError:
     attempts = tuple(walk.attempts)
     errors = walk.last_errors
-    if len(errors) == 1:
-        errors[0].attempts = attempts
-        return errors[0]
+    if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
+        errors[-1].attempts = attempts
+        return errors[-1]
     primary = primary_of(errors)
     message = f"all {len(errors)} candidates failed; the most telling: {primary}"
     return AllAttemptsFailed(message, errors, attempts=attempts)
