@@ -336,7 +336,7 @@ def stubbed() -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef, object]]:
         yield name, node, owner
         if isinstance(node, ast.ClassDef):
             for inner, inner_node in members(node.body).items():
-                yield f"{name}.{inner}", inner_node, vars(owner)[inner]
+                yield f"{name}.{inner}", inner_node, getattr(owner, inner)
 
 
 def test_the_stub_says_what_the_extension_says():
