@@ -33,15 +33,22 @@ class Sources:
     recitations: list[bytes] = field(default_factory=list)
     addresses: list[bytes] = field(default_factory=list)
 
-    def add(self, grounding: Bytes, recitation: Bytes, addresses: Bytes) -> None:
-        """Take what one chunk says; later chunks may say it again, or more of it."""
-        for raw, kept in (
-            (grounding, self.grounding),
-            (recitation, self.recitations),
-            (addresses, self.addresses),
+    def add(self, grounding: Bytes, recitation: Bytes, addresses: Bytes) -> list[tuple[str, bytes]]:
+        """Take what one chunk says; later chunks may say it again, or more of it.
+
+        Returns:
+            What is new, by its name: it holds more than citations do, as the searches and the widget to show for them.
+        """
+        new = []
+        for name, raw, kept in (
+            ("groundingMetadata", grounding, self.grounding),
+            ("citationMetadata", recitation, self.recitations),
+            ("urlContextMetadata", addresses, self.addresses),
         ):
             if (data := given(raw)) is not None and data not in kept:
                 kept.append(data)
+                new.append((name, data))
+        return new
 
     def cite(self, turn: Turn) -> None:
         """Hang the citations on the text parts of a turn that is otherwise whole; its keys are places in the turn."""

@@ -100,7 +100,11 @@ class Reader:
             and candidate.url_context_metadata is UNSET
         ):
             return
-        self._sources.add(candidate.grounding_metadata, candidate.citation_metadata, candidate.url_context_metadata)
+        told = self._sources.add(
+            candidate.grounding_metadata, candidate.citation_metadata, candidate.url_context_metadata
+        )
+        for kind, metadata in told:
+            self.turn.event(kind, metadata)
         if (token := given(candidate.continuation_token)) is not None:
             self._parts.keep(CONTINUATION, token)
         if candidate.finish_reason:

@@ -6,6 +6,7 @@ import json
 
 from ratatoskr.types.event import (
     CitationDelta,
+    ProviderEvent,
 )
 from ratatoskr.types.part import (
     TextPart,
@@ -76,3 +77,13 @@ def test_sources_without_a_text_are_no_part():
     more = {"groundingMetadata": {"groundingChunks": [{"web": {"uri": "https://a"}}]}}
     (call,) = whole({"functionCall": {"name": "f"}}, candidate=more).parts()
     assert isinstance(call, ToolCall)
+
+
+def test_what_citations_have_no_word_for_is_told_in_a_stream_once():
+    """Searches, and the widget that Google wants shown for them, have no other way out of a stream."""
+    metadata = {"webSearchQueries": ["norns"], "searchEntryPoint": {"renderedContent": "<b>"}}
+    first = chunk({"text": "a"}, candidate={"groundingMetadata": metadata})
+    again = chunk({"text": "b"}, finish="STOP", candidate={"groundingMetadata": metadata})
+    events, _ = stream(first, again)
+    told = [event for event in events if isinstance(event, ProviderEvent)]
+    assert [(event.kind, json.loads(event.data)) for event in told] == [("groundingMetadata", metadata)]
