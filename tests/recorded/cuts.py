@@ -5,7 +5,7 @@ do it, in two ways: the connection breaks there, or the body ends there in right
 through one parser. What it has given so far stands for every place up to the next event; what the parser makes of the
 bytes behind the latest event when the body ends is asked of a parser of its own, at every single place.
 
-    python -m tests.recorded.cuts
+    PYTHONPATH=tests python -m recorded.cuts
 """
 
 from __future__ import annotations

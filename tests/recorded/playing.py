@@ -88,6 +88,7 @@ async def player(case: Case) -> AsyncIterator[Player]:
 def joined(events: list[ChatEvent]) -> list[Any]:
     """Return events with neighbours of one part run together, so that only what they say is compared."""
     out: list[Any] = []
+    key: tuple[str, int]
     for event in events:
         match event:
             case ContentDelta(text) | ReasoningDelta(text):

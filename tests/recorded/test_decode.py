@@ -34,8 +34,7 @@ BY_STATUS: dict[int | None, type[RatatoskrError]] = {
     404: ModelNotFound,
     422: InvalidInput,
     429: RateLimited,
-    500: ServiceUnavailable,
-    502: ServiceUnavailable,
+    **dict.fromkeys((408, 500, 502, 503, 504, 529), ServiceUnavailable),
 }
 BY_WORD: dict[str, type[RatatoskrError]] = {
     "API_KEY_INVALID": AuthenticationFailed,

@@ -41,7 +41,7 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
     answer.reasoning = message["thoughts"]
     answer.calls = [_call(call) for call in calls.values()]
     notes = [note["url_citation"] for note in message["annotations"] if note["type"] == "url_citation"]
-    answer.sources = [(note["url"], note["title"]) for note in notes]
+    answer.sources = [(note["url"], note.get("title")) for note in notes]
     answer.reason = "refusal" if message["refusal"] else answer.reason
     answer.reason = "tool_calls" if calls and answer.reason == "stop" else answer.reason
     answer.opaque = list(opaque_in(message["details"], OPAQUE)) + list(opaque_in(list(calls.values()), OPAQUE))

@@ -82,7 +82,9 @@ def _sources(candidates: list[dict[str, Any]]) -> list[tuple[str | None, str | N
     for candidate in candidates:
         grounding = candidate.get("groundingMetadata") or {}
         addresses = [
-            (chunk["web"]["uri"], chunk["web"].get("title")) for chunk in grounding.get("groundingChunks") or []
+            (source.get("uri"), source.get("title"))
+            for chunk in grounding.get("groundingChunks") or []
+            for source in chunk.values()
         ]
         used = [n for one in grounding.get("groundingSupports") or [] for n in one.get("groundingChunkIndices") or []]
         named += [addresses[n] for n in used]

@@ -106,5 +106,7 @@ def _call(item: dict[str, Any]) -> Call:
 def _results(items: list[dict[str, Any]]) -> int:
     """Count what tools of the provider gave: within the item of the call, or as an item of its own."""
     names = ("results", "outputs", "output", "error")
-    inside = sum(any(item.get(name) is not None for name in names) and item["type"].endswith("_call") for item in items)
+    inside: int = sum(
+        any(item.get(name) is not None for name in names) and item["type"].endswith("_call") for item in items
+    )
     return inside + sum(item["type"] == "tool_search_output" for item in items)
