@@ -1,9 +1,23 @@
 """What the Rust extension gives; private to the package."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
-__all__ = ["Bell", "Client", "Exchange", "Runtime", "SseParser", "check_depth", "forked"]
+import numpy as np
+
+__all__ = [
+    "Bell",
+    "Client",
+    "Exchange",
+    "Runtime",
+    "SseParser",
+    "Tokenizer",
+    "Tokens",
+    "check_depth",
+    "forked",
+    "pool",
+    "take_pooled",
+]
 
 @final
 class SseParser:
@@ -172,3 +186,77 @@ class Exchange:
 
     def close(self) -> None:
         """Give up the rest of the response; whoever waits for news is told."""
+
+# Local embeddings: rust/py/src/tokens.rs and embed.rs
+
+_Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+_Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
+@final
+class Tokenizer:
+    """A tokenizer from the bytes of a `tokenizer.json`, without the truncation and the padding that the file asks for.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+
+    def __new__(cls, json: bytes) -> Tokenizer: ...
+    def largest_id(self) -> int:
+        """Return the largest id that any text can contain."""
+
+    def encode(self, texts: list[str], limit: int, first: int = 0) -> Tokens:
+        """Tokenise texts, each cut to `limit` tokens, special ones counted; `first` is the index that errors count from.
+
+        Raises:
+            InvalidInput: something is not a `str`, or holds half a surrogate pair; the message names its index.
+            ConfigurationError: the limit leaves no room for a text.
+        """
+
+@final
+class Tokens:
+    """The ids of many texts, one after another."""
+
+    @staticmethod
+    def joined(parts: Sequence[Tokens]) -> Tokens:
+        """Put the texts of several parts behind one another."""
+
+    def __len__(self) -> int: ...
+    def total(self) -> int:
+        """Return the number of tokens of all texts together, as cut."""
+
+    def ids(self, text: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Return the ids of one text, as cut; empty where there is no such text."""
+
+    def cut(self) -> list[tuple[int, int]]:
+        """Return the texts that were cut, each with the number of tokens that it had."""
+
+    def calls(self, budget: int) -> list[list[int]]:
+        """Share the texts out into calls of nearly equal lengths, longest first, padded to at most `budget` tokens."""
+
+    def padded(self, texts: Sequence[int]) -> tuple[_Ints, _Ints]:
+        """Lay texts out as rows of one width, padded with zeros: ids, and 1 where there is a token."""
+
+def pool(
+    hidden: _Floats,
+    tokens: Tokens,
+    texts: Sequence[int],
+    pooling: str,
+    normalise: bool,
+    out: _Floats,
+) -> None:
+    """Pool a model's hidden states into rows of `out`: row i of the states is text `texts[i]` of `tokens`, and its row.
+
+    `pooling` is `"mean"`, `"cls"`, `"max"`, `"mean_sqrt_len"` or `"last"`; padding is not looked at.
+
+    Raises:
+        MalformedResponse: a vector is not finite, or the states are not of the shape of the texts.
+        ValueError: `out` has no such row, or there is no such pooling.
+    """
+
+def take_pooled(vectors: _Floats, texts: Sequence[int], normalise: bool, out: _Floats) -> None:
+    """Take vectors that a model pooled by itself into rows of `out`: row i is text `texts[i]`.
+
+    Raises:
+        MalformedResponse: a vector is not finite.
+        ValueError: `out` has no such row.
+    """

@@ -82,7 +82,13 @@ fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: P
         Pooling::Max => {
             vector.fill(f32::NEG_INFINITY);
             // `f32::max` prefers a number to NaN, which must come through.
-            tokens.for_each(|token| each(vector, token, |most, value| if value > *most || value.is_nan() { *most = value }));
+            tokens.for_each(|token| {
+                each(vector, token, |most, value| {
+                    if value > *most || value.is_nan() {
+                        *most = value
+                    }
+                })
+            });
             None
         }
         Pooling::Mean | Pooling::MeanSqrtLen => {
@@ -196,7 +202,9 @@ mod tests {
 
     #[test]
     fn a_shape_that_does_not_fit_is_an_error() {
-        for (width, dims, lengths) in [(3, 2, vec![3]), (3, 2, vec![3, 4]), (3, 2, vec![0, 1]), (0, 2, vec![]), (3, 0, vec![])] {
+        for (width, dims, lengths) in
+            [(3, 2, vec![3]), (3, 2, vec![3, 4]), (3, 2, vec![0, 1]), (0, 2, vec![]), (3, 0, vec![])]
+        {
             assert_eq!(pool(&HIDDEN, width, dims, &lengths, Pooling::Mean, true), Err(PoolError::Shape));
         }
         assert_eq!(finish_rows(&mut [1.0; 3], 2, true), Err(PoolError::Shape));

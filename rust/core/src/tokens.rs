@@ -29,6 +29,17 @@ pub enum TokensError {
     },
 }
 
+impl TokensError {
+    /// The same error, where `first` texts stood before those that were given.
+    #[must_use]
+    pub fn behind(self, first: usize) -> Self {
+        match self {
+            Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
+            other => other,
+        }
+    }
+}
+
 /// A tokenizer without truncation or padding of its own: files carry both, set for somebody else's batches.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -217,17 +228,19 @@ mod tests {
     }"###;
 
     fn encoded(texts: &[&str], limit: usize) -> Tokens {
-        Tokenizer::from_json(WORDS.as_bytes()).unwrap_or_else(|e| unreachable!("{e}")).encode(texts, limit).unwrap_or_default()
+        Tokenizer::from_json(WORDS.as_bytes())
+            .unwrap_or_else(|e| unreachable!("{e}"))
+            .encode(texts, limit)
+            .unwrap_or_default()
     }
 
     #[test]
     fn the_files_own_truncation_and_padding_do_not_hold() {
         let tokens = encoded(&["a b a b", "", "z"], 8);
-        assert_eq!((0..3).map(|text| tokens.ids(text).to_vec()).collect::<Vec<_>>(), [
-            vec![1, 3, 4, 3, 4, 2],
-            vec![1, 2],
-            vec![1, 5, 2]
-        ]);
+        assert_eq!(
+            (0..3).map(|text| tokens.ids(text).to_vec()).collect::<Vec<_>>(),
+            [vec![1, 3, 4, 3, 4, 2], vec![1, 2], vec![1, 5, 2]]
+        );
         assert_eq!(tokens.cut().count(), 0);
     }
 

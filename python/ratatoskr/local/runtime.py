@@ -1,0 +1,282 @@
+"""The models of one gateway: which are in memory, within which budget, on which threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
+from ratatoskr.local.device import Device
+from ratatoskr.local.folder import Folder
+from ratatoskr.local.graphs import Precision, graph_for
+from ratatoskr.local.loaded import Loaded, load
+from ratatoskr.local.memory import give_back, held
+from ratatoskr.local.store import ModelStore
+from ratatoskr.local.workers import Workers
+from ratatoskr.types.model import ModelStatus
+
+if TYPE_CHECKING:
+    from ratatoskr.local.embed import LocalEmbedder
+
+__all__ = ["LocalModels"]
+
+Key = tuple[str, Precision]
+
+_LATENCY_SHARE: Final = 0.7
+"""Of a model's own size: what its second session adds, as the table of words is mapped once."""
+_FORKED: list[object] = []
+"""Sessions of a parent process: to free them would wait for threads that do not exist here."""
+
+
+@dataclass(slots=True)
+class _Resident:
+    model: Loaded
+    size: int
+    users: int = 0
+
+
+class LocalModels:
+    """Loads models when they are needed and lets go of those used longest ago when memory is short.
+
+    Args:
+        store: where models are kept.
+        device: where they run.
+        ram_budget: bytes that all models together may add to this process; `None` sets no bound.
+    """
+
+    def __init__(
+        self, store: ModelStore | None = None, device: Device | None = None, *, ram_budget: int | None = None
+    ) -> None:
+        self.store = store or ModelStore()
+        self.device = device or Device.cpu()
+        self.ram_budget = ram_budget
+        self.evictions = 0
+        self.workers = Workers(self.device.workers)
+        self._lock = threading.Lock()
+        self._loading: dict[Key, Future[None]] = {}
+        self._residents: OrderedDict[Key, _Resident] = OrderedDict()
+        self._failed: dict[Key, str] = {}
+        self._process = os.getpid()
+        self._closed = False
+
+    def embedder(self, model: str | Path, precision: Precision = "fp32") -> LocalEmbedder:
+        """Return the face of one model; nothing is loaded yet."""
+        from ratatoskr.local.embed import LocalEmbedder
+
+        return LocalEmbedder(model, precision=precision, models=self)
+
+    @property
+    def held(self) -> int:
+        """Bytes that the loaded models are reckoned to hold."""
+        with self._lock:
+            return sum(resident.size for resident in self._residents.values())
+
+    @contextmanager
+    def using(self, key: Key) -> Iterator[Loaded]:
+        """Keep a loaded model from being let go.
+
+        Raises:
+            KeyError: it is not loaded.
+        """
+        with self._lock:
+            self._leave_parent()
+            resident = self._residents[key]
+            resident.users += 1
+            self._residents.move_to_end(key)
+        try:
+            yield resident.model
+        finally:
+            with self._lock:
+                resident.users -= 1
+
+    def is_loaded(self, key: Key) -> bool:
+        """Tell whether a model is ready."""
+        with self._lock:
+            self._leave_parent()
+            return key in self._residents
+
+    def load(self, key: Key) -> None:
+        """Load a model, or wait for the thread that is loading it; blocks.
+
+        Raises:
+            ModelNotAvailable: it is not in the store, or does not fit into the budget.
+            ConfigurationError: its files are not what was pulled, or cannot be used.
+        """
+        with self._lock:
+            if self._closed:
+                raise GatewayClosed("the gateway is closed")
+            self._leave_parent()
+            if key in self._residents:
+                return
+            under_way = self._loading.get(key)
+            if under_way is None:
+                mine = self._loading[key] = Future()
+        if under_way is not None:
+            under_way.result()
+            return
+        try:
+            self._load(key)
+        except RatatoskrError as error:
+            self._failed[key] = str(error)
+            mine.set_exception(error)
+            mine.exception()  # somebody has looked at it: the caller of this
+            raise
+        except BaseException as error:
+            mine.set_exception(ConfigurationError(f"loading failed: {error}", model=key[0]))
+            raise
+        else:
+            self._failed.pop(key, None)
+            mine.set_result(None)
+        finally:
+            with self._lock:
+                self._loading.pop(key, None)
+
+    def _load(self, key: Key) -> None:
+        name, precision = key
+        if precision == "int8" and self.device.kind == "cuda":
+            raise ConfigurationError("int8 runs on the CPU alone", model=name)
+        folder = self.store.find(name)
+        estimate = _estimate(folder, precision, self.device)
+        self._make_room(estimate, name)
+        before = held() if self.ram_budget is not None else 0
+        loaded = load(folder, self._graph(folder, precision), self.device)
+        size = estimate
+        if self.ram_budget is not None:
+            _warm(loaded)
+            size = max(held() - before, estimate // 2)
+        with self._lock:
+            self._residents[key] = _Resident(loaded, size)
+        del loaded
+        self._make_room(0, name)
+
+    def _graph(self, folder: Folder, precision: Precision) -> Path | bytes:
+        digests = self.store.check(folder)
+        if folder.graph is not None:
+            from ratatoskr.local.folder import read_regular
+
+            if precision != "fp32":
+                raise ConfigurationError("a ready-made graph has the precision that it has", model=folder.name)
+            return read_regular(folder.graph, 2**31)
+        half: Precision = "fp16" if self.device.kind == "cuda" else precision
+        return graph_for(self.store.graphs, folder, digests["model.safetensors"], half)
+
+    def _make_room(self, size: int, name: str) -> None:
+        """Let go of second sessions, then of what was used longest ago, until `size` more bytes fit."""
+        if self.ram_budget is None:
+            return
+        freed: list[object] = []
+        with self._lock:
+            if size > self.ram_budget:
+                raise _too_large(name, size, self.ram_budget)
+            for resident in self._residents.values():
+                if self._over(size) and resident.model.latency is not None and not resident.users:
+                    freed.append(resident.model.latency)
+                    resident.model.latency = None
+            for key, resident in tuple(self._residents.items()):
+                if self._over(size) and not resident.users and key[0] != name:
+                    freed.append(self._residents.pop(key))
+                    self.evictions += 1
+            over = self._over(size)
+        if freed:
+            freed.clear()
+            del resident
+            give_back()
+        if over and size:
+            raise _too_large(name, size, self.ram_budget)
+
+    def _over(self, size: int) -> bool:
+        total = 0.0
+        for resident in self._residents.values():
+            total += resident.size * (1 + _LATENCY_SHARE * (resident.model.latency is not None))
+        return self.ram_budget is not None and total + size > self.ram_budget
+
+    def may_hold_latency(self, key: Key) -> bool:
+        """Tell whether a second session of a model would fit."""
+        with self._lock:
+            resident = self._residents.get(key)
+            return resident is not None and not self._over(int(resident.size * _LATENCY_SHARE))
+
+    def unload(self, key: Key) -> None:
+        """Let go of a model, once nobody uses it, and give its memory back."""
+        with self._lock:
+            self._leave_parent()
+            dropped = self._residents.pop(key, None)
+        del dropped
+        give_back()
+
+    def status(self, key: Key) -> ModelStatus:
+        """Tell whether a model is ready, loading, available, or why not."""
+        if self.is_loaded(key):
+            return ModelStatus("ready")
+        if key in self._loading:
+            return ModelStatus("loading")
+        try:
+            estimate = _estimate(self.store.find(key[0]), key[1], self.device)
+        except RatatoskrError as error:
+            return ModelStatus("unavailable", error.message)
+        if self.ram_budget is not None and estimate > self.ram_budget:
+            return ModelStatus("unavailable", _too_large(key[0], estimate, self.ram_budget).message)
+        reason = self._failed.get(key)
+        return ModelStatus("unavailable", reason) if reason else ModelStatus("available")
+
+    def close(self) -> None:
+        """End the threads and let go of every model; may be called twice."""
+        with self._lock:
+            self._closed = True
+        self.workers.close()
+        with self._lock:
+            self._leave_parent()
+            any_left = bool(self._residents)
+            self._residents.clear()
+        if any_left:
+            give_back()
+
+    def _leave_parent(self) -> None:
+        if self._process != os.getpid():
+            _FORKED.append(dict(self._residents))
+            self._residents.clear()
+            self._loading.clear()
+            self._process = os.getpid()
+
+
+def _renew_locks() -> None:
+    import gc
+
+    for models in [one for one in gc.get_objects() if isinstance(one, LocalModels)]:
+        models._lock = threading.Lock()  # a thread of the parent may have held the old one
+
+
+os.register_at_fork(after_in_child=_renew_locks)
+
+
+def _too_large(name: str, size: int, budget: int) -> ModelNotAvailable:
+    text = f"it needs about {size} bytes of a budget of {budget} bytes"
+    return ModelNotAvailable(text, reason="ram_budget", model=name)
+
+
+def _estimate(folder: Folder, precision: Precision, device: Device) -> int:
+    """Reckon what a model will hold, from its files: weights, and the activations of all workers' calls."""
+    source = folder.weights or folder.graph
+    weights = source.stat().st_size if source is not None else 0
+    shape = folder.architecture
+    hidden, wide = (shape.hidden, shape.intermediate) if shape else (384, 1536)
+    tokens = device.budget(hidden, wide)
+    activations = 4 * tokens * (6 * hidden + 2 * wide) * device.workers
+    shrunk = weights * 2 // 3 if precision == "int8" else weights
+    return shrunk + activations + 8 * 1024 * 1024
+
+
+def _warm(loaded: Loaded) -> None:
+    """Run one call of the usual size, so that what it takes is measured."""
+    import numpy as np
+
+    width = min(64, loaded.folder.max_length)
+    ids = np.ones((max(1, loaded.budget // width), width), np.int64)
+    loaded.session.run(ids, ids)

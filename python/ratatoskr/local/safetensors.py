@@ -1,0 +1,83 @@
+"""Tensors of a safetensors file as numpy views of its bytes.
+
+The format is of https://github.com/huggingface/safetensors: eight bytes of length, a JSON header, the tensors' bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ratatoskr.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ratatoskr.types.embed import Floats
+
+__all__ = ["Tensors"]
+
+_MAX_HEADER: Final = 100 * 1024 * 1024
+_TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
+
+
+class Tensors:
+    """The tensors of one file, by name; each is read when it is asked for.
+
+    Args:
+        path: for messages.
+        data: the file's bytes, checked against its digest by whoever read them.
+
+    Raises:
+        ConfigurationError: the bytes are not of the format, or their header points outside.
+    """
+
+    def __init__(self, path: Path, data: memoryview | bytes) -> None:
+        self._path = path
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or not 2 <= length <= min(_MAX_HEADER, len(data) - 8):
+            raise ConfigurationError(f"{path} is not a safetensors file")
+        try:
+            header = json.loads(bytes(data[8 : 8 + length]))
+            self._entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        except (ValueError, RecursionError, AttributeError):
+            raise ConfigurationError(f"{path} is not a safetensors file: its header is not JSON") from None
+        self._data = memoryview(data)[8 + length :]
+
+    def names(self) -> set[str]:
+        """Return the names of all tensors."""
+        return set(self._entries)
+
+    def get(self, name: str, shape: tuple[int, ...]) -> Floats:
+        """Return a tensor as float32.
+
+        Raises:
+            ConfigurationError: it is not there, or not of this shape.
+        """
+        import numpy as np
+
+        entry = self._entries.get(name)
+        if entry is None:
+            raise ConfigurationError(f"{self._path} has no tensor {name}")
+        array = self._array(name, entry)
+        if array.shape != shape:
+            raise ConfigurationError(f"{self._path}: {name} has the shape {array.shape}, not {shape}")
+        if entry["dtype"] == "BF16":
+            return (array.astype(np.uint32) << 16).view(np.float32)
+        return array.astype(np.float32, copy=False)
+
+    def rows(self, name: str) -> int:
+        """Return the length of a tensor's first axis; 0 where there is no such tensor."""
+        shape = self._entries.get(name, {}).get("shape") or [0]
+        return int(shape[0])
+
+    def _array(self, name: str, entry: Any) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        try:
+            start, end = entry["data_offsets"]
+            inside = self._data[start:end] if 0 <= start <= end <= len(self._data) else b""
+            return np.frombuffer(inside, _TYPES[entry["dtype"]]).reshape(entry["shape"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"{self._path}: the tensor {name} cannot be read: {error}") from None

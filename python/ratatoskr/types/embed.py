@@ -1,0 +1,148 @@
+"""Vectors: many as one array, or one alone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.attempt import Attempt, Notice
+from ratatoskr.types.codec import Plain
+from ratatoskr.types.usage import Usage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+
+InputType: TypeAlias = Literal["document", "query"]
+
+
+class _Vectors(Plain):
+    """What one vector and many have in common: `vectors` is a float32 array and all else is plain data."""
+
+    __slots__ = ()
+    vectors: Floats
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form; the floats travel as base64 of their little-endian bytes, beside the array's shape."""
+        out = {name: value for name, value in self._rest().items() if name != "vectors"}
+        octets = self.vectors.astype("<f4", copy=False).tobytes()
+        return {**out, "shape": list(self.vectors.shape), "vectors": base64.b64encode(octets).decode("ascii")}
+
+    def _rest(self) -> dict[str, Any]:
+        """Return the JSON form with no vectors in it."""
+        bare = object.__new__(self.__class__)
+        for name in self.__class__.__dataclass_fields__:  # type: ignore[attr-defined]  # the two below are dataclasses
+            object.__setattr__(bare, name, () if name == "vectors" else getattr(self, name))
+        return Plain.to_dict(bare)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Make the object again from `to_dict`'s result.
+
+        Raises:
+            InvalidInput: the data is not of this class's shape.
+        """
+        import numpy as np
+
+        try:
+            octets = base64.b64decode(data["vectors"], validate=True)
+            vectors = np.frombuffer(octets, "<f4").astype(np.float32, copy=False).reshape(data["shape"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"vectors: {error}", field="vectors") from None
+        rest = {name: value for name, value in data.items() if name not in {"vectors", "shape"}}
+        made = super().from_dict({**rest, "vectors": []})
+        object.__setattr__(made, "vectors", vectors)
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        import numpy as np
+
+        return self._rest() == other._rest() and np.array_equal(self.vectors, other.vectors)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays have no hash
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """Return the array itself; a copy only where another type or a copy is asked for."""
+        if dtype is None or dtype == self.vectors.dtype:
+            return self.vectors.copy() if copy else self.vectors
+        if copy is False:
+            raise ValueError("another type needs a copy")
+        return self.vectors.astype(dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding(_Vectors):
+    """One text's vector.
+
+    Attributes:
+        vectors: float32, one axis; `vector` is the same.
+        model: who made it.
+        usage: tokens.
+        truncated: whether the text was cut to what the model takes.
+    """
+
+    type: ClassVar[Literal["embedding"]] = "embedding"
+    vectors: Any
+    model: str = ""
+    usage: Usage = Usage()
+    truncated: bool = False
+    provider: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+
+    @property
+    def vector(self) -> Floats:
+        """The vector."""
+        return self.vectors  # type: ignore[no-any-return]  # float32, as documented
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers the vector has."""
+        return int(self.vectors.shape[-1])
+
+    def __len__(self) -> int:
+        return self.dimensions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings(_Vectors):
+    """Vectors of many texts in their order; `np.asarray(embeddings)` costs nothing, iteration gives `Embedding`s.
+
+    Attributes:
+        vectors: float32 array of (texts, dimensions).
+        model: who made them.
+        usage: tokens of all texts.
+        truncated: how many texts were cut to what the model takes.
+        provider: who answered.
+        attempts: every try.
+        warnings: what a caller should know.
+    """
+
+    type: ClassVar[Literal["embeddings"]] = "embeddings"
+    vectors: Any
+    model: str = ""
+    usage: Usage = Usage()
+    truncated: int = 0
+    provider: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+
+    @property
+    def dimensions(self) -> int:
+        """How many numbers each vector has."""
+        return int(self.vectors.shape[-1])
+
+    def __len__(self) -> int:
+        return int(self.vectors.shape[0])
+
+    def __getitem__(self, index: int) -> Embedding:
+        return Embedding(self.vectors[index], self.model, provider=self.provider)
+
+    def __iter__(self) -> Iterator[Embedding]:
+        return (self[index] for index in range(len(self)))
