@@ -8,7 +8,7 @@ import concurrent.futures
 import os
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ratatoskr.errors import GatewayClosed
@@ -49,15 +49,16 @@ class LoopThread:
             future.cancel()
             raise
 
-    def post(self, callback: Any) -> None:
-        """Run a function on the loop without waiting; does nothing where the loop is gone."""
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run a function on the loop without waiting; returns whether there is a loop that will."""
         loop = self._loop
         if loop is None or self._stopped:
-            return
+            return False
         try:
             loop.call_soon_threadsafe(callback)
         except RuntimeError:
-            return  # the loop was closed in the meantime, and what was open on it with it
+            return False  # the loop was closed in the meantime, and what was open on it with it
+        return True
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop, started if need be."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from ratatoskr.capabilities import MessagesLike, ModelLike, T
-from ratatoskr.errors import RatatoskrError
+from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.loop_thread import LoopThread
 from ratatoskr.stream import ChatStream
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
@@ -81,7 +81,10 @@ class SyncGateway:
         **params: Unpack[ChatParams],
     ) -> ChatResponse[T]: ...
     def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
-        """Answer a conversation whole; see `EmbeddedGateway.chat`."""
+        """Answer a conversation whole.
+
+        Arguments and errors are those of `EmbeddedGateway.chat`.
+        """
         return self._thread.run(self._gateway.chat(messages, model, **arguments))
 
     @overload
@@ -109,27 +112,36 @@ class SyncGateway:
         **params: Unpack[ChatParams],
     ) -> SyncChatStream[T]: ...
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> SyncChatStream[Any]:
-        """Answer a conversation as it is made; the stream is opened by this very call."""
+        """Answer a conversation as it is made; takes what `chat` takes and raises it when the stream is opened.
+
+        The stream is opened by this very call.
+        """
         stream: ChatStream[Any] = self._gateway.chat_stream(messages, model, **arguments)
         return SyncChatStream(self._thread, stream)
 
     def generate(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> GenerateResponse:
-        """Continue a prompt; see `EmbeddedGateway.generate`."""
+        """Continue a prompt: on Ollama by its own endpoint, elsewhere as a chat of one user turn."""
         return self._thread.run(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
 
     def generate_stream(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> SyncChatStream[None]:
-        """Continue a prompt, streaming; the stream is opened by this very call."""
+        """Continue a prompt, streaming; the events are a chat's.
+
+        The stream is opened by this very call.
+        """
         stream = self._gateway.generate_stream(prompt, model, timeouts=timeouts, **params)
         return SyncChatStream(self._thread, stream)
 
     def chat_many(
         self, requests: Iterable[ChatRequest], concurrency: int = 32
     ) -> Iterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
-        """Answer many requests at once, yielding each with its index as it is done."""
+        """Answer many requests, at most `concurrency` at a time, yielding (index, response or error) as they finish.
+
+        Leaving the iteration cancels what is under way.
+        """
         finished = self._gateway.chat_many(requests, concurrency)
         try:
             while (item := self._thread.run(_following(finished))) is not None:
@@ -144,15 +156,15 @@ class SyncGateway:
         return self._thread.run(run_tools(self._gateway, request, max_rounds))
 
     def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """Return the models that the configured providers serve, by asking them."""
+        """Return the models that the configured providers serve, by asking each for its list."""
         return self._thread.run(self._gateway.list_models(provider))
 
     def model_status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used."""
+        """Tell whether a model can be used: whether somebody is configured for it and lists it."""
         return self._thread.run(self._gateway.model_status(model))
 
     def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
-        """Tell what a call would do, without sending anything."""
+        """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long."""
         return self._thread.run(self._gateway.explain(model, messages, **arguments))
 
     def capabilities(self) -> frozenset[str]:
@@ -160,17 +172,19 @@ class SyncGateway:
         return self._thread.run(self._gateway.capabilities())
 
     def health(self) -> Health:
-        """Tell which providers are configured, without sending anything."""
+        """Tell which providers are configured and where each key came from; sends nothing."""
         return self._thread.run(self._gateway.health())
 
     def preconnect(self) -> None:
-        """Open a connection to each configured provider ahead of use."""
+        """Open a connection to each configured provider, so that the first call does not wait for one."""
         self._thread.run(self._gateway.preconnect())
 
     def close(self) -> None:
         """Close the gateway and end the loop thread; may be called twice, and from any thread but the loop's own."""
         try:
             self._thread.run(self._gateway.aclose())
+        except GatewayClosed:
+            return  # closed before, from either side
         finally:
             self.stop()
 
@@ -255,7 +269,8 @@ class SyncChatStream(_Of["S"]):
     def close(self) -> None:
         """Close the upstream; may be called twice and from another thread."""
         self._finished = True
-        self._thread.post(self._stream.close)
+        if not self._thread.post(self._stream.close):
+            self._stream.close()  # nobody reads any more
 
     def __del__(self) -> None:
         if self._finished or self._stream.ended or sys.is_finalizing():
