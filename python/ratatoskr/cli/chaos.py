@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("chaos", cls=Command)
-@click.argument("script", required=False)
+@click.argument("script", required=False, type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port to listen on; default: any that is free.")
 def chaos(script: str | None, host: str, port: int) -> None:

@@ -46,12 +46,13 @@ class Wish:
     "--file",
     "files",
     multiple=True,
+    type=click.Path(),
     metavar="FILE",
     help="Ask about a file: image, audio, PDF or text; - is standard input, an address is passed on.",
 )
-@click.option("--tools", metavar="FILE.json", help="Tools to offer; calls are printed, not run.")
+@click.option("--tools", type=click.Path(), metavar="FILE.json", help="Tools to offer; calls are printed, not run.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
-@click.option("--schema", metavar="FILE|-", help="JSON Schema that the answer is to follow.")
+@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema that the answer is to follow.")
 @options.parameters
 @options.as_json
 @options.no_stream

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @click.command("explain", cls=Command)
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
-@click.option("--tools", metavar="FILE.json", help="Tools to offer.")
+@click.option("--tools", type=click.Path(), metavar="FILE.json", help="Tools to offer.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
-@click.option("--schema", metavar="FILE|-", help="JSON Schema that the answer is to follow.")
+@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema that the answer is to follow.")
 @options.parameters
 @options.as_json
 @options.where

@@ -57,12 +57,18 @@ def code_of(error: BaseException) -> int:
 
 def lines_of(error: BaseException) -> Iterator[str]:
     """Yield one line that tells the failure, and one for each try where there were several."""
-    if not isinstance(error, errors.RatatoskrError):
-        about = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        yield f"rat: {one_line(about)}" + ("" if isinstance(error, OSError) else " (RATATOSKR_DEBUG=1 shows where)")
+    if isinstance(error, OSError) and not isinstance(error, errors.RatatoskrError):
+        what = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        yield f"rat: {one_line(what)}"
         return
-    text = in_shell_words(str(error))
-    hint = hint_for(error)
+    if not isinstance(error, errors.RatatoskrError):
+        yield f"rat: {one_line(f'{type(error).__name__}: {error}')} (RATATOSKR_DEBUG=1 shows where)"
+        return
+    if isinstance(error, errors.AllAttemptsFailed):
+        text, hint = error.message, hint_for(error.primary)  # the message tells all about the most telling one
+    else:
+        text, hint = str(error), hint_for(error)
+    text = in_shell_words(text)
     yield f"rat: {one_line(text)}" + (f"; {one_line(hint)}" if hint else "")
     if len(error.attempts) > 1:
         for number, attempt in enumerate(error.attempts, 1):
@@ -77,8 +83,6 @@ def _told(attempt: Attempt) -> str:
 
 def hint_for(error: errors.RatatoskrError) -> str:
     """Return what to do about it, where there is something to say that the message does not."""
-    if isinstance(error, errors.AllAttemptsFailed | errors.StreamInterrupted):
-        return ""
     return next((hint(error) for cls, hint in _HINTS if isinstance(error, cls)), "")
 
 

@@ -68,6 +68,7 @@ def _ask_all(gateway: SyncGateway, names: tuple[str, ...]) -> list[list[ModelInf
         try:
             return gateway.list_models(name)
         except RatatoskrError as error:
+            error.provider = error.provider or name
             return error
 
     with ThreadPoolExecutor(max_workers=len(names)) as pool:

@@ -151,9 +151,8 @@ def main() -> NoReturn:
         rat(prog_name="rat")
     except KeyboardInterrupt:  # before a command ran, or while the last of it was put away
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of a help text has gone
-        _let_the_pipe_go()
-        sys.exit(BROKEN_PIPE)
+    except OSError as error:  # a help text could not be written
+        sys.exit(_failed(error))
     sys.exit(0)
 
 
