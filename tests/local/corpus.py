@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-WORDS: list[str] = []
-for _line in """
+WORDS = str.split(
+    """
 the of and to in is a that for it as was with be by on not he his but at are this have from or had an they
 which one you were all her she there would their we him been has when who will more no if out so said what up
 its about into than them can only other new some could time these two may then do first any my now such like
@@ -14,8 +14,8 @@ down should because each just those people how too little state good very make w
 long get here between both life being under never day same another know while last might us great old year off
 come since against go came right used take three embedding tokenizer quantum ligament photosynthesis
 jurisprudence antidisestablishmentarianism
-""".split("\n"):
-    WORDS.extend(_line.split())
+"""
+)
 
 PLANES = ((0x20, 0x7F), (0xA0, 0x2FF), (0x370, 0x7FF), (0x900, 0x1FFF), (0x2000, 0x2FFF), (0x3040, 0x9FFF))
 PLANES += ((0xAC00, 0xD7A3), (0xE000, 0xFFFD), (0x10000, 0x1FFFF), (0x20000, 0x323AF), (0xE0000, 0x10FFFF))

@@ -48,7 +48,8 @@ def _smoothing(activations: Floats, weight: Floats) -> Floats:
 
     widest = np.maximum(np.abs(weight).max(axis=1), 1e-5)
     scale = np.sqrt(np.maximum(activations, 1e-5) / widest)
-    return (scale / np.exp(np.log(scale).mean())).astype(np.float32)
+    smoothing: Floats = (scale / np.exp(np.log(scale).mean())).astype(np.float32)
+    return smoothing
 
 
 def _layer(

@@ -103,7 +103,7 @@ class ModelStore:
             return row.repository
         if _REPOSITORY.fullmatch(model):
             return model
-        if Path(model).is_dir():
+        if model and Path(model).is_dir():
             return str(Path(model).absolute())
         own = [stored.name for stored in self.list() if stored.name.partition("/")[2] == model]
         if len(own) == 1:
@@ -165,10 +165,14 @@ class ModelStore:
         return digests
 
     def verify(self, model: str | Path) -> dict[str, bool]:
-        """Read every file of a model anew and tell for each whether it is what was pulled."""
-        folder = self.find(model)
-        recorded = self._recorded(folder.path)
-        return {name: _holds(folder.path / name, digest) for name, digest in sorted(recorded.items())}
+        """Read every file of a model anew and tell for each whether it is what was pulled.
+
+        Nothing is told of a folder of the caller's own, of which nothing is known.
+        """
+        place = self._place(self.name_of(model))
+        if not (place / _MANIFEST).is_file():
+            self.find(model)  # says what there is instead
+        return {name: _holds(place / name, digest) for name, digest in sorted(self._recorded(place).items())}
 
     def _recorded(self, place: Path) -> dict[str, str]:
         if place.parent != self.models:
