@@ -1,0 +1,23 @@
+"""Runs `rat` in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from ratatoskr.cli.rat import rat
+from ratatoskr.testing.thread import ThreadedUpstream
+
+KEY = "sk-canary-0815"
+HI = ("chat", "-m", "openai:gpt-4.1", "Hi")
+
+
+def run(*arguments: str, upstream: ThreadedUpstream | None = None, stdin: str = "", **options: Any) -> Result:
+    """Run a command, its providers at the upstream, and look at what holds for all: no key, no traceback."""
+    command, *rest = arguments
+    addresses = [] if upstream is None else [f"--base-url={p}={upstream.base_url(p)}" for p in ("openai", "anthropic")]
+    result = CliRunner().invoke(rat, [command, *addresses, *rest], input=stdin, **options)
+    assert KEY not in result.output
+    assert "Traceback" not in result.output
+    return result

@@ -1,0 +1,182 @@
+"""What `rat` reads: files by what they are, tools in three manners, a schema; what is wrong is told with its place."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ratatoskr.cli.inputs import parts_of, piped_text, schema_of, tools_of
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.part import AudioPart, FilePart, ImagePart, TextPart
+from ratatoskr.types.tool import ProviderTool, ToolDefinition
+
+
+def pipe(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "cls", "media_type"),
+    [
+        ("a.png", b"whatever it says", ImagePart, "image/png"),
+        ("A.JPEG", b"\xff\xd8\xff", ImagePart, "image/jpeg"),
+        ("a.webp", b"\0", ImagePart, "image/webp"),
+        ("a.mp3", b"\0", AudioPart, "audio/mpeg"),
+        ("a.wav", b"\0", AudioPart, "audio/wav"),
+        ("a.pdf", b"\0", FilePart, "application/pdf"),
+        ("none", b"%PDF-1.7\n\xff", FilePart, "application/pdf"),
+        ("none", b"\x89PNG\r\n\x1a\n", ImagePart, "image/png"),
+        ("none", b"RIFF\x01\x02\x03\x0aWEBP", ImagePart, "image/webp"),
+        ("none", b"RIFF\x01\x02\x03\x0aWAVE", AudioPart, "audio/wav"),
+        ("a.zip", b"PK\x03\x04\xff", FilePart, "application/zip"),
+    ],
+)
+def test_a_file_is_what_its_name_or_its_beginning_says(
+    tmp_path: Path, name: str, data: bytes, cls: type[Any], media_type: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    [part] = parts_of([str(tmp_path / name)])
+    assert type(part) is cls
+    assert (part.media_type, part.data, part.name) == (media_type, data, name)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.ts", "a.svg", "a.md", "Makefile", "a.unheard-of"])
+def test_whatever_is_text_is_sent_as_text_with_its_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes("\ufeffGrüße\n\n".encode())
+    assert parts_of([str(tmp_path / name)]) == [TextPart(f'<file name="{name}">\nGrüße\n</file>')]
+
+
+def test_an_address_is_passed_on() -> None:
+    parts = parts_of(["https://h/a.png?x=1.pdf", "https://h/a", "http://h/a.pdf", "https://h/a.mp3"])
+    assert parts == [
+        ImagePart.from_url("https://h/a.png?x=1.pdf", "image/png"),
+        ImagePart.from_url("https://h/a"),
+        FilePart.from_url("http://h/a.pdf", "application/pdf"),
+        AudioPart.from_url("https://h/a.mp3", "audio/mpeg"),
+    ]
+
+
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, b"\x89PNG\r\n\x1a\n")
+    [part] = parts_of(["-"])
+    assert isinstance(part, ImagePart)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "No such file"),
+        (lambda path: path.mkdir(), "directory"),
+        (lambda path: path.write_bytes(b"\xff\xfe\0"), "neither text nor"),
+        (lambda path: path.write_bytes(b"text\0with a NUL"), "neither text nor"),
+    ],
+    ids=["missing", "folder", "bytes", "nul"],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, make: Any, words: str) -> None:
+    make(tmp_path / "it")
+    with pytest.raises(InvalidInput, match=words) as caught:
+        parts_of([str(tmp_path / "it")])
+    assert str(tmp_path / "it") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("data", "text"), [(b"", ""), (b"a\r\n\n", "a"), ("\ufeff\n é".encode(), "\n é")], ids=["nothing", "ends", "mark"]
+)
+def test_standard_input_is_text_without_the_line_ends_that_close_it(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, text: str
+) -> None:
+    pipe(monkeypatch, data)
+    assert piped_text() == text
+
+
+def test_a_terminal_or_a_closed_standard_input_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    assert piped_text() == ""
+    monkeypatch.setattr("sys.stdin", None)
+    assert piped_text() == ""
+
+
+def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe(monkeypatch, b"\xff")
+    with pytest.raises(InvalidInput, match="-f -"):
+        piped_text()
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "weather", "description": "d", "parameters": SCHEMA},
+        {"type": "function", "function": {"name": "weather", "description": "d", "parameters": SCHEMA}},
+        {"type": "function", "name": "weather", "description": "d", "parameters": SCHEMA},
+        {"name": "weather", "description": "d", "input_schema": SCHEMA},
+    ],
+    ids=["ours", "Chat Completions", "Responses", "Anthropic"],
+)
+def test_tools_are_read_in_each_providers_manner(tmp_path: Path, said: Any) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([said]))
+    assert tools_of(str(tmp_path / "t.json")) == [ToolDefinition("weather", "d", SCHEMA)]
+
+
+def test_a_tool_that_the_provider_runs_is_read_as_it_is_written(tmp_path: Path) -> None:
+    tool = ProviderTool("anthropic", {"type": "web_search_20250305", "name": "web_search"})
+    (tmp_path / "t.json").write_text(json.dumps([tool.to_dict()]))
+    assert tools_of(str(tmp_path / "t.json")) == [tool]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "JSON list"),
+        ("[", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[1]", "tool 1 is no JSON object"),
+        ('[{"name": "a"}, {}]', 'tool 2: has no "name"'),
+        ('[{"name": "a", "parameters": 3}]', "tool 1: parameters"),
+        ('[{"type": "provider_tool"}]', "tool 1: "),
+    ],
+)
+def test_a_file_of_tools_that_makes_no_sense_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        tools_of(str(tmp_path / "t.json"))
+    assert words in caught.value.message
+    assert str(tmp_path / "t.json") in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("title", "name"), [(None, "answer"), ("An Animal!", "An_Animal"), ("動物", "answer"), ("x" * 99, "x" * 64)]
+)
+def test_a_schema_goes_by_its_title(tmp_path: Path, title: str | None, name: str) -> None:
+    schema = SCHEMA if title is None else {"title": title, **SCHEMA}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    read = schema_of(str(tmp_path / "s.json"))
+    assert read is not None
+    assert (read.name, read.schema) == (name, schema)
+
+
+def test_a_schema_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s.json").write_text("[]")
+    with pytest.raises(InvalidInput, match=r"s\.json: a schema is a JSON object"):
+        schema_of(str(tmp_path / "s.json"))
+    pipe(monkeypatch, b"{")
+    with pytest.raises(InvalidInput, match="standard input is no JSON"):
+        schema_of("-")
+
+
+def test_a_pipe_can_be_a_file() -> None:
+    read, write = os.pipe()
+    os.write(write, b"from a pipe")
+    os.close(write)
+    try:
+        assert parts_of([f"/dev/fd/{read}"]) == [TextPart(f'<file name="{read}">\nfrom a pipe\n</file>')]
+    finally:
+        os.close(read)
