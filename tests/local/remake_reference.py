@@ -16,8 +16,8 @@ from corpus import texts
 from stand_ins import STAND_INS, make
 
 HERE = Path(__file__).parent
-WHOLE, DIMENSIONS, FEW = 12, 8, 15
-"""Every twelfth vector is kept whole, of the others eight dimensions; of stand-ins every fifteenth."""
+WHOLE, DIMENSIONS, FEW = 12, 8, 60
+"""Every twelfth vector is kept whole, of the others eight dimensions; of stand-ins every sixtieth."""
 
 
 def vectors_of(folder: Path, some: list[str]) -> np.ndarray:
