@@ -21,7 +21,7 @@ from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.event import ChatEvent, UsageEvent
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan, ProviderHealth
-from ratatoskr.types.timeouts import DEFAULTS, Deadlines, Timeouts, TimeoutsLike, timeouts_of
+from ratatoskr.types.timeouts import DEFAULTS, UNSET, Deadlines, Timeouts, TimeoutsLike, in_force, timeouts_of
 from ratatoskr.types.tool import ProviderTool, ToolLike
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class EmbeddedGateway:
         self._providers = dict(providers)
         self._carrier = carrier
         self._settings = settings
+        self._call_timeouts = in_force(settings.timeouts, streamed=False)
+        self._stream_timeouts = in_force(settings.timeouts, streamed=True)
         self._chain = Chain(retries=settings.retries, clock=clock)
         self._routes: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
         self._closed = False
@@ -143,8 +145,9 @@ class EmbeddedGateway:
         response, attempts = await self._chain.run(
             self.candidates(request), ask, timeouts, safe_to_repeat=_safe_to_repeat(request)
         )
-        last = replace(attempts[-1], usage=response.usage)
-        object.__setattr__(response, "attempts", (*attempts[:-1], last))  # just made, seen by nobody yet
+        # Both were just made and seen by nobody yet.
+        object.__setattr__(attempts[-1], "usage", response.usage)
+        object.__setattr__(response, "attempts", attempts)
         return response
 
     @overload
@@ -270,11 +273,9 @@ class EmbeddedGateway:
             raise GatewayClosed("the gateway is closed")
 
     def _timeouts(self, timeouts: Timeouts, *, streamed: bool) -> Timeouts:
-        merged = timeouts.over(self._settings.timeouts)
-        if merged.first_byte is None:
-            # Without streaming the head comes with the whole answer.
-            merged = replace(merged, first_byte=DEFAULTS.first_byte if streamed else merged.total or DEFAULTS.total)
-        return merged.over(DEFAULTS)
+        if timeouts is UNSET:
+            return self._stream_timeouts if streamed else self._call_timeouts
+        return in_force(timeouts.over(self._settings.timeouts), streamed=streamed)
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
         """Return the models that the configured providers serve, by asking each for its list.

@@ -271,7 +271,9 @@ class WireProvider:
         if turn.done and is_filtered(turn):
             raise self.named(filtered(turn), reply, prepared.target)
         notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
-        headers = {name: value for name, value in reply.headers.items() if name not in HIDDEN_HEADERS}
+        headers = dict(reply.headers)
+        for name in HIDDEN_HEADERS & headers.keys():
+            del headers[name]
         return ChatResponse(
             message=Message("assistant", parts),
             usage=turn.usage,

@@ -13,7 +13,7 @@ from ratatoskr.types.codec import Plain, decode_object, parse
 from ratatoskr.types.event import FinishReason
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall
-from ratatoskr.types.timeouts import Timeouts
+from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.tool import Tool
 from ratatoskr.types.usage import Cost, Usage
 
@@ -243,7 +243,7 @@ class ChatRequest:
     tool_choice: str | None = None
     output: Any = None
     options: ChatOptions = ChatOptions()
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = UNSET
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,12 @@ def parts_of(content: Any) -> tuple[Part, ...]:
         return (TextPart(content),)
     if isinstance(content, PART_TYPES):
         return (content,)
-    if isinstance(content, tuple) and all(isinstance(item, PART_TYPES) for item in content):
-        return content
+    if isinstance(content, tuple):
+        for item in content:
+            if not isinstance(item, PART_TYPES):
+                break
+        else:
+            return content
     if not isinstance(content, Iterable) or isinstance(content, (bytes, Mapping)):
         raise InvalidInput(f"content must be text or parts, not {type(content).__name__}", field="content")
     return tuple(_part_of(item, i) for i, item in enumerate(content))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
@@ -32,26 +33,41 @@ class Timeouts:
     stream_life: float | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name, value in zip(_NAMES, _values(self), strict=True):
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value <= 0:
-                name = f"timeouts.{field.name}"
-                raise InvalidInput(f"{name} must be seconds above 0 (math.inf for none), not {value!r}", field=name)
+                field = f"timeouts.{name}"
+                raise InvalidInput(f"{field} must be seconds above 0 (math.inf for none), not {value!r}", field=field)
 
     def over(self, base: Timeouts) -> Timeouts:
         """Return these with what is unset taken from `base`."""
-        if base is self:
-            return self
-        mine = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return Timeouts(**{name: getattr(base, name) if value is None else value for name, value in mine})
+        if base is self or self is UNSET:
+            return base
+        both = zip(_values(self), _values(base), strict=True)
+        return Timeouts(*(theirs if mine is None else mine for mine, theirs in both))
 
+
+_NAMES = tuple(field.name for field in fields(Timeouts))
+_values = attrgetter(*_NAMES)
+
+UNSET = Timeouts()
+"""Everything inherited."""
 
 DEFAULTS = Timeouts(
     connect=5.0, first_byte=60.0, idle=60.0, no_progress=300.0, attempt=math.inf, total=600.0, stream_life=1800.0
 )
 """In force where neither the call nor the builder says otherwise."""
+
+
+def in_force(timeouts: Timeouts, *, streamed: bool) -> Timeouts:
+    """Return deadlines of which none is inherited any more."""
+    if timeouts.first_byte is None:
+        # Without streaming the head comes with the whole answer.
+        first_byte = DEFAULTS.first_byte if streamed else timeouts.total or DEFAULTS.total
+        timeouts = replace(timeouts, first_byte=first_byte)
+    return timeouts.over(DEFAULTS)
+
 
 TimeoutsLike: TypeAlias = Timeouts | float | int | None
 
@@ -59,7 +75,7 @@ TimeoutsLike: TypeAlias = Timeouts | float | int | None
 def timeouts_of(value: TimeoutsLike) -> Timeouts:
     """Return `Timeouts` for what callers may pass: seconds in all, `Timeouts`, or `None`."""
     if value is None:
-        return Timeouts()
+        return UNSET
     if isinstance(value, Timeouts):
         return value
     return Timeouts(total=value)

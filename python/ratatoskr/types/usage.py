@@ -50,8 +50,8 @@ class Usage(Plain):
         """
         fresh = None if prompt is None else max(0, prompt - (cache_read or 0) - (cache_write or 0))
         spoken = None if completion is None else max(0, completion - (reasoning or 0))
-        known = any(n is not None for n in (prompt, cache_read, cache_write, completion, reasoning))
-        return cls(fresh, cache_read, cache_write, spoken, reasoning, "provider" if known else "unknown")
+        counts = (prompt, cache_read, cache_write, completion, reasoning)
+        return cls(fresh, cache_read, cache_write, spoken, reasoning, "unknown" if counts == _UNTOLD else "provider")
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -79,6 +79,9 @@ class Usage(Plain):
             _total(self.reasoning_tokens, other.reasoning_tokens),
             min(self.source, other.source, key=_STRENGTH.__getitem__),
         )
+
+
+_UNTOLD = (None,) * 5
 
 
 def _total(*counts: int | None) -> int | None:

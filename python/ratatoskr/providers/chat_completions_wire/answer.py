@@ -313,7 +313,7 @@ class Answer:
         if word in _FAILED:
             raise Told(Failure("the provider broke the answer off", kind=word, code=self._native or self._finish))
         reason = _REASONS.get(word, "unknown")
-        if reason == "stop" and _BROKEN.fullmatch(native) and not self._said_something():
+        if reason == "stop" and native and _BROKEN.fullmatch(native) and not self._said_something():
             raise Told(Failure(f"the provider gave no answer: {native[:80]}", kind=native[:80], code=self._native))
         if reason in ("stop", "content_filter", "unknown"):
             reason = _NATIVE.get(native, reason)

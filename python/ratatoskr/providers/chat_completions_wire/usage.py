@@ -59,7 +59,11 @@ class Meter:
 
 
 def _most(*counts: int | None) -> int | None:
-    return max((count for count in counts if count is not None and count >= 0), default=None)
+    most = None
+    for count in counts:
+        if count is not None and count >= 0 and (most is None or count > most):
+            most = count
+    return most
 
 
 def _price(raw: Raw | UnsetType) -> Cost | None:
