@@ -12,6 +12,7 @@ from ratatoskr.types.chat import (
     ReasoningConfig,
     ResponseFormat,
 )
+from ratatoskr.types.embed import Embedding, Embeddings
 from ratatoskr.types.event import (
     ChatEvent,
     CitationDelta,
@@ -61,6 +62,8 @@ __all__ = [
     "Cost",
     "Done",
     "Effort",
+    "Embedding",
+    "Embeddings",
     "ErrorInfo",
     "FilePart",
     "FileRef",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
@@ -24,7 +25,7 @@ class _Vectors(Plain):
     """What one vector and many have in common: `vectors` is a float32 array and all else is plain data."""
 
     __slots__ = ()
-    vectors: Floats
+    vectors: Any
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; the floats travel as base64 of their little-endian bytes, beside the array's shape."""
@@ -34,10 +35,7 @@ class _Vectors(Plain):
 
     def _rest(self) -> dict[str, Any]:
         """Return the JSON form with no vectors in it."""
-        bare = object.__new__(self.__class__)
-        for name in self.__class__.__dataclass_fields__:  # type: ignore[attr-defined]  # the two below are dataclasses
-            object.__setattr__(bare, name, () if name == "vectors" else getattr(self, name))
-        return Plain.to_dict(bare)
+        return Plain.to_dict(dataclasses.replace(cast("Any", self), vectors=()))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
