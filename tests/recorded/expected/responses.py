@@ -109,4 +109,4 @@ def _results(items: list[dict[str, Any]]) -> int:
     inside: int = sum(
         any(item.get(name) is not None for name in names) and item["type"].endswith("_call") for item in items
     )
-    return inside + sum(item["type"] == "tool_search_output" for item in items)
+    return inside + len([item for item in items if item["type"] == "tool_search_output"])
