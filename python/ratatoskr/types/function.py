@@ -18,8 +18,10 @@ Describe = tuple[str, dict[str, Any], Callable[[dict[str, Any]], Any]]
 
 def describe(function: Any) -> Describe:
     """Return a function's description, its parameters' JSON Schema, and how to call it with a dict of arguments."""
+    if not (inspect.isfunction(function) or inspect.ismethod(function)):
+        raise InvalidInput(f"a tool is made from a function, not from {type(function).__name__}", field="tools")
     summary, notes = split_docstring(inspect.getdoc(function) or "")
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     names: list[str] = []
     fields: dict[str, Any] = {}
     for i, (name, parameter) in enumerate(inspect.signature(function).parameters.items()):
@@ -45,11 +47,32 @@ def describe(function: Any) -> Describe:
     return summary, schema, run
 
 
+def _hints(function: Any) -> dict[str, Any]:
+    """Return the types of a function's parameters; what it returns need not be known here."""
+
+    def stand_in() -> None:
+        pass
+
+    inner = inspect.unwrap(function)
+    try:
+        annotations = dict(inner.__annotations__)
+        annotations.pop("return", None)
+        stand_in.__annotations__ = annotations
+        return typing.get_type_hints(stand_in, globalns=inner.__globals__, include_extras=True)
+    except NameError as error:
+        raise InvalidInput(
+            f"{function.__name__} cannot be described: a parameter's type is not known there ({error})", field="tools"
+        ) from None
+
+
 def _field(name: str, parameter: inspect.Parameter, description: str | None) -> Any:
     default = ... if parameter.default is parameter.empty else parameter.default
     if isinstance(default, FieldInfo):
         return pydantic.fields.FieldInfo.merge_field_infos(default, alias=name)
-    return pydantic.Field(default, alias=name, description=description)
+    told: dict[str, Any] = (
+        {"description": description} if description else {}
+    )  # else what `Annotated` says would be overwritten
+    return pydantic.Field(default, alias=name, **told)
 
 
 def without_titles(schema: Any) -> Any:
@@ -67,30 +90,38 @@ def without_titles(schema: Any) -> Any:
     return out
 
 
-_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?)\s*:?\s*$")
+_SECTION = re.compile(r"^(Args|Arguments|Parameters|Other Parameters|Returns|Raises|Yields|Examples?|Notes?)\s*:?\s*$")
 _GOOGLE = re.compile(r"^\s*\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.+)$")
+_NUMPY = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
 _REST = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+)\s*:\s*(.*)$")
 
 
 def split_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """Return what comes before the sections, and the description of each parameter (Google or reST style)."""
+    """Return what comes before the sections, and the description of each parameter (Google, NumPy or reST style)."""
     summary: list[str] = []
     notes: dict[str, str] = {}
     section, current = "", ""
     for line in text.splitlines():
-        if (rest := _REST.match(line.strip())) is not None:
+        told = line.strip()
+        if (rest := _REST.match(told)) is not None:
             section, current = "args", rest[1]
             notes[current] = rest[2]
-        elif (head := _SECTION.match(line.strip())) is not None:
-            section, current = head[1].lower(), ""
+        elif told.startswith(":") and section:
+            section = "fields"  # `:returns:` and its like
+        elif (head := _SECTION.match(told)) is not None:
+            section, current = "args" if head[1].endswith(("Args", "Arguments", "Parameters")) else "other", ""
+        elif section == "args" and told and not told.strip("-"):
+            section = "numpy"
         elif not section:
             summary.append(line)
-        elif section in ("args", "arguments", "parameters") and line.strip():
-            if (found := _GOOGLE.match(line)) is not None and _indent(line) <= 4:
-                current = found[1]
-                notes[current] = found[2].strip()
-            elif current:
-                notes[current] += " " + line.strip()
+        elif section == "numpy" and (found := _NUMPY.match(line)) is not None:
+            current = found[1]
+            notes[current] = ""
+        elif section == "args" and (found := _GOOGLE.match(line)) is not None and _indent(line) <= 4:
+            current = found[1]
+            notes[current] = found[2].strip()
+        elif section in ("args", "numpy") and told and current:
+            notes[current] = f"{notes[current]} {told}".strip()
     return "\n".join(summary).strip(), notes
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeAlias
@@ -132,7 +132,11 @@ class ToolCall(_Part):
         return value
 
     def result(self, content: Any, is_error: bool = False) -> ToolResult:
-        """Return the result of this call; text and parts are kept, any other JSON value is encoded."""
+        """Return the result of this call; text and parts are kept, anything else that has a JSON form is encoded.
+
+        Raises:
+            InvalidInput: it has none.
+        """
         return ToolResult(self.id, _result_content(content), is_error, self.name)
 
 
@@ -333,12 +337,17 @@ def _result_content(content: Any) -> tuple[Any, ...]:
 
 
 def _json_value(content: Any) -> Any:
-    if isinstance(content, (Mapping, Sequence, Plain)) or content is None or isinstance(content, (bool, int, float)):
+    try:
         return to_value(content)
-    dump = getattr(content, "model_dump", None)
-    if dump is not None:
-        return dump(mode="json")
-    raise InvalidInput(f"a tool's result of type {type(content).__name__} has no JSON form", field="content")
+    except InvalidInput:
+        import pydantic_core
+
+    # What functions like to return and JSON has not: models, dataclasses, dates, enums, sets.
+    try:
+        return pydantic_core.to_jsonable_python(content, fallback=to_value)
+    except (ValueError, InvalidInput):
+        what = type(content).__name__
+        raise InvalidInput(f"a tool's result of type {what} has no JSON form", field="content") from None
 
 
 def depth_of(value: Any) -> int:

@@ -94,8 +94,8 @@ class ToolDefinition(Plain):
             raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
         try:
             arguments = call.args()
-            value = await self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
-            return call.result(value)
+            value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
+            return call.result(await value if inspect.isawaitable(value) else value)
         except InvalidToolArguments as error:
             return call.result(error.message, is_error=True)
         except Exception as error:  # whatever a tool raises is for the model to read

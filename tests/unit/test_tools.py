@@ -1,0 +1,375 @@
+"""Tools made from functions and models, and the loop that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime
+import enum
+import functools
+import json
+import threading
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import pydantic
+import pytest
+
+from ratatoskr import (
+    ChatOptions,
+    ChatRequest,
+    ChatResponse,
+    ImagePart,
+    InvalidInput,
+    Message,
+    ProviderTool,
+    RateLimited,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+    ToolResult,
+    run_tools,
+)
+from ratatoskr.testing import ScriptedGateway
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Place(pydantic.BaseModel):
+    """Where something is."""
+
+    title: str
+    height: int = 0
+
+
+@dataclasses.dataclass
+class Size:
+    metres: float
+
+
+def described(function: Any) -> tuple[str, dict[str, Any]]:
+    tool = ToolDefinition.from_function(function)
+    assert tool.parameters["type"] == "object"
+    assert tool.parameters["additionalProperties"] is False
+    return tool.description, dict(tool.parameters)
+
+
+async def ran(function: Any, arguments: str = "") -> ToolResult:
+    tool = function if isinstance(function, ToolDefinition) else ToolDefinition.from_function(function)
+    return await tool.run(ToolCall("c1", tool.name, arguments))
+
+
+# described
+
+
+def google(city: str, days: int = 1) -> None:
+    """Tell the weather: soon.
+
+    In some detail.
+
+    Args:
+        city (str): where: a name
+            or two.
+        days: how many.
+
+    Returns:
+        nothing: at all
+    """
+
+
+def numpy(city: str, days: int = 1) -> None:
+    """Tell the weather: soon.
+
+    In some detail.
+
+    Parameters
+    ----------
+    city : str
+        where: a name
+        or two.
+    days
+        how many.
+
+    Returns
+    -------
+    nothing
+        at all
+    """  # noqa: D416  # NumPy's sections have no colon
+
+
+def rest(city: str, days: int = 1) -> None:
+    """Tell the weather: soon.
+
+    In some detail.
+
+    :param str city: where: a name
+        or two.
+    :param days: how many.
+    :returns: nothing
+        at all
+    """
+
+
+@pytest.mark.parametrize("function", [google, numpy, rest])
+def test_words_come_from_the_docstring_whatever_its_style(function: Any) -> None:
+    description, parameters = described(function)
+    assert description == "Tell the weather: soon.\n\nIn some detail."
+    assert parameters["properties"] == {
+        "city": {"type": "string", "description": "where: a name or two."},
+        "days": {"type": "integer", "description": "how many.", "default": 1},
+    }
+    assert parameters["required"] == ["city"]
+
+
+def test_types_become_a_schema_with_names_of_every_kind_kept() -> None:
+    def tool(
+        title: str,
+        schema: int,
+        model_config: Literal["a", "b"],
+        place: Place,
+        colour: Colour = Colour.RED,
+        *,
+        limit: Annotated[int, pydantic.Field(ge=1, description="at most")] = 3,
+        note: str | None = None,
+    ) -> Decimal:  # a return type that is not known here at run time
+        """Do."""
+        raise NotImplementedError
+
+    _, parameters = described(tool)
+    properties = parameters["properties"]
+    assert parameters["required"] == ["title", "schema", "model_config", "place"]
+    assert properties["model_config"] == {"enum": ["a", "b"], "type": "string"}
+    assert properties["limit"] == {"default": 3, "description": "at most", "minimum": 1, "type": "integer"}
+    assert properties["note"]["default"] is None
+    assert parameters["$defs"]["Place"]["properties"]["title"] == {"type": "string"}
+
+
+def test_methods_and_wrapped_functions_are_functions() -> None:
+    class Tree:
+        def method(self, leaf: int) -> int:
+            """Count."""
+            return leaf
+
+        @classmethod
+        def of_class(cls, leaf: int) -> int:
+            """Count."""
+            return leaf
+
+        @staticmethod
+        def static(leaf: int) -> int:
+            """Count."""
+            return leaf
+
+    @functools.wraps(google)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return google(*args, **kwargs)
+
+    for one in (Tree().method, Tree.of_class, Tree.static):
+        assert described(one) == (
+            "Count.",
+            {
+                "type": "object",
+                "properties": {"leaf": {"type": "integer"}},
+                "required": ["leaf"],
+                "additionalProperties": False,
+            },
+        )
+    assert described(wrapped) == described(google)
+
+
+def test_what_cannot_be_described_is_refused_with_the_reason() -> None:
+    def unknown(place: Decimal) -> None: ...
+    def anything(*leaves: int) -> None: ...
+    def any_names(**leaves: int) -> None: ...
+    def positional(leaf: int, /) -> None: ...
+    def callback(call: type(lambda: 0)) -> None: ...  # type: ignore[valid-type]  # that is the point
+
+    reasons = {
+        unknown: "a parameter's type is not known there (name 'Decimal' is not defined)",
+        anything: "leaves must be a named parameter",
+        any_names: "leaves must be a named parameter",
+        positional: "leaf must be a named parameter",
+        callback: "cannot be described",
+        functools.partial(google, "Oslo"): "made from a function, not from partial",
+        len: "made from a function, not from builtin_function_or_method",
+    }
+    for function, reason in reasons.items():
+        with pytest.raises(InvalidInput) as caught:
+            ToolDefinition.from_function(function)  # type: ignore[arg-type]  # that is the point
+        assert reason in caught.value.message
+        assert caught.value.field == "tools"
+
+
+def test_a_model_describes_a_tool_and_is_what_running_it_gives() -> None:
+    tool = ToolDefinition.from_model(Place, strict=True)
+    assert (tool.name, tool.description, tool.strict) == ("Place", "Where something is.", True)
+    assert tool.parameters == Place.model_json_schema()
+    result = asyncio.run(ran(tool, '{"title": "roots"}'))
+    assert (result.text, result.is_error) == ('{"title":"roots","height":0}', False)
+
+
+# run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("{", "arguments of 'google' are not JSON"),
+        ("[1]", "arguments of 'google' are no JSON object"),
+        ("", "city: Field required"),
+        ('{"city": ["secret"]}', "city: Input should be a valid string"),
+        ('{"city": "Oslo", "days": 1, "tomorrow": "secret"}', "tomorrow: Extra inputs are not permitted"),
+    ],
+)
+async def test_wrong_arguments_are_an_error_that_the_model_can_mend(arguments: str, text: str) -> None:
+    result = await ran(google, arguments)
+    assert (result.is_error, result.tool_call_id, result.name) == (True, "c1", "google")
+    assert text in result.text
+    assert "secret" not in result.text
+
+
+async def test_an_exception_is_an_error_result_and_cancelling_is_not() -> None:
+    def broken() -> None:
+        raise KeyError("no such branch")
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    result = await ran(broken)
+    assert (result.is_error, result.text) == (True, "KeyError: 'no such branch'")
+    with pytest.raises(asyncio.CancelledError):
+        await ran(cancelled)
+
+
+PIXEL = ImagePart(data=b"x", media_type="image/png")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("as it is", "as it is"),
+        (None, "null"),
+        ({"a": [1, True, "ä"]}, '{"a":[1,true,"ä"]}'),
+        (["a", "b"], '["a","b"]'),
+        ([Place(title="t")], '[{"title":"t","height":0}]'),
+        (Size(1.5), '{"metres":1.5}'),
+        ({"when": datetime.date(2026, 11, 2)}, '{"when":"2026-11-02"}'),
+        (Colour.RED, '"red"'),
+        ({3}, "[3]"),
+    ],
+)
+async def test_a_result_is_text_or_the_json_of_what_the_function_gave(value: Any, text: str) -> None:
+    def tool() -> Any:
+        return value
+
+    result = await ran(tool)
+    assert (result.is_error, result.text) == (False, text)
+
+
+async def test_a_result_may_hold_pictures_and_what_has_no_json_is_an_error() -> None:
+    def seen(kind: str) -> Any:
+        return {"picture": PIXEL, "both": ["Look:", PIXEL]}.get(kind, object())
+
+    assert (await ran(seen, '{"kind": "picture"}')).content == (PIXEL,)
+    assert (await ran(seen, '{"kind": "both"}')).content == (TextPart("Look:"), PIXEL)
+    result = await ran(seen, '{"kind": "none"}')
+    assert (result.is_error, "has no JSON form" in result.text) == (True, True)
+
+
+async def test_async_functions_run_on_the_loop_and_others_in_threads() -> None:
+    here = threading.get_ident()
+
+    async def inside(a: int) -> bool:
+        await asyncio.sleep(0)
+        return threading.get_ident() == here
+
+    def outside(a: int) -> bool:
+        return threading.get_ident() == here
+
+    def disguised(a: int) -> Any:  # as a decorator that is not aware of coroutines leaves it
+        return inside(a)
+
+    assert [(await ran(f, '{"a": 1}')).text for f in (inside, outside, disguised)] == ["true", "false", "true"]
+
+
+async def test_a_definition_without_a_function_cannot_run() -> None:
+    tool = ToolDefinition("f", "", {"type": "object"})
+    assert not tool.runs
+    with pytest.raises(InvalidInput, match="has no function to run"):
+        await ran(tool)
+
+
+# the loop
+
+
+def request(*tools: Any, **more: Any) -> ChatRequest:
+    definitions = tuple(t if isinstance(t, ProviderTool) else ToolDefinition.from_function(t) for t in tools)
+    return ChatRequest((Message.user("Go."),), definitions, options=ChatOptions(model="m", temperature=0.5), **more)
+
+
+def double(n: int) -> int:
+    """Double."""
+    return 2 * n
+
+
+def call(number: int, id: str = "c1", name: str = "double") -> ToolCall:
+    return ToolCall(id, name, json.dumps({"n": number}))
+
+
+async def test_calls_of_a_turn_run_at_once_and_their_results_keep_the_order() -> None:
+    met = asyncio.Barrier(2)
+
+    async def meet(n: int) -> int:
+        """Wait for the other call."""
+        async with asyncio.timeout(10):
+            await met.wait()
+        return n
+
+    gateway = ScriptedGateway(["Both:", call(1, "a", "meet"), call(2, "b", "meet")], "done")
+    response, messages = await run_tools(gateway, request(meet))
+    assert response.content == "done"
+    assert [m.role for m in messages] == ["assistant", "tool", "assistant"]
+    results = [part for part in messages[1].content if isinstance(part, ToolResult)]
+    assert [(r.tool_call_id, r.text, r.is_error) for r in results] == [("a", "1", False), ("b", "2", False)]
+    asked = gateway.requests[1]
+    assert asked.messages == (Message.user("Go."), *messages[:2])
+    assert asked.options == request().options
+    assert [t.name for t in asked.tools if isinstance(t, ToolDefinition)] == ["meet"]
+
+
+async def test_a_tool_that_nobody_knows_is_told_to_the_model() -> None:
+    gateway = ScriptedGateway([call(1, "a", "triple"), call(1, "b")], "done")
+    _, messages = await run_tools(gateway, request(double))
+    results = [(r.text, r.is_error) for r in messages[1].content if isinstance(r, ToolResult)]
+    assert results == [("there is no tool named 'triple'", True), ("2", False)]
+
+
+async def test_the_loop_ends_after_so_many_rounds_with_the_calls_that_were_not_run() -> None:
+    gateway = ScriptedGateway(*(call(n) for n in range(9)))
+    response, messages = await run_tools(gateway, request(double), max_rounds=3)
+    assert len(gateway.requests) == 3
+    assert response.tool_calls == (call(2),)
+    assert [m.role for m in messages] == ["assistant", "tool", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize(("choice", "then"), [("required", "auto"), ("double", "auto"), ("auto", "auto"), (None, None)])
+async def test_a_forced_choice_holds_for_the_first_round(choice: str | None, then: str | None) -> None:
+    gateway = ScriptedGateway(call(1), call(2), "done")
+    await run_tools(gateway, request(double, tool_choice=choice))
+    assert [r.tool_choice for r in gateway.requests] == [choice, then, then]
+
+
+async def test_what_the_last_answer_is_to_be_goes_along() -> None:
+    gateway = ScriptedGateway(call(1), '{"title": "roots"}')
+    response, _ = await run_tools(gateway, request(double, output=Place))
+    assert isinstance(response, ChatResponse)
+    assert response.parsed == Place(title="roots")
+
+
+async def test_a_failure_in_the_middle_is_raised() -> None:
+    with pytest.raises(RateLimited):
+        await run_tools(ScriptedGateway(call(1), RateLimited("slow down")), request(double))
