@@ -48,7 +48,7 @@ class _Vectors(Plain):
 
         try:
             octets = base64.b64decode(data["vectors"], validate=True)
-            vectors = np.frombuffer(octets, "<f4").astype(np.float32, copy=False).reshape(data["shape"])
+            vectors = np.frombuffer(octets, "<f4").astype(np.float32, copy=False).reshape(tuple(data["shape"]))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"vectors: {error}", field="vectors") from None
         rest = {name: value for name, value in data.items() if name not in {"vectors", "shape"}}
@@ -65,7 +65,7 @@ class _Vectors(Plain):
 
     __hash__ = None  # type: ignore[assignment]  # arrays have no hash
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Return the array itself; a copy only where another type or a copy is asked for."""
         if dtype is None or dtype == self.vectors.dtype:
             return self.vectors.copy() if copy else self.vectors
