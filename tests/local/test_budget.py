@@ -1,0 +1,115 @@
+"""Memory: a budget holds, what was used longest ago goes first, and what goes gives its memory back."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import time
+
+import numpy as np
+import pytest
+
+from local.stand_ins import STAND_INS
+from ratatoskr.errors import ModelNotAvailable
+from ratatoskr.local import Device, LocalModels, ModelStore
+from ratatoskr.local.memory import give_back, held
+
+TIGHT = Device.cpu(workers=2, tokens=128)
+THREE = ("bert_mean_384", "bert_cls_384", "bert_cls_768")
+
+
+async def test_a_model_over_the_budget_is_not_available_and_says_so_at_once(stand_in, tmp_path):
+    models = LocalModels(ModelStore(tmp_path), TIGHT, ram_budget=1_000_000)
+    embedder = models.embedder(stand_in("bert_cls_768"))
+    with pytest.raises(ModelNotAvailable, match="of a budget of 1000000 bytes") as told:
+        await embedder.embed("time")
+    assert told.value.reason == "ram_budget"
+    assert embedder.status().status == "unavailable"
+    models.close()
+
+
+async def test_what_was_used_longest_ago_goes_first(stand_in, tmp_path):
+    models = LocalModels(ModelStore(tmp_path), TIGHT)
+    names = ("bert_mean_384", "bert_cls_768", "bert_cls_384")
+    first, second, third = (models.embedder(stand_in(name)) for name in names)
+    for embedder in (first, second):
+        await embedder.preload()
+    models.ram_budget = models.held + 1_000_000
+    await first.embed("time")
+    await third.preload()
+    assert second.status().status != "ready"
+    assert third.status().status == "ready"
+    models.close()
+
+
+async def test_a_model_in_use_is_never_let_go(stand_in, tmp_path):
+    models = LocalModels(ModelStore(tmp_path), TIGHT)
+    first, third = models.embedder(stand_in("bert_mean_384")), models.embedder(stand_in("bert_cls_768"))
+    await first.preload()
+    models.ram_budget = models.held + 1_000_000
+    with models.using((first.model, "fp32")), pytest.raises(ModelNotAvailable):
+        await third.preload()
+    assert first.status().status == "ready"
+    models.close()
+
+
+@pytest.mark.timeout(300)
+async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, tmp_path):
+    """Three models that do not fit together, calls of random shapes, right vectors, and many evictions."""
+    plain = LocalModels(ModelStore(tmp_path), TIGHT)
+    texts = [("world " * (number % 60 + 1)) + str(number) for number in range(40)]
+    right = {}
+    for name in THREE:
+        right[name] = np.asarray(await plain.embedder(stand_in(name)).embed_batch(texts))
+    sizes = [resident.size for resident in plain._residents.values()]
+    plain.close()
+    give_back()
+    start = held()
+    models = LocalModels(ModelStore(tmp_path), TIGHT, ram_budget=max(sizes) + 4_000_000)
+    rng = random.Random(7)  # repeatable
+    most = 0
+    for _ in range(60):
+        name = rng.choice(THREE)
+        some = rng.sample(range(len(texts)), rng.randint(1, 20))
+        vectors = await models.embedder(stand_in(name)).embed_batch([texts[index] for index in some])
+        assert np.abs(np.asarray(vectors) - right[name][some]).max() <= 1e-5 * max(1.0, np.abs(right[name]).max())
+        most = max(most, held())
+    assert models.evictions >= 10
+    assert models.ram_budget is not None
+    assert most - start <= models.ram_budget + 64 * 1024 * 1024
+    models.close()
+
+
+async def test_unloading_the_real_model_gives_its_memory_back(real_store):
+    models = LocalModels(real_store)
+    embedder = models.embedder("AllMiniLmL6V2")
+    await embedder.embed_batch(["time"] * 3)
+    await embedder.unload()  # what importing the runtime takes stays
+    gc.collect()
+    before = held()
+    await embedder.embed_batch([f"time {number} " * (number % 40) for number in range(100)])
+    loaded = held() - before
+    await embedder.unload()
+    assert loaded > 40_000_000
+    assert held() - before <= 0.1 * loaded
+    models.close()
+
+
+async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
+    """The event loop turns many times within one call, which holds neither the loop nor the interpreter."""
+    models = LocalModels(ModelStore(tmp_path))
+    embedder = models.embedder(stand_in("bert_cls_768"))
+    await embedder.preload()
+    turns = 0
+    task = asyncio.create_task(embedder.embed_batch([f"state {number} " * 30 for number in range(400)]))
+    begun = time.perf_counter()
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 100, time.perf_counter() - begun
+    models.close()
+
+
+def test_stand_ins_that_the_tests_name_exist():
+    assert set(THREE) <= set(STAND_INS)
