@@ -1,0 +1,84 @@
+"""The engines of the bench: each a function from texts to an array of vectors, all over the same weights."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ratatoskr.local import LocalModels, ModelStore
+
+Embed = Callable[[list[str]], np.ndarray]
+
+
+class Ours:
+    """Ratatoskr on a loop of its own."""
+
+    def __init__(self, store: ModelStore, precision: str = "fp32") -> None:
+        self.models = LocalModels(store)
+        self.embedder = self.models.embedder("AllMiniLmL6V2", precision)
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(self.embedder.preload())
+
+    def __call__(self, texts: list[str]) -> np.ndarray:
+        return np.asarray(self.loop.run_until_complete(self.embedder.embed_batch(texts)))
+
+    def at_once(self, texts: list[str]) -> None:
+        async def run() -> None:
+            await asyncio.gather(*(self.embedder.embed(text) for text in texts))
+
+        self.loop.run_until_complete(run())
+
+    def one_by_one(self, texts: list[str]) -> None:
+        """Compute as many runs as there are texts, as many at a time as there are cores."""
+
+        async def run() -> None:
+            gate = asyncio.Semaphore(self.models.device.workers)
+
+            async def one(text: str) -> None:
+                async with gate:
+                    await self.embedder.embed(text)
+
+            await asyncio.gather(*(one(text) for text in texts))
+
+        self.loop.run_until_complete(run())
+
+
+def sentence_transformers(folder: Path) -> Embed:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    return lambda texts: model.encode(texts, batch_size=32, convert_to_numpy=True)
+
+
+def export(folder: Path, into: Path) -> Path:
+    """Write torch's stock export of the model, with what fastembed wants beside it."""
+    import torch
+    from transformers import AutoModel
+
+    into.mkdir(parents=True, exist_ok=True)
+    if not (into / "model.onnx").exists():
+        model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+        names = ["input_ids", "attention_mask", "token_type_ids"]
+        ones = torch.ones(2, 8, dtype=torch.int64)
+        torch.onnx.export(
+            model,
+            (ones, ones, ones),
+            str(into / "model.onnx"),
+            input_names=names,
+            output_names=["last_hidden_state"],
+            dynamic_axes={name: {0: "texts", 1: "width"} for name in [*names, "last_hidden_state"]},
+            opset_version=17,
+            dynamo=False,
+        )
+    for name in ("config.json", "tokenizer.json"):
+        shutil.copy(folder / name, into / name)
+    (into / "tokenizer_config.json").write_text('{"model_max_length": 256, "pad_token": "[PAD]"}')
+    (into / "special_tokens_map.json").write_text(
+        json.dumps({f"{name.lower()}_token": f"[{name}]" for name in ("PAD", "CLS", "SEP", "UNK", "MASK")})
+    )
+    return into

@@ -1,0 +1,26 @@
+"""fastembed over a local export; by itself, so that a fresh process loads nothing of ours beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+
+def embedder(folder: Path) -> Callable[[list[str]], np.ndarray]:
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    name = "local/minilm"
+    if name not in {model["model"] for model in TextEmbedding.list_supported_models()}:
+        TextEmbedding.add_custom_model(
+            name,
+            pooling=PoolingType.MEAN,
+            normalization=True,
+            sources=ModelSource(hf=name),
+            dim=384,
+            model_file="model.onnx",
+        )
+    model = TextEmbedding(name, specific_model_path=str(folder))
+    return lambda texts: np.stack(list(model.embed(texts, batch_size=256)))
