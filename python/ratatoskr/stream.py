@@ -154,6 +154,8 @@ class ChatStream(_Of["T"]):
             self._events = await (batch if self._watch is None else self._watch.wait(batch))
             self._next = 0
         except RatatoskrError as error:
+            if self._closed:  # by its owner, while this read waited; `response` tells that Done has not come
+                raise StopAsyncIteration from None
             self._error = self._interrupted(error)
             self.close()
             raise self._error from None

@@ -85,16 +85,18 @@ fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: P
             tokens.for_each(|token| {
                 each(vector, token, |most, value| {
                     if value > *most || value.is_nan() {
-                        *most = value
+                        *most = value;
                     }
-                })
+                });
             });
             None
         }
         Pooling::Mean | Pooling::MeanSqrtLen => {
             tokens.for_each(|token| each(vector, token, |sum, value| *sum += value));
             let divisor = if pooling == Pooling::Mean { count } else { count.sqrt() };
-            vector.iter_mut().for_each(|sum| *sum /= divisor);
+            for sum in &mut *vector {
+                *sum /= divisor;
+            }
             None
         }
     };
@@ -130,7 +132,9 @@ fn finish(vector: &mut [f32], normalise: bool) -> Option<()> {
     if normalise {
         let length = if square.is_finite() { square.sqrt() } else { wide_length(vector) };
         let length = length.max(1e-12); // torch's guard
-        vector.iter_mut().for_each(|value| *value /= length);
+        for value in vector {
+            *value /= length;
+        }
     }
     Some(())
 }
@@ -157,6 +161,7 @@ const fn as_float(count: usize) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::{PoolError, Pooling, finish_rows, pool};
 
@@ -168,7 +173,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "small whole numbers are exact")]
     fn each_pooling_looks_at_the_texts_own_tokens_alone() {
         assert_eq!(pooled(Pooling::Mean), [3.0, 4.0, 4.0, 4.0]);
         assert_eq!(pooled(Pooling::Cls), [1.0, 2.0, 3.0, 0.0]);

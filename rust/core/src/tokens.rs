@@ -215,7 +215,7 @@ pub struct Padded {
 mod tests {
     use super::{Tokenizer, Tokens, TokensError};
 
-    const WORDS: &str = r###"{
+    const WORDS: &str = r#"{
         "version": "1.0",
         "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
         "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
@@ -225,7 +225,7 @@ mod tests {
         "decoder": null,
         "model": {"type": "WordLevel", "vocab": {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[UNK]": 5},
                   "unk_token": "[UNK]"}
-    }"###;
+    }"#;
 
     fn encoded(texts: &[&str], limit: usize) -> Tokens {
         Tokenizer::from_json(WORDS.as_bytes())

@@ -26,7 +26,7 @@ impl Tokenizer {
         py.detach(|| self.0.largest_id())
     }
 
-    /// Tokenise texts, each cut to `limit` tokens, special ones counted; `first` is the index that errors count from.
+    /// Tokenise texts, each cut to `limit` tokens, special ones counted; errors count from index `first`.
     ///
     /// Raises:
     ///     InvalidInput: something is not a `str`, or holds half a surrogate pair; the message names its index.

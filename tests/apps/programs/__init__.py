@@ -1,0 +1,1 @@
+"""Programs as users of the package write them: only public names, checked by mypy --strict."""

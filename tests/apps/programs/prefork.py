@@ -1,0 +1,74 @@
+"""A synchronous view in a pre-forked server: one gateway, made before the fork, serves in every worker.
+
+Run as `python prefork.py MODEL WORKERS`; it prints its port, and ends its workers when its standard input ends.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from ratatoskr import Ratatoskr, RatatoskrError, RateLimited, SyncGateway
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class View:
+    """A WSGI application that asks a model."""
+
+    def __init__(self, gateway: SyncGateway, model: str) -> None:
+        self.gateway = gateway
+        self.model = model
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Stream the answer; what fails before the first word has a status of its own."""
+        question = parse_qs(environ["QUERY_STRING"]).get("question", [""])[0]
+        worker = ("X-Worker", str(os.getpid()))
+        try:
+            stream = self.gateway.chat_stream(question, self.model)
+        except RateLimited as error:
+            start_response("429 Too Many Requests", [worker, ("Retry-After", str(int(error.retry_after or 1)))])
+            return [b"too many questions\n"]
+        except RatatoskrError as error:
+            start_response("502 Bad Gateway", [worker])
+            return [f"{error.code}\n".encode()]
+        start_response("200 OK", [worker, ("Content-Type", "text/plain; charset=utf-8")])
+        with stream:
+            return [text.encode() for text in stream.text()]
+
+
+class Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def main(model: str, workers: int) -> None:
+    """Make the gateway and the socket, fork, serve, and end the workers when the input ends."""
+    gateway = Ratatoskr.from_env().sync()
+    with WSGIServer(("127.0.0.1", 0), Quiet) as server:
+        server.set_app(View(gateway, model))
+        children = []
+        for _ in range(workers):
+            child = os.fork()
+            if child == 0:
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+                server.serve_forever()
+            children.append(child)
+        print(server.server_port, flush=True)
+        sys.stdin.read()
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+        if status:
+            sys.exit(f"worker {child} ended with {os.waitstatus_to_exitcode(status)}")
+    gateway.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,25 @@
+"""Typed output, whole and streamed."""
+
+import pydantic
+
+from ratatoskr import EmbeddedGateway, OutputInvalid
+
+
+class Animal(pydantic.BaseModel):
+    """An animal of the tree."""
+
+    name: str
+    legs: int
+
+
+async def main(gateway: EmbeddedGateway, model: str) -> tuple[Animal, Animal, str]:
+    """Return an animal asked for, one streamed, and what was wrong with a third answer."""
+    whole = await gateway.chat("Describe a squirrel.", model, output=Animal)
+    async with gateway.chat_stream("Describe an eagle.", model, output=Animal) as stream:
+        streamed = await stream.collect()
+    wrong = await gateway.chat("Describe a wyrm.", model, output=Animal)
+    try:
+        _ = wrong.parsed
+    except OutputInvalid as error:
+        return whole.parsed, streamed.parsed, error.message
+    return whole.parsed, streamed.parsed, ""

@@ -1,0 +1,33 @@
+"""A FastAPI endpoint that streams, and answers 429 properly because the stream is opened before the response begins."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+
+from ratatoskr import ChatStream, EmbeddedGateway, RatatoskrError, RateLimited
+
+
+def make_app(gateway: EmbeddedGateway, model: str) -> FastAPI:
+    """Return the application."""
+    app = FastAPI()
+
+    @app.get("/ask")
+    async def ask(question: str) -> StreamingResponse:
+        try:
+            stream = await gateway.chat_stream(question, model)
+        except RateLimited as error:
+            headers = {"retry-after": str(int(error.retry_after or 1))}
+            raise HTTPException(429, "too many questions", headers=headers) from None
+        except RatatoskrError as error:
+            raise HTTPException(502, error.code) from None
+        return StreamingResponse(words(stream), media_type="text/plain")
+
+    return app
+
+
+async def words(stream: ChatStream[None]) -> AsyncIterator[str]:
+    """Yield the text; the stream is closed however the client leaves."""
+    async with stream:
+        async for text in stream.text():
+            yield text

@@ -1,0 +1,84 @@
+"""Never run: what a type checker has to make of the public names."""
+
+from __future__ import annotations
+
+from typing import assert_never, assert_type
+
+import pydantic
+
+from ratatoskr import (
+    ChatEvent,
+    ChatResponse,
+    ChatStream,
+    CitationDelta,
+    ContentDelta,
+    Done,
+    EmbeddedGateway,
+    Part,
+    ProviderEvent,
+    ReasoningDelta,
+    SyncChatStream,
+    SyncGateway,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    UsageEvent,
+)
+
+
+class Answer(pydantic.BaseModel):
+    """A typed answer."""
+
+    text: str
+
+
+def tool(city: str) -> str:
+    """Be a tool."""
+    return city
+
+
+async def gateways(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
+    """Types follow from `output`."""
+    assert_type(await gateway.chat("Hi", "m"), ChatResponse[None])
+    assert_type(await gateway.chat("Hi", "m", output=Answer), ChatResponse[Answer])
+    assert_type((await gateway.chat("Hi", "m", output=Answer)).parsed, Answer)
+    assert_type((await gateway.chat("Hi", "m", output=list[int])).parsed, list[int])
+    assert_type(gateway.chat_stream("Hi", "m"), ChatStream[None])
+    assert_type(gateway.chat_stream("Hi", "m", output=Answer), ChatStream[Answer])
+    assert_type(blocking.chat("Hi", "m", output=Answer).parsed, Answer)
+    assert_type(blocking.chat_stream("Hi", "m", output=Answer), SyncChatStream[Answer])
+    async with gateway.chat_stream("Hi", "m", output=Answer) as stream:
+        assert_type((await stream.collect()).parsed, Answer)
+
+
+async def arguments(gateway: EmbeddedGateway) -> None:
+    """Wrong arguments are seen."""
+    await gateway.chat("Hi", "m", tools=[tool], temperature=0.5, reasoning="high", stop=["x"])
+    await gateway.chat("Hi", ["a", "b"], timeouts=3)
+    await gateway.chat("Hi", "m", tools=[[tool]])  # type: ignore[list-item]
+    await gateway.chat("Hi", "m", temprature=1)  # type: ignore[call-overload]
+    await gateway.chat("Hi", "m", reasoning="hard")  # type: ignore[call-overload]
+
+
+def events(event: ChatEvent) -> str:
+    """A match over all events is exhaustive."""
+    match event:
+        case ContentDelta(text) | ReasoningDelta(text):
+            return text
+        case ToolCallStart() | ToolCallDelta() | ToolCallEnd():
+            return str(event.index)
+        case CitationDelta() | ProviderEvent() | UsageEvent():
+            return event.type
+        case Done(finish_reason):
+            return finish_reason
+        case _:
+            assert_never(event)
+
+
+def parts(part: Part) -> str | None:
+    """The type's word tells the class."""
+    if part.type == "text_part":
+        return part.text
+    if part.type == "tool_call":
+        return part.arguments
+    return None
