@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ratatoskr.capabilities import EventSource
-from ratatoskr.errors import GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
+from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
 from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
@@ -172,12 +172,13 @@ class ChatStream(_Of["T"]):
 
     def _interrupted(self, error: RatatoskrError) -> RatatoskrError:
         partial = self.partial
+        object.__setattr__(partial, "raw", None)  # just made; errors hold no headers
         attempts = self._opened.attempts if self._opened is not None else ()
         # our own deadlines know nobody
         error.provider = error.provider or partial.provider
         error.model = error.model or partial.model
         error.request_id = error.request_id or partial.request_id
-        if isinstance(error, GatewayClosed):
+        if isinstance(error, GatewayClosed | ContentFiltered):
             error.partial, error.attempts = partial, attempts
             return error
         return StreamInterrupted(

@@ -200,10 +200,15 @@ async def test_what_is_filtered_before_any_output_is_an_error(face: str, model: 
     if model.startswith("ollama"):
         pytest.skip("it has no filter")
     async with scene(face, Turn("", finish="content_filter")) as at:
-        with pytest.raises(ContentFiltered):
+        with pytest.raises(ContentFiltered) as told:
             await at.face.call("chat", "Who?", model)
-        with pytest.raises(ContentFiltered):
+        billed = told.value.partial.usage
+        assert billed.input_tokens
+        assert told.value.attempts[-1].usage == billed
+        with pytest.raises(ContentFiltered) as told:
             await at.face.stream("Who?", model)
+        assert told.value.partial.usage.input_tokens
+        assert told.value.partial.raw is None
 
 
 async def test_generate_continues_a_prompt(face: str, model: str) -> None:

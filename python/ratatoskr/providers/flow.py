@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import ContentFiltered, MalformedResponse, RatatoskrError
@@ -71,7 +72,7 @@ class WireStream:
         elif turn.done:
             self._reply.close()
             if is_filtered(turn):
-                self._fail(self._glue.named(filtered(turn), self._reply, self._prepared.target))
+                self._fail(self._glue.named(filtered(turn, self.response()), self._reply, self._prepared.target))
                 return []
         return events
 
@@ -95,7 +96,11 @@ def is_filtered(turn: Turn) -> bool:
     return all(isinstance(part, (TextPart, ReasoningPart)) and not part.text for part in turn.parts())
 
 
-def filtered(turn: Turn) -> ContentFiltered:
-    """Return the error for an answer that was refused before any output."""
-    message = turn.detail or "the provider refused to answer"
-    return ContentFiltered(message, provider_code=turn.native_finish_reason, request_id=turn.response_id)
+def filtered(turn: Turn, response: ChatResponse[Any]) -> ContentFiltered:
+    """Return the error for an answer that was refused before any output; `partial` tells the tokens that it took."""
+    return ContentFiltered(
+        turn.detail or "the provider refused to answer",
+        provider_code=turn.native_finish_reason,
+        request_id=turn.response_id,
+        partial=replace(response, raw=None),
+    )

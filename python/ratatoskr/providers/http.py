@@ -155,7 +155,10 @@ class WireProvider:
             raise self.told(told.failure, reply, prepared.target) from None
         except RatatoskrError as error:
             raise self.named(error, reply, prepared.target) from None
-        return self.respond(turn, reply, prepared, request.output, reply.body)
+        response = self.respond(turn, reply, prepared, request.output, reply.body)
+        if turn.done and is_filtered(turn):
+            raise self.named(filtered(turn, response), reply, prepared.target)
+        return response
 
     async def open(self, request: ChatRequest, call: Call) -> WireStream:
         """Begin a stream."""
@@ -261,15 +264,9 @@ class WireProvider:
     def respond(
         self, turn: Turn, reply: HttpReply, prepared: Prepared, output: Any, body: bytes | None
     ) -> ChatResponse[Any]:
-        """Return what a turn has brought as a response.
-
-        Raises:
-            ContentFiltered: the answer was refused before any output.
-        """
+        """Return what a turn has brought as a response."""
         parts = turn.parts()
         reason = turn.finish_reason or "unknown"
-        if turn.done and is_filtered(turn):
-            raise self.named(filtered(turn), reply, prepared.target)
         notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
         headers = dict(reply.headers)
         for name in HIDDEN_HEADERS & headers.keys():

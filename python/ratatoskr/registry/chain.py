@@ -185,6 +185,7 @@ class Chain:
             duration=self._clock.now() - began,
             waited=waited,
             maybe_billed=error is not None and maybe_billed(error),
+            usage=error.partial.usage if error is not None and error.partial is not None else None,
         )
 
     def _note(self, walk: _Walk[T], candidate: Candidate, error: RatatoskrError) -> Verdict:

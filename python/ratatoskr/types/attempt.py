@@ -45,7 +45,7 @@ class Attempt(Plain):
         waited: seconds of backoff before it.
         decision: what came next.
         maybe_billed: the provider may charge for it although it failed.
-        usage: of an answered try.
+        usage: of an answered try, and of one that was filtered; of a stream, in its response.
     """
 
     type: ClassVar[Literal["attempt"]] = "attempt"
