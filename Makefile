@@ -40,6 +40,9 @@ test: $(BUILT)  ## set up all that is needed, then run every check; ends with py
 	@$(MAKE) lint
 	@$(MAKE) types
 	cargo test --locked --quiet --profile fast $(CHECKED_CRATES)
+	@rm -rf build/wheel
+	$(BIN)/maturin build --quiet --profile fast --locked --out build/wheel
+	$(BIN)/python tests/check_wheel.py build/wheel/*.whl
 	$(BIN)/pytest
 
 lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
@@ -63,8 +66,10 @@ fmt: $(INSTALLED) $(RUST_TOOLS)  ## format everything
 	cargo fmt --all
 	rustfmt --edition 2024 rust/fuzz/fuzz_targets/*.rs
 
-wheel: $(INSTALLED)  ## build an abi3 wheel into dist/
+wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and try it in a fresh environment without Rust
+	@rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/python tests/check_wheel.py dist/*.whl
 
 bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, all of the release build
 	cargo bench --locked --package ratatoskr-benches
