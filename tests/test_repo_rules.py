@@ -47,10 +47,12 @@ ROOMS: dict[str, frozenset[str]] = {
     "many": BOTTOM | {"capabilities"},
     "listing": BOTTOM | {"capabilities", "request"},
     "stream": BOTTOM | {"capabilities", "transport.client"},
+    "opening": BOTTOM | {"capabilities", "stream"},
+    "settings": BOTTOM | {"capabilities"},
     "explain": BOTTOM | {"capabilities", "routing", "models", "registry", "transport.client"},
     "gateway": BOTTOM
     | {"middleware", "registry", "capabilities", "routing", "models", "transport.client"}
-    | {"request", "stream", "explain", "many", "listing", "version"},
+    | {"request", "stream", "opening", "settings", "explain", "many", "listing", "version"},
     "config": BOTTOM | {"secrets"},
     "loop_thread": BOTTOM,
     "tools": BOTTOM | {"capabilities"},
@@ -58,12 +60,13 @@ ROOMS: dict[str, frozenset[str]] = {
     "wanted": BOTTOM | {"capabilities", "models", "secrets", "providers", "transport", "transport.client"},
     "builder": BOTTOM  # the only one that knows concrete classes
     | {"wanted", "gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}
-    | {"providers", "local", "tokens", "transport", "transport.client"},
+    | {"settings", "providers", "local", "tokens", "transport", "transport.client"},
     "cli": BOTTOM
     | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models", "explain", "testing"},
     "service": BOTTOM | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models"},
     "testing": BOTTOM
-    | {"", "routing", "sync", "gateway", "capabilities", "request", "stream", "explain", "transport.client"},
+    | {"", "routing", "sync", "gateway", "capabilities", "request", "stream", "explain", "transport.client"}
+    | {"settings"},
     "demo": BOTTOM | {"", "sync", "gateway", "builder", "testing", "cli"},
 }
 UPWARD = {("gateway", "sync"): "`gateway.sync()` hands out the blocking face, loaded on use"}

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from ratatoskr import secrets
 from ratatoskr.capabilities import ChatProvider, Policy
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.gateway import EmbeddedGateway, Settings
+from ratatoskr.gateway import EmbeddedGateway
 from ratatoskr.providers import rows
 from ratatoskr.registry.retry import Clock
+from ratatoskr.settings import Settings
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.timeouts import Timeouts

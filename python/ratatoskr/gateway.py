@@ -2,67 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from ratatoskr import routing
-from ratatoskr.capabilities import Call, ChatProvider, EventSource, MessagesLike, ModelLike, Plans, Policy, T
-from ratatoskr.errors import ConnectionFailed, GatewayClosed, InvalidInput, RatatoskrError, RateLimited, Timeout
+from ratatoskr.capabilities import Call, ChatProvider, MessagesLike, ModelLike, T
+from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.opening import first_events
 from ratatoskr.registry.chain import Chain
+from ratatoskr.registry.policy import safe_to_repeat
 from ratatoskr.registry.retry import Clock
 from ratatoskr.request import models_of, normal, request_of, with_schema
 from ratatoskr.routing import Candidate
+from ratatoskr.settings import Carrier, Settings
 from ratatoskr.stream import ChatStream, FlowLimits, Opened
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
-from ratatoskr.types.event import ChatEvent, UsageEvent
 from ratatoskr.types.generate import GenerateResponse
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan, ProviderHealth
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Deadlines, Timeouts, TimeoutsLike, in_force, timeouts_of
-from ratatoskr.types.tool import ProviderTool, ToolLike
+from ratatoskr.types.tool import ToolLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ratatoskr.sync import SyncGateway
-
-
-class Carrier(Protocol):
-    """What carries the providers' bytes, as far as a gateway cares."""
-
-    async def preconnect(self, urls: Sequence[str]) -> None:
-        """Open connections ahead of use."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close all of them."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the builder has decided.
-
-    Attributes:
-        timeouts: deadlines where a call says nothing.
-        retries: repeats of one candidate.
-        policy: what to do with a parameter that a model does not take.
-        rules: the user's routing: pattern of a model's name to the names to ask instead.
-        fallbacks: patterns of models to the models that may follow them after a failure.
-        substitute: whether the built-in chain may be used after any failure.
-        key_origins: provider to where its key came from.
-    """
-
-    timeouts: Timeouts = DEFAULTS
-    retries: int = 2
-    policy: Policy = "error"
-    rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    substitute: bool = False
-    key_origins: Mapping[str, str] = field(default_factory=dict)
 
 
 class EmbeddedGateway:
@@ -143,7 +108,7 @@ class EmbeddedGateway:
             return await self._provider(candidate).chat(request, call)
 
         response, attempts = await self._chain.run(
-            self.candidates(request), ask, timeouts, safe_to_repeat=_safe_to_repeat(request)
+            self.candidates(request), ask, timeouts, safe_to_repeat=safe_to_repeat(request)
         )
         # Both were just made and seen by nobody yet.
         object.__setattr__(attempts[-1], "usage", response.usage)
@@ -198,10 +163,10 @@ class EmbeddedGateway:
 
         async def ask(candidate: Candidate, deadlines: Deadlines) -> Opened:
             call = Call(candidate.model, deadlines, self._settings.policy, generate)
-            return await _first_events(self._provider(candidate), request, call)
+            return await first_events(self._provider(candidate), request, call)
 
         opened, attempts = await self._chain.run(
-            self.candidates(request), ask, timeouts, safe_to_repeat=_safe_to_repeat(request)
+            self.candidates(request), ask, timeouts, safe_to_repeat=safe_to_repeat(request)
         )
         opened.attempts = attempts
         return opened
@@ -307,19 +272,12 @@ class EmbeddedGateway:
             InvalidInput: the request itself is wrong.
             NoProvider: nobody is configured for the model.
         """
+        from ratatoskr.explain import plan_of
+
         request = with_schema(request_of(messages, model, **arguments))
         timeouts = self._timeouts(request.timeouts, streamed=False)
-        plans = tuple(self._plan(request, candidate) for candidate in self.candidates(request))
-        return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
-
-    def _plan(self, request: ChatRequest, candidate: Candidate) -> Plan:
-        provider = self._provider(candidate)
-        if isinstance(provider, Plans):
-            call = Call(candidate.model, Deadlines(), self._settings.policy)
-            plan = provider.plan(request, call, candidate.reason)
-        else:
-            plan = Plan(candidate.provider, candidate.model, candidate.reason)
-        return replace(plan, only_if_unavailable=candidate.only_if_unavailable)
+        plans = [plan_of(self._provider(c), request, c, self._settings.policy) for c in self.candidates(request)]
+        return Explanation(tuple(plans), Explanation.deadlines_of(timeouts), self._settings.retries)
 
     async def capabilities(self) -> frozenset[str]:
         """Return what this gateway can do."""
@@ -357,41 +315,3 @@ class EmbeddedGateway:
         await self._carrier.aclose()
         if self._sync is not None:
             self._sync.stop()
-
-
-async def _first_events(provider: ChatProvider, request: ChatRequest, call: Call) -> Opened:
-    """Open a stream and wait for its first semantic event within the try's deadline."""
-    limit = call.deadlines.total
-    source: EventSource | None = None
-    try:
-        async with asyncio.timeout(limit):
-            source = await provider.open(request, call)
-            events: list[ChatEvent] = []
-            while not any(type(event) is not UsageEvent for event in events):
-                events += await source.batch()
-        opened = Opened(source, events)
-        source = None
-    except TimeoutError as error:
-        if isinstance(error, RatatoskrError):
-            raise
-        phase = call.deadlines.total_phase
-        raise Timeout(f"no answer began within {limit:.3g} s", phase=phase) from None
-    finally:
-        if source is not None:
-            source.close()
-    return opened
-
-
-def _safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
-    """A request whose tools run at the provider is repeated only if it did not run there."""
-    return _did_not_run if any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
-
-
-def _did_not_run(error: RatatoskrError) -> bool:
-    if isinstance(error, ConnectionFailed):
-        return not error.sent
-    return isinstance(error, RateLimited) or (isinstance(error, InvalidInput) and error.status is None)
-
-
-def _always(_: RatatoskrError) -> bool:
-    return True

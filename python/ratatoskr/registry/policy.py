@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ratatoskr.errors import (
@@ -23,6 +24,8 @@ from ratatoskr.errors import (
     TlsError,
     UnsupportedParameter,
 )
+from ratatoskr.types.chat import ChatRequest
+from ratatoskr.types.tool import ProviderTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +92,18 @@ def maybe_billed(error: RatatoskrError) -> bool:
     if isinstance(error, Timeout):
         return error.phase != "connect"
     return isinstance(error, (MalformedResponse, StreamInterrupted))
+
+
+def safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
+    """A request whose tools run at the provider is repeated only if it did not run there."""
+    return _did_not_run if any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
+
+
+def _did_not_run(error: RatatoskrError) -> bool:
+    if isinstance(error, ConnectionFailed):
+        return not error.sent
+    return isinstance(error, RateLimited) or (isinstance(error, InvalidInput) and error.status is None)
+
+
+def _always(_: RatatoskrError) -> bool:
+    return True

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ratatoskr.capabilities import Call
-from ratatoskr.gateway import EmbeddedGateway, Settings
+from ratatoskr.gateway import EmbeddedGateway
 from ratatoskr.request import models_of
 from ratatoskr.routing import Candidate
+from ratatoskr.settings import Settings
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.event import (
     ChatEvent,
