@@ -40,10 +40,12 @@ class LoopThread:
             future = asyncio.run_coroutine_threadsafe(coroutine, self.loop())
         except RuntimeError:
             coroutine.close()
+            _stay_if_exiting()
             raise GatewayClosed("the gateway is closed") from None
         try:
             return future.result()
         except concurrent.futures.CancelledError:
+            _stay_if_exiting()
             raise GatewayClosed("the gateway was closed while the call ran") from None
         except BaseException:
             future.cancel()
@@ -113,12 +115,26 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
+_exiting = False
+
+
+def _stay_if_exiting() -> None:
+    """Let a daemon thread wait here while the interpreter ends, which then stops it as it stops every such thread.
+
+    Nobody closed the gateway it reads from, so an error would be untrue, and a traceback on stderr besides.
+    """
+    if _exiting and threading.current_thread().daemon:
+        threading.Event().wait()
+
+
 def _after_fork() -> None:
     for thread in list(_all):
         thread.forget()
 
 
 def _at_exit() -> None:
+    global _exiting  # noqa: PLW0603  # a process ends once
+    _exiting = True
     for thread in list(_all):
         thread.stop()
 

@@ -60,9 +60,17 @@ ENDS: dict[str, tuple[str, int]] = {
     "blocking in threads": (
         (
             "blocking = gateway.sync()\nstreams = [blocking.chat_stream('Who?', model) for _ in range(20)]\n"
-            "from ratatoskr import GatewayClosed\nfrom contextlib import suppress\n"
-            "def read(stream):\n    with suppress(GatewayClosed):\n        list(stream)\n"
-            "for s in streams:\n    threading.Thread(target=read, args=(s,), daemon=True).start()"
+            "for s in streams:\n    threading.Thread(target=list, args=(s,), daemon=True).start()"
+        ),
+        0,
+    ),
+    "blocking in threads that ask again and again": (
+        (
+            "blocking = gateway.sync()\nopen = threading.Semaphore(0)\n"
+            "def ask():\n    while True:\n        with blocking.chat_stream('Who?', model) as stream:\n"
+            "            next(stream)\n            open.release()\n"
+            "for _ in range(4):\n    threading.Thread(target=ask, daemon=True).start()\n"
+            "for _ in range(20):\n    open.acquire()"
         ),
         0,
     ),
