@@ -92,10 +92,6 @@ class ThreadedUpstream:
         """Return what to give a client as the base URL of `provider`."""
         return self.upstream.base_url(provider, scheme=scheme)
 
-    def url(self, provider: str) -> str:
-        """Return `base_url(provider)`."""
-        return self.upstream.base_url(provider)
-
     def use(self, script: Script) -> None:
         """Replace what is left of the script."""
         self._call(self.upstream.use(script))

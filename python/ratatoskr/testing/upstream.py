@@ -174,10 +174,6 @@ class ScriptedUpstream:
         scheme = scheme or ("https" if self._listener.contexts else "http")
         return f"{scheme}://{self._listener.host}:{self.port}{BASES[provider]}"
 
-    def url(self, provider: str) -> str:
-        """Return `base_url(provider)`."""
-        return self.base_url(provider)
-
     # what happened
 
     @property
