@@ -45,14 +45,16 @@ ROOMS: dict[str, frozenset[str]] = {
     "middleware": BOTTOM | {"registry", "capabilities"},
     "request": BOTTOM | {"capabilities"},
     "many": BOTTOM | {"capabilities"},
-    "listing": BOTTOM | {"capabilities", "request"},
+    "embedding": BOTTOM | {"capabilities", "registry", "routing", "settings"},
+    "listing": BOTTOM | {"capabilities", "request", "version"},
     "stream": BOTTOM | {"capabilities", "transport.client"},
     "opening": BOTTOM | {"capabilities", "stream"},
     "settings": BOTTOM | {"capabilities"},
     "explain": BOTTOM | {"capabilities", "routing", "models", "registry", "transport.client"},
     "gateway": BOTTOM
     | {"middleware", "registry", "capabilities", "routing", "models", "transport.client"}
-    | {"request", "stream", "opening", "settings", "explain", "many", "listing", "version"},
+    | {"request", "stream", "opening", "settings", "embedding", "explain", "many", "listing", "version"},
+    "jobs": BOTTOM | {"local", "version"},  # of `local`: whole files, free space, how a missing package is named
     "config": BOTTOM | {"secrets"},
     "loop_thread": BOTTOM,
     "tools": BOTTOM | {"capabilities"},

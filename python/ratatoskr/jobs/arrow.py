@@ -1,0 +1,141 @@
+"""Parquet and Arrow IPC: rows stay in columns, of the types that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.jobs.source import Block, check_columns
+from ratatoskr.local.need import need
+
+__all__ = ["ArrowFile", "ParquetFile", "pyarrow"]
+
+_MOST: Final = 1024
+_BYTES: Final = 4 * 1024 * 1024
+"""Rows and bytes that are read at a time."""
+_BUFFER: Final = 1024 * 1024
+_MAGIC: Final = b"ARROW1"
+
+
+def pyarrow(part: str = "") -> Any:
+    """Return `pyarrow`, or a part of it.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    return need(f"pyarrow.{part}" if part else "pyarrow", "jobs", why="Parquet and Arrow files")
+
+
+class _Columns:
+    """What both have in common."""
+
+    learnt: Any = None
+
+    def __init__(self, path: Path, column: str) -> None:
+        self._path, self._column = path, column
+        self._pa = pyarrow()
+        with self._reading():
+            self.schema = self._schema()
+        check_columns(path, self.schema.names, column)
+        self._check_type(self.schema.field(column).type)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all rows."""
+        with self._reading():
+            for batch in self._batches():
+                yield self._block(batch)
+
+    def look(self, block: Block) -> None:
+        """Learn nothing: the file's head tells the types."""
+
+    def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> Any:
+        """Return the rows of these places."""
+        batches = []
+        for block, places in pieces:
+            whole = places[-1] - places[0] + 1 == len(places)
+            batches.append(block.rows.slice(places[0], len(places)) if whole else block.rows.take(list(places)))
+        return self._pa.Table.from_batches(batches, self.schema)
+
+    def objects(self, rows: Any) -> Iterator[bytes]:
+        """Yield each row as an object; bytes become base64, times ISO 8601, what is not finite null."""
+        for batch in rows.to_batches(max_chunksize=256):
+            for row in batch.to_pylist():
+                yield msgspec.json.encode(row, enc_hook=str)
+
+    def table(self, rows: Any) -> Any:
+        """Return the rows as they are."""
+        return rows
+
+    def _schema(self) -> Any:
+        raise NotImplementedError
+
+    def _batches(self) -> Iterator[Any]:
+        raise NotImplementedError
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{self._path.name} cannot be read: {error}", field="source") from None
+
+    def _check_type(self, kind: Any) -> None:
+        types = self._pa.types
+        held = kind.value_type if types.is_dictionary(kind) else kind
+        if not (types.is_string(held) or types.is_large_string(held) or types.is_string_view(held)):
+            raise InvalidInput(f"column {self._column!r} of {self._path.name} is {kind}, not text", field="column")
+
+    def _block(self, batch: Any) -> Block:
+        texts = batch.column(batch.schema.get_field_index(self._column)).to_pylist()
+        others = batch.nbytes // max(1, batch.num_rows)
+        return Block(texts, [others + len(text or "") for text in texts], batch)
+
+
+class ParquetFile(_Columns):
+    """A Parquet file."""
+
+    def _open(self) -> Any:
+        # Read in pieces: a row group may be larger than memory should be.
+        return pyarrow("parquet").ParquetFile(self._path, buffer_size=_BUFFER, pre_buffer=False)
+
+    def _schema(self) -> Any:
+        with self._open() as file:
+            return file.schema_arrow
+
+    def _batches(self) -> Iterator[Any]:
+        with self._open() as file:
+            for group in range(file.num_row_groups):
+                told = file.metadata.row_group(group)
+                rows = max(16, min(_MOST, _BYTES * told.num_rows // max(1, told.total_byte_size)))
+                yield from file.iter_batches(rows, [group], use_threads=False)
+
+
+class ArrowFile(_Columns):
+    """An Arrow IPC file, or a stream in a file; it is mapped, not read whole."""
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        with self._pa.memory_map(str(self._path)) as mapped:
+            head = mapped.read(len(_MAGIC))
+            mapped.seek(0)
+            opened = self._pa.ipc.open_file if head == _MAGIC else self._pa.ipc.open_stream
+            with opened(mapped) as reader:
+                yield reader
+
+    def _schema(self) -> Any:
+        with self._open() as reader:
+            return reader.schema
+
+    def _batches(self) -> Iterator[Any]:
+        with self._open() as reader:
+            count = getattr(reader, "num_record_batches", None)
+            batches = iter(reader) if count is None else map(reader.get_batch, range(count))
+            for batch in batches:
+                rows = max(16, min(_MOST, _BYTES * batch.num_rows // max(1, batch.nbytes)))
+                for start in range(0, batch.num_rows, rows):
+                    yield batch.slice(start, rows)

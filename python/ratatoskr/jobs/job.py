@@ -1,0 +1,180 @@
+"""What a job is, how far it has come, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.embed import InputType
+
+__all__ = ["EMBEDDING", "EmbedJob", "OnProgress", "Progress", "Summary"]
+
+OnNull: TypeAlias = Literal["error", "skip"]
+SourceFormat: TypeAlias = Literal["jsonl", "csv", "tsv", "parquet", "arrow"]
+SinkFormat: TypeAlias = Literal["parquet", "npy", "jsonl"]
+
+Format = TypeVar("Format", SourceFormat, SinkFormat)
+
+EMBEDDING: Final = "embedding"
+"""The column that the vectors are written to."""
+WINDOW: Final = 4096
+"""What the local engine computes together: identical texts of a window are computed once."""
+
+_READ: dict[str, SourceFormat] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".ipc": "arrow",
+    ".feather": "arrow",
+}
+_WRITTEN: dict[str, SinkFormat] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".npy": "npy",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedJob:
+    """A file of texts and where their vectors go.
+
+    Attributes:
+        source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), told by the name's end.
+        out: Parquet or JSON lines: all columns, and `embedding` beside them; or `.npy`: the vectors in the rows' order.
+        model: who makes the vectors.
+        column: that holds the texts.
+        input_type: `query` puts the model's instruction before each text.
+        dimensions: `None`, or what the model has.
+        truncate: whether texts are cut to what the model takes, and counted, or end the job.
+        on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of
+            a CSV is never null: an empty one is the empty text.
+        overwrite: replace an `out` that is there; it stays until the new one is whole.
+        fresh: begin anew where an interrupted job could go on.
+        window: rows that are computed, written and flushed together. Fewer, where they are large.
+        precision: of a local model; part of what an interrupted job has to agree with.
+        model_digest: of the model's files, where known; likewise.
+    """
+
+    source: Path
+    out: Path
+    model: str
+    column: str = "text"
+    input_type: InputType = "document"
+    dimensions: int | None = None
+    truncate: bool = True
+    on_null: OnNull = "error"
+    overwrite: bool = False
+    fresh: bool = False
+    window: int = WINDOW
+    precision: str = "fp32"
+    model_digest: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", Path(self.source).expanduser())
+        object.__setattr__(self, "out", Path(self.out).expanduser())
+        if self.on_null not in get_args(OnNull):
+            raise InvalidInput(f"on_null is error or skip, not {self.on_null!r}", field="on_null")
+        if self.input_type not in get_args(InputType):
+            raise InvalidInput(f"input_type is document or query, not {self.input_type!r}", field="input_type")
+        if self.window < 1:
+            raise InvalidInput("a window has at least one row", field="window")
+        if not self.column:
+            raise InvalidInput("the column has no name", field="column")
+        self.source_format, self.sink_format  # noqa: B018  # both refuse a name that tells nothing
+
+    @property
+    def source_format(self) -> SourceFormat:
+        """What the source's name says it is."""
+        return _by_suffix(self.source, _READ, "source")
+
+    @property
+    def sink_format(self) -> SinkFormat:
+        """What the output's name says it is to be."""
+        return _by_suffix(self.out, _WRITTEN, "out")
+
+
+def _by_suffix(path: Path, formats: dict[str, Format], field: str) -> Format:
+    try:
+        return formats[path.suffix.lower()]
+    except KeyError:
+        raise InvalidInput(f"{path.name}: names end in {', '.join(formats)}", field=field) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        phase: `look` while the input is looked over, `embed`, then `join` while the output is put together.
+        rows: whose vectors are safe on disk, those of an earlier run counted; while looking, rows seen.
+        total: rows that will have a vector, once known.
+        tokens: of these rows.
+        seconds: since this run began to embed.
+        resumed: rows that an earlier run had done.
+        resumed_tokens: tokens of them.
+    """
+
+    phase: Literal["look", "embed", "join"]
+    rows: int = 0
+    total: int | None = None
+    tokens: int = 0
+    seconds: float = 0.0
+    resumed: int = 0
+    resumed_tokens: int = 0
+
+    @property
+    def texts_per_second(self) -> float:
+        """Rows of this run in a second."""
+        return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens of this run in a second."""
+        return (self.tokens - self.resumed_tokens) / self.seconds if self.seconds else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds that the rest will take at this speed."""
+        speed = self.texts_per_second
+        return (self.total - self.rows) / speed if self.total is not None and speed else None
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a job came to.
+
+    Attributes:
+        out: the file.
+        model: who made the vectors, by the name that the answers gave.
+        dimensions: numbers in each vector.
+        rows: in the output.
+        skipped: rows left out because their text is null.
+        tokens: of all texts, as far as the model told.
+        truncated: texts that were cut to what the model takes.
+        resumed: rows that an earlier run had done.
+        seconds: that this run took.
+        texts_per_second: rows of this run in a second.
+    """
+
+    out: str
+    model: str
+    dimensions: int
+    rows: int
+    skipped: int
+    tokens: int
+    truncated: int
+    resumed: int
+    seconds: float
+    texts_per_second: float

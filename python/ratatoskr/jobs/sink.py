@@ -1,0 +1,168 @@
+"""Where vectors go: a part for each window, and one file from all of them, put together a piece at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from ratatoskr.jobs.job import EMBEDDING, SinkFormat
+from ratatoskr.jobs.source import Source
+from ratatoskr.jobs.windows import Stopped
+from ratatoskr.local.files import cannot_write
+
+if TYPE_CHECKING:
+    from ratatoskr.types.embed import Floats
+
+__all__ = ["SINKS", "Sink", "decimals"]
+
+_BUFFER: Final = 1024 * 1024
+_GROUP_ROWS: Final = 16384
+_GROUP_BYTES: Final = 64 * 1024 * 1024
+"""A row group of Parquet ends with the part that brings it over either."""
+
+
+class Sink(Protocol):
+    """A form of output."""
+
+    suffix: str
+
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+        """Write a part, flush it, and return its bytes.
+
+        Raises:
+            ConfigurationError: there is no room, or the folder cannot be written.
+        """
+        ...
+
+    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+        """Write the output from all parts, and flush it; raises what `write` does, and `Stopped`."""
+        ...
+
+
+@contextmanager
+def _flushed(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("wb", buffering=_BUFFER) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _pass_on(parts: Sequence[Path], into: IO[bytes], stop: Event) -> None:
+    for part in parts:
+        if stop.is_set():
+            raise Stopped
+        with part.open("rb") as file:
+            shutil.copyfileobj(file, into, _BUFFER)
+
+
+class _Npy:
+    """The vectors alone, float32, in the rows' order."""
+
+    suffix = "f4"
+
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+        with _flushed(path) as file:
+            return file.write(vectors.astype("<f4", copy=False).tobytes())
+
+    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+        import numpy as np
+
+        with _flushed(path) as file:
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, head)
+            _pass_on(parts, file, stop)
+
+
+class _JsonLines:
+    """Each row as an object, with its vector in it."""
+
+    suffix = "jsonl"
+
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+        size = 0
+        key = b"," + msgspec.json.encode(EMBEDDING) + b":"
+        with _flushed(path) as file:
+            for text, numbers in zip(source.objects(rows), decimals(vectors), strict=True):
+                size += file.write(b"".join((text[:-1], key, msgspec.json.encode(numbers.tolist()), b"}\n")))
+        return size
+
+    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+        with _flushed(path) as file:
+            _pass_on(parts, file, stop)
+
+
+class _Parquet:
+    """All columns, and the vectors as a fixed-size list of float32."""
+
+    suffix = "arrows"
+
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+        from ratatoskr.jobs.arrow import pyarrow
+
+        pa = pyarrow()
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+        table = source.table(rows).append_column(EMBEDDING, lists)
+        with _flushed(path) as file:
+            with pa.ipc.new_stream(file, table.schema) as writer:
+                writer.write_table(table)
+            return file.tell()
+
+    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+        from ratatoskr.jobs.arrow import pyarrow
+
+        parquet = pyarrow("parquet")
+        groups = self._groups(parts, stop)
+        first = next(groups)
+        others = [name for name in first.schema.names if name != EMBEDDING]
+        with _flushed(path) as file, parquet.ParquetWriter(file, first.schema, use_dictionary=others) as writer:
+            writer.write_table(first, first.num_rows)
+            del first
+            for group in groups:
+                writer.write_table(group, group.num_rows)
+
+    def _groups(self, parts: Sequence[Path], stop: Event) -> Iterator[Any]:
+        from ratatoskr.jobs.arrow import pyarrow
+
+        pa = pyarrow()
+        tables: list[Any] = []
+        for part in parts:
+            if stop.is_set():
+                raise Stopped
+            with pa.OSFile(str(part)) as file, pa.ipc.open_stream(file) as reader:
+                tables.append(reader.read_all())
+            rows, size = sum(table.num_rows for table in tables), sum(table.nbytes for table in tables)
+            if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+                group, tables = pa.concat_tables(tables), []
+                yield group
+                del group
+        if tables:
+            yield pa.concat_tables(tables)
+
+
+SINKS: dict[SinkFormat, Sink] = {"npy": _Npy(), "jsonl": _JsonLines(), "parquet": _Parquet()}
+
+
+def decimals(vectors: Floats) -> Any:
+    """Return float64 numbers whose shortest decimal form is about nine digits and gives the same float32 again.
+
+    A float32 widened as it is would be written with all seventeen digits of a float64.
+    """
+    import numpy as np
+
+    wide = vectors.astype(np.float64)
+    size = np.abs(wide, where=wide != 0, out=np.ones_like(wide))
+    # A quotient of an integer below 2**53 and a power of ten below 10**23 is rounded once, so it is the float64 that is
+    # nearest to the decimal number.
+    scale = 10.0 ** np.clip(8 - np.floor(np.log10(size)), 0, 22)
+    short = np.round(wide * scale) / scale
+    return np.where(short.astype(np.float32) == vectors, short, wide)
