@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ratatoskr.builder import Builder, Ratatoskr
-    from ratatoskr.capabilities import Chat, ChatProvider, ModelGateway
+    from ratatoskr.capabilities import Chat, ChatProvider, Embed, ModelGateway
     from ratatoskr.errors import (
         AllAttemptsFailed,
         AuthenticationFailed,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         UnsupportedParameter,
     )
     from ratatoskr.gateway import EmbeddedGateway
+    from ratatoskr.local.device import Device
+    from ratatoskr.local.store import ModelStore
     from ratatoskr.stream import ChatStream
     from ratatoskr.sync import SyncChatStream, SyncGateway
     from ratatoskr.tools import run_tools
@@ -97,8 +99,9 @@ if TYPE_CHECKING:
         dump_messages,
         load_messages,
     )
+    from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest
     from ratatoskr.types.generate import GenerateResponse
-    from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan, ProviderHealth
+    from ratatoskr.types.model import Explanation, Health, LocalHealth, ModelInfo, ModelStatus, Plan, ProviderHealth
     from ratatoskr.version import VERSION as __version__
 
 _ROOMS: dict[str, str] = {
@@ -123,9 +126,14 @@ _ROOMS: dict[str, str] = {
     "ContentFiltered": "ratatoskr.errors",
     "ContextLengthExceeded": "ratatoskr.errors",
     "Cost": "ratatoskr.types",
+    "Device": "ratatoskr.local.device",
     "Done": "ratatoskr.types",
     "Effort": "ratatoskr.types",
+    "Embed": "ratatoskr.capabilities",
+    "EmbedRequest": "ratatoskr.types.embed",
     "EmbeddedGateway": "ratatoskr.gateway",
+    "Embedding": "ratatoskr.types.embed",
+    "Embeddings": "ratatoskr.types.embed",
     "ErrorInfo": "ratatoskr.types",
     "Explanation": "ratatoskr.types.model",
     "FilePart": "ratatoskr.types",
@@ -138,6 +146,7 @@ _ROOMS: dict[str, str] = {
     "InvalidInput": "ratatoskr.errors",
     "InvalidToolArguments": "ratatoskr.errors",
     "JsonSchema": "ratatoskr.types",
+    "LocalHealth": "ratatoskr.types.model",
     "MalformedResponse": "ratatoskr.errors",
     "Message": "ratatoskr.types",
     "ModelGateway": "ratatoskr.capabilities",
@@ -145,6 +154,7 @@ _ROOMS: dict[str, str] = {
     "ModelNotAvailable": "ratatoskr.errors",
     "ModelNotFound": "ratatoskr.errors",
     "ModelStatus": "ratatoskr.types.model",
+    "ModelStore": "ratatoskr.local.store",
     "NoProvider": "ratatoskr.errors",
     "Notice": "ratatoskr.types",
     "OutputInvalid": "ratatoskr.errors",
@@ -216,9 +226,14 @@ __all__ = [
     "ContentFiltered",
     "ContextLengthExceeded",
     "Cost",
+    "Device",
     "Done",
     "Effort",
+    "Embed",
+    "EmbedRequest",
     "EmbeddedGateway",
+    "Embedding",
+    "Embeddings",
     "ErrorInfo",
     "Explanation",
     "FilePart",
@@ -231,6 +246,7 @@ __all__ = [
     "InvalidInput",
     "InvalidToolArguments",
     "JsonSchema",
+    "LocalHealth",
     "MalformedResponse",
     "Message",
     "ModelGateway",
@@ -238,6 +254,7 @@ __all__ = [
     "ModelNotAvailable",
     "ModelNotFound",
     "ModelStatus",
+    "ModelStore",
     "NoProvider",
     "Notice",
     "OutputInvalid",

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
-from urllib.parse import urlsplit
 
 from ratatoskr import secrets
-from ratatoskr.capabilities import ChatProvider, Policy
+from ratatoskr.capabilities import ChatProvider, EmbedProvider, Policy
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway import EmbeddedGateway
 from ratatoskr.providers import rows
@@ -20,13 +19,16 @@ from ratatoskr.settings import Settings
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.timeouts import Timeouts
-from ratatoskr.wanted import Keys, Wanted, address_of, check_headers, keys_of, provider_of
+from ratatoskr.wanted import Keys, Wanted, address_of, check_headers, keys_of, names_of, origin_of, provider_of
 
 if TYPE_CHECKING:
     import httpx
     from typing_extensions import Unpack
 
+    from ratatoskr.local.device import Device
+
 _PROXY = re.compile(r"(https?|socks5h?)://[^/\s]+", re.IGNORECASE)
+Precision: TypeAlias = Literal["fp32", "int8"]
 Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
 
 
@@ -69,6 +71,10 @@ class Builder:
 
     def __init__(self) -> None:
         self._wanted: list[Wanted] = []
+        self._local: list[tuple[str | Path, Precision]] = []
+        self._device: Device | None = None
+        self._cache_dir: str | Path | None = None
+        self._ram_budget: int | None = None
         self._timeouts = Timeouts()
         self._retries = 2
         self._policy: Policy = "error"
@@ -181,6 +187,43 @@ class Builder:
         self._wanted.append(Wanted(name, key, base_url, headers, "auto", allow_insecure, row))
         return self
 
+    # models of this process
+
+    def local_embeddings(self, model: str | Path, precision: Precision = "fp32") -> Self:
+        """Embed with a model in this process; it needs the extra `[local]`, or `[cuda]`, and is loaded at first use.
+
+        Args:
+            model: a name of the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
+            precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
+        """
+        if precision not in get_args(Precision):
+            raise ConfigurationError(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+        self._local.append((model, precision))
+        return self
+
+    def device(self, device: Device) -> Self:
+        """Run local models there: `Device.cpu()`, which is the default, or `Device.cuda(0)`."""
+        from ratatoskr.local.device import Device
+
+        if not isinstance(device, Device):
+            raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
+        self._device = device
+        return self
+
+    def cache_dir(self, path: str | Path) -> Self:
+        """Keep local models there, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
+        if not isinstance(path, str | Path) or not str(path):
+            raise ConfigurationError(f"cache_dir must be the path of a folder, not {path!r}", field="cache_dir")
+        self._cache_dir = path
+        return self
+
+    def ram_budget(self, bytes: int) -> Self:
+        """Let local models add so many bytes to this process at most; those used longest ago make room for others."""
+        if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
+            raise ConfigurationError(f"ram_budget must be bytes, a whole number, not {bytes!r}", field="ram_budget")
+        self._ram_budget = bytes
+        return self
+
     # behaviour
 
     def timeouts(
@@ -227,13 +270,13 @@ class Builder:
             raise ConfigurationError(
                 f"rules must map patterns to names of models, not be a {type(rules).__name__}", field="rules"
             )
-        self._rules = tuple((pattern, _names(names, "rules")) for pattern, names in (rules or {}).items())
+        self._rules = tuple((pattern, names_of(names, "rules")) for pattern, names in (rules or {}).items())
         self._substitute = substitute
         return self
 
     def fallback(self, pattern: str, models: str | Sequence[str]) -> Self:
         """Allow models after a failure of those whose name fits the pattern (`*` for anything)."""
-        self._fallbacks.append((pattern, _names(models, "fallback")))
+        self._fallbacks.append((pattern, names_of(models, "fallback")))
         return self
 
     def limits(self, provider: str, in_flight: int = 256) -> Self:
@@ -278,9 +321,10 @@ class Builder:
         """Make the gateway; nothing is sent and no thread is started.
 
         Raises:
-            ConfigurationError: no provider, one named twice, a key missing, an address that cannot be.
+            ConfigurationError: no provider and no local model, one named twice, a key or an extra missing, an address
+                that cannot be.
         """
-        if not self._wanted:
+        if not self._wanted and not self._local:
             raise ConfigurationError(
                 "no provider is configured: call e.g. builder().openai(key), or set OPENROUTER_API_KEY, "
                 "ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY"
@@ -308,7 +352,15 @@ class Builder:
             self._substitute,
             origins,
         )
-        return EmbeddedGateway(providers, transport, settings, clock=self._clock)
+        return EmbeddedGateway(providers, transport, settings, embedders=self._embedders(), clock=self._clock)
+
+    def _embedders(self) -> tuple[EmbedProvider, ...]:
+        if not self._local:
+            return ()
+        from ratatoskr.local.provider import local_provider
+
+        local = local_provider(self._local, device=self._device, cache_dir=self._cache_dir, ram_budget=self._ram_budget)
+        return (local,)
 
     def _transport(self, addresses: Mapping[str, str]) -> Transport:
         unknown = self._in_flight.keys() - addresses.keys()
@@ -320,20 +372,8 @@ class Builder:
             return HttpxTransport(self._client)
         from ratatoskr.transport.native import NativeTransport
 
-        by_origin = {_origin(addresses[name]): limit for name, limit in self._in_flight.items()}
+        by_origin = {origin_of(addresses[name]): limit for name, limit in self._in_flight.items()}
         return NativeTransport(replace(self._config, in_flight_by_origin=by_origin))
-
-
-def _names(names: str | Sequence[str], field: str) -> tuple[str, ...]:
-    found = (names,) if isinstance(names, str) else tuple(names)
-    if not found or not all(isinstance(name, str) and name.strip() for name in found):
-        raise ConfigurationError(f"{field} must name models, one or more, not {names!r:.80}", field=field)
-    return found
-
-
-def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _answers(host: str, port: int) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, overload, runtime_checkable
 
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest, InputType
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
+from ratatoskr.types.model import Explanation, Health, LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.timeouts import Deadlines, TimeoutsLike
 from ratatoskr.types.tool import ToolLike
 
@@ -87,7 +88,50 @@ class Chat(Protocol):
         ...
 
 
-class ModelGateway(Chat, Protocol):
+class Embed(Protocol):
+    """Turns texts into vectors: every gateway, and what a test may stand in for it."""
+
+    async def embed(
+        self,
+        text: str,
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embedding:
+        """Return the vector of one text."""
+        ...
+
+    async def embed_batch(
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embeddings:
+        """Return the vectors of many texts in their order."""
+        ...
+
+    def embed_iter(
+        self,
+        texts: Iterable[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> AsyncIterator[Embedding]:
+        """Yield the vectors of any iterable's texts in its order, in bounded memory."""
+        ...
+
+
+class ModelGateway(Chat, Embed, Protocol):
     """Everything that a gateway does, whether in this process or elsewhere."""
 
     async def generate(
@@ -126,6 +170,14 @@ class ModelGateway(Chat, Protocol):
 
     async def health(self) -> Health:
         """Tell which providers are configured, without sending anything."""
+        ...
+
+    async def preload(self, model: str) -> None:
+        """Load a model of this process ahead of use."""
+        ...
+
+    async def unload(self, model: str) -> None:
+        """Let go of a model of this process and give its memory back."""
         ...
 
     async def preconnect(self) -> None:
@@ -206,4 +258,57 @@ class Plans(Protocol):
 
     def plan(self, request: ChatRequest, call: Call, why: str) -> Plan:
         """Return the request in the provider's words; what would be refused is told in the plan."""
+        ...
+
+
+class EmbedProvider(Protocol):
+    """Somebody who embeds, asked directly: one try, no other provider.
+
+    Attributes:
+        name: as in the prefix of its models' names.
+        names: every name that a caller may use, folded, with the one name of the model: its repository on the hub, or
+            the path of its folder. Providers that give the same name serve the very same model.
+    """
+
+    name: str
+    names: Mapping[str, str]
+
+    async def embed_batch(self, request: EmbedRequest, call: Call) -> Embeddings:
+        """Embed the request's list of texts; raises one `RatatoskrError`."""
+        ...
+
+    def embed_windows(self, request: EmbedRequest, call: Call) -> AsyncGenerator[Embeddings, None]:
+        """Embed an iterable of any length window by window; raises one `RatatoskrError`.
+
+        `ModelNotAvailable` comes before the first text is taken, so that another provider can be given all of them.
+        """
+        ...
+
+    async def models(self) -> list[ModelInfo]:
+        """Return what it serves."""
+        ...
+
+
+@runtime_checkable
+class KeepsModels(Protocol):
+    """Somebody whose models are in the memory of this process."""
+
+    async def preload(self, model: str) -> None:
+        """Load a model, if it is not; raises what loading raises."""
+        ...
+
+    async def unload(self, model: str) -> None:
+        """Let go of a model."""
+        ...
+
+    async def status(self, model: str) -> ModelStatus:
+        """Tell whether a model can be used."""
+        ...
+
+    async def health(self) -> tuple[LocalHealth, ...]:
+        """Tell how each model is."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the threads and let go of every model; calls under way end with `GatewayClosed`."""
         ...

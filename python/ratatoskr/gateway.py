@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from ratatoskr import routing
-from ratatoskr.capabilities import Call, ChatProvider, MessagesLike, ModelLike, T
+from ratatoskr.capabilities import Call, ChatProvider, EmbedProvider, MessagesLike, ModelLike, T
+from ratatoskr.embedding import Embedders
 from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.opening import first_events
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.policy import safe_to_repeat
 from ratatoskr.registry.retry import Clock
 from ratatoskr.request import models_of, normal, request_of, with_schema
-from ratatoskr.routing import Candidate
+from ratatoskr.routing import Candidate, Routes
 from ratatoskr.settings import Carrier, Settings
 from ratatoskr.stream import ChatStream, FlowLimits, Opened
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest, InputType
 from ratatoskr.types.generate import GenerateResponse
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Deadlines, Timeouts, TimeoutsLike, in_force, timeouts_of
 from ratatoskr.types.tool import ToolLike
 
@@ -37,7 +39,13 @@ class EmbeddedGateway:
     """
 
     def __init__(
-        self, providers: Mapping[str, ChatProvider], carrier: Carrier, settings: Settings, *, clock: Clock | None = None
+        self,
+        providers: Mapping[str, ChatProvider],
+        carrier: Carrier,
+        settings: Settings,
+        *,
+        embedders: Sequence[EmbedProvider] = (),
+        clock: Clock | None = None,
     ) -> None:
         self._providers = dict(providers)
         self._carrier = carrier
@@ -45,7 +53,14 @@ class EmbeddedGateway:
         self._call_timeouts = in_force(settings.timeouts, streamed=False)
         self._stream_timeouts = in_force(settings.timeouts, streamed=True)
         self._chain = Chain(retries=settings.retries, clock=clock)
-        self._routes: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
+        self._embedders = Embedders(embedders, self._chain, settings)
+        self._routes = Routes(
+            self._providers,
+            rules=settings.rules,
+            fallbacks=settings.fallbacks,
+            substitute=settings.substitute,
+            embeds=self._embedders.has,
+        )
         self._closed = False
         self._sync: SyncGateway | None = None
 
@@ -203,6 +218,88 @@ class EmbeddedGateway:
         async for finished in as_finished(chat, requests, concurrency):
             yield finished
 
+    # embed
+
+    async def embed(
+        self,
+        text: str,
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embedding:
+        """Return the vector of one text; takes and raises what `embed_batch` does."""
+        self._check_open()
+        times = timeouts_of(timeouts)
+        return await self._embedders.one(EmbedRequest([text], model, input_type, dimensions, truncate, times))
+
+    async def embed_batch(
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embeddings:
+        """Return the vectors of many texts in their order.
+
+        Args:
+            texts: any number; identical ones are computed once.
+            model: a configured embedding model: its short name, its repository or that's last part, its folder.
+            input_type: `query` puts the model's instruction for queries before each text.
+            dimensions: `None`, or what the model has.
+            truncate: whether texts are cut to what the model takes, and counted in `truncated`, or refused.
+            timeouts: seconds in all, loading the model included, or `Timeouts`.
+
+        Raises:
+            InvalidInput: a text is no `str` or holds half a surrogate pair; the message names its index.
+            ContextLengthExceeded: a text is too long and `truncate` is false.
+            UnsupportedParameter: the model has not these dimensions.
+            NoProvider: no such embedding model is configured; the message lists those that are.
+            ModelNotAvailable: the model is not in the store, or over the memory budget.
+            ConfigurationError: the model's files are not what was pulled, or cannot be used.
+            MalformedResponse: a vector is not finite.
+            Timeout: a deadline passed; what is being computed ends with the present call of the model.
+        """
+        self._check_open()
+        times = timeouts_of(timeouts)
+        return await self._embedders.batch(EmbedRequest(texts, model, input_type, dimensions, truncate, times))
+
+    async def embed_iter(
+        self,
+        texts: Iterable[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> AsyncIterator[Embedding]:
+        """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
+
+        `timeouts.total` holds until the first vectors are there and `no_progress` between windows, the time that the
+        iterable itself takes left out. Raises what `embed_batch` does, behind the vectors of the windows before.
+        """
+        self._check_open()
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        async with aclosing(self._embedders.iterate(request)) as vectors:
+            async for vector in vectors:
+                yield vector
+
+    async def preload(self, model: str) -> None:
+        """Load a model of this process, if it is not loaded, so that the first call does not wait for that."""
+        self._check_open()
+        await self._embedders.preload(model)
+
+    async def unload(self, model: str) -> None:
+        """Let go of a model of this process and give its memory back; the next call loads it again."""
+        self._check_open()
+        await self._embedders.unload(model)
+
     # which, and whether
 
     def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
@@ -213,21 +310,7 @@ class EmbeddedGateway:
             NoProvider: nobody is configured for it.
         """
         self._check_open()
-        models = models_of(request.options)
-        route = self._routes.get(models)
-        if route is None:
-            settings = self._settings
-            route, _ = routing.resolve_chain(
-                models,
-                self._providers,
-                rules=settings.rules,
-                fallbacks=settings.fallbacks,
-                substitute=settings.substitute,
-            )
-            if len(self._routes) >= 1024:
-                self._routes.clear()
-            self._routes[models] = route
-        return route
+        return self._routes.to(models_of(request.options))
 
     def _provider(self, candidate: Candidate) -> ChatProvider:
         self._check_open()
@@ -243,10 +326,10 @@ class EmbeddedGateway:
         return in_force(timeouts.over(self._settings.timeouts), streamed=streamed)
 
     async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """Return the models that the configured providers serve, by asking each for its list.
+        """Return the models that the configured providers serve, by asking each for its list, and the local ones.
 
         Args:
-            provider: only this one's.
+            provider: only this one's; `local` for the models of this process.
 
         Raises:
             RatatoskrError: a provider's answer failed; with several, those that answered are returned and it takes all
@@ -255,13 +338,14 @@ class EmbeddedGateway:
         from ratatoskr.listing import list_models
 
         self._check_open()
-        return await list_models(self._providers, provider, self._settings.timeouts.over(DEFAULTS))
+        return await list_models(self._providers, self._embedders, provider, self._settings.timeouts.over(DEFAULTS))
 
     async def model_status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used: whether somebody is configured for it and lists it."""
+        """Tell whether a model can be used: whether somebody is configured for it and lists it, or it can be loaded."""
         from ratatoskr.listing import model_status
 
-        return await model_status(self, model)
+        self._check_open()
+        return await model_status(self, self._embedders, model)
 
     async def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
         """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long.
@@ -281,18 +365,14 @@ class EmbeddedGateway:
 
     async def capabilities(self) -> frozenset[str]:
         """Return what this gateway can do."""
-        return frozenset({"chat", "chat_stream", "generate", "tools", "list_models"})
+        chats = {"chat", "chat_stream", "generate", "tools"} if self._providers else set()
+        return frozenset({"list_models"} | chats | ({"embed"} if len(self._embedders) else set()))
 
     async def health(self) -> Health:
-        """Tell which providers are configured and where each key came from; sends nothing."""
-        from ratatoskr.version import VERSION
+        """Tell which providers are configured, where each key came from, and how each local model is; sends nothing."""
+        from ratatoskr.listing import health
 
-        origins = self._settings.key_origins
-        providers = tuple(
-            ProviderHealth(name, getattr(provider, "base_url", ""), origins.get(name))
-            for name, provider in self._providers.items()
-        )
-        return Health(not self._closed, VERSION, providers)
+        return await health(self._providers, self._embedders, self._settings.key_origins, healthy=not self._closed)
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider, so that the first call does not wait for one."""
@@ -309,9 +389,10 @@ class EmbeddedGateway:
         return self._sync
 
     async def aclose(self) -> None:
-        """Close every connection; every call and open stream ends with `GatewayClosed`. May be called twice."""
+        """Close every connection, unload every model; all under way ends with `GatewayClosed`. May be called twice."""
         self._closed = True
         self._chain.close()
         await self._carrier.aclose()
+        await self._embedders.aclose()
         if self._sync is not None:
             self._sync.stop()

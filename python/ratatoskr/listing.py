@@ -1,4 +1,4 @@
-"""Which models the configured providers serve, by asking them."""
+"""Which models the configured providers serve, by asking them, and how all of them are."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.capabilities import ChatProvider, ListsModels
 from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError
-from ratatoskr.types.model import ModelInfo, ModelStatus
+from ratatoskr.types.model import Health, ModelInfo, ModelStatus, ProviderHealth
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 
 if TYPE_CHECKING:
+    from ratatoskr.embedding import Embedders
     from ratatoskr.gateway import EmbeddedGateway
 
 
 async def list_models(
-    providers: Mapping[str, ChatProvider], provider: str | None, timeouts: Timeouts
+    providers: Mapping[str, ChatProvider], embedders: Embedders, provider: str | None, timeouts: Timeouts
 ) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
-    if provider is not None and provider not in providers:
+    embedding = [model for model in await embedders.models() if provider in (None, model.provider)]
+    if provider is not None and provider not in providers and not embedding:
         raise NoProvider(f"{provider} is not configured", provider=provider)
     asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
     total = None if timeouts.total in (None, math.inf) else timeouts.total
@@ -30,15 +32,17 @@ async def list_models(
     for answer in answers:
         if isinstance(answer, BaseException) and not isinstance(answer, RatatoskrError):
             raise answer
-    if errors and len(errors) == len(answers):
+    if errors and len(errors) == len(answers) and not embedding:
         raise errors[0] if len(errors) == 1 else AllAttemptsFailed("no provider told its models", errors)
-    return [model for answer in answers if isinstance(answer, list) for model in answer]
+    return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
 
 
-async def model_status(gateway: EmbeddedGateway, model: str) -> ModelStatus:
-    """Tell whether somebody configured serves the model; a provider that cannot be asked leaves it unavailable."""
+async def model_status(gateway: EmbeddedGateway, embedders: Embedders, model: str) -> ModelStatus:
+    """Tell whether a model can be used; a provider that cannot be asked leaves it unavailable."""
     from ratatoskr.request import request_of
 
+    if embedders.has(model):
+        return await embedders.status(model)
     try:
         candidate = gateway.candidates(request_of("…", model))[0]
         listed: list[Any] = await gateway.list_models(candidate.provider)
@@ -48,3 +52,16 @@ async def model_status(gateway: EmbeddedGateway, model: str) -> ModelStatus:
     if candidate.model in names or f"{candidate.model}:latest" in names:
         return ModelStatus("available")
     return ModelStatus("unavailable", f"{candidate.provider} does not list {candidate.model}")
+
+
+async def health(
+    providers: Mapping[str, ChatProvider], embedders: Embedders, key_origins: Mapping[str, str], *, healthy: bool
+) -> Health:
+    """Tell who is configured, and how each model of this process is."""
+    from ratatoskr.version import VERSION
+
+    known = tuple(
+        ProviderHealth(name, getattr(provider, "base_url", ""), key_origins.get(name))
+        for name, provider in providers.items()
+    )
+    return Health(healthy, VERSION, known, await embedders.health())

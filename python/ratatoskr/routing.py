@@ -8,21 +8,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.known import KNOWN
 from ratatoskr.models.names import is_mistrals, served
 
-__all__ = ["KNOWN", "Candidate", "Rules", "resolve", "resolve_chain"]
+__all__ = ["KNOWN", "Candidate", "Routes", "Rules", "resolve", "resolve_chain", "resolve_embedding"]
 
 Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
 """Shell patterns (`*`, `?`, `[…]`) of names, each with the names to ask instead, in order."""
 
+MOST_ROUTES = 1024
+"""Routes that are kept; names may come from strangers."""
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -103,6 +105,81 @@ def resolve_chain(
     if not found:
         raise missing[0] if len(missing) == 1 else NoProvider("; ".join(map(str, missing)))
     return _merged(found), tuple(missing)
+
+
+class Routes:
+    """The ways to the models of one gateway, each worked out once.
+
+    Args:
+        configured: names of the providers that can be used.
+        rules: as `resolve` takes them.
+        fallbacks: as `resolve` takes them.
+        substitute: as `resolve` takes it.
+        embeds: tells whether a name is one of an embedding model, which does not chat.
+    """
+
+    def __init__(
+        self,
+        configured: Collection[str],
+        *,
+        rules: Rules,
+        fallbacks: Rules,
+        substitute: bool,
+        embeds: Callable[[str], bool],
+    ) -> None:
+        self._configured = configured
+        self._how: Any = {"rules": rules, "fallbacks": fallbacks, "substitute": substitute}
+        self._embeds = embeds
+        self._known: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
+
+    def to(self, models: tuple[str, ...]) -> tuple[Candidate, ...]:
+        """Return who may answer for a chain of names; raises what `resolve_chain` raises."""
+        route = self._known.get(models)
+        if route is None:
+            embedding = next((model for model in models if self._embeds(model)), None)
+            if embedding is not None:
+                raise InvalidInput("it embeds texts and does not chat", field="model", model=embedding)
+            route, _ = resolve_chain(models, self._configured, **self._how)
+            if len(self._known) >= MOST_ROUTES:
+                self._known.clear()
+            self._known[models] = route
+        return route
+
+
+def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) -> tuple[Candidate, ...]:
+    """Return who may embed with a model, in order; never empty.
+
+    Vectors of different models do not mix: no rule and no fallback applies, and behind the first candidate come only
+    those that serve the very same model, for the case that it is not available there.
+
+    Args:
+        model: the name as the caller gave it, with a provider's prefix or without.
+        embedders: who embeds, in order, each with the names that callers may use, folded, and the model's one name.
+
+    Raises:
+        InvalidInput: no name.
+        NoProvider: nobody is configured who embeds with it; lists the models that are.
+    """
+    if not isinstance(model, str):
+        raise InvalidInput(f"model must be one name of an embedding model, not {type(model).__name__}", field="model")
+    name = _checked(model)
+    prefix, colon, rest = name.partition(":")
+    only = prefix.casefold() if colon and prefix.casefold() in embedders else None
+    wanted = rest.strip() if only else name
+    asked = {who: names for who, names in embedders.items() if only in (None, who)}
+    one = next((found for names in asked.values() if (found := _called(wanted, names)) is not None), None)
+    if one is None:
+        configured = sorted({model for names in embedders.values() for model in names.values()})
+        those = f"configured are {', '.join(configured)}" if configured else "none is configured"
+        raise NoProvider(f"{name!r} is no embedding model here: {those}; see builder().local_embeddings", model=name)
+    serving = [who for who, names in asked.items() if _called(one, names) == one]
+    whys = ("named by its prefix" if only else "embeds with it", "serves the very same model")
+    return tuple(Candidate(who, one, whys[place > 0], place > 0) for place, who in enumerate(serving))
+
+
+def _called(name: str, names: Mapping[str, str]) -> str | None:
+    """Return the one name of the model that is called so."""
+    return names[name] if name in names else names.get(name.casefold())
 
 
 def _checked(model: str) -> str:

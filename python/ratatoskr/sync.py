@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
 
 from ratatoskr.capabilities import MessagesLike, ModelLike, T
 from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.loop_thread import LoopThread
 from ratatoskr.stream import ChatStream
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.event import ChatEvent, ContentDelta
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
@@ -36,6 +37,15 @@ else:
     class _Of:
         def __class_getitem__(cls, item: Any) -> Any:
             return cls
+
+
+class _How(TypedDict):
+    """What the three ways to embed have in common."""
+
+    input_type: InputType
+    dimensions: int | None
+    truncate: bool
+    timeouts: TimeoutsLike
 
 
 class SyncGateway:
@@ -149,6 +159,71 @@ class SyncGateway:
         finally:
             self._thread.run(_ended(finished))
 
+    def embed(
+        self,
+        text: str,
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embedding:
+        """Return the vector of one text; takes and raises what `embed_batch` does."""
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        return self._thread.run(self._gateway.embed(text, model, **how))
+
+    def embed_batch(
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embeddings:
+        """Return the vectors of many texts in their order.
+
+        Arguments and errors are those of `EmbeddedGateway.embed_batch`.
+        """
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        return self._thread.run(self._gateway.embed_batch(texts, model, **how))
+
+    def embed_iter(
+        self,
+        texts: Iterable[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Iterator[Embedding]:
+        """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
+
+        The texts are taken on the gateway's own loop. Deadlines and errors are those of `EmbeddedGateway.embed_iter`.
+        """
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        vectors = self._gateway.embed_iter(texts, model, **how)
+        try:
+            error: BaseException | None = None
+            while error is None:
+                several, error = self._thread.run(_several(vectors))
+                yield from several
+            if not isinstance(error, StopAsyncIteration):
+                raise error
+        finally:
+            self._thread.run(_ended(vectors))
+
+    def preload(self, model: str) -> None:
+        """Load a model of this process, if it is not loaded, so that the first call does not wait for that."""
+        self._thread.run(self._gateway.preload(model))
+
+    def unload(self, model: str) -> None:
+        """Let go of a model of this process and give its memory back; the next call loads it again."""
+        self._thread.run(self._gateway.unload(model))
+
     def run_tools(self, request: ChatRequest, max_rounds: int = 8) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
         """Run the tool loop; see `ratatoskr.run_tools`."""
         from ratatoskr.tools import run_tools
@@ -156,11 +231,11 @@ class SyncGateway:
         return self._thread.run(run_tools(self._gateway, request, max_rounds))
 
     def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """Return the models that the configured providers serve, by asking each for its list."""
+        """Return the models that the configured providers serve, by asking each for its list, and the local ones."""
         return self._thread.run(self._gateway.list_models(provider))
 
     def model_status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used: whether somebody is configured for it and lists it."""
+        """Tell whether a model can be used: whether somebody is configured for it and lists it, or it can be loaded."""
         return self._thread.run(self._gateway.model_status(model))
 
     def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
@@ -172,7 +247,7 @@ class SyncGateway:
         return self._thread.run(self._gateway.capabilities())
 
     def health(self) -> Health:
-        """Tell which providers are configured and where each key came from; sends nothing."""
+        """Tell which providers are configured, where each key came from, and how each local model is; sends nothing."""
         return self._thread.run(self._gateway.health())
 
     def preconnect(self) -> None:
@@ -287,6 +362,20 @@ async def _opened(stream: ChatStream[Any]) -> None:
 
 async def _following(items: Any) -> Any:
     return await anext(items, None)
+
+
+_AT_A_TIME = 256  # items that one hop between threads fetches; a window holds a multiple of it
+
+
+async def _several(items: AsyncIterator[T]) -> tuple[list[T], BaseException | None]:
+    """Return the next items, and what ended the iteration if it ended."""
+    found: list[T] = []
+    try:
+        while len(found) < _AT_A_TIME:
+            found.append(await anext(items))
+    except (Exception, StopAsyncIteration) as error:  # it is raised behind the items before it
+        return found, error
+    return found, None
 
 
 async def _ended(items: Any) -> None:

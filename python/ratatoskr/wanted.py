@@ -136,3 +136,17 @@ def check_headers(wanted: Wanted, *, has_key: bool) -> None:
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def names_of(names: str | Sequence[str], field: str) -> tuple[str, ...]:
+    """Return the models that a rule names; `ConfigurationError` where it names none."""
+    found = (names,) if isinstance(names, str) else tuple(names)
+    if not found or not all(isinstance(name, str) and name.strip() for name in found):
+        raise ConfigurationError(f"{field} must name models, one or more, not {names!r:.80}", field=field)
+    return found
+
+
+def origin_of(address: str) -> str:
+    """Return scheme, host and port of an address."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

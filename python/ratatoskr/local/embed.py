@@ -103,7 +103,7 @@ class LocalEmbedder:
             else:
                 vectors = np.empty((len(listed), loaded.dimensions), np.float32)
                 tally = await self._windows(loaded, listed, vectors, truncate)
-        return Embeddings(vectors, self.model, _usage(tally.tokens), tally.truncated, "local")
+        return self._told(vectors, tally)
 
     async def embed_iter(
         self,
@@ -181,17 +181,19 @@ class LocalEmbedder:
 
     async def _windows(self, loaded: Loaded, texts: list[str], vectors: Floats, truncate: bool) -> Tally:
         tally = Tally()
-        under_way: deque[Future[Tally]] = deque()
+        under_way: deque[tuple[int, Future[Tally]]] = deque()
         try:
             for first in range(0, len(texts), WINDOW):
                 part = slice(first, first + WINDOW)
-                under_way.append(self._window(loaded, texts[part], vectors[part], first, truncate))
+                under_way.append((first, self._window(loaded, texts[part], vectors[part], first, truncate)))
                 if len(under_way) > _AHEAD:
-                    tally += await asyncio.wrap_future(under_way.popleft())
+                    first_done, future = under_way.popleft()
+                    tally = tally.and_then(await asyncio.wrap_future(future), first_done)
             while under_way:
-                tally += await asyncio.wrap_future(under_way.popleft())
+                first_done, future = under_way.popleft()
+                tally = tally.and_then(await asyncio.wrap_future(future), first_done)
         finally:
-            for future in under_way:
+            for _, future in under_way:
                 future.cancel()
         return tally
 
@@ -203,7 +205,10 @@ class LocalEmbedder:
 
     async def _finished(self, future: Future[Tally], vectors: Floats) -> Embeddings:
         tally = await asyncio.wrap_future(future)
-        return Embeddings(vectors, self.model, _usage(tally.tokens), tally.truncated, "local")
+        return self._told(vectors, tally)
+
+    def _told(self, vectors: Floats, tally: Tally) -> Embeddings:
+        return Embeddings(vectors, self.model, _usage(tally.tokens), len(tally.cut), "local", cut=tally.cut)
 
     def _check_dimensions(self, loaded: Loaded, dimensions: int | None) -> None:
         if dimensions is not None and dimensions != loaded.dimensions:

@@ -29,14 +29,15 @@ class Tally:
 
     Attributes:
         tokens: of all texts, as cut, special ones counted.
-        truncated: texts that were cut.
+        cut: places of the texts that were cut.
     """
 
     tokens: int = 0
-    truncated: int = 0
+    cut: tuple[int, ...] = ()
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(self.tokens + other.tokens, self.truncated + other.truncated)
+    def and_then(self, other: Tally, first: int) -> Tally:
+        """Return this with what is told of the texts from `first` on."""
+        return Tally(self.tokens + other.tokens, self.cut + tuple(first + place for place in other.cut))
 
 
 def _refuse_cut(model: Loaded, tokens: Tokens, first: int, places: list[int]) -> None:
@@ -120,7 +121,7 @@ def _compute_small(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> None:
     start = 0
     for call, own in ready:
         end = start + len(own)
-        call.succeed((out[start:end], Tally(own.total(), len(own.cut()))))
+        call.succeed((out[start:end], Tally(own.total(), tuple(place for place, _ in own.cut()))))
         start = end
     if alone and len(tokens) == 1 and model.latency is None and ready[0][0].may_hold_latency():
         model.make_latency()  # after the answer: the first text does not wait for it
@@ -229,10 +230,12 @@ class Window(_Answer):
     def _finish(self) -> Tally:
         tokens = self._tokens
         if not self._repeated:
-            return Tally(tokens.total(), len(tokens.cut()))
+            return Tally(tokens.total(), tuple(place for place, _ in tokens.cut()))
         row = {text: index for index, text in enumerate(self._unique)}
         rows = [row[text] for text in self._texts]
         self._out[:] = self._rows[rows]
         cut = {text for text, _ in tokens.cut()}
         lengths = [len(tokens.ids(text)) for text in range(len(tokens))]
-        return Tally(sum(lengths[index] for index in rows), sum(index in cut for index in rows))
+        return Tally(
+            sum(lengths[index] for index in rows), tuple(place for place, index in enumerate(rows) if index in cut)
+        )

@@ -13,7 +13,9 @@ from ratatoskr.gateway import EmbeddedGateway
 from ratatoskr.request import models_of
 from ratatoskr.routing import Candidate
 from ratatoskr.settings import Settings
+from ratatoskr.testing.vectors import ScriptedEmbedder, ScriptVectors
 from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.embed import EmbedRequest
 from ratatoskr.types.event import (
     ChatEvent,
     CitationDelta,
@@ -43,12 +45,16 @@ class ScriptedGateway(EmbeddedGateway):
     Args:
         *turns: text, a part such as a `ToolCall` or a sequence of parts, a whole `ChatResponse`, an exception to
             raise, or a function of the `ChatRequest` (async too) that gives one of these.
+        vectors: what texts are embedded as: a mapping of texts, an exception to raise, or a function of a text.
+            Texts that it leaves out, or all, get vectors of length one that depend on nothing but the text.
+        dimensions: numbers of such a vector.
     """
 
-    def __init__(self, *turns: ScriptTurn) -> None:
-        provider = _Provider(turns)
+    def __init__(self, *turns: ScriptTurn, vectors: ScriptVectors = None, dimensions: int = 8) -> None:
+        provider, embedder = _Provider(turns), ScriptedEmbedder(vectors, dimensions)
         self.requests: list[ChatRequest] = provider.requests
-        super().__init__({provider.name: provider}, _NoCarrier(), Settings(retries=0))
+        self.embed_requests: list[EmbedRequest] = embedder.requests
+        super().__init__({provider.name: provider}, _NoCarrier(), Settings(retries=0), embedders=[embedder])
 
     def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
         """Answer for any model; without one, for the model called `scripted`."""

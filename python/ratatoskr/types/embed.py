@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.codec import Plain
+from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:
@@ -19,6 +20,42 @@ if TYPE_CHECKING:
     Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 InputType: TypeAlias = Literal["document", "query"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """Texts to embed, and how: what a gateway hands down, and what a fake sees.
+
+    Attributes:
+        texts: a list, but for `embed_iter` whatever the caller gave.
+        model: as the caller named it.
+        input_type: `query` for what is searched with, `document` for what is searched.
+        dimensions: numbers of a vector; `None` for what the model has.
+        truncate: whether texts that are too long are cut, and counted, or refused.
+        timeouts: deadlines of this call.
+
+    Raises:
+        InvalidInput: a value is none of these.
+    """
+
+    texts: Iterable[str]
+    model: str
+    input_type: InputType = "document"
+    dimensions: int | None = None
+    truncate: bool = True
+    timeouts: Timeouts = UNSET
+
+    def __post_init__(self) -> None:
+        if isinstance(self.texts, str | bytes) or not isinstance(self.texts, Iterable):
+            kind = type(self.texts).__name__
+            raise InvalidInput(f"texts must be a sequence of str, not {kind}", field="texts")
+        if self.input_type not in get_args(InputType):
+            raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
+        sizes = self.dimensions
+        if sizes is not None and (isinstance(sizes, bool) or not isinstance(sizes, int) or sizes < 1):
+            raise InvalidInput(f"dimensions must be a whole number above 0, not {sizes!r}", field="dimensions")
+        if not isinstance(self.truncate, bool):
+            raise InvalidInput(f"truncate must be True or False, not {self.truncate!r}", field="truncate")
 
 
 class _Vectors(Plain):
@@ -120,6 +157,7 @@ class Embeddings(_Vectors):
         provider: who answered.
         attempts: every try.
         warnings: what a caller should know.
+        cut: places of the texts that were cut, where told.
     """
 
     type: ClassVar[Literal["embeddings"]] = "embeddings"
@@ -130,6 +168,7 @@ class Embeddings(_Vectors):
     provider: str = ""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[Notice, ...] = ()
+    cut: tuple[int, ...] = ()
 
     @property
     def dimensions(self) -> int:
@@ -140,7 +179,10 @@ class Embeddings(_Vectors):
         return int(self.vectors.shape[0])
 
     def __getitem__(self, index: int) -> Embedding:
-        return Embedding(self.vectors[index], self.model, provider=self.provider)
+        place = range(len(self))[index]
+        return Embedding(self.vectors[place], self.model, truncated=place in self.cut, provider=self.provider)
 
     def __iter__(self) -> Iterator[Embedding]:
-        return (self[index] for index in range(len(self)))
+        cut = frozenset(self.cut)
+        for place, vector in enumerate(self.vectors):
+            yield Embedding(vector, self.model, truncated=place in cut, provider=self.provider)

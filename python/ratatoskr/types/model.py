@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from ratatoskr.types.codec import Plain
 from ratatoskr.types.timeouts import Timeouts
 
-Capability: TypeAlias = Literal["chat", "chat_stream", "generate", "tools", "list_models"]
+Capability: TypeAlias = Literal["chat", "chat_stream", "embed", "generate", "tools", "list_models"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,12 @@ class ModelInfo(Plain):
     """A model that somebody serves.
 
     Attributes:
-        id: its name, with the provider's prefix: what `chat` takes.
+        id: its name, with the provider's prefix: what `chat` takes, or `embed` for a model in this process.
         provider: who serves it.
         name: its name there.
         capabilities: what it is known to do; empty where the provider does not tell.
         context_window: tokens, where told.
+        dimensions: numbers of a vector, for models that embed.
     """
 
     type: ClassVar[Literal["model_info"]] = "model_info"
@@ -29,6 +30,7 @@ class ModelInfo(Plain):
     name: str
     capabilities: tuple[str, ...] = ()
     context_window: int | None = None
+    dimensions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,26 @@ class ProviderHealth(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalHealth(Plain):
+    """One configured model of this process.
+
+    Attributes:
+        model: its repository, or the path of its folder.
+        precision: `fp32` or `int8`.
+        device: where it runs: `cpu` or `cuda:0`.
+        status: as `model_status` tells.
+        reason: why it is unavailable.
+    """
+
+    type: ClassVar[Literal["local_health"]] = "local_health"
+    model: str
+    precision: str
+    device: str
+    status: Literal["available", "loading", "ready", "unavailable"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Health(Plain):
     """The gateway and its providers.
 
@@ -69,12 +91,14 @@ class Health(Plain):
         healthy: the gateway is open.
         version: of this package.
         providers: as configured.
+        local: models of this process, as configured.
     """
 
     type: ClassVar[Literal["health"]] = "health"
     healthy: bool
     version: str
     providers: tuple[ProviderHealth, ...] = ()
+    local: tuple[LocalHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
