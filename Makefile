@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
+ANY_LLM := benches/.venv-any-llm
 EMBED := benches/.venv-embed
 EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
@@ -25,10 +26,12 @@ RUST_TOOLS := $(VENV)/.rust-tools
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
 LITELLM_INSTALLED := $(LITELLM)/.installed
+ANY_LLM_INSTALLED := $(ANY_LLM)/.installed
+UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench bench-embed bench-gpu reference cuts soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-chat bench-embed bench-gpu reference cuts soak fuzz peers lock FORCE
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -76,6 +79,9 @@ bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, a
 	$(PEERS)/bin/pytest benches/python --benchmark-enable --benchmark-only
 	for bench in benches/peers/*.py; do PYTHONPATH=benches $(PEERS)/bin/python $$bench; done
 
+bench-chat: peers $(UPSTREAM)  ## chat and streams beside others, with a plot (7 minutes)
+	PYTHONPATH=benches $(PEERS)/bin/python -m chat --plot benches/out/chat.png
+
 bench-embed: $(EMBED_BUILT)  ## local embeddings beside others (minutes; the first time downloads gigabytes)
 	@mkdir -p benches/out
 	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
@@ -106,10 +112,10 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz where there is nightly Rust,
 	    set -x; RATATOSKR_FUZZ_RUNS=$(FUZZ_RUNS) cargo test --locked --profile fast -p ratatoskr-core --test mutations; \
 	fi
 
-peers: $(PEERS_BUILT) $(LITELLM_INSTALLED)  ## the venvs that benches run in: our release wheel beside its peers, and litellm alone
+peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## the venvs of benches: our release wheel beside its peers, litellm, any-llm
 
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade takes newer versions
-	for name in dev peers litellm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in dev peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
 
@@ -146,6 +152,12 @@ $(PEERS_INSTALLED): requirements/peers.lock
 
 $(LITELLM_INSTALLED): requirements/litellm.lock
 	$(call install,$(LITELLM),$<)
+
+$(ANY_LLM_INSTALLED): requirements/any-llm.lock
+	$(call install,$(ANY_LLM),$<)
+
+$(UPSTREAM): $(wildcard benches/upstream/src/*.rs) benches/upstream/Cargo.toml benches/upstream/Cargo.lock
+	cargo build --quiet --release --locked --manifest-path benches/upstream/Cargo.toml
 
 $(EMBED_INSTALLED): requirements/embed.lock
 	$(call install,$(EMBED),$<)
