@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -14,7 +14,8 @@ import pytest
 
 from local.stand_ins import STAND_INS
 from ratatoskr.errors import ModelNotAvailable
-from ratatoskr.local import Device, LocalModels, ModelStore
+from ratatoskr.local import Device, LocalModels, ModelStore, runtime
+from ratatoskr.local.loaded import Loaded
 from ratatoskr.local.memory import give_back, held
 
 TIGHT = Device.cpu(workers=2, tokens=128)
@@ -56,6 +57,86 @@ async def test_a_model_in_use_is_never_let_go(stand_in, tmp_path):
     models.close()
 
 
+async def test_what_cannot_fit_pushes_nobody_out(stand_in, tmp_path):
+    models = LocalModels(ModelStore(tmp_path), TIGHT)
+    first, idle, third = (models.embedder(stand_in(name)) for name in ("bert_cls_768", "roberta_mean_96", THREE[0]))
+    await first.preload()
+    await idle.preload()
+    models.ram_budget = models.held + 100_000
+    with models.using((first.model, "fp32")), pytest.raises(ModelNotAvailable):
+        await third.preload()
+    assert idle.status().status == "ready"
+    assert third.status().status == "available", "what is short while another model is in use is no lasting failure"
+    models.close()
+
+
+async def test_a_model_that_turns_out_too_large_is_let_go_and_remembered(stand_in, tmp_path, monkeypatch):
+    plain = LocalModels(ModelStore(tmp_path), TIGHT)
+    embedder = plain.embedder(stand_in("bert_mean_384"))
+    await embedder.preload()
+    estimate = plain.held
+    plain.close()
+    models = LocalModels(ModelStore(tmp_path), TIGHT, ram_budget=estimate + 1000)
+    sizes = iter([0, estimate * 3 // 2])
+    monkeypatch.setattr(runtime, "held", lambda: next(sizes))
+    embedder = models.embedder(stand_in("bert_mean_384"))
+    for _ in range(2):  # the second time nothing is measured: it is known
+        with pytest.raises(ModelNotAvailable, match=f"about {estimate * 3 // 2} bytes"):
+            await embedder.embed("time")
+        assert models.held == 0
+        assert embedder.status().status == "unavailable"
+    models.close()
+
+
+async def test_a_model_pushed_out_between_loading_and_use_is_loaded_again(stand_in, tmp_path, monkeypatch):
+    models = LocalModels(ModelStore(tmp_path), TIGHT)
+    embedder = models.embedder(stand_in("roberta_mean_96"))
+    load, loads = models.load, 0
+
+    def pushed_out(key):
+        nonlocal loads
+        load(key)
+        loads += 1
+        if loads == 1:
+            models.unload(key)
+
+    monkeypatch.setattr(models, "load", pushed_out)
+    assert (await embedder.embed("time")).dimensions == 96
+    assert loads == 2
+    models.close()
+
+
+async def test_the_second_session_is_made_for_single_texts_counted_and_let_go_first(stand_in, tmp_path, monkeypatch):
+    made = asyncio.Event()
+    loop, make_latency = asyncio.get_running_loop(), Loaded.make_latency
+
+    def watched(self):
+        make_latency(self)
+        loop.call_soon_threadsafe(made.set)
+
+    monkeypatch.setattr(Loaded, "make_latency", watched)
+    models = LocalModels(ModelStore(tmp_path), TIGHT)
+    embedder, other = models.embedder(stand_in("bert_mean_384")), models.embedder(stand_in("roberta_mean_96"))
+    await embedder.embed_batch([f"time {number}" for number in range(50)])
+    async for _ in embedder.embed_iter(["time"]):
+        pass
+    alone = models.held
+    assert not made.is_set(), "a job needs none"
+    for _ in range(2):
+        one = await embedder.embed("time")
+    await made.wait()
+    with models.using((embedder.model, "fp32")) as loaded:
+        assert loaded.latency is not None
+        assert models.held > alone, "it counts"
+        again = await embedder.embed("time")
+        assert np.abs(again.vector - one.vector).max() <= 1e-6
+    models.ram_budget = models.held + 1000
+    await other.preload()
+    assert loaded.latency is None
+    assert (models.evictions, embedder.status().status) == (0, "ready")
+    models.close()
+
+
 @pytest.mark.timeout(300)
 async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, tmp_path):
     """Three models that do not fit together, calls of random shapes, right vectors, and many evictions."""
@@ -86,21 +167,19 @@ async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, t
 UNLOADING = """
 import asyncio, sys
 from ratatoskr.local import LocalModels, ModelStore
-from ratatoskr.local.memory import give_back, held
+from ratatoskr.local.loaded import Loaded
+from ratatoskr.local.memory import held
 
 async def main():
     models = LocalModels(ModelStore(sys.argv[1]))
     embedder = models.embedder("AllMiniLmL6V2")
     texts = [f"time {number} " * (number % 40) for number in range(100)]
-    for _ in range(2):  # what importing the runtime and its first use take stays
+    for _ in range(6):
+        before = held()
         await embedder.embed_batch(texts)
+        loaded = held()
         await embedder.unload()
-    give_back()
-    before = held()
-    await embedder.embed_batch(texts)
-    loaded = held()
-    await embedder.unload()
-    print(before, loaded, held())
+        print(before, loaded, held())
 
 asyncio.run(main())
 """
@@ -110,9 +189,12 @@ def test_unloading_the_real_model_gives_its_memory_back(real_store):
     """In a process of its own: what other tests hold and let go of is no part of it."""
     command = [sys.executable, "-c", UNLOADING, str(real_store.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    before, loaded, after = (int(word) for word in done.stdout.split())
-    assert loaded - before > 40_000_000
-    assert after - before <= 0.1 * (loaded - before)
+    rounds = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+    first, *later = rounds  # the first also brings what importing the runtime takes, which stays
+    assert len(later) == 5
+    assert min(loaded - before for before, loaded, _ in later) > 40_000_000
+    assert statistics.median((loaded - after) / (loaded - before) for before, loaded, after in later) >= 0.9
+    assert later[-1][2] - first[2] <= 0.5 * (first[1] - first[2]), "it grows from round to round"
 
 
 async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
