@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -191,8 +190,11 @@ class Workplace:
 
     def remove(self) -> None:
         """Remove the folder with all that is in it: the job is done."""
-        (self.path / _NAME).unlink(missing_ok=True)  # first: without it the rest is nothing
-        shutil.rmtree(self.path, ignore_errors=True)
+        last = (_NAME, "lock")  # until the checkpoint goes, the next run knows that the output is this job's
+        for place in sorted(_inside(self.path), key=lambda place: last.index(place.name) if place.name in last else -1):
+            place.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
         self.removed = True  # from here on a folder of that name is another process's
 
     def _unusable(self, what: str, field: str | None = None) -> InvalidInput:
