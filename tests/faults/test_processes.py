@@ -22,7 +22,7 @@ from ratatoskr import Ratatoskr
 gateway = Ratatoskr.builder().openai("key", base_url=sys.argv[1]).build()
 model = "openai:gpt-4.1"
 async def opened():
-    return await asyncio.gather(*(gateway.chat_stream("Who?", model).__aenter__() for _ in range(20)))
+    return await asyncio.gather(*(gateway.chat_stream("Who?", model).__aenter__() for _ in range(int(sys.argv[2]))))
 async def reading():
     streams = await opened()
     for stream in streams:
@@ -31,6 +31,12 @@ async def reading():
     return streams
 held = []
 """
+
+
+def program(script: str) -> str:
+    """Return a program that is run with the address of an upstream and the number of streams to open."""
+    return _HEAD + script
+
 
 ENDS: dict[str, tuple[str, int]] = {
     "exit in the loop": (
@@ -56,10 +62,11 @@ ENDS: dict[str, tuple[str, int]] = {
         ),
         0,
     ),
-    "blocking": ("held.extend(gateway.sync().chat_stream('Who?', model) for _ in range(20))", 0),
+    "blocking": ("held.extend(gateway.sync().chat_stream('Who?', model) for _ in range(int(sys.argv[2])))", 0),
     "blocking in threads": (
         (
-            "blocking = gateway.sync()\nstreams = [blocking.chat_stream('Who?', model) for _ in range(20)]\n"
+            "blocking = gateway.sync()\n"
+            "streams = [blocking.chat_stream('Who?', model) for _ in range(int(sys.argv[2]))]\n"
             "for s in streams:\n    threading.Thread(target=list, args=(s,), daemon=True).start()"
         ),
         0,
@@ -70,7 +77,7 @@ ENDS: dict[str, tuple[str, int]] = {
             "def ask():\n    while True:\n        with blocking.chat_stream('Who?', model) as stream:\n"
             "            next(stream)\n            open.release()\n"
             "for _ in range(4):\n    threading.Thread(target=ask, daemon=True).start()\n"
-            "for _ in range(20):\n    open.acquire()"
+            "for _ in range(int(sys.argv[2])):\n    open.acquire()"
         ),
         0,
     ),
@@ -88,7 +95,11 @@ def flowing() -> Iterator[str]:
 @pytest.mark.parametrize(("script", "status"), ENDS.values(), ids=ENDS.keys())
 def test_a_process_ends_with_streams_under_way_rightly_and_silently(script: str, status: int, flowing: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _HEAD + script, flowing], capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-c", program(script), flowing, "20"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert (ended.returncode, ended.stderr) == (status, "")
 
@@ -109,7 +120,7 @@ def test_a_forked_child_and_its_parent_both_go_on(before: str) -> None:
     )
     with ScriptedUpstream.in_thread() as upstream:
         ended = subprocess.run(
-            [sys.executable, "-c", _HEAD + script, upstream.base_url("openai")],
+            [sys.executable, "-c", program(script), upstream.base_url("openai")],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
