@@ -57,24 +57,9 @@ def sentence_transformers(folder: Path) -> Embed:
 
 def export(folder: Path, into: Path) -> Path:
     """Write torch's stock export of the model, with what fastembed wants beside it."""
-    import torch
-    from transformers import AutoModel
-
     into.mkdir(parents=True, exist_ok=True)
     if not (into / "model.onnx").exists():
-        model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
-        names = ["input_ids", "attention_mask", "token_type_ids"]
-        ones = torch.ones(2, 8, dtype=torch.int64)
-        torch.onnx.export(
-            model,
-            (ones, ones, ones),
-            str(into / "model.onnx"),
-            input_names=names,
-            output_names=["last_hidden_state"],
-            dynamic_axes={name: {0: "texts", 1: "width"} for name in [*names, "last_hidden_state"]},
-            opset_version=17,
-            dynamo=False,
-        )
+        _write_graph(folder, into / "model.onnx")
     for name in ("config.json", "tokenizer.json"):
         shutil.copy(folder / name, into / name)
     (into / "tokenizer_config.json").write_text('{"model_max_length": 256, "pad_token": "[PAD]"}')
@@ -82,3 +67,33 @@ def export(folder: Path, into: Path) -> Path:
         json.dumps({f"{name.lower()}_token": f"[{name}]" for name in ("PAD", "CLS", "SEP", "UNK", "MASK")})
     )
     return into
+
+
+def _write_graph(folder: Path, file: Path) -> None:
+    import torch
+    from transformers import AutoModel
+
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+
+    class Named(torch.nn.Module):
+        """Gives the export's places the names that the model knows them by."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = model
+
+        def forward(self, *places: torch.Tensor) -> torch.Tensor:
+            return self.inner(**dict(zip(names, places, strict=True))).last_hidden_state
+
+    ones = torch.ones(2, 8, dtype=torch.int64)
+    torch.onnx.export(
+        Named(),
+        (ones, ones, ones),
+        str(file),
+        input_names=names,
+        output_names=["last_hidden_state"],
+        dynamic_axes={name: {0: "texts", 1: "width"} for name in [*names, "last_hidden_state"]},
+        opset_version=17,
+        dynamo=False,
+    )

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,11 +92,10 @@ class LocalEmbedder:
             ConfigurationError: the model's files are not what was pulled, or cannot be used.
             MalformedResponse: a vector is not finite.
         """
-        import numpy as np
-
         listed = _listed(texts)
-        await self.preload()
-        with self._models.using(self._key) as loaded:
+        with await self._acquire() as loaded:
+            import numpy as np  # behind the loading, which overlaps it with other work
+
             self._check_dimensions(loaded, dimensions)
             listed = _instructed(listed, input_type, loaded.folder.query_instruction)
             if 0 < len(listed) <= MOST_JOINED:
@@ -134,13 +134,12 @@ class LocalEmbedder:
         window: int = WINDOW,
     ) -> AsyncIterator[Embeddings]:
         """Yield the vectors of any iterable's texts a window at a time, the next ones being computed meanwhile."""
-        import numpy as np
-
         if window < 1:
             raise InvalidInput("a window has at least one text", field="window")
-        await self.preload()
         under_way: deque[tuple[Future[Tally], Floats]] = deque()
-        with self._models.using(self._key) as loaded:
+        with await self._acquire() as loaded:
+            import numpy as np
+
             self._check_dimensions(loaded, dimensions)
             try:
                 for first, block in _blocks(texts, window):
@@ -172,6 +171,13 @@ class LocalEmbedder:
         """End what this embedder owns; calls under way fail with `GatewayClosed`."""
         if self._owned:
             await asyncio.to_thread(self._models.close)
+
+    async def _acquire(self) -> AbstractContextManager[Loaded]:
+        """Load the model and keep it; another one may push it out in between, and then it is loaded again."""
+        while True:
+            await self.preload()
+            with suppress(KeyError):
+                return self._models.using(self._key)
 
     async def _small(self, loaded: Loaded, texts: list[str], truncate: bool) -> tuple[Floats, Tally]:
         call = SmallCall(loaded, texts, truncate=truncate, latency=lambda: self._models.may_hold_latency(self._key))

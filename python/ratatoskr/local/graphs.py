@@ -16,7 +16,7 @@ from ratatoskr.local.folder import Folder
 from ratatoskr.local.safetensors import Tensors
 from ratatoskr.local.weights import read_weights
 
-__all__ = ["Precision", "graph_folder", "graph_for"]
+__all__ = ["Precision", "graph_folder", "graph_for", "is_intact"]
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -41,19 +41,9 @@ def _int8_inputs(folder: Folder, precision: Precision) -> str:
     return hashlib.sha256("\n".join([tokenizer, str(folder.max_length), *TEXTS]).encode()).hexdigest()
 
 
-def graph_for(graphs: Path, folder: Folder, weights_digest: str, precision: Precision) -> Path:
-    """Return the path of a model's graph, built if it is not there or is not what was built.
-
-    Raises:
-        ConfigurationError: it cannot be built.
-    """
+def is_intact(graphs: Path, folder: Folder, weights_digest: str, precision: Precision) -> bool:
+    """Tell whether a model's graph is there and is what was built, by its digests."""
     place = graph_folder(graphs, folder, weights_digest, precision)
-    if not _intact(place):
-        _build(place, folder, weights_digest, precision)
-    return place / _GRAPH
-
-
-def _intact(place: Path) -> bool:
     with suppress(OSError, ValueError, AttributeError):
         record = json.loads((place / _RECORD).read_bytes())
         return all(
@@ -61,6 +51,25 @@ def _intact(place: Path) -> bool:
             for name in (_GRAPH, _WEIGHTS)
         )
     return False
+
+
+def graph_for(graphs: Path, folder: Folder, weights_digest: str, precision: Precision, *, intact: bool = False) -> Path:
+    """Return the path of a model's graph, built if it is not there or is not what was built.
+
+    Args:
+        graphs: where they are kept.
+        folder: the model's.
+        weights_digest: what the model's weights are.
+        precision: of the graph.
+        intact: that `is_intact` has just said so.
+
+    Raises:
+        ConfigurationError: it cannot be built.
+    """
+    place = graph_folder(graphs, folder, weights_digest, precision)
+    if not intact and not is_intact(graphs, folder, weights_digest, precision):
+        _build(place, folder, weights_digest, precision)
+    return place / _GRAPH
 
 
 def _build(place: Path, folder: Folder, weights_digest: str, precision: Precision) -> None:

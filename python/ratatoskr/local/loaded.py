@@ -31,6 +31,7 @@ class Loaded:
         budget: tokens of one call.
         graph: what a second session is made from.
         latency: a session of several threads for a text that comes alone; made at first need.
+        alone: texts that came alone.
     """
 
     folder: Folder
@@ -41,6 +42,7 @@ class Loaded:
     device: Device
     graph: Path | bytes
     latency: Session | None = None
+    alone: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ctypes
 import gc
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Final
 
-__all__ = ["give_back", "held"]
+__all__ = ["give_back", "held", "settle"]
 
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup/memory.current")
+
+_MOST_KEPT: Final = 1 << 20
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def held() -> int:
@@ -25,6 +30,19 @@ def held() -> int:
     with suppress(OSError, ValueError):
         return int(_CGROUP.read_text())
     return 0
+
+
+@cache
+def settle() -> None:
+    """Bound what the C library keeps of freed memory, for this process and from now on.
+
+    Left to itself it learns from the largest block that was ever freed, and then keeps up to 64 MiB for each thread
+    that loaded or ran a model, which no call of ours can give back.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)  # glibc's; another C library has no such bounds and needs none
+        library.mallopt(_MMAP_THRESHOLD, _MOST_KEPT)
+        library.mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def give_back() -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.device import Device
-from ratatoskr.local.folder import Folder
-from ratatoskr.local.graphs import Precision, graph_for
+from ratatoskr.local.folder import Folder, read_regular
+from ratatoskr.local.graphs import Precision, graph_for, is_intact
 from ratatoskr.local.loaded import Loaded, load
-from ratatoskr.local.memory import give_back, held
+from ratatoskr.local.memory import give_back, held, settle
+from ratatoskr.local.need import need
 from ratatoskr.local.store import ModelStore
 from ratatoskr.local.workers import Workers
 from ratatoskr.types.model import ModelStatus
@@ -31,6 +30,7 @@ Key = tuple[str, Precision]
 
 _LATENCY_SHARE: Final = 0.7
 """Of a model's own size: what its second session adds, as the table of words is mapped once."""
+_WEIGHTS: Final = "model.safetensors"
 _FORKED: list[object] = []
 """Sessions of a parent process: to free them would wait for threads that do not exist here."""
 
@@ -40,6 +40,30 @@ class _Resident:
     model: Loaded
     size: int
     users: int = 0
+
+    @property
+    def latency(self) -> int:
+        """Bytes of the second session, where there is one."""
+        return int(self.size * _LATENCY_SHARE) if self.model.latency is not None else 0
+
+    @property
+    def whole(self) -> int:
+        return self.size + self.latency
+
+
+@dataclass(slots=True)
+class _Use:
+    """Keeps a model from being let go until its block ends."""
+
+    resident: _Resident
+    lock: threading.Lock
+
+    def __enter__(self) -> Loaded:
+        return self.resident.model
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.resident.users -= 1
 
 
 class LocalModels:
@@ -63,6 +87,7 @@ class LocalModels:
         self._loading: dict[Key, Future[None]] = {}
         self._residents: OrderedDict[Key, _Resident] = OrderedDict()
         self._failed: dict[Key, str] = {}
+        self._measured: dict[Key, int] = {}
         self._process = os.getpid()
         self._closed = False
 
@@ -76,25 +101,23 @@ class LocalModels:
     def held(self) -> int:
         """Bytes that the loaded models are reckoned to hold."""
         with self._lock:
-            return sum(resident.size for resident in self._residents.values())
+            return self._held()
 
-    @contextmanager
-    def using(self, key: Key) -> Iterator[Loaded]:
-        """Keep a loaded model from being let go.
+    def _held(self) -> int:
+        return sum(resident.whole for resident in self._residents.values())
+
+    def using(self, key: Key) -> _Use:
+        """Keep a loaded model from being let go, from now until the end of the block that is opened with it.
 
         Raises:
-            KeyError: it is not loaded.
+            KeyError: it is not loaded, or not any more.
         """
         with self._lock:
             self._leave_parent()
             resident = self._residents[key]
             resident.users += 1
             self._residents.move_to_end(key)
-        try:
-            yield resident.model
-        finally:
-            with self._lock:
-                resident.users -= 1
+            return _Use(resident, self._lock)
 
     def is_loaded(self, key: Key) -> bool:
         """Tell whether a model is ready."""
@@ -123,13 +146,18 @@ class LocalModels:
             return
         try:
             self._load(key)
+        except ModelNotAvailable as error:
+            _fail(mine, error)  # no lasting failure: what is short now need not be so later
+            raise
         except RatatoskrError as error:
             self._failed[key] = str(error)
-            mine.set_exception(error)
-            mine.exception()  # somebody has looked at it: the caller of this
+            _fail(mine, error)
             raise
         except BaseException as error:
-            mine.set_exception(ConfigurationError(f"loading failed: {error}", model=key[0]))
+            told = ConfigurationError(f"loading failed: {type(error).__name__}: {error}", model=key[0])
+            _fail(mine, told)
+            if isinstance(error, Exception):
+                raise told from error
             raise
         else:
             self._failed.pop(key, None)
@@ -142,66 +170,83 @@ class LocalModels:
         name, precision = key
         if precision == "int8" and self.device.kind == "cuda":
             raise ConfigurationError("int8 runs on the CPU alone", model=name)
+        settle()
         folder = self.store.find(name)
         estimate = _estimate(folder, precision, self.device)
-        self._make_room(estimate, name)
+        self._make_room(self._measured.get(key, estimate), key)
+        graph = self._graph(folder, precision)
         before = held() if self.ram_budget is not None else 0
-        loaded = load(folder, self._graph(folder, precision), self.device)
+        loaded = load(folder, graph, self.device)
         size = estimate
         if self.ram_budget is not None:
             _warm(loaded)
-            size = max(held() - before, estimate // 2)
+            # Others may take or give back memory meanwhile, which is not the model's.
+            size = self._measured[key] = max(estimate // 2, min(held() - before, 2 * estimate))
         with self._lock:
             self._residents[key] = _Resident(loaded, size)
-        del loaded
-        self._make_room(0, name)
+        del loaded, graph
+        try:
+            self._make_room(0, key)
+        except ModelNotAvailable:
+            self.unload(key)
+            raise
 
     def _graph(self, folder: Folder, precision: Precision) -> Path | bytes:
-        digests = self.store.check(folder)
         if folder.graph is not None:
-            from ratatoskr.local.folder import read_regular
-
             if precision != "fp32":
                 raise ConfigurationError("a ready-made graph has the precision that it has", model=folder.name)
+            self.store.check(folder)
             return read_regular(folder.graph, 2**31)
-        half: Precision = "fp16" if self.device.kind == "cuda" else precision
-        return graph_for(self.store.graphs, folder, digests["model.safetensors"], half)
+        kind: Precision = "fp16" if self.device.kind == "cuda" else precision
+        recorded = self.store.recorded(folder).get(_WEIGHTS)
+        with ThreadPoolExecutor(2, "ratatoskr-digests") as threads:
+            # Digests take as long as importing the runtime does, and other cores.
+            checked = threads.submit(self.store.check, folder)
+            built = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
+            need("onnxruntime", "cuda" if self.device.kind == "cuda" else "local")
+            digest = checked.result()[_WEIGHTS]
+            intact = built is not None and digest == recorded and built.result()
+        return graph_for(self.store.graphs, folder, digest, kind, intact=intact)
 
-    def _make_room(self, size: int, name: str) -> None:
-        """Let go of second sessions, then of what was used longest ago, until `size` more bytes fit."""
-        if self.ram_budget is None:
+    def _make_room(self, size: int, key: Key) -> None:
+        """Let go of second sessions, then of what was used longest ago, until `size` more bytes fit.
+
+        Raises:
+            ModelNotAvailable: they cannot fit, whatever goes; then nothing does.
+        """
+        budget = self.ram_budget
+        if budget is None:
             return
         freed: list[object] = []
         with self._lock:
-            if size > self.ram_budget:
-                raise _too_large(name, size, self.ram_budget)
-            for resident in self._residents.values():
-                if self._over(size) and resident.model.latency is not None and not resident.users:
+            idle = [(k, resident) for k, resident in self._residents.items() if not resident.users]
+            most = sum(resident.latency if k == key else resident.whole for k, resident in idle)
+            over = self._held() + size - budget
+            if over > most:
+                raise _too_large(key[0], size or self._residents[key].size, budget)
+            for _, resident in idle:
+                if over > 0 and resident.model.latency is not None:
+                    over -= resident.latency
                     freed.append(resident.model.latency)
                     resident.model.latency = None
-            for key, resident in tuple(self._residents.items()):
-                if self._over(size) and not resident.users and key[0] != name:
-                    freed.append(self._residents.pop(key))
+            for k, resident in idle:
+                if over > 0 and k != key:
+                    over -= resident.size
+                    freed.append(self._residents.pop(k))
                     self.evictions += 1
-            over = self._over(size)
+            idle.clear()
         if freed:
             freed.clear()
             del resident
             give_back()
-        if over and size:
-            raise _too_large(name, size, self.ram_budget)
-
-    def _over(self, size: int) -> bool:
-        total = 0.0
-        for resident in self._residents.values():
-            total += resident.size * (1 + _LATENCY_SHARE * (resident.model.latency is not None))
-        return self.ram_budget is not None and total + size > self.ram_budget
 
     def may_hold_latency(self, key: Key) -> bool:
         """Tell whether a second session of a model would fit."""
         with self._lock:
             resident = self._residents.get(key)
-            return resident is not None and not self._over(int(resident.size * _LATENCY_SHARE))
+            if resident is None:
+                return False
+            return self.ram_budget is None or self._held() + resident.size * _LATENCY_SHARE <= self.ram_budget
 
     def unload(self, key: Key) -> None:
         """Let go of a model, once nobody uses it, and give its memory back."""
@@ -218,7 +263,7 @@ class LocalModels:
         if key in self._loading:
             return ModelStatus("loading")
         try:
-            estimate = _estimate(self.store.find(key[0]), key[1], self.device)
+            estimate = self._measured.get(key) or _estimate(self.store.find(key[0]), key[1], self.device)
         except RatatoskrError as error:
             return ModelStatus("unavailable", error.message)
         if self.ram_budget is not None and estimate > self.ram_budget:
@@ -254,6 +299,11 @@ def _renew_locks() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_locks)
+
+
+def _fail(future: Future[None], error: Exception) -> None:
+    future.set_exception(error)
+    future.exception()  # somebody has looked at it: the caller of this
 
 
 def _too_large(name: str, size: int, budget: int) -> ModelNotAvailable:

@@ -153,7 +153,7 @@ class ModelStore:
         Raises:
             ConfigurationError: a file is not what was pulled.
         """
-        recorded = self._recorded(folder.path)
+        recorded = self.recorded(folder)
         source = folder.weights or folder.graph
         wanted = {*recorded, folder.tokenizer.name, *([source.name] if source else ())}
         digests = {}
@@ -173,6 +173,10 @@ class ModelStore:
         if not (place / _MANIFEST).is_file():
             self.find(model)  # says what there is instead
         return {name: _holds(place / name, digest) for name, digest in sorted(self._recorded(place).items())}
+
+    def recorded(self, folder: Folder) -> dict[str, str]:
+        """Return what a model's files have to be, by file; nothing is known of a folder of the caller's own."""
+        return self._recorded(folder.path)
 
     def _recorded(self, place: Path) -> dict[str, str]:
         if place.parent != self.models:

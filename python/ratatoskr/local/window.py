@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from ratatoskr._core import Tokens
 from ratatoskr.errors import ContextLengthExceeded, InvalidInput
 from ratatoskr.local.loaded import Loaded
+from ratatoskr.local.workers import After
 
 if TYPE_CHECKING:
     from ratatoskr.types.embed import Floats
 
 __all__ = ["SmallCall", "Tally", "Window", "run_small"]
 
+_ENOUGH_ALONE: Final = 2
+"""Texts that came alone before a session of several threads is made: a process that embeds one and ends needs none."""
 _CHUNK: Final = 64 * 1024
 """Characters that are tokenised in one piece: some tens of milliseconds."""
 
@@ -83,8 +86,8 @@ class SmallCall(_Answer):
         self.size = len(texts)
 
 
-def run_small(calls: list[Any], alone: bool) -> None:
-    """Compute calls of one model together; one that fails by its own texts fails alone."""
+def run_small(calls: list[Any], alone: bool) -> After:
+    """Compute calls of one model together and return what gives the answers out; one that fails fails alone."""
     ready: list[tuple[SmallCall, Tokens]] = []
     for call in calls:
         if call.future.cancelled():
@@ -98,18 +101,27 @@ def run_small(calls: list[Any], alone: bool) -> None:
         else:
             ready.append((call, tokens))
     if not ready:
-        return
+        return _nothing
     try:
-        _compute_small(ready, alone)
+        return _compute_small(ready, alone)
     except Exception as error:  # whatever it is, the callers are to have it
         if len(ready) == 1:
             ready[0][0].fail(error)
-            return
-        for call, _ in ready:  # one text may be to blame: each by itself
-            run_small([call], alone=False)
+            return _nothing
+        singly = [run_small([call], alone=False) for call, _ in ready]  # one text may be to blame: each by itself
+
+        def give_all() -> None:
+            for give in singly:
+                give()
+
+        return give_all
 
 
-def _compute_small(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> None:
+def _nothing() -> None:
+    return None
+
+
+def _compute_small(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> After:
     import numpy as np
 
     model = ready[0][0].model
@@ -118,13 +130,25 @@ def _compute_small(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> None:
     alone = alone and len(tokens) == 1
     for texts in tokens.calls(model.budget):
         model.compute(tokens, texts, out, alone=alone)
-    start = 0
-    for call, own in ready:
-        end = start + len(own)
-        call.succeed((out[start:end], Tally(own.total(), tuple(place for place, _ in own.cut()))))
-        start = end
-    if alone and len(tokens) == 1 and model.latency is None and ready[0][0].may_hold_latency():
-        model.make_latency()  # after the answer: the first text does not wait for it
+
+    def give() -> None:
+        start = 0
+        for call, own in ready:
+            end = start + len(own)
+            call.succeed((out[start:end], Tally(own.total(), tuple(place for place, _ in own.cut()))))
+            start = end
+        if alone:
+            _come_alone(ready[0][0])
+
+    return give
+
+
+def _come_alone(call: SmallCall) -> None:
+    """Make the session for single texts, if they go on coming; behind the answer, which does not wait for it."""
+    model = call.model
+    model.alone += 1
+    if model.alone >= _ENOUGH_ALONE and model.latency is None and call.may_hold_latency():
+        model.make_latency()
 
 
 class Window(_Answer):
@@ -169,7 +193,7 @@ class Window(_Answer):
             chunks.append((len(chunks), start, len(self._unique)))
         return chunks
 
-    def piece(self) -> Callable[[], None] | None:
+    def piece(self) -> Callable[[], After | None] | None:
         """Return the next piece to run, if one can begin."""
         with self._lock:
             if self.future.done():
@@ -186,11 +210,12 @@ class Window(_Answer):
         with self._lock:
             return self.future.done() or (self._planned and not self._calls)
 
-    def _guard(self, work: Callable[[], None]) -> None:
+    def _guard(self, work: Callable[[], After | None]) -> After | None:
         try:
-            work()
+            return work()
         except Exception as error:  # whatever it is, the caller is to have it
             self.fail(error)
+            return None
 
     def _tokenise(self, number: int, start: int, end: int) -> None:
         try:
@@ -216,7 +241,7 @@ class Window(_Answer):
             self._parts.clear()
             self._tokens, self._calls, self._planned = tokens, calls, True
 
-    def _compute(self, texts: list[int]) -> None:
+    def _compute(self, texts: list[int]) -> After | None:
         try:
             if not self.future.cancelled():
                 self._model.compute(self._tokens, texts, self._rows)
@@ -224,8 +249,9 @@ class Window(_Answer):
             with self._lock:
                 self._running -= 1
                 finished = not self._calls and not self._running
-        if finished and not self.future.done():
-            self.succeed(self._finish())
+        if not finished or self.future.done():
+            return None
+        return partial(self.succeed, self._finish())
 
     def _finish(self) -> Tally:
         tokens = self._tokens

@@ -16,17 +16,21 @@ from typing import Final, Protocol
 
 from ratatoskr.errors import GatewayClosed
 
-__all__ = ["Small", "Task", "Workers"]
+__all__ = ["After", "Small", "Task", "Workers"]
 
 MOST_JOINED: Final = 8
 """Texts of small calls that one worker takes at a time; more would keep the other workers idle."""
 _ALL: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
+After = Callable[[], None]
+"""Gives answers out, by which time their thread counts as free: a caller's next text shall find it so."""
+
+
 class Task(Protocol):
     """A large call in pieces."""
 
-    def piece(self) -> Callable[[], None] | None:
+    def piece(self) -> Callable[[], After | None] | None:
         """Return the next piece to run; `None` where none is left or none can begin yet. Called under the lock."""
         ...
 
@@ -50,7 +54,7 @@ class Small(Protocol):
         ...
 
 
-Run = Callable[[list[Small], bool], None]
+Run = Callable[[list[Small], bool], After]
 """Runs small calls of one key; the flag says that nothing else is being computed."""
 
 
@@ -121,18 +125,22 @@ class Workers:
                         return
                     self._changed.wait()
                 self._busy += 1
+            after = None
             try:
-                work()
+                after = work()
             finally:
                 del work
                 with self._changed:
                     self._busy -= 1
+            if after is not None:
+                after()
+                del after
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> Callable[[], After | None] | None:
         """Choose under the lock: small calls first, then the oldest large call that has a piece to run."""
         if self._small:
             joined, run = self._joined()
-            alone = self._busy == 0 and not self._small and not self._large
+            alone = self._busy == 0 and not self._small and all(task.done() for task in self._large)
             return lambda: run(joined, alone)
         for task in tuple(self._large):
             if (piece := task.piece()) is not None:
