@@ -82,9 +82,10 @@ class ChatCompletions(Dialect):
         return {"x-request-id": given or ids.new("req_"), **extra}
 
     def rate_hint(self, seconds: float) -> tuple[dict[str, str], float | None]:
-        """OpenAI tells durations such as `6m0s` in its rate headers."""
+        """OpenAI tells durations such as `6m0s` in its rate headers, beside what remains of that rate."""
         minutes, rest = divmod(seconds, 60)
-        return {"x-ratelimit-reset-requests": f"{minutes:g}m{rest:g}s" if minutes else f"{rest:g}s"}, None
+        duration = f"{minutes:g}m{rest:g}s" if minutes else f"{rest:g}s"
+        return {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": duration}, None
 
     def error(self, problem: Problem, provider: str, ids: Ids) -> dict[str, Any]:
         """Return an error body: OpenAI's, OpenRouter's with a number for a code, or HuggingFace's bare text."""
