@@ -8,12 +8,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import pytest
 from tests.conformance.faces import gateway_to
 
-from ratatoskr import EmbeddedGateway, GatewayClosed
+from ratatoskr import EmbeddedGateway, GatewayClosed, Ratatoskr
 from ratatoskr.registry.retry import SystemClock
 from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from unit.transport.raw_server import Peer, RawServer
 
 CHAT = "openai:gpt-4.1"
 HOUSE = "house:any-model"
@@ -97,7 +99,17 @@ async def _by_timeout(task: asyncio.Task[None], gateway: EmbeddedGateway) -> typ
     return asyncio.CancelledError
 
 
-@pytest.mark.parametrize("manner", [_by_cancel, _by_timeout, _by_closing], ids=["cancel", "timeout", "close"])
+async def _by_scope(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await task
+    return asyncio.CancelledError
+
+
+MANNERS = {"cancel": _by_cancel, "timeout": _by_timeout, "scope": _by_scope, "close": _by_closing}
+
+
+@pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS)
 @pytest.mark.parametrize("ask", [_call, _read], ids=["call", "stream"])
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
 async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
@@ -158,6 +170,33 @@ async def test_leaving_the_block_or_closing_or_dropping_a_stream_closes_upstream
             del dropped
         await upstream.until(lambda: upstream.open_connections == 0)
         assert upstream.count == 3
+
+
+@pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS)
+@pytest.mark.parametrize("ask", [_call, _read], ids=["call", "stream"])
+async def test_giving_up_while_connecting_closes_the_connection_and_says_nothing(
+    ask: Callable[[EmbeddedGateway, Any], Coroutine[Any, Any, None]],
+    manner: Callable[[asyncio.Task[None], EmbeddedGateway], Coroutine[Any, Any, type[BaseException]]],
+) -> None:
+    said: list[bytes] = []
+
+    async def mute(peer: Peer) -> None:
+        while data := await peer.reader.read(65536):
+            server.note(lambda: said.append(data))
+
+    with RawServer(mute) as server:
+        address = server.url.replace("http:", "https:")
+        async with Ratatoskr.builder().compatible("house", base_url=address, key="k").build() as gateway:
+            task = asyncio.create_task(ask(gateway, HOUSE))
+            await server.becomes(lambda _: bool(said))
+            expected = await manner(task, gateway)
+            async with asyncio.timeout(10):
+                await asyncio.wait([task])
+            with pytest.raises(expected):
+                task.result()
+            await server.becomes(lambda s: s.open == 0)
+        assert server.opened == 1
+        assert len(said) == 1, "more than the first flight of a handshake was said"
 
 
 async def test_an_open_stream_ends_with_what_came_when_its_gateway_is_closed_by_another_task() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import httpx
 import pytest
-from tests.conformance.faces import MODELS, gateway_to
+from tests.conformance.faces import KEY, MODELS, gateway_to
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.table import PATIENT, TABLE, Row
 
@@ -29,7 +30,10 @@ def test_the_table_is_closed_and_says_how_many_cases_it_makes(capsys: pytest.Cap
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("row", TABLE.values(), ids=TABLE.keys())
-async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(row: Row, transport: str) -> None:
+async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(
+    row: Row, transport: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     client = httpx.AsyncClient(trust_env=False) if transport == "httpx" else None
     settings: dict[str, Any] = {"http_client": client} if client is not None else {}
     async with ScriptedUpstream(fault(row.name, times=None, turn=ANSWER, **row.options)) as upstream:
@@ -47,6 +51,7 @@ async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(row
             if client is not None:
                 await client.aclose()
         await upstream.until(lambda: upstream.open_connections == 0)
+    assert KEY not in caplog.text
 
 
 async def _spoiled(gateway: Any, row: Row, transport: str) -> list[str]:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.conformance.faces import gateway_to
 
+from ratatoskr import EmbeddedGateway
 from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from ratatoskr.testing.connection import Received
 
 CHAT = "openai:gpt-4.1"
 PATIENCE = 30.0
@@ -119,15 +122,97 @@ def test_a_forked_child_and_its_parent_both_go_on(before: str) -> None:
         "if child:\n    assert os.waitpid(child, 0)[1] == 0\n"
     )
     with ScriptedUpstream.in_thread() as upstream:
+        _ends_well(script, upstream.base_url("openai"))
+        assert upstream.count == 4 + bool(before)
+
+
+def _ends_well(script: str, *arguments: str) -> None:
+    """Run a program to its end: status 0 and not a word on stderr."""
+    ended = subprocess.run(
+        [sys.executable, "-c", program(script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_child_forked_with_calls_and_streams_under_way_asks_anew_and_they_go_on() -> None:
+    script = (
+        "async def child():\n    assert (await gateway.chat('Child', model)).content\n"
+        "    await gateway.aclose()\n"
+        "def fork():\n    number = os.fork()\n    if number == 0:\n        status = 1\n        try:\n"
+        "            asyncio.run(child())\n            status = 0\n        finally:\n            os._exit(status)\n"
+        "    return os.waitpid(number, 0)[1]\n"
+        "async def parent():\n    stream = await gateway.chat_stream('Slow', model)\n    await anext(stream)\n"
+        "    waiting = [asyncio.create_task(gateway.chat('Slow', model)) for _ in range(5)]\n"
+        "    await asyncio.sleep(0)\n    for _ in range(3):\n        assert await asyncio.to_thread(fork) == 0\n"
+        "    assert all(a.content for a in await asyncio.gather(*waiting))\n"
+        "    assert (await stream.collect()).content\n"
+        "asyncio.run(parent())\n"
+    )
+
+    def answer(request: Received) -> Turn:
+        slow = request.asked is not None and request.asked.prompt == "Slow"
+        return Turn("Up and down.", deltas=6, delay=0.3 * slow, pace=0.1 * slow)
+
+    with ScriptedUpstream.in_thread(answer) as upstream:
+        _ends_well(script, upstream.base_url("openai"))
+        assert upstream.count == 9
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_of_multiprocessing_share_nothing_and_all_work(method: str, tmp_path: Path) -> None:
+    script = (
+        "import multiprocessing\n"
+        "def work(_):\n"
+        "    gateway.sync().chat('Who?', model)\n"
+        "    return len(asyncio.run(gateway.chat('Who?', model)).content)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(gateway.chat('Who?', model))\n    gateway.sync().chat('Who?', model)\n"
+        f"    with multiprocessing.get_context({method!r}).Pool(2) as pool:\n"
+        "        assert min(pool.map(work, range(6))) > 0\n        pool.close()\n        pool.join()\n"
+    )
+    file = tmp_path / "pool.py"  # what is spawned imports its program from a file
+    file.write_text(program(script))
+    with ScriptedUpstream.in_thread() as upstream:
         ended = subprocess.run(
-            [sys.executable, "-c", program(script), upstream.base_url("openai")],
+            [sys.executable, str(file), upstream.base_url("openai")],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
         assert (ended.returncode, ended.stderr) == (0, "")
-        assert upstream.count == 4 + bool(before)
+        assert upstream.count == 2 + 2 * 6
+
+
+def test_on_uvloop_calls_streams_and_cancels_work_as_elsewhere() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> None:
+        async with gateway_to(upstream) as gateway:  # type: ignore[arg-type]  # it needs the address alone
+            answers = await asyncio.gather(*(gateway.chat("Who?", CHAT) for _ in range(20)))
+            assert all(answer.content for answer in answers)
+            async with gateway.chat_stream("Who?", CHAT) as stream:
+                assert (await stream.collect()).content
+            upstream.use(fault("stall_in_stream", times=None))
+            stalled = [asyncio.create_task(_collected(gateway)) for _ in range(20)]
+            await asyncio.to_thread(upstream.until, lambda: upstream.count == 41)
+            for task in stalled:
+                task.cancel()
+            ended = await asyncio.gather(*stalled, return_exceptions=True)
+            assert all(isinstance(outcome, asyncio.CancelledError) for outcome in ended)
+        await asyncio.to_thread(upstream.until, lambda: upstream.upstream.open_connections == 0)
+
+    with ScriptedUpstream.in_thread() as upstream, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
+async def _collected(gateway: EmbeddedGateway) -> None:
+    async with gateway.chat_stream("Who?", CHAT) as stream:
+        await stream.collect()
 
 
 def test_three_loops_one_after_another_share_a_gateway() -> None:
