@@ -200,6 +200,24 @@ def test_a_custom_model_needs_a_digest_or_leave_to_do_without(served: Hub, store
     store.pull(CUSTOM, allow_unpinned=True)
 
 
+def test_a_digest_given_later_is_held_against_what_is_here(served: Hub, store: ModelStore, folder: Path):
+    store.pull(CUSTOM, allow_unpinned=True)
+    count = len(served.requests)
+    store.pull(CUSTOM, digests={WEIGHTS: hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()})
+    assert len(served.requests) == count
+    with pytest.raises(ConfigurationError, match="has the digest"):
+        store.pull(CUSTOM, digests={WEIGHTS: "0" * 64})
+
+
+def test_another_revision_is_fetched(served: Hub, store: ModelStore):
+    store.pull(CUSTOM, allow_unpinned=True)
+    count = len(served.requests)
+    store.pull(CUSTOM, revision=COMMIT)
+    assert len(served.requests) == count, "it is the commit that is here"
+    store.pull(CUSTOM, revision="v2")
+    assert any("/revision/v2" in path for path, _ in served.requests[count:])
+
+
 def test_what_a_hub_gave_first_holds_ever_after(served: Hub, store: ModelStore):
     store.pull(BGE)
     assert store.remove("BgeSmallEn")

@@ -213,6 +213,8 @@ def _max_length(path: Path, config: dict[str, Any]) -> int:
     given = _object(path / "sentence_bert_config.json", optional=True).get("max_seq_length")
     if given is None:
         given = _object(path / "tokenizer_config.json", optional=True).get("model_max_length")
+    if given is None and positions is None:
+        given = (_object(path / "tokenizer.json").get("truncation") or {}).get("max_length")
     limits = [limit for limit in (positions, given) if isinstance(limit, int) and 0 < limit < 2**24]
     if not limits:
         raise ConfigurationError(f"{path}: no file says how long a text may be (max_seq_length)")

