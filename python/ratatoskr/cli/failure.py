@@ -36,6 +36,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"; or choose the parameter policy \"drop\" or \"pass\"", ""),
     (r"\ballow_insecure=True\b", "--allow-insecure"),
     (r"\breasoning=\"(\w+)\"", r"--reasoning \1"),
+    (r"\bdigests= or allow_unpinned=True\b", "--digest FILE=SHA256 or --allow-unpinned"),
+    (r"\b(fresh|overwrite)=True\b", r"--\1"),
     (r"\btimeouts\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
 )
 """Advice for programs, in the words of a shell."""

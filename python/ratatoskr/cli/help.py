@@ -33,3 +33,27 @@ class Command(click.Command):
     """A command, whose help fits."""
 
     context_class = Context
+
+
+class Group(click.Group):
+    """A command that has commands of its own, whose help fits; a wrong name is told with the right ones."""
+
+    context_class = Context
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            text = f"{error.message.rstrip('.')}; {nearest(args[0], self.list_commands(ctx))}"
+            raise click.UsageError(text, ctx) from None
+
+
+def nearest(name: str, commands: list[str]) -> str:
+    """Return what to do about a command that there is not."""
+    import difflib
+
+    near = difflib.get_close_matches(name, commands, 1)
+    return f"did you mean {near[0]!r}?" if near else f"commands are {', '.join(commands)}"

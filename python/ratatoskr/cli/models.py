@@ -1,4 +1,4 @@
-"""`rat models`: what the providers serve, by asking them."""
+"""`rat models`: what the providers serve, by asking them; its commands are for the models on this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ratatoskr.cli import options
-from ratatoskr.cli.help import Command
+from ratatoskr.cli.help import Group
+from ratatoskr.cli.store import COMMANDS
 
 if TYPE_CHECKING:
     from ratatoskr.errors import RatatoskrError
@@ -21,18 +22,29 @@ def _providers(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
     return [name for name in KNOWN if name.startswith(begun)]
 
 
-@click.command("models", cls=Command)
+@click.group("models", cls=Group, commands=COMMANDS, invoke_without_command=True)
 @click.option(
     "-p", "--provider", "providers", multiple=True, metavar="PROVIDER", shell_complete=_providers, help="Only these."
 )
 @options.as_json
 @options.where
-def models(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
-    """List the models that the configured providers serve, by asking each of them.
+@click.pass_context
+def models(
+    ctx: click.Context, providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool
+) -> None:
+    """List the models that the configured providers serve, by asking each; or, by a command, keep local ones.
 
     A line each, with the name that -m takes. Where one provider fails, the others' models are listed all the same, and
     the exit code tells of the failure.
     """
+    if ctx.invoked_subcommand is not None:
+        if providers or as_json or base_urls or allow_insecure:
+            raise click.UsageError(f"options of `rat models {ctx.invoked_subcommand}` stand behind its name")
+        return
+    _show(providers, as_json, base_urls, allow_insecure)
+
+
+def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
     from ratatoskr.cli.failure import code_of, lines_of
     from ratatoskr.cli.opening import gateway_for
     from ratatoskr.cli.render import Screen, one_line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,19 @@ def stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+def local_models(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    """Return the catalogue's names that begin so."""
+    from ratatoskr.local.catalog import CATALOG
+
+    return [row.name for row in CATALOG if row.name.startswith(begun)]
+
+
+def _device(_: click.Context, __: click.Parameter, given: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", given):
+        raise click.BadParameter(f"{given!r} is neither cpu, nor cuda, nor cuda:NUMBER")
+    return given
 
 
 model = click.option(
@@ -59,6 +73,39 @@ where = stack(
         help="Ask PROVIDER there; any other name is a host that speaks OpenAI's Chat Completions.",
     ),
     click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines, for providers named."),
+)
+
+
+local_model = stack(
+    click.option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        default=lambda: os.environ.get("RATATOSKR_EMBED_MODEL") or "AllMiniLmL6V2",
+        shell_complete=local_models,
+        help="Model or folder. Default: RATATOSKR_EMBED_MODEL, or AllMiniLmL6V2.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "int8"]),
+        default="fp32",
+        show_default=True,
+        help="int8: near, and about twice as fast.",
+    ),
+)
+cache_dir = click.option(
+    "--cache-dir", type=click.Path(file_okay=False), metavar="DIR", help="The store. Default: RATATOSKR_CACHE_DIR."
+)
+local = stack(
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        metavar="DEVICE",
+        callback=_device,
+        help="cpu, or cuda or cuda:1 for a GPU.",
+    ),
+    cache_dir,
 )
 
 

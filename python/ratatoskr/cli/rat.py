@@ -10,15 +10,17 @@ from typing import Any, NoReturn
 
 import click
 
-from ratatoskr.cli.help import Context
+from ratatoskr.cli.help import Group
 
 COMMANDS: dict[str, str] = {
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider that misbehaves, for tests of applications.",
+    "embed": "Turn texts into vectors on this machine, or search among them.",
+    "embed-file": "Embed the texts of a file on this machine; what was interrupted goes on.",
     "explain": "Tell what a chat would send, to whom and why; sends nothing.",
     "generate": "Continue a bare prompt.",
     "health": "List the providers and where each key comes from; sends nothing.",
-    "models": "List the models that the providers serve.",
+    "models": "List the models that the providers serve; pull, list and verify local ones.",
 }
 """Each is the object of its name in the module of its name; listing them imports none."""
 
@@ -26,10 +28,8 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
-class Rat(click.Group):
+class Rat(Group):
     """The group of commands; what they raise ends in one line on standard error and a code."""
-
-    context_class = Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names."""
@@ -39,21 +39,9 @@ class Rat(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"ratatoskr.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(importlib.import_module(f"ratatoskr.cli.{name}"), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Import the command that the arguments name; a wrong name is told with the nearest right one."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"commands are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"{error.message.rstrip('.')}; {hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

@@ -97,6 +97,12 @@ class Screen:
         self._err.write("\n")
         self._err.flush()
 
+    def status(self, text: str) -> None:
+        """Show a line on a terminal's standard error in place of the one before; an empty one takes it away."""
+        self._out.flush()
+        self._err.write(f"\r\x1b[K{self.styled(one_line(text)[: self.width - 1], 'dim', err=True)}")
+        self._err.flush()
+
     def table(self, rows: Iterable[tuple[str, str]], *, indent: str = "  ") -> None:
         """Show names and values, side by side where there is room for that."""
         shown = [(name, one_line(value)) for name, value in rows]

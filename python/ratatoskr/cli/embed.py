@@ -1,0 +1,207 @@
+"""`rat embed`: texts in, vectors out, by a model on this machine; or the texts that are nearest to a query."""
+
+from __future__ import annotations
+
+import re
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.vectors import Taker
+    from ratatoskr.errors import RatatoskrError
+    from ratatoskr.sync import SyncGateway
+    from ratatoskr.types.embed import InputType
+
+BLOCK = 1024
+"""Texts that are read, embedded and written together."""
+
+
+@click.command("embed", cls=Command)
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Embed each line of FILE, empty ones too.")
+@options.local_model
+@click.option("--input-type", type=click.Choice(["document", "query"]), help="What the texts are; default: document.")
+@click.option("--search", metavar="QUERY", help="Show the texts nearest to QUERY, not vectors.")
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many, with --search.")
+@click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write the vectors there, for numpy.load.")
+@options.as_json
+@click.option("--no-truncate", is_flag=True, help="Refuse a text that is too long; else it is cut, and that is told.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Wait so long for each 1,024 texts.")
+@options.local
+def embed(
+    texts: tuple[str, ...],
+    lines: str | None,
+    model: str,
+    precision: str,
+    input_type: InputType | None,
+    search: str | None,
+    top: int,
+    npy: str | None,
+    as_json: bool,
+    no_truncate: bool,
+    timeout: float | None,
+    device: str,
+    cache_dir: str | None,
+) -> None:
+    """Embed each TEXT, or each line of a file, or standard input as one text, by a model on this machine.
+
+    A line of numbers for each; with --json an object. `rat models pull` fetches a model.
+
+    \b
+      rat embed "carries words"
+      rat embed --lines notes.txt --npy notes.npy
+      rat embed --lines notes.txt --search "who carries words?"
+    """  # noqa: D301  # click reads the backspace, not two characters
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.vectors import taker_of
+
+    if texts and lines is not None:
+        raise click.UsageError("give either TEXT or --lines, not both")
+    if search is not None and (npy is not None or input_type is not None):
+        raise click.UsageError("--search shows texts: it goes neither with --npy nor with --input-type")
+    screen = Screen()
+    source = _read(lines) if lines is not None else iter(texts or (_from_input(),))
+    place = None if lines is None else ("standard input" if lines == "-" else lines)
+    with _gateway(model, precision, device, cache_dir) as gateway:
+        query = None if search is None else gateway.embed(search, model, input_type="query", timeouts=timeout)
+        with taker_of(screen, as_json=as_json, npy=npy, query=query, top=top) as taker:
+            work = Work(gateway, model, input_type or "document", not no_truncate, timeout, place)
+            work.through(source, taker, Progress(screen, shown=lines is not None))
+
+
+def _gateway(model: str, precision: str, device: str, cache_dir: str | None) -> SyncGateway:
+    from ratatoskr import Device, Ratatoskr
+
+    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    kind, _, index = device.partition(":")
+    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
+    if cache_dir is not None:
+        builder.cache_dir(cache_dir)
+    return builder.build().sync()
+
+
+class Work:
+    """The way of the texts through the model, block by block."""
+
+    def __init__(
+        self,
+        gateway: SyncGateway,
+        model: str,
+        input_type: InputType,
+        truncate: bool,
+        timeout: float | None,
+        place: str | None,
+    ) -> None:
+        self._gateway = gateway
+        self._model = model
+        self._input_type: InputType = input_type
+        self._truncate = truncate
+        self._timeout = timeout
+        self._place = place
+
+    def through(self, source: Iterator[str], taker: Taker, progress: Progress) -> None:
+        """Embed all texts and hand them over in order."""
+        from ratatoskr.errors import RatatoskrError
+
+        done, cut = 0, 0
+        try:
+            progress.tell(0)
+            while (block := list(islice(source, BLOCK))) or not done:
+                try:
+                    made = self._gateway.embed_batch(
+                        block,
+                        self._model,
+                        input_type=self._input_type,
+                        truncate=self._truncate,
+                        timeouts=self._timeout,
+                    )
+                except RatatoskrError as error:
+                    raise self._told(error, done) from None
+                taker.take(block, made)
+                done, cut = done + len(block), cut + made.truncated
+                progress.tell(done)
+                if len(block) < BLOCK:
+                    break
+        finally:
+            progress.end()
+        taker.finish()
+        if cut:
+            taker.screen.note(f"note: {cut:,} of {done:,} texts were cut to what the model takes")
+
+    def _told(self, error: RatatoskrError, first: int) -> RatatoskrError:
+        """Return the error with the number of the line in place of the text's place in its block."""
+        if self._place is not None and error.args:
+            message = re.sub(r"^text (\d+)\b", lambda m: f"{self._place} line {first + int(m[1]) + 1}", error.message)
+            error.args = (message, *error.args[1:])
+        return error
+
+
+class Progress:
+    """One line on a terminal's standard error that tells how far it is."""
+
+    def __init__(self, screen: Screen, *, shown: bool) -> None:
+        import time
+
+        self._screen = screen
+        self._shown = shown and screen.err_is_terminal
+        self._now = time.monotonic
+        self._began = time.monotonic()
+        self._open = False
+
+    def tell(self, done: int) -> None:
+        """Show how many texts are done."""
+        if self._shown:
+            rate = done / max(self._now() - self._began, 1e-6)
+            self._screen.status(f"{done:,} texts, {rate:,.0f} a second")
+            self._open = True
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._open:
+            self._screen.status("")
+
+
+def _from_input() -> str:
+    from ratatoskr.cli.inputs import piped_text
+
+    text = "" if sys.stdin is None else piped_text()
+    if not text:
+        raise click.UsageError("nothing to embed: give a TEXT, --lines FILE, or text on standard input")
+    return text
+
+
+def _read(file: str) -> Iterator[str]:
+    """Yield the lines of a file, without their ends; only a line feed ends a line."""
+    from ratatoskr.errors import InvalidInput
+
+    if file == "-":
+        if sys.stdin is not None:
+            yield from _lines(sys.stdin.buffer, "standard input")
+        return
+    try:
+        with Path(file).open("rb") as source:
+            yield from _lines(source, file)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise InvalidInput(f"cannot read {file}: {why}", field="lines") from None
+
+
+def _lines(source: BinaryIO, name: str) -> Iterator[str]:
+    from ratatoskr.errors import InvalidInput
+
+    for number, line in enumerate(source, 1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise InvalidInput(f"{name} line {number} is no UTF-8 text", field="lines") from None
+        yield text.removesuffix("\n").removesuffix("\r")

