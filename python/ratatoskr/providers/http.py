@@ -49,6 +49,19 @@ _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """How one model is asked: the same for every request."""
+
+    target: Target
+    dialect: Dialect
+    parameters: frozenset[str]
+
+
+_KNOWN_MODELS = 1024
+"""Models are few; more than this come from a caller who makes names up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A request ready to be sent, and how it came to be."""
 
@@ -94,6 +107,7 @@ class WireProvider:
         self._transport = transport
         self._keys = KeyRing(keys)
         self._headers = (("content-type", "application/json"), *(headers or {}).items())
+        self._ways: dict[tuple[str, bool], _Way] = {}
 
     def target(self, model: str, *, generate: bool = False) -> Target:
         """Return what is known of a model here."""
@@ -104,25 +118,37 @@ class WireProvider:
             flags |= {"generate"}
         return Target(self.name, model, family, rules, flags)
 
+    def _way(self, call: Call) -> _Way:
+        """Return how a model is asked, looked up once."""
+        key = (call.model, call.generate)
+        way = self._ways.get(key)
+        if way is None:
+            target = self.target(call.model, generate=call.generate)
+            dialect = dialect_of(self.row.dialects[target.family])
+            way = _Way(target, dialect, dialect.PARAMETERS - self.row.refused)
+            if len(self._ways) >= _KNOWN_MODELS:
+                self._ways.clear()
+            self._ways[key] = way
+        return way
+
     def prepare(self, request: ChatRequest, call: Call, *, stream: bool) -> Prepared:
         """Say the request in the provider's words, without sending it.
 
         Raises:
             InvalidInput: it cannot be said; `field` names what.
         """
-        model, policy = call.model, call.policy
-        target = self.target(model, generate=call.generate)
-        dialect = dialect_of(self.row.dialects[target.family])
+        way = self._way(call)
+        target, dialect = way.target, way.dialect
         for tool in request.tools:
             if isinstance(tool, ProviderTool) and tool.provider != self.name:
                 raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
         settled = settle(
             request,
             provider=self.name,
-            model=model,
+            model=call.model,
             rules=target.rules,
-            parameters=dialect.PARAMETERS - self.row.refused,
-            policy=policy,
+            parameters=way.parameters,
+            policy=call.policy,
         )
         encoded = dialect.encode_request(settled.request, target, stream=stream)
         body = encoded.body
@@ -269,8 +295,8 @@ class WireProvider:
         reason = turn.finish_reason or "unknown"
         notices = (*prepared.notices, *turn.notices) if prepared.notices or turn.notices else ()
         headers = dict(reply.headers)
-        for name in HIDDEN_HEADERS & headers.keys():
-            del headers[name]
+        if not HIDDEN_HEADERS.isdisjoint(headers):
+            headers = {name: value for name, value in headers.items() if name not in HIDDEN_HEADERS}
         return ChatResponse(
             message=Message("assistant", parts),
             usage=turn.usage,

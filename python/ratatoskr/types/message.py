@@ -43,7 +43,7 @@ class Message(Plain):
     @property
     def text(self) -> str:
         """The text parts, joined without a separator."""
-        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+        return "".join([part.text for part in self.content if isinstance(part, TextPart)])
 
     @property
     def reasoning(self) -> str:
@@ -90,14 +90,14 @@ def parts_of(content: Any) -> tuple[Part, ...]:
     """Return content as a tuple of parts; `InvalidInput` for anything else than text and parts."""
     if isinstance(content, str):
         return (TextPart(content),)
-    if isinstance(content, PART_TYPES):
-        return (content,)
-    if isinstance(content, tuple):
+    if type(content) is tuple:
         for item in content:
-            if not isinstance(item, PART_TYPES):
+            if type(item) is not TextPart and not isinstance(item, PART_TYPES):
                 break
         else:
             return content
+    if isinstance(content, PART_TYPES):
+        return (content,)
     if not isinstance(content, Iterable) or isinstance(content, (bytes, Mapping)):
         raise InvalidInput(f"content must be text or parts, not {type(content).__name__}", field="content")
     return tuple(_part_of(item, i) for i, item in enumerate(content))

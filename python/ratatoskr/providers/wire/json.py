@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,7 +30,8 @@ def decode(shape: type[T], data: bytes) -> T:
     if not _core.check_depth(data, MAX_DEPTH):
         raise MalformedResponse(f"JSON nested deeper than {MAX_DEPTH}")
     try:
-        return cast("T", _decoder(cast("Any", shape)).decode(data))
+        decoder: msgspec.json.Decoder[T] = _decoder(shape)  # type: ignore[arg-type]  # a type is hashable
+        return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise MalformedResponse(f"unexpected shape: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -103,6 +104,8 @@ def _whole(text: str) -> str:
 
 def whole(text: str) -> str:
     """Return text in which a lone surrogate has become U+FFFD."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -32,6 +32,8 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.types.usage import Cost, Usage
 
+_UNTOLD = Usage()
+
 
 @dataclass(slots=True)
 class _Open:
@@ -89,7 +91,7 @@ class Turn:
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
         self.seed = ""
-        self.usage = Usage()
+        self.usage = _UNTOLD
         self.cost: Cost | None = None
         self.model: str | None = None
         self.response_id: str | None = None
@@ -224,8 +226,9 @@ class Turn:
         """The dialect's own end has come: close what is open, tell the usage, then `Done`; does nothing twice."""
         if self.done:
             return
-        for key in list(self._open):
-            self.end(key)
+        for key, part in list(self._open.items()):
+            if not part.ended:
+                self.end(key)
         self.done = True
         if self.usage.source != "unknown":
             self._events.append(UsageEvent(self.usage))
@@ -233,7 +236,7 @@ class Turn:
 
     def parts(self) -> tuple[Part, ...]:
         """Return the parts so far; calls that are not whole are left out."""
-        return tuple(made for part in self._order if (made := self._made(part)) is not None)
+        return tuple([made for part in self._order if (made := self._made(part)) is not None])
 
     def _made(self, part: _Open) -> Part | None:
         state = tuple(part.state)
