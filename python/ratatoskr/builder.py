@@ -300,6 +300,11 @@ class Builder:
         self._config = replace(self._config, proxy=url)
         return self
 
+    def unix_socket(self, path: str | Path) -> Self:
+        """Send everything to a Unix socket, whatever the host of a provider's address; a proxy is then not used."""
+        self._config = replace(self._config, unix_socket=path)
+        return self
+
     def tls(
         self,
         ca: str | Path | bytes | None = None,
@@ -367,6 +372,11 @@ class Builder:
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
         if self._client is not None:
+            if self._in_flight or self._config != TransportConfig():
+                raise ConfigurationError(
+                    "a client of your own brings its proxy, TLS, socket and limits: set them on it, not here",
+                    field="http_client",
+                )
             from ratatoskr.transport.httpx import HttpxTransport
 
             return HttpxTransport(self._client)

@@ -34,6 +34,7 @@ async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(
     row: Row, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, "httpcore")  # which tells of every piece of a body
     client = httpx.AsyncClient(trust_env=False) if transport == "httpx" else None
     settings: dict[str, Any] = {"http_client": client} if client is not None else {}
     async with ScriptedUpstream(fault(row.name, times=None, turn=ANSWER, **row.options)) as upstream:
