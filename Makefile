@@ -15,6 +15,7 @@ EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
+TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -31,7 +32,7 @@ UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench bench-chat bench-embed bench-gpu reference cuts soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-chat bench-embed bench-job bench-gpu reference cuts soak fuzz peers lock FORCE
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -85,6 +86,9 @@ bench-chat: peers $(UPSTREAM)  ## chat and streams beside others, with a plot (7
 bench-embed: $(EMBED_BUILT)  ## local embeddings beside others (minutes; the first time downloads gigabytes)
 	@mkdir -p benches/out
 	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
+
+bench-job: $(BUILT)  ## a job over a file of a million texts (half an hour; TEXTS=50000 makes it short)
+	PYTHONPATH=benches $(BIN)/python -m embed.job --texts $(TEXTS)
 
 bench-gpu: $(BUILT)  ## embeddings on an NVIDIA GPU; says so where there is none
 	PYTHONPATH=benches $(BIN)/python benches/gpu/bench.py

@@ -33,7 +33,14 @@ class FakeGateway:
         self.calls: list[list[str]] = []
 
     async def embed_batch(
-        self, texts: Sequence[str], model: str, *, input_type: str, dimensions: int | None, truncate: bool
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: str,
+        dimensions: int | None,
+        truncate: bool,
+        timeouts: float,
     ) -> Embeddings:
         self.calls.append(list(texts))
         await asyncio.sleep(self.pause)

@@ -280,8 +280,11 @@ async def test_rows_of_megabytes_pass(tmp_path: Path, kind: str, out: str) -> No
     np.testing.assert_array_equal(read(tmp_path / f"out.{out}")[1], np.stack([vector(text) for text in texts]))
 
 
-async def test_a_window_of_large_rows_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratatoskr.jobs.windows.BYTES", 160_000)
+@pytest.mark.parametrize(("bound", "value"), [("BYTES", 160_000), ("CHARACTERS", 40_000)])
+async def test_a_window_of_large_rows_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    monkeypatch.setattr(f"ratatoskr.jobs.windows.{bound}", value)
     gateway = FakeGateway()
     source = write(tmp_path / "in", "jsonl", [{"text": str(place) * 10_000} for place in range(10, 50)])
     await embed(source, tmp_path / "out.npy", gateway)

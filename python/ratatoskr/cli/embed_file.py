@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,8 +61,9 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
         summary = asyncio.run(_embed(job, device, cache_dir, line))
     except BaseException:
         line.end()
-        if line.kept:
-            screen.note(f"{line.kept:,} rows are done and kept in {job.out}.job: the same command goes on")
+        kept = Path(f"{job.out}.job")
+        if line.begun and kept.is_dir():
+            screen.note(f"what is done is kept in {kept}: the same command goes on")
         raise
     line.end()
     if as_json:
@@ -87,18 +89,17 @@ class Line:
     """The one line on a terminal's standard error that tells how far it is; a pipe gets none.
 
     Attributes:
-        kept: rows that a run of the same job need not compute again.
+        begun: whether the input has been looked over and found to be in order.
     """
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._open = False
-        self.kept = 0
+        self.begun = False
 
     def tell(self, progress: Progress) -> None:
         """Show how far it is."""
-        if progress.phase != "look":
-            self.kept = progress.rows
+        self.begun = self.begun or progress.phase != "look"
         if self._screen.err_is_terminal:
             self._screen.status(_line(progress))
             self._open = True

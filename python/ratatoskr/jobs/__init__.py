@@ -8,5 +8,6 @@ Parquet and Arrow need the extra `[jobs]`; JSONL, CSV and `.npy` need nothing.
 
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
 from ratatoskr.jobs.runner import run
+from ratatoskr.jobs.target import digest_of
 
-__all__ = ["EmbedJob", "OnProgress", "Progress", "Summary", "run"]
+__all__ = ["EmbedJob", "OnProgress", "Progress", "Summary", "digest_of", "run"]

@@ -100,7 +100,7 @@ class Workplace:
     def __init__(self, job: EmbedJob, path: Path, identity: dict[str, Any]) -> None:
         self._job, self.path, self._identity = job, path, identity
         self.done = Done()
-        self.removed = False
+        self._loaded = self._removed = False
 
     @classmethod
     @contextmanager
@@ -118,13 +118,14 @@ class Workplace:
             workplace.load()
             yield workplace
         finally:
-            if not workplace.removed and all(place.name == "lock" for place in _inside(path)):
+            if workplace.is_empty():
                 workplace.remove()
             os.close(lock)
 
     def load(self) -> None:
         """Read the checkpoint; with `fresh`, forget it."""
         checkpoint = self.path / _NAME
+        self._loaded = self._job.fresh or not checkpoint.exists()
         if self._job.fresh:
             for place in _inside(self.path):
                 if place.name != "lock":
@@ -133,8 +134,7 @@ class Workplace:
             return
         try:
             told = json.loads(checkpoint.read_bytes())
-            identity, survey = told.pop("identity"), told.pop("survey")
-            joined = told.pop("joined")
+            identity, survey, joined = dict(told.pop("identity")), told.pop("survey"), told.pop("joined")
             done = Done(
                 **told,
                 survey=Survey(**survey) if survey is not None else None,
@@ -146,7 +146,11 @@ class Workplace:
             if identity.get(field) != value:
                 what = f"{identity.get(field)!r} there, {value!r} here" if field != "source" else "the file has changed"
                 raise self._unusable(f"is of a job with another {field} ({what})", field)
-        self.done = done
+        self.done, self._loaded = done, True
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing in it that another run could go on with."""
+        return not self._removed and self._loaded and not self.done.parts
 
     def check_parts(self, suffix: str) -> None:
         """Look whether every part that the checkpoint counts is there and whole.
@@ -195,7 +199,7 @@ class Workplace:
             place.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
-        self.removed = True  # from here on a folder of that name is another process's
+        self._removed = True  # from here on a folder of that name is another process's
 
     def _unusable(self, what: str, field: str | None = None) -> InvalidInput:
         return InvalidInput(f"{self.path / _NAME} {what}; begin anew with fresh=True", field=field)

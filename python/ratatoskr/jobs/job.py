@@ -61,7 +61,7 @@ class EmbedJob:
         fresh: begin anew where an interrupted job could go on.
         window: rows that are computed, written and flushed together. Fewer, where they are large.
         precision: of a local model; part of what an interrupted job has to agree with.
-        model_digest: of the model's files, where known; likewise.
+        model_digest: of the model's files, where known, as `digest_of` tells it; likewise.
     """
 
     source: Path

@@ -27,6 +27,8 @@ __all__ = ["run"]
 
 T = TypeVar("T")
 
+_TOLD: Final = 10_000
+"""Rows of the look over the input between two tellings."""
 _AHEAD: Final = 2
 """Windows that are computed at a time: the second keeps the cores busy while the first ends."""
 
@@ -146,8 +148,13 @@ class _Run:
             return
         loop = asyncio.get_running_loop()
 
+        told = 0
+
         def seen(rows: int) -> None:
-            loop.call_soon_threadsafe(self.progress, Progress("look", rows))
+            nonlocal told
+            if rows >= told + _TOLD:
+                told = rows
+                loop.call_soon_threadsafe(self.progress, Progress("look", rows))
 
         found = await self.reader.do(survey, self.job, source, self.stop, seen)
         await self.writer.do(lambda: self.workplace.record(survey=found))

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import Window
 from ratatoskr.types.embed import Embeddings, InputType
+from ratatoskr.types.timeouts import TimeoutsLike
 
-__all__ = ["EmbedsBatches", "OneModel", "Target", "checked", "embed", "in_rows", "settled"]
+if TYPE_CHECKING:
+    from ratatoskr.local.store import ModelStore
+
+__all__ = ["EmbedsBatches", "OneModel", "Target", "checked", "digest_of", "embed", "in_rows", "settled"]
 
 
 class EmbedsBatches(Protocol):
     """What a job needs of a gateway."""
 
     async def embed_batch(
-        self, texts: Sequence[str], model: str, *, input_type: InputType, dimensions: int | None, truncate: bool
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType,
+        dimensions: int | None,
+        truncate: bool,
+        timeouts: TimeoutsLike,
     ) -> Embeddings:
         """Return the vectors of texts in their order."""
         ...
@@ -54,12 +67,25 @@ def settled(job: EmbedJob, target: Target) -> EmbedJob:
     return replace(job, precision=str(getattr(target, "precision", job.precision)))
 
 
+def digest_of(model: str, store: ModelStore) -> str:
+    """Return one digest of all files of a local model, for `EmbedJob.model_digest`; reads them, so it blocks.
+
+    Raises:
+        ModelNotAvailable: the model is not in the store.
+        ConfigurationError: its files are not what was pulled, or cannot be used.
+    """
+    told = sorted(store.check(store.find(model)).items())
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
 def embed(target: Any, job: EmbedJob, window: Window) -> Awaitable[Embeddings]:
     """Begin a window."""
     options = {"input_type": job.input_type, "dimensions": job.dimensions, "truncate": job.truncate}
-    named = () if isinstance(getattr(target, "model", None), str) else (job.model,)
     asked: Callable[..., Awaitable[Embeddings]] = target.embed_batch
-    return asked(window.texts, *named, **options)
+    if isinstance(getattr(target, "model", None), str):
+        return asked(window.texts, **options)
+    # A window has as long as it takes: on a slow machine that is more than any call of a person's should.
+    return asked(window.texts, job.model, **options, timeouts=math.inf)
 
 
 def checked(window: Window, made: Embeddings, dimensions: int, model: str) -> Any:

@@ -17,7 +17,11 @@ from ratatoskr.jobs.source import Block, Source, broken
 __all__ = ["Stopped", "Survey", "Window", "survey", "windows"]
 
 BYTES: Final = 16 * 1024 * 1024
-"""A window of so many bytes is full."""
+"""A window of so many bytes is full: that bounds memory."""
+CHARACTERS: Final = 1024 * 1024
+"""So is one with texts of so many characters: that bounds the time that a kill can cost."""
+_READ: Final = 4096
+"""Characters of a text that count; few models read on."""
 FEWEST: Final = 16
 """Rows that a window has however large they are, and what remains at the end joins the window before: a handful of
 texts would go the way of small calls, which are computed together with whoever else calls."""
@@ -63,7 +67,7 @@ class _Open:
     """A window that is being filled."""
 
     def __init__(self, number: int) -> None:
-        self.number, self.size = number, 0
+        self.number, self.size, self.characters = number, 0, 0
         self.texts: list[str] = []
         self.places: list[int] = []
         self.pieces: list[tuple[Block, list[int]]] = []
@@ -75,6 +79,7 @@ class _Open:
         self.texts.append(text)
         self.places.append(row)
         self.size += block.sizes[place]
+        self.characters += min(len(text), _READ)
 
     def join(self, tail: _Open) -> None:
         self.texts += tail.texts
@@ -82,7 +87,8 @@ class _Open:
         self.pieces += tail.pieces
 
     def full(self, most: int) -> bool:
-        return len(self.texts) >= most or (self.size >= BYTES and len(self.texts) >= FEWEST)
+        large = self.size >= BYTES or self.characters >= CHARACTERS
+        return len(self.texts) >= most or (large and len(self.texts) >= FEWEST)
 
     def closed(self, source: Source) -> Window:
         return Window(self.number, self.texts, source.gather(self.pieces), self.places)
