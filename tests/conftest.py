@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,26 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     }.items():
         monkeypatch.setenv(name, str(home / folder))
     return home
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small embedding model of random weights, as a sentence-transformers folder; it takes 64 tokens."""
+    from local.stand_ins import make
+
+    return make(tmp_path_factory.mktemp("models") / "roberta_mean_96", "roberta_mean_96")
+
+
+@pytest.fixture(scope="session")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose graphs are made once for all tests that share it."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def copied(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the small model that a test may break."""
+    return Path(shutil.copytree(model_folder, tmp_path / "broken"))
 
 
 class NetworkError(RuntimeError):

@@ -172,7 +172,7 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
         raise NoProvider(f"{name!r} is no embedding model here: {those}; see builder().local_embeddings", model=name)
-    serving = [who for who, names in asked.items() if _called(one, names) == one]
+    serving = [who for who, names in asked.items() if one in (_called(wanted, names), _called(one, names))]
     whys = ("named by its prefix" if only else "embeds with it", "serves the very same model")
     return tuple(Candidate(who, one, whys[place > 0], place > 0) for place, who in enumerate(serving))
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ratatoskr import ChatEvent, ChatResponse, EmbeddedGateway, Ratatoskr
@@ -40,6 +41,14 @@ def gateway_to(upstream: ScriptedUpstream, **settings: Any) -> EmbeddedGateway:
     builder.compatible("house", base_url=upstream.base_url("compatible"), key=KEY)
     for name, value in settings.items():
         getattr(builder, name)(*value) if isinstance(value, tuple) else getattr(builder, name)(value)
+    return builder.build()
+
+
+def local_gateway(folder: Path, cache: Path, **settings: Any) -> EmbeddedGateway:
+    """Return a gateway with one model of this process; settings are the builder's methods and their argument."""
+    builder = Ratatoskr.builder().local_embeddings(folder).cache_dir(cache)
+    for name, value in settings.items():
+        getattr(builder, name)(value)
     return builder.build()
 
 
