@@ -50,7 +50,9 @@ class Ours:
 
 def sentence_transformers(folder: Path) -> Embed:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     model = SentenceTransformer(str(folder), device="cpu")
     return lambda texts: model.encode(texts, batch_size=32, convert_to_numpy=True)
 

@@ -11,7 +11,7 @@ def words() -> list[str]:
     return " ".join(topics.topics[name] for name in sorted(topics.topics)).split()
 
 
-def corpora(short: int = 1500, mixed: int = 500, long: int = 120) -> dict[str, list[str]]:
+def corpora(short: int = 1536, mixed: int = 512, long: int = 96) -> dict[str, list[str]]:
     """Return texts of 3 to 14 words, of log-normal lengths around 30, and of about 256 tokens or more."""
     rng, source = random.Random(5), words()  # the same texts each time
 

@@ -1,0 +1,224 @@
+"""What the bench measures: each a function to plain numbers, in interleaved rounds where engines are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from embed import engines, matmuls, prose
+from ratatoskr.errors import ModelNotAvailable
+from ratatoskr.local import LocalModels, ModelStore, workers
+
+BENCHES = Path(__file__).resolve().parents[1]
+FRESH = {
+    "ours": "import asyncio\nfrom ratatoskr.local import LocalEmbedder, ModelStore\n"
+    "e = LocalEmbedder('AllMiniLmL6V2', store=ModelStore({store!r}))\nasyncio.run(e.embed('a short text'))",
+    "fastembed": "from pathlib import Path\nfrom embed.fastembed_peer import embedder\n"
+    "embedder(Path({export!r}))(['a short text'])",
+}
+BEAT = 0.005
+"""Seconds between two beats of the heart."""
+
+Rates = dict[str, dict[str, float]]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that a piece of work takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: float) -> tuple[Rates, int]:
+    """Return texts a second by corpus and engine, and the rounds; after `most` seconds no round begins any more."""
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+    corpora = {name: texts[::part] for name, texts in prose.corpora().items()}
+    for texts in corpora.values():
+        for embed in peers.values():
+            embed(texts[:16])
+    begun, done = time.perf_counter(), 0
+    while done < rounds and (done < 2 or time.perf_counter() - begun < most):
+        for kind, texts in corpora.items():
+            for name, embed in peers.items():
+                seconds[kind, name].append(timed(lambda embed=embed, texts=texts: embed(texts)))
+        done += 1
+    rates = {
+        kind: {name: len(texts) / statistics.median(seconds[kind, name]) for name in peers}
+        for kind, texts in corpora.items()
+    }
+    return rates, done
+
+
+def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
+    """Return our tokens a second over those of the matrix products alone, each measured next to the other."""
+    shares = []
+    texts = [f"{text} {index}" for index, text in enumerate(prose.corpora()["mixed"][::part] * 2)]
+    for _ in range(rounds):
+        before = matmuls.tokens_a_second(len(os.sched_getaffinity(0)))
+        begun = time.perf_counter()
+        result = ours.loop.run_until_complete(ours.embedder.embed_batch(texts))
+        rate = (result.usage.input_tokens or 0) / (time.perf_counter() - begun)
+        after = matmuls.tokens_a_second(len(os.sched_getaffinity(0)))
+        shares.append(rate / ((before + after) / 2))
+    return statistics.median(shares)
+
+
+def latency(peers: dict[str, engines.Embed], count: int) -> dict[str, float]:
+    """Return the median milliseconds of a single text of about ten tokens, the engines in turns of ten texts."""
+    text = ["a short text of about ten tokens"]
+    taken: dict[str, list[float]] = defaultdict(list)
+    for _ in range(count // 10):
+        for name, embed in peers.items():
+            embed(text)
+            for _ in range(10):
+                taken[name].append(timed(lambda embed=embed: embed(text)) * 1e3)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def at_once(ours: engines.Ours, rounds: int) -> float:
+    """Return how many times faster sixteen callers are when they are joined than when each is a run by itself."""
+    texts = [f"the caller number {number} asks at once" for number in range(16)]
+    joined, ratios = workers.MOST_JOINED, []
+    ours.at_once(texts)
+    for _ in range(rounds * 5):
+        taken = {}
+        for most in (1, joined):
+            workers.MOST_JOINED = most
+            taken[most] = sum(timed(lambda: ours.at_once(texts)) for _ in range(4))
+        ratios.append(taken[1] / taken[joined])
+    return statistics.median(ratios)
+
+
+def fresh(store: Path, export: Path, rounds: int) -> dict[str, float]:
+    """Return the seconds from the start of a new process to its first vector, digests checked."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    environment = {**os.environ, "PYTHONPATH": str(BENCHES)}
+    for _ in range(rounds + 1):
+        for name, code in FRESH.items():
+            program = code.format(store=str(store), export=str(export)) + "\nprint('.', flush=True)"
+            begun = time.perf_counter()
+            with subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                assert process.stdout.read(1) == b".", name
+                taken[name].append(time.perf_counter() - begun)
+                process.communicate()
+    return {name: statistics.median(values[1:]) for name, values in taken.items()}
+
+
+def closeness(exact: engines.Ours, rough: engines.Ours) -> tuple[float, float, float]:
+    """Return mean and least cosine, and the share of nearest neighbours kept as the mean of ten samples of 300."""
+    paragraphs = prose.paragraphs()
+    a, b = exact(paragraphs), rough(paragraphs)
+    cosines, kept, rng = (a * b).sum(axis=1), [], np.random.default_rng(3)
+    for _ in range(10):
+        chosen = rng.permutation(len(paragraphs))[:300]
+        nearest = []
+        for vectors in (a[chosen], b[chosen]):
+            near = vectors @ vectors.T
+            np.fill_diagonal(near, -2)
+            nearest.append(near.argmax(axis=1))
+        kept.append(float((nearest[0] == nearest[1]).mean()))
+    return float(cosines.mean()), float(cosines.min()), statistics.mean(kept)
+
+
+def batch_independence(engine: engines.Ours) -> float:
+    """Return how far a text's vector alone is from its vector in a batch, at most."""
+    some = prose.corpora()["mixed"][:60]
+    return float(np.abs(engine(some) - np.concatenate([engine([text]) for text in some])).max())
+
+
+def lateness(ours: engines.Ours, seconds: float) -> float:
+    """Return the 99th percentile of the milliseconds that a heartbeat is late while a job computes beside it."""
+    texts = prose.corpora()["mixed"]
+
+    def endless() -> object:
+        number = 0
+        while True:
+            number += 1
+            yield f"{texts[number % len(texts)]} {number}"
+
+    async def run() -> list[float]:
+        late: list[float] = []
+        stop = asyncio.Event()
+
+        async def job() -> None:
+            async for _ in ours.embedder.embed_windows(endless(), window=512):
+                if stop.is_set():
+                    return
+
+        task = asyncio.create_task(job())
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            await asyncio.sleep(BEAT)
+            late.append((time.perf_counter() - begun - BEAT) * 1e3)
+        stop.set()
+        await task
+        return late
+
+    return float(np.percentile(ours.loop.run_until_complete(run()), 99))
+
+
+def refusal(store: ModelStore) -> float:
+    """Return the milliseconds until a model over the memory budget is said not to be available, at most of twenty."""
+    models = LocalModels(store, ram_budget=1_000_000)
+    embedder = models.embedder("AllMiniLmL6V2")
+    loop = asyncio.new_event_loop()
+
+    async def ask() -> None:
+        try:
+            await embedder.embed("a short text")
+        except ModelNotAvailable:
+            return
+        raise AssertionError("it was available")
+
+    taken = [timed(lambda: loop.run_until_complete(ask())) * 1e3 for _ in range(20)]
+    models.close()
+    loop.close()
+    return max(taken)
+
+
+def by_length(peers: dict[str, engines.Embed], part: int) -> tuple[tuple[int, ...], dict[str, list[float]]]:
+    """Return lengths in words, and by engine the texts a second of each: the better of two interleaved rounds."""
+    source, lengths = prose.words(), (4, 8, 16, 32, 64, 128, 200)
+    rates: dict[str, list[float]] = {name: [0.0] * len(lengths) for name in peers}
+    for _ in range(2):
+        for place, length in enumerate(lengths):
+            count = max(24, 4000 // part // length)
+            texts = [" ".join(source[start : start + length]) for start in range(0, count * 7, 7)]
+            for name, embed in peers.items():
+                rate = len(texts) / timed(lambda embed=embed, texts=texts: embed(texts))
+                rates[name][place] = max(rates[name][place], rate)
+    return lengths, rates
+
+
+def draw(lengths: tuple[int, ...], rates: dict[str, list[float]], file: Path) -> None:
+    """Draw texts a second by length for all engines."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for name, values in rates.items():
+        axes.plot(lengths, values, marker="o", label=name)
+        axes.annotate(name, (lengths[-1], values[-1]), xytext=(6, 0), textcoords="offset points", va="center")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(lengths, [str(length) for length in lengths])
+    axes.set_xlim(lengths[0] * 0.9, lengths[-1] * 2.6)
+    axes.set_xlabel("words of a text")
+    axes.set_ylabel("texts a second")
+    axes.set_title("all-MiniLM-L6-v2 on this machine's CPU, same weights")
+    axes.grid(alpha=0.3, which="both")
+    figure.tight_layout()
+    figure.savefig(file, dpi=120)
