@@ -1,15 +1,20 @@
-"""The main job in one go: a streamed answer, a tool round trip, and what they used. Run by `make demo`.
+"""The main jobs in one go: a streamed answer, a tool round trip, a search by vectors. Run by `make demo`.
 
 With a key in the environment or the secrets file, or an Ollama in reach, it asks the real model; without any it asks a
-scripted provider on this machine over real HTTP, and says so.
+scripted provider on this machine over real HTTP, and says so. Then it pulls an embedding model, unless it is here, and
+searches with it on this machine; where the model cannot be had it says so, and the rest stands.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import subprocess
 import sys
+import tempfile
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from ratatoskr import (
     ChatRequest,
@@ -38,6 +43,20 @@ MODELS = {
     "huggingface": "huggingface:Qwen/Qwen3-4B-Instruct-2507",
 }
 """A small model of each provider; `RATATOSKR_DEMO_MODEL` names another."""
+
+
+EMBEDDER = "AllMiniLmL6V2"
+QUERY = "How do I get my money back?"
+CORPUS = """\
+Parcels leave the warehouse within two working days.
+Our office is closed on public holidays.
+The warranty covers defects of the battery for two years.
+If you are not satisfied, return the goods within thirty days and we refund the price.
+Put the lamp in a dry place, away from children.
+Passwords have at least twelve characters.
+The train to Bergen leaves every morning at eight.
+A squirrel carries messages up and down the ash tree.
+"""
 
 
 def branch_height(branch: str) -> str:
@@ -114,8 +133,30 @@ async def show(gateway: EmbeddedGateway, model: str) -> None:
     print(f"\nusage of the last round: {told(response.usage)}")
 
 
+def search() -> None:
+    """Pull an embedding model and search a small corpus with it, by the commands that anybody would type."""
+    print(f"\n--- {EMBEDDER}: a search by meaning, on this machine\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="ratatoskr-demo-") as folder:
+        Path(folder, "corpus.txt").write_text(CORPUS, encoding="utf-8")
+        if not rat(folder, "models", "pull", EMBEDDER):
+            print(f"{EMBEDDER} cannot be had here, so there is no search.")
+            return
+        if not rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--npy", "corpus.npy"):
+            print("Nothing can be embedded here, so there is no search.")
+            return
+        rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--search", QUERY, "--top", "3")
+
+
+def rat(folder: str, *arguments: str) -> bool:
+    """Run a command of the shell in a folder, shown as it would be typed; tells whether it succeeded."""
+    print(f"$ {shlex.join(('rat', *arguments))}", flush=True)
+    command = [sys.executable, "-m", "ratatoskr.cli.rat", *arguments]
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # our own words
+    return done.returncode == 0
+
+
 async def main() -> int:
-    """Run the demonstration; returns the exit status."""
+    """Ask a model; returns the exit status."""
     async with AsyncExitStack() as stack:
         found = await real_model(stack)
         if found is None:
@@ -130,4 +171,9 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        status = asyncio.run(main())
+        search()
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

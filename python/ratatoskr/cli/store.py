@@ -50,6 +50,7 @@ def pull(
     known = dict(_digest(text) for text in digests)
     for model in models:
         bar = Bar(screen)
+        bar.begin(model)
         try:
             path = store.pull(
                 model,
@@ -148,6 +149,12 @@ class Bar:
         self._screen = screen
         self._shown = screen.err_is_terminal
         self._open = False
+
+    def begin(self, model: str) -> None:
+        """Show that it has begun: a source may take its time before the first byte."""
+        if self._shown:
+            self._screen.status(f"{model}: asking for it")
+            self._open = True
 
     def tell(self, progress: Progress) -> None:
         """Show how much of a file is here."""

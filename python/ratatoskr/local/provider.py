@@ -10,7 +10,7 @@ from typing import cast
 
 from ratatoskr.capabilities import Call
 from ratatoskr.errors import ConfigurationError, InvalidInput, RatatoskrError
-from ratatoskr.local.catalog import CATALOG, known
+from ratatoskr.local.catalog import known
 from ratatoskr.local.device import Device
 from ratatoskr.local.embed import LocalEmbedder
 from ratatoskr.local.graphs import Precision
@@ -141,8 +141,7 @@ def _embedder(models: LocalModels, given: str | Path, precision: Precision) -> L
     try:
         return models.embedder(given, precision)
     except InvalidInput as error:
-        shorts = ", ".join(row.name for row in CATALOG)
-        raise ConfigurationError(f"{error.message}; the catalogue has {shorts}", field=error.field) from None
+        raise ConfigurationError(error.message, field=error.field) from None
 
 
 def _names_of(given: str | Path, model: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
-from ratatoskr.local.catalog import FILES, CatalogModel, known
+from ratatoskr.local.catalog import CATALOG, FILES, CatalogModel, known
 from ratatoskr.local.files import digest_of, whole_file
 from ratatoskr.local.folder import Folder, read_folder, read_regular
 
@@ -108,7 +108,10 @@ class ModelStore:
         own = [stored.name for stored in self.list() if stored.name.partition("/")[2] == model]
         if len(own) == 1:
             return own[0]
-        raise InvalidInput(f"{model!r} is no model of the catalogue, no organisation/name and no folder", field="model")
+        shorts = ", ".join(row.name for row in CATALOG)
+        raise InvalidInput(
+            f"{model!r} is no organisation/name, no folder, and not in the catalogue: {shorts}", field="model"
+        )
 
     def find(self, model: str | Path) -> Folder:
         """Read a model's folder.

