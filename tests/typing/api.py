@@ -12,10 +12,16 @@ from ratatoskr import (
     ChatStream,
     CitationDelta,
     ContentDelta,
+    Device,
     Done,
+    Embed,
     EmbeddedGateway,
+    Embedding,
+    Embeddings,
+    ModelGateway,
     Part,
     ProviderEvent,
+    Ratatoskr,
     ReasoningDelta,
     SyncChatStream,
     SyncGateway,
@@ -82,3 +88,20 @@ def parts(part: Part) -> str | None:
     if part.type == "tool_call":
         return part.arguments
     return None
+
+
+async def vectors(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
+    """Embedding has one shape on both faces."""
+    assert_type(await gateway.embed("Hi", "m"), Embedding)
+    assert_type(await gateway.embed_batch(["Hi"], "m", input_type="query", dimensions=3, timeouts=2), Embeddings)
+    assert_type(blocking.embed("Hi", "m", truncate=False), Embedding)
+    assert_type(blocking.embed_batch(["Hi"], "m"), Embeddings)
+    assert_type([one async for one in gateway.embed_iter(iter(["Hi"]), "m")], list[Embedding])
+    assert_type(list(blocking.embed_iter(["Hi"], "m")), list[Embedding])
+    protocol: Embed = gateway
+    whole: ModelGateway = gateway
+    assert protocol is whole
+    await gateway.embed("Hi", ["a", "b"])  # type: ignore[arg-type]
+    await gateway.embed_batch(["Hi"], "m", input_type="passage")  # type: ignore[arg-type]
+    Ratatoskr.builder().local_embeddings("m", "int8").device(Device.cuda(0)).cache_dir("d").ram_budget(1 << 30)
+    Ratatoskr.builder().local_embeddings("m", "fp16")  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 import ratatoskr
+from local.hub_server import hub
+from local.stand_ins import make
 from ratatoskr.providers import rows
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.testing.routes import BASES
@@ -34,6 +36,16 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedUpstream]:
         yield upstream
 
 
+@pytest.fixture
+def embedder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stand in for the hub, with a model of random weights under a real one's name."""
+    folder = make(tmp_path / "model", "bert_cls_384")
+    with hub({"BAAI/bge-small-en-v1.5": folder}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield
+
+
+@pytest.mark.usefixtures("embedder")
 async def test_the_tour_runs_from_its_first_snippet_to_its_last(
     upstream: ThreadedUpstream, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,6 +60,7 @@ async def test_the_tour_runs_from_its_first_snippet_to_its_last(
     assert "Up and down the tree" in printed
     assert "top_k" in printed
     assert names["animal"].legs is not None
+    assert names["scores"].shape == (3,)
     assert upstream.count >= 10
 
 
