@@ -63,6 +63,43 @@ async def test_parquet_has_vectors_as_a_fixed_size_list_beside_the_columns_of_th
     assert made.schema.field("embedding").type == pa.list_(pa.float32(), 8)
 
 
+async def test_json_lines_have_a_form_for_the_types_of_columns(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "text": pa.array(["a"] * 20, pa.string_view()),
+            "day": pa.array([19_000] * 20, pa.date32()),
+            "fine": pa.array([1_700_000_000_123_456_789] * 20, pa.timestamp("ns", "UTC")),
+            "span": pa.array([5] * 20, pa.duration("ns")),
+            "money": pa.array([Decimal("1.10")] * 20, pa.decimal128(5, 2)),
+            "octets": pa.array([b"\xff"] * 20),
+            "nothing": pa.array([float("nan")] * 20),
+            "deep": pa.array([{"a": [1, None]}] * 20),
+        }
+    )
+    with pa.OSFile(str(tmp_path / "in.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    await embed(tmp_path / "in.arrow", tmp_path / "out.jsonl")
+    rows, _ = read(tmp_path / "out.jsonl")
+    assert rows is not None
+    assert rows[7] == {
+        "text": "a",
+        "day": "2022-01-08",
+        "fine": "2023-11-14 22:13:20.123456789Z",
+        "span": 5,
+        "money": "1.10",
+        "octets": "/w==",
+        "nothing": None,
+        "deep": {"a": [1, None]},
+    }
+
+
+async def test_a_value_that_json_has_no_form_for_is_told(tmp_path: Path) -> None:
+    far = pa.array([400_000_000_000] * 20, pa.timestamp("s"))
+    pq.write_table(pa.table({"text": ["a"] * 20, "far": far}), tmp_path / "in.parquet")
+    with pytest.raises(InvalidInput, match=r"a row of in\.parquet cannot be JSON"):
+        await embed(tmp_path / "in.parquet", tmp_path / "out.jsonl")
+
+
 async def test_json_lines_keep_their_other_values_to_the_last_digit(tmp_path: Path) -> None:
     line = '{ "n": 12345678901234567890123, "x": 1.10, "text": "caf\\u00e9", "deep": {"a": [1, null]} }'
     (tmp_path / "in.jsonl").write_text(f"\ufeff{line}\r\n\n{line}")

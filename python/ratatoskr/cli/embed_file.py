@@ -54,11 +54,13 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
     from ratatoskr.local.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
-    job = EmbedJob(**{**rest, "model": store.name_of(rest["model"])}, truncate=not no_truncate)
-    job = dataclasses.replace(job, model_digest=digest_of(job.model, store))
+    model, precision = store.name_of(rest.pop("model")), rest.pop("precision")
+    # On a GPU the graph is of half precision: an interrupted job goes on where it began, or begins anew.
+    job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16", truncate=not no_truncate)
+    job = dataclasses.replace(job, model_digest=digest_of(model, store))
     line = Line(screen)
     try:
-        summary = asyncio.run(_embed(job, device, cache_dir, line))
+        summary = asyncio.run(_embed(job, precision, device, cache_dir, line))
     except BaseException:
         line.end()
         kept = Path(f"{job.out}.job")
@@ -72,11 +74,11 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
         screen.line(_told(summary))
 
 
-async def _embed(job: EmbedJob, device: str, cache_dir: str | None, line: Line) -> Summary:
+async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, line: Line) -> Summary:
     from ratatoskr import Device, Ratatoskr
     from ratatoskr.jobs import run
 
-    builder = Ratatoskr.builder().local_embeddings(job.model, "int8" if job.precision == "int8" else "fp32")
+    builder = Ratatoskr.builder().local_embeddings(job.model, "int8" if precision == "int8" else "fp32")
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if cache_dir is not None:

@@ -62,10 +62,25 @@ class _Columns:
         return self._pa.Table.from_batches(batches, self.schema)
 
     def objects(self, rows: Any) -> Iterator[bytes]:
-        """Yield each row as an object; bytes become base64, times ISO 8601, what is not finite null."""
-        for batch in rows.to_batches(max_chunksize=256):
-            for row in batch.to_pylist():
-                yield msgspec.json.encode(row, enc_hook=str)
+        """Yield each row as an object; bytes become base64, times ISO 8601, what is not finite null.
+
+        Raises:
+            InvalidInput: a value has no form in JSON, such as a date beyond the year 9999.
+        """
+        plain = self._pa.schema([field.with_type(self._in_json(field.type)) for field in rows.schema])
+        try:
+            for batch in rows.cast(plain).to_batches(max_chunksize=256):
+                for row in batch.to_pylist():
+                    yield msgspec.json.encode(row, enc_hook=str)
+        except (ValueError, OverflowError, TypeError, self._pa.ArrowException) as error:
+            raise InvalidInput(f"a row of {self._path.name} cannot be JSON: {error}", field="source") from None
+
+    def _in_json(self, kind: Any) -> Any:
+        """Return what a type is read as: Python's times are no finer than a microsecond."""
+        types = self._pa.types
+        if getattr(kind, "unit", "") != "ns":
+            return kind
+        return self._pa.int64() if types.is_duration(kind) else self._pa.string()
 
     def table(self, rows: Any) -> Any:
         """Return the rows as they are."""

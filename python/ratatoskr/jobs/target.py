@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import Window
+from ratatoskr.local.catalog import known
 from ratatoskr.types.embed import Embeddings, InputType
 from ratatoskr.types.timeouts import TimeoutsLike
 
@@ -62,9 +63,10 @@ def settled(job: EmbedJob, target: Target) -> EmbedJob:
     """
     if not isinstance(own := getattr(target, "model", None), str):
         return job
-    if job.model != own:
+    row = known(job.model)
+    if own not in {job.model, row.repository if row else None}:
         raise InvalidInput(f"the job is of {job.model!r}, and this embedder's model is {own!r}", field="model")
-    return replace(job, precision=str(getattr(target, "precision", job.precision)))
+    return replace(job, model=own, precision=str(getattr(target, "precision", job.precision)))
 
 
 def digest_of(model: str, store: ModelStore) -> str:
