@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,17 @@ def contexts(authority: trustme.CA) -> Mapping[str, ssl.SSLContext]:
         "expired": _context(expired),
         "wrong_host": _context(authority.issue_cert("api.example.com")),
         "unknown_authority": _context(trustme.CA().issue_cert("127.0.0.1")),
+        "old_version": _old(_context(authority.issue_cert("127.0.0.1"))),
     }
+
+
+def _old(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let a context speak TLS 1.0 and nothing newer."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
 
 class Relay(RawServer):
@@ -118,7 +128,7 @@ def _judge(error: TlsError) -> None:
     assert KEY not in f"{error!r} {error} {error.fields()}"
 
 
-WRONG = ("tls_expired", "tls_wrong_host", "tls_unknown_authority", "tls_plain_port")
+WRONG = ("tls_expired", "tls_wrong_host", "tls_unknown_authority", "tls_old_version", "tls_plain_port")
 
 
 @pytest.mark.parametrize("way", ["call", "stream"])
@@ -139,38 +149,6 @@ async def test_what_is_wrong_with_tls_is_told_after_one_try_in_which_nothing_was
                 assert upstream.count == 0
                 await upstream.use("Hello")
                 assert await _ask(gateway, way) == "Hello"
-
-
-@pytest.mark.parametrize("way", ["call", "stream"])
-async def test_a_protocol_older_than_tls_1_2_is_not_spoken(
-    way: str, make: Callable[..., Any], authority: trustme.CA
-) -> None:
-    context = _context(authority.issue_cert("127.0.0.1"))
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    with pytest.warns(DeprecationWarning, match="TLSv1"):
-        context.maximum_version = ssl.TLSVersion.TLSv1
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    with RawServer(_turning_away(context)) as server:
-        async with make(_asking(f"{server.url.replace('http:', 'https:')}/v1")) as gateway:
-            with pytest.raises(TlsError) as caught:
-                await _ask(gateway, way)
-        _judge(caught.value)
-        assert server.opened == 1
-
-
-def _turning_away(context: ssl.SSLContext) -> Callable[[Peer], Awaitable[None]]:
-    """Shake hands by hand: asyncio's own server closes without sending the alert that tells why."""
-
-    async def script(peer: Peer) -> None:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_side=True)
-        incoming.write(await peer.reader.read(65536))
-        with pytest.raises(ssl.SSLError, match=r"(?i)unsupported|version"):
-            tls.do_handshake()
-        await peer.send(outgoing.read())
-        await peer.gone()
-
-    return script
 
 
 async def test_an_authority_that_nobody_configured_is_not_trusted(

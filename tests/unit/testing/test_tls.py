@@ -33,7 +33,18 @@ def contexts(authority):
     for name, certificate in certificates.items():
         made[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(made[name])
+    made["old_version"] = old(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    certificates["good"].configure_cert(made["old_version"])
     return made
+
+
+def old(context):
+    """Let a context speak TLS 1.0 and nothing newer."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
 
 
 @pytest.fixture
@@ -57,6 +68,7 @@ async def test_it_speaks_tls(trusting, contexts):
         ("tls_expired", "certificate has expired"),
         ("tls_wrong_host", "IP address mismatch"),
         ("tls_unknown_authority", "self-signed|unable to get local issuer"),
+        ("tls_old_version", "protocol version|PROTOCOL_VERSION"),
         ("tls_plain_port", "wrong version number|WRONG_VERSION_NUMBER|record layer failure"),
     ],
 )
@@ -79,6 +91,19 @@ async def test_whoever_checks_no_certificate_is_found_out(contexts):
     ):
         assert (await client.post(CHAT.address(upstream), json=CHAT.body())).status_code == 200
         assert upstream.last.answered == "tls_expired"
+
+
+async def test_whoever_speaks_what_is_too_old_is_found_out(contexts):
+    careless = old(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    async with (
+        ScriptedUpstream([fault("tls_old_version")], tls=contexts) as upstream,
+        httpx.AsyncClient(trust_env=False, verify=careless) as client,
+    ):
+        assert (await client.post(CHAT.address(upstream), json=CHAT.body())).status_code == 200
+        assert upstream.last.answered == "tls_old_version"
+        await upstream.use("Hello")
+        assert upstream.open_connections == 0
 
 
 async def test_an_https_address_of_a_plain_upstream_gets_no_handshake(trusting):
