@@ -15,7 +15,7 @@ from ratatoskr.registry.chain import Chain
 from ratatoskr.routing import Candidate, resolve_embedding
 from ratatoskr.settings import Settings
 from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest
-from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus
+from ratatoskr.types.model import Explanation, LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.timeouts import Deadlines, Timeouts, in_force
 
 T = TypeVar("T")
@@ -110,6 +110,21 @@ class Embedders:
     async def models(self) -> list[ModelInfo]:
         """Return what is configured."""
         return [model for provider in self._providers.values() for model in await provider.models()]
+
+    async def explain(self, model: str, timeouts: Timeouts) -> Explanation:
+        """Tell who would embed with a model; one that cannot be used would be skipped."""
+        plans = []
+        for candidate in self.candidates(model):
+            keeper = self._providers[candidate.provider]
+            status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
+            refused = status.reason if status is not None and status.status == "unavailable" else None
+            later = candidate.only_if_unavailable
+            plan = Plan(
+                candidate.provider, candidate.model, candidate.reason, refused=refused, only_if_unavailable=later
+            )
+            plans.append(plan)
+        limits = in_force(timeouts.over(self._settings.timeouts), streamed=False)
+        return Explanation(tuple(plans), Explanation.deadlines_of(limits), self._settings.retries)
 
     async def preload(self, model: str) -> None:
         """Load a model wherever it is in this process."""

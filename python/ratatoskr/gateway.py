@@ -8,6 +8,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from ratatoskr import listing
 from ratatoskr.capabilities import Call, ChatProvider, EmbedProvider, MessagesLike, ModelLike, T
 from ratatoskr.embedding import Embedders
 from ratatoskr.errors import GatewayClosed, RatatoskrError
@@ -335,22 +336,21 @@ class EmbeddedGateway:
             RatatoskrError: a provider's answer failed; with several, those that answered are returned and it takes all
                 of them to fail for `AllAttemptsFailed`.
         """
-        from ratatoskr.listing import list_models
-
         self._check_open()
-        return await list_models(self._providers, self._embedders, provider, self._settings.timeouts.over(DEFAULTS))
+        return await listing.list_models(
+            self._providers, self._embedders, provider, self._settings.timeouts.over(DEFAULTS)
+        )
 
     async def model_status(self, model: str) -> ModelStatus:
         """Tell whether a model can be used: whether somebody is configured for it and lists it, or it can be loaded."""
-        from ratatoskr.listing import model_status
-
         self._check_open()
-        return await model_status(self, self._embedders, model)
+        return await listing.model_status(self, self._embedders, model)
 
     async def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
         """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long.
 
-        Nothing is sent. Parameters that a candidate refuses are told in its plan and raise nothing.
+        Nothing is sent; of an embedding model it is told who would embed with it. Parameters that a candidate refuses
+        are told in its plan and raise nothing.
 
         Raises:
             InvalidInput: the request itself is wrong.
@@ -358,6 +358,8 @@ class EmbeddedGateway:
         """
         from ratatoskr.explain import plan_of
 
+        if isinstance(model, str) and self._embedders.has(model):
+            return await self._embedders.explain(model, timeouts_of(arguments.get("timeouts")))
         request = with_schema(request_of(messages, model, **arguments))
         timeouts = self._timeouts(request.timeouts, streamed=False)
         plans = [plan_of(self._provider(c), request, c, self._settings.policy) for c in self.candidates(request)]
@@ -370,9 +372,9 @@ class EmbeddedGateway:
 
     async def health(self) -> Health:
         """Tell which providers are configured, where each key came from, and how each local model is; sends nothing."""
-        from ratatoskr.listing import health
-
-        return await health(self._providers, self._embedders, self._settings.key_origins, healthy=not self._closed)
+        return await listing.health(
+            self._providers, self._embedders, self._settings.key_origins, healthy=not self._closed
+        )
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider, so that the first call does not wait for one."""

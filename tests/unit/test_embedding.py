@@ -122,12 +122,10 @@ def test_two_folders_of_one_name_are_found_by_their_paths(model_folder: Path, tm
 
 
 def test_without_any_embedding_model_it_is_said_how_to_configure_one() -> None:
-    with (
-        Ratatoskr.builder().openai("sk-x").build().sync() as gateway,
-        pytest.raises(NoProvider, match=r"none is configured; see builder\(\).local_embeddings"),
-    ):
-        gateway.embed(SHORT, "AllMiniLmL6V2")
-    assert "embed" not in Ratatoskr.builder().openai("sk-x").build().sync().capabilities()
+    with Ratatoskr.builder().openai("sk-x").build().sync() as gateway:
+        assert "embed" not in gateway.capabilities()
+        with pytest.raises(NoProvider, match=r"none is configured; see builder\(\).local_embeddings"):
+            gateway.embed(SHORT, "AllMiniLmL6V2")
 
 
 # who is asked
@@ -242,6 +240,20 @@ async def test_the_same_model_elsewhere_is_asked_only_where_it_is_not_available(
 async def test_the_device_is_the_callers(model_folder: Path, graphs: Path) -> None:
     async with local_gateway(model_folder, graphs, device=Device.cpu(workers=1)) as gateway:
         assert (await gateway.embed_batch([SHORT] * 20, model_folder.name)).dimensions == 96
+
+
+async def test_a_plan_of_an_embedding_model_tells_who_would_embed_and_what_is_in_the_way(model_folder: Path) -> None:
+    builder = Ratatoskr.builder().local_embeddings(model_folder).local_embeddings("BgeSmallEn").openai("sk-x")
+    async with builder.build() as gateway:
+        found = await gateway.explain(model_folder.name, timeouts=7)
+        (plan,) = found.plans
+        assert (plan.provider, plan.model, plan.refused) == ("local", str(model_folder), None)
+        assert found.deadlines["total"] == 7
+        (plan,) = (await gateway.explain("BgeSmallEn")).plans
+        assert "rat models pull BgeSmallEn" in (plan.refused or "")
+        assert (await gateway.explain("gpt-4.1")).plans[0].provider == "openai"
+        with pytest.raises(InvalidInput, match="does not chat"):
+            await gateway.explain(["gpt-4.1", "BgeSmallEn"])
 
 
 # the scripted one

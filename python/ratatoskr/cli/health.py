@@ -1,4 +1,4 @@
-"""`rat health`: who is configured, and by what; never the key itself."""
+"""`rat health`: who is configured, and by what, never the key itself; and what this machine embeds with."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
             screen.table((provider.name, _told(provider)) for provider in found.providers)
         screen.line(screen.styled("not configured", "bold"))
         screen.table(_missing({provider.name for provider in found.providers}))
+        screen.line(screen.styled("embeddings on this machine", "bold"))
+        screen.table(_local())
     if failure is not None:
         raise failure
 
@@ -70,3 +72,19 @@ def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
         else:
             without = "; works without a key where -m names it" if known.key == "optional" else ""
             yield name, f"set {' or '.join(known.variables)}{without}"
+
+
+def _local() -> Iterator[tuple[str, str]]:
+    from importlib import metadata
+    from pathlib import Path
+
+    from ratatoskr.local.store import ModelStore
+
+    packages = ("onnxruntime", "onnxruntime-gpu")
+    there = [f"{name} {found.version}" for name in packages for found in metadata.distributions(name=name)]
+    yield "runtime", ", ".join(there) or "not installed: pip install 'ratatoskr[local]'"
+    store = ModelStore()
+    names = ", ".join(model.name for model in store.list())
+    yield "models", names or "none; `rat models pull AllMiniLmL6V2` fetches one"
+    at_home = store.root.is_relative_to(Path.home())
+    yield "store", f"~/{store.root.relative_to(Path.home())}" if at_home else str(store.root)

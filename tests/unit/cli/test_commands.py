@@ -173,6 +173,17 @@ def test_health_tells_where_each_key_is_from(upstream: ThreadedUpstream, monkeyp
     assert upstream.connections == 0
 
 
+def test_health_tells_what_this_machine_embeds_with(
+    upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run("health").stdout
+    assert "runtime  onnxruntime " in shown
+    assert "models   none; `rat models pull" in shown
+    assert "store    ~/.cache/ratatoskr\n" in shown
+    monkeypatch.setattr("importlib.metadata.distributions", lambda **_: iter(()))
+    assert "not installed: pip install 'ratatoskr[local]'" in run("health").stdout
+
+
 def test_health_without_any_provider_lists_what_could_be_set() -> None:
     result = run("health")
     assert result.exit_code == 2
