@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import inspect
 import os
 import threading
 import weakref
@@ -136,9 +137,11 @@ class _Errand(Generic[T]):
         """Cancel it; to be called on the loop."""
         if self._task is not None:
             self._task.cancel()
+            if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CREATED:
+                self.abandon()  # a task that is cancelled before its first step never comes to what it is to run
 
     def abandon(self) -> None:
-        """End it as cancelled because there is no loop that could run it."""
+        """End it as cancelled because no loop will run it."""
         self._coroutine.close()
         self._error = asyncio.CancelledError()
         self._end()

@@ -31,6 +31,7 @@ from ratatoskr import (
     ToolCall,
     ToolDefinition,
 )
+from ratatoskr.loop_thread import _Errand
 from ratatoskr.testing import ScriptedGateway, ScriptedUpstream, Turn, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 
@@ -170,6 +171,23 @@ def test_on_its_own_loop_it_refuses_instead_of_waiting_for_ever() -> None:
     assert len(told) == 3
     assert blocking.chat("Hi").content == "after"
     blocking.close()
+
+
+async def test_a_call_that_is_interrupted_before_its_first_step_ends_without_a_word() -> None:
+    async def never() -> None:
+        raise AssertionError("it was cancelled before")
+
+    running: set[Any] = set()
+    errand = _Errand(never(), running)
+    errand.start()
+    errand.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        errand.outcome()
+    assert not running
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gc.collect()
+        await asyncio.sleep(0)
 
 
 # the end
