@@ -20,7 +20,9 @@ CHAT = "openai:gpt-4.1"
 PATIENCE = 30.0
 
 _HEAD = """
-import asyncio, os, sys, threading, _thread
+import asyncio, os, signal, sys, threading, _thread
+# A runner in the background may have been started with interrupts ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ratatoskr import Ratatoskr
 gateway = Ratatoskr.builder().openai("key", base_url=sys.argv[1]).build()
 model = "openai:gpt-4.1"

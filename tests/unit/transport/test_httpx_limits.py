@@ -29,16 +29,19 @@ Opened = Callable[..., AbstractAsyncContextManager[Transport]]
 
 
 @asynccontextmanager
-async def native(authority: trustme.CA | None = None, **_: Any) -> AsyncIterator[Transport]:
-    transport = NativeTransport(TransportConfig(tls_ca=None if authority is None else authority.cert_pem.bytes()))
+async def native(authority: trustme.CA | None = None, slots: int = 256, **_: Any) -> AsyncIterator[Transport]:
+    ca = None if authority is None else authority.cert_pem.bytes()
+    transport = NativeTransport(TransportConfig(tls_ca=ca, in_flight=slots))
     yield transport
     await transport.aclose()
 
 
 def borrowed(name: str) -> Opened:
     @asynccontextmanager
-    async def opened(authority: trustme.CA | None = None, **options: Any) -> AsyncIterator[Transport]:
+    async def opened(authority: trustme.CA | None = None, slots: int = 0, **options: Any) -> AsyncIterator[Transport]:
         library = importlib.import_module(name)
+        if slots:
+            options["limits"] = library.Limits(max_connections=slots)
         if authority is not None:
             context = ssl.create_default_context()
             authority.configure_trust(context)
@@ -63,8 +66,7 @@ async def outlives_a_storm_of_cancels(opened: Opened) -> None:
         await asyncio.sleep(chance.random() * 0.03)
         task.cancel()
 
-    limits = importlib.import_module("httpx").Limits(max_connections=4)
-    async with opened(limits=limits) as transport:
+    async with opened(slots=4) as transport:
         with RawServer(script) as server:
             for _ in range(10):
                 tasks = [asyncio.create_task(transport.send(HttpRequest(server.url, ()))) for _ in range(60)]
@@ -144,6 +146,23 @@ async def serves_a_second_loop(opened: Opened) -> None:
             assert await asyncio.to_thread(lambda: asyncio.run(ask())) == 200
 
 
+async def keeps_one_origin_from_taking_the_places_of_another(opened: Opened) -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.request()
+        await peer.gone()
+
+    async with opened(slots=1) as transport:
+        with RawServer(silent) as hung, RawServer() as server:
+            waiting = asyncio.create_task(transport.send(HttpRequest(hung.url, ())))
+            await hung.becomes(lambda s: len(s.seen) == 1)
+            try:
+                reply = await transport.send(HttpRequest(server.url, (), deadlines=Deadlines(total=2.0)))
+                assert reply.status == 200
+            finally:
+                waiting.cancel()
+                await asyncio.gather(waiting, return_exceptions=True)
+
+
 Behaviour = Callable[[Opened], Awaitable[None]]
 BOTH = frozenset({"httpx", "httpx2"})
 CANNOT: dict[Behaviour, tuple[frozenset[str], type[BaseException]]] = {
@@ -151,6 +170,7 @@ CANNOT: dict[Behaviour, tuple[frozenset[str], type[BaseException]]] = {
     tells_that_a_refused_stream_was_not_sent: (BOTH, AssertionError),
     lets_a_cancelled_reader_come_back: (BOTH, GatewayClosed),
     ends_a_stream_in_time_while_nobody_reads: (BOTH, AssertionError),
+    keeps_one_origin_from_taking_the_places_of_another: (BOTH, Timeout),
     takes_nothing_from_the_environment: (BOTH, AssertionError),
     serves_a_second_loop: (BOTH, ConfigurationError),
 }
