@@ -20,6 +20,8 @@ from ratatoskr.types.timeouts import Deadlines, Timeouts, in_force
 
 T = TypeVar("T")
 
+_TURN: Final = 256
+"""Vectors of a window that are handed out before other tasks of the caller's event loop have their turn."""
 _NOTICED: Final = 0.01
 """Seconds of a caller's own iterable from which on they are taken out of a deadline."""
 
@@ -69,7 +71,8 @@ class Embedders:
 
     async def batch(self, request: EmbedRequest) -> Embeddings:
         """Embed a list of texts."""
-        request = replace(request, texts=list(request.texts))
+        if not isinstance(request.texts, Sequence):
+            request = replace(request, texts=list(request.texts))
 
         async def ask(candidate: Candidate, deadlines: Deadlines) -> Embeddings:
             work = self._providers[candidate.provider].embed_batch(request, Call(candidate.model, deadlines))
@@ -95,8 +98,10 @@ class Embedders:
         (windows, window), _ = await self._chain.run(self.candidates(request.model), ask, timeouts)
         try:
             while window is not None:
-                for embedding in window:
+                for place, embedding in enumerate(window, 1):
                     yield embedding
+                    if place % _TURN == 0:
+                        await asyncio.sleep(0)
                 if self._closed:
                     raise GatewayClosed("the gateway is closed")
                 limit = None if timeouts.no_progress == math.inf else timeouts.no_progress

@@ -320,6 +320,24 @@ async def test_leaving_an_iteration_takes_no_further_texts(local: Embedder) -> N
     assert taken == seen
 
 
+async def test_others_have_their_turn_while_a_window_is_handed_out(build: Any, model_folder: Path) -> None:
+    async with opened(build("local"), "async", model_folder.name) as local:
+        vectors = local.gateway.embed_iter(["time"] * 4000, local.model)
+        await anext(vectors)  # the only window is there
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(other())
+        assert [one.dimensions async for one in vectors] == [96] * 3999
+        task.cancel()
+        assert turns >= 10
+
+
 async def test_closing_ends_what_is_under_way(local: Embedder) -> None:
     await local.face.call("preload", local.model)
     under_way = asyncio.ensure_future(local.batch([f"{number} {LONG}" for number in range(20000)]))

@@ -231,6 +231,8 @@ def _listed(texts: Sequence[Any], first: int = 0) -> list[str]:
     if isinstance(texts, str | bytes):
         raise InvalidInput("texts are a sequence of str, not one", field="texts")
     listed = list(texts)
+    if set(map(type, listed)) <= {str}:
+        return listed  # told without a step of the interpreter a text: this runs on the caller's event loop
     for index, text in enumerate(listed):
         if not isinstance(text, str):
             raise InvalidInput(f"text {first + index} is not a str but {type(text).__name__}", field="texts")

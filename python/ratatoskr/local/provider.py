@@ -42,7 +42,7 @@ class LocalProvider:
     async def embed_batch(self, request: EmbedRequest, call: Call) -> Embeddings:
         """Embed a list of texts; raises what `LocalEmbedder.embed_batch` does."""
         return await self._embedders[call.model].embed_batch(
-            list(request.texts),
+            cast("Sequence[str]", request.texts),
             input_type=request.input_type,
             dimensions=request.dimensions,
             truncate=request.truncate,
