@@ -18,6 +18,10 @@ A script is TOML (or the same in JSON): steps are taken in order, one a request.
     rate = 0.1
     seed = 7
     faults = ["overloaded", "cut_reset"]
+
+    [tls]                                # optional: serve https; PEM beside the script, by the names that faults use
+    good = "server.pem"
+    expired = { cert = "old.pem", key = "old.key" }
 """
 
 from __future__ import annotations
@@ -25,7 +29,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import ssl
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +47,8 @@ from ratatoskr.testing.turns import Call, Tokens, Turn
 from ratatoskr.testing.upstream import Decider, ScriptedUpstream, Step
 
 _TURN_FIELDS = frozenset(one.name for one in dataclasses.fields(Turn))
-_TOP = frozenset({"step", "random", "require_key", "models"})
+_TOP = frozenset({"step", "random", "require_key", "models", "tls"})
+_CONTEXTS = ("good", "expired", "wrong_host", "unknown_authority", "old_version")
 _KEPT = 100  # requests that a served upstream remembers
 
 
@@ -74,12 +81,12 @@ def load_script(path: str | Path) -> ChaosScript:
     except ValueError as error:
         raise ConfigurationError(f"{path}: {error}", field="script") from error
     try:
-        return _read(value)
+        return _read(value, path.parent)
     except (ConfigurationError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path}: {error}", field="script") from error
 
 
-def _read(value: Any) -> ChaosScript:
+def _read(value: Any, folder: Path) -> ChaosScript:
     if not isinstance(value, dict) or set(value) - _TOP:
         unknown = sorted(set(value) - _TOP) if isinstance(value, dict) else value
         raise ConfigurationError(f"unknown: {unknown}; known are {', '.join(sorted(_TOP))}")
@@ -98,6 +105,8 @@ def _read(value: Any) -> ChaosScript:
         for provider in {"", *steps}:
             steps.setdefault(provider, []).append(wild)
     options = {name: value[name] for name in ("require_key", "models") if name in value}
+    if "tls" in value:
+        options["tls"] = {name: _context(name, given, folder) for name, given in value["tls"].items()}
     return ChaosScript({provider: tuple(some) for provider, some in steps.items()}, options)
 
 
@@ -120,6 +129,28 @@ def _turn(fields: Mapping[str, Any]) -> Turn:
     if "usage" in made:
         made["usage"] = Tokens(**made["usage"])
     return Turn(**made)
+
+
+def _context(name: str, given: str | Mapping[str, str], folder: Path) -> ssl.SSLContext:
+    """Make a server's side of TLS from files; `old_version` speaks TLS 1.0 and nothing newer."""
+    if name not in _CONTEXTS:
+        raise ConfigurationError(f"tls: no context is named {name!r}; known are {', '.join(_CONTEXTS)}")
+    files = {"cert": given} if isinstance(given, str) else dict(given)
+    if "cert" not in files or set(files) - {"cert", "key"}:
+        raise ConfigurationError(f"tls.{name} is a path, or {{ cert = a path, key = a path }}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(folder / files["cert"], folder / files["key"] if "key" in files else None)
+    except OSError as error:
+        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigurationError(f"tls.{name}: {files['cert']}: {reason}") from error
+    if name == "old_version":
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # that it is old is the point
+            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+            context.maximum_version = ssl.TLSVersion.TLSv1
+    return context
 
 
 class _Random:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 
+import httpx
 import pytest
+import trustme
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing import Call, Fault, Tokens, Turn, load_script, serve
@@ -79,6 +82,10 @@ def test_json_says_the_same(script_file):
         ('[[step]]\ntool_calls = [{ nmae = "x" }]', "step 1: .*nmae"),
         ('[random]\nfaults = ["refuse"]', "refuse concerns the listening socket"),
         ("[random]\nrate = 2\nfaults = []", "between 0 and 1"),
+        ('[tls]\nbad = "x.pem"', "no context is named 'bad'; known are good, expired"),
+        ('[tls]\ngood = "none.pem"', "tls.good: none.pem: No such file"),
+        ('[tls]\ngood = "script.toml"', "tls.good: script.toml: "),
+        ('[tls]\ngood = { key = "x.pem" }', "tls.good is a path, or"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text, told, script_file):
@@ -109,3 +116,28 @@ async def test_a_script_is_served_until_cancelled(script_file, client):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert upstream.open_connections == 0
+
+
+async def test_certificates_stand_beside_the_script(script_file, tmp_path):
+    authority = trustme.CA()
+    good = authority.issue_cert("127.0.0.1")
+    good.private_key_and_cert_chain_pem.write_to_path(tmp_path / "good.pem")
+    good.cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
+    good.private_key_pem.write_to_path(tmp_path / "key.pem")
+    lines = '[tls]\ngood = "good.pem"\nold_version = { cert = "chain.pem", key = "key.pem" }\n'
+    script = load_script(script_file(lines + '[[step]]\nfault = "tls_old_version"\n[[step]]\ntext = "Hello"'))
+    listening = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(script, ready=listening.set_result))
+    upstream = await listening
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with httpx.AsyncClient(trust_env=False, verify=trusting) as client:
+        address = WIRES["chat"].address(upstream)
+        assert address.startswith("https://")
+        with pytest.raises(httpx.ConnectError, match=r"(?i)protocol.version"):
+            await client.post(address, json=WIRES["chat"].body())
+        await upstream.use("Hello")
+        assert (await client.post(address, json=WIRES["chat"].body())).status_code == 200
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
