@@ -19,6 +19,7 @@ from ratatoskr import EmbeddedGateway, Ratatoskr
 
 pytestmark = pytest.mark.slow
 LATE = 0.1
+AGAIN = 2
 WAYS = ("call", "stream")
 TEXT = "Up and down the ash tree runs a squirrel, and it carries words that others have said. " * 8
 SOONEST = 0.3
@@ -80,7 +81,7 @@ async def test_soak_every_misbehaviour_ends_in_time_and_the_next_call_works_at_o
             await warm.chat("First?", MODELS["compatible"])
         await served.until(lambda state: state["open"] == 0)
         await asyncio.sleep(0.2)  # the client's side of closing
-        before = held()
+        before, tasks = held(), asyncio.all_tasks()
         gateway = _gateway(served, client)
         for model in MODELS.values():
             await gateway.chat("First?", model)
@@ -88,8 +89,11 @@ async def test_soak_every_misbehaviour_ends_in_time_and_the_next_call_works_at_o
             for name, model in MODELS.items():
                 for way in WAYS:
                     late, after, outcome = await _case(gateway, served, row, model, way)
-                    if late > LATE or after > LATE:  # the machine may have been busy with something else: once more
+                    for _ in range(AGAIN):  # the machine may have been busy with something else
+                        if late <= LATE and after <= LATE:
+                            break
                         clocked.again += 1
+                        await asyncio.sleep(0.5)
                         late, after, outcome = await _case(gateway, served, row, model, way)
                     clocked.late.append(late)
                     clocked.after.append(after)
@@ -111,5 +115,7 @@ async def test_soak_every_misbehaviour_ends_in_time_and_the_next_call_works_at_o
         f"{after_all.descriptors - before.descriptors} descriptors"
     )
     assert clocked.wrong == []
+    assert asyncio.all_tasks() == tasks
+    assert after_all.threads <= before.threads
     assert last["open"] == 0
     assert after_all.descriptors <= before.descriptors
