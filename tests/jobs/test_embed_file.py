@@ -106,13 +106,14 @@ def test_at_a_terminal_it_shows_how_far_it_is(source: str, model: str, tmp_path:
     assert "300 vectors of 96 numbers" in shown.rpartition("\x1b[K")[2], "the line is taken away before the summary"
 
 
-def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on(model: str, tmp_path: Path) -> None:
-    texts = [f"{place} " + "word " * 60 for place in range(60_000)]
+def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on_and_it_does(model: str, tmp_path: Path) -> None:
+    texts = [f"{place} words carried up the tree" for place in range(6000)]
     source = write(tmp_path / "in", "jsonl", [{"text": text} for text in texts])
     out, kept = tmp_path / "out.npy", tmp_path / "out.npy.job" / "checkpoint.json"
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import runpy; "
     program += "runpy.run_module('ratatoskr.cli.rat', run_name='__main__')"
-    command = [sys.executable, "-c", program, "embed-file", str(source), str(out), "-m", model]
+    options = ["-m", model, "--window", "300"]
+    command = [sys.executable, "-c", program, "embed-file", str(source), str(out), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and (not kept.exists() or not json.loads(kept.read_bytes())["parts"]):
         time.sleep(0.02)
@@ -123,4 +124,8 @@ def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on(model: str, tmp_pat
     assert "what is done is kept in" in complaint
     assert complaint.count("\n") == 1
     assert not out.exists()
-    assert (tmp_path / "out.npy.job" / "part-0000000.f4").exists()
+    again = run("embed-file", str(source), str(out), *options)
+    assert re.search(r"[1-9][\d,]* of them before", again.stdout), again.output
+    whole = tmp_path / "whole.npy"
+    assert run("embed-file", str(source), str(whole), *options).exit_code == 0
+    assert out.read_bytes() == whole.read_bytes()

@@ -34,6 +34,14 @@ _PHASES = {"look": "looking the input over", "embed": "embedding", "join": "putt
     help="A text that is null ends the job, or its row is left out of OUT and counted.",
 )
 @click.option("--no-truncate", is_flag=True, help="Refuse a text that is too long; else it is cut, and counted.")
+@click.option(
+    "--window",
+    type=click.IntRange(1),
+    default=4096,
+    show_default=True,
+    metavar="ROWS",
+    help="Rows that are computed and kept together; of identical texts among them one is computed.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUT, once the new one is whole.")
 @click.option("--fresh", is_flag=True, help="Begin anew where an interrupted job could go on.")
 @options.as_json
