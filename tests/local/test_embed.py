@@ -21,7 +21,7 @@ from ratatoskr.errors import (
     ModelNotAvailable,
     UnsupportedParameter,
 )
-from ratatoskr.local import Device, LocalEmbedder, LocalModels, ModelStore
+from ratatoskr.local import LocalEmbedder, LocalModels, ModelStore
 from ratatoskr.local import loaded as loaded_module
 
 LONG = "state " * 100
@@ -225,21 +225,6 @@ async def test_a_package_that_is_missing_is_named_with_its_extra(stand_in, tmp_p
     with pytest.raises(ConfigurationError, match=rf"{missing}: pip install 'ratatoskr\[local\]'"):
         await embedder.embed("time")
     await embedder.aclose()
-
-
-async def test_a_device_that_is_not_here_is_told_with_what_is(stand_in, tmp_path):
-    embedder = LocalEmbedder(stand_in("roberta_mean_96"), device=Device.cuda(1), store=ModelStore(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"cuda:1 needs CUDAExecutionProvider, and here are .*CPU") as told:
-        await embedder.embed("time")
-    assert "ratatoskr[cuda]" in told.value.message
-    await embedder.aclose()
-
-
-def test_what_a_gpu_would_be_asked_for():
-    (name, options), last = Device.cuda(1).providers()
-    assert (name, options["device_id"], last) == ("CUDAExecutionProvider", 1, "CPUExecutionProvider")
-    assert Device.cuda().budget(384, 1536) > 100 * Device.cpu().budget(384, 1536)
-    assert Device.cpu().providers() == ["CPUExecutionProvider"]
 
 
 def test_a_graph_without_weights_in_place_is_refused(tmp_path: Path, stand_in, models):

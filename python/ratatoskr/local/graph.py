@@ -93,15 +93,16 @@ class Writer:
             self.node("Add", self.node("MatMul", value, self.constant(linear.weight)), self.constant(linear.bias))
         )
 
-    def finish(self, output: str, hidden: int) -> Built:
-        """Return the graph as bytes, and its weights."""
+    def finish(self, output: str, hidden: int, *, pooled: bool = False) -> Built:
+        """Return the graph as bytes, and its weights; a `pooled` output has one row a text, not one a token."""
         onnx = self.onnx
         helper, proto = onnx.helper, onnx.TensorProto
         inputs = [
             helper.make_tensor_value_info(name, proto.INT64, ["texts", "width"])
             for name in ("input_ids", "attention_mask")
         ]
-        outputs = [helper.make_tensor_value_info(output, proto.FLOAT, ["texts", "width", hidden])]
+        shape = ["texts", hidden] if pooled else ["texts", "width", hidden]
+        outputs = [helper.make_tensor_value_info(output, proto.FLOAT, shape)]
         graph = helper.make_graph(self._nodes, "transformer", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="ratatoskr")
@@ -167,12 +168,41 @@ def _layer(writer: Writer, states: str, bias: str, layer: Layer, shape: Architec
     return writer.add_normed(writer.node("Add", writer.add_linear(wide, layer.down), states), layer.norm, shape.epsilon)
 
 
-def build(weights: Weights, shape: Architecture, *, half: bool = False) -> Built:
-    """Return the graph that takes `input_ids` and `attention_mask` and gives the last hidden state, in float32."""
+def pool(writer: Writer, states: str, pooling: str) -> str:
+    """Add the pooling of float32 states over the tokens of each text: (texts, hidden).
+
+    On a CPU pooling is ours, outside of the graph. A GPU would have to send the states of every token for it.
+    """
+    import numpy as np
+
+    numbers, float32 = writer.numbers, writer.onnx.TensorProto.FLOAT
+    counts = writer.node("ReduceSum", "attention_mask", numbers(1), keepdims=1)
+    if pooling == "cls":
+        return str(writer.node("Squeeze", writer.node("Gather", states, numbers(0), axis=1), numbers(1)))
+    if pooling == "last":
+        return str(writer.node("GatherND", states, writer.node("Sub", counts, numbers(1)), batch_dims=1))
+    if pooling == "max":
+        real = writer.node("Cast", "attention_mask", to=writer.onnx.TensorProto.BOOL)
+        real = writer.node("Unsqueeze", real, numbers(2))
+        least = writer.constant(np.array(-np.inf, np.float32), exact=True)
+        return str(writer.node("ReduceMax", writer.node("Where", real, states, least), numbers(1), keepdims=0))
+    mask = writer.node("Unsqueeze", writer.node("Cast", "attention_mask", to=float32), numbers(1))
+    sums = writer.node("Squeeze", writer.node("MatMul", mask, states), numbers(1))
+    divisor = writer.node("Cast", counts, to=float32)
+    return str(writer.node("Div", sums, divisor if pooling == "mean" else writer.node("Sqrt", divisor)))
+
+
+def build(weights: Weights, shape: Architecture, *, half: bool = False, pooling: str | None = None) -> Built:
+    """Return the graph that takes `input_ids` and `attention_mask`.
+
+    It gives the last hidden state in float32, or with `pooling` what that makes of it.
+    """
     writer = Writer(half=half)
     states, bias = embed_tokens(writer, weights, shape), mask_bias(writer)
     for layer in weights.layers:
         states = _layer(writer, states, bias, layer, shape)
     if half:
         states = writer.node("Cast", states, to=writer.onnx.TensorProto.FLOAT)
+    if pooling is not None:
+        return writer.finish(pool(writer, states, pooling), shape.hidden, pooled=True)
     return writer.finish(states, shape.hidden)

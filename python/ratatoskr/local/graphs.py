@@ -27,14 +27,14 @@ _RECORD: Final = "digests.json"
 
 def graph_folder(graphs: Path, folder: Folder, weights_digest: str, precision: Precision) -> Path:
     """Return where the graph of a model stands, whether it is there or not."""
-    parts = (graph.VERSION, weights_digest, repr(folder.architecture), precision, _int8_inputs(folder, precision))
+    parts = (graph.VERSION, weights_digest, repr(folder.architecture), precision, _other_inputs(folder, precision))
     name = hashlib.sha256(repr(parts).encode()).hexdigest()
     return graphs / f"{name[:32]}-{precision}"
 
 
-def _int8_inputs(folder: Folder, precision: Precision) -> str:
+def _other_inputs(folder: Folder, precision: Precision) -> str:
     if precision != "int8":
-        return ""
+        return folder.pooling if precision == "fp16" else ""
     from ratatoskr.local.calibration import TEXTS
 
     tokenizer = digest_of(folder.tokenizer)
@@ -103,4 +103,6 @@ def _made(tensors: Tensors, folder: Folder, precision: Precision) -> graph.Built
         from ratatoskr.local.int8 import build_int8
 
         return build_int8(weights, folder)
-    return graph.build(weights, folder.architecture, half=precision == "fp16")
+    if precision == "fp16":
+        return graph.build(weights, folder.architecture, half=True, pooling=folder.pooling)
+    return graph.build(weights, folder.architecture)

@@ -32,6 +32,7 @@ class Session:
         name: of the model, for messages.
         pooled: whether the graph gives one vector a text rather than one a token.
         dimensions: of a vector, where the graph says so.
+        bound: whether inputs and outputs are bound to where they lie: a GPU then copies each of them once.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Session:
     output: str
     pooled: bool
     dimensions: int | None
+    bound: bool = False
 
     def run(self, ids: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the output for rows of ids: (texts, width, dimensions), or (texts, dimensions) if `pooled`.
@@ -55,10 +57,19 @@ class Session:
         if _ZEROS in self.inputs:
             feeds[_ZEROS] = np.zeros_like(ids)
         try:
-            (out,) = self.inner.run([self.output], feeds)
+            out = self._run_bound(feeds) if self.bound else self.inner.run([self.output], feeds)[0]
         except Exception as error:  # the runtime raises classes of its own, derived from Exception alone
             raise MalformedResponse(f"the model failed: {_line(error)}", model=self.name, retryable=False) from None
         return np.ascontiguousarray(out, np.float32)
+
+    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+        binding = self.inner.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        binding.bind_output(self.output)
+        self.inner.run_with_iobinding(binding)
+        (out,) = binding.copy_outputs_to_cpu()
+        return out  # type: ignore[no-any-return]  # the runtime is untyped
 
 
 def open_session(
@@ -95,10 +106,10 @@ def open_session(
         raise ConfigurationError(f"the graph cannot be loaded: {_line(error)}", model=name) from None
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
         raise ConfigurationError(f"{device} cannot be used: its driver or libraries do not load", model=name)
-    return _session(inner, name)
+    return _session(inner, name, bound=device.kind == "cuda")
 
 
-def _session(inner: Any, name: str) -> Session:
+def _session(inner: Any, name: str, *, bound: bool) -> Session:
     inputs = frozenset(value.name for value in inner.get_inputs())
     if _IDS not in inputs or inputs - _TAKEN:
         raise ConfigurationError(f"the graph takes {', '.join(sorted(inputs))}, not {_IDS}", model=name)
@@ -108,7 +119,7 @@ def _session(inner: Any, name: str) -> Session:
     if rank not in {2, 3}:
         raise ConfigurationError(f"the graph gives {output} of {rank} axes, no states and no vectors", model=name)
     last = outputs[output][-1]
-    return Session(name, inner, inputs, output, rank == 2, last if isinstance(last, int) else None)
+    return Session(name, inner, inputs, output, rank == 2, last if isinstance(last, int) else None, bound)
 
 
 def _line(error: Exception) -> str:
