@@ -197,6 +197,7 @@ async def test_texts_that_are_cut_are_counted_and_each_says_so(local: Embedder) 
     texts = [SHORT, LONG, "time", LONG + "other"]
     many = await local.batch(texts)
     assert (many.truncated, many.cut) == (2, (1, 3))
+    assert Embeddings.from_json(many.to_json()) == many
     assert [one.truncated for one in many] == [False, True, False, True]
     assert many[-1].truncated
     assert (await local.one(LONG)).truncated
@@ -346,6 +347,17 @@ async def test_closing_ends_what_is_under_way(local: Embedder) -> None:
     await local.gateway.aclose()
     with pytest.raises(GatewayClosed):
         await under_way
+
+
+async def test_closing_while_the_model_loads_leaves_nothing_in_memory(local: Embedder) -> None:
+    models = local.gateway._embedders._providers["local"]._models  # type: ignore[attr-defined]  # what is loaded
+    under_way = asyncio.ensure_future(local.one(SHORT))
+    while not models._loading:
+        await asyncio.sleep(0)
+    await local.gateway.aclose()
+    with pytest.raises(GatewayClosed):
+        await under_way
+    assert models.held == 0
 
 
 async def test_many_calls_at_once_get_each_its_own(local: Embedder) -> None:

@@ -183,6 +183,8 @@ class LocalModels:
             # Others may take or give back memory meanwhile, which is not the model's.
             size = self._measured[key] = max(estimate // 2, min(held() - before, 2 * estimate))
         with self._lock:
+            if self._closed:
+                raise GatewayClosed("the gateway was closed while the model was loading")
             self._residents[key] = _Resident(loaded, size)
         del loaded, graph
         try:
