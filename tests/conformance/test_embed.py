@@ -352,7 +352,7 @@ async def test_closing_ends_what_is_under_way(local: Embedder) -> None:
 async def test_closing_while_the_model_loads_leaves_nothing_in_memory(local: Embedder) -> None:
     models = local.gateway._embedders._providers["local"]._models  # type: ignore[attr-defined]  # what is loaded
     under_way = asyncio.ensure_future(local.one(SHORT))
-    while not models._loading:
+    while not models._loading:  # noqa: ASYNC110  # nothing tells of it
         await asyncio.sleep(0)
     await local.gateway.aclose()
     with pytest.raises(GatewayClosed):

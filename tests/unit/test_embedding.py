@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -189,6 +190,15 @@ async def test_a_vector_that_is_not_finite_is_malformed(copied: Path, graphs: Pa
     (copied / "model.safetensors").write_bytes(weights)
     async with local_gateway(copied, graphs) as gateway:
         with pytest.raises(MalformedResponse):
+            await gateway.embed(SHORT, copied.name)
+
+
+async def test_a_tokenizer_of_another_model_is_told_before_any_text_is_embedded(copied: Path, graphs: Path) -> None:
+    tokenizer = json.loads((copied / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["zz"] = 5000
+    (copied / "tokenizer.json").write_text(json.dumps(tokenizer))
+    async with local_gateway(copied, graphs) as gateway:
+        with pytest.raises(ConfigurationError, match="does not belong to this model: its id 5000"):
             await gateway.embed(SHORT, copied.name)
 
 
