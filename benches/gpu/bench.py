@@ -21,9 +21,9 @@ FLOP_A_TOKEN = 21.2e6
 BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
-def limit(torch: object) -> float:
-    """Return the FLOP a second of the card's half-precision products of the model's largest shape."""
-    a, b = (torch.randn(shape, device="cuda", dtype=torch.float16) for shape in ((65536, 384), (384, 1536)))
+def limit(torch: object, dtype: object) -> float:
+    """Return the FLOP a second of the card's products of the model's largest shape in one type."""
+    a, b = (torch.randn(shape, device="cuda", dtype=dtype) for shape in ((65536, 384), (384, 1536)))
     for _ in range(10):
         a @ b
     torch.cuda.synchronize()
@@ -49,8 +49,10 @@ def main() -> int:
     from sentence_transformers import SentenceTransformer
 
     peer = SentenceTransformer(str(folder), device="cuda").half()
-    most = limit(torch)
-    print("| texts | ours/s | sentence-transformers fp16/s | ratio | tokens/s | of the products' limit |")
+    limits = {name: limit(torch, getattr(torch, name)) for name in ("float16", "bfloat16")}
+    most = max(limits.values())
+    print(f"{torch.cuda.get_device_name()}; products alone, TFLOP/s:", {n: round(v / 1e12) for n, v in limits.items()})
+    print("\n| texts | ours/s | sentence-transformers fp16/s | ratio | tokens/s | of the products' limit |")
     print("|---|---|---|---|---|---|")
     for kind, texts in prose.corpora(200_000, 50_000, 10_000).items():
         rates, tokens = [], 0
