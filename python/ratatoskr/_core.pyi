@@ -187,6 +187,9 @@ class Exchange:
     def close(self) -> None:
         """Give up the rest of the response; whoever waits for news is told."""
 
+    def leave(self) -> None:
+        """Take leave of a body whose last event has come; its end is awaited for a moment, to keep the connection."""
+
 # Local embeddings: rust/py/src/tokens.rs and embed.rs
 
 _Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]

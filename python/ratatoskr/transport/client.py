@@ -75,6 +75,14 @@ class HttpReply(Protocol):
         """Close the upstream at once if the body has not ended; may be called twice and from `__del__`."""
         ...
 
+    def leave(self) -> None:
+        """Close the upstream because all that matters has come.
+
+        A transport may give the body a moment to end by itself, as a connection whose body has not ended cannot serve
+        again; `close` afterwards does nothing.
+        """
+        ...
+
 
 class Transport(Protocol):
     """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""

@@ -227,6 +227,8 @@ class HttpxReply:
         """Close the upstream as soon as the loop runs, if the body has not ended."""
         self.end(GatewayClosed("the response was closed"))
 
+    leave = close
+
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):
             self.close()

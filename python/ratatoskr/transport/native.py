@@ -209,6 +209,10 @@ class NativeReply:
         """Close the upstream at once if the body has not ended."""
         self._exchange.close()
 
+    def leave(self) -> None:
+        """Let the body end by itself, for a second at most; see `HttpReply.leave`."""
+        self._exchange.leave()
+
 
 class NativeTransport:
     """Carries requests through the extension's client; see `ratatoskr.transport.client.Transport`.

@@ -163,7 +163,7 @@ impl Client {
     {
         let token = TOKENS.fetch_add(1, Ordering::Relaxed);
         let shared = Arc::new(Shared::new(token, Arc::clone(bell)));
-        let exchange = Exchange::new(Arc::clone(&shared));
+        let exchange = Exchange::new(Arc::clone(&shared), self.runtime.clone());
         if let Err(error) = self.start(&shared, request) {
             shared.end(Err(error));
         }
@@ -216,7 +216,7 @@ impl Client {
     /// Ends everything that is open and closes the connections; the exchange that comes back ends when that is done.
     pub fn close(&self, bell: &Arc<Bell>) -> Exchange {
         let shared = Arc::new(Shared::new(TOKENS.fetch_add(1, Ordering::Relaxed), Arc::clone(bell)));
-        let exchange = Exchange::new(Arc::clone(&shared));
+        let exchange = Exchange::new(Arc::clone(&shared), self.runtime.clone());
         if self.runtime.is_here() {
             self.shut();
             self.runtime.spawn(async move {

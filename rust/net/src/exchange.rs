@@ -1,6 +1,7 @@
 //! One request and its response, between the network thread that runs it and the loop that waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ratatoskr_core::sse::Event;
@@ -10,8 +11,10 @@ use tokio::task::AbortHandle;
 
 use crate::bell::Bell;
 use crate::error::NetError;
-use crate::runtime::Home;
+use crate::runtime::{Home, Runtime};
 
+/// How long the end of a body may take behind the last event that its reader wants.
+const LINGER: Duration = Duration::from_secs(1);
 /// What an event costs beside its data, in the reckoning of a queue.
 const EVENT_OVERHEAD: usize = 64;
 
@@ -35,15 +38,24 @@ pub struct News {
     pub end: Option<Result<(), NetError>>,
 }
 
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    #[default]
+    Open,
+    /// The reader has all that it wants; what still comes is read for the connection's sake.
+    Left,
+    Ended,
+}
+
 #[derive(Debug, Default)]
 struct State {
     news: News,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     /// Bytes of the events that wait for the reader.
     queued: usize,
     /// The network thread waits until the reader has caught up.
     blocked: bool,
-    ended: bool,
+    course: Course,
     /// The bell has been rung for what is there.
     rung: bool,
 }
@@ -90,7 +102,7 @@ impl Shared {
     /// Hands over the head of a response whose events follow.
     pub(crate) fn begin(&self, status: u16, headers: HeaderMap) {
         self.tell(|state| {
-            state.headers = headers;
+            state.headers = Arc::new(headers);
             state.news.head = Some(Head { status, body: None });
         });
     }
@@ -98,6 +110,10 @@ impl Shared {
     /// Hands over events; true when `limit` is passed and [`Shared::space`] is to be awaited before the next ones.
     pub(crate) fn push(&self, events: &mut Vec<Event>, limit: usize) -> bool {
         self.tell(|state| {
+            if state.course == Course::Left {
+                events.clear();
+                return false;
+            }
             state.queued += events.iter().map(|event| event.data.len() + EVENT_OVERHEAD).sum::<usize>();
             state.news.events.append(events);
             state.blocked = state.queued > limit;
@@ -115,11 +131,11 @@ impl Shared {
     /// Ends the exchange with a whole response.
     pub(crate) fn answer(&self, status: u16, headers: HeaderMap, body: Bytes) {
         self.tell(|state| {
-            if !state.ended {
-                state.headers = headers;
+            if state.course == Course::Open {
+                state.headers = Arc::new(headers);
                 state.news.head = Some(Head { status, body: Some(body) });
                 state.news.end = Some(Ok(()));
-                state.ended = true;
+                state.course = Course::Ended;
             }
         });
     }
@@ -127,7 +143,8 @@ impl Shared {
     /// Ends the exchange behind what the reader has not taken yet; the first end counts.
     pub(crate) fn end(&self, end: Result<(), NetError>) {
         self.tell(|state| {
-            if !std::mem::replace(&mut state.ended, true) {
+            if state.course == Course::Open {
+                state.course = Course::Ended;
                 state.news.end = Some(end);
             }
         });
@@ -137,7 +154,7 @@ impl Shared {
     pub(crate) fn abort(&self, why: &'static str) {
         {
             let mut state = self.state();
-            if std::mem::replace(&mut state.ended, true) {
+            if std::mem::replace(&mut state.course, Course::Ended) == Course::Ended {
                 return;
             }
             state.news = News { end: Some(Err(NetError::Closed(why))), ..News::default() };
@@ -147,18 +164,34 @@ impl Shared {
             task.abort();
         }
     }
+
+    /// Lets go of the reader if the body is still on its way, and tells whether it is.
+    fn leave(&self) -> bool {
+        let mut state = self.state();
+        if state.course != Course::Open {
+            return false;
+        }
+        state.news = News { end: Some(Err(NetError::Closed("the response was closed"))), ..News::default() };
+        state.course = Course::Left;
+        state.rung = true;
+        state.blocked = false;
+        drop(state);
+        self.space.notify_one();
+        true
+    }
 }
 
 /// The asker's side; dropping it closes the connection, or resets the stream, unless the response is complete.
 #[derive(Debug)]
 pub struct Exchange {
     shared: Arc<Shared>,
+    runtime: Runtime,
     home: Home,
 }
 
 impl Exchange {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, home: Home::here() }
+    pub(crate) fn new(shared: Arc<Shared>, runtime: Runtime) -> Self {
+        Self { shared, runtime, home: Home::here() }
     }
 
     /// The number under which the bell announces this exchange.
@@ -190,14 +223,28 @@ impl Exchange {
 
     /// The headers of the response; empty before its head has come.
     #[must_use]
-    pub fn headers(&self) -> HeaderMap {
-        if self.home.is_here() { self.shared.state().headers.clone() } else { HeaderMap::new() }
+    pub fn headers(&self) -> Arc<HeaderMap> {
+        if self.home.is_here() { Arc::clone(&self.shared.state().headers) } else { Arc::default() }
     }
 
     /// Gives up the rest of the response; whoever waits for news is told.
     pub fn close(&self) {
-        if self.home.is_here() {
+        if self.home.is_here() && self.shared.state().course != Course::Left {
             self.shared.abort("the response was closed");
+        }
+    }
+
+    /// Takes leave of a body whose last event has come: its end is awaited for a moment, so that the connection can
+    /// serve again.
+    pub fn leave(&self) {
+        if self.home.is_here() && self.shared.leave() {
+            let shared = Arc::downgrade(&self.shared);
+            self.runtime.spawn(async move {
+                tokio::time::sleep(LINGER).await;
+                if let Some(shared) = shared.upgrade() {
+                    shared.abort("the body did not end");
+                }
+            });
         }
     }
 }

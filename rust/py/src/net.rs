@@ -1,5 +1,6 @@
 //! Python's face of `ratatoskr_net`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -206,14 +207,10 @@ impl Exchange {
         let headers = self.0.headers();
         let dict = PyDict::new(py);
         for name in headers.keys() {
-            // Latin-1, in which every value is readable.
-            let values = headers.get_all(name).iter().map(|value| value.as_bytes().iter().copied().map(char::from));
-            let mut joined = String::new();
-            for (index, value) in values.enumerate() {
-                joined.push_str(if index > 0 { ", " } else { "" });
-                joined.extend(value);
-            }
-            dict.set_item(name.as_str(), joined)?;
+            let values: Vec<_> = headers.get_all(name).iter().map(|value| latin1(value.as_bytes())).collect();
+            let value = if let [one] = &values[..] { one.as_ref() } else { &values.join(", ") };
+            // Providers repeat the same few names.
+            dict.set_item(PyString::intern(py, name.as_str()), value)?;
         }
         Ok(dict)
     }
@@ -221,6 +218,11 @@ impl Exchange {
     /// Give up the rest of the response; whoever waits for news is told.
     fn close(&self) {
         self.0.close();
+    }
+
+    /// Take leave of a body whose last event has come; its end is awaited for a moment, to keep the connection.
+    fn leave(&self) {
+        self.0.leave();
     }
 }
 
@@ -236,6 +238,14 @@ fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyList>
         PyTuple::new(py, [name.into_any(), PyBytes::new(py, &event.data).into_any()])
     });
     PyList::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
+}
+
+/// Every header's value is readable in Latin-1, and nearly all are ASCII.
+fn latin1(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => value.iter().copied().map(char::from).collect::<String>().into(),
+    }
 }
 
 /// A limit in seconds; none, an infinite or an absurd one is no limit.
