@@ -71,7 +71,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
         summary = asyncio.run(_embed(job, precision, device, cache_dir, line))
     except BaseException:
         line.end()
-        kept = Path(f"{job.out}.job")
+        kept = Path(f"{job.out_path}.job")
         if line.begun and kept.is_dir():
             screen.note(f"what is done is kept in {kept}: the same command goes on")
         raise

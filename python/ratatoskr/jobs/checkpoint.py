@@ -91,7 +91,7 @@ def identity_of(job: EmbedJob) -> dict[str, Any]:
     """Return all that decides what the output holds; two runs that share one job agree in it."""
     formats = {"source_format": job.source_format, "out_format": job.sink_format}
     wanted = {name: getattr(job, name) for name in _DECISIVE}
-    return {"source": stamp_of(job.source), **wanted, **formats, "made_by": VERSION}
+    return {"source": stamp_of(job.source_path), **wanted, **formats, "made_by": VERSION}
 
 
 class Workplace:
@@ -111,8 +111,8 @@ class Workplace:
             ConfigurationError: another process holds it, or it cannot be written.
             InvalidInput: it holds another job; the field that differs is named.
         """
-        path = job.out.with_name(f"{job.out.name}.job")
-        lock = _locked(path, job.out)
+        path = job.out_path.with_name(f"{job.out_path.name}.job")
+        lock = _locked(path, job.out_path)
         workplace = cls(job, path, identity)
         try:
             workplace.load()
@@ -181,14 +181,14 @@ class Workplace:
 
     def is_of_source(self) -> bool:
         """Tell whether the input is still what it was at the beginning."""
-        return bool(stamp_of(self._job.source) == self._identity["source"])
+        return bool(stamp_of(self._job.source_path) == self._identity["source"])
 
     def is_joined(self) -> bool:
         """Tell whether the output that is there is this job's, whose process ended before it could tidy up."""
         if self.done.joined is None:
             return False
         with suppress(OSError):
-            status = self._job.out.stat()
+            status = self._job.out_path.stat()
             return (status.st_ino, status.st_size) == self.done.joined
         return False
 

@@ -64,8 +64,8 @@ class EmbedJob:
         model_digest: of the model's files, where known, as `digest_of` tells it; likewise.
     """
 
-    source: Path
-    out: Path
+    source: str | Path
+    out: str | Path
     model: str
     column: str = "text"
     input_type: InputType = "document"
@@ -79,8 +79,6 @@ class EmbedJob:
     model_digest: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "source", Path(self.source).expanduser())
-        object.__setattr__(self, "out", Path(self.out).expanduser())
         if self.on_null not in get_args(OnNull):
             raise InvalidInput(f"on_null is error or skip, not {self.on_null!r}", field="on_null")
         if self.input_type not in get_args(InputType):
@@ -92,14 +90,24 @@ class EmbedJob:
         self.source_format, self.sink_format  # noqa: B018  # both refuse a name that tells nothing
 
     @property
+    def source_path(self) -> Path:
+        """Where the input is."""
+        return Path(self.source).expanduser()
+
+    @property
+    def out_path(self) -> Path:
+        """Where the output will be."""
+        return Path(self.out).expanduser()
+
+    @property
     def source_format(self) -> SourceFormat:
         """What the source's name says it is."""
-        return _by_suffix(self.source, _READ, "source")
+        return _by_suffix(self.source_path, _READ, "source")
 
     @property
     def sink_format(self) -> SinkFormat:
         """What the output's name says it is to be."""
-        return _by_suffix(self.out, _WRITTEN, "out")
+        return _by_suffix(self.out_path, _WRITTEN, "out")
 
 
 def _by_suffix(path: Path, formats: dict[str, Format], field: str) -> Format:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import Any, Final, TypeVar
 
@@ -68,10 +67,10 @@ async def run(job: EmbedJob, target: Target, *, progress: OnProgress | None = No
 @contextlib.contextmanager
 def _workplace(job: EmbedJob) -> Iterator[Workplace]:
     with Workplace.held(job, identity_of(job)) as workplace:
-        if job.out.exists() and job.out.samefile(job.source):
+        if job.out_path.exists() and job.out_path.samefile(job.source_path):
             raise InvalidInput("a file cannot be its own output", field="out")
-        if job.out.exists() and not job.overwrite and not workplace.is_joined():
-            raise ConfigurationError(f"{job.out} is there already; overwrite=True replaces it", field="out")
+        if job.out_path.exists() and not job.overwrite and not workplace.is_joined():
+            raise ConfigurationError(f"{job.out_path} is there already; overwrite=True replaces it", field="out")
         yield workplace
 
 
@@ -203,7 +202,7 @@ class _Run:
         done = self.workplace.done
         seconds = time.monotonic() - self.began
         return Summary(
-            out=str(self.job.out),
+            out=str(self.job.out_path),
             model=done.model,
             dimensions=done.dimensions,
             rows=done.rows,
@@ -230,7 +229,7 @@ def _keep(job: EmbedJob, workplace: Workplace, source: Source, window: Window, m
     size = sink.write(workplace.part(window.number, sink.suffix), source, window.rows, vectors)
     if not done.parts and done.survey is not None:
         # What is to come is as large as what is there, and is there twice while it is put together.
-        check_room(job.out, size * (2 * done.survey.rows - len(vectors)) // len(vectors))
+        check_room(job.out_path, size * (2 * done.survey.rows - len(vectors)) // len(vectors))
     workplace.record(
         parts=done.parts + 1,
         size=done.size + size,
@@ -246,17 +245,19 @@ def _join(job: EmbedJob, workplace: Workplace, stop: Event) -> None:
     """Put the output together and give it its name; in the writer's thread."""
     done, sink = workplace.done, SINKS[job.sink_format]
     if done.survey is None or done.rows != done.survey.rows or not workplace.is_of_source():
-        raise InvalidInput(f"{job.source.name} was changed while it was read", field="source")
-    check_room(job.out, done.size)
+        raise InvalidInput(f"{job.source_path.name} was changed while it was read", field="source")
+    check_room(job.out_path, done.size)
     joined = workplace.path / "joined"
     parts = [workplace.part(number, sink.suffix) for number in range(done.parts)]
     sink.join(joined, parts, (done.rows, done.dimensions), stop)
-    if job.out.exists() and not job.overwrite:
-        raise ConfigurationError(f"{job.out} has come to be there meanwhile; overwrite=True replaces it", field="out")
+    if job.out_path.exists() and not job.overwrite:
+        raise ConfigurationError(
+            f"{job.out_path} has come to be there meanwhile; overwrite=True replaces it", field="out"
+        )
     try:
         status = joined.stat()
         workplace.record(joined=(status.st_ino, status.st_size))
-        joined.replace(job.out)
-        sync_folder(job.out.parent)
+        joined.replace(job.out_path)
+        sync_folder(job.out_path.parent)
     except OSError as error:
-        raise cannot_write(Path(job.out), error) from None
+        raise cannot_write(job.out_path, error) from None

@@ -79,7 +79,7 @@ def open_source(job: EmbedJob) -> Source:
     from ratatoskr.jobs.delimited import Delimited
     from ratatoskr.jobs.json_lines import JsonLines
 
-    path, column = job.source, job.column
+    path, column = job.source_path, job.column
     try:
         if not path.is_file():
             raise InvalidInput(f"there is no file {path}", field="source")

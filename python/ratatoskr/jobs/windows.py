@@ -113,7 +113,7 @@ def survey(job: EmbedJob, source: Source, stop: Event, seen: Callable[[int], Non
         seen(rows + skipped)
     if not rows:
         text = "none of its texts is there: all are null" if skipped else "it has no rows"
-        raise InvalidInput(f"{job.source.name}: {text}", field="source")
+        raise InvalidInput(f"{job.source_path.name}: {text}", field="source")
     return Survey(rows, skipped, source.learnt)
 
 
@@ -153,4 +153,4 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_Open]:
 
 
 def _null(job: EmbedJob, row: int) -> InvalidInput:
-    return broken(job.source, row, f"{job.column!r} is null")
+    return broken(job.source_path, row, f"{job.column!r} is null")
