@@ -254,7 +254,7 @@ class EmbeddedGateway:
             input_type: `query` puts the model's instruction for queries before each text.
             dimensions: `None`, or what the model has.
             truncate: whether texts are cut to what the model takes, and counted in `truncated`, or refused.
-            timeouts: seconds in all, loading the model included, or `Timeouts`.
+            timeouts: seconds in all, loading the model included, or `Timeouts`; 600 unless the builder says otherwise.
 
         Raises:
             InvalidInput: a text is no `str` or holds half a surrogate pair; the message names its index.

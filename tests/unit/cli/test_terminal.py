@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ratatoskr.cli.rat import COMMANDS
 from ratatoskr.testing import Call, ScriptedUpstream, Turn, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.pty_session import AtTerminal
@@ -260,7 +261,7 @@ def test_answers_that_are_piped_away_leave_the_prompt_at_the_terminal(seat: Seat
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("chat", "--help"), ("models", "--help"), ("explain", "--help"), ("chaos", "--help"), ("health",)],
+    [("--help",), ("health",), *((name, "--help") for name in COMMANDS)],
     ids=" ".join,
 )
 def test_forty_columns_are_enough(seat: Seat, arguments: tuple[str, ...]) -> None:
