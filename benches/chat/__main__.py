@@ -78,7 +78,7 @@ def versions(peers: list[Peer]) -> str:
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m chat", description=__doc__.partition("\n")[0])
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--seconds", type=float, default=1.0)
+    options.add_argument("--seconds", type=float, default=0.7)
     options.add_argument("--plot", type=Path)
     options.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
     options.add_argument("--loads", nargs="+", choices=MODES, default=report.LOADS)
