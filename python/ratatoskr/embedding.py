@@ -46,7 +46,9 @@ class Embedders:
         return len(self._providers)
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return who may embed with a model; raises what `routing.resolve_embedding` raises."""
+        """Return who may embed with a model; raises `GatewayClosed`, and what `routing.resolve_embedding` raises."""
+        if self._closed:
+            raise GatewayClosed("the gateway is closed")
         return resolve_embedding(model, self._names)
 
     def has(self, model: str) -> bool:

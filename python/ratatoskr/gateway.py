@@ -232,7 +232,6 @@ class EmbeddedGateway:
         timeouts: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; takes and raises what `embed_batch` does."""
-        self._check_open()
         times = timeouts_of(timeouts)
         return await self._embedders.one(EmbedRequest([text], model, input_type, dimensions, truncate, times))
 
@@ -266,7 +265,6 @@ class EmbeddedGateway:
             MalformedResponse: a vector is not finite.
             Timeout: a deadline passed; what is being computed ends with the present call of the model.
         """
-        self._check_open()
         times = timeouts_of(timeouts)
         return await self._embedders.batch(EmbedRequest(texts, model, input_type, dimensions, truncate, times))
 
@@ -285,7 +283,6 @@ class EmbeddedGateway:
         `timeouts.total` holds until the first vectors are there and `no_progress` between windows, the time that the
         iterable itself takes left out. Raises what `embed_batch` does, behind the vectors of the windows before.
         """
-        self._check_open()
         request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
         async with aclosing(self._embedders.iterate(request)) as vectors:
             async for vector in vectors:
@@ -293,12 +290,10 @@ class EmbeddedGateway:
 
     async def preload(self, model: str) -> None:
         """Load a model of this process, if it is not loaded, so that the first call does not wait for that."""
-        self._check_open()
         await self._embedders.preload(model)
 
     async def unload(self, model: str) -> None:
         """Let go of a model of this process and give its memory back; the next call loads it again."""
-        self._check_open()
         await self._embedders.unload(model)
 
     # which, and whether
@@ -394,7 +389,7 @@ class EmbeddedGateway:
         """Close every connection, unload every model; all under way ends with `GatewayClosed`. May be called twice."""
         self._closed = True
         self._chain.close()
-        await self._carrier.aclose()
         await self._embedders.aclose()
+        await self._carrier.aclose()
         if self._sync is not None:
             self._sync.stop()
