@@ -24,7 +24,14 @@ WAYS = ("call", "stream")
 TEXT = "Up and down the ash tree runs a squirrel, and it carries words that others have said. " * 8
 SOONEST = 0.3
 """Seconds in which a case is over where no deadline of its own is under test."""
-SLOW = {"endless_line": 3.0, "endless_event": 3.0, "endless_empty": 3.0, "huge_line": 3.0, "byte_by_byte": 3.0}
+SLOW = {
+    "endless_line": 3.0,
+    "endless_event": 3.0,
+    "endless_empty": 3.0,
+    "huge_line": 3.0,
+    "byte_by_byte": 3.0,
+    "split_utf8": 3.0,
+}
 """Rows where the upstream has much to write, in Python, before the client can be done."""
 
 
