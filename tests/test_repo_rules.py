@@ -63,7 +63,8 @@ ROOMS: dict[str, frozenset[str]] = {
     "builder": BOTTOM  # the only one that knows concrete classes
     | {"wanted", "gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}
     | {"settings", "providers", "local", "tokens", "transport", "transport.client"},
-    "cli": BOTTOM | {"local", "jobs"}
+    "cli": BOTTOM
+    | {"local", "jobs"}
     | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models", "explain", "testing"},
     "service": BOTTOM | {"", "sync", "builder", "gateway", "capabilities", "config", "secrets", "stream", "models"},
     "testing": BOTTOM
