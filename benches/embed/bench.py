@@ -93,7 +93,7 @@ def main() -> None:
 
     step("texts a second")
     rates, done = measures.throughput(peers, rounds, part, chosen.seconds)
-    step("single texts")
+    step("single texts; texts a second were\n" + "\n".join(table(rates)))
     waits = measures.latency(peers, 40 if chosen.quick else 150)
     step("fresh processes")
     firsts = measures.fresh(store.root, export, max(3, rounds))
@@ -131,11 +131,11 @@ def main() -> None:
         "Single text, p50 ms: " + ", ".join(f"{name} {value:.2f}" for name, value in waits.items()) + ".",
         "First vector of a fresh process, s: " + ", ".join(f"{n} {value:.2f}" for n, value in firsts.items()) + ".",
     ]
+    print("\n".join(lines), flush=True)
     if chosen.plot:
         step("the picture")
-        measures.draw(*measures.by_length(peers, part), chosen.plot)
         chosen.plot.with_suffix(".md").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+        measures.draw(*measures.by_length(peers, part), chosen.plot)
     print(f"\nTook {time.perf_counter() - begun:.0f} s.")
     ours.models.close()
     rough.models.close()
