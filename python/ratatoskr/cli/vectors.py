@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -153,20 +153,18 @@ def _whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside the path that takes its place once it is whole."""
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is no file", field="npy")
+    beside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except OSError as error:
-        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="npy") from None
-    try:
-        with os.fdopen(handle, "wb") as out:
+        try:
+            out = beside.open("xb")
+        except OSError as error:
+            raise InvalidInput(f"cannot write {path}: {error.strerror}", field="npy") from None
+        with out:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp's files are their maker's alone
-        Path(name).replace(path)
+        beside.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(name).unlink()
+            beside.unlink()
         raise
