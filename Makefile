@@ -37,7 +37,7 @@ EMBED_BUILT := $(EMBED)/.built
 help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: $(BUILT)  ## set up all that is needed, then stream an answer and a tool round trip
+demo: $(BUILT)  ## set up all that is needed, then stream an answer, a tool round trip and a search by meaning
 	@$(BIN)/python -m ratatoskr.demo
 
 test: $(BUILT)  ## set up all that is needed, then run every check; ends with pytest's summary

@@ -46,7 +46,7 @@ async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[EmbeddedGateway]:
 def started(program: str, *arguments: str, upstream: Any) -> subprocess.Popen[str]:
     """Start a program as its users do, with an Ollama in reach and nothing else."""
     return subprocess.Popen(
-        [sys.executable, "-X", "dev", str(PROGRAMS / program), *arguments],
+        [sys.executable, "-W", "default", str(PROGRAMS / program), *arguments],
         env={**os.environ, "OLLAMA_HOST": f"127.0.0.1:{upstream.port}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
