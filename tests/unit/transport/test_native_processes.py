@@ -245,7 +245,7 @@ def test_the_interpreter_ends_clean_and_silent_with_streams_flowing(kind: str, t
         program = "import logging\nlogging.disable(logging.CRITICAL)\n" + program
     with RawServer(flowing) as server:
         ended = subprocess.run(
-            [sys.executable, "-X", "dev", "-W", "ignore", "-c", program, server.url],
+            [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", program, server.url],
             capture_output=True,
             timeout=40,
             check=False,
