@@ -1,4 +1,4 @@
-"""The upstream of the benches, as a child process: `make bench` builds it into the target folder."""
+"""The upstream of the benches, as a child process: `make bench-chat` builds it into the target folder."""
 
 from __future__ import annotations
 
