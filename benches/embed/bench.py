@@ -102,6 +102,7 @@ def main() -> None:
     step("matrix products alone")
     share = measures.share_of_limit(ours, rounds, part)
     step("callers at once, batches, heartbeat, refusals")
+    idle, beside = measures.lateness(ours, beats)
     aims = [
         *leads(rates),
         Aim("of the matrix products alone", share, ">=", 0.75, "{:.0%}"),
@@ -114,7 +115,7 @@ def main() -> None:
         Aim("fp32, alone against in a batch", measures.batch_independence(ours), "<=", 1e-6, "{:.0e}"),
         Aim("int8, alone against in a batch", measures.batch_independence(rough), "<=", 1e-4, "{:.0e}"),
         Aim("fp32 engines apart from torch", apart, "<=", 1e-5, "{:.0e}"),
-        Aim("heartbeat beside a job, p99 late", measures.lateness(ours, beats), "<=", 20, "{:.1f} ms"),
+        Aim("heartbeat beside a job, p99 late", beside, "<=", 20, "{:.1f} ms"),
         Aim("over the memory budget, told within", measures.refusal(store), "<=", 50, "{:.1f} ms"),
     ]
     lines = [
@@ -129,6 +130,7 @@ def main() -> None:
         *(aim.row() for aim in aims),
         "",
         "Single text, p50 ms: " + ", ".join(f"{name} {value:.2f}" for name, value in waits.items()) + ".",
+        f"Heartbeat with nothing beside it, p99 late: {idle:.1f} ms.",
         "First vector of a fresh process, s: " + ", ".join(f"{n} {value:.2f}" for n, value in firsts.items()) + ".",
     ]
     print("\n".join(lines), flush=True)
