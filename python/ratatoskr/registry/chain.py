@@ -1,8 +1,7 @@
 """The walk over candidates: order, retry, fallback, and the list of what was tried.
 
 `Chain.run` is the one place that repeats anything. It asks `policy` what an error means, `retry` how long to wait, and
-gives every try its share of the time that is left. A breaker and a retry budget have their place beside the
-cool-downs, in `Chain.order`.
+gives every try its share of the time that is left. A breaker has its place beside the cool-downs, in `Chain.order`.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from ratatoskr.errors import (
     UnsupportedParameter,
     primary_of,
 )
+from ratatoskr.registry.budget import RetryBudget
 from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.registry.retry import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.routing import Candidate
@@ -50,6 +50,7 @@ class _Walk(Generic[T]):
     last_errors: list[RatatoskrError] = field(default_factory=list)
     tries: int = 0
     waited: float = 0.0
+    stopped: bool = False
 
 
 class Chain:
@@ -63,6 +64,7 @@ class Chain:
     def __init__(self, *, retries: int = 2, clock: Clock | None = None) -> None:
         self._retries = retries
         self._clock = clock or SystemClock()
+        self._budget = RetryBudget()
         self._resting: dict[tuple[str, str], float] = {}
         self._waits: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -101,7 +103,7 @@ class Chain:
             answer = await self._candidate(walk, candidate, order)
             if answer is not None:
                 return answer[0], tuple(walk.attempts)
-            if walk.attempts[-1].decision == "stop":
+            if walk.stopped:
                 break
             order = _after(walk.last_errors[-1], order)
         raise _final(walk) from None
@@ -115,20 +117,26 @@ class Chain:
 
     async def _candidate(self, walk: _Walk[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
         """Try one candidate as often as it may be; its last error is left in the walk."""
+        paid = 0.0
         for retry in range(self._retries + 1):
             try:
-                return (await self._try(walk, candidate),)
+                answer = await self._try(walk, candidate)
             except RatatoskrError as error:
                 verdict = self._note(walk, candidate, error)
                 has_next = bool(_after(error, behind))
                 wait = self._wait(walk, error, verdict, retry, has_next=has_next)
-                if wait is None:
-                    self._decide(walk, error, verdict, has_next=has_next)
+                if wait is not None and not error.retry_now:
+                    paid = self._budget.take(candidate.provider, error)
+                if wait is None or not (paid or error.retry_now):
+                    self._decide(walk, error, verdict, has_next=has_next, denied=wait is not None)
                     return None
                 walk.attempts[-1] = replace(walk.attempts[-1], decision="again")
                 walk.last_errors.pop()
                 walk.waited = wait
                 await self._sleep(walk, wait)
+            else:
+                self._budget.answered(candidate.provider, paid)
+                return (answer,)
         raise AssertionError  # the last retry has no wait, so the loop has returned
 
     async def _sleep(self, walk: _Walk[T], seconds: float) -> None:
@@ -215,12 +223,15 @@ class Chain:
         left = _finite(walk.timeouts.total, self._clock.now() - walk.started)
         return wait if left is None or left - wait > MIN_TRY else None
 
-    def _decide(self, walk: _Walk[T], error: RatatoskrError, verdict: Verdict, *, has_next: bool) -> None:
+    def _decide(self, walk: _Walk[T], error: RatatoskrError, verdict: Verdict, *, has_next: bool, denied: bool) -> None:
         left = _finite(walk.timeouts.total, self._clock.now() - walk.started)
         out_of_time = left is not None and left <= MIN_TRY
         skipped = isinstance(error, UnsupportedParameter) and error.status is None
         go_on = has_next and verdict.next and not out_of_time and walk.tries < MAX_TRIES and walk.safe_to_repeat(error)
+        walk.stopped = not go_on
         decision: Decision = ("skipped" if skipped else "next") if go_on else "stop"
+        if denied:
+            decision = "retry_budget_exhausted"
         walk.attempts[-1] = replace(walk.attempts[-1], decision=decision)
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 from ratatoskr.types.codec import Plain
 from ratatoskr.types.usage import Usage
 
-Decision: TypeAlias = Literal["answered", "again", "next", "stop", "skipped"]
+Decision: TypeAlias = Literal["answered", "again", "next", "stop", "skipped", "retry_budget_exhausted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Attempt(Plain):
         started: seconds after the call began.
         duration: seconds it took.
         waited: seconds of backoff before it.
-        decision: what came next.
+        decision: what came next; `retry_budget_exhausted` where another try at the same provider was due and it had failed
+            too often of late, so that the next candidate came, if there was one.
         maybe_billed: the provider may charge for it although it failed.
         usage: of an answered try, and of one that was filtered; of a stream, in its response.
     """
