@@ -80,7 +80,7 @@ bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, a
 	$(PEERS)/bin/pytest benches/python --benchmark-enable --benchmark-only
 	for bench in benches/peers/*.py; do PYTHONPATH=benches $(PEERS)/bin/python $$bench; done
 
-bench-chat: peers $(UPSTREAM)  ## chat and streams beside others, with a plot (7 minutes)
+bench-chat: peers $(UPSTREAM)  ## chat and streams beside others, with a plot (minutes)
 	PYTHONPATH=benches $(PEERS)/bin/python -m chat --plot benches/out/chat.png
 
 bench-embed: $(EMBED_BUILT)  ## local embeddings beside others (minutes; the first time downloads gigabytes)
