@@ -43,8 +43,8 @@ class Attempt(Plain):
         started: seconds after the call began.
         duration: seconds it took.
         waited: seconds of backoff before it.
-        decision: what came next; `retry_budget_exhausted` where another try at the same provider was due and it had failed
-            too often of late, so that the next candidate came, if there was one.
+        decision: what came next; `retry_budget_exhausted` where the same provider would have been asked again, had it
+            not failed so often of late.
         maybe_billed: the provider may charge for it although it failed.
         usage: of an answered try, and of one that was filtered; of a stream, in its response.
     """
