@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
 
@@ -296,13 +297,22 @@ class SyncChatStream(_Of["S"]):
         if self._next >= len(self._events):
             if self._finished:
                 raise StopIteration
-            self._events, self._next = self._thread.run(self._stream.events()), 0
+            self._events, self._next = self._fetch(), 0
             if not self._events:
                 self._finished = True
                 raise StopIteration
         event = self._events[self._next]
         self._next += 1
         return event
+
+    def _fetch(self) -> list[ChatEvent]:
+        try:
+            return self._thread.run(self._stream.events())
+        except GatewayClosed as error:
+            if error.partial is None:  # the loop was gone before it could say
+                error.partial = replace(self._stream.partial, raw=None)
+                self._close_stream()
+            raise
 
     def text(self) -> Iterator[str]:
         """Iterate over the text alone."""
@@ -344,6 +354,9 @@ class SyncChatStream(_Of["S"]):
     def close(self) -> None:
         """Close the upstream; may be called twice and from another thread."""
         self._finished = True
+        self._close_stream()
+
+    def _close_stream(self) -> None:
         if not self._thread.post(self._stream.close):
             self._stream.close()  # nobody reads any more
 

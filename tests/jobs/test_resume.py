@@ -78,9 +78,12 @@ async def test_a_job_that_failed_goes_on_from_its_last_whole_part(source: Path, 
     assert not (source.parent / f"out.{out}.job").exists()
 
 
-def parts_after_kill(source: Path, out: Path, moment: float) -> int | None:
-    """Run the job in a process and kill that after some seconds; return its whole parts, `None` if it had ended."""
-    command = [sys.executable, "-m", "jobs.fake", str(source), str(out), "50", "0.005"]
+def parts_after_kill(source: Path, out: Path, moment: float, pause: float = 0.005) -> int | None:
+    """Run the job in a process and kill that after some seconds; return its whole parts, `None` if it had ended.
+
+    Each window takes `pause` seconds.
+    """
+    command = [sys.executable, "-m", "jobs.fake", str(source), str(out), "50", str(pause)]
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths}, stderr=subprocess.PIPE)
     try:
@@ -99,10 +102,9 @@ def parts_after_kill(source: Path, out: Path, moment: float) -> int | None:
 @pytest.mark.parametrize("out", OUTS)
 async def test_a_job_that_was_killed_again_and_again_gives_the_same_bytes(source: Path, out: str) -> None:
     target = source.parent / f"out.{out}"
-    left = [parts_after_kill(source, target, moment) for moment in (0.35, 0.5, 0.6)]
-    assert left[0] is not None
-    if not target.exists():
-        await run(job(source, target.name), FakeGateway())
+    left = [parts_after_kill(source, target, moment, pause=0.5) for moment in (0.35, 1.5, 2.0)]  # of 10 s, undisturbed
+    assert None not in left
+    await run(job(source, target.name), FakeGateway())
     assert digest(target) == await undisturbed(source, out)
     assert names_in(source.parent) == {source.name, target.name, f"undisturbed.{out}"}
 

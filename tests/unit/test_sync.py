@@ -249,6 +249,21 @@ def test_what_is_under_way_ends_with_it_and_keeps_what_came(upstream: ThreadedUp
     assert partial.content
 
 
+def test_a_stream_that_is_read_on_after_the_end_of_its_gateway_keeps_what_came(upstream: ThreadedUpstream) -> None:
+    gateway = Ratatoskr.builder().openai("sk-x", base_url=upstream.base_url("openai")).build()
+    blocking = gateway.sync()
+    upstream.use(Turn("one two three", deltas=3, gated=True))
+    upstream.release(2)
+    stream = blocking.chat_stream("Hi", GPT)
+    assert isinstance(next(stream), ContentDelta)
+    blocking.close()
+    with pytest.raises(GatewayClosed) as caught:
+        list(stream)
+    assert caught.value.partial is not None
+    assert caught.value.partial.content.startswith("one")
+    assert caught.value.partial.raw is None
+
+
 # streams
 
 

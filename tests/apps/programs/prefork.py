@@ -48,17 +48,27 @@ class Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+def work(server: WSGIServer) -> None:
+    """Serve until told to end; a request under way is answered first."""
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
+    server.timeout = 0.1
+    while not ended:
+        server.handle_request()
+
+
 def main(model: str, workers: int) -> None:
     """Make the gateway and the socket, fork, serve, and end the workers when the input ends."""
     gateway = Ratatoskr.from_env().sync()
     with WSGIServer(("127.0.0.1", 0), Quiet) as server:
         server.set_app(View(gateway, model))
+        server.socket.setblocking(False)  # another worker may be quicker to accept
         children = []
         for _ in range(workers):
             child = os.fork()
             if child == 0:
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-                server.serve_forever()
+                work(server)
+                sys.exit(0)
             children.append(child)
         print(server.server_port, flush=True)
         sys.stdin.read()
