@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Loaded", "load"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Loaded:
     """A model that is ready.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+import weakref
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from ratatoskr.local.graphs import Precision, graph_for, is_intact
 from ratatoskr.local.loaded import Loaded, load
 from ratatoskr.local.memory import give_back, held, settle
 from ratatoskr.local.need import need
+from ratatoskr.local.session import Session
 from ratatoskr.local.store import ModelStore
 from ratatoskr.local.workers import Workers
 from ratatoskr.types.model import ModelStatus
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["LocalModels"]
 
 Key = tuple[str, Precision]
+
+_PATIENCE: Final = 200
+"""Milliseconds to wait for a worker that has answered and is about to let go of its model."""
 
 _LATENCY_SHARE: Final = 0.7
 """Of a model's own size: what its second session adds, as the table of words is mapped once."""
@@ -219,28 +225,28 @@ class LocalModels:
         budget = self.ram_budget
         if budget is None:
             return
-        freed: list[object] = []
         with self._lock:
-            idle = [(k, resident) for k, resident in self._residents.items() if not resident.users]
-            most = sum(resident.latency if k == key else resident.whole for k, resident in idle)
-            over = self._held() + size - budget
-            if over > most:
-                raise _too_large(key[0], size or self._residents[key].size, budget)
-            for _, resident in idle:
-                if over > 0 and resident.model.latency is not None:
-                    over -= resident.latency
-                    freed.append(resident.model.latency)
-                    resident.model.latency = None
-            for k, resident in idle:
-                if over > 0 and k != key:
-                    over -= resident.size
-                    freed.append(self._residents.pop(k))
-                    self.evictions += 1
-            idle.clear()
-        if freed:
-            freed.clear()
-            del resident
-            give_back()
+            freed = self._drop(size, key, budget)
+        _let_go(freed)
+
+    def _drop(self, size: int, key: Key, budget: int) -> list[Loaded | Session]:
+        freed: list[Loaded | Session] = []
+        idle = [(k, resident) for k, resident in self._residents.items() if not resident.users]
+        most = sum(resident.latency if k == key else resident.whole for k, resident in idle)
+        over = self._held() + size - budget
+        if over > most:
+            raise _too_large(key[0], size or self._residents[key].size, budget)
+        for _, resident in idle:
+            if over > 0 and resident.model.latency is not None:
+                over -= resident.latency
+                freed.append(resident.model.latency)
+                resident.model.latency = None
+        for k, resident in idle:
+            if over > 0 and k != key:
+                over -= resident.size
+                freed.append(self._residents.pop(k).model)
+                self.evictions += 1
+        return freed
 
     def may_hold_latency(self, key: Key) -> bool:
         """Tell whether a second session of a model would fit."""
@@ -255,8 +261,9 @@ class LocalModels:
         with self._lock:
             self._leave_parent()
             dropped = self._residents.pop(key, None)
+        freed: list[Loaded | Session] = [dropped.model] if dropped is not None else []
         del dropped
-        give_back()
+        _let_go(freed)
 
     def status(self, key: Key) -> ModelStatus:
         """Tell whether a model is ready, loading, available, or why not."""
@@ -280,10 +287,9 @@ class LocalModels:
         self.workers.close()
         with self._lock:
             self._leave_parent()
-            any_left = bool(self._residents)
+            freed: list[Loaded | Session] = [resident.model for resident in self._residents.values()]
             self._residents.clear()
-        if any_left:
-            give_back()
+        _let_go(freed)
 
     def _leave_parent(self) -> None:
         if self._process != os.getpid():
@@ -291,6 +297,19 @@ class LocalModels:
             self._residents.clear()
             self._loading.clear()
             self._process = os.getpid()
+
+
+def _let_go(dropped: list[Loaded | Session]) -> None:
+    """Give back the memory of what nobody is to use any more, once threads that have just answered let go of it."""
+    left = [weakref.ref(one) for one in dropped]
+    dropped.clear()
+    if not left:
+        return
+    for _ in range(_PATIENCE):
+        if all(one() is None for one in left):
+            break
+        time.sleep(0.001)
+    give_back()
 
 
 def _renew_locks() -> None:

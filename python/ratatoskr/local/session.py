@@ -24,7 +24,7 @@ _TAKEN: Final = {_IDS, _MASK, _ZEROS}
 _OUTPUTS: Final = ("last_hidden_state", "token_embeddings", "sentence_embedding")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Session:
     """A loaded graph; `run` may be called from several threads at once.
 
