@@ -35,10 +35,14 @@ class RetryBudget:
 
     def answered(self, provider: str, paid: float = 0.0) -> None:
         """Put back what the answered try was paid with, or a little for one that was none."""
+        self.put_back(provider, paid or _PLAIN)
+
+    def put_back(self, provider: str, price: float) -> None:
+        """Put back what a repeat was to cost that was not made."""
         left = self._left.get(provider)
         if left is None:
             return
-        left += paid or _PLAIN
+        left += price
         if left >= CAPACITY:
             self._left.pop(provider, None)
         else:

@@ -125,15 +125,19 @@ class Chain:
                 verdict = self._note(walk, candidate, error)
                 has_next = bool(_after(error, behind))
                 wait = self._wait(walk, error, verdict, retry, has_next=has_next)
-                if wait is not None and not error.retry_now:
-                    paid = self._budget.take(candidate.provider, error)
-                if wait is None or not (paid or error.retry_now):
+                free = error.retry_now  # the provider has not begun with it
+                paid = 0.0 if wait is None or free else self._budget.take(candidate.provider, error)
+                if wait is None or not (paid or free):
                     self._decide(walk, error, verdict, has_next=has_next, denied=wait is not None)
                     return None
                 walk.attempts[-1] = replace(walk.attempts[-1], decision="again")
                 walk.last_errors.pop()
                 walk.waited = wait
-                await self._sleep(walk, wait)
+                try:
+                    await self._sleep(walk, wait)
+                except BaseException:
+                    self._budget.put_back(candidate.provider, paid)  # given up in between: nothing was repeated
+                    raise
             else:
                 self._budget.answered(candidate.provider, paid)
                 return (answer,)

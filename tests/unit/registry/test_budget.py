@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -115,3 +116,18 @@ async def test_an_empty_bucket_is_its_own_providers_alone() -> None:
     with pytest.raises(AllAttemptsFailed):
         await chain.run((A, B), ask, DEFAULTS)
     assert asked == ["a", "b", "b", "b"]
+
+
+async def test_a_repeat_that_was_given_up_while_it_waited_costs_nothing() -> None:
+    class Given(NoTime):
+        async def sleep(self, seconds: float) -> None:
+            raise asyncio.CancelledError
+
+    chain = Chain(clock=Given())
+
+    async def ask(candidate: Candidate, deadlines: Deadlines) -> str:
+        raise ServiceUnavailable(status=503)
+
+    for _ in range(50):
+        with pytest.raises(asyncio.CancelledError):
+            await chain.run((A,), ask, DEFAULTS)
