@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from ratatoskr.providers.chat_completions_wire.calls import Calls
 from ratatoskr.providers.chat_completions_wire.failure import failure_of
@@ -31,6 +31,7 @@ from ratatoskr.types.part import (
 )
 
 _REFUSAL: Hashable = "refusal"
+_ANYTHING = cast("type[Any]", Any)
 
 _REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "end_turn", "eos", "eos_token", "stop_sequence", "end", "complete", "completed"), "stop"),
@@ -56,6 +57,12 @@ _FAILED = frozenset(
 )
 """Finish reasons that tell of a failure (the last two are Z.ai's and DeepSeek's)."""
 
+_CITED = frozenset({"url_citation", "document_citation", "function_citation"})
+"""Annotations that tell where words come from; the last two are Groq's."""
+
+_GIVEN = ("output", "search_results", "code_results", "browser_results")
+"""What a tool that Groq ran may have given."""
+
 _BROKEN = re.compile(
     r".*(error|malformed|fail|abort|cancel).*|other|internal|unexpected_tool_call|too_many_tool_calls|missing_thought.*"
 )
@@ -80,6 +87,7 @@ class Answer:
         "_thinking",
         "_thought",
         "_tokens",
+        "_waiting",
         "_whole",
         "begun",
         "turn",
@@ -99,6 +107,7 @@ class Answer:
         self._thought: Hashable = "thinking"
         self._tokens: list[TokenLogprob] = []
         self._links: list[Raw] = []
+        self._waiting: list[Citation] = []
         self._cited: set[str] = set()
         self._images = 0
         self._finish: str | None = None
@@ -142,8 +151,8 @@ class Answer:
             return
         if said is not None:
             self._read(said)
-        if choice.logprobs is not None and isinstance(choice.logprobs, Logprobs):
-            self._read_logprobs(choice.logprobs)
+        if choice.logprobs is not None:
+            self._read_logprobs(choice.logprobs, said)
         if choice.error:
             raise Told(failure_of({"error": choice.error}))
         if choice.finish_reason:
@@ -167,11 +176,19 @@ class Answer:
             self._thinking.plain(self._thought, said.reasoning, "reasoning")
         elif said.reasoning_content:
             self._thinking.plain(self._thought, said.reasoning_content, "reasoning_content")
-        if content := said.content:
+        if said.executed_tools:
+            for place, raw in enumerate(said.executed_tools):
+                self._executed(raw, place)
+        content = said.content
+        if said.extra_content is not UNSET:
+            content = self._beside(bytes(said.extra_content), content)
+        if content:
             if isinstance(content, str):
                 self.turn.text(self._text, content)
             else:
                 self._read_chunks(content)
+            if self._waiting:
+                self._cite()
         if said.refusal:
             self.turn.text(_REFUSAL, said.refusal)
         if said.tool_calls:
@@ -180,7 +197,7 @@ class Answer:
                 take(call)
         if said.function_call:
             self._calls.legacy(said.function_call, streamed=self._streamed)
-        if said.annotations or said.images or said.audio or said.executed_tools:
+        if said.annotations or said.images or said.audio:
             self._read_rare(said)
 
     def _read_rare(self, said: Said) -> None:
@@ -192,9 +209,21 @@ class Answer:
                 self._image(raw, "images")
         if said.audio is not None:
             self._speech.read(said.audio)
-        if said.executed_tools:
-            for raw in said.executed_tools:
-                self._executed(raw)
+
+    def _beside(self, extra: bytes, content: str | list[Raw] | None) -> str | list[Raw] | None:
+        """Take what Google says of a content: that it is thinking, or a signature that goes back with the message.
+
+        Follows https://ai.google.dev/gemini-api/docs/openai and .../thought-signatures (November 2026).
+        """
+        value = decode(_ANYTHING, extra)
+        makers = [one for one in value.values() if isinstance(one, dict)] if isinstance(value, dict) else []
+        if isinstance(content, str) and any(one.get("thought") is True for one in makers):
+            if content:
+                self._thinking.plain(self._thought, content, "content")
+            return None
+        if makers:
+            self.turn.replace_state(self._text, b'{"extra_content":' + extra + b"}", "text")
+        return content
 
     def _read_chunks(self, chunks: list[Raw]) -> None:
         """Take content that is a list, as Mistral's is: text and thinking in turn."""
@@ -234,8 +263,8 @@ class Answer:
     def _annotate(self, raw: Raw) -> None:
         piece = object_of(raw)
         kind = piece.get("type")
-        inner = piece.get("url_citation", piece)
-        if kind != "url_citation" or not isinstance(inner, dict):
+        inner = piece.get(kind, piece) if isinstance(kind, str) else None
+        if kind not in _CITED or not isinstance(inner, dict):
             self._keep(f"annotations.{kind}", raw)
             return
         url = _text(inner.get("url"))
@@ -243,7 +272,15 @@ class Answer:
             self._cited.add(url)
         start, end = _count(inner.get("start_index")), _count(inner.get("end_index"))
         title, quoted = _text(inner.get("title")), _text(inner.get("content"))
-        self.turn.citation(self._last_text(), Citation(url, title, quoted, start, end, bytes(raw)))
+        self._waiting.append(Citation(url, title, quoted, start, end, bytes(raw)))
+        if self.turn.has(self._last_text()):
+            self._cite()
+
+    def _cite(self) -> None:
+        """Hang on the text what was cited, some of it before the model thought, let alone spoke."""
+        for citation in self._waiting:
+            self.turn.citation(self._last_text(), citation)
+        self._waiting = []
 
     def _image(self, raw: Raw, kind: str) -> None:
         image = image_of(object_of(raw), self.turn.issuer)
@@ -253,24 +290,27 @@ class Answer:
         self._images += 1
         self.turn.part(("image", self._images), image, kind, bytes(raw))
 
-    def _executed(self, raw: Raw) -> None:
+    def _executed(self, raw: Raw, place: int) -> None:
         """Take a tool that Groq ran (https://console.groq.com/docs/compound): first the call, later its output."""
         piece, data = object_of(raw), bytes(raw)
-        index, name = str(piece.get("index", "")), _text(piece.get("type")) or ""
+        index, name = str(piece.get("index", place)), _text(piece.get("type")) or ""
         state = (ProviderState(self.turn.issuer, b'"executed_tools"'),)
         call, result = ("executed", index), ("output", index)
         if not self.turn.has(call):
             arguments = _text(piece.get("arguments")) or ""
             self.turn.part(call, ServerToolCall(index, name, arguments, state=state), "executed_tools", data)
-        if piece.get("output") is not None and not self.turn.has(result):
+        if any(piece.get(given) is not None for given in _GIVEN):
             self.turn.part(result, ServerToolResult(index, name, text_of(raw), state=state), "executed_tools", data)
 
-    def _read_logprobs(self, told: Logprobs) -> None:
+    def _read_logprobs(self, told: Logprobs | float, said: Said | None) -> None:
+        if not isinstance(told, Logprobs):  # Together's streams: that of the one token in the delta
+            text = said.content if said is not None and self._streamed else None
+            told = Logprobs(tokens=[text], token_logprobs=[told]) if text and isinstance(text, str) else Logprobs()
         if told.content:
             self._tokens += map(_token, told.content)
         elif told.tokens and told.token_logprobs and len(told.tokens) == len(told.token_logprobs):
             both = zip(told.tokens, told.token_logprobs, strict=True)
-            self._tokens += [TokenLogprob(whole(token), _or_nothing(logprob)) for token, logprob in both]
+            self._tokens += [TokenLogprob(whole(token or ""), _or_nothing(logprob)) for token, logprob in both]
         if self._tokens and self.turn.has(self._text):
             self._hand_over_tokens()
         if told.refusal:
@@ -292,6 +332,7 @@ class Answer:
         self._speech.close()
         if self._tokens:
             self._hand_over_tokens()
+        self._cite()
         for raw in self._links:
             self._link(raw)
         turn.finish(self._reason(), self._native or self._finish)
@@ -300,13 +341,13 @@ class Answer:
     def _link(self, raw: Raw) -> None:
         """Take an address out of the list beside the choices (xAI, Perplexity), unless the text cites it already."""
         data = bytes(raw)
-        if data[:1] != b'"':
+        value = decode(_ANYTHING, data)
+        url, title = (value.get("url"), value.get("title")) if isinstance(value, dict) else (value, None)
+        if not isinstance(url, str):
             self.turn.event("citations", data)
-            return
-        url = whole(decode(str, data))
-        if url not in self._cited:
+        elif (url := whole(url)) not in self._cited:
             self._cited.add(url)
-            self.turn.citation(self._last_text(), Citation(url, data=data))
+            self.turn.citation(self._last_text(), Citation(url, _text(title), data=data))
 
     def _reason(self) -> FinishReason:
         word, native = (self._finish or "").lower(), (self._native or "").lower()

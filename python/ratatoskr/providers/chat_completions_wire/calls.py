@@ -160,6 +160,8 @@ def _content(call: Call) -> tuple[str, str, dict[str, bytes]]:
     if call.custom is not None:
         extra["type"] = CUSTOM
         return whole(call.custom.name or ""), call.custom.input or "", extra
+    if call.type and call.type != "function":  # Moonshot's `builtin_function` goes back as it came
+        extra["type"] = b'"type":' + msgspec.json.encode(whole(call.type))
     if call.function is None:
         return "", "", extra
     return whole(call.function.name or ""), _arguments(call.function.arguments), extra

@@ -171,7 +171,7 @@ class _Assistant:
         self.calls: list[dict[str, Any]] = []
         self.thought: list[str] = []
         self.details: list[Raw] = []
-        self.images: list[dict[str, Any]] = []
+        self.images: list[Any] = []
         self.annotations: list[Raw] = []
         self.extra: dict[str, Any] = {}
 
@@ -223,6 +223,8 @@ class _Assistant:
                 if state.data.startswith(b'{"audio":'):
                     self.extra["audio"] = msgspec.json.decode(state.data)["audio"]
                     return
+                if (extra := _members(state.data).get("extra_content")) is not None:
+                    self.extra["extra_content"] = Raw(extra)
             else:
                 self._foreign(part.type, where)
         self.chunks.append((part, checked(part.text, where)))
@@ -253,6 +255,8 @@ class _Assistant:
             self.chunks.append((None, Raw(part.data)))
         elif part.kind.startswith("annotations.") and self.asked.has("openrouter"):
             self.annotations.append(Raw(part.data))
+        elif part.kind == "images" and self.asked.has("openrouter"):
+            self.images.append(Raw(part.data))
 
     def _content(self) -> Any:
         """Return the content: a string, or a list where something in it is more than text."""
@@ -278,6 +282,8 @@ class _Assistant:
             value |= {"type": "custom", "custom": {"name": name, "input": arguments}}
         else:
             value["function"] = {"name": name, "arguments": arguments if arguments.strip() else "{}"}
+            if "type" in state:
+                value["type"] = Raw(state["type"])
         if "extra_content" in state:
             value["extra_content"] = Raw(state["extra_content"])
         return self.asked.marked(value, cache=call.cache)

@@ -26,6 +26,7 @@ class Call(Struct, gc=False):
 
     index: int | None = None
     id: str | None = None
+    type: str | None = None
     function: Function | None = None
     custom: Custom | None = None
     extra_content: Raw | UnsetType = UNSET
@@ -53,6 +54,7 @@ class Said(Struct, gc=False):
     images: list[Raw] | None = None
     audio: Audio | None = None
     executed_tools: list[Raw] | None = None
+    extra_content: Raw | UnsetType = UNSET
 
 
 class Token(Struct, gc=False):
@@ -69,7 +71,7 @@ class Logprobs(Struct, gc=False):
 
     content: list[Token] | None = None
     refusal: list[Token] | None = None
-    tokens: list[str] | None = None
+    tokens: list[str | None] | None = None
     token_logprobs: list[float | None] | None = None
 
 
@@ -86,10 +88,11 @@ class Choice(Struct, gc=False):
 
 
 class PromptDetails(Struct, gc=False):
-    """Parts of the prompt's tokens."""
+    """Parts of the prompt's tokens; `cache_creation_input_tokens` is Alibaba's word for cache writes."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
 
 
 class CompletionDetails(Struct, gc=False):

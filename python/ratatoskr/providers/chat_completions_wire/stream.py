@@ -42,7 +42,10 @@ class StreamDecoder:
             answer.head(chunk)
         if chunk.choices:
             for choice in chunk.choices:
-                answer.choice(choice, choice.delta)
+                said = choice.delta
+                if said is None and choice.message is not None and not turn.parts():
+                    said = choice.message  # a host that cannot stream may still frame its answer as one
+                answer.choice(choice, said)
         elif chunk.object == "error":
             raise Told(decode_error(data))
         if chunk.error or event == "error":

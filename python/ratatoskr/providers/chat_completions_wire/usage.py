@@ -36,7 +36,7 @@ class Meter:
         cached = (prompt.cached_tokens, spent.cached_tokens, spent.prompt_cache_hit_tokens)
         self._prompt = _most(self._prompt, spent.prompt_tokens)
         self._cache_read = _most(self._cache_read, *cached)
-        self._cache_write = _most(self._cache_write, prompt.cache_write_tokens)
+        self._cache_write = _most(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
         self._completion = _most(self._completion, spent.completion_tokens)
         self._reasoning = _most(self._reasoning, completion.reasoning_tokens, spent.reasoning_tokens)
         self._total = _most(self._total, spent.total_tokens)

@@ -112,10 +112,13 @@ class Items:
 
     def _message(self, number: int, data: bytes) -> None:
         contents = decode(MessageItem, data).content
+        if not contents:  # nothing was said, but the item is part of the turn
+            self.turn.part((number, -1), ProviderPart("message", data, self.turn.issuer), "message", data)
+            return
         envelope = fields_of(data)
         envelope.pop("content", None)
         state = msgspec.json.encode(envelope, order="deterministic")  # hosts order stream and whole otherwise
-        for index, raw in enumerate(contents or ()):
+        for index, raw in enumerate(contents):
             self._content((number, index), bytes(raw), state)
 
     def _content(self, key: tuple[int, int], data: bytes, state: bytes) -> None:

@@ -113,14 +113,14 @@ class StreamDecoder:
 
     def _slot(self, told: Event) -> _Slot:
         """Return the item that an event belongs to; a host that gives all the same index is told by its ids."""
-        slot = self._ids.get(told.item_id) if told.item_id is not None else None
+        slot = self._ids.get(told.item_id) if told.item_id else None
         slot = slot or self._slots.get(told.output_index)
         return slot or self._new_slot(told.output_index, told.item_id)
 
     def _new_slot(self, index: int | None, id: str | None) -> _Slot:
         slot = self._slots[index] = _Slot(len(self._all), id)
         self._all.append(slot)
-        if id is not None:
+        if id:  # some hosts give every item the same, empty one
             self._ids[id] = slot
         return slot
 
@@ -228,7 +228,7 @@ class StreamDecoder:
         if data is None:
             return
         head = decode(ItemHead, data)
-        slot = self._ids.get(head.id) if head.id is not None else None
+        slot = self._ids.get(head.id) if head.id else None
         slot = slot or self._slots.get(told.output_index)
         if slot is None or (slot.done and slot.id != head.id):
             slot = self._new_slot(told.output_index, head.id)
@@ -256,7 +256,7 @@ class StreamDecoder:
         refuse_failure(response, status)
         for index, item in enumerate(response.output or ()):
             head = decode(ItemHead, bytes(item))
-            slot = (self._ids.get(head.id) if head.id is not None else None) or self._slots.get(index)
+            slot = (self._ids.get(head.id) if head.id else None) or self._slots.get(index)
             self._complete(slot or self._new_slot(index, head.id), item)
         for slot in list(self._all):
             if slot.added is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ratatoskr.types.event import CitationDelta, ContentDelta, Done, ProviderEvent, ReasoningDelta
+from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
     AudioPart,
     Citation,
@@ -166,6 +167,47 @@ def test_addresses_beside_the_choices_are_citations_unless_the_text_has_them(wir
     assert wire.whole({"content": "Hi", "annotations": [note]}, **top).parts() == turn.parts()
 
 
+def test_sources_told_before_the_model_thinks_stand_with_its_words(wire):
+    note = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
+    events, turn = wire.deltas({"content": "", "annotations": [note]}, {"reasoning": "Hm"}, {"content": "Hi"})
+    assert [event.type for event in events][:3] == ["reasoning_delta", "content_delta", "citation_delta"]
+    assert turn.parts() == wire.whole({"reasoning": "Hm", "content": "Hi", "annotations": [note]}).parts()
+    (silent,) = wire.deltas({"annotations": [note]})[1].parts()
+    assert [citation.url for citation in silent.citations] == ["https://a.example"]
+
+
+@pytest.mark.parametrize("kind", ["document_citation", "function_citation"])
+def test_groqs_annotations_are_citations(wire, kind):
+    note = {"type": kind, kind: {"document_id": "d1", "start_index": 0, "end_index": 2}}
+    (citation,) = wire.whole({"content": "Hi", "annotations": [note]}).parts()[0].citations
+    assert (citation.start, citation.end) == (0, 2)
+    assert b'"document_id":"d1"' in citation.data
+
+
+def test_sources_beside_the_choices_may_be_objects(wire):
+    (text,) = wire.whole({"content": "Hi"}, citations=[{"url": "https://a.example", "title": "A"}]).parts()
+    assert [(one.url, one.title) for one in text.citations] == [("https://a.example", "A")]
+
+
+def test_google_marks_thinking_and_signs_words_beside_the_content(wire):
+    signed = {"google": {"thought_signature": "c2ln"}}
+    _, turn = wire.deltas(
+        {"content": "Hm", "extra_content": {"google": {"thought": True}}},
+        {"content": "Hi"},
+        {"content": "", "extra_content": signed},
+    )
+    thought, text = turn.parts()
+    assert thought == ReasoningPart("Hm", state=state(b'"content"'))
+    assert text == TextPart("Hi", state=state(b'{"extra_content":{"google":{"thought_signature":"c2ln"}}}'))
+    assert wire.whole({"content": "Hi", "extra_content": signed}).parts() == (text,)
+    (back,) = wire.messages(Message.assistant(turn.parts()))
+    assert back["extra_content"] == signed
+    assert back["content"] == "Hi"
+    (silent,) = wire.messages(Message.assistant(wire.whole({"content": None, "extra_content": signed}).parts()))
+    assert silent == {"role": "assistant", "content": None, "extra_content": signed}
+    assert wire.whole({"content": "Hi", "extra_content": None}).parts() == (TextPart("Hi"),)
+
+
 def test_other_annotations_are_kept(wire):
     note = {"type": "file", "file": {"hash": "h"}}
     part = ProviderPart("annotations.file", b'{"type":"file","file":{"hash":"h"}}', ISSUER)
@@ -214,7 +256,15 @@ def test_tools_that_groq_runs(wire):
     assert isinstance(result, ServerToolResult)
     assert '"output":"found"' in result.content
     whole = wire.whole({"content": "Hi", "executed_tools": [done]})
-    assert set(whole.parts()) == set(turn.parts())
+    assert whole.parts() == turn.parts()
+
+
+def test_what_a_tool_found_is_kept_where_it_tells_no_output(wire):
+    ran = [{"type": "search", "arguments": "{}", "search_results": {"results": [n]}} for n in (1, 2)]
+    parts = wire.whole({"content": "Hi", "executed_tools": ran}).parts()
+    assert [part.type for part in parts] == [*["server_tool_call", "server_tool_result"] * 2, "text_part"]
+    assert [part.tool_call_id for part in parts if isinstance(part, ServerToolResult)] == ["0", "1"]
+    assert '"results":[2]' in parts[3].content
 
 
 def test_log_probabilities(wire):
@@ -248,3 +298,12 @@ def test_log_probabilities_in_other_shapes_break_nothing(wire):
         TokenLogprob("b", -9999.0),
     )
     assert wire.whole({"content": "ab"}, choice={"logprobs": -0.1}).parts() == (TextPart("ab"),)
+    special = {"tokens": ["a", None], "token_logprobs": [-1.0, -2.0]}
+    tokens = wire.whole({"content": "a"}, choice={"logprobs": special}).parts()[0].logprobs
+    assert [(one.token, one.logprob) for one in tokens] == [("a", -1.0), ("", -2.0)]
+
+
+def test_a_log_probability_beside_a_delta_is_that_of_its_token(wire):
+    chunks = [wire.chunk({"content": text}, choice={"logprobs": -n}) for n, text in enumerate("abc")]
+    _, turn = wire.stream(*chunks, wire.chunk({"content": ""}, "stop", choice={"logprobs": -9}))
+    assert [(one.token, one.logprob) for one in turn.parts()[0].logprobs] == [("a", 0), ("b", -1), ("c", -2)]

@@ -93,6 +93,8 @@ def test_a_rich_chunk_is_understood():
     turn = dialect.decode_response(json.dumps(CHUNK).encode(), TARGET)
     assert [part.type for part in turn.parts()] == [
         "reasoning_part",
+        "server_tool_call",
+        "server_tool_result",
         "text_part",
         "reasoning_part",
         "text_part",
@@ -100,11 +102,9 @@ def test_a_rich_chunk_is_understood():
         "provider_part",
         "image_part",
         "text_part",
-        "server_tool_call",
-        "server_tool_result",
         "audio_part",
     ]
-    assert turn.parts()[1].citations
+    assert turn.parts()[3].citations
     _check(json.dumps(CHUNK).encode())
 
 

@@ -28,6 +28,10 @@ USAGES = [
     ),
     ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Usage(5, 4, None, None, None, "provider")),
     ({"prompt_tokens": 9, "cached_tokens": 4, "completion_tokens": 1}, Usage(5, 4, None, 1, None, "provider")),
+    (
+        {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 2, "cache_creation_input_tokens": 4}},
+        Usage(3, 2, 4, None, None, "provider"),
+    ),
     (  # xAI counts thinking beside the completion
         {
             "prompt_tokens": 10,

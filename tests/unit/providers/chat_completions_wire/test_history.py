@@ -246,6 +246,21 @@ def test_openrouters_images_and_file_annotations_go_back(wire):
     ]
 
 
+def test_a_call_of_another_type_goes_back_as_one(wire):
+    builtin = {"id": "c", "type": "builtin_function", "function": {"name": "$web_search", "arguments": '{"q":1}'}}
+    answer = Message("assistant", wire.whole({"tool_calls": [builtin]}, "tool_calls").parts())
+    assert wire.messages(answer)[0]["tool_calls"] == [builtin]
+    _, turn = wire.deltas({"tool_calls": [{"index": 0, **builtin}]}, finish="tool_calls")
+    assert turn.parts() == answer.content
+
+
+def test_a_picture_that_cannot_be_read_goes_back_to_openrouter_as_it_came(wire):
+    wire.at("openrouter", provider="openrouter")
+    images = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,???"}}]
+    answer = Message("assistant", wire.whole({"content": "See", "images": images}).parts())
+    assert wire.messages(answer) == [{"role": "assistant", "content": "See", "images": images}]
+
+
 def test_everything_foreign_is_left_out_and_each_kind_told_once(wire):
     turn = Message.assistant(
         [

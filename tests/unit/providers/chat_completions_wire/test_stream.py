@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ratatoskr.errors import MalformedResponse
@@ -37,6 +39,17 @@ def test_hosts_that_send_no_done_are_whole_with_a_finish_reason_and_the_end_of_t
 def test_done_without_a_finish_reason_is_malformed(wire):
     with pytest.raises(MalformedResponse):
         wire.stream(wire.chunk({"content": "Hi"}))
+
+
+def test_a_whole_message_where_a_delta_should_be_is_taken_once(wire):
+    def chunk(content, finish=None):
+        choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
+        return json.dumps({"id": "r", "model": "m", "choices": [choice]}).encode()
+
+    events, turn = wire.stream(chunk("Hello", "stop"))
+    assert events == [ContentDelta("Hello"), Done("stop")]
+    _, turn = wire.stream({"content": "Hello"}, chunk("Hello", "stop"))
+    assert [part.text for part in turn.parts()] == ["Hello"]
 
 
 def test_what_has_no_choices_is_passed_over(wire):

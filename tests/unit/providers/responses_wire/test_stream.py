@@ -1,13 +1,18 @@
 """Streams become events, and the same message as the whole response."""
 
+import json
+
+import msgspec
 import pytest
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.providers.responses_wire import StreamDecoder, decode_response
+from ratatoskr.providers.responses_wire import StreamDecoder, decode_response, encode_request
 from ratatoskr.types import (
+    ChatRequest,
     CitationDelta,
     ContentDelta,
     Done,
+    Message,
     ProviderEvent,
     ReasoningDelta,
     ToolCall,
@@ -165,6 +170,24 @@ def test_log_probabilities_of_deltas_stand_in_where_the_item_has_none(wire):
     events[2]["logprobs"] = [{"token": "Hi", "logprob": -0.25}]
     _, turn = wire.stream(events)
     assert [(t.token, t.logprob) for t in turn.parts()[0].logprobs] == [("Hi", -0.25)]
+
+
+@pytest.mark.parametrize("id", ["", None])
+def test_items_without_ids_of_their_own_are_told_apart_by_their_index(wire, id):
+    output = [{**item, "id": id} for item in (*wire.output, {**wire.output[2], "phase": "commentary"})]
+    events = wire.told(output)
+    whole = wire.message(output).content
+    assert wire.stream(events)[1].parts() == whole
+    assert wire.stream([events[0], events[-1]])[1].parts() == whole
+
+
+def test_a_message_without_content_is_kept_in_its_place(wire):
+    silent = {"id": "msg_0", "type": "message", "status": "incomplete", "role": "assistant", "content": []}
+    output = [wire.output[0], silent, wire.output[3]]
+    answer = wire.message(output)
+    assert wire.stream(wire.told(output))[1].parts() == answer.content
+    body = encode_request(ChatRequest((Message.user("Hi"), answer)), wire.target, stream=False).body
+    assert json.loads(msgspec.json.encode(body["input"]))[1:] == output
 
 
 def test_an_unfinished_call_is_no_part_until_the_end(wire):
