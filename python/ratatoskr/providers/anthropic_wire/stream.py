@@ -85,6 +85,8 @@ class StreamDecoder:
         message = event.message
         if message is None:
             raise MalformedResponse("message_start without a message")
+        if self._blocks.open and message.id != self.turn.response_id:
+            raise MalformedResponse("a second message began before the first had ended")
         begin(self.turn, message)
         self._count(message.usage)
         if said(message.container):

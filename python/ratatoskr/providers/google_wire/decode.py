@@ -130,6 +130,8 @@ class Reader:
     def finish(self) -> None:
         """Note that the body has come to its clean end."""
         if self.ended and not self.turn.done:
+            if self.turn.native_finish_reason == "STOP":
+                self._parts.close()
             self._sources.cite(self.turn)
             self.turn.complete()
 

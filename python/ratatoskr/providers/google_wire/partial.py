@@ -32,6 +32,12 @@ class PartialCall:
         for piece in call.partial_args or ():
             self._put(piece)
 
+    def goes_on(self, call: FunctionCall) -> bool:
+        """Tell whether a fragment says that more is to come."""
+        if call.will_continue is not None:
+            return call.will_continue
+        return bool(call.partial_args) and self._going_on is not None
+
     def arguments(self) -> str:
         """Return the arguments as JSON text."""
         return json.dumps(self._arguments, ensure_ascii=False, separators=(",", ":"))

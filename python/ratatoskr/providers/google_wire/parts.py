@@ -76,6 +76,8 @@ class Parts:
         if part.function_call is not None and (part.function_call.name or self._partial):
             self._call(part.function_call, given(part.thought_signature))
             return
+        if part.function_call == _NO_CALL and part.thought_signature is UNSET:
+            return  # it ends a call that its last piece had ended already
         raw = _raw_part(data, candidate, index)
         self.spoken = True
         if part.inline_data is not None and not part.thought:
@@ -129,16 +131,27 @@ class Parts:
 
     def _call(self, call: FunctionCall, signature: bytes | None) -> None:
         self.spoken = True
+        if call.name and self._partial is not None:
+            raise MalformedResponse("a function call began before the one before it had ended")
         if self._partial is None and not call.will_continue and call.partial_args is None:
             args = given(call.args)
             self._whole_call(call.name or "", call.id, "{}" if args is None else text_of(args), signature)
             return
-        if call.name or self._partial is None:
+        if self._partial is None:
             self._partial = PartialCall(call.name or "", call.id, signature)
         self._partial.add(call)
-        if not call.will_continue:
+        if not self._partial.goes_on(call):
             partial, self._partial = self._partial, None
             self._whole_call(partial.name, partial.id, partial.arguments(), partial.signature or signature)
+
+    def close(self) -> None:
+        """Note that Gemini has stopped of its own will.
+
+        Raises:
+            MalformedResponse: a call that it had begun is not whole.
+        """
+        if self._partial is not None:
+            raise MalformedResponse("the answer ended inside a function call")
 
     def _whole_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
         """Gemini writes calls whole; an id that an earlier call has too is none."""
@@ -209,6 +222,9 @@ class Parts:
         if self.turn.response_id is None and not self.turn.seed:
             self.turn.seed = hashlib.blake2s(data, digest_size=16).hexdigest()
 
+
+_NO_CALL = FunctionCall()
+"""What says nothing of a call."""
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 """Proto3 JSON may write base64 in the alphabet for URLs too."""

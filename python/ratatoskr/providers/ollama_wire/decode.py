@@ -61,16 +61,18 @@ class StreamDecoder:
         message = line.message
         if message is None:
             self._said(line.response, line.thinking)
+            self._make(line.tool_calls)
         else:
             self._said(message.content, message.thinking)
-            for call in message.tool_calls or ():
-                self._call(call)
+            self._make(message.tool_calls)
             for picture in message.images or ():
                 self._picture(picture)
         if line.image:
             self._picture(line.image)
         if line.logprobs and turn.has(CONTENT):
             self._logprobs(line)
+        if line.context is not UNSET and bytes(line.context) != b"null":
+            turn.event("context", bytes(line.context))
         if line.done:
             self._end(line)
         return turn.take()
@@ -84,6 +86,10 @@ class StreamDecoder:
             self.turn.reasoning(THINKING, thinking)
         if content:
             self.turn.text(CONTENT, content)
+
+    def _make(self, calls: list[ToolCall] | None) -> None:
+        for call in calls or ():
+            self._call(call)
 
     def _call(self, call: ToolCall) -> None:
         """Ollama sends calls whole; an id that an earlier call has too is none."""

@@ -238,6 +238,27 @@ def test_arguments_in_pieces_are_told_when_they_are_whole():
     assert turn.parts() == ()
 
 
+def test_a_call_goes_on_where_only_the_piece_of_its_argument_says_so():
+    begun = {"name": "f", "partialArgs": [{"jsonPath": "$.a", "stringValue": "b", "willContinue": True}]}
+    events, turn = stream(
+        chunk({"functionCall": begun}),
+        chunk({"functionCall": {"partialArgs": [{"jsonPath": "$.a", "stringValue": "c"}]}}),
+        chunk({"functionCall": {}}, finish="STOP"),
+    )
+    (call,) = turn.parts()
+    assert isinstance(call, ToolCall)
+    assert call.arguments == '{"a":"bc"}'
+    assert events[-1] == Done("tool_calls")
+
+
+def test_an_answer_that_stops_inside_a_call_is_malformed():
+    begun = chunk({"functionCall": {"name": "f", "willContinue": True}})
+    with pytest.raises(MalformedResponse, match="inside a function call"):
+        stream(begun, chunk(finish="STOP"))
+    with pytest.raises(MalformedResponse, match="before the one before it had ended"):
+        stream(begun, chunk({"functionCall": {"name": "g", "args": {}}}, finish="STOP"))
+
+
 @pytest.mark.parametrize("path", ["city", "$", "$[0]", "$.a[", "$.a[5]", "$.a.b.c[x]"])
 def test_pieces_that_do_not_fit_are_malformed(path: str):
     with pytest.raises(MalformedResponse):

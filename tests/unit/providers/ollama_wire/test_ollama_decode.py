@@ -142,8 +142,16 @@ def test_generate_says_the_same_in_other_fields():
         {**BASE, "response": "", "context": [1, 2], **END},
     )
     assert turn.parts() == (ReasoningPart("Hm"), TextPart("a"))
+    assert events[-3] == ProviderEvent("context", b"[1, 2]")
     assert isinstance(events[-1], Done)
     assert whole({**BASE, "response": "a", "thinking": "Hm", **END}).parts() == turn.parts()
+
+
+def test_generate_tells_of_calls_beside_the_text():
+    body = {**BASE, "response": "a", "tool_calls": [call({"b": 1}, id="x")], **END}
+    for turn in (whole(body), stream(body)[1]):
+        assert turn.parts() == (TextPart("a"), ToolCall("x", "f", '{"b": 1}'))
+        assert turn.finish_reason == "tool_calls"
 
 
 def test_log_probabilities_hang_on_the_text_and_not_on_the_thinking():
