@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from local.hub_server import BGE, CUSTOM, Hub, hub
 from local.stand_ins import make
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.local import LocalModels, ModelStore
@@ -51,3 +53,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModels]:
     models = LocalModels(ModelStore(tmp_path_factory.mktemp("store")))
     yield models
     models.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights, as a hub has it."""
+    return make(tmp_path_factory.mktemp("upstream") / "model", "bert_cls_384")
+
+
+@pytest.fixture
+def served(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub on loopback that serves a copy of it under two names."""
+    copy = shutil.copytree(folder, tmp_path / "upstream")
+    with hub({BGE: copy, CUSTOM: copy}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield server
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """An empty store."""
+    return ModelStore(tmp_path / "store")

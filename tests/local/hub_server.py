@@ -11,8 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from ratatoskr.local import ModelStore
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LARGE = {"model.safetensors"}
+WEIGHTS = "model.safetensors"
+LARGE = {WEIGHTS}
+BGE = "BAAI/bge-small-en-v1.5"
+CUSTOM = "somebody/custom"
 
 
 class Hub(ThreadingHTTPServer):
@@ -20,8 +25,9 @@ class Hub(ThreadingHTTPServer):
 
     Attributes:
         faults: file name to what goes wrong with it: `wrong`, `cut`, `cut-always`, `missing`, `silent`, `elsewhere`,
-            `moved`, `long`.
+            `moved`, `long`, `drip`, or `to ADDRESS` for a redirect there.
         requests: path and headers of every request, in order.
+        drops: with `drip`, one is taken for each byte that is sent.
     """
 
     daemon_threads = True
@@ -31,6 +37,7 @@ class Hub(ThreadingHTTPServer):
         self.repositories = repositories
         self.faults: dict[str, str] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.drops = threading.Semaphore(0)
         self.stop_waiting = threading.Event()
 
     @property
@@ -78,6 +85,8 @@ class _Door(BaseHTTPRequestHandler):
             return self._answer(404, b"not found")
         if fault == "elsewhere":
             return self._answer(302, b"", {"location": "http://192.0.2.1/file"})
+        if fault.startswith("to "):
+            return self._answer(302, b"", {"location": fault[3:]})
         if fault == "moved" and not path.startswith("/moved"):
             return self._answer(302, b"", {"location": f"/moved{path}"})
         data = (folder / name).read_bytes()
@@ -90,12 +99,24 @@ class _Door(BaseHTTPRequestHandler):
         head = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"} if start else {}
         cut = fault == "cut-always" or (fault == "cut" and not start)
         sent = rest[: len(rest) // 2] if cut or fault == "silent" else rest
+        if fault == "drip":
+            return self._drip(data)
         self._answer(206 if start else 200, sent, head, length=len(rest))
         if fault == "silent":
             self.server.stop_waiting.wait(20)
         if cut or fault == "silent":
             self.close_connection = True
         return None
+
+    def _drip(self, data: bytes) -> None:
+        """Send byte after byte, each once somebody has taken the one before."""
+        self._answer(200, b"", length=len(data))
+        for byte in data:
+            if not self.server.drops.acquire(timeout=20):
+                self.close_connection = True
+                return
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
 
     def _answer(self, status: int, body: bytes, head: dict[str, str] | None = None, length: int | None = None) -> None:
         self.send_response(status)
@@ -120,3 +141,9 @@ def hub(repositories: dict[str, Path]) -> Iterator[Hub]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def nothing_in(store: ModelStore) -> bool:
+    """Tell whether a pull left nothing at all."""
+    left = [path for path in store.root.rglob("*") if path.is_file()] if store.root.is_dir() else []
+    return store.list() == [] and left == []

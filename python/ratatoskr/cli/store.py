@@ -46,6 +46,8 @@ def pull(
     from ratatoskr.cli.render import Screen
     from ratatoskr.local.store import ModelStore
 
+    if digests and len(models) > 1:
+        raise click.UsageError("--digest is of one model's file: pull them one by one")
     store, screen = ModelStore(cache_dir), Screen()
     known = dict(_digest(text) for text in digests)
     for model in models:
@@ -75,11 +77,14 @@ def list_models(as_json: bool, cache_dir: str | None) -> None:
 
     store, screen = ModelStore(cache_dir), Screen()
     found = store.list()
+    broken = sorted({*store.names()} - {model.name for model in found})
     if as_json:
         screen.json([_plain(model) for model in found], indent=2)
-        return
-    screen.table([(model.name, _told(model)) for model in found], indent="")
-    if not found:
+    else:
+        screen.table([(model.name, _told(model)) for model in found], indent="")
+    for name in broken:
+        screen.note(f"{name} is broken: `rat models rm {name}`, then pull again")
+    if not found and not broken and not as_json:
         screen.note(f"nothing is in {store.root}; `rat models pull AllMiniLmL6V2` fetches a model")
 
 
@@ -117,17 +122,22 @@ def verify(models: Sequence[str], cache_dir: str | None) -> None:
     """Read every file of models anew, of all by default, and tell whether each is what was pulled."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
+    from ratatoskr.local.manifest import MANIFEST
     from ratatoskr.local.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
-    names = [store.name_of(model) for model in models] or [model.name for model in store.list()]
+    names = [store.name_of(model) for model in models] or store.names()
     if not names:
         screen.note(f"nothing is in {store.root}")
     changed = []
     for name in names:
-        for file, right in store.verify(name).items():
+        try:
+            files = store.verify(name)
+        except ConfigurationError:  # nothing can be told of a file while the manifest is broken
+            files = {MANIFEST: False}
+        for file, right in files.items():
             screen.line(f"{'right  ' if right else 'CHANGED'}  {name}/{file}")
-            changed += [] if right or name in changed else [name]
+        changed += [] if all(files.values()) else [name]
     if changed:
         those = " ".join(changed)
         raise ConfigurationError(f"files are not what was pulled: `rat models rm {those}`, then pull again")

