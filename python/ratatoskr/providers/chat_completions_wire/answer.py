@@ -193,7 +193,7 @@ class Answer:
             self.turn.text(_REFUSAL, said.refusal)
         if said.tool_calls:
             take = self._calls.piece if self._streamed else self._calls.whole
-            for call in said.tool_calls:
+            for call in said.tool_calls if isinstance(said.tool_calls, list) else (said.tool_calls,):
                 take(call)
         if said.function_call:
             self._calls.legacy(said.function_call, streamed=self._streamed)

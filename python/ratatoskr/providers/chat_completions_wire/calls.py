@@ -61,19 +61,20 @@ class Calls:
         Raises:
             MalformedResponse: it tells neither which call it belongs to nor that it begins one.
         """
+        own = _id_of(call)
         name, arguments, extra = _content(call)
-        if call.index is None and not (call.id or name or arguments or extra):
+        if call.index is None and not (own or name or arguments or extra):
             return
-        slot = self._find(call.index, call.id, name, arguments)
+        slot = self._find(call.index, own, name, arguments)
         if slot is None:
-            slot = self._begin(call.id)
+            slot = self._begin(own)
             self._by_index[call.index] = slot
-        self._name(slot, call.id)
+        self._name(slot, own)
         self._fill(slot, name, arguments, extra)
 
     def whole(self, call: Call) -> None:
         """Take a call that is whole, whatever index and id it has."""
-        slot = self._begin(call.id)
+        slot = self._begin(_id_of(call))
         self._fill(slot, *_content(call))
 
     def legacy(self, function: Function, *, streamed: bool) -> None:
@@ -114,7 +115,7 @@ class Calls:
         return slot
 
     def _name(self, slot: _Slot, id: str | None) -> None:
-        if id and not slot.id:
+        if id and not slot.id and id not in self._by_id:  # an id that another call has pairs neither with its result
             slot.id = whole(id)
             self._by_id[id] = slot
 
@@ -151,6 +152,10 @@ def _is_another(slot: _Slot, id: str | None, name: str, arguments: str) -> bool:
     if name != slot.named and not (id and whole(id) == slot.id):
         return True
     return bool(arguments.strip()) and slot.complete()
+
+
+def _id_of(call: Call) -> str | None:
+    return str(call.id) if isinstance(call.id, int) else call.id
 
 
 def _content(call: Call) -> tuple[str, str, dict[str, bytes]]:

@@ -22,10 +22,10 @@ class Custom(Struct, gc=False):
 
 
 class Call(Struct, gc=False):
-    """A call of a tool, or a piece of one."""
+    """A call of a tool, or a piece of one; HuggingFace's TGI has known numbers as ids."""
 
     index: int | None = None
-    id: str | None = None
+    id: str | int | None = None
     type: str | None = None
     function: Function | None = None
     custom: Custom | None = None
@@ -41,14 +41,14 @@ class Audio(Struct, gc=False):
 
 
 class Said(Struct, gc=False):
-    """A message, or a delta of one: both have the same members."""
+    """A message, or a delta of one: both have the same members; TGI has streamed a call without the list around it."""
 
     content: str | list[Raw] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
     reasoning_details: list[Raw] | None = None
     refusal: str | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[Call] | Call | None = None
     function_call: Function | None = None
     annotations: list[Raw] | None = None
     images: list[Raw] | None = None

@@ -167,6 +167,28 @@ def test_state_of_a_call_in_pieces(wire):
     assert turn.parts()[0].state[0].data == b'{"extra_content":{"g":1}}'
 
 
+def test_tgis_calls(wire):
+    """Streamed without a list around the call, with a number for an id, or with the object itself as arguments."""
+    pieces = [
+        {"index": 0, "id": "", "function": {"name": name, "arguments": a}} for name, a in (("f", "{"), (None, "}"))
+    ]
+    _, turn = wire.deltas(*({"tool_calls": piece} for piece in pieces), finish="eos_token")
+    assert [(call.name, call.arguments) for call in turn.parts()] == [("f", "{}")]
+    assert turn.finish_reason == "tool_calls"
+    function = {"description": None, "name": "f", "arguments": {"a": 1.0}}
+    (call,) = wire.whole({"tool_calls": [{"id": 0, "type": "function", "function": function}]}, "eos_token").parts()
+    assert call == ToolCall("0", "f", '{"a":1.0}')
+
+
+def test_calls_with_the_same_id_get_ids_of_their_own(wire):
+    calls = [{"id": "null", "function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    parts = wire.whole({"tool_calls": calls}, "tool_calls").parts()
+    assert [part.name for part in parts] == ["f", "g"]
+    assert parts[0].id == "null" != parts[1].id
+    _, turn = wire.deltas({"tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}, finish="tool_calls")
+    assert turn.parts() == parts
+
+
 def test_custom_calls(wire):
     _, turn = wire.deltas(
         {"tool_calls": [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": "sel"}}]},
