@@ -190,6 +190,8 @@ def _class_of(status: int | None, failure: Failure) -> type[RatatoskrError]:
             if cls in _FINER or (cls is AuthenticationFailed and status == 400):
                 return cls
         for statuses, words, cls in _WORDS:
+            if cls is QuotaExhausted and failure.retry_after is not None:
+                continue  # Google tells every limit in these words, and when one clears within minutes
             if status in statuses and words.search(failure.message):
                 return cls
     return STATUS.get(status, ProviderError)

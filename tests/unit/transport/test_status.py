@@ -61,6 +61,9 @@ def test_every_status_has_its_class_and_only_the_documented_ones_are_retryable(s
     ("status", "failure", "cls"),
     [
         (429, Failure("You exceeded your current quota", code="insufficient_quota"), QuotaExhausted),
+        (429, Failure("You exceeded your current quota"), QuotaExhausted),
+        (429, Failure("You exceeded your current quota", "RESOURCE_EXHAUSTED", retry_after=48.0), RateLimited),
+        (429, Failure("You exceeded your current quota", retry_after=48.0, permanent=True), QuotaExhausted),
         (429, Failure("Quota per day", permanent=True), QuotaExhausted),
         (429, Failure("slow down", code="rate_limit_exceeded"), RateLimited),
         (400, Failure("too long", code="context_length_exceeded"), ContextLengthExceeded),
