@@ -36,6 +36,8 @@ class Event(Struct):
     logprobs: list[Logprob] | None = None
     text: str | None = None
     refusal: str | None = None
+    arguments: str | None = None
+    input: str | None = None
     annotation: Raw = NOTHING
     item: Raw = NOTHING
     response: Raw = NOTHING

@@ -45,7 +45,7 @@ class _Slot:
         id: the provider's id.
         kind: its type, once known.
         done: whether it is whole.
-        added: the item as it began, where nothing of it is shown until it is whole.
+        added: the item as it began, which has to do where it is never told whole.
         section: which section of a reasoning item spoke last.
         pending: arguments of a call whose name has not come.
     """
@@ -146,6 +146,7 @@ class StreamDecoder:
             self.turn.place(key, "reasoning")
         elif head.type != "message" and head.type not in CLIENT_TOOLS:
             self.turn.place(key, "whole")
+        if head.type not in {"message", "reasoning"}:
             slot.added = told.item
 
     def _begin_call(self, slot: _Slot, data: bytes) -> None:
@@ -216,6 +217,15 @@ class StreamDecoder:
         if told.delta and (slot.kind is None or slot.kind in CALLS):
             self._argue(slot, told.delta)
 
+    def _arguments_done(self, told: Event) -> None:
+        """Add what of the arguments has not been streamed."""
+        slot, words = self._slot(told), told.arguments if told.arguments is not None else told.input
+        if not words or slot.done or slot.kind not in CALLS | {None}:
+            return
+        said = "".join(self._items.said.get((slot.number, -1), slot.pending))
+        if words.startswith(said) and words != said:
+            self._argue(slot, words[len(said) :])
+
     def _annotation(self, told: Event) -> None:
         if present(told.annotation) is None:
             return
@@ -285,7 +295,10 @@ _EVENTS: dict[str, Callable[[StreamDecoder, Event], None]] = {
     "response.reasoning_text.delta": StreamDecoder._reasoning_delta,
     "response.function_call_arguments.delta": StreamDecoder._arguments_delta,
     "response.custom_tool_call_input.delta": StreamDecoder._arguments_delta,
+    "response.function_call_arguments.done": StreamDecoder._arguments_done,
+    "response.custom_tool_call_input.done": StreamDecoder._arguments_done,
     "response.created": StreamDecoder._created,
+    "response.queued": StreamDecoder._created,
     "response.in_progress": StreamDecoder._created,
     "response.output_item.added": StreamDecoder._added,
     "response.output_item.done": StreamDecoder._done,

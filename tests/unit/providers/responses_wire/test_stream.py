@@ -190,6 +190,34 @@ def test_a_message_without_content_is_kept_in_its_place(wire):
     assert json.loads(msgspec.json.encode(body["input"]))[1:] == output
 
 
+@pytest.mark.parametrize(
+    ("begun", "events"),
+    [
+        ({"arguments": '{"b": 2}'}, []),
+        ({"arguments": ""}, [{"type": "response.function_call_arguments.done", "arguments": '{"b": 2}'}]),
+        (
+            {"arguments": ""},
+            [
+                {"type": "response.function_call_arguments.delta", "delta": '{"b"'},
+                {"type": "response.function_call_arguments.done", "arguments": '{"b": 2}'},
+            ],
+        ),
+    ],
+)
+def test_a_call_that_is_never_told_whole_is_put_together_from_what_came(wire, begun, events):
+    item = {**wire.output[3], **begun}
+    where = {"output_index": 0, "item_id": item["id"]}
+    added = {"type": "response.output_item.added", "output_index": 0, "item": item}
+    end = {"type": "response.completed", "response": wire.whole([])}
+    found, turn = wire.stream([added, *({**where, **event} for event in events), end])
+    (call,) = turn.parts()
+    assert (call.name, call.arguments, turn.finish_reason) == ("add", '{"b": 2}', "tool_calls")
+    assert "".join(e.arguments for e in found if isinstance(e, ToolCallDelta)) == '{"b": 2}'
+    history = (Message.user("Hi"), Message.assistant([call]))
+    body = encode_request(ChatRequest(history), wire.target, stream=False).body
+    assert json.loads(msgspec.json.encode(body["input"]))[1] == {**item, "arguments": '{"b": 2}'}
+
+
 def test_an_unfinished_call_is_no_part_until_the_end(wire):
     events = wire.told([wire.output[3]])
     _, turn = wire.stream(events[:-2])
