@@ -95,11 +95,24 @@ class Calls:
         if index is None and not id and not name:
             return self._unaddressed()
         slot = None if index is None and id else self._by_index.get(index)
-        if slot is None and id:
-            slot = self._by_id.get(id)
+        if id and (slot is None or slot.id not in ("", whole(id))):
+            slot = self._by_id.get(id, slot)
+        if slot is None and not id and not name:
+            slot = self._strayed(index)
         if slot is None or (name and _is_another(slot, id, name, arguments)):
             return None
         return slot
+
+    def _strayed(self, index: int | None) -> _Slot | None:
+        """Return the only call that waits for arguments, for a piece of a new index that begins none.
+
+        Some hosts count a call's arguments otherwise than its head.
+        """
+        waiting = [slot for slot in self._slots if slot.named and not slot.complete()]
+        if len(waiting) != 1:
+            return None
+        self._by_index[index] = waiting[0]
+        return waiting[0]
 
     def _unaddressed(self) -> _Slot:
         """Return the only call that a piece without index, id and name can belong to."""

@@ -80,6 +80,16 @@ def test_hosts_that_repeat_id_and_name_with_every_piece(wire):
     assert calls(turn) == [("a", "f", '{"x":1}')]
 
 
+def test_arguments_under_another_index_than_their_head_go_to_the_call_that_waits_for_them(wire):
+    pieces = [piece(0, "a", "f", "{}"), piece(0, "b", "g", ""), piece(1, None, None, '{"x"'), piece(1, "", "", ":1}")]
+    assert calls(wire.deltas(*pieces)[1]) == [("a", "f", "{}"), ("b", "g", '{"x":1}')]
+
+
+def test_an_id_that_is_known_tells_more_than_an_index_that_two_calls_share(wire):
+    pieces = [piece(0, "a", "f", ""), piece(0, "b", "g", ""), piece(0, "a", None, "{}"), piece(0, "b", None, "[1]")]
+    assert calls(wire.deltas(*pieces)[1]) == [("a", "f", "{}"), ("b", "g", "[1]")]
+
+
 def test_pieces_without_an_index_go_by_their_id(wire):
     _, turn = wire.deltas(
         piece(None, "a", "f", ""),
@@ -187,6 +197,10 @@ def test_calls_with_the_same_id_get_ids_of_their_own(wire):
     assert parts[0].id == "null" != parts[1].id
     _, turn = wire.deltas({"tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}, finish="tool_calls")
     assert turn.parts() == parts
+    tails = [{"index": n, "id": "null", "function": {"arguments": a}} for n, a in ((0, "{}"), (1, "[1]"))]
+    heads = [{"index": n, "id": "null", "function": {"name": name}} for n, name in enumerate("fg")]
+    _, turn = wire.deltas({"tool_calls": heads}, {"tool_calls": tails}, finish="tool_calls")
+    assert [part.arguments for part in turn.parts()] == ["{}", "[1]"]
 
 
 def test_custom_calls(wire):
