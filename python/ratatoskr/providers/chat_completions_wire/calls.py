@@ -101,7 +101,8 @@ class Calls:
             slot = self._strayed(index)
         if slot is None or (name and _is_another(slot, id, name, arguments)):
             return None
-        return slot
+        begins = name and index is not None and index not in self._by_index
+        return None if begins and slot.named not in ("", name) else slot
 
     def _strayed(self, index: int | None) -> _Slot | None:
         """Return the only call that waits for arguments, for a piece of a new index that begins none.
