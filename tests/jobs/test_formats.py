@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import struct
 from decimal import Decimal
 from pathlib import Path
@@ -236,6 +237,8 @@ BROKEN = {
     "cut JSON": ("in.jsonl", b'{"text": "a"}\n{"text": "b', "row 2 of .*no JSON object"),
     "half a pair": ("in.jsonl", b'{"text": "\\ud800"}\n', "row 1 of"),
     "not UTF-8 in JSON": ("in.jsonl", b'{"text": "\xff"}\n', "row 1 of"),
+    "not UTF-8 in another field": ("in.jsonl", b'{"text": "a", "n": "\xff"}\n', "row 1 of .*not UTF-8"),
+    "a pit of brackets": ("in.jsonl", b'{"text": "a", "n": ' + b"[" * 99999 + b"]" * 99999 + b"}\n", "row 1 of"),
     "not UTF-8 in CSV": ("in.csv", b"text\nabc\n\xff\n", "in.csv is not UTF-8"),
     "too few fields": ("in.csv", b"id,text\n1,a\n2\n", "row 2 of .*it has 1 fields, and the head 2"),
     "too many fields": ("in.csv", b"id,text\n1,a,b\n", "row 1 of .*it has 3 fields, and the head 2"),
@@ -260,6 +263,20 @@ async def test_what_is_wrong_with_the_input_is_told_before_anything_is_computed(
     assert names_in(tmp_path) <= {name}
 
 
+async def test_a_value_that_no_column_can_hold_is_named_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b'{"text": "a", "n": 1}\n' * 300 + b'{"text": "b", "n": 1e999}\n')
+    gateway = FakeGateway()
+    with pytest.raises(InvalidInput, match=r"row 301 of in\.jsonl .*a value cannot be read"):
+        await embed(tmp_path / "in.jsonl", tmp_path / "out.parquet", gateway)
+    assert gateway.calls == []
+
+
+async def test_a_pipe_with_a_files_name_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.csv")
+    with pytest.raises(InvalidInput, match="is no file"):
+        await embed(tmp_path / "in.csv", tmp_path / "out.npy")
+
+
 @pytest.mark.parametrize(
     "values", [[1, 2], [["a"], ["b"]], [b"a", b"b"], [True, False]], ids=["int", "list", "binary", "bool"]
 )
@@ -279,7 +296,13 @@ async def test_a_column_that_is_no_text_is_refused_by_its_type(tmp_path: Path, k
         ({"on_null": "ignore"}, "on_null"),
         ({"input_type": "passage"}, "input_type"),
         ({"window": 0}, "window"),
+        ({"window": "5"}, "window"),
+        ({"window": True}, "window"),
         ({"column": ""}, "column"),
+        ({"column": 3}, "column"),
+        ({"model": ""}, "model"),
+        ({"source": 3}, "source"),
+        ({"out": None}, "out"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_when_it_is_made(options: dict[str, Any], field: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
@@ -260,15 +261,42 @@ async def test_an_input_is_never_its_own_output(source: Path) -> None:
         await run(job(source, source.name, overwrite=True), FakeGateway())
 
 
-async def test_a_folder_that_is_not_there_or_cannot_be_written_is_named(source: Path) -> None:
+async def test_a_folder_that_is_not_there_is_named(source: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no folder"):
         await run(job(source, "nowhere/out.npy"), FakeGateway())
-    if os.geteuid() == 0:
-        return  # root may write anywhere
-    closed = source.parent / "closed"
-    closed.mkdir(0o500)
+
+
+@pytest.mark.parametrize("refusal", [errno.EROFS, errno.EACCES, errno.ENOENT])
+async def test_a_folder_that_nothing_can_be_made_in_is_named(
+    source: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """The system's own answer, put in by hand: the superuser may write everywhere; `/proc` answers the last."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        await run(job(source, "closed/out.npy"), FakeGateway())
+        await run(job(source, "out.npy"), FakeGateway())
+
+
+async def test_a_folder_in_place_of_the_output_is_told_before_anything_is_computed(source: Path) -> None:
+    (source.parent / "out.npy").mkdir()
+    gateway = FakeGateway()
+    with pytest.raises(ConfigurationError, match="is a folder"):
+        await run(job(source, "out.npy", overwrite=True), gateway)
+    assert gateway.calls == []
+
+
+async def test_a_disk_that_cannot_lock_is_not_called_another_process(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(ConfigurationError, match="cannot be locked: No locks"):
+        await run(job(source, "out.npy"), FakeGateway())
 
 
 async def test_a_second_run_on_one_output_is_refused_while_the_first_is_at_it(source: Path) -> None:

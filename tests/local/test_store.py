@@ -309,6 +309,29 @@ def test_modules_that_are_not_known_are_refused(tmp_path: Path, folder: Path):
         ModelStore(tmp_path).find(copy)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pad_token_id", "x"),
+        ("pad_token_id", [1]),
+        ("pad_token_id", float("inf")),
+        ("pad_token_id", -1),
+        ("layer_norm_eps", None),
+        ("layer_norm_eps", "small"),
+        ("layer_norm_eps", float("nan")),
+        ("hidden_act", ["gelu"]),
+        ("hidden_size", 3.5),
+        ("model_type", {}),
+    ],
+)
+def test_a_config_whose_values_are_of_other_kinds_is_refused_by_name(tmp_path: Path, folder: Path, key, value):
+    copy = shutil.copytree(folder, tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, key: value}))
+    with pytest.raises(ConfigurationError, match=str(copy)):
+        ModelStore(tmp_path).find(copy)
+
+
 def test_names_that_are_none(store: ModelStore):
     for name in ("", "no-such-model", "../../nowhere/at/all", "a/b/c", "a--b/c", "a/b--c", "a/b..c", "a/\u00e4"):
         with pytest.raises((InvalidInput, ModelNotAvailable)):

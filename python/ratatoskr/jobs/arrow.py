@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def pyarrow(part: str = "") -> Any:
     return need(f"pyarrow.{part}" if part else "pyarrow", "jobs", why="Parquet and Arrow files")
 
 
-class _Columns:
+class _Columns(ABC):
     """What both have in common."""
 
     learnt: Any = None
@@ -50,7 +51,7 @@ class _Columns:
             for batch in self._batches():
                 yield self._block(batch)
 
-    def look(self, block: Block) -> None:
+    def look(self, block: Block) -> None:  # noqa: B027  # nothing is to be done in either
         """Learn nothing: the file's head tells the types."""
 
     def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> Any:
@@ -86,11 +87,13 @@ class _Columns:
         """Return the rows as they are."""
         return rows
 
+    @abstractmethod
     def _schema(self) -> Any:
-        raise NotImplementedError
+        """Return the schema of the file's head."""
 
+    @abstractmethod
     def _batches(self) -> Iterator[Any]:
-        raise NotImplementedError
+        """Yield all rows in record batches of some megabytes at most."""
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

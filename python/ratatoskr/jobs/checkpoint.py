@@ -75,7 +75,10 @@ def stamp_of(path: Path) -> list[Any]:
 
     Raises:
         ConfigurationError: it cannot be read.
+        InvalidInput: it is a folder or a pipe, which would be waited for.
     """
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is no file", field="source")
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -212,22 +215,32 @@ def _locked(path: Path, out: Path) -> int:
     while True:
         try:
             path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        try:
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise cannot_write(path, error) from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(lock).st_ino == (path / "lock").stat().st_ino:
-                return lock
-        except FileNotFoundError:
-            os.close(lock)
-            continue
-        except OSError:
-            os.close(lock)
-            raise ConfigurationError(f"another process is working on {out}", field="out") from None
+        if _holds(lock, path, out):
+            return lock
         os.close(lock)
+
+
+def _holds(lock: int, path: Path, out: Path) -> bool:
+    """Lock, and tell whether it is still the folder's lock; a failure closes it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.fstat(lock).st_ino == (path / "lock").stat().st_ino
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        os.close(lock)
+        raise ConfigurationError(f"another process is working on {out}", field="out") from None
+    except OSError as error:
+        os.close(lock)
+        raise ConfigurationError(f"{path} cannot be locked: {error.strerror}", field="out") from None
 
 
 def _inside(path: Path) -> list[Path]:

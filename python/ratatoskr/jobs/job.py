@@ -83,10 +83,14 @@ class EmbedJob:
             raise InvalidInput(f"on_null is error or skip, not {self.on_null!r}", field="on_null")
         if self.input_type not in get_args(InputType):
             raise InvalidInput(f"input_type is document or query, not {self.input_type!r}", field="input_type")
-        if self.window < 1:
-            raise InvalidInput("a window has at least one row", field="window")
-        if not self.column:
-            raise InvalidInput("the column has no name", field="column")
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
+            raise InvalidInput(f"window must be a whole number above 0, not {self.window!r}", field="window")
+        for field in ("model", "column"):
+            if not isinstance(getattr(self, field), str) or not getattr(self, field):
+                raise InvalidInput(f"{field} must be a name, not {getattr(self, field)!r}", field=field)
+        for field in ("source", "out"):
+            if not isinstance(getattr(self, field), str | Path):
+                raise InvalidInput(f"{field} must be the path of a file, not {getattr(self, field)!r}", field=field)
         self.source_format, self.sink_format  # noqa: B018  # both refuse a name that tells nothing
 
     @property

@@ -38,6 +38,7 @@ class JsonLines:
         self._path, self._column, self._typed = path, column, typed
         self.learnt: Kinds = {}
         self._wide: set[str] = set()
+        self._looked = 0
         first = next(iter(self._lines()), None)
         if first is not None:
             check_columns(path, [*self._object(1, first)], column)
@@ -58,11 +59,20 @@ class JsonLines:
             yield Block(texts, [len(line) for line in lines], lines)
 
     def look(self, block: Block) -> None:
-        """Learn which columns there are and of which type."""
+        """Learn which columns there are and of which type.
+
+        Raises:
+            InvalidInput: a value cannot be read.
+        """
         if self._typed:
-            for line in block.rows:
-                for name, value in msgspec.json.decode(line).items():
+            for row, line in enumerate(block.rows, self._looked + 1):
+                try:
+                    values = msgspec.json.decode(line)
+                except (msgspec.DecodeError, RecursionError) as error:
+                    raise broken(self._path, row, f"a value cannot be read: {error}") from None
+                for name, value in values.items():
                     self._see(name, value)
+            self._looked += len(block.rows)
 
     def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> list[bytes]:
         """Return the lines of these places."""
@@ -105,8 +115,11 @@ class JsonLines:
 
     def _object(self, row: int, line: bytes) -> dict[str, msgspec.Raw]:
         try:
+            line.decode()  # of what it skips, the decoder asks nothing
             return _RAW.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise broken(self._path, row, f"it is not UTF-8: {error.reason}") from None
+        except (msgspec.DecodeError, RecursionError) as error:
             raise broken(self._path, row, f"it is no JSON object: {error}") from None
 
     def _text(self, row: int, line: bytes) -> str | None:
@@ -119,7 +132,7 @@ class JsonLines:
             raise broken(self._path, row, f"it has no {self._column!r}") from None
         try:
             text = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise broken(self._path, row, f"{self._column!r} is no text: {error}") from None
         if text is not None and not isinstance(text, str):
             raise broken(self._path, row, f"{self._column!r} is {_NAMES[type(text)]}, not a text")

@@ -69,6 +69,8 @@ def _workplace(job: EmbedJob) -> Iterator[Workplace]:
     with Workplace.held(job, identity_of(job)) as workplace:
         if job.out_path.exists() and job.out_path.samefile(job.source_path):
             raise InvalidInput("a file cannot be its own output", field="out")
+        if job.out_path.is_dir():
+            raise ConfigurationError(f"{job.out_path} is a folder", field="out")
         if job.out_path.exists() and not job.overwrite and not workplace.is_joined():
             raise ConfigurationError(f"{job.out_path} is there already; overwrite=True replaces it", field="out")
         yield workplace

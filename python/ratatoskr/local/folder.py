@@ -165,14 +165,23 @@ def _architecture(config: dict[str, Any], path: Path) -> Architecture:
         raise ConfigurationError(f"{path}: config.json must give {', '.join(keys)} as positive numbers")
     hidden, layers, heads, intermediate = (int(size) for size in sizes if size is not None)
     activation = config.get("activation" if distil else "hidden_act", "gelu")
-    if activation not in {"gelu", "relu", "gelu_new", "gelu_pytorch_tanh"}:
+    if activation not in ("gelu", "relu", "gelu_new", "gelu_pytorch_tanh"):  # which may be of any type
         raise ConfigurationError(f"{path}: the activation {activation!r} is not known")
     if hidden % heads:
         raise ConfigurationError(f"{path}: {hidden} dimensions cannot be shared out to {heads} heads")
-    epsilon = 1e-12 if distil else float(config.get("layer_norm_eps", 1e-12))
-    return Architecture(
-        family, hidden, layers, heads, intermediate, epsilon, int(config.get("pad_token_id") or 0), activation
-    )
+    epsilon = 1e-12 if distil else config.get("layer_norm_eps", 1e-12)
+    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
+        raise ConfigurationError(f"{path}: config.json must give layer_norm_eps as a small number, not {epsilon!r}")
+    return Architecture(family, hidden, layers, heads, intermediate, epsilon, _pad(config, path), activation)
+
+
+def _pad(config: dict[str, Any], path: Path) -> int:
+    pad = config.get("pad_token_id")
+    if pad is None:
+        return 0
+    if not isinstance(pad, int) or not 0 <= pad < 2**31:
+        raise ConfigurationError(f"{path}: config.json must give pad_token_id as a whole number, not {pad!r}")
+    return pad
 
 
 def _modules(path: Path) -> tuple[str, bool]:
@@ -209,7 +218,7 @@ def _max_length(path: Path, config: dict[str, Any]) -> int:
     """Find the model's own limit, as sentence-transformers does: its setting, within what it has positions for."""
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
-        positions -= int(config.get("pad_token_id") or 0) + 1
+        positions -= _pad(config, path) + 1
     given = _object(path / "sentence_bert_config.json", optional=True).get("max_seq_length")
     if given is None:
         given = _object(path / "tokenizer_config.json", optional=True).get("model_max_length")
