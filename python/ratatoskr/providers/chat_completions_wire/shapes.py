@@ -102,7 +102,7 @@ class CompletionDetails(Struct, gc=False):
 
 
 class Spent(Struct, gc=False):
-    """Usage; `cached_tokens` and `prompt_cache_hit_tokens` are Moonshot's and DeepSeek's words for cache reads."""
+    """Usage; Moonshot, DeepSeek and Mistral (the latter two ways) have words of their own for cache reads."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -111,6 +111,8 @@ class Spent(Struct, gc=False):
     completion_tokens_details: CompletionDetails | None = None
     cached_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
+    num_cached_tokens: int | None = None
+    prompt_token_details: PromptDetails | None = None
     reasoning_tokens: int | None = None
     cost: Raw | UnsetType = UNSET
 

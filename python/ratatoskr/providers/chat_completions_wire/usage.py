@@ -33,9 +33,10 @@ class Meter:
         """Take one usage object in."""
         prompt = spent.prompt_tokens_details or _NO_PROMPT_DETAILS
         completion = spent.completion_tokens_details or _NO_COMPLETION_DETAILS
-        cached = (prompt.cached_tokens, spent.cached_tokens, spent.prompt_cache_hit_tokens)
+        mistrals = spent.prompt_token_details or _NO_PROMPT_DETAILS
+        own_words = (spent.cached_tokens, spent.prompt_cache_hit_tokens, spent.num_cached_tokens)
         self._prompt = _most(self._prompt, spent.prompt_tokens)
-        self._cache_read = _most(self._cache_read, *cached)
+        self._cache_read = _most(self._cache_read, prompt.cached_tokens, mistrals.cached_tokens, *own_words)
         self._cache_write = _most(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
         self._completion = _most(self._completion, spent.completion_tokens)
         self._reasoning = _most(self._reasoning, completion.reasoning_tokens, spent.reasoning_tokens)

@@ -27,6 +27,8 @@ USAGES = [
         Usage(10, 60, 30, 30, 20, "provider"),
     ),
     ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Usage(5, 4, None, None, None, "provider")),
+    ({"prompt_tokens": 9, "num_cached_tokens": 4}, Usage(5, 4, None, None, None, "provider")),
+    ({"prompt_tokens": 9, "prompt_token_details": {"cached_tokens": 4}}, Usage(5, 4, None, None, None, "provider")),
     ({"prompt_tokens": 9, "cached_tokens": 4, "completion_tokens": 1}, Usage(5, 4, None, 1, None, "provider")),
     (
         {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 2, "cache_creation_input_tokens": 4}},
