@@ -245,11 +245,11 @@ class Builder:
         """Set the deadline of a whole call in seconds."""
         return self.timeouts(total=total)
 
-    def retries(self, count: int) -> Self:
+    def retries(self, n: int) -> Self:
         """Repeat a failed try so often at each candidate; 0 is one try."""
-        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {count!r}", field="retries")
-        self._retries = count
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {n!r}", field="retries")
+        self._retries = n
         return self
 
     def parameter_policy(self, policy: Policy) -> Self:

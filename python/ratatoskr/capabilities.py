@@ -210,7 +210,11 @@ class EventSource(Protocol):
     """An open stream of one provider."""
 
     provider: str
-    request_id: str | None
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request; known with the first events."""
+        ...
 
     async def batch(self) -> list[ChatEvent]:
         """Return the events that have come, at least one; after `Done` it is not called again.

@@ -80,6 +80,15 @@ async def test_streams_fall_back_before_their_first_event() -> None:
         assert [a.decision for a in stream.response.attempts] == ["next", "answered"]
 
 
+async def test_an_open_stream_tells_its_request_also_where_the_head_does_not() -> None:
+    async with ScriptedUpstream("Hello") as up:
+        builder = Ratatoskr.builder().google("sk-one", base_url=up.base_url("google"))
+        async with builder.build() as gateway, gateway.chat_stream("Hi", "google:gemini-3-flash") as stream:
+            opened = stream.request_id
+            assert opened
+            assert (await stream.collect()).request_id == opened
+
+
 async def test_all_failures_are_told_together() -> None:
     script = {"openai": fault("bad_key", times=None), "anthropic": fault("unavailable", times=None)}
     async with ScriptedUpstream(script) as up, two(up, retries=0) as gateway:

@@ -22,7 +22,7 @@ class WireStream:
 
     def __init__(self, provider: WireProvider, reply: HttpReply, prepared: Prepared, output: Any) -> None:
         self.provider = provider.name
-        self.request_id = provider.request_id(reply)
+        self._header_id = provider.request_id(reply)
         self._glue = provider
         self._reply = reply
         self._prepared = prepared
@@ -30,6 +30,11 @@ class WireStream:
         self._decoder = prepared.dialect.StreamDecoder(prepared.target)
         self._feed = self._decoder.feed
         self._error: RatatoskrError | None = None
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request, from the head, or from the first events where the head has none."""
+        return self._header_id or self._decoder.turn.response_id
 
     @property
     def model(self) -> str:
