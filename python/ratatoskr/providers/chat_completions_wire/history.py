@@ -201,6 +201,8 @@ class _Assistant:
                 self._reasoning(part, where)
             case ImagePart() if self.asked.has("openrouter") and own_state(part, self.asked) is not None:
                 self.images.append(content_part(part, where, self.asked))
+            case ImagePart() if self.asked.has("mistral") and own_state(part, self.asked) is not None:
+                self.chunks.append((None, content_part(part, where, self.asked)))
             case AudioPart() if own_state(part, self.asked) is not None:
                 pass  # its transcript stands for it
             case ImagePart() | AudioPart() | FilePart() | FileRef():

@@ -245,13 +245,13 @@ class StreamDecoder:
         self._complete(slot, told.item)
 
     def _complete(self, slot: _Slot, item: Raw) -> None:
-        if slot.done:
-            return
         data = bytes(item)
         head = decode(ItemHead, data)
         if slot.kind not in {None, head.type}:
             slot = self._new_slot(None, head.id)
-        slot.done, slot.added = True, None
+        if slot.done:
+            return
+        slot.kind, slot.done, slot.added = head.type, True, None
         if head.type in CALLS:
             self._begin_call(slot, data)
         self._items.put(slot.number, item)

@@ -261,6 +261,14 @@ def test_a_picture_that_cannot_be_read_goes_back_to_openrouter_as_it_came(wire):
     assert wire.messages(answer) == [{"role": "assistant", "content": "See", "images": images}]
 
 
+def test_a_picture_among_mistrals_chunks_goes_back_in_its_place(wire):
+    wire.at("mistral", provider="mistral")
+    picture = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
+    chunks = [{"type": "text", "text": "See"}, picture, {"type": "text", "text": "that"}]
+    answer = Message("assistant", wire.whole({"content": chunks}).parts())
+    assert wire.messages(answer)[0]["content"] == chunks
+
+
 def test_everything_foreign_is_left_out_and_each_kind_told_once(wire):
     turn = Message.assistant(
         [

@@ -181,6 +181,14 @@ def test_items_without_ids_of_their_own_are_told_apart_by_their_index(wire, id):
     assert wire.stream([events[0], events[-1]])[1].parts() == whole
 
 
+def test_an_item_that_only_the_end_tells_is_kept_though_another_had_its_index(wire):
+    reasoning, message = wire.output[0], wire.output[2]
+    events = [*wire.told([message])[:-1], {"type": "response.completed", "response": wire.whole([reasoning, message])}]
+    parts = wire.stream(events)[1].parts()
+    assert [part.type for part in parts] == ["text_part", "text_part", "reasoning_part"]
+    assert set(parts) == set(wire.message([reasoning, message]).content)
+
+
 def test_a_message_without_content_is_kept_in_its_place(wire):
     silent = {"id": "msg_0", "type": "message", "status": "incomplete", "role": "assistant", "content": []}
     output = [wire.output[0], silent, wire.output[3]]
