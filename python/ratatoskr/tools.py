@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 from ratatoskr.capabilities import Chat
@@ -57,11 +56,6 @@ async def run_tools(
         new.append(Message.tool_results(*results))
         choice = choice if choice in (None, "auto", "none") else "auto"
     return response, tuple(new)
-
-
-def request_with(request: ChatRequest, *messages: Message) -> ChatRequest:
-    """Return the request with messages appended to its history."""
-    return replace(request, messages=(*request.messages, *messages))
 
 
 async def _run(tools: dict[str, ToolDefinition], call: ToolCall) -> ToolResult:

@@ -35,7 +35,6 @@ _BUDGET = ModelRules(
     max_output_tokens=64_000,
     source=_THEN,
 )
-_FIRST_4 = replace(_BUDGET, schema="instructions", source=_RETIRED)
 _UNTHINKING = ModelRules(endpoint="messages", max_output_tokens=4_096, schema="instructions", source=_RETIRED)
 
 ANTHROPIC: Table = (

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 from ratatoskr.types.codec import Plain
 from ratatoskr.types.timeouts import Timeouts
-
-Capability: TypeAlias = Literal["chat", "chat_stream", "embed", "generate", "tools", "list_models"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,6 @@ class ToolResult(_Part):
 class _Media(_Part):
     """Bytes or an address; the address is passed on to the provider and never fetched here."""
 
-    _default_media_type: ClassVar[str | None] = None
-
     data: bytes | None = field(default=None, repr=False)
     url: str | None = None
     media_type: str | None = None
