@@ -105,11 +105,12 @@ def joined(events: list[ChatEvent]) -> list[Any]:
     return out
 
 
-def differences(expected: Answer, response: ChatResponse[Any]) -> dict[str, tuple[Any, Any]]:
+def differences(expected: Answer, response: ChatResponse[Any] | GenerateResponse) -> dict[str, tuple[Any, Any]]:
     """Return what is expected and what came, wherever the two differ."""
-    message, usage = response.message, response.usage
+    usage = response.usage
+    message = response.message if isinstance(response, ChatResponse) else Message.assistant(response.text)
     found: dict[str, tuple[Any, Any]] = {
-        "text": (expected.text, response.content),
+        "text": (expected.text, message.text),
         "reasoning": (expected.reasoning, response.reasoning),
         "calls": ([(c.name, c.arguments) for c in expected.calls], calls_of(message)),
         "ids": ([c.id or "made up" for c in expected.calls], ids_of(expected, message)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -23,8 +24,10 @@ def last_turn(family: str, body: dict[str, Any]) -> Turn:
     if family == "responses":
         return _last_items(body["input"])
     if family == "generate_content":
-        return list([one["parts"] for one in body["contents"] if one.get("role") == "model"][-1])
-    message = [one for one in body["messages"] if one["role"] == "assistant"][-1]
+        return list(next((one["parts"] for one in reversed(body["contents"]) if one.get("role") == "model"), []))
+    message = next((one for one in reversed(body["messages"]) if one["role"] == "assistant"), None)
+    if message is None:
+        return []  # nothing was said
     if family == "messages":
         content = message["content"]
         return [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -167,22 +170,36 @@ def is_within(said: Any, ours: Any) -> bool:
         rest = iter(ours)
         return all(any(is_within(piece, other) for other in rest) for piece in said)
     if isinstance(said, str) and isinstance(ours, str) and said[:1] == ours[:1] == "{":
-        return bool(json.loads(said) == json.loads(ours))  # arguments, which clients write anew
+        with contextlib.suppress(ValueError):
+            return bool(json.loads(said) == json.loads(ours))  # arguments, which clients write anew
     return bool(said == ours)
 
 
 def follow_ups(cases: list[Case]) -> list[tuple[Case, dict[str, Any]]]:
-    """Return the answers whose next request was recorded, with the body of that request."""
-    runs: dict[tuple[str, str], dict[int, tuple[Case, dict[str, Any]]]] = defaultdict(dict)
+    """Return the answers whose next request was recorded, with the body of that request up to the answer in it."""
+    runs: dict[tuple[str, str, str], dict[int, tuple[Case, dict[str, Any]]]] = defaultdict(dict)
     for case in cases:
         recording = recordings.exchange(case.path)
         source = recording["source"]
         if recording["request"] is not None:
-            run = runs[source["repo"], source["path"]]
+            run = runs[source["repo"], source["path"], case.family]
             run[source["interaction"]] = (case, recording["request"]["body"])
     return [
-        (case, run[place + 1][1])
+        (case, body)
         for run in runs.values()
-        for place, (case, _) in run.items()
-        if place + 1 in run and not run[place + 1][1].get("previous_response_id")
+        for place, (case, asked) in run.items()
+        if place + 1 in run and (body := _up_to_answer(asked, run[place + 1][1])) is not None
     ]
+
+
+def _up_to_answer(asked: dict[str, Any], next_asked: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a request that goes on where another ended, without what stands behind the answer to the other."""
+    if next_asked.get("previous_response_id"):
+        return None
+    if "input" in next_asked:
+        return next_asked
+    name = "messages" if "messages" in next_asked else "contents"
+    before, after = len(asked.get(name, ())), next_asked[name]
+    if len(after) <= before or after[before]["role"] not in {"assistant", "model"}:
+        return None
+    return {**next_asked, name: after[: before + 1]}

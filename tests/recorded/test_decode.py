@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ratatoskr import (
     ChatResponse,
     ContentFiltered,
     ContextLengthExceeded,
+    GenerateResponse,
     InvalidInput,
     ModelNotFound,
     QuotaExhausted,
@@ -43,7 +45,7 @@ BY_WORD: dict[str, type[RatatoskrError]] = {
 }
 """Codes that tell more than the status."""
 
-TOO_LONG = "max context length"
+TOO_LONG = re.compile("max context length|prompt is too long|exceeds the maximum number of tokens")
 """Words that tell more than the status."""
 
 BLOCKED = frozenset({"refusal", "SAFETY", "MODEL_ARMOR"})
@@ -59,7 +61,7 @@ def check(case: Case, played: Played) -> None:
         check_block(expected, played.error)
     else:
         assert played.error is None
-        assert isinstance(played.response, ChatResponse)
+        assert isinstance(played.response, ChatResponse if case.streamed or case.asks == "chat" else GenerateResponse)
         assert differences(expected, played.response) == {}
         if case.streamed:
             assert told_differently(played.events, played.response) == []
@@ -85,7 +87,7 @@ def check_failure(case: Case, expected: Failure, error: RatatoskrError | None) -
 
 def class_of(failure: Failure) -> type[RatatoskrError]:
     """Return the class that stands for what was told."""
-    if TOO_LONG in failure.message:
+    if TOO_LONG.search(failure.message):
         return ContextLengthExceeded
     finer = [BY_WORD[word] for word in failure.codes if word in BY_WORD]
     return finer[0] if finer else BY_STATUS[failure.status]

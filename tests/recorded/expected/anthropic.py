@@ -18,6 +18,8 @@ REASONS = {
     "tool_use": "tool_calls",
     "refusal": "refusal",
     "pause_turn": "paused",
+    "compaction": "paused",
+    "model_context_window_exceeded": "length",
 }
 
 
@@ -68,7 +70,7 @@ def _piece(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, str],
             if delta["partial_json"]:
                 inputs[index] = inputs.get(index, "") + delta["partial_json"]
         case "compaction_delta":
-            block["content"] = (block["content"] or "") + delta["content"]
+            block |= {name: value for name, value in delta.items() if name != "type"}
         case other:
             raise AssertionError(f"a kind of delta that nobody has looked at: {other}")
 

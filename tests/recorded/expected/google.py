@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -17,7 +18,9 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
     if failed is not None:
         reasons = {detail["reason"] for detail in failed.get("details", []) if "reason" in detail}
         status = status_of(recording)
-        return Failure(status, failed["message"].strip(), frozenset({failed["status"], *reasons}), wait_of(recording))
+        wait = next((_seconds(one["retryDelay"]) for one in failed.get("details", []) if "retryDelay" in one), None)
+        wait = wait_of(recording) if wait is None else wait
+        return Failure(status, failed["message"].strip(), frozenset({failed["status"], *reasons}), wait)
     answer, usage, parts = Answer(), dict[str, int](), list[dict[str, Any]]()
     metadata: list[dict[str, Any]] = []
     for chunk in chunks:
@@ -29,6 +32,8 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
             parts += (candidate.get("content") or {}).get("parts") or []
             answer.finish = candidate.get("finishReason") or answer.finish
             metadata.append(candidate)
+            tokens = (candidate.get("logprobsResult") or {}).get("chosenCandidates") or []
+            answer.tokens += [one["token"] for one in tokens]
     folded = _folded(parts)
     answer.text = "".join(part["text"] for part in folded if "text" in part and not part.get("thought"))
     answer.reasoning = "".join(part["text"] for part in folded if "text" in part and part.get("thought"))
@@ -36,8 +41,9 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
     answer.reason = REASONS.get(answer.finish or "", "unknown")
     if answer.calls and answer.reason == "stop":
         answer.reason = "tool_calls"
-    answer.server_calls = ["code_execution" for part in folded if "executableCode" in part]
-    answer.server_results = sum("codeExecutionResult" in part for part in folded)
+    answer.server_calls = [name for part in folded if (name := _server_tool(part))]
+    answer.server_results = sum("codeExecutionResult" in part or "toolResponse" in part for part in folded)
+    answer.images = sum(_is_image(part) for part in folded)
     answer.opaque = [part["thoughtSignature"] for part in folded if "thoughtSignature" in part]
     answer.sources = _sources(metadata)
     answer.wire = folded
@@ -54,10 +60,7 @@ def _folded(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if call.get("name"):
                 out.append({**part, "functionCall": {"name": call["name"], "args": {}}})
             for piece in call.get("partialArgs", []):
-                name = re.fullmatch(r"\$\.(\w+)", piece["jsonPath"])
-                assert name is not None
-                arguments = out[-1]["functionCall"]["args"]
-                arguments[name[1]] = arguments.get(name[1], "") + piece["stringValue"]
+                _put(out[-1]["functionCall"]["args"], piece)
         elif part == {"text": ""}:
             continue
         elif "text" in part and "text" in last and not {"thoughtSignature"} & (part.keys() | last.keys()):
@@ -68,6 +71,40 @@ def _folded(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             out.append(part)
     return out
+
+
+def _put(arguments: Any, piece: dict[str, Any]) -> None:
+    """Work a piece of an argument into the arguments; texts grow, anything else is there once."""
+    steps = [int(n) if n else name for name, n in re.findall(r"\.(\w+)|\[(\d+)\]", piece["jsonPath"])]
+    for step, after in itertools.pairwise(steps):
+        arguments = _inside(arguments, step, [] if isinstance(after, int) else {})
+    last = steps[-1]
+    if "stringValue" in piece:
+        arguments[last] = _inside(arguments, last, "") + piece["stringValue"]
+    else:
+        _inside(arguments, last, None)
+        arguments[last] = piece.get("numberValue", piece.get("boolValue"))
+
+
+def _inside(holder: Any, step: str | int, empty: Any) -> Any:
+    if isinstance(step, int) and step == len(holder):
+        holder.append(empty)
+    return holder[step] if isinstance(step, int) else holder.setdefault(step, empty)
+
+
+def _server_tool(part: dict[str, Any]) -> str | None:
+    if "executableCode" in part:
+        return "code_execution"
+    return str(part["toolCall"]["toolType"]) if "toolCall" in part else None
+
+
+def _is_image(part: dict[str, Any]) -> bool:
+    kind = (part.get("inlineData") or {}).get("mimeType", "")
+    return str(kind).startswith("image/") and not part.get("thought")
+
+
+def _seconds(duration: str) -> float:
+    return float(duration.removesuffix("s"))
 
 
 def _call(call: dict[str, Any]) -> Call:

@@ -21,6 +21,8 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
         for call in message.get("tool_calls") or []:
             answer.calls.append(Call(call["function"]["name"], call["function"]["arguments"], call.get("id")))
         answer.tokens += [one["token"] for one in line.get("logprobs") or []]
+    if answer.reasoning:
+        answer.tokens = _of_text(answer.tokens, answer.text)
     assert last["done"] is True
     answer.prompt, answer.completion = last.get("prompt_eval_count"), last.get("eval_count")
     answer.finish, answer.model = last.get("done_reason"), last["model"]
@@ -29,3 +31,12 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
         answer.reason = "tool_calls"
     answer.wire = answer
     return answer
+
+
+def _of_text(tokens: list[str], text: str) -> list[str]:
+    """Leave out the tokens of the thinking: those of the text are the last ones."""
+    first, length = len(tokens), 0
+    while first and length < len(text):
+        first -= 1
+        length += len(tokens[first])
+    return tokens[first:]

@@ -67,19 +67,23 @@ class Sources:
     def _grounded(self, said: _Said) -> list[tuple[int, Citation]]:
         found: list[tuple[int, Citation]] = []
         chunks: list[bytes] = []
-        used: set[bytes] = set()
+        used: set[int] = set()
         for data in self.grounding:
             grounding = decode(Grounding, data)
-            chunks = [bytes(raw) for raw in grounding.grounding_chunks or ()] or chunks
+            if grounding.grounding_chunks:
+                before, chunks = chunks, [bytes(raw) for raw in grounding.grounding_chunks]
+                if chunks[: len(before)] != before:
+                    named = {before[index] for index in used}
+                    used = {index for index, chunk in enumerate(chunks) if chunk in named}
             for raw in grounding.grounding_supports or ():
                 support = decode(Support, bytes(raw))
                 place = said.place(support.segment)
                 for index in support.grounding_chunk_indices or ():
                     if 0 <= index < len(chunks):
-                        used.add(chunks[index])
+                        used.add(index)
                         whole_data = b'{"groundingSupport":%b,"groundingChunk":%b}' % (bytes(raw), chunks[index])
                         found.append(place.citation(_source(chunks[index]), whole_data))
-        unused = [chunk for chunk in chunks if chunk not in used]
+        unused = [chunk for index, chunk in enumerate(chunks) if index not in used]
         alone = [said.nowhere().citation(_source(chunk), b'{"groundingChunk":%b}' % chunk) for chunk in unused]
         return found + alone
 

@@ -61,6 +61,17 @@ def test_a_source_is_told_once_and_wrong_positions_are_mended_by_the_text():
     assert [(c.start, c.end, c.text) for c in part.citations] == [(3, 5, "lo"), (0, 3, "Hel"), (None, None, "nowhere")]
 
 
+def test_a_source_that_no_stretch_names_is_told_though_its_twin_is_named():
+    chunks = [{"retrievedContext": {"text": "same"}}, {"retrievedContext": {"text": "same"}}]
+    support = {"segment": {"endIndex": 3, "text": "Hel"}, "groundingChunkIndices": [1]}
+    metadata = {"groundingMetadata": {"groundingChunks": chunks, "groundingSupports": [support]}}
+    again = {"groundingMetadata": {**metadata["groundingMetadata"], "retrievalQueries": ["q"]}}
+    _, turn = stream(chunk({"text": "Hel"}, candidate=metadata), chunk({"text": "lo"}, finish="STOP", candidate=again))
+    (part,) = turn.parts()
+    assert isinstance(part, TextPart)
+    assert [(c.start, c.end) for c in part.citations] == [(0, 3), (None, None)]
+
+
 def test_recited_sources_and_read_addresses_are_citations_too():
     more = {
         "citationMetadata": {
