@@ -263,8 +263,8 @@ class Answer:
     def _annotate(self, raw: Raw) -> None:
         piece = object_of(raw)
         kind = piece.get("type")
-        inner = piece.get(kind, piece) if isinstance(kind, str) else None
-        if kind not in _CITED or not isinstance(inner, dict):
+        inner = piece.get(kind, piece) if isinstance(kind, str) and kind in _CITED else None
+        if not isinstance(inner, dict):
             self._keep(f"annotations.{kind}", raw)
             return
         url = _text(inner.get("url"))

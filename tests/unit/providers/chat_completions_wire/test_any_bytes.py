@@ -25,7 +25,7 @@ _WORDS = """
     native_finish_reason reasoning reasoning_content reasoning_details refusal tool_calls function_call annotations
     images audio executed_tools function name arguments custom input extra_content type text summary data signature
     thinking url_citation image_url url transcript cost prompt_tokens cached_tokens token logprob bytes top_logprobs
-    tokens output
+    tokens output google thought thought_signature token_logprobs search_results title
 """
 WORDS = st.sampled_from(_WORDS.split())
 TYPES = st.sampled_from(
@@ -46,6 +46,7 @@ RICH = {
     "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
     "audio": {"id": "a", "data": "AAAA", "transcript": "t"},
     "executed_tools": [{"index": 0, "type": "x", "arguments": "{}", "output": "o"}],
+    "extra_content": {"google": {"thought_signature": "s"}},
 }
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "cost": 0.1, "prompt_tokens_details": {"cached_tokens": 1}}
 LOGPROBS = {"content": [{"token": "a", "logprob": -1, "bytes": [1], "top_logprobs": [{"token": "b", "logprob": None}]}]}
@@ -115,6 +116,7 @@ def test_a_rich_chunk_is_understood():
         rb'{"created":"\ud83d","choices":[{"message":{"tool_calls":[{"function":{"name":"\ud83d"}}]}}]}',
         b'{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":{"\xff":1}}}]}}]}',
         b'{"choices":[{"message":{"reasoning_details":[{"index":0,"n":1e999}]}}]}',
+        b'{"choices":[{"message":{"annotations":[{"type":["url_citation"]}]},"finish_reason":"stop"}]}',
     ],
 )
 def test_text_that_is_none(body):
