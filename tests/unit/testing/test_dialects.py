@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn
+from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn, fault
 from unit.testing.wires import SCHEMA, WIRES, joined
 
 TURN = Turn(
@@ -161,6 +161,12 @@ async def test_responses_number_their_events_and_end_once(ask):
     assert [data["sequence_number"] for _, data in events] == list(range(len(events)))
     assert [name for name, _ in events if name in {"response.completed", "response.incomplete"}] == [events[-1][0]]
     assert all(name == data["type"] for name, data in events)
+
+
+async def test_anthropic_names_a_refused_request_alike_in_head_and_body(ask):
+    async with ScriptedUpstream(fault("overloaded")) as upstream:
+        response = await ask(upstream, WIRES["anthropic"])
+    assert response.json()["request_id"] == response.headers["request-id"]
 
 
 async def test_blocks_go_out_as_they_are(ask):

@@ -149,6 +149,12 @@ class Messages(Dialect):
             message = "model: the one that was asked for"
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": ids.new("req_")}
 
+    def refuse(self, problem: Problem, provider: str, ids: Ids) -> Reply:
+        """Return a whole error response, whose head and body name the same request."""
+        body = self.error(problem, provider, ids)
+        headers = {"content-type": self.json_type, "request-id": body["request_id"]}
+        return Reply(problem.status, headers, [encode_json(body)])
+
     def stream_error(self, problem: Problem, asked: Asked, ids: Ids) -> bytes:
         """Return an `error` event."""
         return sse(self.error(problem, asked.provider, ids), "error")
