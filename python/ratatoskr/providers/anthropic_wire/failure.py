@@ -56,10 +56,12 @@ def decode_error(body: bytes) -> Failure:
 
 def told(error: Raw) -> Told:
     """Return an error that stood inside a 200, with the status it stands for."""
-    try:
-        failure = _failure({"error": decode(Any, bytes(error))})
-    except MalformedResponse:
-        failure = Failure(_plain(bytes(error)))
+    return told_by(b'{"error":%b}' % bytes(error))
+
+
+def told_by(body: bytes) -> Told:
+    """Return the error that an error event's data tells, JSON or plain words."""
+    failure = decode_error(body)
     return Told(replace(failure, status=_STATUSES.get(failure.kind or "", 500)))
 
 

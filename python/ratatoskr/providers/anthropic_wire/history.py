@@ -39,7 +39,8 @@ def write_messages(writer: PartWriter, messages: Iterable[Message]) -> tuple[lis
         _hear(turns, heard)
         heard = []
         if message.role == "assistant":
-            _add(turns, "assistant", _blocks(writer, i, message))
+            blocks = _blocks(writer, i, message)
+            _add(turns, "assistant", [] if all(map(_is_blank, blocks)) else blocks)
         elif not turns:
             system += _system(writer, i, message)
         elif _LATER_SYSTEM.search(writer.target.model):
@@ -61,6 +62,11 @@ def _blocks(writer: PartWriter, i: int, message: Message) -> list[Block]:
         if block is not None:
             blocks.append(block)
     return blocks
+
+
+def _is_blank(block: Block) -> bool:
+    """Tell whether a block is text without a word; the provider refuses a turn of nothing else, though it made it."""
+    return isinstance(block, dict) and block.get("type") == "text" and block["text"].isspace()
 
 
 def _heard(writer: PartWriter, i: int, message: Message) -> tuple[list[Block], list[Block]]:

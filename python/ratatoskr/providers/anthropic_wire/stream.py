@@ -7,7 +7,7 @@ from msgspec import structs
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.providers.anthropic_wire.blocks import Blocks
 from ratatoskr.providers.anthropic_wire.decode import begin, finish, remember_container, tell, usage_of
-from ratatoskr.providers.anthropic_wire.failure import told
+from ratatoskr.providers.anthropic_wire.failure import told, told_by
 from ratatoskr.providers.anthropic_wire.shapes import NOTHING, Event, Kind, Tokens, said
 from ratatoskr.providers.wire.dialect import Target
 from ratatoskr.providers.wire.json import decode
@@ -51,6 +51,8 @@ class StreamDecoder:
         try:
             told_event = decode(Event, data)
         except MalformedResponse:
+            if event == "error":
+                raise told_by(data) from None
             if decode(Kind, data).type in _KNOWN or event in _KNOWN:
                 raise
             return []

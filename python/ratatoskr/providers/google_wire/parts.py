@@ -172,7 +172,8 @@ class Parts:
 
     def _blob(self, blob: Blob, signature: bytes | None, raw: bytes) -> None:
         try:
-            data = base64.b64decode(blob.data.encode().translate(_STANDARD), validate=True)
+            standard = blob.data.encode().translate(_STANDARD)
+            data = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
         except (ValueError, binascii.Error):
             raise MalformedResponse("unexpected shape: inlineData.data is no base64") from None
         media_type = whole(blob.mime_type or "application/octet-stream")
@@ -227,7 +228,7 @@ _NO_CALL = FunctionCall()
 """What says nothing of a call."""
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-"""Proto3 JSON may write base64 in the alphabet for URLs too."""
+"""Proto3 JSON may write base64 in the alphabet for URLs too, and without padding."""
 
 
 def _raw_part(data: bytes, candidate: int, index: int) -> bytes:

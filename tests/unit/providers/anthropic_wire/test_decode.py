@@ -288,14 +288,6 @@ def test_a_call_that_begins_under_a_used_index_is_a_new_call(read):
     assert [e.index for e in out if isinstance(e, ToolCallEnd)] == [0, 1]
 
 
-def test_a_second_message_inside_the_first_is_malformed(read, events):
-    given = events([{"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}])
-    again = given[0][1].replace(b"msg_1", b"msg_2")
-    assert read([given[0], *given])[0].turn.done
-    with pytest.raises(MalformedResponse, match="a second message"):
-        read([*given[:4], ("message_start", again), *given[1:]])
-
-
 def test_a_call_without_an_id_gets_one_that_stays(target, whole):
     body = whole([{"type": "tool_use", "name": "f", "input": {}}])
     first, second = (decode_response(body, target).parts()[0] for _ in range(2))

@@ -142,6 +142,15 @@ def test_a_turn_of_which_nothing_is_left_is_not_sent(target):
     assert [turn["content"] for turn in body] == ["a", "b"]
 
 
+def test_a_turn_without_a_word_is_not_sent_and_blanks_beside_others_are(target):
+    call = ToolCall("a", "f", "{}")
+    alone = Message.assistant([TextPart("\n\n"), TextPart(" ")])
+    beside = Message.assistant([TextPart("\n\n"), call])
+    body = turns(target, Message.user("a"), alone, Message.user("b"), beside, Message.tool_results(call.result("c")))
+    assert [turn["role"] for turn in body] == ["user", "user", "assistant", "user"]
+    assert body[2]["content"][0] == {"type": "text", "text": "\n\n"}
+
+
 def test_results_of_one_turn_are_one_turn_and_come_first(target):
     calls = Message.assistant([ToolCall("a", "f", "{}"), ToolCall("b", "g", '{"x":1}')])
     found = turns(

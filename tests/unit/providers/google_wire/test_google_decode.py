@@ -147,6 +147,7 @@ def test_a_lone_surrogate_beside_bytes_that_are_kept_breaks_nothing():
     ("part", "made"),
     [
         ({"inlineData": {"mimeType": "image/png", "data": "eA=="}}, ImagePart(data=b"x", media_type="image/png")),
+        ({"inlineData": {"mimeType": "image/png", "data": "eA"}}, ImagePart(data=b"x", media_type="image/png")),
         (
             {"inlineData": {"mimeType": "audio/L16;rate=24000", "data": "-_8="}},
             AudioPart(data=b"\xfb\xff", media_type="audio/L16;rate=24000"),
