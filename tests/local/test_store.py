@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -298,6 +299,34 @@ def test_eight_processes_at_once_leave_one_right_model(served: Hub, store: Model
     assert [process.wait(50) for process in running] == [0] * 8
     assert all(store.verify(BGE).values())
     assert [path.name for path in store.models.iterdir()] == [BGE.replace("/", "--")]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from ratatoskr.local import ModelStore
+left = int(sys.argv[3])
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+def renamed(path, target):
+    global left
+    left -= 1
+    return end() if not left else replace(path, target)
+replace, pathlib.Path.replace = pathlib.Path.replace, renamed
+ModelStore(sys.argv[1]).pull(sys.argv[2], progress=lambda told: left < 0 and told.done > 1000 and end())
+"""
+
+
+def test_a_pull_that_is_killed_leaves_no_model_or_a_right_one(served: Hub, tmp_path: Path):
+    """Kills in the middle of a file, and before each kind of rename: of what came, into the model, what is known."""
+    stores = {left: ModelStore(tmp_path / str(left)) for left in (-1, 1, 6, 7, 12, 13, 14)}
+    program = [sys.executable, "-c", KILLED]
+    running = [subprocess.Popen([*program, str(store.root), BGE, str(left)]) for left, store in stores.items()]
+    assert [process.wait(50) for process in running] == [-signal.SIGKILL] * len(running)
+    assert [left for left, store in stores.items() if store.names()] == [14], "the manifest had come"
+    assert all(stores[14].verify(BGE).values())
+    for store in stores.values():
+        store.pull(BGE)
+        assert all(store.verify(BGE).values())
 
 
 def test_modules_that_are_not_known_are_refused(tmp_path: Path, folder: Path):
