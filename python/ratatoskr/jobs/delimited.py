@@ -61,9 +61,9 @@ class Delimited:
 
     def table(self, rows: list[list[str]]) -> Any:
         """Return the rows as a table of strings."""
-        from ratatoskr.local.need import need
+        from ratatoskr.jobs.arrow import pyarrow
 
-        pa = need("pyarrow", "jobs", why="Parquet and Arrow files")
+        pa = pyarrow()
         columns = {name: [row[place] for row in rows] for place, name in enumerate(self._names)}
         return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in self._names]))
 

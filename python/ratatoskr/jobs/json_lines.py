@@ -84,9 +84,9 @@ class JsonLines:
 
     def table(self, rows: list[bytes]) -> Any:
         """Return the rows as a table with the columns that were learnt."""
-        from ratatoskr.local.need import need
+        from ratatoskr.jobs.arrow import pyarrow
 
-        pa = need("pyarrow", "jobs", why="Parquet and Arrow files")
+        pa = pyarrow()
         types = {
             "null": pa.null(),
             "bool": pa.bool_(),

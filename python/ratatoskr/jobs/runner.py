@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.checkpoint import Workplace, identity_of
@@ -76,7 +76,7 @@ def _workplace(job: EmbedJob) -> Iterator[Workplace]:
         yield workplace
 
 
-async def _quietly(ending: Any) -> None:
+async def _quietly(ending: Awaitable[None]) -> None:
     """Wait for a thread to end, whoever cancels: what it holds is let go only then."""
     task = asyncio.ensure_future(ending)
     cancelled = False
@@ -194,7 +194,7 @@ class _Run:
     def _sink(self) -> Sink:
         return SINKS[self.job.sink_format]
 
-    def _tell(self, phase: Any) -> None:
+    def _tell(self, phase: Literal["embed", "join"]) -> None:
         done = self.workplace.done
         total = done.survey.rows if done.survey is not None else None
         seconds = time.monotonic() - self.began
