@@ -78,7 +78,7 @@ def load_script(path: str | Path) -> ChaosScript:
         value = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", field="script") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: {error}", field="script") from error
     try:
         return _read(value, path.parent)
@@ -104,6 +104,9 @@ def _read(value: Any, folder: Path) -> ChaosScript:
         wild = _Random(**value["random"])
         for provider in {"", *steps}:
             steps.setdefault(provider, []).append(wild)
+    for name in ("models", "tls"):
+        if not isinstance(value.get(name, {}), dict):
+            raise ConfigurationError(f"{name} is a table, not {value[name]!r}")
     options = {name: value[name] for name in ("require_key", "models") if name in value}
     if "tls" in value:
         options["tls"] = {name: _context(name, given, folder) for name, given in value["tls"].items()}
@@ -112,6 +115,8 @@ def _read(value: Any, folder: Path) -> ChaosScript:
 
 def _step(fields: dict[str, Any]) -> Step:
     name = fields.pop("fault", None)
+    if not isinstance(name, str | None):
+        raise ConfigurationError(f"a fault is a name, not {name!r}")
     mine = {key: fields.pop(key) for key in list(fields) if key in _TURN_FIELDS} if name is None else {}
     if name is not None:
         times = fields.pop("times", 1)
@@ -161,6 +166,8 @@ class _Random:
     def __init__(self, faults: list[str], rate: float = 0.1, seed: int = 0) -> None:
         if not 0 <= rate <= 1:
             raise ConfigurationError(f"random.rate is a share between 0 and 1, not {rate}")
+        if not all(isinstance(name, str) for name in faults):
+            raise ConfigurationError(f"random.faults are names, not {faults!r}")
         self._faults: list[Fault] = [fault(name) for name in faults]
         doors = [one.name for one in self._faults if one.door]
         if doors:

@@ -86,11 +86,20 @@ def test_json_says_the_same(script_file):
         ('[tls]\ngood = "none.pem"', "tls.good: none.pem: No such file"),
         ('[tls]\ngood = "script.toml"', "tls.good: script.toml: "),
         ('[tls]\ngood = { key = "x.pem" }', "tls.good is a path, or"),
+        ('tls = "x.pem"', "tls is a table, not 'x.pem'"),
+        ('models = ["a"]', "models is a table"),
+        ("[[step]]\nfault = 3", "step 1: a fault is a name, not 3"),
+        ("[random]\nfaults = [3]", "faults are names"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text, told, script_file):
     with pytest.raises(ConfigurationError, match=told):
         load_script(script_file(text))
+
+
+def test_a_pit_of_brackets_is_told(script_file):
+    with pytest.raises(ConfigurationError, match=r"script\.json: "):
+        load_script(script_file("[" * 100_000, "script.json"))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
