@@ -90,7 +90,7 @@ ROWS: dict[str, Row] = {
             models_path="/api/tags",
             models_shape="models",
         ),
-        Row("huggingface", "https://router.huggingface.co/v1", flags=frozenset({"reasoning_content"})),
+        Row("huggingface", "https://router.huggingface.co/v1", flags=frozenset({"reasoning_content", "usage_or_done"})),
         Row("groq", "https://api.groq.com/openai/v1", flags=frozenset({"groq"})),
         Row("mistral", "https://api.mistral.ai/v1", flags=frozenset({"mistral"})),
         Row("deepseek", "https://api.deepseek.com", flags=frozenset({"reasoning_content"})),

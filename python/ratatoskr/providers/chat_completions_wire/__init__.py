@@ -32,6 +32,7 @@ every place where one is told inside a 200. What is said depends on these flags 
 | `no_name`            | messages carry no `name`                                                                     |
 | `no_stream_options`  | `stream_options` is not known                                                                |
 | `no_done`            | streams end without `[DONE]`: a finish reason and a clean end of body complete them          |
+| `usage_or_done`      | some streams end without `[DONE]`: then the usage has to be there too                        |
 
 Text files go as text on every host, an error result of a tool begins with `Error: `, blank arguments of a call go back
 as `{}`. Nothing here does I/O.

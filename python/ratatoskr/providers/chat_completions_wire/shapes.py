@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+Base64: TypeAlias = bytes
+"""Bytes as text; the name of a member hides the type's own."""
 
 
 class Function(Struct, gc=False):
@@ -58,11 +61,11 @@ class Said(Struct, gc=False):
 
 
 class Token(Struct, gc=False):
-    """A token and its log probability."""
+    """A token and its log probability; some hosts behind HuggingFace write its bytes as base64."""
 
     token: str
     logprob: float | None = None
-    bytes: list[int] | None = None
+    bytes: list[int] | Base64 | None = None
     top_logprobs: list[Token] | None = None
 
 

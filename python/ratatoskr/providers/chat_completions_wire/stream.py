@@ -17,11 +17,11 @@ _BRACKET = ord("[")
 class StreamDecoder:
     """Turns chunks into events; objects without choices, usage or error are passed over."""
 
-    __slots__ = ("_answer", "_can_do_without_done", "turn")
+    __slots__ = ("_answer", "_flags", "turn")
 
     def __init__(self, target: Target) -> None:
         self._answer = Answer(target, streamed=True)
-        self._can_do_without_done = "no_done" in target.flags
+        self._flags = target.flags
         self.turn = self._answer.turn
 
     def feed(self, event: str, data: bytes) -> list[ChatEvent]:
@@ -60,9 +60,11 @@ class StreamDecoder:
         Raises:
             Told: what looks like the end is a failure.
         """
-        if self.turn.done or not self._can_do_without_done or not self._answer.finished:
+        if self.turn.done or not self._answer.finished:
             return []
-        return self._ended()
+        if "no_done" in self._flags or ("usage_or_done" in self._flags and self.turn.usage.source == "provider"):
+            return self._ended()
+        return []
 
     def _ended(self) -> list[ChatEvent]:
         if not self._answer.finished:

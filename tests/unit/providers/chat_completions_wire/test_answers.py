@@ -272,7 +272,7 @@ def test_log_probabilities(wire):
         return {"token": text, "logprob": -0.5, "bytes": [104], "top_logprobs": [], **more}
 
     top = [{"token": "x", "logprob": None, "bytes": None}]
-    tokens = [token("h", top_logprobs=top), token("i")]
+    tokens = [token("h", top_logprobs=top), token("i", bytes="aA==")]
     chunks = [wire.chunk({"content": t["token"]}, choice={"logprobs": {"content": [t]}}) for t in tokens]
     empty = wire.chunk({"content": ""}, choice={"logprobs": {"content": [], "refusal": None}})
     _, turn = wire.stream(empty, *chunks, wire.chunk({}, "stop", choice={"logprobs": None}))

@@ -8,6 +8,7 @@ import pytest
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.providers import chat_completions_wire as dialect
+from ratatoskr.providers.rows import ROWS
 from ratatoskr.types.event import ContentDelta, Done
 from ratatoskr.types.failure import Told
 
@@ -34,6 +35,17 @@ def test_hosts_that_send_no_done_are_whole_with_a_finish_reason_and_the_end_of_t
     assert turn.done
     _, turn = wire.stream(wire.chunk({"content": "Hi"}), done=False)
     assert not turn.done
+
+
+def test_behind_huggingface_a_stream_without_done_is_whole_once_its_usage_is_told(wire):
+    """Some of the hosts behind its router send no `[DONE]`; others send the usage just before it."""
+    wire.at(*ROWS["huggingface"].flags)
+    last = wire.chunk({}, "stop")
+    _, turn = wire.stream(wire.chunk({"content": "Hi"}), last, done=False)
+    assert not turn.done
+    counted = json.dumps({**json.loads(last), "usage": {"prompt_tokens": 1, "completion_tokens": 1}}).encode()
+    _, turn = wire.stream(wire.chunk({"content": "Hi"}), counted, done=False)
+    assert turn.done
 
 
 def test_done_without_a_finish_reason_is_malformed(wire):
