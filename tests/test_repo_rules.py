@@ -57,8 +57,12 @@ ROOMS: dict[str, frozenset[str]] = {
     "jobs": BOTTOM | {"local", "version"},  # of `local`: whole files, free space, how a missing package is named
     "config": BOTTOM | {"secrets"},
     "loop_thread": BOTTOM,
+    "own_loop": BOTTOM,
     "tools": BOTTOM | {"capabilities"},
-    "sync": BOTTOM | {"loop_thread", "tools", "gateway", "builder", "capabilities", "stream", "request", "explain"},
+    "sync_stream": BOTTOM | {"loop_thread", "stream"},
+    "sync": BOTTOM
+    | {"loop_thread", "own_loop", "sync_stream", "tools", "gateway", "builder", "capabilities", "stream", "request"}
+    | {"explain"},
     "wanted": BOTTOM | {"capabilities", "models", "secrets", "providers", "transport", "transport.client"},
     "builder": BOTTOM  # the only one that knows concrete classes
     | {"wanted", "gateway", "middleware", "registry", "capabilities", "routing", "models", "config", "secrets"}

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from ratatoskr.local.device import Device
     from ratatoskr.local.store import ModelStore
     from ratatoskr.stream import ChatStream
-    from ratatoskr.sync import SyncChatStream, SyncGateway
+    from ratatoskr.sync import SyncGateway
+    from ratatoskr.sync_stream import SyncChatStream
     from ratatoskr.tools import run_tools
     from ratatoskr.types import (
         Attempt,
@@ -182,7 +183,7 @@ _ROOMS: dict[str, str] = {
     "ServerToolResult": "ratatoskr.types",
     "ServiceUnavailable": "ratatoskr.errors",
     "StreamInterrupted": "ratatoskr.errors",
-    "SyncChatStream": "ratatoskr.sync",
+    "SyncChatStream": "ratatoskr.sync_stream",
     "SyncGateway": "ratatoskr.sync",
     "TextPart": "ratatoskr.types",
     "Timeout": "ratatoskr.errors",

@@ -382,7 +382,7 @@ class EmbeddedGateway:
         if self._sync is None:
             from ratatoskr.sync import SyncGateway
 
-            self._sync = SyncGateway(self)
+            self._sync = SyncGateway(self, one_loop=self._carrier.one_loop)
         return self._sync
 
     async def aclose(self) -> None:

@@ -13,6 +13,11 @@ from ratatoskr.types.timeouts import DEFAULTS, Timeouts
 class Carrier(Protocol):
     """What carries the providers' bytes, as far as a gateway cares."""
 
+    @property
+    def one_loop(self) -> bool:
+        """Whether it belongs to the event loop that uses it first."""
+        ...
+
     async def preconnect(self, urls: Sequence[str]) -> None:
         """Open connections ahead of use."""
         ...

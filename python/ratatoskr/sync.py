@@ -1,21 +1,22 @@
-"""`SyncGateway` and its streams: the same names and signatures, no `await`, one loop thread that outlives calls."""
+"""`SyncGateway` and its streams: the same names and signatures, no `await`, one loop thread that outlives calls.
+
+Whole answers of a gateway that belongs to no loop spare that thread: they run where they are asked for.
+"""
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
 
 from ratatoskr.capabilities import MessagesLike, ModelLike, T
 from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.loop_thread import LoopThread
+from ratatoskr.own_loop import may_run_here, run_here
 from ratatoskr.stream import ChatStream
+from ratatoskr.sync_stream import SyncChatStream
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
-from ratatoskr.types.event import ChatEvent, ContentDelta
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
@@ -23,21 +24,9 @@ from ratatoskr.types.timeouts import TimeoutsLike
 from ratatoskr.types.tool import ToolLike
 
 if TYPE_CHECKING:
-    from typing import Generic
-
-    from typing_extensions import TypeVar, Unpack
+    from typing_extensions import Unpack
 
     from ratatoskr.capabilities import ModelGateway
-
-    S = TypeVar("S", default=None, covariant=True)
-
-    class _Of(Generic[S]):
-        pass
-else:
-
-    class _Of:
-        def __class_getitem__(cls, item: Any) -> Any:
-            return cls
 
 
 class _How(TypedDict):
@@ -53,11 +42,22 @@ class SyncGateway:
     """The blocking face of a gateway. It may be used from several threads, in notebooks and beside running loops.
 
     Closing it closes the gateway, and the other way round. After a fork it works in the child with a loop of its own.
+
+    Args:
+        gateway: what it is the face of.
+        one_loop: whether all that the gateway does must run on one and the same loop.
     """
 
-    def __init__(self, gateway: ModelGateway) -> None:
+    def __init__(self, gateway: ModelGateway, *, one_loop: bool = True) -> None:
         self._gateway = gateway
         self._thread = LoopThread()
+        self._one_loop = one_loop
+
+    def _answer(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what a call that leaves nothing open returns."""
+        if self._one_loop or not may_run_here():
+            return self._thread.run(coroutine)
+        return run_here(coroutine)
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class SyncGateway:
 
         Arguments and errors are those of `EmbeddedGateway.chat`.
         """
-        return self._thread.run(self._gateway.chat(messages, model, **arguments))
+        return self._answer(self._gateway.chat(messages, model, **arguments))
 
     @overload
     def chat_stream(
@@ -134,7 +134,7 @@ class SyncGateway:
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> GenerateResponse:
         """Continue a prompt: on Ollama by its own endpoint, elsewhere as a chat of one user turn."""
-        return self._thread.run(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
+        return self._answer(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
 
     def generate_stream(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
@@ -267,110 +267,6 @@ class SyncGateway:
     def stop(self) -> None:
         """End the loop thread; the gateway calls this when it is closed from its async face."""
         self._thread.stop()
-
-
-class SyncChatStream(_Of["S"]):
-    """A `ChatStream` for callers that block; iterate over it, leave its block or `close()` it from any thread."""
-
-    def __init__(self, thread: LoopThread, stream: ChatStream[Any]) -> None:
-        self._thread = thread
-        self._stream = stream
-        self._events: list[ChatEvent] = []
-        self._next = 0
-        self._finished = True
-        thread.run(_opened(stream))
-        self._finished = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> ChatEvent:
-        """Return the next event; one hop to the loop fetches all that have come."""
-        if self._next >= len(self._events):
-            if self._finished:
-                raise StopIteration
-            self._events, self._next = self._fetch(), 0
-            if not self._events:
-                self._finished = True
-                raise StopIteration
-        event = self._events[self._next]
-        self._next += 1
-        return event
-
-    def _fetch(self) -> list[ChatEvent]:
-        try:
-            return self._thread.run(self._stream.events())
-        except GatewayClosed as error:
-            if error.partial is None:  # the loop was gone before it could say
-                error.partial = replace(self._stream.partial, raw=None)
-                self._close_stream()
-            raise
-
-    def text(self) -> Iterator[str]:
-        """Iterate over the text alone."""
-        for event in self:
-            if type(event) is ContentDelta:
-                yield event.text
-
-    def collect(self) -> ChatResponse[S]:
-        """Read to the end and return the response."""
-        for _ in self:
-            pass
-        return self.response
-
-    @property
-    def provider(self) -> str:
-        """Who answers."""
-        return self._stream.provider
-
-    @property
-    def model(self) -> str:
-        """The model as answered, as far as told."""
-        return self._stream.model
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's id of the request."""
-        return self._stream.request_id
-
-    @property
-    def response(self) -> ChatResponse[S]:
-        """The whole response; see `ChatStream.response`."""
-        return self._stream.response
-
-    @property
-    def partial(self) -> ChatResponse[S]:
-        """What has come so far, at any time."""
-        return self._stream.partial
-
-    def close(self) -> None:
-        """Close the upstream; may be called twice and from another thread."""
-        self._finished = True
-        self._close_stream()
-
-    def _close_stream(self) -> None:
-        if not self._thread.post(self._stream.close):
-            self._stream.close()  # nobody reads any more
-
-    def __del__(self) -> None:
-        if self._finished or self._stream.ended or sys.is_finalizing():
-            return
-        self.close()
-        warnings.warn(
-            "a SyncChatStream was dropped before its end; leave its block or close it", ResourceWarning, 2, self
-        )
-
-
-async def _opened(stream: ChatStream[Any]) -> None:
-    await stream
 
 
 async def _following(items: Any) -> Any:

@@ -64,6 +64,8 @@ class ScriptedGateway(EmbeddedGateway):
 
 
 class _NoCarrier:
+    one_loop = True  # a turn may be a function, which shall not find itself on any thread
+
     async def preconnect(self, urls: Sequence[str]) -> None:
         """Do nothing: there is nobody to connect to."""
 

@@ -87,6 +87,11 @@ class HttpReply(Protocol):
 class Transport(Protocol):
     """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""
 
+    @property
+    def one_loop(self) -> bool:
+        """Whether it belongs to the event loop that uses it first."""
+        ...
+
     async def send(self, request: HttpRequest) -> HttpReply:
         """Send one request and return when the head (for `framing="body"`: the whole response) is there.
 

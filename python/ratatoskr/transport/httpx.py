@@ -245,6 +245,8 @@ class HttpxTransport:
         ConfigurationError: the client is neither of the two.
     """
 
+    one_loop = True
+
     def __init__(self, client: Any, config: TransportConfig | None = None) -> None:
         self.library = _library_of(client)
         self.config = config or TransportConfig()

@@ -221,6 +221,8 @@ class NativeTransport:
     is a `ConfigurationError`.
     """
 
+    one_loop = False
+
     def __init__(self, config: TransportConfig | None = None) -> None:
         self._config = config or TransportConfig()
         self._client: _core.Client | None = None
