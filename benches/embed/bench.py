@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from embed import engines, fastembed_peer, measures, prose
+from embed import engines, fastembed_peer, measures, prose, single
 from ratatoskr.local import ModelStore
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
@@ -94,7 +94,7 @@ def main() -> None:
     step("texts a second")
     rates, done = measures.throughput(peers, rounds, part, chosen.seconds)
     step("single texts; texts a second were\n" + "\n".join(table(rates)))
-    waits = measures.latency(peers, 40 if chosen.quick else 150)
+    waits = single.latency(store.root, folder, export, 5 if chosen.quick else 20)
     step("fresh processes")
     firsts = measures.fresh(store.root, export, max(3, rounds))
     step("int8 against fp32")

@@ -72,18 +72,6 @@ def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
     return statistics.median(shares)
 
 
-def latency(peers: dict[str, engines.Embed], count: int) -> dict[str, float]:
-    """Return the median milliseconds of a single text of about ten tokens, the engines in turns of ten texts."""
-    text = ["a short text of about ten tokens"]
-    taken: dict[str, list[float]] = defaultdict(list)
-    for _ in range(count // 10):
-        for name, embed in peers.items():
-            embed(text)
-            for _ in range(10):
-                taken[name].append(timed(lambda embed=embed: embed(text)) * 1e3)
-    return {name: statistics.median(values) for name, values in taken.items()}
-
-
 def at_once(ours: engines.Ours, rounds: int) -> float:
     """Return how many times faster sixteen callers are when they are joined than when each is a run by itself."""
     texts = [f"the caller number {number} asks at once" for number in range(16)]
