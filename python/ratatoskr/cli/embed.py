@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,7 +17,7 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import StatusLine
     from ratatoskr.cli.vectors import Taker
     from ratatoskr.errors import RatatoskrError
     from ratatoskr.sync import SyncGateway
@@ -62,7 +63,7 @@ def embed(
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.cli.vectors import taker_of
 
     if texts and lines is not None:
@@ -76,7 +77,7 @@ def embed(
         query = None if search is None else gateway.embed(search, model, input_type="query", timeouts=timeout)
         with taker_of(screen, as_json=as_json, npy=npy, query=query, top=top) as taker:
             work = Work(gateway, model, input_type or "document", not no_truncate, timeout, place)
-            work.through(source, taker, Progress(screen, shown=lines is not None))
+            work.through(source, taker, StatusLine(screen) if lines is not None else None)
 
 
 def _gateway(model: str, precision: str, device: str, cache_dir: str | None) -> SyncGateway:
@@ -109,13 +110,18 @@ class Work:
         self._timeout = timeout
         self._place = place
 
-    def through(self, source: Iterator[str], taker: Taker, progress: Progress) -> None:
+    def through(self, source: Iterator[str], taker: Taker, line: StatusLine | None) -> None:
         """Embed all texts and hand them over in order."""
         from ratatoskr.errors import RatatoskrError
 
-        done, cut = 0, 0
+        done, cut, began = 0, 0, time.monotonic()
+
+        def tell() -> None:
+            if line is not None:
+                line.tell(f"{done:,} texts, {done / max(time.monotonic() - began, 1e-6):,.0f} a second")
+
         try:
-            progress.tell(0)
+            tell()
             while (block := list(islice(source, BLOCK))) or not done:
                 try:
                     made = self._gateway.embed_batch(
@@ -129,11 +135,12 @@ class Work:
                     raise self._told(error, done) from None
                 taker.take(block, made)
                 done, cut = done + len(block), cut + made.truncated
-                progress.tell(done)
+                tell()
                 if len(block) < BLOCK:
                     break
         finally:
-            progress.end()
+            if line is not None:
+                line.end()
         taker.finish()
         if cut:
             taker.screen.note(f"note: {cut:,} of {done:,} texts were cut to what the model takes")
@@ -144,31 +151,6 @@ class Work:
             message = re.sub(r"^text (\d+)\b", lambda m: f"{self._place} line {first + int(m[1]) + 1}", error.message)
             error.args = (message, *error.args[1:])
         return error
-
-
-class Progress:
-    """One line on a terminal's standard error that tells how far it is."""
-
-    def __init__(self, screen: Screen, *, shown: bool) -> None:
-        import time
-
-        self._screen = screen
-        self._shown = shown and screen.err_is_terminal
-        self._now = time.monotonic
-        self._began = time.monotonic()
-        self._open = False
-
-    def tell(self, done: int) -> None:
-        """Show how many texts are done."""
-        if self._shown:
-            rate = done / max(self._now() - self._began, 1e-6)
-            self._screen.status(f"{done:,} texts, {rate:,.0f} a second")
-            self._open = True
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._open:
-            self._screen.status("")
 
 
 def _from_input() -> str:

@@ -13,7 +13,7 @@ from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
 
 if TYPE_CHECKING:
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import StatusLine
     from ratatoskr.jobs import EmbedJob, Progress, Summary
 
 _BAR = 20
@@ -57,7 +57,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
       rat embed-file notes.csv notes.parquet --column body
       rat embed-file notes.jsonl notes.npy --on-null skip
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of
     from ratatoskr.local.store import ModelStore
 
@@ -66,13 +66,14 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
     # On a GPU the graph is of half precision: an interrupted job goes on where it began, or begins anew.
     job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16", truncate=not no_truncate)
     job = dataclasses.replace(job, model_digest=digest_of(model, store))
-    line = Line(screen)
+    line = StatusLine(screen)
+    shown = JobLine(line)
     try:
-        summary = asyncio.run(_embed(job, precision, device, cache_dir, line))
+        summary = asyncio.run(_embed(job, precision, device, cache_dir, shown))
     except BaseException:
         line.end()
         kept = Path(f"{job.out_path}.job")
-        if line.begun and kept.is_dir():
+        if shown.begun and kept.is_dir():
             screen.note(f"what is done is kept in {kept}: the same command goes on")
         raise
     line.end()
@@ -82,7 +83,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
         screen.line(_told(summary))
 
 
-async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, line: Line) -> Summary:
+async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, shown: JobLine) -> Summary:
     from ratatoskr import Device, Ratatoskr
     from ratatoskr.jobs import run
 
@@ -92,33 +93,24 @@ async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | No
     if cache_dir is not None:
         builder.cache_dir(cache_dir)
     async with builder.build() as gateway:
-        return await run(job, gateway, progress=line.tell)
+        return await run(job, gateway, progress=shown.tell)
 
 
-class Line:
-    """The one line on a terminal's standard error that tells how far it is; a pipe gets none.
+class JobLine:
+    """Shows how far a job is.
 
     Attributes:
         begun: whether the input has been looked over and found to be in order.
     """
 
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._open = False
+    def __init__(self, line: StatusLine) -> None:
+        self._line = line
         self.begun = False
 
     def tell(self, progress: Progress) -> None:
         """Show how far it is."""
         self.begun = self.begun or progress.phase != "look"
-        if self._screen.err_is_terminal:
-            self._screen.status(_line(progress))
-            self._open = True
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._open:
-            self._screen.status("")
-            self._open = False
+        self._line.tell(_line(progress))
 
 
 def _line(progress: Progress) -> str:

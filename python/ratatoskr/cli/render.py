@@ -117,6 +117,26 @@ class Screen:
                 self.line(f"{indent}  {piece}")
 
 
+class StatusLine:
+    """The one line on a terminal's standard error that tells how far something is; a pipe gets none."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._open = False
+
+    def tell(self, text: str) -> None:
+        """Show text in place of what was shown before."""
+        if self._screen.err_is_terminal:
+            self._screen.status(text)
+            self._open = True
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._open:
+            self._screen.status("")
+            self._open = False
+
+
 def _wrapped(text: str, width: int) -> list[str]:
     import textwrap
 

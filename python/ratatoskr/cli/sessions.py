@@ -82,7 +82,7 @@ def path_of(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"a session's name is letters, digits, '.', '_' and '-', and begins with no sign; not {name!r}",
+            f"a session's name is up to 100 letters, digits, '.', '_' and '-', and begins with no sign; not {name!r}",
             field="session",
         )
     return folder() / f"{name}.json"

@@ -12,7 +12,6 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratatoskr.cli.render import Screen
     from ratatoskr.local.store import Progress, Source, StoredModel
 
 several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models)
@@ -43,16 +42,16 @@ def pull(
 
     MODEL is a name of the catalogue (AllMiniLmL6V2, AllMiniLmL12V2, BgeSmallEn, BgeBaseEn) or ORGANISATION/NAME.
     """
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.local.store import ModelStore
 
     if digests and len(models) > 1:
         raise click.UsageError("--digest is of one model's file: pull them one by one")
     store, screen = ModelStore(cache_dir), Screen()
+    line = StatusLine(screen)
     known = dict(_digest(text) for text in digests)
     for model in models:
-        bar = Bar(screen)
-        bar.begin(model)
+        line.tell(f"{model}: asking for it")  # a source may take its time before the first byte
         try:
             path = store.pull(
                 model,
@@ -60,10 +59,10 @@ def pull(
                 revision=revision,
                 digests=known,
                 allow_unpinned=allow_unpinned,
-                progress=bar.tell,
+                progress=lambda progress: line.tell(_share(progress)),
             )
         finally:
-            bar.end()
+            line.end()
         screen.line(str(path))
 
 
@@ -152,32 +151,10 @@ COMMANDS: dict[str, click.Command] = {
 }
 
 
-class Bar:
-    """How far a pull is, on a terminal's standard error."""
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._shown = screen.err_is_terminal
-        self._open = False
-
-    def begin(self, model: str) -> None:
-        """Show that it has begun: a source may take its time before the first byte."""
-        if self._shown:
-            self._screen.status(f"{model}: asking for it")
-            self._open = True
-
-    def tell(self, progress: Progress) -> None:
-        """Show how much of a file is here."""
-        if self._shown:
-            whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
-            share = f", {progress.done / progress.total:.0%}" if progress.total else ""
-            self._screen.status(f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}")
-            self._open = True
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self._open:
-            self._screen.status("")
+def _share(progress: Progress) -> str:
+    whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
+    share = f", {progress.done / progress.total:.0%}" if progress.total else ""
+    return f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}"
 
 
 def _digest(text: str) -> tuple[str, str]:
