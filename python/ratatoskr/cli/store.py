@@ -137,6 +137,8 @@ def verify(models: Sequence[str], cache_dir: str | None) -> None:
         for file, right in files.items():
             screen.line(f"{'right  ' if right else 'CHANGED'}  {name}/{file}")
         changed += [] if all(files.values()) else [name]
+        if not files:
+            screen.note(f"{name} is a folder of yours: nothing is known of what its files have to be")
     if changed:
         those = " ".join(changed)
         raise ConfigurationError(f"files are not what was pulled: `rat models rm {those}`, then pull again")

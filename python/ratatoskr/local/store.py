@@ -184,10 +184,12 @@ class ModelStore:
 
         Nothing is told of a folder of the caller's own, of which nothing is known.
         """
-        place = self._place(self.name_of(model))
-        if not (place / MANIFEST).is_file():
-            self.find(model)  # says what there is instead
-        return {name: _holds(place / name, digest) for name, digest in sorted(self._recorded(place).items())}
+        name = self.name_of(model)
+        place = self._place(name)
+        if Path(name).is_absolute() or not (place / MANIFEST).is_file():
+            self.find(name)  # says what there is instead
+            return {}
+        return {file: _holds(place / file, digest) for file, digest in sorted(self._recorded(place).items())}
 
     def recorded(self, folder: Folder) -> dict[str, str]:
         """Return what a model's files have to be, by file; nothing is known of a folder of the caller's own."""

@@ -83,6 +83,12 @@ def test_a_manifest_that_is_broken_is_told_though_nobody_named_the_model(served:
     assert "nothing is in" in run("models", "list").stderr
 
 
+def test_of_a_folder_of_ones_own_nothing_is_told(served: Hub, model_folder: Path) -> None:
+    result = run("models", "verify", str(model_folder))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "is a folder of yours: nothing is known" in result.stderr
+
+
 def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_folder: Path) -> None:
     result = run("models", "pull", CUSTOM)
     assert result.exit_code == 2
