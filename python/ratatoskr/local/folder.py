@@ -92,6 +92,11 @@ class Folder:
 def read_folder(path: Path, name: str, row: CatalogModel | None = None) -> Folder:
     """Read a sentence-transformers folder, or one of an ONNX file and `tokenizer.json`.
 
+    Args:
+        path: of the folder.
+        name: of the model.
+        row: its row in the catalogue, which says what a copy without its small files leaves open.
+
     Raises:
         ConfigurationError: something is missing, or of a kind that is not understood.
     """
@@ -102,7 +107,7 @@ def read_folder(path: Path, name: str, row: CatalogModel | None = None) -> Folde
         raise ConfigurationError(f"{path} holds neither {_WEIGHTS} nor {_READY_MADE[0]}", model=name)
     if not (path / "tokenizer.json").is_file():
         raise ConfigurationError(f"{path} holds no tokenizer.json", model=name)
-    pooling, normalise = _modules(path)
+    pooling, normalise = _modules(path, row)
     architecture = _architecture(config, path) if has_weights else None
     return Folder(
         path=path,
@@ -113,7 +118,7 @@ def read_folder(path: Path, name: str, row: CatalogModel | None = None) -> Folde
         architecture=architecture,
         pooling=pooling,
         normalise=normalise,
-        max_length=_max_length(path, config),
+        max_length=_max_length(path, config, row),
         query_instruction=row.query_instruction if row else "",
     )
 
@@ -184,9 +189,11 @@ def _pad(config: dict[str, Any], path: Path) -> int:
     return pad
 
 
-def _modules(path: Path) -> tuple[str, bool]:
+def _modules(path: Path, row: CatalogModel | None) -> tuple[str, bool]:
     """Obey modules.json: which pooling, and whether the vectors are normalised."""
     if not (path / "modules.json").exists():
+        if row is not None:
+            return row.pooling, True  # as all of the catalogue are
         return "mean", False  # what sentence-transformers makes of a bare transformer
     modules = _json(path / "modules.json")
     if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
@@ -214,12 +221,14 @@ def _pooling(config: dict[str, Any], path: Path) -> str:
     return _POOLINGS[chosen[0]]
 
 
-def _max_length(path: Path, config: dict[str, Any]) -> int:
+def _max_length(path: Path, config: dict[str, Any], row: CatalogModel | None) -> int:
     """Find the model's own limit, as sentence-transformers does: its setting, within what it has positions for."""
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
         positions -= _pad(config, path) + 1
     given = _object(path / "sentence_bert_config.json", optional=True).get("max_seq_length")
+    if given is None and row is not None:
+        given = row.max_length
     if given is None:
         given = _object(path / "tokenizer_config.json", optional=True).get("model_max_length")
     if given is None and positions is None:
