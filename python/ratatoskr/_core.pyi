@@ -148,7 +148,9 @@ class Client:
         idle: float | None,
         total: float | None,
     ) -> Exchange:
-        """Start an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+        """Make an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+
+        It begins at `hand_over`.
 
         Args:
             bell: the line of the event loop that waits.
@@ -162,6 +164,9 @@ class Client:
             idle: seconds between two pieces of the body.
             total: seconds for the whole exchange.
         """
+
+    def hand_over(self) -> None:
+        """Let the network thread begin with all that was to be sent."""
 
     def close(self, bell: Bell) -> Exchange:
         """End everything that is open and close the connections; what comes back ends when that is done."""

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 # How often the thread behind a loop without `add_reader` looks whether that loop is still there, in seconds.
 _LOOK_AFTER = 5.0
+# From so many requests under way on one loop, those of one turn are handed to the network thread together: to wake it
+# for each costs more than that each begins at once.
+_MANY = 8
 
 
 class _Process:
@@ -74,16 +77,29 @@ os.register_at_fork(after_in_child=_after_fork)
 class _Line:
     """The wake-up line of one event loop, held alive by that loop."""
 
-    __slots__ = ("__weakref__", "bell", "loop", "waiters")
+    __slots__ = ("__weakref__", "_handing_over", "bell", "loop", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.bell = _core.Bell()
         self.loop = weakref.ref(loop)
         self.waiters: dict[int, asyncio.Future[None]] = {}
+        self._handing_over = False
         try:
             loop.add_reader(self.bell.fileno(), self.drain)
         except NotImplementedError:
             threading.Thread(target=_listen, args=(self,), name="ratatoskr-wake", daemon=True).start()
+
+    def begin(self, loop: asyncio.AbstractEventLoop, client: _core.Client) -> None:
+        """Let what was sent begin, at the latest at the end of this turn of the loop."""
+        if len(self.waiters) < _MANY:
+            client.hand_over()
+        elif not self._handing_over:
+            self._handing_over = True
+            loop.call_soon(self._hand_over, client)
+
+    def _hand_over(self, client: _core.Client) -> None:
+        self._handing_over = False
+        client.hand_over()
 
     def drain(self) -> None:
         self.wake(self.bell.drain())
@@ -235,7 +251,8 @@ class NativeTransport:
         client = self._client
         if client is None or self._process is not _process:
             client = self._open()
-        line = _line_of(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        line = _line_of(loop)
         deadlines = request.deadlines
         exchange = client.send(
             line.bell,
@@ -249,6 +266,7 @@ class NativeTransport:
             deadlines.idle,
             deadlines.total,
         )
+        line.begin(loop, client)
         try:
             news = await _news(exchange, line)
         except BaseException:

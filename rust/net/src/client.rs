@@ -156,7 +156,9 @@ impl Client {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+    /// Makes an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+    ///
+    /// It begins at [`Client::hand_over`].
     pub fn send<'a, H>(&self, bell: &Arc<Bell>, request: Request<'a, H>) -> Exchange
     where
         H: IntoIterator<Item = (&'a str, &'a str)>,
@@ -209,8 +211,17 @@ impl Client {
             https,
         };
         open.remember(shared);
-        shared.runs_as(self.runtime.spawn(drive(Arc::clone(shared), plan)));
+        let shared = Arc::clone(shared);
+        self.runtime.lay_aside(move || {
+            let task = tokio::spawn(drive(Arc::clone(&shared), plan)).abort_handle();
+            shared.runs_as(task);
+        });
         Ok(())
+    }
+
+    /// Lets the network thread begin with all that was to be sent, by any client.
+    pub fn hand_over(&self) {
+        self.runtime.hand_over();
     }
 
     /// Ends everything that is open and closes the connections; the exchange that comes back ends when that is done.

@@ -79,9 +79,12 @@ impl Shared {
         self.token
     }
 
+    /// Notes the task of this exchange, which has not run yet; it never will if the exchange has ended meanwhile.
     pub(crate) fn runs_as(&self, task: AbortHandle) {
-        // Set once, by whoever spawned the task.
-        let _ = self.task.set(task);
+        let task = self.task.get_or_init(|| task);
+        if self.state().course == Course::Ended {
+            task.abort();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

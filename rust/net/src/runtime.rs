@@ -1,7 +1,11 @@
 //! The one thread on which every request of a process runs.
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
 
 /// Name resolution blocks, so it has threads of its own; this many hung lookups of different names can wait at once.
 const LOOKUP_THREADS: usize = 64;
@@ -30,6 +34,33 @@ impl Home {
     }
 }
 
+type Start = Box<dyn FnOnce() + Send>;
+
+/// What waits to be begun on the network thread; to wake it for each piece would cost more than the piece.
+#[derive(Default)]
+struct Waiting {
+    starts: Mutex<Vec<Start>>,
+    some: Notify,
+}
+
+impl Waiting {
+    async fn begin_for_ever(&self) {
+        loop {
+            self.some.notified().await;
+            let starts = std::mem::take(&mut *self.starts.lock().unwrap_or_else(PoisonError::into_inner));
+            for start in starts {
+                start();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Waiting").finish_non_exhaustive()
+    }
+}
+
 /// A handle of the network thread, cheap to clone.
 ///
 /// The thread never ends by itself: at the end of the process it is simply gone, as it holds nothing that needs care.
@@ -38,6 +69,7 @@ pub struct Runtime {
     handle: tokio::runtime::Handle,
     home: Home,
     pid: u32,
+    waiting: Arc<Waiting>,
 }
 
 impl Runtime {
@@ -52,10 +84,12 @@ impl Runtime {
             .thread_name("ratatoskr-dns")
             .build()?;
         let handle = runtime.handle().clone();
+        let waiting = Arc::<Waiting>::default();
+        let begun = Arc::clone(&waiting);
         std::thread::Builder::new()
             .name("ratatoskr-io".to_owned())
-            .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-        Ok(Self { handle, home: Home::here(), pid: std::process::id() })
+            .spawn(move || runtime.block_on(begun.begin_for_ever()))?;
+        Ok(Self { handle, home: Home::here(), pid: std::process::id(), waiting })
     }
 
     /// Whether the thread runs in this process; after a fork it does not.
@@ -69,6 +103,18 @@ impl Runtime {
         F: Future<Output = ()> + Send + 'static,
     {
         self.handle.spawn(work).abort_handle()
+    }
+
+    /// Lays `start` aside for the thread until [`Runtime::hand_over`].
+    pub(crate) fn lay_aside(&self, start: impl FnOnce() + Send + 'static) {
+        self.waiting.starts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(start));
+    }
+
+    /// Lets the thread begin with all that was laid aside.
+    pub(crate) fn hand_over(&self) {
+        if self.is_here() {
+            self.waiting.some.notify_one();
+        }
     }
 
     /// Runs `work` with the thread's timers and sockets at hand, on the calling thread.

@@ -128,7 +128,9 @@ impl Client {
         client.map(Self).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    /// Start an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+    /// Make an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+    ///
+    /// It begins at `hand_over`.
     ///
     /// Args:
     ///     bell: the line of the event loop that waits.
@@ -172,6 +174,11 @@ impl Client {
         Ok(Exchange(self.0.send(&bell.0, net::Request { method, url, headers, body, want, deadlines })))
     }
 
+    /// Let the network thread begin with all that was to be sent.
+    fn hand_over(&self) {
+        self.0.hand_over();
+    }
+
     /// End everything that is open and close the connections; what comes back ends when that is done.
     fn close(&self, bell: &Bell) -> Exchange {
         Exchange(self.0.close(&bell.0))
@@ -206,11 +213,15 @@ impl Exchange {
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let headers = self.0.headers();
         let dict = PyDict::new(py);
-        for name in headers.keys() {
-            let values: Vec<_> = headers.get_all(name).iter().map(|value| latin1(value.as_bytes())).collect();
-            let value = if let [one] = &values[..] { one.as_ref() } else { &values.join(", ") };
+        let mut pairs = headers.iter().peekable();
+        while let Some((name, value)) = pairs.next() {
+            let mut text = latin1(value.as_bytes());
+            // The values of one name follow one another.
+            while let Some((_, value)) = pairs.next_if(|(next, _)| *next == name) {
+                text = format!("{text}, {}", latin1(value.as_bytes())).into();
+            }
             // Providers repeat the same few names.
-            dict.set_item(PyString::intern(py, name.as_str()), value)?;
+            dict.set_item(PyString::intern(py, name.as_str()), text)?;
         }
         Ok(dict)
     }

@@ -11,7 +11,7 @@ import pytest
 from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse
 from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
-from ratatoskr.transport.native import NativeReply, NativeTransport
+from ratatoskr.transport.native import NativeReply, NativeTransport, _line_of
 from unit.transport.raw_server import LAST_CHUNK, NDJSON_HEAD, SSE_HEAD, Peer, RawServer, answer, chunk
 
 
@@ -51,12 +51,31 @@ async def test_a_body_comes_whole_with_its_head(transport: NativeTransport) -> N
 async def test_repeated_headers_are_joined_and_odd_bytes_survive_as_latin_1(transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nx-b: caf\xe9\r\ncontent-length: 0\r\n\r\n")
+        await peer.send(b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-b: caf\xe9\r\nx-a: 2\r\ncontent-length: 0\r\nX-a: 3\r\n\r\n")
 
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, ()))
-    assert reply.headers["x-a"] == "1, 2"
-    assert reply.headers["x-b"] == "café"
+    assert dict(reply.headers) == {"x-a": "1, 2, 3", "x-b": "café", "content-length": "0"}
+
+
+async def test_requests_of_one_turn_that_begin_together_all_arrive_and_those_given_up_before_do_not(
+    transport: NativeTransport,
+) -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await peer.send(answer(b"{}"))
+
+    with RawServer(script) as server:
+        await transport.send(HttpRequest(server.url, ()))  # there is a client now
+        client, line = transport._client, _line_of(asyncio.get_running_loop())
+        assert client is not None
+        given_up = client.send(line.bell, "POST", server.url + "/given-up", (), b"", "body", None, None, None, None)
+        given_up.close()
+        many = [transport.send(HttpRequest(f"{server.url}/{number}", ())) for number in range(40)]
+        replies = await asyncio.gather(*many)
+        targets = {seen.target for seen in server.seen[1:]}
+    assert {reply.status for reply in replies} == {200}
+    assert targets == {f"/{number}" for number in range(40)}
 
 
 async def test_an_empty_body_is_announced_only_where_one_is_expected(transport: NativeTransport) -> None:
