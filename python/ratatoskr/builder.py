@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypedDict, get_args
 
 from ratatoskr import secrets
 from ratatoskr.capabilities import ChatProvider, EmbedProvider, Policy
@@ -183,6 +183,8 @@ class Builder:
         """
         if not name or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
+        if name in _TAKEN:
+            raise ConfigurationError(f"{name} before a colon means {_TAKEN[name]}; choose another name", field="name")
         row = rows.compatible(name, base_url)
         self._wanted.append(Wanted(name, key, base_url, headers, "auto", allow_insecure, row))
         return self
@@ -384,6 +386,9 @@ class Builder:
 
         by_origin = {origin_of(addresses[name]): limit for name, limit in self._in_flight.items()}
         return NativeTransport(replace(self._config, in_flight_by_origin=by_origin))
+
+
+_TAKEN: Final = {"local": "the models of this process", "ratatoskr": "a preset", "ft": "OpenAI's fine-tuned models"}
 
 
 def _answers(host: str, port: int) -> bool:
