@@ -70,7 +70,7 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
     "no number of a port": (lambda b: b.openai(KEY, base_url="http://h:x"), ConfigurationError, "base_url", "must be"),
     "address of a wrong type": (lambda b: b.openai(KEY, base_url=5), ConfigurationError, "base_url", "must be"),
     "name of a host": (lambda b: b.compatible("a:b", base_url="https://h"), ConfigurationError, "name", "not 'a:b'"),
-    "name that means another": (
+    "name with a meaning": (lambda b: b.compatible("local", base_url="https://h"), ConfigurationError, "name", "another"),
         lambda b: b.compatible("local", base_url="https://h"),
         ConfigurationError,
         "name",
