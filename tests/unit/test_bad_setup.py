@@ -70,11 +70,11 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
     "no number of a port": (lambda b: b.openai(KEY, base_url="http://h:x"), ConfigurationError, "base_url", "must be"),
     "address of a wrong type": (lambda b: b.openai(KEY, base_url=5), ConfigurationError, "base_url", "must be"),
     "name of a host": (lambda b: b.compatible("a:b", base_url="https://h"), ConfigurationError, "name", "not 'a:b'"),
-    "name with a meaning": (lambda b: b.compatible("local", base_url="https://h"), ConfigurationError, "name", "another"),
+    "name that means another": (
         lambda b: b.compatible("local", base_url="https://h"),
         ConfigurationError,
         "name",
-        "of this process",
+        "local",
     ),
     "name of a header": (lambda b: b.openai(KEY, headers={"a b": "c"}), ConfigurationError, "headers", "'a b' is no"),
     "value of a header": (lambda b: b.openai(KEY, headers={"a": "b\nc"}), ConfigurationError, "headers", "header a"),
