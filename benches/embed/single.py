@@ -24,9 +24,13 @@ START = {
     "sentence-transformers": "from embed import engines; embed = engines.sentence_transformers(Path({folder!r}))",
     "fastembed": "from embed import fastembed_peer; embed = fastembed_peer.embedder(Path({export!r}))",
 }
-PROGRAM = (
-    "from pathlib import Path\nfrom ratatoskr.local import ModelStore\nfrom embed import single\n{}\nsingle.serve(embed)"
-)
+PROGRAM = """\
+from pathlib import Path
+from ratatoskr.local import ModelStore
+from embed import single
+{}
+single.serve(embed)
+"""
 
 
 def latency(store: Path, folder: Path, export: Path, turns: int) -> dict[str, float]:
