@@ -388,7 +388,7 @@ class Builder:
         return NativeTransport(replace(self._config, in_flight_by_origin=by_origin))
 
 
-_TAKEN: Final = {"local": "the models of this process", "ratatoskr": "a preset", "ft": "OpenAI's fine-tuned models"}
+_TAKEN: Final = {"ratatoskr": "a preset", "ft": "a fine-tuned model of OpenAI"}
 
 
 def _answers(host: str, port: int) -> bool:

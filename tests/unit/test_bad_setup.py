@@ -71,10 +71,10 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
     "address of a wrong type": (lambda b: b.openai(KEY, base_url=5), ConfigurationError, "base_url", "must be"),
     "name of a host": (lambda b: b.compatible("a:b", base_url="https://h"), ConfigurationError, "name", "not 'a:b'"),
     "name that means another": (
-        lambda b: b.compatible("local", base_url="https://h"),
+        lambda b: b.compatible("ft", base_url="https://h"),
         ConfigurationError,
         "name",
-        "local",
+        "tuned",
     ),
     "name of a header": (lambda b: b.openai(KEY, headers={"a b": "c"}), ConfigurationError, "headers", "'a b' is no"),
     "value of a header": (lambda b: b.openai(KEY, headers={"a": "b\nc"}), ConfigurationError, "headers", "header a"),
