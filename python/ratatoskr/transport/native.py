@@ -15,6 +15,7 @@ import os
 import selectors
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
 
 # How often the thread behind a loop without `add_reader` looks whether that loop is still there, in seconds.
 _LOOK_AFTER = 5.0
-# From so many requests under way on one loop, those of one turn are handed to the network thread together: to wake it
-# for each costs more than that each begins at once.
+# From so many requests under way on one loop, those that follow one another closely (in seconds) are handed to the
+# network thread together, at the end of the loop's turn: to wake it for each costs more than the wait.
 _MANY = 8
+_CLOSELY = 0.0005
 
 
 class _Process:
@@ -77,12 +79,13 @@ os.register_at_fork(after_in_child=_after_fork)
 class _Line:
     """The wake-up line of one event loop, held alive by that loop."""
 
-    __slots__ = ("__weakref__", "_handing_over", "bell", "loop", "waiters")
+    __slots__ = ("__weakref__", "_handed_over", "_handing_over", "bell", "loop", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.bell = _core.Bell()
         self.loop = weakref.ref(loop)
         self.waiters: dict[int, asyncio.Future[None]] = {}
+        self._handed_over = 0.0
         self._handing_over = False
         try:
             loop.add_reader(self.bell.fileno(), self.drain)
@@ -90,8 +93,10 @@ class _Line:
             threading.Thread(target=_listen, args=(self,), name="ratatoskr-wake", daemon=True).start()
 
     def begin(self, loop: asyncio.AbstractEventLoop, client: _core.Client) -> None:
-        """Let what was sent begin, at the latest at the end of this turn of the loop."""
-        if len(self.waiters) < _MANY:
+        """Let what was sent begin, now or at the end of this turn of the loop."""
+        now = time.monotonic()
+        if len(self.waiters) < _MANY or now - self._handed_over > _CLOSELY:
+            self._handed_over = now
             client.hand_over()
         elif not self._handing_over:
             self._handing_over = True
@@ -99,6 +104,7 @@ class _Line:
 
     def _hand_over(self, client: _core.Client) -> None:
         self._handing_over = False
+        self._handed_over = time.monotonic()
         client.hand_over()
 
     def drain(self) -> None:
