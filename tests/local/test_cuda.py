@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local import Device, LocalEmbedder, LocalModels, ModelStore, device
 from ratatoskr.local.graphs import graph_for
-from ratatoskr.local.session import open_session
+from ratatoskr.local.session import Session, open_session
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ["time", "the state of the world " * 6, "", "embedding"]
@@ -89,3 +90,32 @@ def test_the_bench_for_gpus_says_that_it_measured_nothing(real_store):
     assert done.stdout.startswith("nothing was measured: ")
     assert "CUDAExecutionProvider" in done.stdout
     assert "|" not in done.stdout
+
+
+@pytest.mark.parametrize(("in_flight", "most"), [(1, 1), (2, 2), (None, 4)])
+async def test_large_calls_keep_to_so_many_at_a_time_whatever_threads_there_are(
+    stand_in, tmp_path, monkeypatch, in_flight, most
+):
+    inside, seen, lock, run = 0, [], threading.Lock(), Session.run
+
+    def counted(self, ids, mask):
+        nonlocal inside
+        with lock:
+            inside += 1
+            seen.append(inside)
+        threading.Event().wait(0.003)  # long enough for others to come in, if they may
+        try:
+            return run(self, ids, mask)
+        finally:
+            with lock:
+                inside -= 1
+
+    texts = [f"text number {number}" for number in range(300)]
+    models = LocalModels(ModelStore(tmp_path), Device("cpu", workers=4, tokens=64, in_flight=in_flight))
+    embedder = models.embedder(stand_in("roberta_mean_96"))
+    plain = np.asarray(await embedder.embed_batch(texts))
+    monkeypatch.setattr(Session, "run", counted)
+    assert np.array_equal(np.asarray(await embedder.embed_batch(texts)), plain)
+    assert max(seen) == most
+    assert len(seen) > 20
+    models.close()

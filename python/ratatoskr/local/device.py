@@ -24,14 +24,16 @@ class Device:
     Attributes:
         kind: `cpu` or `cuda`.
         index: which of its kind.
-        workers: calls in flight at a time; on a CPU one a core, each with one thread.
+        workers: threads, which tokenise and compute; on a CPU one a core.
         tokens: of one call, padding counted; `None` chooses by the device and the model's size.
+        in_flight: large calls that compute at a time; `None` is one a worker.
     """
 
     kind: Literal["cpu", "cuda"] = "cpu"
     index: int = 0
     workers: int = 0
     tokens: int | None = None
+    in_flight: int | None = None
 
     @classmethod
     def cpu(cls, *, workers: int | None = None, tokens: int | None = None) -> Self:
@@ -39,9 +41,12 @@ class Device:
         return cls("cpu", 0, workers or len(os.sched_getaffinity(0)), tokens)
 
     @classmethod
-    def cuda(cls, index: int = 0, *, workers: int = 3, tokens: int | None = None) -> Self:
-        """Return an NVIDIA GPU; needs the extra `[cuda]` in place of `[local]`."""
-        return cls("cuda", index, workers, tokens)
+    def cuda(cls, index: int = 0, *, workers: int | None = None, tokens: int | None = None, in_flight: int = 3) -> Self:
+        """Return an NVIDIA GPU; needs the extra `[cuda]` in place of `[local]`.
+
+        All cores tokenise for it unless told otherwise: a few could not keep it busy.
+        """
+        return cls("cuda", index, workers or max(in_flight, len(os.sched_getaffinity(0))), tokens, in_flight)
 
     def __str__(self) -> str:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"

@@ -32,6 +32,7 @@ class Loaded:
         graph: what a second session is made from.
         latency: a session of several threads for a text that comes alone; made at first need.
         alone: texts that came alone.
+        gate: passed by large calls that compute, where only so many may at a time.
     """
 
     folder: Folder
@@ -43,6 +44,7 @@ class Loaded:
     graph: Path | bytes
     latency: Session | None = None
     alone: int = 0
+    gate: threading.Semaphore | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -103,6 +105,7 @@ def load(folder: Folder, graph: Path | bytes, device: Device) -> Loaded:
         budget=device.budget(hidden, intermediate),
         device=device,
         graph=graph,
+        gate=None if device.in_flight is None else threading.Semaphore(device.in_flight),
     )
     _try(loaded)
     return loaded

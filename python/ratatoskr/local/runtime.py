@@ -333,13 +333,13 @@ def _too_large(name: str, size: int, budget: int) -> ModelNotAvailable:
 
 
 def _estimate(folder: Folder, precision: Precision, device: Device) -> int:
-    """Reckon what a model will hold, from its files: weights, and the activations of all workers' calls."""
+    """Reckon what a model will hold, from its files: weights, and the activations of all calls at a time."""
     source = folder.weights or folder.graph
     weights = source.stat().st_size if source is not None else 0
     shape = folder.architecture
     hidden, wide = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     tokens = device.budget(hidden, wide)
-    activations = 4 * tokens * (6 * hidden + 2 * wide) * device.workers
+    activations = 4 * tokens * (6 * hidden + 2 * wide) * (device.in_flight or device.workers)
     shrunk = weights * 2 // 3 if precision == "int8" else weights
     return shrunk + activations + 8 * 1024 * 1024
 

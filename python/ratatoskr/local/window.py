@@ -200,7 +200,7 @@ class Window(_Answer):
                 return None
             if self._chunks:
                 return partial(self._guard, partial(self._tokenise, *self._chunks.popleft()))
-            if self._calls:
+            if self._calls and (self._model.gate is None or self._model.gate.acquire(blocking=False)):
                 self._running += 1
                 return partial(self._guard, partial(self._compute, self._calls.popleft()))
             return None
@@ -249,6 +249,9 @@ class Window(_Answer):
             with self._lock:
                 self._running -= 1
                 finished = not self._calls and not self._running
+            if self._model.gate is not None:
+                self._model.gate.release()
+                self._wake()
         if not finished or self.future.done():
             return None
         return partial(self.succeed, self._finish())
