@@ -94,7 +94,7 @@ def main() -> None:
     step("texts a second")
     rates, done = measures.throughput(peers, rounds, part, chosen.seconds)
     step("single texts; texts a second were\n" + "\n".join(table(rates)))
-    waits = single.latency(store.root, folder, export, 5 if chosen.quick else 20)
+    waits = single.latency(store.root, folder, export, 2 if chosen.quick else 6)
     step("fresh processes")
     firsts = measures.fresh(store.root, export, max(3, rounds))
     step("int8 against fp32")

@@ -1,7 +1,7 @@
 """How long one short text takes, each engine in a process of its own that does nothing else.
 
 Engines in one process would wait for the threads that another one's last call left spinning. As a program, which
-`latency` starts for each engine, it answers each line on stdin with the milliseconds of ten calls.
+`latency` starts for each engine, it answers each line on stdin with the milliseconds of a hundred calls.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 BENCHES = Path(__file__).resolve().parents[1]
 TEXT = ["a short text of about ten tokens"]
-CALLS = 10
+CALLS = 100
 """Calls a turn, behind one that is not measured."""
 START = {
     "ours fp32": "from embed import engines; embed = engines.Ours(ModelStore({store!r}))",
@@ -34,7 +34,7 @@ single.serve(embed)
 
 
 def latency(store: Path, folder: Path, export: Path, turns: int) -> dict[str, float]:
-    """Return the median milliseconds of a single text of about ten tokens by engine, in turns of ten."""
+    """Return the median milliseconds of a single text of about ten tokens by engine, in turns of a hundred calls."""
     environment = {**os.environ, "PYTHONPATH": str(BENCHES), "HF_HUB_OFFLINE": "1"}
     places = {"store": str(store), "folder": str(folder), "export": str(export)}
     processes = {
