@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,34 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: float) -> tuple[Rates, int]:
-    """Return texts a second by corpus and engine, and the rounds; after `most` seconds no round begins any more."""
-    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Seconds by corpus and engine, one a round, and how many texts each corpus has."""
+
+    seconds: dict[str, dict[str, list[float]]]
+    texts: dict[str, int]
+
+    @property
+    def rounds(self) -> int:
+        return len(next(iter(next(iter(self.seconds.values())).values())))
+
+    def rates(self) -> Rates:
+        """Return texts a second: the medians of the rounds."""
+        return {
+            kind: {name: self.texts[kind] / statistics.median(taken) for name, taken in of.items()}
+            for kind, of in self.seconds.items()
+        }
+
+    def lead(self, kind: str, ours: str, theirs: str) -> float:
+        """Return how many times as fast one engine is: the median of the ratios within each round."""
+        of = self.seconds[kind]
+        return statistics.median(slow / fast for fast, slow in zip(of[ours], of[theirs], strict=True))
+
+
+def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: float) -> Throughput:
+    """Measure the engines in turn over each corpus; after `most` seconds no round begins any more."""
     corpora = {name: texts[::part] for name, texts in prose.corpora().items()}
+    seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in peers} for kind in corpora}
     for texts in corpora.values():
         for embed in peers.values():
             embed(texts[:16])
@@ -49,13 +74,9 @@ def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: fl
     while done < rounds and (done < 2 or time.perf_counter() - begun < most):
         for kind, texts in corpora.items():
             for name, embed in peers.items():
-                seconds[kind, name].append(timed(lambda embed=embed, texts=texts: embed(texts)))
+                seconds[kind][name].append(timed(lambda embed=embed, texts=texts: embed(texts)))
         done += 1
-    rates = {
-        kind: {name: len(texts) / statistics.median(seconds[kind, name]) for name in peers}
-        for kind, texts in corpora.items()
-    }
-    return rates, done
+    return Throughput(seconds, {kind: len(texts) for kind, texts in corpora.items()})
 
 
 def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
