@@ -56,7 +56,7 @@ ROOMS: dict[str, frozenset[str]] = {
     | {"request", "stream", "opening", "settings", "embedding", "explain", "many", "listing", "version"},
     "jobs": BOTTOM | {"local", "version"},  # of `local`: whole files, free space, how a missing package is named
     "config": BOTTOM | {"secrets"},
-    "loop_thread": BOTTOM,
+    "loop_thread": BOTTOM | {"own_loop"},
     "own_loop": BOTTOM,
     "tools": BOTTOM | {"capabilities"},
     "sync_stream": BOTTOM | {"loop_thread", "stream"},

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from ratatoskr.errors import GatewayClosed
+from ratatoskr.own_loop import cancel_all
 
 T = TypeVar("T")
 
@@ -172,11 +173,7 @@ def _serve(loop: asyncio.AbstractEventLoop, errands: set[_Errand[Any]]) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        cancel_all(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()

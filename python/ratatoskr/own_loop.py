@@ -29,7 +29,7 @@ def run_here(coroutine: Coroutine[Any, Any, T]) -> T:
     except Exception:
         raise
     except BaseException:
-        _cancel(own.loop)
+        cancel_all(own.loop)
         raise
 
 
@@ -61,11 +61,13 @@ _loops: set[asyncio.AbstractEventLoop] = set()
 _left_behind: list[Any] = []
 
 
-def _cancel(loop: asyncio.AbstractEventLoop) -> None:
+def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel every task of a loop that is not running, and wait for their ends."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    if tasks:  # of none, `gather` would make a future of another loop
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 def _after_fork() -> None:

@@ -100,6 +100,20 @@ def test_an_interrupt_cancels_what_runs_and_the_next_call_finds_nothing_of_it() 
     assert not asyncio.all_tasks(loop)
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_an_interrupt_in_a_step_of_the_call_itself_comes_out_as_it_is(kind: type[BaseException]) -> None:
+    async def interrupted() -> None:
+        raise kind
+
+    def ask() -> type[BaseException]:
+        with pytest.raises(kind) as caught:
+            run_here(interrupted())
+        return caught.type
+
+    assert ask() is kind
+    assert in_thread(ask) is kind
+
+
 def test_a_child_leaves_the_loop_of_its_parent_alone() -> None:
     who.set("the parent")
     loop = run_here(here())[2]

@@ -113,9 +113,10 @@ class StreamDecoder:
 
     def _slot(self, told: Event) -> _Slot:
         """Return the item that an event belongs to; a host that gives all the same index is told by its ids."""
-        slot = self._ids.get(told.item_id) if told.item_id else None
-        slot = slot or self._slots.get(told.output_index)
-        return slot or self._new_slot(told.output_index, told.item_id)
+        return self._known(told.output_index, told.item_id) or self._new_slot(told.output_index, told.item_id)
+
+    def _known(self, index: int | None, id: str | None) -> _Slot | None:
+        return (self._ids.get(id) if id else None) or self._slots.get(index)
 
     def _new_slot(self, index: int | None, id: str | None) -> _Slot:
         slot = self._slots[index] = _Slot(len(self._all), id)
@@ -238,8 +239,7 @@ class StreamDecoder:
         if data is None:
             return
         head = decode(ItemHead, data)
-        slot = self._ids.get(head.id) if head.id else None
-        slot = slot or self._slots.get(told.output_index)
+        slot = self._known(told.output_index, head.id)
         if slot is None or (slot.done and slot.id != head.id):
             slot = self._new_slot(told.output_index, head.id)
         self._complete(slot, told.item)
@@ -266,8 +266,7 @@ class StreamDecoder:
         refuse_failure(response, status)
         for index, item in enumerate(response.output or ()):
             head = decode(ItemHead, bytes(item))
-            slot = (self._ids.get(head.id) if head.id else None) or self._slots.get(index)
-            self._complete(slot or self._new_slot(index, head.id), item)
+            self._complete(self._known(index, head.id) or self._new_slot(index, head.id), item)
         for slot in list(self._all):
             if slot.added is not None:
                 self._complete(slot, slot.added)
