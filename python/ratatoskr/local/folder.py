@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.catalog import CatalogModel
 
-__all__ = ["Architecture", "Folder", "read_folder"]
+__all__ = ["READY_MADE", "WEIGHTS", "Architecture", "Folder", "read_folder"]
 
 Family = Literal["bert", "roberta", "distilbert"]
 
@@ -31,8 +31,9 @@ _POOLINGS: Final = {
     "pooling_mode_lasttoken": "last",
 }
 _MAX_JSON: Final = 64 * 1024 * 1024
-_WEIGHTS: Final = "model.safetensors"
-_READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
+WEIGHTS: Final = "model.safetensors"
+READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
+"""Graphs that may stand in place of weights, the first that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,10 @@ def read_folder(path: Path, name: str, row: CatalogModel | None = None) -> Folde
         ConfigurationError: something is missing, or of a kind that is not understood.
     """
     config = _object(path / "config.json", optional=True)
-    weights, graph = path / _WEIGHTS, next((path / name for name in _READY_MADE if (path / name).is_file()), None)
+    weights, graph = path / WEIGHTS, next((path / name for name in READY_MADE if (path / name).is_file()), None)
     has_weights = weights.is_file()
     if not has_weights and graph is None:
-        raise ConfigurationError(f"{path} holds neither {_WEIGHTS} nor {_READY_MADE[0]}", model=name)
+        raise ConfigurationError(f"{path} holds neither {WEIGHTS} nor {READY_MADE[0]}", model=name)
     if not (path / "tokenizer.json").is_file():
         raise ConfigurationError(f"{path} holds no tokenizer.json", model=name)
     pooling, normalise = _modules(path, row)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, ModelNotFound
 from ratatoskr.local.download import Download, WrongDigest, download, is_private
 from ratatoskr.local.files import git_digest_of
+from ratatoskr.local.folder import READY_MADE, WEIGHTS
 from ratatoskr.local.need import need
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ __all__ = ["WrongDigest", "fetch"]
 _ENDPOINT: Final = "https://huggingface.co"
 _TRUE: Final = {"1", "on", "true", "yes"}
 _OPTIONAL: Final = {"modules.json", "sentence_bert_config.json", "1_Pooling/config.json"}
-_READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
 
 
 def fetch(
@@ -50,12 +50,12 @@ def fetch(
     info = _info(endpoint, repository, revision, token)
     there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     wanted = [name for name in files if name in there]
-    if "model.safetensors" not in there:
-        wanted += [name for name in _READY_MADE if name in there][:1]
-    needed = {*files} - {*_OPTIONAL, "model.safetensors"} | pins.keys()
+    if WEIGHTS not in there:
+        wanted += [name for name in READY_MADE if name in there][:1]
+    needed = {*files} - {*_OPTIONAL, WEIGHTS} | pins.keys()
     missing = needed - {*wanted}
-    if not {"model.safetensors", *_READY_MADE} & {*wanted}:
-        missing.add("model.safetensors")
+    if not {WEIGHTS, *READY_MADE} & {*wanted}:
+        missing.add(WEIGHTS)
     if missing:
         raise ConfigurationError(f"{', '.join(sorted(missing))} is not among its files", model=repository)
     for name in wanted:

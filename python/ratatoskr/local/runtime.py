@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.device import Device
-from ratatoskr.local.folder import Folder, read_regular
+from ratatoskr.local.folder import WEIGHTS, Folder, read_regular
 from ratatoskr.local.graphs import Precision, graph_for, is_intact
 from ratatoskr.local.loaded import Loaded, load
 from ratatoskr.local.memory import give_back, held, settle
@@ -36,7 +36,6 @@ _PATIENCE: Final = 200
 
 _LATENCY_SHARE: Final = 0.7
 """Of a model's own size: what its second session adds, as the table of words is mapped once."""
-_WEIGHTS: Final = "model.safetensors"
 _FORKED: list[object] = []
 """Sessions of a parent process: to free them would wait for threads that do not exist here."""
 
@@ -206,13 +205,13 @@ class LocalModels:
             self.store.check(folder)
             return read_regular(folder.graph, 2**31)
         kind: Precision = "fp16" if self.device.kind == "cuda" else precision
-        recorded = self.store.recorded(folder).get(_WEIGHTS)
+        recorded = self.store.recorded(folder).get(WEIGHTS)
         with ThreadPoolExecutor(2, "ratatoskr-digests") as threads:
             # Digests take as long as importing the runtime does, and other cores.
             checked = threads.submit(self.store.check, folder)
             built = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
             need("onnxruntime", "cuda" if self.device.kind == "cuda" else "local")
-            digest = checked.result()[_WEIGHTS]
+            digest = checked.result()[WEIGHTS]
             intact = built is not None and digest == recorded and built.result()
         return graph_for(self.store.graphs, folder, digest, kind, intact=intact)
 

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.catalog import CATALOG, FILES, CatalogModel, known
 from ratatoskr.local.files import cannot_write, digest_of, whole_file
-from ratatoskr.local.folder import Folder, read_folder
+from ratatoskr.local.folder import READY_MADE, WEIGHTS, Folder, read_folder
 from ratatoskr.local.manifest import MANIFEST, checked, is_asked_for, place_of, read_manifest
 from ratatoskr.local.pins import pinned, write_pins
 
@@ -33,7 +33,6 @@ __all__ = ["ModelStore", "Progress", "StoredModel"]
 Source = Literal["auto", "hub", "wheel"]
 
 _REPOSITORY: Final = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_WEIGHTS: Final = {"model.safetensors", "model.onnx", "onnx/model.onnx"}
 _PULLING: Final = ".pull-"
 _ABANDONED: Final = 24 * 3600.0
 """Seconds after which what a killed pull left is removed."""
@@ -250,7 +249,7 @@ class ModelStore:
             if all(self.verify(name).values()) and is_asked_for(read_manifest(place), given, revision):
                 return place
         pins = self._known_of(name, row, given)
-        if not _WEIGHTS & pins.keys() and row is None and not allow_unpinned:
+        if not {WEIGHTS, *READY_MADE} & pins.keys() and row is None and not allow_unpinned:
             raise ConfigurationError(
                 f"no digest of the weights of {name} is known: give digests= or allow_unpinned=True", model=name
             )
@@ -311,7 +310,7 @@ class ModelStore:
         with suppress(RatatoskrError, OSError):
             from ratatoskr.local.graphs import graph_folder
 
-            folder, digest = self.find(name), read_manifest(place)["digests"].get("model.safetensors", "")
+            folder, digest = self.find(name), read_manifest(place)["digests"].get(WEIGHTS, "")
             for precision in ("fp32", "fp16", "int8"):
                 shutil.rmtree(graph_folder(self.graphs, folder, digest, precision), ignore_errors=True)
         try:
