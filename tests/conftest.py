@@ -44,7 +44,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small embedding model of random weights, as a sentence-transformers folder; it takes 64 tokens."""
-    from local.stand_ins import make
+    from unit.local.stand_ins import make
 
     return make(tmp_path_factory.mktemp("models") / "roberta_mean_96", "roberta_mean_96")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratatoskr.local import LocalModels, ModelStore
+from ratatoskr.local import ModelPool, ModelStore
 
 Embed = Callable[[list[str]], np.ndarray]
 
@@ -19,7 +19,7 @@ class Ours:
     """Ratatoskr on a loop of its own."""
 
     def __init__(self, store: ModelStore, precision: str = "fp32") -> None:
-        self.models = LocalModels(store)
+        self.models = ModelPool(store)
         self.embedder = self.models.embedder("AllMiniLmL6V2", precision)
         self.loop = asyncio.new_event_loop()
         self.loop.run_until_complete(self.embedder.preload())

@@ -20,7 +20,7 @@ from embed.prose import words
 from ratatoskr import Ratatoskr
 from ratatoskr.jobs import EmbedJob, Progress, run
 from ratatoskr.local import ModelStore
-from ratatoskr.local.memory import held
+from ratatoskr.local.engine.memory import resident_bytes
 
 MODEL = "AllMiniLmL6V2"
 BEAT = 0.01
@@ -64,7 +64,7 @@ class Tenths:
     def __call__(self, progress: Progress) -> None:
         if progress.phase == "embed" and progress.total and progress.rows * 10 >= self.next * progress.total:
             self.next = progress.rows * 10 // progress.total + 1
-            self.held.append((held() - self.over) / MB)
+            self.held.append((resident_bytes() - self.over) / MB)
             print(
                 f"{progress.rows:>9,} texts  {progress.texts_per_second:7.0f} texts/s  "
                 f"{progress.tokens_per_second:8.0f} tokens/s  {self.held[-1]:6.0f} MB over the model",
@@ -81,12 +81,12 @@ async def bench(count: int, folder: Path, out: str, cache: Path, precision: str)
         await gateway.embed_batch(sample, MODEL)  # loads the model, and takes what computing takes
         del sample
         gc.collect()
-        tenths, heart = Tenths(held()), Heart()
+        tenths, heart = Tenths(resident_bytes()), Heart()
         beating = asyncio.create_task(heart.beat())
         summary = await run(EmbedJob(source, folder / f"out.{out}", MODEL), gateway, progress=tenths)
         beating.cancel()
         print(f"{summary.rows:,} texts to {out} in {summary.seconds:.0f} s: {summary.texts_per_second:.0f} texts/s")
-        after = (held() - tenths.over) / MB
+        after = (resident_bytes() - tenths.over) / MB
         print(f"memory over the model: at most {max(tenths.held):.0f} MB at a tenth, {after:.0f} MB after")
         print(f"lateness of a beat each {BEAT * 1000:.0f} ms: {heart.told()} ({len(heart.late):,} beats)")
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from embed import engines, matmuls, prose
 from ratatoskr.errors import ModelNotAvailable
-from ratatoskr.local import LocalModels, ModelStore, workers
+from ratatoskr.local import ModelPool, ModelStore
+from ratatoskr.local.engine import workers
 
 BENCHES = Path(__file__).resolve().parents[1]
 FRESH = {
@@ -184,7 +185,7 @@ def lateness(ours: engines.Ours, seconds: float) -> tuple[float, float]:
 
 def refusal(store: ModelStore) -> float:
     """Return the milliseconds until a model over the memory budget is said not to be available, at most of twenty."""
-    models = LocalModels(store, ram_budget=1_000_000)
+    models = ModelPool(store, ram_budget=1_000_000)
     embedder = models.embedder("AllMiniLmL6V2")
     loop = asyncio.new_event_loop()
 

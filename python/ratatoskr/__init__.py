@@ -14,8 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratatoskr.builder import Builder, Ratatoskr
-    from ratatoskr.capabilities import Chat, ChatProvider, Embed, ModelGateway
+    from ratatoskr.config.builder import Builder, Ratatoskr
     from ratatoskr.errors import (
         AllAttemptsFailed,
         AuthenticationFailed,
@@ -43,13 +42,15 @@ if TYPE_CHECKING:
         TlsError,
         UnsupportedParameter,
     )
-    from ratatoskr.gateway import EmbeddedGateway
-    from ratatoskr.local.device import Device
-    from ratatoskr.local.store import ModelStore
-    from ratatoskr.stream import ChatStream
-    from ratatoskr.sync import SyncGateway
-    from ratatoskr.sync_stream import SyncChatStream
-    from ratatoskr.tools import run_tools
+    from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.gateway.protocol import Chat, Embed, ModelGateway
+    from ratatoskr.gateway.stream import ChatStream
+    from ratatoskr.gateway.tools import run_tools
+    from ratatoskr.local.engine.device import Device
+    from ratatoskr.local.store.store import ModelStore
+    from ratatoskr.providers.protocol import ChatProvider
+    from ratatoskr.sync.gateway import SyncGateway
+    from ratatoskr.sync.stream import SyncChatStream
     from ratatoskr.types import (
         Attempt,
         AudioPart,
@@ -110,15 +111,15 @@ _ROOMS: dict[str, str] = {
     "Attempt": "ratatoskr.types",
     "AudioPart": "ratatoskr.types",
     "AuthenticationFailed": "ratatoskr.errors",
-    "Builder": "ratatoskr.builder",
-    "Chat": "ratatoskr.capabilities",
+    "Builder": "ratatoskr.config.builder",
+    "Chat": "ratatoskr.gateway.protocol",
     "ChatEvent": "ratatoskr.types",
     "ChatOptions": "ratatoskr.types",
     "ChatParams": "ratatoskr.types",
-    "ChatProvider": "ratatoskr.capabilities",
+    "ChatProvider": "ratatoskr.providers.protocol",
     "ChatRequest": "ratatoskr.types",
     "ChatResponse": "ratatoskr.types",
-    "ChatStream": "ratatoskr.stream",
+    "ChatStream": "ratatoskr.gateway.stream",
     "Citation": "ratatoskr.types",
     "CitationDelta": "ratatoskr.types",
     "ConfigurationError": "ratatoskr.errors",
@@ -127,12 +128,12 @@ _ROOMS: dict[str, str] = {
     "ContentFiltered": "ratatoskr.errors",
     "ContextLengthExceeded": "ratatoskr.errors",
     "Cost": "ratatoskr.types",
-    "Device": "ratatoskr.local.device",
+    "Device": "ratatoskr.local.engine.device",
     "Done": "ratatoskr.types",
     "Effort": "ratatoskr.types",
-    "Embed": "ratatoskr.capabilities",
+    "Embed": "ratatoskr.gateway.protocol",
     "EmbedRequest": "ratatoskr.types.embed",
-    "EmbeddedGateway": "ratatoskr.gateway",
+    "EmbeddedGateway": "ratatoskr.gateway.embedded",
     "Embedding": "ratatoskr.types.embed",
     "Embeddings": "ratatoskr.types.embed",
     "ErrorInfo": "ratatoskr.types",
@@ -150,12 +151,12 @@ _ROOMS: dict[str, str] = {
     "LocalHealth": "ratatoskr.types.model",
     "MalformedResponse": "ratatoskr.errors",
     "Message": "ratatoskr.types",
-    "ModelGateway": "ratatoskr.capabilities",
+    "ModelGateway": "ratatoskr.gateway.protocol",
     "ModelInfo": "ratatoskr.types.model",
     "ModelNotAvailable": "ratatoskr.errors",
     "ModelNotFound": "ratatoskr.errors",
     "ModelStatus": "ratatoskr.types.model",
-    "ModelStore": "ratatoskr.local.store",
+    "ModelStore": "ratatoskr.local.store.store",
     "NoProvider": "ratatoskr.errors",
     "Notice": "ratatoskr.types",
     "OutputInvalid": "ratatoskr.errors",
@@ -169,7 +170,7 @@ _ROOMS: dict[str, str] = {
     "ProviderState": "ratatoskr.types",
     "ProviderTool": "ratatoskr.types",
     "QuotaExhausted": "ratatoskr.errors",
-    "Ratatoskr": "ratatoskr.builder",
+    "Ratatoskr": "ratatoskr.config.builder",
     "RatatoskrError": "ratatoskr.errors",
     "RateLimited": "ratatoskr.errors",
     "RawResponse": "ratatoskr.types",
@@ -183,8 +184,8 @@ _ROOMS: dict[str, str] = {
     "ServerToolResult": "ratatoskr.types",
     "ServiceUnavailable": "ratatoskr.errors",
     "StreamInterrupted": "ratatoskr.errors",
-    "SyncChatStream": "ratatoskr.sync_stream",
-    "SyncGateway": "ratatoskr.sync",
+    "SyncChatStream": "ratatoskr.sync.stream",
+    "SyncGateway": "ratatoskr.sync.gateway",
     "TextPart": "ratatoskr.types",
     "Timeout": "ratatoskr.errors",
     "Timeouts": "ratatoskr.types",
@@ -202,7 +203,7 @@ _ROOMS: dict[str, str] = {
     "UsageEvent": "ratatoskr.types",
     "dump_messages": "ratatoskr.types",
     "load_messages": "ratatoskr.types",
-    "run_tools": "ratatoskr.tools",
+    "run_tools": "ratatoskr.gateway.tools",
 }
 
 __all__ = [

@@ -18,7 +18,7 @@ import pytest
 
 from apps.programs import fallback, hello, summary, terminal, thinking, thousand, tool_loop, typed, web
 from ratatoskr import EmbeddedGateway, Ratatoskr, StreamInterrupted, TextPart
-from ratatoskr.testing import Call, ScriptedGateway, ScriptedUpstream, Tokens, Turn, fault, no_network
+from ratatoskr.testing import Call, ScriptedGateway, ScriptedTurn, ScriptedUpstream, Tokens, fault, no_network
 
 GPT, CLAUDE = "openai:gpt-4.1", "anthropic:claude-sonnet-5"
 ROOT = Path(__file__).parents[2]
@@ -61,14 +61,14 @@ async def test_hello(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 
 
 def test_hello_as_a_process_of_its_own() -> None:
-    with ScriptedUpstream.in_thread(Turn("Ratatoskr.", usage=Tokens(input=9, output=3))) as upstream:
+    with ScriptedUpstream.in_thread(ScriptedTurn("Ratatoskr.", usage=Tokens(input=9, output=3))) as upstream:
         process = started("hello.py", "qwen3:4b", upstream=upstream)
         assert process.communicate(timeout=30) == ("Ratatoskr. (12 tokens)\n", "")
         assert process.returncode == 0
 
 
 async def test_terminal(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
-    await upstream.use(Turn("High up.", reasoning="Hm.", deltas=3))
+    await upstream.use(ScriptedTurn("High up.", reasoning="Hm.", deltas=3))
     out, errors = io.StringIO(), io.StringIO()
     assert await terminal.main(gateway, CLAUDE, out, errors)
     assert (out.getvalue(), errors.getvalue()) == ("High up.\n[stop]\n", "Hm.")
@@ -86,7 +86,7 @@ async def test_terminal_when_the_line_is_cut(upstream: ScriptedUpstream, gateway
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 async def test_tool_loop(upstream: ScriptedUpstream, gateway: EmbeddedGateway, model: str) -> None:
     calls = (Call("camera", {"place": "roots"}), Call("camera", {"place": "Hel"}))
-    await upstream.use([Turn(tool_calls=calls), "There."])
+    await upstream.use([ScriptedTurn(tool_calls=calls), "There."])
     history = await tool_loop.main(gateway, model)
     assert [m.role for m in history] == ["user", "assistant", "tool", "assistant"]
     good, bad = history[2].content
@@ -104,7 +104,7 @@ async def test_typed(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 
 
 async def test_thinking(upstream: ScriptedUpstream, gateway: EmbeddedGateway, tmp_path: Path) -> None:
-    await upstream.use([Turn(f"a{i}", reasoning=f"r{i}", signature=f"sig-{i}==") for i in range(3)])
+    await upstream.use([ScriptedTurn(f"a{i}", reasoning=f"r{i}", signature=f"sig-{i}==") for i in range(3)])
     for i in range(3):
         assert await thinking.turn(gateway, CLAUDE, tmp_path / "history.json", f"q{i}") == f"a{i}"
     sent = upstream.last.raw.decode()
@@ -124,7 +124,7 @@ async def test_fallback(upstream: ScriptedUpstream, gateway: EmbeddedGateway) ->
 async def test_fallback_from_who_hangs(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
     plan = await gateway.explain([CLAUDE, GPT], timeouts=fallback.PATIENCE)
     assert (plan.deadlines["total"], plan.deadlines["attempt"]) == (20, 12)
-    await upstream.use({"anthropic": Turn("late", delay=60), "openai": "here"})
+    await upstream.use({"anthropic": ScriptedTurn("late", delay=60), "openai": "here"})
     patience = replace(fallback.PATIENCE, attempt=0.1)
     assert await fallback.main(gateway, CLAUDE, GPT, patience) == ("here", ["anthropic", "openai"])
 
@@ -139,7 +139,7 @@ async def test_thousand(upstream: ScriptedUpstream, gateway: EmbeddedGateway) ->
 
 
 async def test_web(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
-    await upstream.use([Turn("a b c", deltas=3), fault("rate_limited_seconds"), fault("bad_key")])
+    await upstream.use([ScriptedTurn("a b c", deltas=3), fault("rate_limited_seconds"), fault("bad_key")])
     transport = httpx.ASGITransport(web.make_app(gateway, GPT))
     async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
         good, limited, broken = [await client.get("/ask", params={"question": "Hi"}) for _ in range(3)]
@@ -153,7 +153,7 @@ async def test_web_when_the_provider_breaks_off_or_the_client_leaves(
     upstream: ScriptedUpstream, gateway: EmbeddedGateway
 ) -> None:
     app = web.make_app(gateway, GPT)
-    await upstream.use([fault("error_in_stream"), Turn("a b c", deltas=3, gated=True)])
+    await upstream.use([fault("error_in_stream"), ScriptedTurn("a b c", deltas=3, gated=True)])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
         with pytest.raises(StreamInterrupted):  # no clean end: a server drops the connection
             await client.get("/ask", params={"question": "Hi"})

@@ -30,7 +30,7 @@ from ratatoskr import (
     dump_messages,
     load_messages,
 )
-from ratatoskr.testing import Call, Tokens, Turn, fault
+from ratatoskr.testing import Call, ScriptedTurn, Tokens, fault
 from ratatoskr.types.chat import ChatOptions
 
 pytestmark = [
@@ -41,7 +41,7 @@ TEXT = "Zwischen Ästen – 🐿️ runs,\u2028 up\u0085and down."
 
 
 async def test_it_answers(face: str, model: str) -> None:
-    async with scene(face, Turn(TEXT, usage=Tokens(input=20, output=9))) as at:
+    async with scene(face, ScriptedTurn(TEXT, usage=Tokens(input=20, output=9))) as at:
         response = await at.face.call("chat", [Message.system("Be brief."), Message.user("Who?")], model)
         assert response.content == TEXT
         assert response.finish_reason == "stop"
@@ -56,7 +56,7 @@ async def test_it_answers(face: str, model: str) -> None:
 
 
 async def test_it_streams_the_same_answer(face: str, model: str) -> None:
-    async with scene(face, Turn(TEXT, deltas=7, usage=Tokens(input=20, output=9), request_id="req-7")) as at:
+    async with scene(face, ScriptedTurn(TEXT, deltas=7, usage=Tokens(input=20, output=9), request_id="req-7")) as at:
         events, response = await at.face.stream("Who?", model)
         whole = await at.face.call("chat", "Who?", model)
         assert "".join(e.text for e in events if isinstance(e, ContentDelta)) == TEXT
@@ -76,7 +76,7 @@ def _without_state(message: Message) -> list[Any]:
 async def test_it_thinks_aloud_and_takes_its_thinking_back(face: str, model: str) -> None:
     if model.startswith("openai:gpt-4"):
         pytest.skip("this model does not think")
-    turn = Turn("So it is.", reasoning="Let me see.", deltas=3)
+    turn = ScriptedTurn("So it is.", reasoning="Let me see.", deltas=3)
     async with scene(face, turn, parameter_policy="drop") as at:
         events, response = await at.face.stream("Why?", model, reasoning="low")
         whole = await at.face.call("chat", "Why?", model, reasoning="low")
@@ -109,7 +109,7 @@ def weather(city: str, days: int = 1) -> str:
 
 async def test_tools_make_a_round_trip_with_parallel_calls(face: str, model: str) -> None:
     calls = (Call("weather", {"city": "Oslo", "days": 2}), Call("weather", {"city": "Rome"}))
-    async with scene(face, [Turn("Looking.", tool_calls=calls), Turn("Rain in both.")]) as at:
+    async with scene(face, [ScriptedTurn("Looking.", tool_calls=calls), ScriptedTurn("Rain in both.")]) as at:
         tool = ToolDefinition.from_function(weather)
         request = ChatRequest((Message.user("Weather?"),), (tool,), options=ChatOptions(model=model))
         response, messages = await (
@@ -135,7 +135,7 @@ async def _run_tools(gateway: Any, request: ChatRequest) -> Any:
 
 async def test_tool_calls_stream_with_stable_indices(face: str, model: str) -> None:
     calls = (Call("weather", {"city": "Oslo"}), Call("weather", {"city": "Rome"}))
-    async with scene(face, Turn(tool_calls=calls, deltas=3)) as at:
+    async with scene(face, ScriptedTurn(tool_calls=calls, deltas=3)) as at:
         events, response = await at.face.stream("Weather?", model, tools=[weather])
         starts = [e for e in events if isinstance(e, ToolCallStart)]
         ends = [e for e in events if isinstance(e, ToolCallEnd)]
@@ -160,7 +160,7 @@ class Squirrel(pydantic.BaseModel):
 async def test_output_is_typed(face: str, model: str, output: Any) -> None:
     expected = Squirrel(name="Ratatoskr", legs=4) if output is Squirrel else [1, 2]
     text = expected.model_dump_json() if isinstance(expected, Squirrel) else '{"value": [1, 2]}'
-    async with scene(face, Turn(text)) as at:
+    async with scene(face, ScriptedTurn(text)) as at:
         response = await at.face.call("chat", "Who?", model, output=output)
         _, streamed = await at.face.stream("Who?", model, output=output)
         assert response.parsed == streamed.parsed == expected
@@ -169,7 +169,7 @@ async def test_output_is_typed(face: str, model: str, output: Any) -> None:
 
 
 async def test_json_schema_and_json_mode_are_asked_for(face: str, model: str) -> None:
-    async with scene(face, Turn('{"a": 1}')) as at:
+    async with scene(face, ScriptedTurn('{"a": 1}')) as at:
         schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
         schema["additionalProperties"] = False
         for wanted in ("json", JsonSchema("thing", schema)):
@@ -180,7 +180,7 @@ async def test_json_schema_and_json_mode_are_asked_for(face: str, model: str) ->
 
 async def test_pictures_are_sent(face: str, model: str) -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
-    async with scene(face, Turn("A squirrel.")) as at:
+    async with scene(face, ScriptedTurn("A squirrel.")) as at:
         message = Message.user(["What is it?", ImagePart(data=png, media_type="image/png")])
         response = await at.face.call("chat", message, model)
         assert response.content == "A squirrel."
@@ -189,7 +189,7 @@ async def test_pictures_are_sent(face: str, model: str) -> None:
 
 @pytest.mark.parametrize(("finish", "reason"), [("length", "length"), ("stop", "stop")])
 async def test_finish_reasons_are_ours(face: str, model: str, finish: str, reason: str) -> None:
-    async with scene(face, Turn("cut sho", finish=finish)) as at:
+    async with scene(face, ScriptedTurn("cut sho", finish=finish)) as at:
         response = await at.face.call("chat", "Who?", model, max_tokens=2048)
         _, streamed = await at.face.stream("Who?", model, max_tokens=2048)
         assert response.finish_reason == streamed.finish_reason == reason
@@ -199,7 +199,7 @@ async def test_finish_reasons_are_ours(face: str, model: str, finish: str, reaso
 async def test_what_is_filtered_before_any_output_is_an_error(face: str, model: str) -> None:
     if model.startswith("ollama"):
         pytest.skip("it has no filter")
-    async with scene(face, Turn("", finish="content_filter")) as at:
+    async with scene(face, ScriptedTurn("", finish="content_filter")) as at:
         with pytest.raises(ContentFiltered) as told:
             await at.face.call("chat", "Who?", model)
         billed = told.value.partial.usage
@@ -212,7 +212,7 @@ async def test_what_is_filtered_before_any_output_is_an_error(face: str, model: 
 
 
 async def test_generate_continues_a_prompt(face: str, model: str) -> None:
-    async with scene(face, Turn("and down.")) as at:
+    async with scene(face, ScriptedTurn("and down.")) as at:
         response = await at.face.call("generate", "Up", model)
         assert response.text == "and down."
         assert response.finish_reason == "stop"
@@ -221,7 +221,7 @@ async def test_generate_continues_a_prompt(face: str, model: str) -> None:
 
 
 async def test_options_outside_our_words_are_laid_over_the_request(face: str, model: str) -> None:
-    async with scene(face, Turn("ok")) as at:
+    async with scene(face, ScriptedTurn("ok")) as at:
         await at.face.call("chat", "Who?", model, raw_provider_options={"x_house": {"a": [1]}})
         assert at.upstream.requests[0].json["x_house"] == {"a": [1]}
 

@@ -357,7 +357,7 @@ async def test_closing_while_the_model_loads_leaves_nothing_in_memory(local: Emb
     await local.gateway.aclose()
     with pytest.raises(GatewayClosed):
         await under_way
-    assert models.held == 0
+    assert models.resident_bytes == 0
 
 
 async def test_many_calls_at_once_get_each_its_own(local: Embedder) -> None:

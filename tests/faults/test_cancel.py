@@ -13,8 +13,8 @@ import pytest
 from tests.conformance.faces import gateway_to
 
 from ratatoskr import EmbeddedGateway, GatewayClosed, Ratatoskr
-from ratatoskr.registry.retry import SystemClock
-from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from ratatoskr.registry.backoff import SystemClock
+from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 from unit.transport.raw_server import Peer, RawServer
 
 CHAT = "openai:gpt-4.1"
@@ -153,7 +153,7 @@ async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
 
 @pytest.mark.parametrize("model", [CHAT, "anthropic:claude-sonnet-5", "ollama:qwen3:4b"])
 async def test_leaving_the_block_or_closing_or_dropping_a_stream_closes_upstream(model: str) -> None:
-    flowing = fault("keep_alives_in_stream", times=None, turn=Turn("Up and down.", deltas=3))
+    flowing = fault("keep_alives_in_stream", times=None, turn=ScriptedTurn("Up and down.", deltas=3))
     async with ScriptedUpstream(flowing) as upstream, gateway_to(upstream, retries=0) as gateway:
         async with gateway.chat_stream("Who?", model) as stream:
             async for _ in stream:
@@ -214,7 +214,7 @@ async def test_an_open_stream_ends_with_what_came_when_its_gateway_is_closed_by_
 
 async def test_cancels_at_random_moments_lose_nothing_and_leave_nothing() -> None:
     chance = random.Random(20261123)
-    script = fault("byte_by_byte", times=None, turn=Turn("Up and down the tree.", deltas=4))
+    script = fault("byte_by_byte", times=None, turn=ScriptedTurn("Up and down the tree.", deltas=4))
     async with ScriptedUpstream(script) as upstream:
         gateway = gateway_to(upstream, retries=2, limits=("openai", 8))
         tasks = [asyncio.create_task(chance.choice([_call, _read])(gateway, CHAT)) for _ in range(200)]

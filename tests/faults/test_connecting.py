@@ -9,7 +9,7 @@ import pytest
 from tests.conformance.faces import KEY, MODELS, gateway_to
 
 from ratatoskr import ConfigurationError, ConnectionFailed, Ratatoskr
-from ratatoskr.builder import Builder
+from ratatoskr.config.builder import Builder
 from ratatoskr.testing import ScriptedUpstream, fault
 from unit.transport.raw_server import Peer, RawServer, answer
 

@@ -17,7 +17,7 @@ from ratatoskr import (
     Ratatoskr,
     StreamInterrupted,
 )
-from ratatoskr.registry.retry import SystemClock
+from ratatoskr.registry.backoff import SystemClock
 from unit.transport.http2_server import JSON, SSE, Http2, Upstream
 
 MODEL = "house:any-model"

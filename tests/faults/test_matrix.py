@@ -12,10 +12,10 @@ from tests.conformance.faces import KEY, MODELS, gateway_to
 from tests.faults.outcome import Outcome, outcome_of
 from tests.faults.table import PATIENT, TABLE, Row
 
-from ratatoskr.testing import FAULTS, ScriptedUpstream, Turn, fault
+from ratatoskr.testing import FAULTS, ScriptedTurn, ScriptedUpstream, fault
 
 TEXT = "Up and down the ash tree runs a squirrel, and it carries words that others have said. " * 8
-ANSWER = Turn(TEXT, deltas=16)
+ANSWER = ScriptedTurn(TEXT, deltas=16)
 WAYS = ("call", "stream")
 TRANSPORTS = ("native", "httpx")
 CASES = [(name, model, way) for name in MODELS for way in WAYS for model in [MODELS[name]]]

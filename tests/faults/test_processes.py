@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.faces import gateway_to
 
 from ratatoskr import EmbeddedGateway
-from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.connection import Received
 
 CHAT = "openai:gpt-4.1"
@@ -92,7 +92,7 @@ ENDS: dict[str, tuple[str, int]] = {
 @pytest.fixture
 def flowing() -> Iterator[str]:
     """Give the address of streams that begin and never end."""
-    script = fault("keep_alives_in_stream", times=None, turn=Turn("Up and down.", deltas=3), seconds=0.01)
+    script = fault("keep_alives_in_stream", times=None, turn=ScriptedTurn("Up and down.", deltas=3), seconds=0.01)
     with ScriptedUpstream.in_thread(script) as upstream:
         yield upstream.base_url("openai")
 
@@ -155,9 +155,9 @@ def test_a_child_forked_with_calls_and_streams_under_way_asks_anew_and_they_go_o
         "asyncio.run(parent())\n"
     )
 
-    def answer(request: Received) -> Turn:
+    def answer(request: Received) -> ScriptedTurn:
         slow = request.asked is not None and request.asked.prompt == "Slow"
-        return Turn("Up and down.", deltas=6, delay=0.3 * slow, pace=0.1 * slow)
+        return ScriptedTurn("Up and down.", deltas=6, delay=0.3 * slow, pace=0.1 * slow)
 
     with ScriptedUpstream.in_thread(answer) as upstream:
         _ends_well(script, upstream.base_url("openai"))

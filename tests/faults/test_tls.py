@@ -16,7 +16,7 @@ import trustme
 from tests.conformance.faces import KEY
 
 from ratatoskr import EmbeddedGateway, Ratatoskr, TlsError
-from ratatoskr.builder import Builder
+from ratatoskr.config.builder import Builder
 from ratatoskr.testing import ScriptedUpstream, fault
 from unit.transport.raw_server import Peer, RawServer
 

@@ -15,9 +15,9 @@ import pytest
 
 import recordings
 from ratatoskr import EmbeddedGateway, Ratatoskr
-from ratatoskr.providers.http import dialect_of
-from ratatoskr.providers.wire.dialect import Dialect, Target
+from ratatoskr.providers.provider import dialect_of
 from ratatoskr.testing import ScriptedUpstream
+from ratatoskr.wire.dialect import Dialect, Target
 from recorded.expected import anthropic, chat_completions, google, ollama, responses
 from recorded.expected.answer import Answer, Failure, Reader
 
@@ -34,12 +34,12 @@ READERS: dict[str, Reader] = {
 """Families of endpoints, and what tells independently what their answers say."""
 
 WIRES = {
-    "messages": "ratatoskr.providers.anthropic_wire",
-    "responses": "ratatoskr.providers.responses_wire",
-    "chat_completions": "ratatoskr.providers.chat_completions_wire",
-    "generate_content": "ratatoskr.providers.google_wire",
-    "ollama": "ratatoskr.providers.ollama_wire",
-    "ollama generate": "ratatoskr.providers.ollama_wire",
+    "messages": "ratatoskr.wire.anthropic",
+    "responses": "ratatoskr.wire.responses",
+    "chat_completions": "ratatoskr.wire.chat_completions",
+    "generate_content": "ratatoskr.wire.gemini",
+    "ollama": "ratatoskr.wire.ollama",
+    "ollama generate": "ratatoskr.wire.ollama",
 }
 
 FAMILIES: tuple[tuple[str, str, str], ...] = (

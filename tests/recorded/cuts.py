@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 from ratatoskr._core import SseParser
 from ratatoskr.errors import RatatoskrError
-from ratatoskr.providers.wire.turn import Turn
-from ratatoskr.types.failure import Told
+from ratatoskr.wire.failure import FailureReported
+from ratatoskr.wire.turn import TurnBuilder
 from recorded.cases import Case, streams
 
 ENDED_EARLY = "ended before its end"
@@ -59,9 +59,9 @@ class Fork:
         self.error = self.tell(events)
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> TurnBuilder:
         """What it has understood."""
-        turn: Turn = self._decoder.turn
+        turn: TurnBuilder = self._decoder.turn
         return turn
 
     def tell(self, events: Iterable[tuple[str, bytes]]) -> str | None:
@@ -69,7 +69,7 @@ class Fork:
         try:
             for name, data in events:
                 self._decoder.feed(name, data)
-        except (Told, RatatoskrError) as error:
+        except (FailureReported, RatatoskrError) as error:
             return type(error).__name__
         return None
 
@@ -77,12 +77,12 @@ class Fork:
         """End the body cleanly; returns the name of the error, if that is one."""
         try:
             self._decoder.end()
-        except (Told, RatatoskrError) as error:
+        except (FailureReported, RatatoskrError) as error:
             return type(error).__name__
         return None if self.turn.done else ENDED_EARLY
 
 
-def essence(turn: Turn) -> Any:
+def essence(turn: TurnBuilder) -> Any:
     """Return what an answer that calls itself whole has to hold."""
     return (
         turn.parts(),
@@ -148,7 +148,7 @@ class Stream:
                 self._known = None
         self._count(tally, place, "clean", outcome, ended.turn)
 
-    def _count(self, tally: Tally, place: int, way: str, error: str | None, turn: Turn) -> None:
+    def _count(self, tally: Tally, place: int, way: str, error: str | None, turn: TurnBuilder) -> None:
         if error is not None:
             tally.errors[error] += 1
         elif self.whole is not None and essence(turn) == self.whole:

@@ -15,7 +15,7 @@ from collections import Counter
 from tests.soak.measure import held, memory
 
 from ratatoskr import EmbeddedGateway, Ratatoskr, RatatoskrError
-from ratatoskr.registry.retry import SystemClock
+from ratatoskr.registry.backoff import SystemClock
 
 AT_ONCE = 32
 CANCELLED = 1 / 20

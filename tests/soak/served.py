@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.connection import Received
-from ratatoskr.testing.faults import Fault
+from ratatoskr.testing.faults.table import Fault
 from ratatoskr.testing.upstream import Decider, Step
 
 KINDS = ("compatible", "openai", "anthropic", "google", "ollama", "openrouter", "huggingface")
@@ -112,7 +112,7 @@ class Served:
 # in the process of its own
 
 _STAGES: dict[str, Step] = {
-    "slow": Turn([f"{number} " for number in range(24)], delay=0.015, pace=0.002),
+    "slow": ScriptedTurn([f"{number} " for number in range(24)], delay=0.015, pace=0.002),
     "stall": fault("stall_before_head", times=None),
     "later": fault("status_429", times=None, headers={"retry-after": "20"}),
     "unknown": fault("unknown_model", times=None),
@@ -129,7 +129,7 @@ def _numbered(request: Received) -> Step:
     """Answer with so many deltas, each with its number, so long and so far apart as the prompt says."""
     assert request.asked is not None
     count, size, pace = request.asked.prompt.split()
-    return Turn([f"{number} ".ljust(int(size), ".") for number in range(int(count))], pace=float(pace))
+    return ScriptedTurn([f"{number} ".ljust(int(size), ".") for number in range(int(count))], pace=float(pace))
 
 
 _FAULTS = (
@@ -156,7 +156,7 @@ _FAULTS = (
     "close_after",
 )
 _lot = random.Random(20261123)
-_SHORT = Turn("It carries words up and down.", deltas=6)
+_SHORT = ScriptedTurn("It carries words up and down.", deltas=6)
 
 
 def _wild(request: Received) -> Step:
@@ -198,7 +198,7 @@ class _Program:
     async def fault(self, name: str, text: str, options: dict[str, Any]) -> None:
         made: Fault | None = None
         if name:
-            turn = Turn(text, deltas=16) if text else None
+            turn = ScriptedTurn(text, deltas=16) if text else None
             options = {key: math.inf if value is None else value for key, value in options.items()}
             made = fault(name, times=None, turn=turn, **options)
         await self.upstream.use(made if made is not None else ())

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.test_processes import ENDS, program
 from tests.soak.measure import quantile
 
-from ratatoskr.testing import ScriptedUpstream, Turn, fault
+from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 
 pytestmark = pytest.mark.slow
 COUNT = 100
@@ -38,7 +38,7 @@ async def _run(script: str, status: int, address: str) -> tuple[float, str]:
 
 
 async def test_soak_a_hundred_processes_end_with_fifty_streams_under_way_without_a_word() -> None:
-    script = fault("keep_alives_in_stream", times=None, turn=Turn("Up and down.", deltas=3), seconds=0.02)
+    script = fault("keep_alives_in_stream", times=None, turn=ScriptedTurn("Up and down.", deltas=3), seconds=0.02)
     kinds = list(ENDS)
     runs = iter([kinds[number % len(kinds)] for number in range(COUNT)])
     times: list[float] = []

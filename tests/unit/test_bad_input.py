@@ -28,7 +28,7 @@ from ratatoskr import (
     UnsupportedParameter,
     run_tools,
 )
-from ratatoskr.builder import Builder
+from ratatoskr.config.builder import Builder
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.testing.thread import ThreadedUpstream
 

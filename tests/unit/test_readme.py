@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 import ratatoskr
-from local.hub_server import hub
-from local.stand_ins import make
-from ratatoskr.providers import rows
+from ratatoskr.providers import specs as rows
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.testing.routes import BASES
 from ratatoskr.testing.thread import ThreadedUpstream
+from unit.local.hub_server import hub
+from unit.local.stand_ins import make
 
 README = Path(__file__).parents[2] / "README.md"
 SNIPPETS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
@@ -28,9 +28,9 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedUpstream]:
     """Stand in for every provider and give each a key in the environment."""
     with ScriptedUpstream.in_thread() as upstream:
-        for name, row in rows.ROWS.items():
+        for name, row in rows.SPECS.items():
             if name in BASES:
-                monkeypatch.setitem(rows.ROWS, name, replace(row, base_url=upstream.base_url(name)))
+                monkeypatch.setitem(rows.SPECS, name, replace(row, base_url=upstream.base_url(name)))
         for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
             monkeypatch.setenv(variable, "sk-readme")
         yield upstream

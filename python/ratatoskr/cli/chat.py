@@ -132,8 +132,8 @@ def question_of(wish: Wish) -> Message | None:
 
 
 def _ask_once(wish: Wish, models: tuple[str, ...], conversation: Conversation) -> None:
-    from ratatoskr.cli.asking import Asking
-    from ratatoskr.cli.opening import gateway_for
+    from ratatoskr.cli.ask import Asking
+    from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
 

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ratatoskr.cli.asking import Asking
+from ratatoskr.cli.ask import Asking
 from ratatoskr.cli.chat import Wish, question_of
+from ratatoskr.cli.connect import gateway_for
 from ratatoskr.cli.failure import lines_of
-from ratatoskr.cli.opening import gateway_for
 from ratatoskr.cli.render import Screen, Shown
 from ratatoskr.cli.sessions import Conversation, private_folder
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.types.message import Message
 
 if TYPE_CHECKING:
-    from ratatoskr.sync import SyncGateway
+    from ratatoskr.sync.gateway import SyncGateway
 
 PROMPT = "> "
 MOST_LINES = 1000  # of what was typed before

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ratatoskr.cli.render import StatusLine
     from ratatoskr.cli.vectors import Taker
     from ratatoskr.errors import RatatoskrError
-    from ratatoskr.sync import SyncGateway
+    from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.embed import InputType
 
 BLOCK = 1024

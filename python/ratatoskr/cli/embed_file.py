@@ -59,7 +59,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
     model, precision = store.name_of(rest.pop("model")), rest.pop("precision")

@@ -42,8 +42,8 @@ def explain(
 
     Who is asked and why, the parameters in the provider's own words, what is changed or refused, how long it may take.
     """
+    from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.inputs import schema_of, tools_of
-    from ratatoskr.cli.opening import gateway_for
     from ratatoskr.cli.render import Screen
 
     params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}

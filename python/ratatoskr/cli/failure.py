@@ -89,7 +89,7 @@ def hint_for(error: errors.RatatoskrError) -> str:
 
 
 def _about_the_key(error: errors.RatatoskrError) -> str:
-    from ratatoskr.secrets import key_for, variables_of
+    from ratatoskr.config.secrets import key_for, variables_of
 
     provider = error.provider or ""
     try:

@@ -37,9 +37,9 @@ def generate(
 
     Standard input, if it is no terminal, comes before PROMPT.
     """
-    from ratatoskr.cli.asking import tell
+    from ratatoskr.cli.ask import tell
+    from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.inputs import piped_text
-    from ratatoskr.cli.opening import gateway_for
     from ratatoskr.cli.render import Screen, Shown
 
     models = options.models_or_default(models)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.where
 def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
     """List the providers and where each key comes from (never the key itself); nothing is sent."""
-    from ratatoskr.cli.opening import gateway_for, nobody
+    from ratatoskr.cli.connect import gateway_for, nobody
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
 
@@ -78,7 +78,7 @@ def _local() -> Iterator[tuple[str, str]]:
     from importlib import metadata
     from pathlib import Path
 
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     packages = ("onnxruntime", "onnxruntime-gpu")
     there = [f"{name} {found.version}" for name in packages for found in metadata.distributions(name=name)]

@@ -12,7 +12,7 @@ from ratatoskr.cli.store import COMMANDS
 
 if TYPE_CHECKING:
     from ratatoskr.errors import RatatoskrError
-    from ratatoskr.sync import SyncGateway
+    from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.model import ModelInfo
 
 
@@ -45,8 +45,8 @@ def models(
 
 
 def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
+    from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.failure import code_of, lines_of
-    from ratatoskr.cli.opening import gateway_for
     from ratatoskr.cli.render import Screen, one_line
 
     with gateway_for(providers=providers, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:

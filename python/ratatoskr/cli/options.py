@@ -32,7 +32,7 @@ def stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 def local_models(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
     """Return the catalogue's names that begin so."""
-    from ratatoskr.local.catalog import CATALOG
+    from ratatoskr.local.store.catalog import CATALOG
 
     return [row.name for row in CATALOG if row.name.startswith(begun)]
 

@@ -12,7 +12,7 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratatoskr.local.store import Progress, Source, StoredModel
+    from ratatoskr.local.store.store import Progress, Source, StoredModel
 
 several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models)
 
@@ -43,7 +43,7 @@ def pull(
     MODEL is a name of the catalogue (AllMiniLmL6V2, AllMiniLmL12V2, BgeSmallEn, BgeBaseEn) or ORGANISATION/NAME.
     """
     from ratatoskr.cli.render import Screen, StatusLine
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     if digests and len(models) > 1:
         raise click.UsageError("--digest is of one model's file: pull them one by one")
@@ -72,7 +72,7 @@ def pull(
 def list_models(as_json: bool, cache_dir: str | None) -> None:
     """List the models that are in the store."""
     from ratatoskr.cli.render import Screen
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
     found = store.list()
@@ -93,7 +93,7 @@ def list_models(as_json: bool, cache_dir: str | None) -> None:
 def path(model: str, cache_dir: str | None) -> None:
     """Print a model's folder."""
     from ratatoskr.cli.render import Screen
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     Screen().line(str(ModelStore(cache_dir).path(model)))
 
@@ -105,7 +105,7 @@ def rm(models: Sequence[str], cache_dir: str | None) -> None:
     """Remove models from the store; what is known of their files stays known."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ModelNotAvailable
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
     for model in models:
@@ -121,8 +121,8 @@ def verify(models: Sequence[str], cache_dir: str | None) -> None:
     """Read every file of models anew, of all by default, and tell whether each is what was pulled."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
-    from ratatoskr.local.manifest import MANIFEST
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.manifest import MANIFEST
+    from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
     names = [store.name_of(model) for model in models] or store.names()

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from ratatoskr._extras import require_extra
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.source import Block, check_columns
-from ratatoskr.local.need import need
 
 __all__ = ["ArrowFile", "ParquetFile", "pyarrow"]
 
@@ -29,7 +29,7 @@ def pyarrow(part: str = "") -> Any:
     Raises:
         ConfigurationError: it is not installed.
     """
-    return need(f"pyarrow.{part}" if part else "pyarrow", "jobs", why="Parquet and Arrow files")
+    return require_extra(f"pyarrow.{part}" if part else "pyarrow", "jobs", why="Parquet and Arrow files")
 
 
 class _Columns(ABC):

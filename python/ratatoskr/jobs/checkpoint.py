@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from ratatoskr._files import atomic_write, cannot_write
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import Survey
-from ratatoskr.local.files import cannot_write, whole_file
 from ratatoskr.version import VERSION
 
 __all__ = ["Done", "Workplace", "identity_of", "stamp_of"]
@@ -178,7 +178,7 @@ class Workplace:
             ConfigurationError: there is no room for it, or the folder cannot be written.
         """
         done = replace(self.done, **changes)
-        with whole_file(self.path / _NAME) as file:
+        with atomic_write(self.path / _NAME) as file:
             file.write(json.dumps({"identity": self._identity, **asdict(done)}).encode())
         self.done = done
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Final, Literal, TypeVar
 
+from ratatoskr._files import cannot_write, check_room, sync_folder
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.checkpoint import Workplace, identity_of
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
@@ -19,7 +20,6 @@ from ratatoskr.jobs.sink import SINKS, Sink
 from ratatoskr.jobs.source import Source, open_source
 from ratatoskr.jobs.target import Target, checked, embed, in_rows, settled
 from ratatoskr.jobs.windows import Window, survey, windows
-from ratatoskr.local.files import cannot_write, check_room, sync_folder
 from ratatoskr.types.embed import Embeddings
 
 __all__ = ["run"]

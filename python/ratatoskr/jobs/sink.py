@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from ratatoskr._files import cannot_write
 from ratatoskr.jobs.job import EMBEDDING, SinkFormat
 from ratatoskr.jobs.source import Source
 from ratatoskr.jobs.windows import Stopped
-from ratatoskr.local.files import cannot_write
 
 if TYPE_CHECKING:
     from ratatoskr.types.embed import Floats

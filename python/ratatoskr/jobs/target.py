@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import Window
-from ratatoskr.local.catalog import known
+from ratatoskr.local.store.catalog import known
 from ratatoskr.types.embed import Embeddings, InputType
 from ratatoskr.types.timeouts import TimeoutsLike
 
 if TYPE_CHECKING:
-    from ratatoskr.local.store import ModelStore
+    from ratatoskr.local.store.store import ModelStore
 
 __all__ = ["EmbedsBatches", "OneModel", "Target", "checked", "digest_of", "embed", "in_rows", "settled"]
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
-from ratatoskr.local.device import Device
-from ratatoskr.local.graphs import Precision
-from ratatoskr.local.loaded import Loaded
-from ratatoskr.local.runtime import LocalModels
-from ratatoskr.local.store import ModelStore
-from ratatoskr.local.window import SmallCall, Tally, Window, run_small
-from ratatoskr.local.workers import MOST_JOINED
+from ratatoskr.local.engine.device import Device
+from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.engine.pool import ModelPool
+from ratatoskr.local.engine.window import SmallCall, Tally, Window, run_small
+from ratatoskr.local.engine.workers import MOST_JOINED
+from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
@@ -51,11 +51,11 @@ class LocalEmbedder:
         precision: Precision = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
-        models: LocalModels | None = None,
+        models: ModelPool | None = None,
     ) -> None:
         if precision not in {"fp32", "int8"}:
             raise InvalidInput(f"precision is fp32 or int8, not {precision!r}", field="precision")
-        self._models = models or LocalModels(store, device)
+        self._models = models or ModelPool(store, device)
         self._owned = models is None
         self.model = self._models.store.name_of(model)
         self.precision = precision
@@ -172,20 +172,20 @@ class LocalEmbedder:
         if self._owned:
             await asyncio.to_thread(self._models.close)
 
-    async def _acquire(self) -> AbstractContextManager[Loaded]:
+    async def _acquire(self) -> AbstractContextManager[LoadedModel]:
         """Load the model and keep it; another one may push it out in between, and then it is loaded again."""
         while True:
             await self.preload()
             with suppress(KeyError):
                 return self._models.using(self._key)
 
-    async def _small(self, loaded: Loaded, texts: list[str], truncate: bool) -> tuple[Floats, Tally]:
+    async def _small(self, loaded: LoadedModel, texts: list[str], truncate: bool) -> tuple[Floats, Tally]:
         call = SmallCall(loaded, texts, truncate=truncate, latency=lambda: self._models.may_hold_latency(self._key))
         self._models.workers.submit_small(call, run_small)
         vectors, tally = await asyncio.wrap_future(call.future)
         return vectors, tally
 
-    async def _windows(self, loaded: Loaded, texts: list[str], vectors: Floats, truncate: bool) -> Tally:
+    async def _windows(self, loaded: LoadedModel, texts: list[str], vectors: Floats, truncate: bool) -> Tally:
         tally = Tally()
         under_way: deque[tuple[int, Future[Tally]]] = deque()
         try:
@@ -203,7 +203,7 @@ class LocalEmbedder:
                 future.cancel()
         return tally
 
-    def _window(self, loaded: Loaded, texts: list[str], out: Floats, first: int, truncate: bool) -> Future[Tally]:
+    def _window(self, loaded: LoadedModel, texts: list[str], out: Floats, first: int, truncate: bool) -> Future[Tally]:
         workers = self._models.workers
         window = Window(loaded, texts, out, first=first, truncate=truncate, wake=workers.wake)
         workers.submit(window)
@@ -216,7 +216,7 @@ class LocalEmbedder:
     def _told(self, vectors: Floats, tally: Tally) -> Embeddings:
         return Embeddings(vectors, self.model, _usage(tally.tokens), len(tally.cut), "local", cut=tally.cut)
 
-    def _check_dimensions(self, loaded: Loaded, dimensions: int | None) -> None:
+    def _check_dimensions(self, loaded: LoadedModel, dimensions: int | None) -> None:
         if dimensions is not None and dimensions != loaded.dimensions:
             raise UnsupportedParameter(
                 f"the model has {loaded.dimensions} dimensions, not {dimensions}", field="dimensions", model=self.model

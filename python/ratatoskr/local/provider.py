@@ -8,15 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from ratatoskr.capabilities import Call
+from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, InvalidInput, RatatoskrError
-from ratatoskr.local.catalog import known
-from ratatoskr.local.device import Device
 from ratatoskr.local.embed import LocalEmbedder
-from ratatoskr.local.graphs import Precision
-from ratatoskr.local.need import need
-from ratatoskr.local.runtime import LocalModels
-from ratatoskr.local.store import ModelStore
+from ratatoskr.local.engine.device import Device
+from ratatoskr.local.engine.pool import ModelPool
+from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.store.catalog import known
+from ratatoskr.local.store.store import ModelStore
+from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus
 
@@ -34,12 +34,12 @@ class LocalProvider:
 
     name = "local"
 
-    def __init__(self, models: LocalModels, embedders: Sequence[LocalEmbedder], names: dict[str, str]) -> None:
+    def __init__(self, models: ModelPool, embedders: Sequence[LocalEmbedder], names: dict[str, str]) -> None:
         self.names: Mapping[str, str] = names
         self._models = models
         self._embedders = {embedder.model: embedder for embedder in embedders}
 
-    async def embed_batch(self, request: EmbedRequest, call: Call) -> Embeddings:
+    async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
         """Embed a list of texts; raises what `LocalEmbedder.embed_batch` does."""
         return await self._embedders[call.model].embed_batch(
             cast("Sequence[str]", request.texts),
@@ -48,7 +48,7 @@ class LocalProvider:
             truncate=request.truncate,
         )
 
-    def embed_windows(self, request: EmbedRequest, call: Call) -> AsyncGenerator[Embeddings, None]:
+    def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
         """Embed an iterable window by window; the model is loaded before a text is taken."""
         windows = self._embedders[call.model].embed_windows(
             request.texts,
@@ -116,8 +116,8 @@ def local_provider(
     device = device or Device.cpu()
     extra = "cuda" if device.kind == "cuda" else "local"
     if find_spec("onnxruntime") is None or device.kind == "cuda":
-        device.check(need("onnxruntime", extra).get_available_providers())
-    models = LocalModels(ModelStore(cache_dir), device, ram_budget=ram_budget)
+        device.check(require_extra("onnxruntime", extra).get_available_providers())
+    models = ModelPool(ModelStore(cache_dir), device, ram_budget=ram_budget)
     embedders: list[LocalEmbedder] = []
     names: dict[str, str] = {}
     several: set[str] = set()
@@ -135,7 +135,7 @@ def local_provider(
     return LocalProvider(models, embedders, {n: model for n, model in names.items() if n in own or n not in several})
 
 
-def _embedder(models: LocalModels, given: str | Path, precision: Precision) -> LocalEmbedder:
+def _embedder(models: ModelPool, given: str | Path, precision: Precision) -> LocalEmbedder:
     if not isinstance(given, str | Path) or not str(given).strip():
         raise ConfigurationError(f"a local model is named by a str or a Path, not {given!r:.80}", field="model")
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import Row, Table, words
+from ratatoskr.models.row import RuleRow, Table, words
 from ratatoskr.types.rules import ModelRules
 
 _DOCS = "platform.claude.com/docs/en/about-claude/models/overview"
@@ -38,13 +38,13 @@ _BUDGET = ModelRules(
 _UNTHINKING = ModelRules(endpoint="messages", max_output_tokens=4_096, schema="instructions", source=_RETIRED)
 
 ANTHROPIC: Table = (
-    Row(r"claude-(fable|mythos)-5-[12]\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
-    Row(r"claude-(fable-5|mythos-5|mythos-preview)\b", replace(_GENERATION_5, off=None)),
-    Row(r"claude-opus-5-5\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
-    Row(r"claude-sonnet-5-5\b", replace(_GENERATION_5, off="between_tools", forced_tool_choice=False)),
-    Row(r"claude-(opus|sonnet|haiku)-5\b", _GENERATION_5),
-    Row(r"claude-opus-4-[78]\b", replace(_GENERATION_5, thinks=False)),
-    Row(
+    RuleRow(r"claude-(fable|mythos)-5-[12]\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
+    RuleRow(r"claude-(fable-5|mythos-5|mythos-preview)\b", replace(_GENERATION_5, off=None)),
+    RuleRow(r"claude-opus-5-5\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
+    RuleRow(r"claude-sonnet-5-5\b", replace(_GENERATION_5, off="between_tools", forced_tool_choice=False)),
+    RuleRow(r"claude-(opus|sonnet|haiku)-5\b", _GENERATION_5),
+    RuleRow(r"claude-opus-4-[78]\b", replace(_GENERATION_5, thinks=False)),
+    RuleRow(
         r"claude-(opus|sonnet)-4-6\b",
         replace(
             _GENERATION_5,
@@ -53,14 +53,14 @@ ANTHROPIC: Table = (
             thinks=False,
         ),
     ),
-    Row(r"claude-(opus|sonnet|haiku)-4-5\b", _BUDGET),
-    Row(r"claude-opus-4-1\b", replace(_BUDGET, max_output_tokens=32_000)),
-    Row(
+    RuleRow(r"claude-(opus|sonnet|haiku)-4-5\b", _BUDGET),
+    RuleRow(r"claude-opus-4-1\b", replace(_BUDGET, max_output_tokens=32_000)),
+    RuleRow(
         r"claude-(opus-4(?!-[1-9]\b)|4-opus)\b",
         replace(_BUDGET, max_output_tokens=32_000, schema="instructions", source=_RETIRED),
     ),
-    Row(r"claude-(sonnet-4(?!-[1-9]\b)|4-sonnet|3-7)\b", replace(_BUDGET, schema="instructions", source=_RETIRED)),
-    Row(r"claude-3-5\b", replace(_UNTHINKING, max_output_tokens=8_192)),
-    Row(r"claude-([123]\b|instant)", _UNTHINKING),
-    Row(r"", replace(_GENERATION_5, source=f"newest generation, assumed of names not listed; {_NOW}")),
+    RuleRow(r"claude-(sonnet-4(?!-[1-9]\b)|4-sonnet|3-7)\b", replace(_BUDGET, schema="instructions", source=_RETIRED)),
+    RuleRow(r"claude-3-5\b", replace(_UNTHINKING, max_output_tokens=8_192)),
+    RuleRow(r"claude-([123]\b|instant)", _UNTHINKING),
+    RuleRow(r"", replace(_GENERATION_5, source=f"newest generation, assumed of names not listed; {_NOW}")),
 )

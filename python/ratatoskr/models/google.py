@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import Row, Table, words
+from ratatoskr.models.row import RuleRow, Table, words
 from ratatoskr.types.rules import ModelRules
 
 _THINKING = "ai.google.dev/gemini-api/docs/thinking; pydantic-ai 2.68 profiles/google.py; 2026-11"
@@ -27,19 +27,19 @@ _BUDGET = replace(_LEVEL, thinking="budget", efforts={}, off="zero")
 _UNTHINKING = replace(_LEVEL, thinking="none", efforts={}, thinks=False, max_output_tokens=8_192)
 
 GOOGLE: Table = (
-    Row(r"gemini-(1|2\.0|pro$|pro-vision|exp-1)", _UNTHINKING),
-    Row(r"gemini-2\.5-flash-image|gemini-2\.5-[a-z-]*tts", replace(_UNTHINKING, max_output_tokens=32_768)),
-    Row(r"gemini-2\.5-pro", replace(_BUDGET, off=None)),
-    Row(r"gemini-2\.5-flash-lite", replace(_BUDGET, thinks=False)),
-    Row(r"gemini-2\.5", _BUDGET),
-    Row(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=words("minimal", "high"), off="lowest")),
-    Row(r"gemini-3-pro", replace(_LEVEL, efforts=words("low", "high"))),
-    Row(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_DEAF)),
-    Row(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_DEAF)),
-    Row(r"gemini-3(\.\d+)?-flash|gemini-flash-lite-latest", _WITH_MINIMAL),
-    Row(r"gemini-3\.1-pro", _LEVEL),
-    Row(r"gemini-4-argon", replace(_LEVEL, max_output_tokens=1_048_576)),
-    Row(r"gemini-4-carbon", _LEVEL),
-    Row(r"gemma-|learnlm-", replace(_UNTHINKING, schema="instructions")),
-    Row(r"", replace(_LEVEL, source=f"newest generation, assumed of names not listed; {_THINKING}")),
+    RuleRow(r"gemini-(1|2\.0|pro$|pro-vision|exp-1)", _UNTHINKING),
+    RuleRow(r"gemini-2\.5-flash-image|gemini-2\.5-[a-z-]*tts", replace(_UNTHINKING, max_output_tokens=32_768)),
+    RuleRow(r"gemini-2\.5-pro", replace(_BUDGET, off=None)),
+    RuleRow(r"gemini-2\.5-flash-lite", replace(_BUDGET, thinks=False)),
+    RuleRow(r"gemini-2\.5", _BUDGET),
+    RuleRow(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=words("minimal", "high"), off="lowest")),
+    RuleRow(r"gemini-3-pro", replace(_LEVEL, efforts=words("low", "high"))),
+    RuleRow(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_DEAF)),
+    RuleRow(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_DEAF)),
+    RuleRow(r"gemini-3(\.\d+)?-flash|gemini-flash-lite-latest", _WITH_MINIMAL),
+    RuleRow(r"gemini-3\.1-pro", _LEVEL),
+    RuleRow(r"gemini-4-argon", replace(_LEVEL, max_output_tokens=1_048_576)),
+    RuleRow(r"gemini-4-carbon", _LEVEL),
+    RuleRow(r"gemma-|learnlm-", replace(_UNTHINKING, schema="instructions")),
+    RuleRow(r"", replace(_LEVEL, source=f"newest generation, assumed of names not listed; {_THINKING}")),
 )

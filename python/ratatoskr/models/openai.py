@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import Row, Table, words
+from ratatoskr.models.row import RuleRow, Table, words
 from ratatoskr.types.rules import ModelRules
 
 _MODELS = "developers.openai.com/api/docs/models"
@@ -40,23 +40,23 @@ _PLAIN = ModelRules(max_output_tokens=16_384, source=f"{_MODELS}; 2026-11")
 _OLD = replace(_PLAIN, max_output_tokens=4_096, source=f"{_MODELS}, structured outputs page; 2026-11")
 
 OPENAI: Table = (
-    Row(r"gpt-oss", replace(_PLAIN, thinking="effort", efforts=words("low", "medium", "high"), thinks=True)),
-    Row(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
-    Row(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
-    Row(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
-    Row(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
-    Row(r"gpt-5-search-api\b|gpt-4o(-mini)?-search-preview\b", replace(_PLAIN, sampling="never")),
-    Row(r"gpt-5\.\d+-pro\b", _PRO),
-    Row(r"gpt-5-pro\b", replace(_REASONS, efforts=words("high"), max_output_tokens=272_000)),
-    Row(r"gpt-5-chat\b", _PLAIN),
-    Row(r"(gpt-5\.\d+-)?chat(-latest)?\b", _FIXED_EFFORT),
-    Row(r"gpt-5\.5\b", _CAN_BE_OFF),
-    Row(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=words("low", "medium", "high", "xhigh"))),
-    Row(r"gpt-5(\.1)?-codex\b", _REASONS),
-    Row(r"gpt-5\.1\b", replace(_OPT_IN, efforts=words("none", "low", "medium", "high"))),
-    Row(r"gpt-5\.[234]\b", _OPT_IN),
-    Row(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=words("minimal", "low", "medium", "high"))),
-    Row(
+    RuleRow(r"gpt-oss", replace(_PLAIN, thinking="effort", efforts=words("low", "medium", "high"), thinks=True)),
+    RuleRow(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-5-search-api\b|gpt-4o(-mini)?-search-preview\b", replace(_PLAIN, sampling="never")),
+    RuleRow(r"gpt-5\.\d+-pro\b", _PRO),
+    RuleRow(r"gpt-5-pro\b", replace(_REASONS, efforts=words("high"), max_output_tokens=272_000)),
+    RuleRow(r"gpt-5-chat\b", _PLAIN),
+    RuleRow(r"(gpt-5\.\d+-)?chat(-latest)?\b", _FIXED_EFFORT),
+    RuleRow(r"gpt-5\.5\b", _CAN_BE_OFF),
+    RuleRow(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=words("low", "medium", "high", "xhigh"))),
+    RuleRow(r"gpt-5(\.1)?-codex\b", _REASONS),
+    RuleRow(r"gpt-5\.1\b", replace(_OPT_IN, efforts=words("none", "low", "medium", "high"))),
+    RuleRow(r"gpt-5\.[234]\b", _OPT_IN),
+    RuleRow(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=words("minimal", "low", "medium", "high"))),
+    RuleRow(
         r"o1-(mini|preview)\b",
         replace(
             _PLAIN,
@@ -67,17 +67,17 @@ OPENAI: Table = (
             unsupported=frozenset({"tool_choice", "parallel_tool_calls"}),
         ),
     ),
-    Row(r"o[134]\b", replace(_O_SERIES, unsupported=_STOP)),
-    Row(r"codex-mini\b|computer-use\b", _O_SERIES),
+    RuleRow(r"o[134]\b", replace(_O_SERIES, unsupported=_STOP)),
+    RuleRow(r"codex-mini\b|computer-use\b", _O_SERIES),
     # "Invalid parameter: 'response_format' of type 'json_object' is not supported with this model", seen 2026.
-    Row(r"gpt-audio\b|gpt-4o(-mini)?-audio\b", replace(_PLAIN, schema="instructions")),
-    Row(r"gpt-4o-2024-05-13\b", replace(_OLD, schema="json_mode")),
-    Row(r"gpt-4(o|\.)|chatgpt-4o", _PLAIN),
-    Row(r"gpt-4-(turbo|1106|0125)|gpt-3\.5-turbo(?!-0301|-0613|-instruct)", replace(_OLD, schema="json_mode")),
-    Row(r"gpt-[34]\b|davinci|babbage", replace(_OLD, schema="instructions")),
-    Row(
+    RuleRow(r"gpt-audio\b|gpt-4o(-mini)?-audio\b", replace(_PLAIN, schema="instructions")),
+    RuleRow(r"gpt-4o-2024-05-13\b", replace(_OLD, schema="json_mode")),
+    RuleRow(r"gpt-4(o|\.)|chatgpt-4o", _PLAIN),
+    RuleRow(r"gpt-4-(turbo|1106|0125)|gpt-3\.5-turbo(?!-0301|-0613|-instruct)", replace(_OLD, schema="json_mode")),
+    RuleRow(r"gpt-[34]\b|davinci|babbage", replace(_OLD, schema="instructions")),
+    RuleRow(
         r"gpt-\d|o\d",
         replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, source=f"newest generation, assumed; {_REASONING}"),
     ),
-    Row(r"", replace(_PLAIN, source=f"names that are not a known series; {_MODELS}; 2026-11")),
+    RuleRow(r"", replace(_PLAIN, source=f"names that are not a known series; {_MODELS}; 2026-11")),
 )

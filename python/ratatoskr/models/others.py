@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import Row, Table, all_as, words
+from ratatoskr.models.row import RuleRow, Table, all_as, words
 from ratatoskr.types.rules import ModelRules
 
 EVERYTHING = ModelRules(
@@ -23,11 +23,11 @@ _GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
 # "think value … is not supported for this model". github.com/ollama/ollama server/routes.go, read 2026-11.
 _OLLAMA = "github.com/ollama/ollama docs/api.md and server/routes.go; 2026-11"
 OLLAMA: Table = (
-    Row(
+    RuleRow(
         r"(.*/)?gpt-oss",
         ModelRules(thinking="switch", efforts=_LOW_TO_HIGH, thinks=True, endpoint="ollama", source=_OLLAMA),
     ),
-    Row(r"", ModelRules(thinking="switch", off="disabled", endpoint="ollama", source=_OLLAMA)),
+    RuleRow(r"", ModelRules(thinking="switch", off="disabled", endpoint="ollama", source=_OLLAMA)),
 )
 
 # Forced tool choice while thinking: 400 "Thinking mode does not support this tool_choice"; json_schema: 400 "This
@@ -44,9 +44,9 @@ _DEEPSEEK_HYBRID = ModelRules(
     source=_DEEPSEEK,
 )
 DEEPSEEK: Table = (
-    Row(r"deepseek-(reasoner|r1)", replace(_DEEPSEEK_HYBRID, off=None, forced_tool_choice=False)),
-    Row(r"deepseek-(chat|coder|v3)", ModelRules(schema="json_mode", source=_DEEPSEEK)),
-    Row(r"", _DEEPSEEK_HYBRID),
+    RuleRow(r"deepseek-(reasoner|r1)", replace(_DEEPSEEK_HYBRID, off=None, forced_tool_choice=False)),
+    RuleRow(r"deepseek-(chat|coder|v3)", ModelRules(schema="json_mode", source=_DEEPSEEK)),
+    RuleRow(r"", _DEEPSEEK_HYBRID),
 )
 
 # Unknown fields are 422 "extra_forbidden" there, so what its reference does not list is refused.
@@ -54,18 +54,18 @@ _MISTRAL = "docs.mistral.ai/api, docs.mistral.ai/capabilities/reasoning; LiteLLM
 _MISTRAL_PLAIN = ModelRules(unsupported=frozenset({"logprobs", "user", "service_tier", "top_k"}), source=_MISTRAL)
 _MISTRAL_SWITCH = replace(_MISTRAL_PLAIN, thinking="effort", efforts=words("none", "high"), off="none")
 MISTRAL: Table = (
-    Row(r"magistral-(small|medium)-latest", _MISTRAL_SWITCH),
-    Row(r"magistral-", replace(_MISTRAL_PLAIN, thinks=True)),
-    Row(r"(zai-)?glm-5-2", replace(EVERYTHING, unsupported=_MISTRAL_PLAIN.unsupported, source=_MISTRAL)),
-    Row(
+    RuleRow(r"magistral-(small|medium)-latest", _MISTRAL_SWITCH),
+    RuleRow(r"magistral-", replace(_MISTRAL_PLAIN, thinks=True)),
+    RuleRow(r"(zai-)?glm-5-2", replace(EVERYTHING, unsupported=_MISTRAL_PLAIN.unsupported, source=_MISTRAL)),
+    RuleRow(
         r"(zai-)?glm-",
         replace(_MISTRAL_PLAIN, thinking="effort", efforts=words("low", "high", "max"), thinks=True),
     ),
-    Row(
+    RuleRow(
         r"mistral-(large-4|small$|small-(latest|2603)|medium$|medium-(latest|3|2604)|vibe|code-agent)|devstral-",
         _MISTRAL_SWITCH,
     ),
-    Row(r"", _MISTRAL_PLAIN),
+    RuleRow(r"", _MISTRAL_PLAIN),
 )
 
 # "Not yet supported by any of our models": console.groq.com/docs/openai and api-reference.
@@ -76,11 +76,11 @@ _GROQ_PLAIN = ModelRules(
     source=_GROQ,
 )
 GROQ: Table = (
-    Row(
+    RuleRow(
         r"openai/gpt-oss",
         replace(_GROQ_PLAIN, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, schema="native"),
     ),
-    Row(
+    RuleRow(
         r"qwen/qwen3",
         replace(
             _GROQ_PLAIN,
@@ -90,18 +90,18 @@ GROQ: Table = (
             off="none",
         ),
     ),
-    Row(r"moonshotai/|meta-llama/llama-4", replace(_GROQ_PLAIN, schema="native")),
-    Row(r"deepseek-r1|qwen-qwq", replace(_GROQ_PLAIN, thinks=True)),
-    Row(r"", _GROQ_PLAIN),
+    RuleRow(r"moonshotai/|meta-llama/llama-4", replace(_GROQ_PLAIN, schema="native")),
+    RuleRow(r"deepseek-r1|qwen-qwq", replace(_GROQ_PLAIN, thinks=True)),
+    RuleRow(r"", _GROQ_PLAIN),
 )
 
 TOGETHER: Table = (
-    Row(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
-    Row(
+    RuleRow(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
+    RuleRow(
         r"deepseek-ai/deepseek-v4",
         replace(EVERYTHING, thinks=True, forced_tool_choice=False, source="pydantic-ai 2.68 providers/together.py"),
     ),
-    Row(r"", EVERYTHING),
+    RuleRow(r"", EVERYTHING),
 )
 
 # Penalties and `stop` are errors on what reasons. Names that say `reasoning` or `non-reasoning` have no effort.
@@ -111,12 +111,12 @@ _XAI_PLAIN = ModelRules(source=_XAI)
 _XAI_ALWAYS = replace(_XAI_PLAIN, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
 _XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=words("none", "low", "medium", "high"), off="none")
 XAI: Table = (
-    Row(r"grok-(4\.3\b|latest$|4-0709|4-1-fast|4-fast|3$)", _XAI_SWITCHABLE),
-    Row(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=words("none", "low", "high"))),
-    Row(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=words("low", "high"))),
-    Row(r"grok-4\.7", replace(_XAI_ALWAYS, efforts=words("low", "medium", "high", "xhigh"))),
-    Row(r"grok-(4\.[56]\b|build-latest)", _XAI_ALWAYS),
-    Row(r"grok-(4|code|build)", replace(_XAI_PLAIN, thinks=True, unsupported=_NO_PENALTIES)),
-    Row(r"grok-[23]", _XAI_PLAIN),
-    Row(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed of names not listed; {_XAI}")),
+    RuleRow(r"grok-(4\.3\b|latest$|4-0709|4-1-fast|4-fast|3$)", _XAI_SWITCHABLE),
+    RuleRow(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=words("none", "low", "high"))),
+    RuleRow(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=words("low", "high"))),
+    RuleRow(r"grok-4\.7", replace(_XAI_ALWAYS, efforts=words("low", "medium", "high", "xhigh"))),
+    RuleRow(r"grok-(4\.[56]\b|build-latest)", _XAI_ALWAYS),
+    RuleRow(r"grok-(4|code|build)", replace(_XAI_PLAIN, thinks=True, unsupported=_NO_PENALTIES)),
+    RuleRow(r"grok-[23]", _XAI_PLAIN),
+    RuleRow(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed of names not listed; {_XAI}")),
 )

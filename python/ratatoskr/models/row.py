@@ -13,14 +13,14 @@ from ratatoskr.types.rules import ModelRules
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RuleRow:
     """Models whose lower-case name begins with `pattern`, a regular expression, and what they take."""
 
     pattern: str
     rules: ModelRules
 
 
-Table: TypeAlias = tuple[Row, ...]
+Table: TypeAlias = tuple[RuleRow, ...]
 
 
 def find(table: Table, model: str) -> ModelRules | None:

@@ -22,9 +22,9 @@ from ratatoskr.errors import (
     UnsupportedParameter,
     primary_of,
 )
+from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.registry.budget import RetryBudget
 from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
-from ratatoskr.registry.retry import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
 from ratatoskr.types.timeouts import Deadlines, Timeouts

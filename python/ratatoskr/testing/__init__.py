@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ratatoskr.testing.chaos import load_script, serve
     from ratatoskr.testing.connection import Received
-    from ratatoskr.testing.faults import FAULTS, Fault, fault
+    from ratatoskr.testing.faults.table import FAULTS, Fault, fault
     from ratatoskr.testing.network import NetworkUsed, no_network
     from ratatoskr.testing.replay import Replay, load_recordings
     from ratatoskr.testing.reply import Reply
     from ratatoskr.testing.scripted import ScriptedGateway
     from ratatoskr.testing.thread import ThreadedUpstream
-    from ratatoskr.testing.turns import Asked, Call, Tokens, Turn
+    from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, Tokens
     from ratatoskr.testing.upstream import ScriptedUpstream
 
 __all__ = [
@@ -35,10 +35,10 @@ __all__ = [
     "Replay",
     "Reply",
     "ScriptedGateway",
+    "ScriptedTurn",
     "ScriptedUpstream",
     "ThreadedUpstream",
     "Tokens",
-    "Turn",
     "fault",
     "load_recordings",
     "load_script",
@@ -47,10 +47,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FAULTS": "faults",
+    "FAULTS": "faults.table",
     "Asked": "turns",
     "Call": "turns",
-    "Fault": "faults",
+    "Fault": "faults.table",
     "NetworkUsed": "network",
     "Received": "connection",
     "Replay": "replay",
@@ -59,8 +59,8 @@ _HOMES = {
     "ScriptedUpstream": "upstream",
     "ThreadedUpstream": "thread",
     "Tokens": "turns",
-    "Turn": "turns",
-    "fault": "faults",
+    "ScriptedTurn": "turns",
+    "fault": "faults.table",
     "load_recordings": "replay",
     "load_script": "chaos",
     "no_network": "network",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ratatoskr.testing.schema import example_of
-from ratatoskr.testing.turns import Asked, Call, Turn, encode_json
+from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, encode_json
 
 _QUOTED = 200  # characters of the prompt that are said back
 
 
-def default_turn(asked: Asked) -> Turn:
+def default_turn(asked: Asked) -> ScriptedTurn:
     """Return a sensible answer.
 
     Tools that are on offer are called (the first one, or the one that was asked for) until there is a result; JSON
@@ -17,11 +17,11 @@ def default_turn(asked: Asked) -> Turn:
     reasoning = "The user wants an answer, so I give one." if asked.thinking else ""
     if asked.tools and not asked.results and asked.choice != "none":
         tool = next((one for one in asked.tools if one.name == asked.choice), asked.tools[0])
-        return Turn(reasoning=reasoning, tool_calls=[Call(tool.name, example_of(tool.schema))])
+        return ScriptedTurn(reasoning=reasoning, tool_calls=[Call(tool.name, example_of(tool.schema))])
     if asked.schema is not None:
-        return Turn(encode_json(example_of(asked.schema)).decode(), reasoning=reasoning)
+        return ScriptedTurn(encode_json(example_of(asked.schema)).decode(), reasoning=reasoning)
     if asked.json_mode:
-        return Turn('{"answer": "yes"}', reasoning=reasoning)
+        return ScriptedTurn('{"answer": "yes"}', reasoning=reasoning)
     if asked.results:
-        return Turn(f"The tool says: {' | '.join(asked.results)}", reasoning=reasoning)
-    return Turn(f"Up and down the tree I carried your words: {asked.prompt[:_QUOTED]}", reasoning=reasoning)
+        return ScriptedTurn(f"The tool says: {' | '.join(asked.results)}", reasoning=reasoning)
+    return ScriptedTurn(f"Up and down the tree I carried your words: {asked.prompt[:_QUOTED]}", reasoning=reasoning)

@@ -41,12 +41,12 @@ from typing import Any
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing.answers import default_turn
 from ratatoskr.testing.connection import Received
-from ratatoskr.testing.faults import Fault, fault
+from ratatoskr.testing.faults.table import Fault, fault
 from ratatoskr.testing.routes import BASES
-from ratatoskr.testing.turns import Call, Tokens, Turn
+from ratatoskr.testing.turns import Call, ScriptedTurn, Tokens
 from ratatoskr.testing.upstream import Decider, ScriptedUpstream, Step
 
-_TURN_FIELDS = frozenset(one.name for one in dataclasses.fields(Turn))
+_TURN_FIELDS = frozenset(one.name for one in dataclasses.fields(ScriptedTurn))
 _TOP = frozenset({"step", "random", "require_key", "models", "tls"})
 _CONTEXTS = ("good", "expired", "wrong_host", "unknown_authority", "old_version")
 _KEPT = 100  # requests that a served upstream remembers
@@ -127,13 +127,13 @@ def _step(fields: dict[str, Any]) -> Step:
     return _turn(mine)
 
 
-def _turn(fields: Mapping[str, Any]) -> Turn:
+def _turn(fields: Mapping[str, Any]) -> ScriptedTurn:
     made = dict(fields)
     if "tool_calls" in made:
         made["tool_calls"] = [Call(**call) for call in made["tool_calls"]]
     if "usage" in made:
         made["usage"] = Tokens(**made["usage"])
-    return Turn(**made)
+    return ScriptedTurn(**made)
 
 
 def _context(name: str, given: str | Mapping[str, str], folder: Path) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ratatoskr.testing.faults import Fault
+    from ratatoskr.testing.faults.table import Fault
 
 _BACKLOG = 1024
 _FILLERS = 4  # connections of our own that keep a backlog of none full

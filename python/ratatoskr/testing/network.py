@@ -1,7 +1,7 @@
 """`no_network()`: a test that would leave this machine fails, and says where it wanted to go.
 
 Built on Python's audit events (https://docs.python.org/3/library/audit_events.html), so it sees the sockets of every
-library, and the native client, which announces each request as `ratatoskr.request`.
+library, and the native client, which announces each request as `ratatoskr.gateway.request`.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from ratatoskr.capabilities import Call
-from ratatoskr.gateway import EmbeddedGateway
-from ratatoskr.request import models_of
+from ratatoskr.backend.settings import Settings
+from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.gateway.request import models_of
+from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.routing import Candidate
-from ratatoskr.settings import Settings
 from ratatoskr.testing.vectors import ScriptedEmbedder, ScriptVectors
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import EmbedRequest
@@ -64,7 +64,7 @@ class ScriptedGateway(EmbeddedGateway):
 
 
 class _NoCarrier:
-    one_loop = True  # a turn may be a function, which shall not find itself on any thread
+    loop_bound = True  # a turn may be a function, which shall not find itself on any thread
 
     async def preconnect(self, urls: Sequence[str]) -> None:
         """Do nothing: there is nobody to connect to."""
@@ -80,7 +80,7 @@ class _Provider:
         self._turns = turns
         self.requests: list[ChatRequest] = []
 
-    async def chat(self, request: ChatRequest, call: Call) -> ChatResponse[Any]:
+    async def chat(self, request: ChatRequest, call: CallOptions) -> ChatResponse[Any]:
         index = len(self.requests)
         self.requests.append(request)
         if index >= len(self._turns):
@@ -103,7 +103,7 @@ class _Provider:
             _output=request.output,
         )
 
-    async def open(self, request: ChatRequest, call: Call) -> _Stream:
+    async def open(self, request: ChatRequest, call: CallOptions) -> _Stream:
         return _Stream(await self.chat(request, call))
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:

@@ -1,6 +1,6 @@
 """What a scripted upstream is told to answer, and what it understood of a request.
 
-A `Turn` says in no provider's words what the model answers; the files in `dialects/` put it into theirs.
+A `ScriptedTurn` says in no provider's words what the model answers; the files in `dialects/` put it into theirs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 Texts = str | Sequence[str]
-"""A text to be cut into `Turn.deltas` pieces, or the very pieces."""
+"""A text to be cut into `ScriptedTurn.deltas` pieces, or the very pieces."""
 
 _json = msgspec.json.Encoder()
 
@@ -86,7 +86,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TurnFields:
-    """The keyword-only part of `Turn`."""
+    """The keyword-only part of `ScriptedTurn`."""
 
     reasoning: Texts = ""
     tool_calls: Sequence[Call] = ()
@@ -107,7 +107,7 @@ class _TurnFields:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn(_TurnFields):
+class ScriptedTurn(_TurnFields):
     """One answer of the model.
 
     Attributes:

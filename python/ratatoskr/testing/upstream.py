@@ -16,17 +16,17 @@ import msgspec
 from ratatoskr.testing.answers import default_turn
 from ratatoskr.testing.connection import Connection, Received
 from ratatoskr.testing.dialects.dialect import Ids, Problem, Refused
-from ratatoskr.testing.faults import Fault
+from ratatoskr.testing.faults.table import Fault
 from ratatoskr.testing.listener import Listener
 from ratatoskr.testing.replay import Replay
 from ratatoskr.testing.reply import Ending, Reply
 from ratatoskr.testing.routes import BASES, MODELS, Route, key_of, model_list, route, token_count
-from ratatoskr.testing.turns import Asked, Call, Turn, encode_json
+from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, encode_json
 
 if TYPE_CHECKING:
     from ratatoskr.testing.thread import ThreadedUpstream
 
-Step = str | Turn | Call | Fault | Reply
+Step = str | ScriptedTurn | Call | Fault | Reply
 """One answer: a text, a turn, a call of a tool, a fault, or a response made by hand."""
 
 Decider = Callable[[Received], Step | Awaitable[Step]]
@@ -344,10 +344,10 @@ class ScriptedUpstream:
                 request.answered = "default"
                 turn = default_turn(asked)
             case str():
-                turn = Turn(step)
+                turn = ScriptedTurn(step)
             case Call():
-                turn = Turn(tool_calls=[step])
-            case Turn():
+                turn = ScriptedTurn(tool_calls=[step])
+            case ScriptedTurn():
                 turn = step
             case Reply():
                 request.answered = "reply"

@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
-from ratatoskr.capabilities import Call
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
+from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import ModelInfo
 
@@ -41,12 +41,12 @@ class ScriptedEmbedder:
         first = next(iter(vectors.values()), None) if isinstance(vectors, Mapping) else None
         self._dimensions = dimensions if first is None else len(first)
 
-    async def embed_batch(self, request: EmbedRequest, call: Call) -> Embeddings:
+    async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
         """Embed a list of texts."""
         self.requests.append(request)
         return self._embedded(list(request.texts), request, call, 0)
 
-    async def embed_windows(self, request: EmbedRequest, call: Call) -> AsyncGenerator[Embeddings, None]:
+    async def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
         """Embed an iterable; the texts of the request that is kept are those that were taken."""
         taken: list[str] = []
         self.requests.append(replace(request, texts=taken))
@@ -59,7 +59,7 @@ class ScriptedEmbedder:
         """Return nothing: the gateway's one model is listed by its chats."""
         return []
 
-    def _embedded(self, texts: list[str], request: EmbedRequest, call: Call, first: int) -> Embeddings:
+    def _embedded(self, texts: list[str], request: EmbedRequest, call: CallOptions, first: int) -> Embeddings:
         import numpy as np
 
         rows = [self._vector(text, first + index) for index, text in enumerate(texts)]

@@ -88,7 +88,7 @@ class Transport(Protocol):
     """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""
 
     @property
-    def one_loop(self) -> bool:
+    def loop_bound(self) -> bool:
         """Whether it belongs to the event loop that uses it first."""
         ...
 

@@ -245,7 +245,7 @@ class HttpxTransport:
         ConfigurationError: the client is neither of the two.
     """
 
-    one_loop = True
+    loop_bound = True
 
     def __init__(self, client: Any, config: TransportConfig | None = None) -> None:
         self.library = _library_of(client)

@@ -243,7 +243,7 @@ class NativeTransport:
     is a `ConfigurationError`.
     """
 
-    one_loop = False
+    loop_bound = False
 
     def __init__(self, config: TransportConfig | None = None) -> None:
         self._config = config or TransportConfig()

@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias
 
 from ratatoskr.types.chat import Effort
 
+ParameterPolicy: TypeAlias = Literal["error", "drop", "pass"]
+"""What happens to a parameter that a model does not take: an error, left out with a notice, or sent all the same."""
+
 Thinking: TypeAlias = Literal["none", "effort", "adaptive", "budget", "level", "switch"]
 """How a model is told to think: not at all, by an effort word, adaptively with an effort, by a budget in tokens, by a
 level, or by a switch (on, off, or a word)."""

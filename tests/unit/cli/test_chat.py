@@ -9,7 +9,7 @@ import pytest
 
 from ratatoskr import ChatResponse
 from ratatoskr.cli.options import EFFORTS
-from ratatoskr.testing import Turn, fault
+from ratatoskr.testing import ScriptedTurn, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 from ratatoskr.types.chat import EFFORTS as EFFORTS_OF_THE_GATEWAY
 from ratatoskr.types.codec import decoder_of
@@ -45,7 +45,7 @@ def test_the_environment_names_the_model(upstream: ThreadedUpstream, monkeypatch
 
 
 def test_an_answer_that_broke_off_is_shown_with_the_error_after_it_and_not_kept(upstream: ThreadedUpstream) -> None:
-    upstream.use(fault("cut_reset", events=3, turn=Turn(("one ", "two ", "three"))))
+    upstream.use(fault("cut_reset", events=3, turn=ScriptedTurn(("one ", "two ", "three"))))
     result = run(*HI, upstream=upstream)
     assert result.exit_code == 6
     assert result.stdout.startswith("one ")
@@ -55,14 +55,14 @@ def test_an_answer_that_broke_off_is_shown_with_the_error_after_it_and_not_kept(
 
 
 def test_a_broken_stream_leaves_only_whole_lines_of_json(upstream: ThreadedUpstream) -> None:
-    upstream.use(fault("cut_reset", events=3, turn=Turn(("one ", "two ", "three"))))
+    upstream.use(fault("cut_reset", events=3, turn=ScriptedTurn(("one ", "two ", "three"))))
     result = run(*HI, "--json", upstream=upstream)
     assert result.exit_code == 6
     assert {json.loads(line)["type"] for line in result.stdout.splitlines()} == {"content_delta"}
 
 
 def test_an_answer_that_was_cut_is_noted(upstream: ThreadedUpstream) -> None:
-    upstream.use([Turn("Up and", finish="length"), Turn("Up", finish="content_filter")])
+    upstream.use([ScriptedTurn("Up and", finish="length"), ScriptedTurn("Up", finish="content_filter")])
     result = run(*HI, upstream=upstream)
     assert (result.exit_code, result.stdout) == (0, "Up and\n")
     assert "limit of tokens" in result.stderr
@@ -72,7 +72,7 @@ def test_an_answer_that_was_cut_is_noted(upstream: ThreadedUpstream) -> None:
 
 
 def test_a_whole_answer_as_json_is_a_response_that_can_be_read_again(upstream: ThreadedUpstream) -> None:
-    upstream.use([Turn("Up."), "Down."])
+    upstream.use([ScriptedTurn("Up."), "Down."])
     result = run(*HI, "--json", "--no-stream", upstream=upstream)
     assert ChatResponse.from_json(result.stdout).content == "Up."
     result = run("generate", "-m", "openai:gpt-4.1", "Hi", "--json", "--no-stream", upstream=upstream)
@@ -81,7 +81,7 @@ def test_a_whole_answer_as_json_is_a_response_that_can_be_read_again(upstream: T
 
 @pytest.mark.parametrize("command", ["chat", "generate"])
 def test_each_line_of_json_is_an_event(upstream: ThreadedUpstream, command: str) -> None:
-    upstream.use(Turn("Grüße 🐿️\n\x1b\x9b", deltas=3))
+    upstream.use(ScriptedTurn("Grüße 🐿️\n\x1b\x9b", deltas=3))
     result = run(command, "-m", "openai:gpt-4.1", "--json", "Hi", upstream=upstream)
     events = [decoder_of(ChatEvent)(json.loads(line), "") for line in result.stdout.splitlines()]
     assert "".join(event.text for event in events if event.type == "content_delta") == "Grüße 🐿️\n\x1b\x9b"

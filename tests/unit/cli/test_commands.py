@@ -97,7 +97,7 @@ def test_ctrl_c_is_130_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupt(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ratatoskr.cli.opening._everything", interrupt)
+    monkeypatch.setattr("ratatoskr.cli.connect._everything", interrupt)
     for command in ("models", "health"):
         assert run(command).exit_code == 130
 
@@ -106,7 +106,7 @@ def test_what_nobody_foresaw_is_a_line_and_a_traceback_only_on_request(monkeypat
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ratatoskr.cli.opening._everything", fail)
+    monkeypatch.setattr("ratatoskr.cli.connect._everything", fail)
     result = run("health")
     assert (result.exit_code, result.stderr) == (1, "rat: RuntimeError: a bug (RATATOSKR_DEBUG=1 shows where)\n")
     debugged = CliRunner().invoke(rat, ["health"], env={"RATATOSKR_DEBUG": "1"})
@@ -253,7 +253,8 @@ try:
     rat(sys.argv[1].split(), prog_name="rat")
 except SystemExit:
     pass
-heavy = {"asyncio", "httpx", "msgspec", "numpy", "pydantic", "rich", "ssl", "ratatoskr._core", "ratatoskr.builder"}
+heavy = {"asyncio", "httpx", "msgspec", "numpy", "pydantic", "rich", "ssl", "ratatoskr._core"}
+heavy.add("ratatoskr.config.builder")
 print("loaded", sorted(heavy & set(sys.modules)))
 """
 

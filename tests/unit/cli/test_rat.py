@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn, fault
+from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 
 RAT = [sys.executable, "-m", "ratatoskr.cli.rat"]
@@ -66,7 +66,7 @@ def rat(upstream: ThreadedUpstream) -> Shell:
 
 
 def test_it_streams_an_answer_and_nothing_else_to_standard_output(rat: Shell) -> None:
-    rat.upstream.use([Turn("Up and\ndown.", reasoning="Hm.", deltas=5)])
+    rat.upstream.use([ScriptedTurn("Up and\ndown.", reasoning="Hm.", deltas=5)])
     done = rat.chat("Who runs?")
     assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "Up and\ndown.\n", "")
 
@@ -84,7 +84,7 @@ def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
     tool = {"name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}}
     tools.write_text(json.dumps([tool]))
     schema.write_text(json.dumps({"type": "object", "properties": {"a": {"type": "integer"}}}))
-    rat.upstream.use([Turn(tool_calls=(Call("weather", {"city": "Oslo"}),)), '{"a": 1}'])
+    rat.upstream.use([ScriptedTurn(tool_calls=(Call("weather", {"city": "Oslo"}),)), '{"a": 1}'])
     arguments = ("-s", "Be brief.", "-f", str(picture), "-t", "0.5", "--max-tokens", "9")
     done = rat.chat(*arguments, "--tools", str(tools), "--tool-choice", "weather", "What?")
     sent = rat.upstream.last.json
@@ -100,7 +100,7 @@ def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
 
 
 def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
-    rat.upstream.use([Turn("a b", deltas=2, usage=Tokens(input=3, output=2)), "whole"])
+    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=Tokens(input=3, output=2)), "whole"])
     done = rat.chat("--json", "Hi")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["type"] for e in events] == ["content_delta", "content_delta", "usage_event", "done"]
@@ -118,7 +118,7 @@ def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
         (fault("unavailable", times=9), 6, "503"),
         (fault("error_in_stream"), 6, ""),
         (fault("bad_request"), 2, "400"),
-        (Turn("", finish="content_filter"), 7, ""),
+        (ScriptedTurn("", finish="content_filter"), 7, ""),
     ],
     ids=["key", "model", "rate", "quota", "provider", "stream", "input", "filter"],
 )
@@ -159,7 +159,7 @@ def test_no_network_is_told(rat: Shell) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(rat: Shell) -> None:
-    rat.upstream.use([Turn("word " * 50_000, deltas=500)])
+    rat.upstream.use([ScriptedTurn("word " * 50_000, deltas=500)])
     command = " ".join([*RAT, "chat", *rat.where(), "Hi"]) + " | head -c 10"
     done = subprocess.run(
         ["bash", "-c", command], capture_output=True, env=rat.environment, timeout=50, stdin=subprocess.DEVNULL
@@ -169,7 +169,7 @@ def test_a_reader_that_goes_away_is_no_error(rat: Shell) -> None:
 
 
 def test_an_interrupt_ends_a_stream_with_130_and_closes_the_upstream(rat: Shell) -> None:
-    rat.upstream.use([Turn("a b c d", deltas=4, gated=True)])
+    rat.upstream.use([ScriptedTurn("a b c d", deltas=4, gated=True)])
     child = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, "chat", *rat.where(), "Hi"],
         env=rat.environment,

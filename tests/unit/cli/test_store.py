@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from local.hub_server import Hub, hub
 from unit.cli.in_process import run
 from unit.cli.pty_session import AtTerminal
+from unit.local.hub_server import Hub, hub
 
 CUSTOM = "somebody/custom"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ratatoskr.cli.rat import COMMANDS
-from ratatoskr.testing import Call, ScriptedUpstream, Turn, fault
+from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.pty_session import AtTerminal
 
@@ -52,13 +52,13 @@ def texts(path: Path) -> list[str]:
 
 
 def test_thinking_is_shown_dimmed_and_apart_from_the_answer(seat: Seat, upstream: ThreadedUpstream) -> None:
-    upstream.use(Turn("Up.", reasoning="Hm.", deltas=1))
+    upstream.use(ScriptedTurn("Up.", reasoning="Hm.", deltas=1))
     with seat.chat("Hi") as terminal:
         assert terminal.end() == (0, f"{DIM}Hm.{PLAIN}\r\n\r\nUp.\r\n")
 
 
 def test_a_pipe_gets_the_answer_while_the_terminal_gets_the_thinking(seat: Seat, upstream: ThreadedUpstream) -> None:
-    upstream.use(Turn("Up.", reasoning="Hm.", deltas=1))
+    upstream.use(ScriptedTurn("Up.", reasoning="Hm.", deltas=1))
     read, write = os.pipe()
     with seat.chat("Hi", out=write) as terminal:
         os.close(write)
@@ -71,7 +71,7 @@ def test_a_pipe_gets_the_answer_while_the_terminal_gets_the_thinking(seat: Seat,
 def test_colours_are_left_out_where_they_are_not_wanted(
     seat: Seat, upstream: ThreadedUpstream, env: dict[str, str]
 ) -> None:
-    upstream.use([Turn("Up.", reasoning="Hm.", deltas=1), fault("bad_key")])
+    upstream.use([ScriptedTurn("Up.", reasoning="Hm.", deltas=1), fault("bad_key")])
     with seat.chat("Hi", env=env) as terminal:
         assert terminal.end() == (0, "Hm.\r\n\r\nUp.\r\n")
     with seat.chat("Hi", env=env) as terminal:
@@ -82,7 +82,7 @@ def test_colours_are_left_out_where_they_are_not_wanted(
 
 def test_nothing_that_a_model_or_a_provider_sends_is_obeyed(seat: Seat, upstream: ThreadedUpstream) -> None:
     nasty = "a\x1b]0;title\x07b\x9b31mc\r\nd\te"
-    upstream.use([Turn(nasty, reasoning="\x1b[2J", deltas=1, tool_calls=(Call("f", {"x": "\x9b2J"}),))])
+    upstream.use([ScriptedTurn(nasty, reasoning="\x1b[2J", deltas=1, tool_calls=(Call("f", {"x": "\x9b2J"}),))])
     with seat.chat("Hi", "--no-stream", "--no-save") as terminal:
         code, shown = terminal.end()
     assert code == 0
@@ -90,7 +90,7 @@ def test_nothing_that_a_model_or_a_provider_sends_is_obeyed(seat: Seat, upstream
     assert "\x07" not in shown
     assert "\x9b" not in shown
     assert shown.replace(DIM, "").replace(PLAIN, "").count("\x1b") == 0
-    upstream.use([Turn(nasty, deltas=1), fault("bad_request", message="no\x1b[31m\r\nway")])
+    upstream.use([ScriptedTurn(nasty, deltas=1), fault("bad_request", message="no\x1b[31m\r\nway")])
     with seat.chat("Hi", "--json") as terminal:
         code, shown = terminal.end()
     assert json.loads(shown.splitlines()[0])["text"] == nasty
@@ -104,7 +104,7 @@ def test_nothing_that_a_model_or_a_provider_sends_is_obeyed(seat: Seat, upstream
 
 
 def test_a_pipe_gets_the_text_as_it_came(seat: Seat, upstream: ThreadedUpstream) -> None:
-    upstream.use(Turn("a\x1b[31mb\r\nc", deltas=1))
+    upstream.use(ScriptedTurn("a\x1b[31mb\r\nc", deltas=1))
     read, write = os.pipe()
     with seat.chat("Hi", out=write) as terminal:
         os.close(write)
@@ -114,7 +114,7 @@ def test_a_pipe_gets_the_text_as_it_came(seat: Seat, upstream: ThreadedUpstream)
 
 
 def test_ctrl_c_ends_a_stream_with_130_and_closes_the_upstream(seat: Seat, upstream: ThreadedUpstream) -> None:
-    upstream.use(Turn(("one ", "two ", "three"), gated=True))
+    upstream.use(ScriptedTurn(("one ", "two ", "three"), gated=True))
     with seat.chat("Hi") as terminal:
         upstream.until(lambda: upstream.count == 1)
         upstream.release(4)
@@ -163,7 +163,7 @@ def test_a_conversation_remembers_and_is_kept_for_the_next(seat: Seat, upstream:
 
 
 def test_ctrl_c_in_a_conversation_stops_the_answer_and_keeps_what_came(seat: Seat, upstream: ThreadedUpstream) -> None:
-    upstream.use([Turn(("Up ", "and ", "down"), gated=True), "Again."])
+    upstream.use([ScriptedTurn(("Up ", "and ", "down"), gated=True), "Again."])
     with seat.chat("-i") as terminal:
         terminal.until("> ")
         terminal.type("one\r")

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.testing import Call, Fault, Tokens, Turn, load_script, serve
+from ratatoskr.testing import Call, Fault, ScriptedTurn, Tokens, load_script, serve
 from unit.testing.wires import WIRES
 
 SCRIPT = """
@@ -54,8 +54,8 @@ def test_a_script_is_read(script_file):
     first, second, _ = script.steps[""]
     assert isinstance(first, Fault)
     assert (first.name, first.times) == ("rate_limited_seconds", 2)
-    assert (second.options["at"], second.turn) == (100, Turn("spoiled"))
-    assert script.steps["anthropic"][0] == Turn(
+    assert (second.options["at"], second.turn) == (100, ScriptedTurn("spoiled"))
+    assert script.steps["anthropic"][0] == ScriptedTurn(
         ["Hel", "lo"],
         reasoning="They greet me.",
         tool_calls=[Call("weather", {"city": "Paris"})],
@@ -67,7 +67,7 @@ def test_a_script_is_read(script_file):
 def test_json_says_the_same(script_file):
     value = {"step": [{"fault": "overloaded", "times": 0}, {"text": "Hello"}]}
     script = load_script(script_file(json.dumps(value), "script.json"))
-    assert [getattr(step, "times", step) for step in script.steps[""]] == [None, Turn("Hello")]
+    assert [getattr(step, "times", step) for step in script.steps[""]] == [None, ScriptedTurn("Hello")]
 
 
 @pytest.mark.parametrize(

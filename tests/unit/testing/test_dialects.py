@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn, fault
+from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens, fault
 from unit.testing.wires import SCHEMA, WIRES, joined
 
-TURN = Turn(
+TURN = ScriptedTurn(
     "Hello, it is warm.",
     reasoning="They ask about the weather.",
     usage=Tokens(input=10, output=20, reasoning=5, cache_read=3, cache_write=2),
     signature="c2lnbmVk",
     request_id="my-request",
 )
-CALLS = Turn("Let me look.", tool_calls=[Call("weather", {"city": "Paris"}), Call("time", '{"zone": "CET"}')])
+CALLS = ScriptedTurn("Let me look.", tool_calls=[Call("weather", {"city": "Paris"}), Call("time", '{"zone": "CET"}')])
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -135,13 +135,13 @@ ORDER = ["chat", "openrouter", "responses", "anthropic", "gemini", "ollama"]
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("word", "name"), [(word, name) for word in FINISH for name in ORDER])
 async def test_finish_reasons_are_said_in_the_dialects_word(word, name, stream, ask):
-    async with ScriptedUpstream(Turn("Some text.", finish=word)) as upstream:
+    async with ScriptedUpstream(ScriptedTurn("Some text.", finish=word)) as upstream:
         response = await ask(upstream, WIRES[name], stream=stream)
     assert f'"{FINISH[word][ORDER.index(name)]}"' in response.text
 
 
 async def test_gemini_blocks_a_prompt_without_candidates(ask):
-    async with ScriptedUpstream(Turn(finish="content_filter")) as upstream:
+    async with ScriptedUpstream(ScriptedTurn(finish="content_filter")) as upstream:
         document = (await ask(upstream, WIRES["gemini"])).json()
     assert document["promptFeedback"] == {"blockReason": "SAFETY"}
     assert "candidates" not in document
@@ -171,7 +171,7 @@ async def test_anthropic_names_a_refused_request_alike_in_head_and_body(ask):
 
 async def test_blocks_go_out_as_they_are(ask):
     block = {"type": "redacted_thinking", "data": "b3BhcXVl"}
-    async with ScriptedUpstream(Turn("Hello", blocks=[block])) as upstream:
+    async with ScriptedUpstream(ScriptedTurn("Hello", blocks=[block])) as upstream:
         document = (await ask(upstream, WIRES["anthropic"])).json()
         events = WIRES["anthropic"].events((await ask(upstream, WIRES["anthropic"], stream=True)).content)
     assert document["content"][0] == block

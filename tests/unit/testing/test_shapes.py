@@ -10,7 +10,7 @@ import pytest
 
 import recordings
 from ratatoskr._core import SseParser
-from ratatoskr.testing import Call, ScriptedUpstream, Tokens, Turn
+from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens
 from unit.testing.wires import SCHEMA
 
 OPEN = {"args", "arguments", "input", "tools", "schema", "metadata", "parameters", "logprobs", "tool_choice"}
@@ -33,11 +33,11 @@ SPARE = {
     ("anthropic", "whole"): set(),
 }
 TURNS = [
-    Turn("Hello, it is warm.", usage=Tokens(10, 20, 5, 3, 2)),
-    Turn("Hello", reasoning="They ask.", usage=Tokens(10, 20, 5, 3, 2)),
-    Turn(tool_calls=[Call("weather", {"city": "Paris"}), Call("time", {})]),
-    Turn("Look:", reasoning="They ask.", tool_calls=[Call("weather", {"city": "Paris"})]),
-    Turn("Too l", finish="length"),
+    ScriptedTurn("Hello, it is warm.", usage=Tokens(10, 20, 5, 3, 2)),
+    ScriptedTurn("Hello", reasoning="They ask.", usage=Tokens(10, 20, 5, 3, 2)),
+    ScriptedTurn(tool_calls=[Call("weather", {"city": "Paris"}), Call("time", {})]),
+    ScriptedTurn("Look:", reasoning="They ask.", tool_calls=[Call("weather", {"city": "Paris"})]),
+    ScriptedTurn("Too l", finish="length"),
 ]
 
 

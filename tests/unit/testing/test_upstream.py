@@ -8,7 +8,7 @@ import json
 import httpx
 import pytest
 
-from ratatoskr.testing import Call, Reply, ScriptedUpstream, Turn, fault
+from ratatoskr.testing import Call, Reply, ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.dialects.dialect import Ids
 from ratatoskr.testing.routes import DIALECTS
 from unit.testing.wires import ENDS, WIRES, joined
@@ -22,7 +22,7 @@ def text_of(response):
 
 
 async def test_steps_are_taken_in_order_and_then_it_answers_sensibly(ask):
-    script = ["one", Turn("two"), lambda request: f"three: {request.asked.prompt}", fault("overloaded")]
+    script = ["one", ScriptedTurn("two"), lambda request: f"three: {request.asked.prompt}", fault("overloaded")]
     async with ScriptedUpstream(script) as upstream:
         answers = [text_of(await ask(upstream, CHAT)) for _ in range(3)]
         failed = await ask(upstream, CHAT)
@@ -140,7 +140,7 @@ async def test_two_requests_at_once_on_one_connection_are_answered_in_order(upst
 
 
 async def test_a_close_in_mid_stream_is_seen(client):
-    async with ScriptedUpstream(Turn("a b c d", gated=True)) as upstream:
+    async with ScriptedUpstream(ScriptedTurn("a b c d", gated=True)) as upstream:
         upstream.release(2)
         async with client.stream("POST", CHAT.address(upstream), json=CHAT.body(stream=True)) as response:
             await anext(response.aiter_bytes())
@@ -152,7 +152,7 @@ async def test_a_close_in_mid_stream_is_seen(client):
 
 
 async def test_gated_events_come_one_by_one(client):
-    turn = Turn(["one ", "two ", "three"], gated=True)
+    turn = ScriptedTurn(["one ", "two ", "three"], gated=True)
     async with (
         ScriptedUpstream(turn) as upstream,
         client.stream("POST", WIRES["ollama"].address(upstream), json=WIRES["ollama"].body(stream=True)) as response,
@@ -168,7 +168,7 @@ async def test_gated_events_come_one_by_one(client):
 
 
 async def test_every_event_is_a_chunk_of_its_own():
-    async with ScriptedUpstream(Turn(["a", "b"])) as upstream:
+    async with ScriptedUpstream(ScriptedTurn(["a", "b"])) as upstream:
         reader, writer = await asyncio.open_connection("127.0.0.1", upstream.port)
         body = json.dumps(CHAT.body(stream=True)).encode()
         writer.write(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
@@ -184,9 +184,9 @@ async def test_every_event_is_a_chunk_of_its_own():
 
 
 TURNS = {
-    "text": Turn("Hello, you."),
-    "thinking": Turn("Hello.", reasoning="They greet."),
-    "calls": Turn(tool_calls=[Call("look", {"at": "it"})]),
+    "text": ScriptedTurn("Hello, you."),
+    "thinking": ScriptedTurn("Hello.", reasoning="They greet."),
+    "calls": ScriptedTurn(tool_calls=[Call("look", {"at": "it"})]),
 }
 
 

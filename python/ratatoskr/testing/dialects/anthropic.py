@@ -10,7 +10,7 @@ from typing import Any
 
 from ratatoskr.testing.dialects.dialect import Dialect, Ids, Problem, Refused, need, sse, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Offered, Texts, Turn, encode_json, pieces, whole
+from ratatoskr.testing.turns import Asked, Offered, ScriptedTurn, Texts, encode_json, pieces, whole
 
 _STOP = {
     "stop": "end_turn",
@@ -78,7 +78,7 @@ class Messages(Dialect):
             body=body,
         )
 
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into events or a `message`."""
         blocks = list(self._blocks(turn, ids))
         stop = _STOP.get(turn.finish_word, turn.finish_word)
@@ -98,7 +98,7 @@ class Messages(Dialect):
         starts_with_call = bool(blocks) and blocks[0]["type"] == "tool_use"
         return self.stream(turn, asked, ids, events, first=1 if starts_with_call else min(3, last), last=last)
 
-    def _blocks(self, turn: Turn, ids: Ids) -> Iterator[dict[str, Any]]:
+    def _blocks(self, turn: ScriptedTurn, ids: Ids) -> Iterator[dict[str, Any]]:
         """Spell the finished blocks."""
         if turn.reasoning or turn.signature:
             signature = ids.blob("signature") if turn.signature is None else turn.signature
@@ -110,7 +110,7 @@ class Messages(Dialect):
             made = {"type": "tool_use", "id": call.id or ids.new("toolu_"), "name": call.name}
             yield {**made, "input": dict(call.arguments) if isinstance(call.arguments, Mapping) else call.arguments}
 
-    def _told(self, index: int, block: dict[str, Any], turn: Turn) -> Iterator[bytes]:
+    def _told(self, index: int, block: dict[str, Any], turn: ScriptedTurn) -> Iterator[bytes]:
         """Tell one block from start to stop."""
         deltas: list[dict[str, Any]] = []
         match block["type"]:
@@ -136,7 +136,7 @@ class Messages(Dialect):
             yield sse({"type": "content_block_delta", "index": index, "delta": delta}, "content_block_delta")
         yield sse({"type": "content_block_stop", "index": index}, "content_block_stop")
 
-    def request_id(self, turn: Turn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
         """Return the header with the request's id."""
         given = turn.request_id if turn is not None else None
         return {"request-id": given or ids.new("req_")}
@@ -168,12 +168,12 @@ class Messages(Dialect):
         return b"event: content_block_delta\ndata: " + text + b"\n\n"
 
 
-def _cut(text: str, scripted: Texts, turn: Turn) -> list[str]:
+def _cut(text: str, scripted: Texts, turn: ScriptedTurn) -> list[str]:
     """Cut a block's text into deltas: those that the script gave, where it is the script's text."""
     return pieces(scripted if whole(scripted) == text else text, turn.deltas)
 
 
-def _usage(turn: Turn, asked: Asked) -> tuple[dict[str, Any], dict[str, Any]]:
+def _usage(turn: ScriptedTurn, asked: Asked) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return usage as it stands at the start and the totals at the end, which overwrite it."""
     spent = turn.spent(asked)
     inside = {

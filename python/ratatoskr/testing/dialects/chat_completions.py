@@ -10,7 +10,7 @@ from typing import Any
 
 from ratatoskr.testing.dialects.dialect import CREATED, Dialect, Ids, Problem, need, sse, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Call, Offered, Turn, pieces, whole
+from ratatoskr.testing.turns import Asked, Call, Offered, ScriptedTurn, pieces, whole
 
 _FINISH = {"refusal": "stop", "paused": "stop"}
 _NATIVE = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
@@ -68,12 +68,12 @@ class ChatCompletions(Dialect):
             body=body,
         )
 
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into chunks or a `chat.completion`."""
         spell = _OpenRouter if asked.provider == "openrouter" else _Plain
         return spell(self, turn, asked, ids).streamed() if asked.stream else spell(self, turn, asked, ids).at_once()
 
-    def request_id(self, turn: Turn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
         """Return the header with the request's id."""
         given = turn.request_id if turn is not None else None
         if provider == "openrouter":
@@ -114,7 +114,7 @@ class ChatCompletions(Dialect):
 class _Plain:
     """Spells one turn as OpenAI, the HuggingFace router and compatible hosts do."""
 
-    def __init__(self, dialect: ChatCompletions, turn: Turn, asked: Asked, ids: Ids) -> None:
+    def __init__(self, dialect: ChatCompletions, turn: ScriptedTurn, asked: Asked, ids: Ids) -> None:
         self.dialect, self.turn, self.asked, self.ids = dialect, turn, asked, ids
         self.openai = asked.provider == "openai"
         self.base: dict[str, Any] = {
@@ -217,7 +217,7 @@ class _Plain:
 class _OpenRouter(_Plain):
     """Spells one turn as OpenRouter does: reasoning details, native reasons, costs, comments while it waits."""
 
-    def __init__(self, dialect: ChatCompletions, turn: Turn, asked: Asked, ids: Ids) -> None:
+    def __init__(self, dialect: ChatCompletions, turn: ScriptedTurn, asked: Asked, ids: Ids) -> None:
         super().__init__(dialect, turn, asked, ids)
         self.base["provider"] = "Scripted"
         self.native = _NATIVE.get(self.finish, self.finish)

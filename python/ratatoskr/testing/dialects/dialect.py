@@ -1,4 +1,4 @@
-"""What every dialect can do: read a request, put a `Turn` into its words, and fail in its own manner."""
+"""What every dialect can do: read a request, put a `ScriptedTurn` into its words, and fail in its own manner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Turn, encode_json
+from ratatoskr.testing.turns import Asked, ScriptedTurn, encode_json
 
 CREATED = 1_790_000_000
 """Seconds since the epoch that every answer claims to be from, so that answers are equal from run to run."""
@@ -99,7 +99,7 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into this dialect, as a stream if one was asked for."""
 
     @abstractmethod
@@ -122,7 +122,7 @@ class Dialect(ABC):
         """Return how an event opens and how its lines end, for faults that never come to an end of it."""
         return b"data: ", b"\n"
 
-    def request_id(self, turn: Turn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
         """Return the headers that identify a request at this provider."""
         given = turn.request_id if turn is not None else None
         return {"x-request-id": given or ids.new("req_")}
@@ -136,7 +136,9 @@ class Dialect(ABC):
         headers = {"content-type": self.json_type, **self.request_id(None, provider, ids)}
         return Reply(problem.status, headers, [encode_json(self.error(problem, provider, ids))])
 
-    def stream(self, turn: Turn, asked: Asked, ids: Ids, events: list[bytes], *, first: int, last: int) -> Reply:
+    def stream(
+        self, turn: ScriptedTurn, asked: Asked, ids: Ids, events: list[bytes], *, first: int, last: int
+    ) -> Reply:
         """Return a streamed response of these events."""
         head = {"content-type": self.stream_type, "cache-control": "no-cache"}
         head |= self.request_id(turn, asked.provider, ids) | dict(turn.headers)
@@ -147,7 +149,7 @@ class Dialect(ABC):
         reply.pace, reply.delay, reply.gated = turn.pace, turn.delay, turn.gated
         return reply
 
-    def document(self, turn: Turn, asked: Asked, ids: Ids, value: Any) -> Reply:
+    def document(self, turn: ScriptedTurn, asked: Asked, ids: Ids, value: Any) -> Reply:
         """Return a response with one JSON document."""
         head = {"content-type": self.json_type, **self.request_id(turn, asked.provider, ids), **turn.headers}
         return Reply(200, head, [encode_json(value)], delay=turn.delay)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from ratatoskr.testing.dialects.dialect import Dialect, Ids, Problem, need, sse, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Offered, Texts, Turn, encode_json, pieces, whole
+from ratatoskr.testing.turns import Asked, Offered, ScriptedTurn, Texts, encode_json, pieces, whole
 
 _FINISH = {
     "stop": "STOP",
@@ -81,7 +81,7 @@ class Gemini(Dialect):
             body=body,
         )
 
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into `GenerateContentResponse`s: SSE, one JSON array, or one document."""
         base = {"modelVersion": turn.model or asked.model, "responseId": ids.new("r")}
         if turn.finish_word in {"content_filter", "refusal"} and not turn.text:
@@ -103,7 +103,7 @@ class Gemini(Dialect):
         values.append({"candidates": [end], "usageMetadata": _usage(turn, asked, 1.0), **base})
         return self._stream(turn, asked, ids, values)
 
-    def _stream(self, turn: Turn, asked: Asked, ids: Ids, values: list[dict[str, Any]]) -> Reply:
+    def _stream(self, turn: ScriptedTurn, asked: Asked, ids: Ids, values: list[dict[str, Any]]) -> Reply:
         last = len(values) - 1
         if asked.variant == "sse":
             return self.stream(turn, asked, ids, [sse(value) for value in values], first=0, last=last)
@@ -114,12 +114,12 @@ class Gemini(Dialect):
         reply.headers["content-type"] = self.json_type
         return reply
 
-    def _blocked(self, turn: Turn, asked: Asked, ids: Ids, base: dict[str, Any]) -> Reply:
+    def _blocked(self, turn: ScriptedTurn, asked: Asked, ids: Ids, base: dict[str, Any]) -> Reply:
         feedback = {"blockReason": _FINISH[turn.finish_word]}
         value = {"promptFeedback": feedback, "usageMetadata": _usage(turn, asked, 0.0), **base}
         return self._stream(turn, asked, ids, [value]) if asked.stream else self.document(turn, asked, ids, value)
 
-    def _parts(self, turn: Turn, asked: Asked, ids: Ids) -> list[dict[str, Any]]:
+    def _parts(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> list[dict[str, Any]]:
         """Spell the parts, cut into deltas for a stream; the first of the calls is the one that is signed."""
 
         def cut(text: Texts) -> list[str]:
@@ -138,7 +138,7 @@ class Gemini(Dialect):
             out[-1]["thoughtSignature"] = turn.signature or ids.blob("thought signature")
         return out
 
-    def request_id(self, turn: Turn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
         """Return no id: Gemini's is `responseId` in the body; a given one is sent all the same."""
         return {"x-request-id": turn.request_id} if turn is not None and turn.request_id else {}
 
@@ -178,7 +178,7 @@ class Gemini(Dialect):
         return sse({"novelty": {"index": 0, "note": "nobody knows me"}})
 
 
-def _usage(turn: Turn, asked: Asked, share: float) -> dict[str, Any]:
+def _usage(turn: ScriptedTurn, asked: Asked, share: float) -> dict[str, Any]:
     """Return the usage so far: what went in is known from the start, what comes out grows."""
     spent = turn.spent(asked)
     usage: dict[str, Any] = {"promptTokenCount": spent.prompt}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ratatoskr.testing.dialects.dialect import Dialect, Ids, Problem, Refused, need, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Offered, Turn, encode_json, pieces, whole
+from ratatoskr.testing.turns import Asked, Offered, ScriptedTurn, encode_json, pieces, whole
 
 _AT = "2026-11-01T12:00:00.000001Z"
 _DONE = {"tool_calls": "stop", "refusal": "stop", "content_filter": "stop", "paused": "stop"}
@@ -47,7 +47,7 @@ class Ollama(Dialect):
             body=body,
         )
 
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into lines or one document."""
         base = {"model": turn.model or asked.model, "created_at": _AT}
         calls = [self._call(index, call, ids) for index, call in enumerate(turn.tool_calls)]
@@ -71,7 +71,7 @@ class Ollama(Dialect):
             "function": {"index": index, "name": call.name, "arguments": call.arguments},
         }
 
-    def request_id(self, turn: Turn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
         """Return no id: Ollama gives none; a given one is sent all the same."""
         return {"x-request-id": turn.request_id} if turn is not None and turn.request_id else {}
 
@@ -112,7 +112,7 @@ def _generated(text: str, thought: str = "", calls: list[dict[str, Any]] | None 
     return {"response": text, **({"thinking": thought} if thought else {})}
 
 
-def _counts(turn: Turn, asked: Asked) -> dict[str, Any]:
+def _counts(turn: ScriptedTurn, asked: Asked) -> dict[str, Any]:
     """Return counts and durations (nanoseconds); what was cached is not told."""
     spent = turn.spent(asked)
     counts = {"total_duration": 50_000_000, "load_duration": 1_000_000}

@@ -11,7 +11,7 @@ from typing import Any
 from ratatoskr.testing.dialects.chat_completions import ChatCompletions
 from ratatoskr.testing.dialects.dialect import CREATED, Ids, Problem, Refused, sse, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Offered, Turn, pieces, whole
+from ratatoskr.testing.turns import Asked, Offered, ScriptedTurn, pieces, whole
 
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _CODES = {"rate_limit": "rate_limit_exceeded", "quota": "insufficient_quota", "bad_key": "invalid_api_key"}
@@ -51,7 +51,7 @@ class Responses(ChatCompletions):
             body=body,
         )
 
-    def answer(self, turn: Turn, asked: Asked, ids: Ids) -> Reply:
+    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
         """Put a turn into events or a `response`."""
         story = _Story(turn, asked, ids)
         if not asked.stream:
@@ -80,7 +80,7 @@ class Responses(ChatCompletions):
 class _Story:
     """One turn as output items, and the events that tell them."""
 
-    def __init__(self, turn: Turn, asked: Asked, ids: Ids) -> None:
+    def __init__(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> None:
         self.turn, self.asked, self.ids = turn, asked, ids
         self.named = asked.provider != "openrouter"  # OpenRouter names no events
         self.count = 0

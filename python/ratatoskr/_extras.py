@@ -1,0 +1,24 @@
+"""Packages that only some uses need: imported on use, and named with their extra where they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ratatoskr.errors import ConfigurationError
+
+__all__ = ["require_extra"]
+
+
+def require_extra(module: str, extra: str = "local", *, why: str = "local models") -> Any:
+    """Return a module.
+
+    Raises:
+        ConfigurationError: it is not installed; the message names the extra that brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{why} need {module.partition('.')[0]}: pip install 'ratatoskr[{extra}]' ({error})"
+        ) from None

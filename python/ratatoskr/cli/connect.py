@@ -1,0 +1,120 @@
+"""The gateway of one command: who is to be asked, where, and with whose key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ratatoskr.config.secrets import key_for, ollama_host, secrets_files, variables_of
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.models.known import KNOWN
+from ratatoskr.models.names import is_mistrals
+
+if TYPE_CHECKING:
+    from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.sync.gateway import SyncGateway
+
+
+@contextmanager
+def gateway_for(
+    models: Sequence[str] = (),
+    *,
+    providers: Sequence[str] = (),
+    base_urls: Sequence[str] = (),
+    allow_insecure: bool = False,
+) -> Iterator[SyncGateway]:
+    """Open the gateway, and close it at the end.
+
+    Where each model names its provider, these alone are set up, so that no other's key or address can be in the way;
+    else all that have a key, and Ollama if it is in reach.
+
+    Args:
+        models: that will be asked for.
+        providers: that are wanted, whether a model names them or not.
+        base_urls: `PROVIDER=URL`, in place of the provider's own address; a name of one's own is a host that speaks
+            Chat Completions. Only providers named here, by a model or in `providers` are set up then.
+        allow_insecure: let the providers that are named be asked over plain http on another machine.
+
+    Raises:
+        ConfigurationError: a key is missing, an address is none, the secrets file may be read by others.
+    """
+    gateway = _gateway(models, providers, _addresses(base_urls), allow_insecure).sync()
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+def _gateway(
+    models: Sequence[str], providers: Sequence[str], addresses: dict[str, str], allow_insecure: bool
+) -> EmbeddedGateway:
+    from ratatoskr import Ratatoskr
+
+    named = [*providers, *(provider_in(model, addresses) for model in models)]
+    wanted = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
+    if not addresses and (None in named or not named):
+        return _everything()
+    builder = Ratatoskr.builder()
+    for name in wanted:
+        if name in KNOWN:
+            _require_key(name)
+            builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
+        elif name in addresses:
+            builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
+        else:
+            known = ", ".join(KNOWN)
+            raise ConfigurationError(f"no provider is named {name!r}; known are {known}, others need --base-url")
+    return builder.build()
+
+
+def provider_in(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> str | None:
+    """Return the provider that a model's name spells out, `None` where it leaves that to the routing."""
+    prefix, colon, rest = model.strip().partition(":")
+    if not colon or "/" in prefix:
+        return None
+    if prefix in addresses:
+        return prefix
+    folded = prefix.casefold()
+    if folded == "mistral" and not is_mistrals(rest):  # `mistral:7b` is a tag of Ollama's
+        return None
+    return folded if folded in KNOWN else None
+
+
+def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in base_urls:
+        name, equals, url = text.partition("=")
+        if not equals or not url or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigurationError("--base-url takes PROVIDER=URL, as in openai=http://localhost:8000/v1")
+        found[name] = url
+    return found
+
+
+def _require_key(provider: str) -> None:
+    if KNOWN[provider].key == "required" and key_for(provider) is None:
+        variables = " or ".join(variables_of(provider))
+        raise ConfigurationError(
+            f"no key for {provider}: set {variables}, or put it into {secrets_files()[-1]} "
+            f'as key = "…" below [providers.{provider}]'
+        )
+
+
+def _everything() -> EmbeddedGateway:
+    from ratatoskr import Ratatoskr
+
+    try:
+        return Ratatoskr.from_env()
+    except ConfigurationError:
+        if ollama_host() is not None or any(key_for(name) is not None for name in KNOWN):
+            raise
+        raise nobody() from None
+
+
+def nobody() -> ConfigurationError:
+    """Return the complaint that there is nobody to ask."""
+    return ConfigurationError(
+        "no provider is configured: set a key such as OPENROUTER_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or "
+        "GEMINI_API_KEY, or start Ollama; `rat health` lists them all"
+    )

@@ -1,0 +1,179 @@
+"""The main jobs in one go: a streamed answer, a tool round trip, a search by vectors. Run by `make demo`.
+
+With a key in the environment or the secrets file, or an Ollama in reach, it asks the real model; without any it asks a
+scripted provider on this machine over real HTTP, and says so. Then it pulls an embedding model, unless it is here, and
+searches with it on this machine; where the model cannot be had it says so, and the rest stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from ratatoskr import (
+    ChatRequest,
+    ConfigurationError,
+    ContentDelta,
+    EmbeddedGateway,
+    Message,
+    Ratatoskr,
+    RatatoskrError,
+    ToolDefinition,
+    Usage,
+    run_tools,
+)
+from ratatoskr.types.chat import ChatOptions
+
+MODELS = {
+    "anthropic": "anthropic:claude-haiku-4-5",
+    "openai": "openai:gpt-5-mini",
+    "google": "google:gemini-2.5-flash",
+    "openrouter": "openrouter:openai/gpt-5-mini",
+    "groq": "groq:llama-3.3-70b-versatile",
+    "mistral": "mistral:mistral-small-latest",
+    "deepseek": "deepseek:deepseek-chat",
+    "together": "together:meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "xai": "xai:grok-4-fast",
+    "huggingface": "huggingface:Qwen/Qwen3-4B-Instruct-2507",
+}
+"""A small model of each provider; `RATATOSKR_DEMO_MODEL` names another."""
+
+
+EMBEDDER = "AllMiniLmL6V2"
+QUERY = "How do I get my money back?"
+CORPUS = """\
+Parcels leave the warehouse within two working days.
+Our office is closed on public holidays.
+The warranty covers defects of the battery for two years.
+If you are not satisfied, return the goods within thirty days and we refund the price.
+Put the lamp in a dry place, away from children.
+Passwords have at least twelve characters.
+The train to Bergen leaves every morning at eight.
+A squirrel carries messages up and down the ash tree.
+"""
+
+
+def branch_height(branch: str) -> str:
+    """Tell how high a branch of the ash tree is.
+
+    Args:
+        branch: which one: lowest, middle or highest.
+    """
+    return {"lowest": "12 m", "middle": "40 m", "highest": "95 m"}.get(branch, "there is no such branch")
+
+
+async def real_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str] | None:
+    """Return a gateway to a real model, if any is in reach."""
+    try:
+        gateway = await stack.enter_async_context(Ratatoskr.from_env())
+    except ConfigurationError as error:
+        print(f"No real model is in reach: {error.message}.", file=sys.stderr)
+        return None
+    wanted = os.environ.get("RATATOSKR_DEMO_MODEL")
+    names = [provider.name for provider in (await gateway.health()).providers]
+    known = next((MODELS[name] for name in names if name in MODELS), None)
+    if wanted or known:
+        return gateway, wanted or known or ""
+    served = await gateway.list_models("ollama")
+    if served:
+        return gateway, served[0].id
+    print("Ollama answers, but serves no model: `ollama pull qwen3:4b` gives it one.", file=sys.stderr)
+    return None
+
+
+async def scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str]:
+    """Return a gateway to a provider on this machine that answers from a script, over real HTTP."""
+    from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens
+
+    told = "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
+    script = [
+        ScriptedTurn(told, deltas=12, pace=0.03, usage=Tokens(input=18, output=24)),
+        ScriptedTurn(tool_calls=(Call("branch_height", {"branch": "highest"}),), usage=Tokens(input=92, output=17)),
+        ScriptedTurn("The highest branch is at 95 m.", usage=Tokens(input=121, output=11)),
+    ]
+    upstream = await stack.enter_async_context(ScriptedUpstream(script))
+    builder = Ratatoskr.builder().openai("demo-key", base_url=upstream.base_url("openai"))
+    return await stack.enter_async_context(builder.build()), "openai:gpt-4.1-mini"
+
+
+def told(usage: Usage) -> str:
+    """Return usage as a line."""
+    return f"{usage.prompt_tokens} tokens in, {usage.completion_tokens} out ({usage.source})"
+
+
+async def show(gateway: EmbeddedGateway, model: str) -> None:
+    """Stream an answer, then let the model call a tool."""
+    print(f"\n--- {model}: a streamed answer\n")
+    async with gateway.chat_stream("In one sentence: who is Ratatoskr?", model, timeouts=120) as stream:
+        async for event in stream:
+            if isinstance(event, ContentDelta):
+                print(event.text, end="", flush=True)
+    print(f"\n\nusage: {told(stream.response.usage)}, finished by {stream.response.finish_reason}")
+
+    print(f"\n--- {model}: a tool round trip\n")
+    request = ChatRequest(
+        (Message.user("How high is the highest branch of the ash tree? Use the tool."),),
+        tools=(ToolDefinition.from_function(branch_height),),
+        options=ChatOptions(model=model),
+    )
+    response, messages = await run_tools(gateway, request)
+    for message in messages:
+        for call in message.tool_calls:
+            print(f"{call.name}({call.arguments})")
+        for part in message.content:
+            if part.type == "tool_result":
+                print(f"  -> {part.text}")
+    print(response.content)
+    print(f"\nusage of the last round: {told(response.usage)}")
+
+
+def search() -> None:
+    """Pull an embedding model and search a small corpus with it, by the commands that anybody would type."""
+    print(f"\n--- {EMBEDDER}: a search by meaning, on this machine\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="ratatoskr-demo-") as folder:
+        Path(folder, "corpus.txt").write_text(CORPUS, encoding="utf-8")
+        if not rat(folder, "models", "pull", EMBEDDER):
+            print(f"{EMBEDDER} cannot be had here, so there is no search.")
+            return
+        if not rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--npy", "corpus.npy"):
+            print("Nothing can be embedded here, so there is no search.")
+            return
+        rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--search", QUERY, "--top", "3")
+
+
+def rat(folder: str, *arguments: str) -> bool:
+    """Run a command of the shell in a folder, shown as it would be typed; tells whether it succeeded."""
+    print(f"$ {shlex.join(('rat', *arguments))}", flush=True)
+    command = [sys.executable, "-m", "ratatoskr.cli.rat", *arguments]
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # our own words
+    return done.returncode == 0
+
+
+async def main() -> int:
+    """Ask a model; returns the exit status."""
+    async with AsyncExitStack() as stack:
+        found = await real_model(stack)
+        if found is None:
+            print("Asking a scripted provider on this machine instead: the words are canned, the way they come is not.")
+            found = await scripted_model(stack)
+        try:
+            await show(*found)
+        except RatatoskrError as error:
+            print(f"\n{error.code}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        status = asyncio.run(main())
+        search()
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""Setting up a gateway: the builder, each provider's configuration, secrets."""

@@ -1,0 +1,369 @@
+"""`ChatStream`: an answer while it is being made, with the deadlines that hold once it flows."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
+from ratatoskr.providers.protocol import EventSource
+from ratatoskr.types.attempt import Attempt
+from ratatoskr.types.chat import ChatResponse
+from ratatoskr.types.event import ChatEvent, ContentDelta, Done
+
+if TYPE_CHECKING:
+    from typing import Generic
+
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=None, covariant=True)
+
+    class _Of(Generic[T]):
+        pass
+else:
+
+    class _Of:
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls
+
+
+@dataclass(slots=True)
+class OpenStream:
+    """A stream whose first events are there.
+
+    Attributes:
+        source: where the rest comes from.
+        events: what has come already.
+        attempts: what was tried, this answer last.
+    """
+
+    source: EventSource
+    events: list[ChatEvent]
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Seconds that hold after the first event; `math.inf` for none.
+
+    Attributes:
+        no_progress: longest wait for an event that means something.
+        life: of the whole stream.
+    """
+
+    no_progress: float = math.inf
+    life: float = math.inf
+
+
+class ChatStream(_Of["T"]):
+    """Events of one answer, exactly one `Done` last; any other end raises.
+
+    `async with`, `await` or the first step of `async for` sends the request and returns when the first event is there;
+    retry and fallback happen up to then. Leaving the block, `aclose()`, cancellation or dropping the last reference
+    closes the upstream.
+
+    Raises:
+        RatatoskrError: before the first event, whatever `chat` raises.
+        StreamInterrupted: after it; `cause` tells why, `partial` holds what came.
+        GatewayClosed: the gateway was closed.
+    """
+
+    def __init__(self, opener: Callable[[], Awaitable[OpenStream]], limits: StreamLimits = StreamLimits()) -> None:
+        self._opener: Callable[[], Awaitable[OpenStream]] | None = opener
+        self._limits = limits
+        self._opening: asyncio.Lock | None = None
+        self._opened: OpenStream | None = None
+        self._events: list[ChatEvent] = []
+        self._next = 0
+        self._done = False
+        self._closed = False
+        self._error: BaseException | None = None
+        self._response: ChatResponse[Any] | None = None
+        self._watch: _Watch | None = None
+
+    # opening
+
+    async def _open(self) -> Self:
+        if self._opened is not None:
+            return self
+        if self._closed:
+            raise self._error or RuntimeError("the stream was closed before it was opened")
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._opened is None:
+                opener, self._opener = self._opener, None
+                if opener is None:
+                    raise self._error or RuntimeError("the stream could not be opened before")
+                try:
+                    self._begin(await opener())
+                except BaseException as error:
+                    self._error = _lasting(error)
+                    raise
+        return self
+
+    def _begin(self, opened: OpenStream) -> None:
+        self._opened = opened
+        self._events, opened.events = opened.events, []
+        if self._limits.no_progress != math.inf or self._limits.life != math.inf:
+            self._watch = _Watch(self._limits, opened.source.close)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # reading
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChatEvent:
+        """Return the next event."""
+        while self._next >= len(self._events):
+            await self._more()
+        event = self._events[self._next]
+        self._next += 1
+        if type(event) is Done:
+            self._finish()
+        return event
+
+    async def _more(self) -> None:
+        """Fetch events, or raise what ends the iteration."""
+        if self._opened is None:
+            await self._open()
+            return
+        if self._error is not None:
+            raise self._error
+        if self._done or self._closed:
+            raise StopAsyncIteration
+        try:
+            batch = self._opened.source.batch()
+            self._events = await (batch if self._watch is None else self._watch.wait(batch))
+            self._next = 0
+        except RatatoskrError as error:
+            if self._closed:  # by its owner, while this read waited; `response` tells that Done has not come
+                raise StopAsyncIteration from None
+            self._error = self._interrupted(error)
+            self.close()
+            raise self._error from None
+        except BaseException as error:
+            self._error = _lasting(error)
+            self.close()
+            raise
+
+    def _finish(self) -> None:
+        assert self._opened is not None  # noqa: S101  # an event has come, so the stream is open
+        self._done = True
+        self._response = self._answer()
+        self.close()
+
+    def _interrupted(self, error: RatatoskrError) -> RatatoskrError:
+        partial = self.partial
+        object.__setattr__(partial, "raw", None)  # just made; errors hold no headers
+        attempts = self._opened.attempts if self._opened is not None else ()
+        # our own deadlines know nobody
+        error.provider = error.provider or partial.provider
+        error.model = error.model or partial.model
+        error.request_id = error.request_id or partial.request_id
+        if isinstance(error, GatewayClosed | ContentFiltered):
+            error.partial, error.attempts = partial, attempts
+            return error
+        return StreamInterrupted(
+            f"the stream broke off: {error.message}",
+            cause=error,
+            partial=partial,
+            provider=error.provider,
+            model=error.model,
+            status=error.status,
+            request_id=error.request_id,
+            provider_code=error.provider_code,
+            retry_after=error.retry_after,
+            attempts=attempts,
+        )
+
+    async def events(self) -> list[ChatEvent]:
+        """Return all events that have come, at least one; an empty list after the last."""
+        try:
+            first = await anext(self)
+        except StopAsyncIteration:
+            return []
+        rest, self._next = self._events[self._next :], len(self._events)
+        if rest and type(rest[-1]) is Done:
+            self._finish()
+        return [first, *rest]
+
+    async def text(self) -> AsyncIterator[str]:
+        """Iterate over the text alone."""
+        async for event in self:
+            if type(event) is ContentDelta:
+                yield event.text
+
+    async def collect(self) -> ChatResponse[T]:
+        """Read to the end and return the response."""
+        async for _ in self:
+            pass
+        return self.response
+
+    # what is known
+
+    @property
+    def provider(self) -> str:
+        """Who answers; known once the stream is open."""
+        return self._source().provider
+
+    @property
+    def model(self) -> str:
+        """The model as answered, as far as told; known once the stream is open."""
+        return self.partial.model
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the request; known once the stream is open."""
+        return self._source().request_id
+
+    @property
+    def response(self) -> ChatResponse[T]:
+        """The whole response.
+
+        Raises:
+            RuntimeError: `Done` has not come yet.
+            RatatoskrError: the stream failed, with that failure.
+        """
+        if self._response is not None:
+            return self._response
+        if self._error is not None:
+            raise self._error
+        raise RuntimeError("the response is there once Done has been read; `partial` is there at any time")
+
+    @property
+    def partial(self) -> ChatResponse[T]:
+        """What has come so far, at any time; unfinished tool calls are left out."""
+        if self._response is not None:
+            return self._response
+        if self._opened is None:
+            from ratatoskr.types.message import Message
+
+            return ChatResponse(Message("assistant", ()))
+        return self._answer()
+
+    def _answer(self) -> ChatResponse[T]:
+        opened = self._opened
+        assert opened is not None  # noqa: S101  # callers have looked
+        response = opened.source.response()
+        object.__setattr__(response, "attempts", opened.attempts)  # just made, seen by nobody yet
+        return response
+
+    def _source(self) -> EventSource:
+        if self._opened is None:
+            raise RuntimeError("the stream is not open yet: use `async with`, or await it")
+        return self._opened.source
+
+    # closing
+
+    async def aclose(self) -> None:
+        """Close the upstream; what had come stays in `partial`."""
+        self.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream has been read to its end, has failed or was closed."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the upstream, on the event loop that reads it."""
+        self._closed = True
+        if self._watch is not None:
+            self._watch.stop()
+        if self._opened is not None:
+            self._opened.source.close()
+
+    def __del__(self) -> None:
+        if self._opened is None or self._closed or sys.is_finalizing():
+            return
+        self.close()
+        warnings.warn("a ChatStream was dropped before its end; leave its block or close it", ResourceWarning, 2, self)
+
+
+def _lasting(error: BaseException) -> BaseException:
+    """Return what to raise for later uses; a cancellation belongs to the task that it was meant for, not to those."""
+    return RuntimeError("the stream was cancelled") if isinstance(error, asyncio.CancelledError) else error
+
+
+class _Watch:
+    """One timer a stream: interrupts a wait that lasts too long, closes a stream that lives too long.
+
+    It is armed once and looks at the clock when it rings, so that an event costs no timer of its own. Time during which
+    the reader is busy elsewhere is not held against the provider.
+    """
+
+    def __init__(self, limits: StreamLimits, close: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._close = close
+        self._ends = self._loop.time() + limits.life
+        self._since: float | None = None
+        self._waiter: asyncio.Task[Any] | None = None
+        self._late: Literal["no_progress", "stream_life"] | None = None
+        self._timer = self._loop.call_later(min(limits.no_progress, limits.life), self._ring)
+
+    async def wait(self, batch: Awaitable[list[ChatEvent]]) -> list[ChatEvent]:
+        """Wait for a batch within the limits."""
+        if self._is_late():
+            if asyncio.iscoroutine(batch):
+                batch.close()
+            raise self._timeout()
+        task = self._waiter = asyncio.current_task()
+        already = task.cancelling() if task is not None else 0
+        self._since = self._loop.time()
+        try:
+            return await batch
+        except asyncio.CancelledError:
+            if self._is_late() and task is not None and task.uncancel() <= already:
+                raise self._timeout() from None
+            raise
+        finally:
+            self._waiter = self._since = None
+
+    def _ring(self) -> None:
+        now = self._loop.time()
+        stuck_at = math.inf if self._since is None else self._since + self._limits.no_progress
+        if now >= self._ends:
+            self._end("stream_life")
+        elif now >= stuck_at:
+            self._end("no_progress")
+        else:
+            again = min(self._ends, stuck_at, now + self._limits.no_progress)
+            self._timer = self._loop.call_at(again, self._ring)
+
+    def _end(self, phase: Literal["no_progress", "stream_life"]) -> None:
+        self._late = phase
+        if self._waiter is None:
+            self._close()
+        else:
+            self._waiter.cancel()
+
+    def _is_late(self) -> bool:
+        return self._late is not None
+
+    def _timeout(self) -> Timeout:
+        phase = self._late
+        seconds = self._limits.no_progress if phase == "no_progress" else self._limits.life
+        what = "no event that means anything" if phase == "no_progress" else "the stream had not ended"
+        return Timeout(f"{what} for {seconds:g} s", phase=phase)
+
+    def stop(self) -> None:
+        """Disarm."""
+        self._timer.cancel()

@@ -1,0 +1,1 @@
+"""Models in memory: sessions, batching, worker threads, devices, the memory budget."""

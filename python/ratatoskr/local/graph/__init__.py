@@ -1,0 +1,1 @@
+"""From a model's weights to an ONNX graph made for speed."""

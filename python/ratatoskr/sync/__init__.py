@@ -1,0 +1,1 @@
+"""The blocking gateway and what runs its coroutines."""

@@ -1,0 +1,291 @@
+"""`SyncGateway` and its streams: the same names and signatures, no `await`, one loop thread that outlives calls.
+
+Whole answers of a gateway that belongs to no loop spare that thread: they run where they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
+
+from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.gateway.protocol import MessagesLike, ModelLike, T
+from ratatoskr.gateway.stream import ChatStream
+from ratatoskr.sync.loop_thread import LoopThread
+from ratatoskr.sync.stream import SyncChatStream
+from ratatoskr.sync.thread_loop import can_run_in_thread_loop, run_in_thread_loop
+from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embedding, Embeddings, InputType
+from ratatoskr.types.generate import GenerateResponse
+from ratatoskr.types.message import Message
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
+from ratatoskr.types.timeouts import TimeoutsLike
+from ratatoskr.types.tool import ToolLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ratatoskr.gateway.protocol import ModelGateway
+
+
+class _How(TypedDict):
+    """What the three ways to embed have in common."""
+
+    input_type: InputType
+    dimensions: int | None
+    truncate: bool
+    timeouts: TimeoutsLike
+
+
+class SyncGateway:
+    """The blocking face of a gateway. It may be used from several threads, in notebooks and beside running loops.
+
+    Closing it closes the gateway, and the other way round. After a fork it works in the child with a loop of its own.
+
+    Args:
+        gateway: what it is the face of.
+        loop_bound: whether all that the gateway does must run on one and the same loop.
+    """
+
+    def __init__(self, gateway: ModelGateway, *, loop_bound: bool = True) -> None:
+        self._gateway = gateway
+        self._thread = LoopThread()
+        self._one_loop = loop_bound
+
+    def _answer(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what a call that leaves nothing open returns."""
+        if self._one_loop or not can_run_in_thread_loop():
+            return self._thread.run(coroutine)
+        return run_in_thread_loop(coroutine)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @overload
+    def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[None]: ...
+    @overload
+    def chat(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> ChatResponse[T]: ...
+    def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
+        """Answer a conversation whole.
+
+        Arguments and errors are those of `EmbeddedGateway.chat`.
+        """
+        return self._answer(self._gateway.chat(messages, model, **arguments))
+
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: None = None,
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> SyncChatStream[None]: ...
+    @overload
+    def chat_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        tools: Sequence[ToolLike] = (),
+        tool_choice: str | None = None,
+        output: type[T],
+        timeouts: TimeoutsLike = None,
+        **params: Unpack[ChatParams],
+    ) -> SyncChatStream[T]: ...
+    def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> SyncChatStream[Any]:
+        """Answer a conversation as it is made; takes what `chat` takes and raises it when the stream is opened.
+
+        The stream is opened by this very call.
+        """
+        stream: ChatStream[Any] = self._gateway.chat_stream(messages, model, **arguments)
+        return SyncChatStream(self._thread, stream)
+
+    def generate(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> GenerateResponse:
+        """Continue a prompt: on Ollama by its own endpoint, elsewhere as a chat of one user turn."""
+        return self._answer(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
+
+    def generate_stream(
+        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+    ) -> SyncChatStream[None]:
+        """Continue a prompt, streaming; the events are a chat's.
+
+        The stream is opened by this very call.
+        """
+        stream = self._gateway.generate_stream(prompt, model, timeouts=timeouts, **params)
+        return SyncChatStream(self._thread, stream)
+
+    def chat_many(
+        self, requests: Iterable[ChatRequest], concurrency: int = 32
+    ) -> Iterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
+        """Answer many requests, at most `concurrency` at a time, yielding (index, response or error) as they finish.
+
+        Leaving the iteration cancels what is under way.
+        """
+        finished = self._gateway.chat_many(requests, concurrency)
+        try:
+            while (item := self._thread.run(_following(finished))) is not None:
+                yield item
+        finally:
+            self._thread.run(_ended(finished))
+
+    def embed(
+        self,
+        text: str,
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embedding:
+        """Return the vector of one text; takes and raises what `embed_batch` does."""
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        return self._thread.run(self._gateway.embed(text, model, **how))
+
+    def embed_batch(
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embeddings:
+        """Return the vectors of many texts in their order.
+
+        Arguments and errors are those of `EmbeddedGateway.embed_batch`.
+        """
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        return self._thread.run(self._gateway.embed_batch(texts, model, **how))
+
+    def embed_iter(
+        self,
+        texts: Iterable[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Iterator[Embedding]:
+        """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
+
+        The texts are taken on the gateway's own loop. Deadlines and errors are those of `EmbeddedGateway.embed_iter`.
+        """
+        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
+        vectors = self._gateway.embed_iter(texts, model, **how)
+        try:
+            error: BaseException | None = None
+            while error is None:
+                several, error = self._thread.run(_several(vectors))
+                yield from several
+            if not isinstance(error, StopAsyncIteration):
+                raise error
+        finally:
+            self._thread.run(_ended(vectors))
+
+    def preload(self, model: str) -> None:
+        """Load a model of this process, if it is not loaded, so that the first call does not wait for that."""
+        self._thread.run(self._gateway.preload(model))
+
+    def unload(self, model: str) -> None:
+        """Let go of a model of this process and give its memory back; the next call loads it again."""
+        self._thread.run(self._gateway.unload(model))
+
+    def run_tools(self, request: ChatRequest, max_rounds: int = 8) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
+        """Run the tool loop; see `ratatoskr.run_tools`."""
+        from ratatoskr.gateway.tools import run_tools
+
+        return self._thread.run(run_tools(self._gateway, request, max_rounds))
+
+    def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """Return the models that the configured providers serve, by asking each for its list, and the local ones."""
+        return self._thread.run(self._gateway.list_models(provider))
+
+    def model_status(self, model: str) -> ModelStatus:
+        """Tell whether a model can be used: whether somebody is configured for it and lists it, or it can be loaded."""
+        return self._thread.run(self._gateway.model_status(model))
+
+    def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
+        """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long."""
+        return self._thread.run(self._gateway.explain(model, messages, **arguments))
+
+    def capabilities(self) -> frozenset[str]:
+        """Return what this gateway can do."""
+        return self._thread.run(self._gateway.capabilities())
+
+    def health(self) -> Health:
+        """Tell which providers are configured, where each key came from, and how each local model is; sends nothing."""
+        return self._thread.run(self._gateway.health())
+
+    def preconnect(self) -> None:
+        """Open a connection to each configured provider, so that the first call does not wait for one."""
+        self._thread.run(self._gateway.preconnect())
+
+    def close(self) -> None:
+        """Close the gateway and end the loop thread; may be called twice, and from any thread but the loop's own."""
+        try:
+            self._thread.run(self._gateway.aclose())
+        except GatewayClosed:
+            return  # closed before, from either side
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End the loop thread; the gateway calls this when it is closed from its async face."""
+        self._thread.stop()
+
+
+async def _following(items: Any) -> Any:
+    return await anext(items, None)
+
+
+_AT_A_TIME = 256  # items that one hop between threads fetches; a window holds a multiple of it
+
+
+async def _several(items: AsyncIterator[T]) -> tuple[list[T], BaseException | None]:
+    """Return the next items, and what ended the iteration if it ended."""
+    found: list[T] = []
+    try:
+        while len(found) < _AT_A_TIME:
+            found.append(await anext(items))
+    except (Exception, StopAsyncIteration) as error:  # it is raised behind the items before it
+        return found, error
+    return found, None
+
+
+async def _ended(items: Any) -> None:
+    await items.aclose()

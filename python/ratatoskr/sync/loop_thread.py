@@ -1,0 +1,209 @@
+"""One long-lived event loop in a thread of its own, for callers that block."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import inspect
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from ratatoskr.errors import GatewayClosed
+from ratatoskr.sync.thread_loop import cancel_all
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs coroutines on its loop and waits for them; in a forked child it starts a fresh one at first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._errands: set[_Errand[Any]] = set()
+        _all.add(self)
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what the coroutine returns; an interrupt of the caller cancels it.
+
+        Raises:
+            RuntimeError: called on the loop's own thread, which would wait for itself.
+            GatewayClosed: the thread was stopped.
+        """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("a blocking call on the gateway's own event loop would never return: await it there")
+        errand = _Errand(coroutine, self._errands)
+        try:
+            loop = self.loop()
+            loop.call_soon_threadsafe(errand.start)
+        except RuntimeError:
+            errand.abandon()
+            _stay_if_exiting()
+            raise GatewayClosed("the gateway is closed") from None
+        try:
+            return errand.outcome()
+        except asyncio.CancelledError:
+            _stay_if_exiting()
+            raise GatewayClosed("the gateway was closed while the call ran") from None
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile, and the errand ended with it
+                loop.call_soon_threadsafe(errand.cancel)
+            raise
+
+    def post(self, callback: Callable[[], object]) -> bool:
+        """Run a function on the loop without waiting; returns whether there is a loop that will."""
+        loop = self._loop
+        if loop is None or self._stopped:
+            return False
+        try:
+            loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return False  # the loop was closed in the meantime, and what was open on it with it
+        return True
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop, started if need be."""
+        loop = self._loop
+        if loop is not None:
+            return loop
+        with self._lock:
+            if self._stopped:
+                raise RuntimeError("stopped")
+            if self._loop is None:
+                loop = asyncio.new_event_loop()
+                arguments = (loop, self._errands)
+                self._thread = threading.Thread(target=_serve, args=arguments, name="ratatoskr-sync", daemon=True)
+                self._thread.start()
+                self._loop = loop
+            return self._loop
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """Cancel what runs, end the thread and wait for it; may be called twice, and from the thread itself."""
+        with self._lock:
+            self._stopped = True
+            loop, thread, self._loop = self._loop, self._thread, None
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        if threading.current_thread() is not thread:
+            thread.join(timeout)
+
+    def forget(self) -> None:
+        """Start anew in a forked child, where the thread does not exist."""
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            _left_behind.append(self._loop)
+        self._loop = self._thread = None
+        self._errands = set()
+
+
+class _Errand(Generic[T]):
+    """A coroutine that another thread's loop runs, and the thread that waits for what comes of it.
+
+    It does what `asyncio.run_coroutine_threadsafe` does at half the cost: one lock in place of two futures, their
+    callbacks and a condition.
+    """
+
+    __slots__ = ("_coroutine", "_ended", "_error", "_result", "_running", "_task")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], running: set[_Errand[Any]]) -> None:
+        self._coroutine = coroutine
+        self._ended = threading.Lock()
+        self._ended.acquire()
+        self._error: BaseException | None = None
+        self._running = running
+        self._task: asyncio.Task[None] | None = None
+        running.add(self)
+
+    def start(self) -> None:
+        """Begin; to be called on the loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            self._result = await self._coroutine
+        except BaseException as error:  # it is raised again where somebody waits for it
+            self._error = error
+        finally:
+            self._end()
+
+    def cancel(self) -> None:
+        """Cancel it; to be called on the loop."""
+        if self._task is not None:
+            self._task.cancel()
+            if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CREATED:
+                self.abandon()  # a task that is cancelled before its first step never comes to what it is to run
+
+    def abandon(self) -> None:
+        """End it as cancelled because no loop will run it."""
+        self._coroutine.close()
+        self._error = asyncio.CancelledError()
+        self._end()
+
+    def _end(self) -> None:
+        if self in self._running:
+            self._running.discard(self)
+            self._ended.release()
+
+    def outcome(self) -> T:
+        """Wait for the end; return what the coroutine returned, or raise what it raised."""
+        self._ended.acquire()
+        error, self._error = self._error, None
+        if error is None:
+            return self._result
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame
+
+
+_all: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+_left_behind: list[Any] = []
+"""Loops of the parent, in a child: closing one would touch descriptors that both share."""
+
+
+def _serve(loop: asyncio.AbstractEventLoop, errands: set[_Errand[Any]]) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        cancel_all(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+        for errand in list(errands):
+            errand.abandon()
+
+
+_exiting = False
+
+
+def _stay_if_exiting() -> None:
+    """Let a daemon thread wait here while the interpreter ends, which then stops it as it stops every such thread.
+
+    Nobody closed the gateway it reads from, so an error would be untrue, and a traceback on stderr besides.
+    """
+    if _exiting and threading.current_thread().daemon:
+        threading.Event().wait()
+
+
+def _after_fork() -> None:
+    for thread in list(_all):
+        thread.forget()
+
+
+def _at_exit() -> None:
+    global _exiting  # noqa: PLW0603  # a process ends once
+    _exiting = True
+    for thread in list(_all):
+        thread.stop()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)

@@ -1,0 +1,131 @@
+"""`rat embed-file`: what it says, what it refuses, its exit codes, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unit.cli.in_process import run
+from unit.cli.pty_session import AtTerminal
+from unit.jobs.files import names_in, read, write
+from unit.local.stand_ins import make
+
+TEXTS = [f"the squirrel runs along the ash {place}" for place in range(300)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make(tmp_path_factory.mktemp("model"), "roberta_mean_96"))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    return str(write(tmp_path / "in", "csv", [{"id": n, "text": text} for n, text in enumerate(TEXTS)]))
+
+
+def test_a_file_is_embedded_and_summed_up_in_one_line(source: str, model: str, tmp_path: Path) -> None:
+    result = run("embed-file", source, str(tmp_path / "out.parquet"), "-m", model)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    assert result.stdout.startswith(f"{tmp_path}/out.parquet: 300 vectors of 96 numbers; ")
+    assert "texts/s" in result.stdout
+    rows, vectors = read(tmp_path / "out.parquet")
+    assert rows == [{"id": str(n), "text": text} for n, text in enumerate(TEXTS)]
+    assert vectors.shape == (300, 96)
+
+
+def test_the_summary_as_json_is_all_that_is_printed(model: str, tmp_path: Path) -> None:
+    rows = [{"body": "word " * 500}, {"body": None}, {"body": "short"}]
+    source = write(tmp_path / "in", "jsonl", rows)
+    out = str(tmp_path / "out.npy")
+    result = run("embed-file", str(source), out, "-m", model, "--column", "body", "--on-null", "skip", "--json")
+    told = json.loads(result.stdout)
+    assert told.pop("seconds") > 0
+    assert told.pop("texts_per_second") > 0
+    assert told.pop("tokens") > 64
+    assert told == {
+        "out": out,
+        "model": model,
+        "dimensions": 96,
+        "rows": 2,
+        "skipped": 1,
+        "truncated": 1,
+        "resumed": 0,
+    }
+    assert np.load(out).shape == (2, 96)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nowhere.csv", "out.npy"], 2, "cannot be read"),
+        (["in.csv", "out.txt"], 2, "out.txt: names end in .parquet"),
+        (["in.csv", "out.npy", "--column", "words"], 2, "in.csv has no column 'words'; it has 'id', 'text'"),
+        (["in.csv", "in.csv"], 2, "names end in"),
+        (["in.csv", "there.npy"], 2, "there.npy is there already; --overwrite replaces it"),
+        (["in.csv", "out.npy", "-m", "nobody/nothing"], 4, "rat models pull nobody/nothing"),
+        (["in.csv", "out.npy", "--no-truncate"], 2, "row 1 (the first is 1) has "),
+        (["in.csv"], 2, "Missing argument 'OUT'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
+) -> None:
+    write(tmp_path / "in", "csv", [{"id": 1, "text": "word " * 100}])
+    (tmp_path / "there.npy").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    result = run("embed-file", "-m", model, *arguments)
+    assert result.exit_code == code, result.output
+    assert words in result.stderr
+    assert result.stdout == ""
+    assert names_in(tmp_path) == {"in.csv", "there.npy"}
+    assert (tmp_path / "there.npy").read_text() == "mine"
+
+
+def test_overwrite_replaces_an_output(source: str, model: str, tmp_path: Path) -> None:
+    (tmp_path / "out.npy").write_text("old")
+    assert run("embed-file", source, str(tmp_path / "out.npy"), "-m", model, "--overwrite").exit_code == 0
+    assert np.load(tmp_path / "out.npy").shape == (300, 96)
+
+
+def test_at_a_terminal_it_shows_how_far_it_is(source: str, model: str, tmp_path: Path) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME")}
+    with AtTerminal(["embed-file", source, str(tmp_path / "out.npy"), "-m", model], environment, columns=120) as rat:
+        code, shown = rat.end()
+    assert code == 0
+    assert re.search(r"█{20} 100% 300 of 300, [\d,]+ texts/s, [\d,]+ tokens/s, 0:00 left", shown)
+    assert "300 vectors of 96 numbers" in shown.rpartition("\x1b[K")[2], "the line is taken away before the summary"
+
+
+def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on_and_it_does(model: str, tmp_path: Path) -> None:
+    texts = [f"{place} words carried up the tree" for place in range(6000)]
+    source = write(tmp_path / "in", "jsonl", [{"text": text} for text in texts])
+    out, kept = tmp_path / "out.npy", tmp_path / "out.npy.job" / "checkpoint.json"
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import runpy; "
+    program += "runpy.run_module('ratatoskr.cli.rat', run_name='__main__')"
+    options = ["-m", model, "--window", "300"]
+    command = [sys.executable, "-c", program, "embed-file", str(source), str(out), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and (not kept.exists() or not json.loads(kept.read_bytes())["parts"]):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    told, complaint = process.communicate(timeout=50)
+    assert process.returncode == 130, complaint
+    assert told == ""
+    assert "what is done is kept in" in complaint
+    assert complaint.count("\n") == 1
+    assert not out.exists()
+    again = run("embed-file", str(source), str(out), *options)
+    assert re.search(r"[1-9][\d,]* of them before", again.stdout), again.output
+    whole = tmp_path / "whole.npy"
+    assert run("embed-file", str(source), str(whole), *options).exit_code == 0
+    assert out.read_bytes() == whole.read_bytes()

@@ -1,0 +1,117 @@
+"""A job by a model in this process, through the gateway: going on gives the same bits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ratatoskr import ContextLengthExceeded, EmbeddedGateway, ModelNotAvailable, Ratatoskr
+from ratatoskr.errors import InvalidInput
+from ratatoskr.jobs import EmbedJob, Progress, digest_of, run
+from ratatoskr.local import ModelPool, ModelStore
+from unit.jobs.files import names_in, write
+from unit.local.stand_ins import make
+
+WORDS = ("the", "squirrel", "runs", "along", "an", "ash", "and", "carries", "words", "from", "eagle", "to", "serpent")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make(tmp_path_factory.mktemp("model"), "roberta_mean_96"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    return ModelStore(tmp_path_factory.mktemp("store"))
+
+
+def gateway_of(model: str, store: ModelStore) -> EmbeddedGateway:
+    return Ratatoskr.builder().cache_dir(store.root).local_embeddings(model).build()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Texts of one to a hundred words, a fifth of them twice, and a few rows more than whole windows."""
+    rng = random.Random(3)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 100 if rng.random() < 0.1 else 12))) for _ in range(803)]
+    return write(tmp_path / "in", "jsonl", [{"text": rng.choice(texts) if rng.random() < 0.2 else t} for t in texts])
+
+
+async def stop_after(rows: int, job: EmbedJob, gateway: Any) -> None:
+    reached = asyncio.Event()
+
+    def watch(progress: Progress) -> None:
+        if progress.phase == "embed" and progress.rows >= rows:
+            reached.set()
+
+    task = asyncio.create_task(run(job, gateway, progress=watch))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_job_that_goes_on_gives_the_same_bits_as_one_that_nothing_disturbed(
+    source: Path, model: str, store: ModelStore
+) -> None:
+    folder = source.parent
+    options: Any = {"model": model, "window": 100, "model_digest": digest_of(model, store)}
+    async with gateway_of(model, store) as gateway:
+        whole = await run(EmbedJob(source, folder / "whole.npy", **options), gateway)
+        await stop_after(100, EmbedJob(source, folder / "out.npy", **options), gateway)
+        again = await run(EmbedJob(source, folder / "out.npy", **options), gateway)
+    assert 0 < again.resumed < 803
+    assert (again.rows, again.tokens, again.truncated) == (whole.rows, whole.tokens, whole.truncated)
+    assert whole.truncated > 0
+    assert (folder / "out.npy").read_bytes() == (folder / "whole.npy").read_bytes()
+
+
+async def test_a_local_embedder_does_the_same_as_the_gateway_over_it(
+    source: Path, model: str, store: ModelStore
+) -> None:
+    folder = source.parent
+    async with gateway_of(model, store) as gateway:
+        await run(EmbedJob(source, folder / "gateway.npy", model, window=100), gateway)
+    models = ModelPool(store)
+    try:
+        embedder = models.embedder(model)
+        await run(EmbedJob(source, folder / "embedder.npy", model, window=100), embedder)
+        short = EmbedJob(source, folder / "short.npy", "AllMiniLmL6V2", window=100)
+        with pytest.raises(ModelNotAvailable):
+            await run(short, models.embedder("AllMiniLmL6V2"))  # the right one, by its short name
+        with pytest.raises(InvalidInput, match="this embedder's model is"):
+            await run(EmbedJob(source, folder / "other.npy", "another"), embedder)
+    finally:
+        models.close()
+    assert (folder / "gateway.npy").read_bytes() == (folder / "embedder.npy").read_bytes()
+    assert np.load(folder / "gateway.npy").shape == (803, 96)
+
+
+async def test_a_text_that_is_too_long_is_named_by_its_row_if_it_may_not_be_cut(
+    tmp_path: Path, model: str, store: ModelStore
+) -> None:
+    rows = [{"text": "words " * (200 if place == 150 else 3)} for place in range(300)]
+    source = write(tmp_path / "in", "parquet", rows)
+    async with gateway_of(model, store) as gateway:
+        with pytest.raises(ContextLengthExceeded, match=r"row 151 \(the first is 1\) has \d+ tokens"):
+            await run(EmbedJob(source, tmp_path / "out.npy", model, window=100, truncate=False), gateway)
+
+
+async def test_a_model_that_is_not_there_is_told_and_nothing_is_left_behind(tmp_path: Path, store: ModelStore) -> None:
+    source = write(tmp_path / "in", "jsonl", [{"text": "a"}] * 100)
+    async with gateway_of("AllMiniLmL6V2", store) as gateway:
+        with pytest.raises(ModelNotAvailable, match="rat models pull AllMiniLmL6V2"):
+            await run(EmbedJob(source, tmp_path / "out.npy", "AllMiniLmL6V2"), gateway)
+    assert names_in(tmp_path) == {source.name}
+
+
+def test_the_digest_of_a_model_is_of_its_files(tmp_path: Path, store: ModelStore) -> None:
+    one, two = (make(tmp_path / name, "roberta_mean_96") for name in ("one", "two"))
+    assert digest_of(str(one), store) == digest_of(str(two), store)
+    (two / "tokenizer.json").write_bytes((two / "tokenizer.json").read_bytes() + b"\n")
+    assert digest_of(str(one), store) != digest_of(str(two), store)

