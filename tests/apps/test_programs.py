@@ -78,7 +78,7 @@ async def test_terminal_when_the_line_is_cut(upstream: ScriptedUpstream, gateway
     await upstream.use(fault("error_in_stream"))
     out, errors = io.StringIO(), io.StringIO()
     assert not await terminal.main(gateway, CLAUDE, out, errors)
-    assert f"broke off after {len(out.getvalue())} characters: the stream broke off: " in errors.getvalue()
+    assert f"broke off after {len(out.getvalue())} characters: the stream was interrupted: " in errors.getvalue()
     assert out.getvalue()
     assert "[" not in out.getvalue()
 

@@ -120,7 +120,7 @@ async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
     queued = "limits" in stage.settings
     async with ScriptedUpstream(stage.script) as upstream:
         gateway = gateway_to(upstream, **{"retries": 0, **stage.settings})
-        clock = gateway._chain._clock = _Told()
+        clock = gateway.backend._chain._clock = _Told()
         first = asyncio.create_task(_call(gateway, CHAT)) if queued else None
         if queued:
             await upstream.until(lambda: upstream.count == 1)

@@ -121,9 +121,14 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"messages": Message.user([])},
         InvalidInput,
         "messages",
-        "of role user, holds nothing",
+        "messages[0] (role user) is empty",
     ),
-    "results without one": ({"messages": [Message.tool_results()]}, InvalidInput, "messages", "of role tool, holds"),
+    "results without one": (
+        {"messages": [Message.tool_results()]},
+        InvalidInput,
+        "messages",
+        "messages[0] (role tool) is empty",
+    ),
     "half a character": ({"messages": "a\ud800b"}, InvalidInput, "messages[0].content[0]", "lone surrogate"),
     "half a character to Anthropic": (
         {"messages": [Message.system("\udfff"), Message.user("x")], "model": CLAUDE},
@@ -160,7 +165,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"messages": Message.user(picture(media_type="application/pdf"))},
         InvalidInput,
         "messages",
-        "an image of type application/pdf, which is none",
+        "an image whose media type is application/pdf",
     ),
     "file of another's": (
         {"messages": Message.user(FileRef("anthropic", "file_1"))},
@@ -254,9 +259,14 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"tools": OFFERED, "tool_choice": "depth"},
         InvalidInput,
         "tool_choice",
-        "names no tool (height)",
+        "is not one of the tools (height)",
     ),
-    "choice without tools": ({"tool_choice": "required"}, InvalidInput, "tool_choice", "names no tool (there is none)"),
+    "choice without tools": (
+        {"tool_choice": "required"},
+        InvalidInput,
+        "tool_choice",
+        "is not one of the tools (none given)",
+    ),
     "tool of another's": (
         {"tools": [ProviderTool("anthropic", {"type": "web_search"})]},
         UnsupportedParameter,
@@ -323,7 +333,7 @@ async def test_a_parameter_that_a_model_does_not_take_follows_the_policy(
 
 async def test_a_tool_loop_that_cannot_run_its_tools_does_not_begin(gateway: EmbeddedGateway) -> None:
     request = ChatRequest((Message.user("x"),), (ToolDefinition("f", "", OBJECT),), options=ChatOptions(model=GPT))
-    with pytest.raises(InvalidInput, match="no function to run for f: make it by from_function"):
+    with pytest.raises(InvalidInput, match=r"no function to run for f: make the tool by ToolDefinition\.from_function"):
         await run_tools(gateway, request)
     with pytest.raises(InvalidInput, match="max_rounds must be 1 or more"):
         await run_tools(gateway, request, max_rounds=0)

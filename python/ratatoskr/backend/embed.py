@@ -1,182 +1,174 @@
-"""The embedding half of a gateway: who embeds with which model, within which deadlines."""
+"""Embeddings: routed to a provider of the very model, within deadlines that leave out the caller's own iterable."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-from ratatoskr.backend.settings import Settings
-from ratatoskr.errors import GatewayClosed, RatatoskrError, Timeout
+from ratatoskr.backend.deadline import Deadline, Phase
+from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.settings import CallTimeouts, Settings
+from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels
 from ratatoskr.registry.chain import Chain
+from ratatoskr.registry.registry import ProviderRegistry
 from ratatoskr.routing import Candidate, resolve_embedding
-from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest
+from ratatoskr.types.chat import ChatRequest
+from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import Explanation, LocalHealth, ModelInfo, ModelStatus, Plan
-from ratatoskr.types.timeouts import Deadlines, Timeouts, in_force
+
+__all__ = ["EmbedBackend"]
 
 T = TypeVar("T")
+Windows: TypeAlias = AsyncGenerator[Embeddings, None]
 
-_TURN: Final = 256
-"""Vectors of a window that are handed out before other tasks of the caller's event loop have their turn."""
-_NOTICED: Final = 0.01
-"""Seconds of a caller's own iterable from which on they are taken out of a deadline."""
+_VECTORS: Final = "the vectors"
+_SLOW_ITERABLE: Final = 0.01
+"""Seconds in a caller's own iterable from which on they are taken out of a deadline."""
 
 
 class EmbedBackend:
-    """Those who embed for one gateway.
+    """Answers embedding requests by the configured providers.
 
     Args:
         providers: in order of preference.
-        chain: walks over candidates.
-        settings: the gateway's.
+        chain: tries candidates in order.
+        settings: the builder's.
+        timeouts: resolves the timeouts of a call.
+        lifecycle: admits calls.
     """
 
-    def __init__(self, providers: Sequence[EmbedProvider], chain: Chain, settings: Settings) -> None:
-        self._providers = {provider.name: provider for provider in providers}
-        self._names = {name: provider.names for name, provider in self._providers.items()}
-        self._chain = chain
+    def __init__(
+        self,
+        providers: Sequence[EmbedProvider],
+        chain: Chain,
+        settings: Settings,
+        timeouts: CallTimeouts,
+        lifecycle: Lifecycle,
+    ) -> None:
+        self.registry = ProviderRegistry({provider.name: provider for provider in providers}, chain)
+        self._names = {name: provider.names for name, provider in self.registry.providers.items()}
         self._settings = settings
-        self._closed = False
-
-    def __len__(self) -> int:
-        return len(self._providers)
+        self._timeouts = timeouts
+        self._lifecycle = lifecycle
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return who may embed with a model; raises `GatewayClosed`, and what `routing.resolve_embedding` raises."""
-        if self._closed:
-            raise GatewayClosed("the gateway is closed")
+        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises."""
         return resolve_embedding(model, self._names)
 
     def has(self, model: str) -> bool:
-        """Tell whether a name is one of an embedding model that is configured."""
+        """Return whether a name is a configured embedding model."""
         try:
             return bool(self.candidates(model))
         except RatatoskrError:
             return False
 
-    async def one(self, request: EmbedRequest) -> Embedding:
-        """Embed one text."""
-        many = await self.batch(request)
-        return Embedding(
-            many.vectors[0],
-            many.model,
-            many.usage,
-            truncated=many.truncated > 0,
-            provider=many.provider,
-            attempts=many.attempts,
-            warnings=many.warnings,
-        )
-
-    async def batch(self, request: EmbedRequest) -> Embeddings:
-        """Embed a list of texts."""
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Return the vectors of a list of texts, with every attempt."""
         if not isinstance(request.texts, Sequence):
             request = replace(request, texts=list(request.texts))
-
-        async def ask(candidate: Candidate, deadlines: Deadlines) -> Embeddings:
-            work = self._providers[candidate.provider].embed_batch(request, CallOptions(candidate.model, deadlines))
-            return await _within(work, deadlines.total, deadlines.total_phase)
-
-        made, attempts = await self._chain.run(self.candidates(request.model), ask, self._timeouts(request))
-        # Both were just made and seen by nobody yet.
-        object.__setattr__(attempts[-1], "usage", made.usage)
-        object.__setattr__(made, "attempts", attempts)
-        return made
-
-    async def iterate(self, request: EmbedRequest) -> AsyncGenerator[Embedding, None]:
-        """Embed an iterable of any length; `total` holds until the first vectors, `no_progress` between windows."""
-        timeouts = self._timeouts(request)
-        source = _Source(request.texts)
-        request = replace(request, texts=source)
-
-        async def ask(candidate: Candidate, deadlines: Deadlines) -> tuple[Windows, Embeddings | None]:
-            windows = self._providers[candidate.provider].embed_windows(
-                request, CallOptions(candidate.model, deadlines)
-            )
-            first = _within(anext(windows, None), deadlines.total, deadlines.total_phase, source)
-            return windows, await _closing(windows, first)
-
-        (windows, window), _ = await self._chain.run(self.candidates(request.model), ask, timeouts)
+        call = self._lifecycle.enter()
         try:
-            while window is not None:
-                for place, embedding in enumerate(window, 1):
-                    yield embedding
-                    if place % _TURN == 0:
-                        await asyncio.sleep(0)
-                if self._closed:
-                    raise GatewayClosed("the gateway is closed")
-                limit = None if timeouts.no_progress == math.inf else timeouts.no_progress
-                window = await _within(anext(windows, None), limit, "no_progress", source)
+            embeddings, attempts = await self.registry.run(
+                self.candidates(request.model),
+                lambda provider, options: _within(
+                    provider.embed_batch(request, options), options.deadlines.total, options.deadlines.total_phase
+                ),
+                self._timeouts.resolve(request.timeouts),
+            )
+            return replace(embeddings, attempts=attempts)
         finally:
-            await windows.aclose()
+            self._lifecycle.leave(call)
 
-    def _timeouts(self, request: EmbedRequest) -> Timeouts:
-        return in_force(request.timeouts.over(self._settings.timeouts), streamed=False)
+    async def embed_windows(self, request: EmbedRequest) -> Windows:
+        """Yield the vectors of an iterable of any length window by window.
 
-    async def models(self) -> list[ModelInfo]:
-        """Return what is configured."""
-        return [model for provider in self._providers.values() for model in await provider.models()]
+        `total` holds until the first vectors are there, `no_progress` between windows.
+        """
+        timeouts = self._timeouts.resolve(request.timeouts)
+        no_progress = None if timeouts.no_progress == math.inf else timeouts.no_progress
+        source = _TimedIterator(request.texts)
+        request = replace(request, texts=source)
+        call = self._lifecycle.enter()
+        windows: Windows | None = None
+        try:
+            (windows, window), _ = await self.registry.run(
+                self.candidates(request.model),
+                lambda provider, options: _first_window(provider, request, options, source),
+                timeouts,
+            )
+            while window is not None:
+                yield window
+                if not self._lifecycle.is_running:
+                    raise GatewayClosed("the gateway is closed")
+                window = await _within(anext(windows, None), no_progress, "no_progress", source)
+        finally:
+            if windows is not None:
+                await windows.aclose()
+            self._lifecycle.leave(call)
 
-    async def explain(self, model: str, timeouts: Timeouts) -> Explanation:
-        """Tell who would embed with a model; one that cannot be used would be skipped."""
+    async def explain(self, request: ChatRequest) -> Explanation:
+        """Return which providers would embed with the request's model; one that cannot be used would be skipped."""
         plans = []
-        for candidate in self.candidates(model):
-            keeper = self._providers[candidate.provider]
+        for candidate in self.candidates(str(request.options.model)):
+            keeper = self.registry[candidate.provider]
             status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
-            refused = status.reason if status is not None and status.status == "unavailable" else None
-            later = candidate.only_if_unavailable
             plan = Plan(
-                candidate.provider, candidate.model, candidate.reason, refused=refused, only_if_unavailable=later
+                candidate.provider,
+                candidate.model,
+                candidate.reason,
+                refused=status.reason if status is not None and status.status == "unavailable" else None,
+                only_if_unavailable=candidate.only_if_unavailable,
             )
             plans.append(plan)
-        limits = in_force(timeouts.over(self._settings.timeouts), streamed=False)
+        limits = self._timeouts.resolve(request.timeouts)
         return Explanation(tuple(plans), Explanation.deadlines_of(limits), self._settings.retries)
 
+    async def models(self) -> list[ModelInfo]:
+        """Return the configured models."""
+        return [model for provider in self.registry.providers.values() for model in await provider.models()]
+
     async def preload(self, model: str) -> None:
-        """Load a model wherever it is in this process."""
+        """Load a model in every provider of this process that has it."""
         for keeper, candidate in self._keepers(model):
             await keeper.preload(candidate.model)
 
     async def unload(self, model: str) -> None:
-        """Let go of a model wherever it is in this process."""
+        """Unload a model in every provider of this process that has it."""
         for keeper, candidate in self._keepers(model):
             await keeper.unload(candidate.model)
 
     async def status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used; one that is not in this process is as far as known."""
+        """Return whether a model can be used; one outside of this process counts as available."""
         for keeper, candidate in self._keepers(model):
             return await keeper.status(candidate.model)
         return ModelStatus("available")
 
     async def health(self) -> tuple[LocalHealth, ...]:
-        """Tell how each model of this process is."""
-        keepers = [one for one in self._providers.values() if isinstance(one, KeepsModels)]
+        """Return the state of each model of this process."""
+        keepers = [one for one in self.registry.providers.values() if isinstance(one, KeepsModels)]
         return tuple([health for keeper in keepers for health in await keeper.health()])
 
     def _keepers(self, model: str) -> list[tuple[KeepsModels, Candidate]]:
-        providers = [(self._providers[candidate.provider], candidate) for candidate in self.candidates(model)]
+        providers = [(self.registry[candidate.provider], candidate) for candidate in self.candidates(model)]
         return [(provider, candidate) for provider, candidate in providers if isinstance(provider, KeepsModels)]
 
     async def aclose(self) -> None:
-        """Let go of everything; calls under way end with `GatewayClosed`."""
-        self._closed = True
-        for provider in self._providers.values():
+        """Unload every model; calls under way end with `GatewayClosed`."""
+        for provider in self.registry.providers.values():
             if isinstance(provider, KeepsModels):
                 await provider.aclose()
 
 
-Windows = AsyncGenerator[Embeddings, None]
-
-
-class _Source:
-    """A caller's iterable, and how long taking texts from it has held everything up."""
+class _TimedIterator:
+    """A caller's iterable; the time that it takes to give a text extends the deadline in force."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = iter(texts)
-        self.deadline: asyncio.Timeout | None = None
+        self.deadline: Deadline | None = None
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -187,30 +179,30 @@ class _Source:
             return next(self._texts)
         finally:
             spent = time.monotonic() - began
-            if spent > _NOTICED and self.deadline is not None and (when := self.deadline.when()) is not None:
-                self.deadline.reschedule(when + spent)
+            if spent > _SLOW_ITERABLE and self.deadline is not None:
+                self.deadline.extend(spent)
 
 
-async def _within(work: Awaitable[T], limit: float | None, phase: str, source: _Source | None = None) -> T:
-    """Await work until a deadline, from which the time that the caller's own iterable takes is left out."""
-    try:
-        async with asyncio.timeout(limit) as deadline:
-            if source is not None:
-                source.deadline = deadline
+async def _within(work: Awaitable[T], limit: float | None, phase: Phase, source: _TimedIterator | None = None) -> T:
+    """Await vectors until a deadline."""
+    async with Deadline(limit, phase, _VECTORS) as deadline:
+        if source is None:
             return await work
-    except TimeoutError as error:
-        if isinstance(error, RatatoskrError):
-            raise
-        raise Timeout(f"the vectors were not there within {limit:.3g} s", phase=phase) from None
-    finally:
-        if source is not None:
+        source.deadline = deadline
+        try:
+            return await work
+        finally:
             source.deadline = None
 
 
-async def _closing(windows: Windows, work: Awaitable[T]) -> T:
-    """Await the first window, and close what gives none."""
+async def _first_window(
+    provider: EmbedProvider, request: EmbedRequest, options: CallOptions, source: _TimedIterator
+) -> tuple[Windows, Embeddings | None]:
+    """Return a provider's windows and the first of them; they are closed where it cannot be had."""
+    windows = provider.embed_windows(request, options)
     try:
-        return await work
+        limit, phase = options.deadlines.total, options.deadlines.total_phase
+        return windows, await _within(anext(windows, None), limit, phase, source)
     except BaseException:
         await windows.aclose()
         raise

@@ -1,30 +1,35 @@
-"""Which models the configured providers serve, by asking them, and how all of them are."""
+"""Questions about models, providers and requests, each with the function that answers it."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError
-from ratatoskr.providers.protocol import ChatProvider, ListsModels
-from ratatoskr.types.model import Health, ModelInfo, ModelStatus, ProviderHealth
-from ratatoskr.types.timeouts import Deadlines, Timeouts
+from ratatoskr.providers.protocol import ListsModels
+from ratatoskr.types.chat import ChatOptions, ChatRequest
+from ratatoskr.types.message import Message
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
+from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.timeouts import DEFAULTS, Deadlines
+from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
-    from ratatoskr.backend.embed import EmbedBackend
-    from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.backend.direct import DirectBackend
+
+__all__ = ["ANSWERS"]
 
 
-async def list_models(
-    providers: Mapping[str, ChatProvider], embedders: EmbedBackend, provider: str | None, timeouts: Timeouts
-) -> list[ModelInfo]:
+async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
-    embedding = [model for model in await embedders.models() if provider in (None, model.provider)]
+    provider, providers = query.provider, backend.chats.registry.providers
+    embedding = [model for model in await backend.embeddings.models() if provider in (None, model.provider)]
     if provider is not None and provider not in providers and not embedding:
         raise NoProvider(f"{provider} is not configured", provider=provider)
     asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
+    timeouts = backend.settings.timeouts.over(DEFAULTS)
     total = None if timeouts.total in (None, math.inf) else timeouts.total
     deadlines = Deadlines(connect=timeouts.connect, first_byte=total, idle=timeouts.idle, total=total)
     answers = await asyncio.gather(*(p.models(deadlines) for p in asked), return_exceptions=True)
@@ -33,19 +38,18 @@ async def list_models(
         if isinstance(answer, BaseException) and not isinstance(answer, RatatoskrError):
             raise answer
     if errors and len(errors) == len(answers) and not embedding:
-        raise errors[0] if len(errors) == 1 else AllAttemptsFailed("no provider told its models", errors)
+        raise errors[0] if len(errors) == 1 else AllAttemptsFailed("no provider returned its models", errors)
     return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
 
 
-async def model_status(gateway: EmbeddedGateway, embedders: EmbedBackend, model: str) -> ModelStatus:
-    """Tell whether a model can be used; a provider that cannot be asked leaves it unavailable."""
-    from ratatoskr.gateway.request import request_of
-
-    if embedders.has(model):
-        return await embedders.status(model)
+async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
+    """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
+    if backend.embeddings.has(query.model):
+        return await backend.embeddings.status(query.model)
+    request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
     try:
-        candidate = gateway.candidates(request_of("…", model))[0]
-        listed: list[Any] = await gateway.list_models(candidate.provider)
+        candidate = backend.chats.candidates(request)[0]
+        listed = await list_models(backend, ListModels(candidate.provider))
     except RatatoskrError as error:
         return ModelStatus("unavailable", error.message)
     names = {info.name for info in listed}
@@ -54,14 +58,39 @@ async def model_status(gateway: EmbeddedGateway, embedders: EmbedBackend, model:
     return ModelStatus("unavailable", f"{candidate.provider} does not list {candidate.model}")
 
 
-async def health(
-    providers: Mapping[str, ChatProvider], embedders: EmbedBackend, key_origins: Mapping[str, str], *, healthy: bool
-) -> Health:
-    """Tell who is configured, and how each model of this process is."""
-    from ratatoskr.version import VERSION
+async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Explanation:
+    """Return what a request would do; parameters that a candidate refuses are in its plan."""
+    model = query.request.options.model
+    if isinstance(model, str) and backend.embeddings.has(model):
+        return await backend.embeddings.explain(query.request)
+    return backend.chats.explain(query.request)
 
-    known = tuple(
-        ProviderHealth(name, getattr(provider, "base_url", ""), key_origins.get(name))
-        for name, provider in providers.items()
+
+async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
+    """Return the names of what can be called."""
+    chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
+    embeds = {"embed"} if backend.embeddings.registry.providers else set()
+    return frozenset({"list_models"} | chats | embeds)
+
+
+async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
+    """Return the configured providers and the state of each local model; also of a closed gateway."""
+    origins = backend.settings.key_origins
+    providers = tuple(
+        ProviderHealth(name, getattr(provider, "base_url", ""), origins.get(name))
+        for name, provider in backend.chats.registry.providers.items()
     )
-    return Health(healthy, VERSION, known, await embedders.health())
+    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())
+
+
+ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {
+    ListModels: list_models,
+    GetModelStatus: get_model_status,
+    ExplainRequest: explain_request,
+    GetCapabilities: get_capabilities,
+    GetHealth: get_health,
+}
+"""Each question with the function that answers it."""
+
+WHILE_CLOSED = frozenset({GetHealth, GetCapabilities})
+"""Questions that a closed gateway answers, too."""

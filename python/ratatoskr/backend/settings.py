@@ -1,40 +1,22 @@
-"""What a gateway is made of besides its providers: what the builder has decided, and what carries the bytes."""
+"""What the builder decides about calls, and the timeouts in force for one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from ratatoskr.types.rules import ParameterPolicy
-from ratatoskr.types.timeouts import DEFAULTS, Timeouts
-
-
-class Carrier(Protocol):
-    """What carries the providers' bytes, as far as a gateway cares."""
-
-    @property
-    def loop_bound(self) -> bool:
-        """Whether it belongs to the event loop that uses it first."""
-        ...
-
-    async def preconnect(self, urls: Sequence[str]) -> None:
-        """Open connections ahead of use."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close all of them."""
-        ...
+from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the builder has decided.
+    """What the builder has decided about calls.
 
     Attributes:
-        timeouts: deadlines where a call says nothing.
+        timeouts: where a call says nothing.
         retries: repeats of one candidate.
-        policy: what to do with a parameter that a model does not take.
+        policy: what happens to a parameter that a model does not take.
         rules: the user's routing: pattern of a model's name to the names to ask instead.
         fallbacks: patterns of models to the models that may follow them after a failure.
         substitute: whether the built-in chain may be used after any failure.
@@ -48,3 +30,22 @@ class Settings:
     fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
+
+
+class CallTimeouts:
+    """Resolves the timeouts of calls: their own, then the builder's, then the defaults.
+
+    Args:
+        base: the builder's.
+    """
+
+    def __init__(self, base: Timeouts) -> None:
+        self._base = base
+        self._for_calls = in_force(base, streamed=False)
+        self._for_streams = in_force(base, streamed=True)
+
+    def resolve(self, timeouts: Timeouts, *, streamed: bool = False) -> Timeouts:
+        """Return the timeouts of one call, none of them inherited any more."""
+        if timeouts is UNSET:
+            return self._for_streams if streamed else self._for_calls
+        return in_force(timeouts.over(self._base), streamed=streamed)

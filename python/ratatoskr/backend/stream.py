@@ -1,34 +1,78 @@
-"""The opening of a stream: asked, and waited for until its first event that means something."""
+"""The opening of a stream: sent, and waited for until its first semantic event."""
 
 from __future__ import annotations
 
-import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ratatoskr.errors import RatatoskrError, Timeout
-from ratatoskr.gateway.stream import OpenStream
-from ratatoskr.providers.protocol import CallOptions, ChatProvider, EventSource
-from ratatoskr.types.chat import ChatRequest
+from ratatoskr.backend.deadline import Deadline
 from ratatoskr.types.event import ChatEvent, UsageEvent
+
+if TYPE_CHECKING:
+    from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.providers.protocol import CallOptions, ChatProvider
+    from ratatoskr.types.attempt import Attempt
+    from ratatoskr.types.chat import ChatRequest
+
+__all__ = ["OpenStream", "StreamLimits", "open_stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Seconds that hold after the first event; `math.inf` for no limit.
+
+    Attributes:
+        no_progress: the longest wait for a semantic event.
+        life: of the whole stream.
+    """
+
+    no_progress: float = math.inf
+    life: float = math.inf
+
+
+NO_LIMITS = StreamLimits()
+
+
+@dataclass(slots=True)
+class OpenStream:
+    """A stream whose first events are there.
+
+    Attributes:
+        source: where the rest comes from.
+        events: the first events, which the reader takes.
+        attempts: every try, this answer last.
+        limits: what the reader enforces from now on.
+        on_close: called once, when the stream has ended or was closed.
+    """
+
+    source: EventSource
+    events: list[ChatEvent]
+    attempts: tuple[Attempt, ...] = ()
+    limits: StreamLimits = NO_LIMITS
+    on_close: Callable[[], object] | None = None
+
+    def close(self) -> None:
+        """Close the upstream; may be called twice."""
+        self.source.close()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
 
 async def open_stream(provider: ChatProvider, request: ChatRequest, call: CallOptions) -> OpenStream:
-    """Open a stream and wait for its first semantic event within the try's deadline."""
-    limit = call.deadlines.total
+    """Open a stream at one provider and wait for its first semantic event within the attempt's deadline."""
     source: EventSource | None = None
     try:
-        async with asyncio.timeout(limit):
+        async with Deadline(call.deadlines.total, call.deadlines.total_phase, "the first event of the stream"):
             source = await provider.open(request, call)
             events: list[ChatEvent] = []
             while not any(type(event) is not UsageEvent for event in events):
                 events += await source.batch()
-        opened = OpenStream(source, events)
+        stream = OpenStream(source, events)
         source = None
-    except TimeoutError as error:
-        if isinstance(error, RatatoskrError):
-            raise
-        phase = call.deadlines.total_phase
-        raise Timeout(f"no answer began within {limit:.3g} s", phase=phase) from None
     finally:
         if source is not None:
             source.close()
-    return opened
+    return stream

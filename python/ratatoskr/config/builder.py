@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypedDict, get_args
 
+from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.settings import Settings
 from ratatoskr.config import secrets
 from ratatoskr.config.provider import (
@@ -369,7 +370,8 @@ class Builder:
             self._substitute,
             origins,
         )
-        return EmbeddedGateway(providers, transport, settings, embedders=self._embedders(), clock=self._clock)
+        backend = DirectBackend(providers, transport, settings, embedders=self._embedders(), clock=self._clock)
+        return EmbeddedGateway(backend)
 
     def _embedders(self) -> tuple[EmbedProvider, ...]:
         if not self._local:

@@ -1,15 +1,15 @@
-"""Many chats at once, as they finish."""
+"""Many chats at once, as they complete."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 
-Outcome = ChatResponse[Any] | RatatoskrError
+Outcome: TypeAlias = ChatResponse[Any] | RatatoskrError
 
 
 async def as_completed(

@@ -1,4 +1,4 @@
-"""From what a caller writes to one frozen `ChatRequest`: everything that can be known to be wrong is refused here."""
+"""A caller's arguments as one frozen `ChatRequest`; whatever is wrong without asking a provider is refused here."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.gateway.protocol import MessagesLike, ModelLike
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ImagePart, Part, ToolResult
@@ -17,10 +16,22 @@ from ratatoskr.types.schema import check_schema
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 from ratatoskr.types.tool import ProviderTool, Tool, ToolLike, tool_of
 
+if TYPE_CHECKING:
+    from ratatoskr.backend.protocol import Backend
+    from ratatoskr.gateway.base import Gateway
+
+MessagesLike: TypeAlias = str | Message | Sequence[Message]
+ModelLike: TypeAlias = str | Sequence[str] | ChatOptions | None
+
 MAX_IMAGE = 20 * 1024 * 1024
-"""Bytes of one picture; the largest that any provider documents."""
+"""Bytes of one image: the largest that any provider documents."""
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 """What at least one provider takes; most stop at letters, digits, `_` and `-`."""
+
+
+def backend_of(gateway: object) -> Backend:
+    """Return what answers the requests of a class that inherits the public methods."""
+    return cast("Gateway", gateway).backend
 
 
 def request_of(
@@ -37,50 +48,54 @@ def request_of(
 
     Raises:
         InvalidInput: something in it is wrong; `field` names it.
-        TypeError: a keyword that no parameter has.
+        TypeError: an unknown keyword.
     """
-    options = options_of(model, params)
-    chosen = tools_of(tools)
-    check_tool_choice(tool_choice, chosen)
-    if output is not None:
-        if options.response_format is not None:
-            raise InvalidInput("give either output or response_format, not both", field="response_format")
-        from ratatoskr.types.output import schema_of
-
-        schema_of(output)
-    elif isinstance(options.response_format, JsonSchema):
-        check_schema(options.response_format.schema, "response_format")
-    return ChatRequest(messages_of(messages), chosen, tool_choice, output, options, timeouts_of(timeouts))
+    return _build(messages, options_of(model, params), tools, tool_choice, output, timeouts)
 
 
-def normal(request: ChatRequest) -> ChatRequest:
+def check_request(request: ChatRequest) -> ChatRequest:
     """Return a request that a caller made by hand, checked as `request_of` checks its arguments."""
     if not isinstance(request, ChatRequest):
         raise InvalidInput(f"a request must be a ChatRequest, not {type(request).__name__}", field="requests")
-    return request_of(
+    return _build(
         request.messages,
         request.options,
-        tools=request.tools,
-        tool_choice=request.tool_choice,
-        output=request.output,
-        timeouts=request.timeouts,
+        request.tools,
+        request.tool_choice,
+        request.output,
+        request.timeouts,
+        request.kind,
     )
 
 
-def with_schema(request: ChatRequest) -> ChatRequest:
-    """Return the request with its output type said as a response format, as providers understand it."""
-    if request.output is None:
-        return request
-    from ratatoskr.types.output import schema_of
+def _build(
+    messages: MessagesLike,
+    options: ChatOptions,
+    tools: Sequence[ToolLike],
+    tool_choice: str | None,
+    output: Any,
+    timeouts: TimeoutsLike,
+    kind: Literal["chat", "generate"] = "chat",
+) -> ChatRequest:
+    definitions = tools_of(tools)
+    check_tool_choice(tool_choice, definitions)
+    if output is not None:
+        from ratatoskr.types.output import schema_of
 
-    return replace(request, options=replace(request.options, response_format=schema_of(request.output)))
+        schema = schema_of(output)
+        if options.response_format not in (None, schema):
+            raise InvalidInput("give either output or response_format, not both", field="response_format")
+        options = replace(options, response_format=schema)
+    elif isinstance(options.response_format, JsonSchema):
+        check_schema(options.response_format.schema, "response_format")
+    return ChatRequest(messages_of(messages), definitions, tool_choice, output, options, timeouts_of(timeouts), kind)
 
 
 def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     """Return the history as a tuple."""
     if isinstance(messages, str):
         return (Message.user(messages),)
-    history = (messages,) if isinstance(messages, Message) else _several(messages, "messages", "Messages")
+    history = (messages,) if isinstance(messages, Message) else _as_tuple(messages, "messages", "Messages")
     if not history:
         raise InvalidInput("messages is empty", field="messages")
     for i, message in enumerate(history):
@@ -90,13 +105,13 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
                 field="messages",
             )
         if not message.content and message.role in ("user", "tool"):
-            raise InvalidInput(f"messages[{i}], of role {message.role}, holds nothing", field="messages")
+            raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")
         _check_images(message.content, f"messages[{i}]")
     return history
 
 
-def _several(values: Any, field: str, what: str) -> tuple[Any, ...]:
-    """Return several of something as a tuple; a mapping, bytes or one thing alone is a mistake."""
+def _as_tuple(values: Any, field: str, what: str) -> tuple[Any, ...]:
+    """Return a sequence as a tuple; a mapping, bytes or a single value is refused."""
     if not isinstance(values, Iterable) or isinstance(values, (bytes, Mapping)):
         raise InvalidInput(f"{field} must be a sequence of {what}, not {type(values).__name__}", field=field)
     return tuple(values)
@@ -112,7 +127,7 @@ def _check_images(parts: Sequence[Part], where: str) -> None:
             size = f"{len(part.data) / 2**20:.1f} MiB"
             raise InvalidInput(f"{where} holds an image of {size}; {MAX_IMAGE >> 20} MiB is the most", field="messages")
         if not part.data or not str(part.media_type).startswith("image/"):
-            what = "without bytes" if not part.data else f"of type {part.media_type}, which is none"
+            what = "without bytes" if not part.data else f"whose media type is {part.media_type}"
             raise InvalidInput(f"{where} holds an image {what}", field="messages")
 
 
@@ -130,34 +145,22 @@ def options_of(model: ModelLike, params: Mapping[str, Any]) -> ChatOptions:
     elif isinstance(model, str):
         options = _options_for(model)
     else:
-        options = ChatOptions(model=_several(model, "model", "names"))
+        options = ChatOptions(model=_as_tuple(model, "model", "names"))
     return options.override(params)
-
-
-def models_of(options: ChatOptions) -> tuple[str, ...]:
-    """Return the models that the caller named, at least one."""
-    named = options.model
-    models = (named,) if isinstance(named, str) else _several(named or (), "model", "names")
-    if not models:
-        raise InvalidInput("no model: pass a name such as 'openai:gpt-5.4'", field="model")
-    for model in models:
-        if not isinstance(model, str) or not model.strip():
-            raise InvalidInput("model must be a name, and not empty", field="model")
-    return models
 
 
 def tools_of(tools: Sequence[ToolLike]) -> tuple[Tool, ...]:
     """Return tools as definitions, each name once."""
     if not tools:
         return ()
-    chosen = tuple(tool_of(tool) for tool in _several(tools, "tools", "tools"))
+    chosen = tuple(tool_of(tool) for tool in _as_tuple(tools, "tools", "tools"))
     names: set[str] = set()
     for tool in chosen:
         if isinstance(tool, ProviderTool):
             continue
         if not _TOOL_NAME.fullmatch(tool.name):
             raise InvalidInput(
-                f"no provider takes a tool named {tool.name!r}: letters, digits, _ and - are what a name is made of",
+                f"no provider takes a tool named {tool.name!r}: use letters, digits, _ and -",
                 field="tools",
             )
         if tool.name in names:
@@ -175,5 +178,5 @@ def check_tool_choice(choice: str | None, tools: Sequence[Tool]) -> None:
     if choice == "required" and tools:
         return
     if choice not in names:
-        known = ", ".join(names) or "there is none"
-        raise InvalidInput(f"tool_choice {choice!r} names no tool ({known})", field="tool_choice")
+        known = ", ".join(names) or "none given"
+        raise InvalidInput(f"tool_choice {choice!r} is not one of the tools ({known})", field="tool_choice")

@@ -1,4 +1,4 @@
-"""`ChatStream`: an answer while it is being made, with the deadlines that hold once it flows."""
+"""`ChatStream`: the events of one answer, with the deadlines that hold after the first."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import math
 import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from ratatoskr.backend.deadline import timed_out
 from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
-from ratatoskr.providers.protocol import EventSource
-from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from typing import Generic
 
     from typing_extensions import TypeVar
+
+    from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.backend.stream import OpenStream, StreamLimits
 
     T = TypeVar("T", default=None, covariant=True)
 
@@ -31,34 +33,6 @@ else:
     class _Of:
         def __class_getitem__(cls, item: Any) -> Any:
             return cls
-
-
-@dataclass(slots=True)
-class OpenStream:
-    """A stream whose first events are there.
-
-    Attributes:
-        source: where the rest comes from.
-        events: what has come already.
-        attempts: what was tried, this answer last.
-    """
-
-    source: EventSource
-    events: list[ChatEvent]
-    attempts: tuple[Attempt, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """Seconds that hold after the first event; `math.inf` for none.
-
-    Attributes:
-        no_progress: longest wait for an event that means something.
-        life: of the whole stream.
-    """
-
-    no_progress: float = math.inf
-    life: float = math.inf
 
 
 class ChatStream(_Of["T"]):
@@ -74,9 +48,8 @@ class ChatStream(_Of["T"]):
         GatewayClosed: the gateway was closed.
     """
 
-    def __init__(self, opener: Callable[[], Awaitable[OpenStream]], limits: StreamLimits = StreamLimits()) -> None:
+    def __init__(self, opener: Callable[[], Awaitable[OpenStream]]) -> None:
         self._opener: Callable[[], Awaitable[OpenStream]] | None = opener
-        self._limits = limits
         self._opening: asyncio.Lock | None = None
         self._opened: OpenStream | None = None
         self._events: list[ChatEvent] = []
@@ -100,19 +73,20 @@ class ChatStream(_Of["T"]):
             if self._opened is None:
                 opener, self._opener = self._opener, None
                 if opener is None:
-                    raise self._error or RuntimeError("the stream could not be opened before")
+                    raise self._error or RuntimeError("an earlier attempt to open the stream failed")
                 try:
                     self._begin(await opener())
                 except BaseException as error:
-                    self._error = _lasting(error)
+                    self._error = _error_for_later(error)
                     raise
         return self
 
     def _begin(self, opened: OpenStream) -> None:
         self._opened = opened
         self._events, opened.events = opened.events, []
-        if self._limits.no_progress != math.inf or self._limits.life != math.inf:
-            self._watch = _Watch(self._limits, opened.source.close)
+        limits = opened.limits
+        if limits.no_progress != math.inf or limits.life != math.inf:
+            self._watch = _Watch(limits, opened.close)
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._open().__await__()
@@ -160,7 +134,7 @@ class ChatStream(_Of["T"]):
             self.close()
             raise self._error from None
         except BaseException as error:
-            self._error = _lasting(error)
+            self._error = _error_for_later(error)
             self.close()
             raise
 
@@ -171,10 +145,11 @@ class ChatStream(_Of["T"]):
         self.close()
 
     def _interrupted(self, error: RatatoskrError) -> RatatoskrError:
-        partial = self.partial
-        object.__setattr__(partial, "raw", None)  # just made; errors hold no headers
+        """Return the error that ends the stream; one from another process comes complete and passes unchanged."""
+        if isinstance(error, StreamInterrupted):
+            return error
+        partial = replace(self.partial, raw=None)  # errors hold no headers
         attempts = self._opened.attempts if self._opened is not None else ()
-        # our own deadlines know nobody
         error.provider = error.provider or partial.provider
         error.model = error.model or partial.model
         error.request_id = error.request_id or partial.request_id
@@ -182,7 +157,7 @@ class ChatStream(_Of["T"]):
             error.partial, error.attempts = partial, attempts
             return error
         return StreamInterrupted(
-            f"the stream broke off: {error.message}",
+            f"the stream was interrupted: {error.message}",
             cause=error,
             partial=partial,
             provider=error.provider,
@@ -221,12 +196,12 @@ class ChatStream(_Of["T"]):
 
     @property
     def provider(self) -> str:
-        """Who answers; known once the stream is open."""
+        """The provider that answers; known once the stream is open."""
         return self._source().provider
 
     @property
     def model(self) -> str:
-        """The model as answered, as far as told; known once the stream is open."""
+        """The model as the provider names it; known once the stream is open."""
         return self.partial.model
 
     @property
@@ -246,7 +221,7 @@ class ChatStream(_Of["T"]):
             return self._response
         if self._error is not None:
             raise self._error
-        raise RuntimeError("the response is there once Done has been read; `partial` is there at any time")
+        raise RuntimeError("the response is complete only after Done has been read; use `partial` before")
 
     @property
     def partial(self) -> ChatResponse[T]:
@@ -262,9 +237,7 @@ class ChatStream(_Of["T"]):
     def _answer(self) -> ChatResponse[T]:
         opened = self._opened
         assert opened is not None  # noqa: S101  # callers have looked
-        response = opened.source.response()
-        object.__setattr__(response, "attempts", opened.attempts)  # just made, seen by nobody yet
-        return response
+        return replace(opened.source.response(), attempts=opened.attempts)
 
     def _source(self) -> EventSource:
         if self._opened is None:
@@ -288,7 +261,7 @@ class ChatStream(_Of["T"]):
         if self._watch is not None:
             self._watch.stop()
         if self._opened is not None:
-            self._opened.source.close()
+            self._opened.close()
 
     def __del__(self) -> None:
         if self._opened is None or self._closed or sys.is_finalizing():
@@ -297,16 +270,16 @@ class ChatStream(_Of["T"]):
         warnings.warn("a ChatStream was dropped before its end; leave its block or close it", ResourceWarning, 2, self)
 
 
-def _lasting(error: BaseException) -> BaseException:
-    """Return what to raise for later uses; a cancellation belongs to the task that it was meant for, not to those."""
+def _error_for_later(error: BaseException) -> BaseException:
+    """Return what later uses raise; a cancellation concerns only the task that it was meant for."""
     return RuntimeError("the stream was cancelled") if isinstance(error, asyncio.CancelledError) else error
 
 
 class _Watch:
     """One timer a stream: interrupts a wait that lasts too long, closes a stream that lives too long.
 
-    It is armed once and looks at the clock when it rings, so that an event costs no timer of its own. Time during which
-    the reader is busy elsewhere is not held against the provider.
+    The timer is set once and reads the clock when it fires, so that an event costs no timer of its own. Time that the
+    reader spends elsewhere does not count.
     """
 
     def __init__(self, limits: StreamLimits, close: Callable[[], None]) -> None:
@@ -317,7 +290,7 @@ class _Watch:
         self._since: float | None = None
         self._waiter: asyncio.Task[Any] | None = None
         self._late: Literal["no_progress", "stream_life"] | None = None
-        self._timer = self._loop.call_later(min(limits.no_progress, limits.life), self._ring)
+        self._timer = self._loop.call_later(min(limits.no_progress, limits.life), self._on_timer)
 
     async def wait(self, batch: Awaitable[list[ChatEvent]]) -> list[ChatEvent]:
         """Wait for a batch within the limits."""
@@ -337,7 +310,7 @@ class _Watch:
         finally:
             self._waiter = self._since = None
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         now = self._loop.time()
         stuck_at = math.inf if self._since is None else self._since + self._limits.no_progress
         if now >= self._ends:
@@ -346,7 +319,7 @@ class _Watch:
             self._end("no_progress")
         else:
             again = min(self._ends, stuck_at, now + self._limits.no_progress)
-            self._timer = self._loop.call_at(again, self._ring)
+            self._timer = self._loop.call_at(again, self._on_timer)
 
     def _end(self, phase: Literal["no_progress", "stream_life"]) -> None:
         self._late = phase
@@ -359,11 +332,10 @@ class _Watch:
         return self._late is not None
 
     def _timeout(self) -> Timeout:
-        phase = self._late
-        seconds = self._limits.no_progress if phase == "no_progress" else self._limits.life
-        what = "no event that means anything" if phase == "no_progress" else "the stream had not ended"
-        return Timeout(f"{what} for {seconds:g} s", phase=phase)
+        if self._late == "no_progress":
+            return timed_out(self._limits.no_progress, "no_progress", "the next event of the stream")
+        return timed_out(self._limits.life, "stream_life", "the end of the stream")
 
     def stop(self) -> None:
-        """Disarm."""
+        """Cancel the timer."""
         self._timer.cancel()

@@ -1,7 +1,8 @@
-"""The walk over candidates: order, retry, fallback, and the list of what was tried.
+"""Candidates tried in order, with retry and fallback, and the record of every attempt.
 
-`Chain.run` is the one place that repeats anything. It asks `policy` what an error means, `retry` how long to wait, and
-gives every try its share of the time that is left. A breaker has its place beside the cool-downs, in `Chain.order`.
+`Chain.run` is the one place that repeats anything. It asks `policy` what an error means, `backoff` how long to wait,
+and gives every attempt its share of the time that is left. A circuit breaker belongs beside the cool-downs, in
+`Chain.order`.
 """
 
 from __future__ import annotations
@@ -28,21 +29,19 @@ from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
 from ratatoskr.types.timeouts import Deadlines, Timeouts
+from ratatoskr.types.usage import Usage
 
 T = TypeVar("T")
 
 MAX_TRIES = 6
-"""Most tries of one call over its whole chain, so that an outage multiplies load by a bounded factor."""
-
-Ask = Callable[[Candidate, Deadlines], Awaitable[T]]
-"""Makes one try."""
+"""The most attempts of one call over its whole chain, so that an outage multiplies load by a bounded factor."""
 
 
 @dataclass(slots=True)
-class _Walk(Generic[T]):
-    """One call under way."""
+class _Run(Generic[T]):
+    """One call under way: what it does, and what it has tried."""
 
-    ask: Ask[T]
+    attempt: Callable[[Candidate, Deadlines], Awaitable[T]]
     timeouts: Timeouts
     safe_to_repeat: Callable[[RatatoskrError], bool]
     started: float
@@ -57,7 +56,7 @@ class Chain:
     """Tries candidates in order.
 
     Args:
-        retries: repeats of one candidate; 0 is one try.
+        retries: repeats of one candidate; with 0 it is tried once.
         clock: time and chance.
     """
 
@@ -65,12 +64,12 @@ class Chain:
         self._retries = retries
         self._clock = clock or SystemClock()
         self._budget = RetryBudget()
-        self._resting: dict[tuple[str, str], float] = {}
+        self._cooling_until: dict[tuple[str, str], float] = {}
         self._waits: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def close(self) -> None:
-        """End every wait between two tries, on whatever loop, with `GatewayClosed`."""
+        """End every wait between two attempts, on any loop, with `GatewayClosed`."""
         self._closed = True
         for wait in list(self._waits):
             with contextlib.suppress(RuntimeError):  # its loop is closed, and the wait gone with it
@@ -79,62 +78,62 @@ class Chain:
     async def run(
         self,
         candidates: Sequence[Candidate],
-        ask: Ask[T],
+        attempt: Callable[[Candidate, Deadlines], Awaitable[T]],
         timeouts: Timeouts,
         *,
         safe_to_repeat: Callable[[RatatoskrError], bool] = lambda _: True,
     ) -> tuple[T, tuple[Attempt, ...]]:
-        """Return the first answer and everything that was tried.
+        """Return the first answer and every attempt.
 
         Args:
             candidates: in order of preference.
-            ask: makes one try.
-            timeouts: whole, nothing inherited any more.
-            safe_to_repeat: tells whether a request that failed so may be sent again anywhere.
+            attempt: asks one candidate once, within its deadlines.
+            timeouts: none of them inherited.
+            safe_to_repeat: returns whether a request that failed with this error may be sent again anywhere.
 
         Raises:
             RatatoskrError: the only candidate's error, with `attempts`.
             AllAttemptsFailed: two or more candidates were tried.
         """
-        walk = _Walk(ask, timeouts, safe_to_repeat, self._clock.now())
+        run = _Run(attempt, timeouts, safe_to_repeat, self._clock.now())
         order = self.order(candidates)
         while order:
             candidate = order.pop(0)
-            answer = await self._candidate(walk, candidate, order)
+            answer = await self._candidate(run, candidate, order)
             if answer is not None:
-                return answer[0], tuple(walk.attempts)
-            if walk.stopped:
+                return answer[0], tuple(run.attempts)
+            if run.stopped:
                 break
-            order = _after(walk.last_errors[-1], order)
-        raise _final(walk) from None
+            order = _after(run.last_errors[-1], order)
+        raise _final(run) from None
 
     def order(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return the candidates with those that rest at the end; nobody is left out."""
-        if not self._resting:
+        """Return the candidates with those that are cooling down at the end; none is left out."""
+        if not self._cooling_until:
             return list(candidates)
         now = self._clock.now()
-        return sorted(candidates, key=lambda c: self._resting.get((c.provider, c.model), -math.inf) > now)
+        return sorted(candidates, key=lambda c: self._cooling_until.get((c.provider, c.model), -math.inf) > now)
 
-    async def _candidate(self, walk: _Walk[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
-        """Try one candidate as often as it may be; its last error is left in the walk."""
+    async def _candidate(self, run: _Run[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
+        """Try one candidate as often as it may be; its last error is left in the run."""
         paid = 0.0
         for retry in range(self._retries + 1):
             try:
-                answer = await self._try(walk, candidate)
+                answer = await self._try(run, candidate)
             except RatatoskrError as error:
-                verdict = self._note(walk, candidate, error)
+                verdict = self._note(run, candidate, error)
                 has_next = bool(_after(error, behind))
-                wait = self._wait(walk, error, verdict, retry, has_next=has_next)
+                wait = self._wait(run, error, verdict, retry, has_next=has_next)
                 free = error.retry_now  # the provider has not begun with it
                 paid = 0.0 if wait is None or free else self._budget.take(candidate.provider, error)
                 if wait is None or not (paid or free):
-                    self._decide(walk, error, verdict, has_next=has_next, denied=wait is not None)
+                    self._decide(run, error, verdict, has_next=has_next, unpaid=wait is not None)
                     return None
-                walk.attempts[-1] = replace(walk.attempts[-1], decision="again")
-                walk.last_errors.pop()
-                walk.waited = wait
+                run.attempts[-1] = replace(run.attempts[-1], decision="again")
+                run.last_errors.pop()
+                run.waited = wait
                 try:
-                    await self._sleep(walk, wait)
+                    await self._sleep(run, wait)
                 except BaseException:
                     self._budget.put_back(candidate.provider, paid)  # given up in between: nothing was repeated
                     raise
@@ -143,7 +142,7 @@ class Chain:
                 return (answer,)
         raise AssertionError  # the last retry has no wait, so the loop has returned
 
-    async def _sleep(self, walk: _Walk[T], seconds: float) -> None:
+    async def _sleep(self, run: _Run[T], seconds: float) -> None:
         caller = asyncio.current_task()
         wait = asyncio.ensure_future(self._clock.sleep(seconds))
         self._waits.add(wait)
@@ -154,29 +153,32 @@ class Chain:
         except asyncio.CancelledError:
             if not self._closed or (caller is not None and caller.cancelling()):
                 raise
-            message = "the gateway was closed before the next try"
-            raise GatewayClosed(message, attempts=tuple(walk.attempts)) from None
+            message = "the gateway was closed before the next attempt"
+            raise GatewayClosed(message, attempts=tuple(run.attempts)) from None
         finally:
             self._waits.discard(wait)
 
-    async def _try(self, walk: _Walk[T], candidate: Candidate) -> T:
+    async def _try(self, run: _Run[T], candidate: Candidate) -> T:
         began = self._clock.now()
-        walk.tries += 1
+        run.tries += 1
         try:
-            answer = await walk.ask(candidate, self._deadlines(walk, began))
+            if self._closed:
+                raise GatewayClosed("the gateway is closed")
+            answer = await run.attempt(candidate, self._deadlines(run, began))
         except RatatoskrError as error:
-            walk.attempts.append(self._attempt(walk, candidate, began, error))
+            usage = error.partial.usage if error.partial is not None else None
+            run.attempts.append(self._attempt(run, candidate, began, error, usage))
             raise
-        walk.attempts.append(self._attempt(walk, candidate, began, None))
+        run.attempts.append(self._attempt(run, candidate, began, None, getattr(answer, "usage", None)))
         return answer
 
-    def _deadlines(self, walk: _Walk[T], began: float) -> Deadlines:
-        """Give a try its share of what is left."""
-        times = walk.timeouts
-        left = _finite(times.total, began - walk.started)
+    def _deadlines(self, run: _Run[T], began: float) -> Deadlines:
+        """Return an attempt's share of the time that is left."""
+        times = run.timeouts
+        left = _finite(times.total, began - run.started)
         attempt = _finite(times.attempt)
         if left is not None and left <= 0:
-            raise Timeout(f"{times.total:g} s in all had passed before this try", phase="total")
+            raise Timeout(f"timed out after {times.total:g} s (total) before this attempt began", phase="total")
         use_attempt = attempt is not None and (left is None or attempt < left)
         return Deadlines(
             connect=_finite(times.connect),
@@ -186,36 +188,38 @@ class Chain:
             total_phase="attempt" if use_attempt else "total",
         )
 
-    def _attempt(self, walk: _Walk[T], candidate: Candidate, began: float, error: RatatoskrError | None) -> Attempt:
-        waited, walk.waited = walk.waited, 0.0
+    def _attempt(
+        self, run: _Run[T], candidate: Candidate, began: float, error: RatatoskrError | None, usage: Usage | None
+    ) -> Attempt:
+        waited, run.waited = run.waited, 0.0
         return Attempt(
             provider=candidate.provider,
             model=candidate.model,
             error=None if error is None else info_of(error),
             phase="done" if error is None else str(getattr(error, "phase", None) or "response"),
-            started=began - walk.started,
+            started=began - run.started,
             duration=self._clock.now() - began,
             waited=waited,
             maybe_billed=error is not None and maybe_billed(error),
-            usage=error.partial.usage if error is not None and error.partial is not None else None,
+            usage=usage,
         )
 
-    def _note(self, walk: _Walk[T], candidate: Candidate, error: RatatoskrError) -> Verdict:
+    def _note(self, run: _Run[T], candidate: Candidate, error: RatatoskrError) -> Verdict:
         error.provider = error.provider or candidate.provider
         error.model = error.model or candidate.model
-        walk.last_errors.append(error)
+        run.last_errors.append(error)
         verdict = verdict_on(error)
         rest = max(verdict.cooldown, min(error.retry_after or 0.0, 3600.0) if error.status == 429 else 0.0)
         if rest and not error.retry_now:
-            self._resting[candidate.provider, candidate.model] = self._clock.now() + rest
+            self._cooling_until[candidate.provider, candidate.model] = self._clock.now() + rest
         return verdict
 
     def _wait(
-        self, walk: _Walk[T], error: RatatoskrError, verdict: Verdict, retry: int, *, has_next: bool
+        self, run: _Run[T], error: RatatoskrError, verdict: Verdict, retry: int, *, has_next: bool
     ) -> float | None:
-        """Return how long to wait for another try at the same candidate; `None` if there is to be none."""
-        enough = retry >= self._retries or (verdict.once and retry >= 1) or walk.tries >= MAX_TRIES
-        if not (verdict.again or error.retry_now) or enough or not walk.safe_to_repeat(error):
+        """Return the seconds to wait before the next attempt at the same candidate; `None` if there is none."""
+        enough = retry >= self._retries or (verdict.once and retry >= 1) or run.tries >= MAX_TRIES
+        if not (verdict.again or error.retry_now) or enough or not run.safe_to_repeat(error):
             return None
         if error.retry_now:
             return 0.0
@@ -224,23 +228,23 @@ class Chain:
         wait = backoff(error, retry, self._clock)
         if has_next and verdict.next and wait > PATIENCE:
             return None
-        left = _finite(walk.timeouts.total, self._clock.now() - walk.started)
+        left = _finite(run.timeouts.total, self._clock.now() - run.started)
         return wait if left is None or left - wait > MIN_TRY else None
 
-    def _decide(self, walk: _Walk[T], error: RatatoskrError, verdict: Verdict, *, has_next: bool, denied: bool) -> None:
-        left = _finite(walk.timeouts.total, self._clock.now() - walk.started)
+    def _decide(self, run: _Run[T], error: RatatoskrError, verdict: Verdict, *, has_next: bool, unpaid: bool) -> None:
+        left = _finite(run.timeouts.total, self._clock.now() - run.started)
         out_of_time = left is not None and left <= MIN_TRY
         skipped = isinstance(error, UnsupportedParameter) and error.status is None
-        go_on = has_next and verdict.next and not out_of_time and walk.tries < MAX_TRIES and walk.safe_to_repeat(error)
-        walk.stopped = not go_on
+        go_on = has_next and verdict.next and not out_of_time and run.tries < MAX_TRIES and run.safe_to_repeat(error)
+        run.stopped = not go_on
         decision: Decision = ("skipped" if skipped else "next") if go_on else "stop"
-        if denied:
+        if unpaid:
             decision = "retry_budget_exhausted"
-        walk.attempts[-1] = replace(walk.attempts[-1], decision=decision)
+        run.attempts[-1] = replace(run.attempts[-1], decision=decision)
 
 
 def _after(error: RatatoskrError, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return who may follow this error: those built in as a way out only where the model is not available."""
+    """Return the candidates that may follow this error: built-in alternatives only where the model is unavailable."""
     return [c for c in candidates if not c.only_if_unavailable or isinstance(error, ModelNotAvailable)]
 
 
@@ -253,12 +257,12 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
     return ErrorInfo(error.code, error.message[:200], error.status, error.provider_code, error.retry_after)
 
 
-def _final(walk: _Walk[T]) -> RatatoskrError:
-    attempts = tuple(walk.attempts)
-    errors = walk.last_errors
+def _final(run: _Run[T]) -> RatatoskrError:
+    attempts = tuple(run.attempts)
+    errors = run.last_errors
     if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
         errors[-1].attempts = attempts
         return errors[-1]
     primary = primary_of(errors)
-    message = f"all {len(errors)} candidates failed; the most telling: {primary}"
+    message = f"all {len(errors)} candidates failed; first of all: {primary}"
     return AllAttemptsFailed(message, errors, attempts=attempts)

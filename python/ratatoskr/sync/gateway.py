@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, overload
 
 from ratatoskr.errors import GatewayClosed, RatatoskrError
-from ratatoskr.gateway.protocol import MessagesLike, ModelLike, T
+from ratatoskr.gateway.request import MessagesLike, ModelLike
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.sync.stream import SyncChatStream
@@ -26,10 +26,13 @@ from ratatoskr.types.tool import ToolLike
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ratatoskr.gateway.protocol import ModelGateway
+    from ratatoskr.gateway.base import Gateway
 
 
-class _How(TypedDict):
+T = TypeVar("T")
+
+
+class _EmbedOptions(TypedDict):
     """What the three ways to embed have in common."""
 
     input_type: InputType
@@ -48,7 +51,7 @@ class SyncGateway:
         loop_bound: whether all that the gateway does must run on one and the same loop.
     """
 
-    def __init__(self, gateway: ModelGateway, *, loop_bound: bool = True) -> None:
+    def __init__(self, gateway: Gateway, *, loop_bound: bool = True) -> None:
         self._gateway = gateway
         self._thread = LoopThread()
         self._one_loop = loop_bound
@@ -92,7 +95,7 @@ class SyncGateway:
         **params: Unpack[ChatParams],
     ) -> ChatResponse[T]: ...
     def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
-        """Answer a conversation whole.
+        """Return the answer to a conversation.
 
         Arguments and errors are those of `EmbeddedGateway.chat`.
         """
@@ -123,7 +126,7 @@ class SyncGateway:
         **params: Unpack[ChatParams],
     ) -> SyncChatStream[T]: ...
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> SyncChatStream[Any]:
-        """Answer a conversation as it is made; takes what `chat` takes and raises it when the stream is opened.
+        """Return the answer to a conversation as a stream of events.
 
         The stream is opened by this very call.
         """
@@ -133,13 +136,13 @@ class SyncGateway:
     def generate(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> GenerateResponse:
-        """Continue a prompt: on Ollama by its own endpoint, elsewhere as a chat of one user turn."""
+        """Return the continuation of a prompt: at Ollama by its own endpoint, elsewhere as a chat of one user turn."""
         return self._answer(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
 
     def generate_stream(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> SyncChatStream[None]:
-        """Continue a prompt, streaming; the events are a chat's.
+        """Return the continuation of a prompt as a stream; the events are those of a chat.
 
         The stream is opened by this very call.
         """
@@ -149,7 +152,7 @@ class SyncGateway:
     def chat_many(
         self, requests: Iterable[ChatRequest], concurrency: int = 32
     ) -> Iterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
-        """Answer many requests, at most `concurrency` at a time, yielding (index, response or error) as they finish.
+        """Answer many requests, at most `concurrency` at a time, and yield (index, response or error) as they complete.
 
         Leaving the iteration cancels what is under way.
         """
@@ -170,9 +173,14 @@ class SyncGateway:
         truncate: bool = True,
         timeouts: TimeoutsLike = None,
     ) -> Embedding:
-        """Return the vector of one text; takes and raises what `embed_batch` does."""
-        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
-        return self._thread.run(self._gateway.embed(text, model, **how))
+        """Return the vector of one text; arguments and errors are those of `embed_batch`."""
+        options: _EmbedOptions = {
+            "input_type": input_type,
+            "dimensions": dimensions,
+            "truncate": truncate,
+            "timeouts": timeouts,
+        }
+        return self._thread.run(self._gateway.embed(text, model, **options))
 
     def embed_batch(
         self,
@@ -188,8 +196,13 @@ class SyncGateway:
 
         Arguments and errors are those of `EmbeddedGateway.embed_batch`.
         """
-        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
-        return self._thread.run(self._gateway.embed_batch(texts, model, **how))
+        options: _EmbedOptions = {
+            "input_type": input_type,
+            "dimensions": dimensions,
+            "truncate": truncate,
+            "timeouts": timeouts,
+        }
+        return self._thread.run(self._gateway.embed_batch(texts, model, **options))
 
     def embed_iter(
         self,
@@ -205,8 +218,13 @@ class SyncGateway:
 
         The texts are taken on the gateway's own loop. Deadlines and errors are those of `EmbeddedGateway.embed_iter`.
         """
-        how: _How = {"input_type": input_type, "dimensions": dimensions, "truncate": truncate, "timeouts": timeouts}
-        vectors = self._gateway.embed_iter(texts, model, **how)
+        options: _EmbedOptions = {
+            "input_type": input_type,
+            "dimensions": dimensions,
+            "truncate": truncate,
+            "timeouts": timeouts,
+        }
+        vectors = self._gateway.embed_iter(texts, model, **options)
         try:
             error: BaseException | None = None
             while error is None:
@@ -218,11 +236,11 @@ class SyncGateway:
             self._thread.run(_ended(vectors))
 
     def preload(self, model: str) -> None:
-        """Load a model of this process, if it is not loaded, so that the first call does not wait for that."""
+        """Load a local model, if it is not loaded, so that the first call does not wait for that."""
         self._thread.run(self._gateway.preload(model))
 
     def unload(self, model: str) -> None:
-        """Let go of a model of this process and give its memory back; the next call loads it again."""
+        """Unload a local model and release its memory; the next call loads it again."""
         self._thread.run(self._gateway.unload(model))
 
     def run_tools(self, request: ChatRequest, max_rounds: int = 8) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
@@ -236,24 +254,29 @@ class SyncGateway:
         return self._thread.run(self._gateway.list_models(provider))
 
     def model_status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used: whether somebody is configured for it and lists it, or it can be loaded."""
+        """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
         return self._thread.run(self._gateway.model_status(model))
 
     def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
-        """Tell what `chat` with the same arguments would do: who is asked and why, with which parameters, how long."""
+        """Return what `chat` with the same arguments would do: the candidates, why, their parameters, the deadlines."""
         return self._thread.run(self._gateway.explain(model, messages, **arguments))
 
     def capabilities(self) -> frozenset[str]:
-        """Return what this gateway can do."""
+        """Return the names of what this gateway can do."""
         return self._thread.run(self._gateway.capabilities())
 
     def health(self) -> Health:
-        """Tell which providers are configured, where each key came from, and how each local model is; sends nothing."""
+        """Return the configured providers, the origin of each key, and the state of each local model; sends nothing."""
         return self._thread.run(self._gateway.health())
 
     def preconnect(self) -> None:
         """Open a connection to each configured provider, so that the first call does not wait for one."""
         self._thread.run(self._gateway.preconnect())
+
+    def retire(self, grace: float = 30.0) -> None:
+        """Refuse new calls, wait for calls and streams under way, then close."""
+        self._thread.run(self._gateway.retire(grace))
+        self.stop()
 
     def close(self) -> None:
         """Close the gateway and end the loop thread; may be called twice, and from any thread but the loop's own."""

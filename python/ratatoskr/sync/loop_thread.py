@@ -26,7 +26,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
-        self._errands: set[_Errand[Any]] = set()
+        self._pending: set[_PendingCall[Any]] = set()
         _all.add(self)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -39,23 +39,32 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("a blocking call on the gateway's own event loop would never return: await it there")
-        errand = _Errand(coroutine, self._errands)
+        call = _PendingCall(coroutine, self._pending)
+        loop: asyncio.AbstractEventLoop | None = None
         try:
-            loop = self.loop()
-            loop.call_soon_threadsafe(errand.start)
-        except RuntimeError:
-            errand.abandon()
-            _stay_if_exiting()
-            raise GatewayClosed("the gateway is closed") from None
-        try:
-            return errand.outcome()
+            loop = self._start(call)
+            return call.outcome()
         except asyncio.CancelledError:
             _stay_if_exiting()
             raise GatewayClosed("the gateway was closed while the call ran") from None
-        except BaseException:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile, and the errand ended with it
-                loop.call_soon_threadsafe(errand.cancel)
+        except BaseException:  # an interrupt may come as soon as the loop has been told to start the call
+            loop = loop or self._loop
+            if loop is None:
+                call.abandon()
+            else:
+                with contextlib.suppress(RuntimeError):  # closed in the meantime, and the call ended with it
+                    loop.call_soon_threadsafe(call.cancel)
             raise
+
+    def _start(self, call: _PendingCall[Any]) -> asyncio.AbstractEventLoop:
+        try:
+            loop = self.loop()
+            loop.call_soon_threadsafe(call.start)
+        except RuntimeError:
+            call.abandon()
+            _stay_if_exiting()
+            raise GatewayClosed("the gateway is closed") from None
+        return loop
 
     def post(self, callback: Callable[[], object]) -> bool:
         """Run a function on the loop without waiting; returns whether there is a loop that will."""
@@ -69,7 +78,7 @@ class LoopThread:
         return True
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop, started if need be."""
+        """Return the loop; start it if it is not running."""
         loop = self._loop
         if loop is not None:
             return loop
@@ -78,7 +87,7 @@ class LoopThread:
                 raise RuntimeError("stopped")
             if self._loop is None:
                 loop = asyncio.new_event_loop()
-                arguments = (loop, self._errands)
+                arguments = (loop, self._pending)
                 self._thread = threading.Thread(target=_serve, args=arguments, name="ratatoskr-sync", daemon=True)
                 self._thread.start()
                 self._loop = loop
@@ -95,25 +104,25 @@ class LoopThread:
         if threading.current_thread() is not thread:
             thread.join(timeout)
 
-    def forget(self) -> None:
-        """Start anew in a forked child, where the thread does not exist."""
+    def reset_after_fork(self) -> None:
+        """Start with a fresh loop in a forked child, where the thread does not exist."""
         self._lock = threading.Lock()
         if self._loop is not None:
-            _left_behind.append(self._loop)
+            _parent_loops.append(self._loop)
         self._loop = self._thread = None
-        self._errands = set()
+        self._pending = set()
 
 
-class _Errand(Generic[T]):
-    """A coroutine that another thread's loop runs, and the thread that waits for what comes of it.
+class _PendingCall(Generic[T]):
+    """A coroutine that the loop of another thread runs, and the wait for its outcome.
 
-    It does what `asyncio.run_coroutine_threadsafe` does at half the cost: one lock in place of two futures, their
-    callbacks and a condition.
+    Like `asyncio.run_coroutine_threadsafe` at half the cost: one lock in place of two futures, their callbacks and a
+    condition.
     """
 
     __slots__ = ("_coroutine", "_ended", "_error", "_result", "_running", "_task")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], running: set[_Errand[Any]]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], running: set[_PendingCall[Any]]) -> None:
         self._coroutine = coroutine
         self._ended = threading.Lock()
         self._ended.acquire()
@@ -123,26 +132,26 @@ class _Errand(Generic[T]):
         running.add(self)
 
     def start(self) -> None:
-        """Begin; to be called on the loop."""
+        """Start the coroutine; call it on the loop."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
         try:
             self._result = await self._coroutine
-        except BaseException as error:  # it is raised again where somebody waits for it
+        except BaseException as error:  # raised again by `outcome`
             self._error = error
         finally:
             self._end()
 
     def cancel(self) -> None:
-        """Cancel it; to be called on the loop."""
+        """Cancel the coroutine; call it on the loop."""
         if self._task is not None:
             self._task.cancel()
             if inspect.getcoroutinestate(self._coroutine) == inspect.CORO_CREATED:
-                self.abandon()  # a task that is cancelled before its first step never comes to what it is to run
+                self.abandon()  # a task that is cancelled before its first step never runs the coroutine
 
     def abandon(self) -> None:
-        """End it as cancelled because no loop will run it."""
+        """End the call as cancelled because no loop will run it."""
         self._coroutine.close()
         self._error = asyncio.CancelledError()
         self._end()
@@ -165,11 +174,11 @@ class _Errand(Generic[T]):
 
 
 _all: weakref.WeakSet[LoopThread] = weakref.WeakSet()
-_left_behind: list[Any] = []
+_parent_loops: list[Any] = []
 """Loops of the parent, in a child: closing one would touch descriptors that both share."""
 
 
-def _serve(loop: asyncio.AbstractEventLoop, errands: set[_Errand[Any]]) -> None:
+def _serve(loop: asyncio.AbstractEventLoop, pending: set[_PendingCall[Any]]) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
@@ -177,17 +186,17 @@ def _serve(loop: asyncio.AbstractEventLoop, errands: set[_Errand[Any]]) -> None:
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
-        for errand in list(errands):
-            errand.abandon()
+        for call in list(pending):
+            call.abandon()
 
 
 _exiting = False
 
 
 def _stay_if_exiting() -> None:
-    """Let a daemon thread wait here while the interpreter ends, which then stops it as it stops every such thread.
+    """Block a daemon thread while the interpreter exits, which then stops it like every daemon thread.
 
-    Nobody closed the gateway it reads from, so an error would be untrue, and a traceback on stderr besides.
+    An error would be wrong (no one closed the gateway) and would print a traceback to stderr.
     """
     if _exiting and threading.current_thread().daemon:
         threading.Event().wait()
@@ -195,7 +204,7 @@ def _stay_if_exiting() -> None:
 
 def _after_fork() -> None:
     for thread in list(_all):
-        thread.forget()
+        thread.reset_after_fork()
 
 
 def _at_exit() -> None:

@@ -3,84 +3,72 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from ratatoskr.backend.settings import Settings
-from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.gateway.request import models_of
-from ratatoskr.providers.protocol import CallOptions
-from ratatoskr.routing import Candidate
-from ratatoskr.testing.vectors import ScriptedEmbedder, ScriptVectors
+from ratatoskr.backend.stream import OpenStream
+from ratatoskr.errors import GatewayClosed
+from ratatoskr.gateway.base import Gateway
+from ratatoskr.testing.events import events_of
+from ratatoskr.testing.vectors import ScriptedVectors, ScriptVectors
+from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatRequest, ChatResponse
-from ratatoskr.types.embed import EmbedRequest
-from ratatoskr.types.event import (
-    ChatEvent,
-    CitationDelta,
-    ContentDelta,
-    Done,
-    ProviderEvent,
-    ReasoningDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    UsageEvent,
-)
+from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.message import Message
-from ratatoskr.types.model import ModelInfo
-from ratatoskr.types.part import Part, ReasoningPart, TextPart, ToolCall
-from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
+from ratatoskr.types.part import Part
+from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.timeouts import in_force
+from ratatoskr.version import VERSION
 
-Said: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any] | BaseException"
-ScriptTurn: TypeAlias = "Said | Callable[[ChatRequest], Said | Awaitable[Said]]"
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ratatoskr.types.event import ChatEvent
+
+A = TypeVar("A")
+
+ScriptAnswer: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any] | BaseException"
+ScriptTurn: TypeAlias = "ScriptAnswer | Callable[[ChatRequest], ScriptAnswer | Awaitable[ScriptAnswer]]"
+
+NAME = "scripted"
 
 
-class ScriptedGateway(EmbeddedGateway):
+class ScriptedGateway(Gateway):
     """Answers with what it was given, one turn a call, and keeps every request in `requests`.
 
-    It is a `ModelGateway` like any other, with `sync()` too, and opens no socket: what it is asked goes nowhere.
+    It is a `ModelGateway` like any other, with `sync()` too, and opens no socket.
 
     Args:
         *turns: text, a part such as a `ToolCall` or a sequence of parts, a whole `ChatResponse`, an exception to
-            raise, or a function of the `ChatRequest` (async too) that gives one of these.
-        vectors: what texts are embedded as: a mapping of texts, an exception to raise, or a function of a text.
-            Texts that it leaves out, or all, get vectors of length one that depend on nothing but the text.
+            raise, or a function of the `ChatRequest` (async too) that returns one of these.
+        vectors: the embeddings of texts: a mapping of texts, an exception to raise, or a function of a text. Texts
+            that it leaves out, or all, get vectors of length one that depend on nothing but the text.
         dimensions: numbers of such a vector.
     """
 
     def __init__(self, *turns: ScriptTurn, vectors: ScriptVectors = None, dimensions: int = 8) -> None:
-        provider, embedder = _Provider(turns), ScriptedEmbedder(vectors, dimensions)
-        self.requests: list[ChatRequest] = provider.requests
-        self.embed_requests: list[EmbedRequest] = embedder.requests
-        super().__init__({provider.name: provider}, _NoCarrier(), Settings(retries=0), embedders=[embedder])
-
-    def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
-        """Answer for any model; without one, for the model called `scripted`."""
-        self._check_open()
-        model = "scripted" if request.options.model is None else models_of(request.options)[0]
-        return (Candidate("scripted", model, "the script"),)
+        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions))
+        self.requests: list[ChatRequest] = backend.requests
+        self.embed_requests: list[EmbedRequest] = backend.vectors.requests
+        super().__init__(backend)
 
 
-class _NoCarrier:
-    loop_bound = True  # a turn may be a function, which shall not find itself on any thread
+class ScriptedBackend:
+    """A `Backend` that answers from a script, for any model; without one, as the model `scripted`."""
 
-    async def preconnect(self, urls: Sequence[str]) -> None:
-        """Do nothing: there is nobody to connect to."""
+    loop_bound = True  # a turn may be a function, which must not run on a thread that its caller does not know
 
-    async def aclose(self) -> None:
-        """Do nothing: there is nothing open."""
-
-
-class _Provider:
-    name = "scripted"
-
-    def __init__(self, turns: Sequence[ScriptTurn]) -> None:
-        self._turns = turns
+    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors) -> None:
         self.requests: list[ChatRequest] = []
+        self.vectors = vectors
+        self._turns = turns
+        self._closed = False
 
-    async def chat(self, request: ChatRequest, call: CallOptions) -> ChatResponse[Any]:
+    async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
+        """Return the next turn of the script."""
+        self._check_open()
         index = len(self.requests)
         self.requests.append(request)
         if index >= len(self._turns):
@@ -98,63 +86,92 @@ class _Provider:
         return ChatResponse(
             message,
             finish_reason="tool_calls" if message.tool_calls else "stop",
-            provider=self.name,
-            model=call.model,
+            provider=NAME,
+            model=_model_of(request),
+            attempts=(Attempt(NAME, _model_of(request)),),
             _output=request.output,
         )
 
-    async def open(self, request: ChatRequest, call: CallOptions) -> _Stream:
-        return _Stream(await self.chat(request, call))
+    async def open_stream(self, request: ChatRequest) -> OpenStream:
+        """Return the next turn of the script as a stream."""
+        response = await self.chat(request)
+        source = _ScriptedSource(response)
+        return OpenStream(source, await source.batch(), response.attempts)
 
-    async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
-        return [ModelInfo("scripted", self.name, "scripted")]
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Return the script's vectors."""
+        self._check_open()
+        return replace(self.vectors.embed(request), attempts=(Attempt(NAME, request.model),))
+
+    async def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        """Yield the script's vectors window by window."""
+        self._check_open()
+        for window in self.vectors.embed_windows(request):
+            yield window
+            self._check_open()
+
+    async def inspect(self, query: Query[A]) -> A:
+        """Describe the script."""
+        answer: Any
+        question: Any = query
+        match question:
+            case ListModels(provider):
+                self._check_open()
+                answer = [ModelInfo(NAME, NAME, NAME)] if provider in (None, NAME) else []
+            case GetModelStatus():
+                self._check_open()
+                answer = ModelStatus("available")
+            case ExplainRequest(request):
+                plan = Plan(NAME, _model_of(request), "the script")
+                timeouts = in_force(request.timeouts, streamed=False)
+                answer = Explanation((plan,), Explanation.deadlines_of(timeouts), 0)
+            case GetCapabilities():
+                answer = frozenset({"chat", "chat_stream", "generate", "tools", "embed", "list_models"})
+            case GetHealth():
+                answer = Health(not self._closed, VERSION)
+            case _:
+                raise TypeError(f"the script has no answer to a {type(query).__name__}")
+        return answer  # type: ignore[no-any-return]  # each case answers its own query
+
+    async def preload(self, model: str) -> None:
+        """Do nothing: there is no model to load."""
+        self._check_open()
+
+    async def unload(self, model: str) -> None:
+        """Do nothing: there is no model to unload."""
+        self._check_open()
+
+    async def aclose(self) -> None:
+        """Answer no further request."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise GatewayClosed("the gateway is closed")
 
 
-class _Stream:
-    """A whole response told in pieces: words of text and thinking, calls with their arguments."""
+def _model_of(request: ChatRequest) -> str:
+    model = request.options.model
+    if model is None:
+        return NAME
+    return model if isinstance(model, str) else model[0]
+
+
+class _ScriptedSource:
+    """A whole response as a stream of pieces: words of text and thinking, calls with their arguments."""
 
     def __init__(self, response: ChatResponse[Any]) -> None:
         self.provider = response.provider
         self.request_id = response.request_id
-        self._whole = response
-        self._events = events_of(response)
-        self._told = False
+        self._response = response
 
     async def batch(self) -> list[ChatEvent]:
-        self._told = True
-        return self._events
+        """Return all events at once."""
+        return events_of(self._response)
 
     def response(self) -> ChatResponse[Any]:
-        message = self._whole.message if self._told else Message("assistant", ())
-        return replace(self._whole, message=message, _parsed=[])
+        """Return the response."""
+        return replace(self._response, _parsed=[])
 
     def close(self) -> None:
-        """Do nothing: there is nothing open."""
-
-
-_PIECES = re.compile(r"\s*\S+\s*$|\s*\S+|\s+")
-
-
-def events_of(response: ChatResponse[Any]) -> list[ChatEvent]:
-    """Return the events that a stream of this response would have."""
-    events: list[ChatEvent] = []
-    calls = 0
-    for index, part in enumerate(response.message.content):
-        match part:
-            case TextPart(text, citations):
-                events += [ContentDelta(piece, part=index) for piece in _PIECES.findall(text)]
-                events += [CitationDelta(citation, part=index) for citation in citations]
-            case ReasoningPart(text):
-                events += [ReasoningDelta(piece, part=index) for piece in _PIECES.findall(text)]
-            case ToolCall(id, name, arguments):
-                events += [
-                    ToolCallStart(calls, id, name),
-                    ToolCallDelta(calls, arguments),
-                    ToolCallEnd(calls, part),
-                ]
-                calls += 1
-            case _:
-                events.append(ProviderEvent(part.type, part.to_json().encode()))
-    if response.usage.source != "unknown":
-        events.append(UsageEvent(response.usage))
-    return [*events, Done(response.finish_reason)]
+        """Do nothing: nothing is open."""

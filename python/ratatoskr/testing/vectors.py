@@ -1,65 +1,47 @@
-"""The embedding half of `ScriptedGateway`: vectors that a test foresees."""
+"""The embeddings of `ScriptedGateway`: vectors that a test can predict."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
-from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.embed import Embeddings, EmbedRequest
-from ratatoskr.types.model import ModelInfo
 
 ScriptVectors: TypeAlias = "Mapping[str, Sequence[float]] | Callable[[str], Sequence[float]] | BaseException | None"
 WINDOW = 256
 """Texts of `embed_iter` that are embedded together."""
 
 
-class _AnyName(dict[str, str]):
-    """Every name is one of an embedding model, and its own."""
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str)
-
-    def __missing__(self, name: str) -> str:
-        return name
-
-
-class ScriptedEmbedder:
-    """Embeds every text as it is told, for any model; keeps every request, its texts as a list, in `requests`."""
-
-    name = "scripted"
+class ScriptedVectors:
+    """Embeds every text by the script, for any model; keeps every request, its texts as a list, in `requests`."""
 
     def __init__(self, vectors: ScriptVectors, dimensions: int) -> None:
-        self.names: Mapping[str, str] = _AnyName()
         self.requests: list[EmbedRequest] = []
         self._vectors = vectors
         first = next(iter(vectors.values()), None) if isinstance(vectors, Mapping) else None
         self._dimensions = dimensions if first is None else len(first)
 
-    async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
-        """Embed a list of texts."""
+    def embed(self, request: EmbedRequest) -> Embeddings:
+        """Return the vectors of the request's texts."""
+        request = replace(request, texts=list(request.texts))
         self.requests.append(request)
-        return self._embedded(list(request.texts), request, call, 0)
+        return self._embed(list(request.texts), request, 0)
 
-    async def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
-        """Embed an iterable; the texts of the request that is kept are those that were taken."""
+    def embed_windows(self, request: EmbedRequest) -> Iterator[Embeddings]:
+        """Yield the vectors of an iterable; the texts of the request that is kept are those that were taken."""
         taken: list[str] = []
         self.requests.append(replace(request, texts=taken))
         texts: Iterator[str] = iter(request.texts)
         while window := list(islice(texts, WINDOW)):
             taken += window
-            yield self._embedded(window, request, call, len(taken) - len(window))
+            yield self._embed(window, request, len(taken) - len(window))
 
-    async def models(self) -> list[ModelInfo]:
-        """Return nothing: the gateway's one model is listed by its chats."""
-        return []
-
-    def _embedded(self, texts: list[str], request: EmbedRequest, call: CallOptions, first: int) -> Embeddings:
+    def _embed(self, texts: list[str], request: EmbedRequest, first: int) -> Embeddings:
         import numpy as np
 
         rows = [self._vector(text, first + index) for index, text in enumerate(texts)]
@@ -69,15 +51,15 @@ class ScriptedEmbedder:
         size = sizes.pop() if sizes else self._dimensions
         if request.dimensions is not None and request.dimensions != size:
             message = f"the model has {size} dimensions, not {request.dimensions}"
-            raise UnsupportedParameter(message, field="dimensions", model=call.model)
+            raise UnsupportedParameter(message, field="dimensions", model=request.model)
         vectors = np.array(rows, np.float32).reshape(len(rows), size)
-        return Embeddings(vectors, call.model, provider=self.name)
+        return Embeddings(vectors, request.model, provider="scripted")
 
     def _vector(self, text: str, index: int) -> Sequence[float]:
         if not isinstance(text, str):
             raise InvalidInput(f"text {index} is not a str but {type(text).__name__}", field="texts")
         if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise InvalidInput(f"text {index} holds half of a surrogate pair", field="texts")
+            raise InvalidInput(f"text {index} holds a lone surrogate", field="texts")
         if isinstance(self._vectors, BaseException):
             raise self._vectors
         if isinstance(self._vectors, Mapping):

@@ -227,7 +227,7 @@ _CHECKS: dict[str, tuple[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One chat, whole: what the chain, middleware and test gateways see.
+    """Everything that decides an answer: what middleware, backends and test gateways see.
 
     Attributes:
         messages: the history.
@@ -236,6 +236,7 @@ class ChatRequest:
         output: the type that the answer is to be.
         options: the model and its parameters.
         timeouts: of this call.
+        kind: a conversation, or a bare prompt to continue (then `messages` is one user turn).
     """
 
     messages: tuple[Message, ...]
@@ -244,6 +245,7 @@ class ChatRequest:
     output: Any = None
     options: ChatOptions = ChatOptions()
     timeouts: Timeouts = UNSET
+    kind: Literal["chat", "generate"] = "chat"
 
 
 @dataclass(frozen=True, slots=True)

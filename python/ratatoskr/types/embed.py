@@ -49,6 +49,8 @@ class EmbedRequest:
         if isinstance(self.texts, str | bytes) or not isinstance(self.texts, Iterable):
             kind = type(self.texts).__name__
             raise InvalidInput(f"texts must be a sequence of str, not {kind}", field="texts")
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise InvalidInput(f"model must be the name of one embedding model, not {self.model!r:.80}", field="model")
         if self.input_type not in get_args(InputType):
             raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
         sizes = self.dimensions
@@ -174,6 +176,18 @@ class Embeddings(_Vectors):
     def dimensions(self) -> int:
         """How many numbers each vector has."""
         return int(self.vectors.shape[-1])
+
+    def single(self) -> Embedding:
+        """Return the first vector with all that is known of the call, for a call of one text."""
+        return Embedding(
+            self.vectors[0],
+            self.model,
+            self.usage,
+            truncated=self.truncated > 0,
+            provider=self.provider,
+            attempts=self.attempts,
+            warnings=self.warnings,
+        )
 
     def __len__(self) -> int:
         return int(self.vectors.shape[0])

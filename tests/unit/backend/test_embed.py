@@ -23,6 +23,7 @@ from ratatoskr import (
     NoProvider,
     Ratatoskr,
 )
+from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.routing import resolve_embedding
 from ratatoskr.testing import ScriptedGateway
 
@@ -224,8 +225,9 @@ async def test_the_same_model_elsewhere_is_asked_only_where_it_is_not_available(
 
     def gateway_with(other: Elsewhere, **settings: Any) -> EmbeddedGateway:
         inner = local_gateway(model_folder, graphs, **settings)
-        local = inner._embedders._providers["local"]
-        return EmbeddedGateway({}, inner._carrier, inner._settings, embedders=[local, other])
+        backend: Any = inner.backend
+        local = backend.embeddings.registry["local"]
+        return EmbeddedGateway(DirectBackend({}, backend._transport, backend.settings, embedders=[local, other]))
 
     same, different = Elsewhere(str(model_folder)), Elsewhere("another/model")
     async with gateway_with(same, ram_budget=1_000_000) as gateway:

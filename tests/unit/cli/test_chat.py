@@ -50,7 +50,7 @@ def test_an_answer_that_broke_off_is_shown_with_the_error_after_it_and_not_kept(
     assert result.exit_code == 6
     assert result.stdout.startswith("one ")
     assert result.stdout.endswith("\n")
-    assert result.stderr.startswith("rat: openai, gpt-4.1: the stream broke off")
+    assert result.stderr.startswith("rat: openai, gpt-4.1: the stream was interrupted")
     assert run("chat", "-c", "And?", upstream=upstream).exit_code == 2
 
 
@@ -111,7 +111,7 @@ def test_a_conversation_that_cannot_be_kept_is_an_error_only_where_one_is_named(
         (("-i", "--json"), "give one of them"),
         (("-c",), "no conversation to continue"),
         (("--session", "../x"), "a session's name"),
-        (("--tool-choice", "weather"), "names no tool"),
+        (("--tool-choice", "weather"), "is not one of the tools"),
         (("--timeout", "0"), "--timeout must be"),
         (("--temperature", "warm"), "not a valid float"),
         (("--max-tokens", "-1"), "max_tokens"),

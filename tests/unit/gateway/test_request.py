@@ -22,7 +22,8 @@ from ratatoskr import (
     Timeouts,
     ToolDefinition,
 )
-from ratatoskr.gateway.request import MAX_IMAGE, models_of, normal, request_of, with_schema
+from ratatoskr.backend.chat import model_names
+from ratatoskr.gateway.request import MAX_IMAGE, check_request, request_of
 from ratatoskr.testing import ScriptedGateway
 from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.part import MAX_DEPTH
@@ -60,7 +61,7 @@ def test_the_callers_list_is_not_kept() -> None:
     ],
 )
 def test_a_model_is_a_name_a_chain_or_options(model: Any, names: tuple[str, ...]) -> None:
-    assert models_of(request_of("Hi", model).options) == names
+    assert model_names(request_of("Hi", model)) == names
 
 
 def test_parameters_override_options_and_none_unsets_them() -> None:
@@ -95,7 +96,7 @@ def test_a_choice_that_a_tool_can_meet_is_kept(choice: str | None) -> None:
 def test_a_providers_own_tool_can_be_required() -> None:
     search = ProviderTool("anthropic", {"type": "web_search_20250305"})
     assert request_of("Hi", "m", tools=[search], tool_choice="required").tool_choice == "required"
-    with pytest.raises(InvalidInput, match="names no tool"):
+    with pytest.raises(InvalidInput, match="is not one of the tools"):
         request_of("Hi", "m", tools=[search], tool_choice="web_search")
 
 
@@ -180,7 +181,7 @@ class Branch(pydantic.BaseModel):
 
 
 def test_an_output_type_is_asked_for_by_a_schema_that_providers_can_guarantee() -> None:
-    wanted = with_schema(request_of("Hi", "m", output=Leaf)).options.response_format
+    wanted = request_of("Hi", "m", output=Leaf).options.response_format
     assert isinstance(wanted, JsonSchema)
     assert (wanted.name, wanted.strict) == ("Leaf", True)
     assert wanted.schema["required"] == ["name", "size"]  # a default is no way out for a model
@@ -189,18 +190,18 @@ def test_an_output_type_is_asked_for_by_a_schema_that_providers_can_guarantee() 
 
 
 def test_an_output_type_whose_root_is_no_object_travels_in_one() -> None:
-    wanted = with_schema(request_of("Hi", "m", output=list[Leaf])).options.response_format
+    wanted = request_of("Hi", "m", output=list[Leaf]).options.response_format
     assert isinstance(wanted, JsonSchema)
     assert list(wanted.schema["properties"]) == ["value"]
     assert wanted.schema["required"] == ["value"]
 
 
 def test_an_output_type_may_hold_itself_and_open_ones_are_not_called_strict() -> None:
-    recursive = with_schema(request_of("Hi", "m", output=Branch)).options.response_format
+    recursive = request_of("Hi", "m", output=Branch).options.response_format
     assert isinstance(recursive, JsonSchema)
     assert (recursive.schema["type"], recursive.strict) == ("object", True)
     assert {"Branch", "Leaf"} <= set(recursive.schema["$defs"])
-    opened = with_schema(request_of("Hi", "m", output=dict[str, int])).options.response_format
+    opened = request_of("Hi", "m", output=dict[str, int]).options.response_format
     assert isinstance(opened, JsonSchema)
     assert opened.strict is False
 
@@ -218,9 +219,12 @@ async def test_a_request_made_by_hand_arrives_as_one_made_of_arguments() -> None
         ChatOptions("m", seed=1, top_p=0.5),
         Timeouts(total=5),
     )
-    assert normal(by_hand) == by_hand
+    checked = check_request(by_hand)
+    assert dataclasses.replace(checked, options=by_hand.options) == by_hand
+    assert checked.options.response_format is not None
+    assert check_request(checked) == checked
     outcomes = [outcome async for _, outcome in gateway.chat_many([by_hand])]
     assert outcomes[0].parsed == Leaf(name="b")  # type: ignore[union-attr]  # an answer
-    assert gateway.requests[1] == made == with_schema(by_hand)
+    assert gateway.requests[1] == made == checked
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.tools = ()  # type: ignore[misc]  # that is the point

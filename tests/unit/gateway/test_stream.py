@@ -22,8 +22,9 @@ from ratatoskr import (
     StreamInterrupted,
     Timeout,
 )
+from ratatoskr.backend.stream import OpenStream, StreamLimits
 from ratatoskr.errors import RatatoskrError
-from ratatoskr.gateway.stream import ChatStream, OpenStream, StreamLimits
+from ratatoskr.gateway.stream import ChatStream
 
 
 class Source:
@@ -65,9 +66,9 @@ NO_LIMITS = StreamLimits()
 
 def stream_of(source: Source, limits: StreamLimits = NO_LIMITS) -> ChatStream[None]:
     async def opener() -> OpenStream:
-        return OpenStream(source, await source.batch())
+        return OpenStream(source, await source.batch(), limits=limits)
 
-    return ChatStream(opener, limits)
+    return ChatStream(opener)
 
 
 async def test_it_can_be_opened_in_three_ways_and_twice() -> None:

@@ -31,7 +31,7 @@ from ratatoskr import (
     ToolCall,
     ToolDefinition,
 )
-from ratatoskr.sync.loop_thread import _Errand
+from ratatoskr.sync.loop_thread import _PendingCall
 from ratatoskr.testing import ScriptedGateway, ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 
@@ -79,13 +79,13 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 # the same names and signatures
 
-ONE_SIDED = {"aclose", "close", "sync", "candidates", "run_tools", "stop"}
+ONE_SIDED = {"aclose", "close", "sync", "backend", "run_tools", "stop"}
 """What one of the two has alone: the ends, the way across, `run_tools` which is a function for the other face."""
 RESULTS = {"ChatStream": "SyncChatStream", "AsyncIterator": "Iterator"}
 
 
 def public(cls: type) -> set[str]:
-    return {name for name in vars(cls) if not name.startswith("_")}
+    return {name for name in dir(cls) if not name.startswith("_")}
 
 
 SHARED = sorted(public(EmbeddedGateway) - ONE_SIDED)
@@ -178,11 +178,11 @@ async def test_a_call_that_is_interrupted_before_its_first_step_ends_without_a_w
         raise AssertionError("it was cancelled before")
 
     running: set[Any] = set()
-    errand = _Errand(never(), running)
-    errand.start()
-    errand.cancel()
+    call = _PendingCall(never(), running)
+    call.start()
+    call.cancel()
     with pytest.raises(asyncio.CancelledError):
-        errand.outcome()
+        call.outcome()
     assert not running
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,0 +1,140 @@
+"""Chats and bare prompts: routed, tried along the chain, answered whole or streamed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.settings import CallTimeouts, Settings
+from ratatoskr.backend.stream import OpenStream, StreamLimits, open_stream
+from ratatoskr.errors import InvalidInput
+from ratatoskr.providers.protocol import CallOptions, ChatProvider, Plans
+from ratatoskr.registry.chain import Chain
+from ratatoskr.registry.policy import safe_to_repeat
+from ratatoskr.registry.registry import ProviderRegistry
+from ratatoskr.routing import Candidate, Routes
+from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.model import Explanation, Plan
+from ratatoskr.types.timeouts import Deadlines, Timeouts
+
+__all__ = ["ChatBackend"]
+
+
+class ChatBackend:
+    """Answers chat requests by the configured providers.
+
+    Args:
+        providers: by name.
+        chain: tries candidates in order.
+        settings: the builder's.
+        timeouts: resolves the timeouts of a call.
+        lifecycle: admits calls.
+        embeds: returns whether a name is an embedding model, which does not chat.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, ChatProvider],
+        chain: Chain,
+        settings: Settings,
+        timeouts: CallTimeouts,
+        lifecycle: Lifecycle,
+        embeds: Callable[[str], bool],
+    ) -> None:
+        self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self._settings = settings
+        self._timeouts = timeouts
+        self._lifecycle = lifecycle
+        self._routes = Routes(
+            self.registry.providers,
+            rules=settings.rules,
+            fallbacks=settings.fallbacks,
+            substitute=settings.substitute,
+            embeds=embeds,
+        )
+
+    def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
+        """Return the candidates for a request in order, each once.
+
+        Raises:
+            InvalidInput: no model, or a name that cannot be parsed.
+            NoProvider: no configured provider serves it.
+        """
+        return self._routes.to(model_names(request))
+
+    async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
+        """Return the whole answer, with every attempt."""
+        call = self._lifecycle.enter()
+        try:
+            response, attempts = await self.registry.run(
+                self.candidates(request),
+                lambda provider, options: provider.chat(request, _for(request, options)),
+                self._timeouts.resolve(request.timeouts),
+                safe_to_repeat=safe_to_repeat(request),
+            )
+            return replace(response, attempts=attempts)
+        finally:
+            self._lifecycle.leave(call)
+
+    async def open_stream(self, request: ChatRequest) -> OpenStream:
+        """Return a stream whose first semantic event is there, with every attempt."""
+        timeouts = self._timeouts.resolve(request.timeouts, streamed=True)
+        call = self._lifecycle.enter()
+        try:
+            stream, attempts = await self.registry.run(
+                self.candidates(request),
+                lambda provider, options: open_stream(provider, request, _for(request, options)),
+                timeouts,
+                safe_to_repeat=safe_to_repeat(request),
+            )
+        except BaseException:
+            self._lifecycle.leave(call)
+            raise
+        stream.attempts = attempts
+        stream.limits = _stream_limits(timeouts)
+        stream.on_close = lambda: self._lifecycle.leave(call)
+        return stream
+
+    def explain(self, request: ChatRequest) -> Explanation:
+        """Return what would be sent to each candidate, without sending it."""
+        timeouts = self._timeouts.resolve(request.timeouts)
+        plans = tuple(self._plan(request, candidate) for candidate in self.candidates(request))
+        return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
+
+    def _plan(self, request: ChatRequest, candidate: Candidate) -> Plan:
+        provider = self.registry[candidate.provider]
+        if isinstance(provider, Plans):
+            options = _for(request, CallOptions(candidate.model, Deadlines(), self._settings.policy))
+            plan = provider.plan(request, options, candidate.reason)
+        else:
+            plan = Plan(candidate.provider, candidate.model, candidate.reason)
+        return replace(plan, only_if_unavailable=candidate.only_if_unavailable)
+
+
+def model_names(request: ChatRequest) -> tuple[str, ...]:
+    """Return the models that a request names, at least one.
+
+    Raises:
+        InvalidInput: there is none, or one is not a name.
+    """
+    named: Any = request.options.model
+    if named is not None and not isinstance(named, Iterable):
+        raise InvalidInput(f"model must be a sequence of names, not {type(named).__name__}", field="model")
+    models = (named,) if isinstance(named, str) else tuple(named or ())
+    if not models:
+        raise InvalidInput("no model: pass a name such as 'openai:gpt-5.4'", field="model")
+    for model in models:
+        if not isinstance(model, str) or not model.strip():
+            raise InvalidInput("model must be a name, and not empty", field="model")
+    return models
+
+
+def _for(request: ChatRequest, options: CallOptions) -> CallOptions:
+    return replace(options, generate=True) if request.kind == "generate" else options
+
+
+def _stream_limits(timeouts: Timeouts) -> StreamLimits:
+    return StreamLimits(timeouts.no_progress or math.inf, timeouts.stream_life or math.inf)

@@ -1,0 +1,108 @@
+"""`DirectBackend`: answers in this process, by the configured providers and local models."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ratatoskr.backend.chat import ChatBackend
+from ratatoskr.backend.embed import EmbedBackend
+from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
+from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.protocol import RequestTransport
+from ratatoskr.backend.settings import CallTimeouts, Settings
+from ratatoskr.backend.stream import OpenStream
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.registry.backoff import Clock
+from ratatoskr.registry.chain import Chain
+from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.query import Query
+
+A = TypeVar("A")
+
+__all__ = ["DirectBackend"]
+
+
+class DirectBackend:
+    """A `Backend` in this process. It belongs to no event loop and may be used from several.
+
+    Args:
+        providers: of chats, by name.
+        transport: carries their bytes.
+        settings: what the builder has decided.
+        embedders: providers of embeddings, in order of preference.
+        clock: time and chance of retries.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, ChatProvider],
+        transport: RequestTransport,
+        settings: Settings,
+        *,
+        embedders: Sequence[EmbedProvider] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings
+        self.lifecycle = Lifecycle()
+        self._transport = transport
+        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        timeouts = CallTimeouts(settings.timeouts)
+        self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
+        self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
+
+    @property
+    def loop_bound(self) -> bool:
+        """Whether the transport belongs to the event loop that uses it first."""
+        return self._transport.loop_bound
+
+    def chat(self, request: ChatRequest) -> Coroutine[Any, Any, ChatResponse[Any]]:
+        """Return the whole answer; see `ChatBackend.chat`."""
+        return self.chats.chat(request)
+
+    def open_stream(self, request: ChatRequest) -> Coroutine[Any, Any, OpenStream]:
+        """Open a stream; see `ChatBackend.open_stream`."""
+        return self.chats.open_stream(request)
+
+    def embed(self, request: EmbedRequest) -> Coroutine[Any, Any, Embeddings]:
+        """Return vectors; see `EmbedBackend.embed`."""
+        return self.embeddings.embed(request)
+
+    def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        """Yield windows of vectors; see `EmbedBackend.embed_windows`."""
+        return self.embeddings.embed_windows(request)
+
+    async def inspect(self, query: Query[A]) -> A:
+        """Return the answer to a question; see `backend.inspect`."""
+        if type(query) not in WHILE_CLOSED:
+            self.lifecycle.check_open()
+        answer: A = await ANSWERS[type(query)](self, query)
+        return answer
+
+    async def preload(self, model: str) -> None:
+        """Load a local model ahead of use."""
+        self.lifecycle.check_open()
+        await self.embeddings.preload(model)
+
+    async def unload(self, model: str) -> None:
+        """Unload a local model."""
+        self.lifecycle.check_open()
+        await self.embeddings.unload(model)
+
+    async def preconnect(self) -> None:
+        """Open a connection to each configured provider."""
+        providers = self.chats.registry.providers.values()
+        await self._transport.preconnect([url for p in providers if (url := getattr(p, "base_url", ""))])
+
+    async def retire(self, grace: float) -> None:
+        """Refuse new calls, wait up to `grace` seconds for those under way, then close."""
+        await self.lifecycle.drain(grace)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection and unload every model; calls under way end with `GatewayClosed`."""
+        self.lifecycle.close()
+        self._chain.close()
+        await self.embeddings.aclose()
+        await self._transport.aclose()

@@ -1,0 +1,95 @@
+"""Embeddings: the public methods, each of which makes one request for the backend.
+
+A class with a `backend` (every `Gateway`) inherits them; any other class that has such methods satisfies the Protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
+
+from ratatoskr.gateway.request import backend_of
+from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest, InputType
+from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
+
+__all__ = ["Embed"]
+
+_YIELD_EVERY: Final = 256
+"""Vectors of a window that are yielded before other tasks of the event loop run."""
+
+
+class Embed(Protocol):
+    """Turns texts into vectors."""
+
+    async def embed(
+        self,
+        text: str,
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embedding:
+        """Return the vector of one text; arguments and errors are those of `embed_batch`."""
+        request = EmbedRequest([text], model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        embeddings = await backend_of(self).embed(request)
+        return embeddings.single()
+
+    async def embed_batch(
+        self,
+        texts: Sequence[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> Embeddings:
+        """Return the vectors of many texts in their order.
+
+        Args:
+            texts: any number; identical ones are computed once.
+            model: a configured embedding model: its short name, its repository or the last part of that, or its folder.
+            input_type: `query` puts the model's instruction for queries before each text.
+            dimensions: `None`, or what the model has.
+            truncate: whether texts are cut to the length that the model takes, and counted in `truncated`, or refused.
+            timeouts: total seconds, loading the model included, or `Timeouts`; 600 unless set in the builder.
+
+        Raises:
+            InvalidInput: a text is not a `str` or holds a lone surrogate; the message names its index.
+            ContextLengthExceeded: a text is too long and `truncate` is false.
+            UnsupportedParameter: the model does not have these dimensions.
+            NoProvider: no configured embedding model has this name; the message lists them.
+            ModelNotAvailable: the model is not in the store, or over the memory budget.
+            ConfigurationError: the model's files differ from what was pulled, or cannot be used.
+            MalformedResponse: a vector is not finite.
+            Timeout: a deadline passed; the computation ends with the current call of the model.
+        """
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        return await backend_of(self).embed(request)
+
+    async def embed_iter(
+        self,
+        texts: Iterable[str],
+        model: str,
+        *,
+        input_type: InputType = "document",
+        dimensions: int | None = None,
+        truncate: bool = True,
+        timeouts: TimeoutsLike = None,
+    ) -> AsyncIterator[Embedding]:
+        """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
+
+        `timeouts.total` holds until the first vectors are there and `no_progress` between windows; the time that the
+        iterable itself takes does not count. Raises what `embed_batch` raises, after the vectors of earlier windows.
+        """
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        async with aclosing(backend_of(self).embed_windows(request)) as windows:
+            async for window in windows:
+                for number, embedding in enumerate(window, 1):
+                    yield embedding
+                    if number % _YIELD_EVERY == 0:
+                        await asyncio.sleep(0)

@@ -1,0 +1,76 @@
+"""What a gateway serves and would do: the public methods, each of which asks the backend one question.
+
+A class with a `backend` (every `Gateway`) inherits them; any other class that has such methods satisfies the Protocol.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ratatoskr.errors import NoProvider
+from ratatoskr.gateway.request import MessagesLike, ModelLike, backend_of, request_of
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
+from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels
+
+__all__ = ["Inspect"]
+
+
+class Inspect(Protocol):
+    """Describes models, providers and requests, and prepares what calls need."""
+
+    async def list_models(self, provider: str | None = None) -> list[ModelInfo]:
+        """Return the models that the configured providers serve, by asking each for its list, and the local ones.
+
+        Args:
+            provider: the only one to ask; `local` for the models of this process.
+
+        Raises:
+            RatatoskrError: a provider failed. With several, those that answered are returned; `AllAttemptsFailed` is
+                raised if all failed.
+        """
+        return await backend_of(self).inspect(ListModels(provider))
+
+    async def model_status(self, model: str) -> ModelStatus:
+        """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
+        return await backend_of(self).inspect(GetModelStatus(model))
+
+    async def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
+        """Return what `chat` with the same arguments would do: the candidates, why, their parameters, the deadlines.
+
+        Nothing is sent. For an embedding model, the candidates that would embed with it. Parameters that a candidate
+        refuses are in its plan and raise nothing.
+
+        Raises:
+            InvalidInput: the request itself is wrong.
+            NoProvider: no configured provider serves the model.
+        """
+        return await backend_of(self).inspect(ExplainRequest(request_of(messages, model, **arguments)))
+
+    async def capabilities(self) -> frozenset[str]:
+        """Return the names of what this gateway can do."""
+        return await backend_of(self).inspect(GetCapabilities())
+
+    async def health(self) -> Health:
+        """Return the configured providers, the origin of each key, and the state of each local model; sends nothing."""
+        return await backend_of(self).inspect(GetHealth())
+
+    async def preload(self, model: str) -> None:
+        """Load a local model, if it is not loaded, so that the first call does not wait for that."""
+        await _model_memory(self, "preload")(model)
+
+    async def unload(self, model: str) -> None:
+        """Unload a local model and release its memory; the next call loads it again."""
+        await _model_memory(self, "unload")(model)
+
+    async def preconnect(self) -> None:
+        """Open a connection to each configured provider, so that the first call does not wait for one."""
+        preconnect = getattr(backend_of(self), "preconnect", None)
+        if preconnect is not None:
+            await preconnect()
+
+
+def _model_memory(gateway: object, name: str) -> Any:
+    method = getattr(backend_of(gateway), name, None)
+    if method is None:
+        raise NoProvider(f"this gateway has no local models to {name}")
+    return method

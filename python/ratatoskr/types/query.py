@@ -1,0 +1,60 @@
+"""Questions about a gateway and its models, as plain data: what `Backend.inspect` takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ratatoskr.types.chat import ChatRequest
+from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
+
+A = TypeVar("A", covariant=True)
+
+
+class Query(Generic[A]):
+    """A question whose answer is of type `A`."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GetCapabilities(Query[frozenset[str]]):
+    """What the gateway can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetHealth(Query[Health]):
+    """Which providers and local models are configured, and their state."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetModelStatus(Query[ModelStatus]):
+    """Whether a model can be used.
+
+    Attributes:
+        model: the name as `chat` or `embed` takes it.
+    """
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListModels(Query[list[ModelInfo]]):
+    """The models that the configured providers serve.
+
+    Attributes:
+        provider: the name of the only provider to ask; `None` for all.
+    """
+
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainRequest(Query[Explanation]):
+    """What a request would do, without sending it.
+
+    Attributes:
+        request: its model may also be one that embeds.
+    """
+
+    request: ChatRequest
