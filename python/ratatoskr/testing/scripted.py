@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ratatoskr.backend.settings import Settings
@@ -14,23 +12,13 @@ from ratatoskr.gateway.request import models_of
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.routing import Candidate
 from ratatoskr.testing.vectors import ScriptedEmbedder, ScriptVectors
+from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import EmbedRequest
-from ratatoskr.types.event import (
-    ChatEvent,
-    CitationDelta,
-    ContentDelta,
-    Done,
-    ProviderEvent,
-    ReasoningDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    UsageEvent,
-)
+from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import ModelInfo
-from ratatoskr.types.part import Part, ReasoningPart, TextPart, ToolCall
+from ratatoskr.types.part import Part
 from ratatoskr.types.timeouts import Deadlines
 
 Said: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any] | BaseException"
@@ -111,50 +99,27 @@ class _Provider:
 
 
 class _Stream:
-    """A whole response told in pieces: words of text and thinking, calls with their arguments."""
+    """The events of a whole response, in one batch."""
 
     def __init__(self, response: ChatResponse[Any]) -> None:
         self.provider = response.provider
         self.request_id = response.request_id
-        self._whole = response
         self._events = events_of(response)
-        self._told = False
+        self._remainder = remainder_of(response)
+        self._builder = ResponseBuilder(
+            provider=response.provider,
+            model=response.model,
+            request_id=response.request_id,
+            warnings=response.warnings,
+        )
 
     async def batch(self) -> list[ChatEvent]:
-        self._told = True
+        for event in self._events:
+            self._builder.add(event)
         return self._events
 
     def response(self) -> ChatResponse[Any]:
-        message = self._whole.message if self._told else Message("assistant", ())
-        return replace(self._whole, message=message, _parsed=[])
+        return self._builder.response(self._remainder if self._builder.done else None)
 
     def close(self) -> None:
         """Do nothing: there is nothing open."""
-
-
-_PIECES = re.compile(r"\s*\S+\s*$|\s*\S+|\s+")
-
-
-def events_of(response: ChatResponse[Any]) -> list[ChatEvent]:
-    """Return the events that a stream of this response would have."""
-    events: list[ChatEvent] = []
-    calls = 0
-    for index, part in enumerate(response.message.content):
-        match part:
-            case TextPart(text, citations):
-                events += [ContentDelta(piece, part=index) for piece in _PIECES.findall(text)]
-                events += [CitationDelta(citation, part=index) for citation in citations]
-            case ReasoningPart(text):
-                events += [ReasoningDelta(piece, part=index) for piece in _PIECES.findall(text)]
-            case ToolCall(id, name, arguments):
-                events += [
-                    ToolCallStart(calls, id, name),
-                    ToolCallDelta(calls, arguments),
-                    ToolCallEnd(calls, part),
-                ]
-                calls += 1
-            case _:
-                events.append(ProviderEvent(part.type, part.to_json().encode()))
-    if response.usage.source != "unknown":
-        events.append(UsageEvent(response.usage))
-    return [*events, Done(response.finish_reason)]
