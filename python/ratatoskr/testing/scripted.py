@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.gateway.base import Gateway
-from ratatoskr.testing.events import events_of
 from ratatoskr.testing.vectors import ScriptedVectors, ScriptVectors
+from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
 from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
@@ -158,20 +158,29 @@ def _model_of(request: ChatRequest) -> str:
 
 
 class _ScriptedSource:
-    """A whole response as a stream of pieces: words of text and thinking, calls with their arguments."""
+    """The events of a whole response, in one batch."""
 
     def __init__(self, response: ChatResponse[Any]) -> None:
         self.provider = response.provider
         self.request_id = response.request_id
-        self._response = response
+        self._events = events_of(response)
+        self._remainder = remainder_of(response)
+        self._builder = ResponseBuilder(
+            provider=response.provider,
+            model=response.model,
+            request_id=response.request_id,
+            warnings=response.warnings,
+        )
 
     async def batch(self) -> list[ChatEvent]:
         """Return all events at once."""
-        return events_of(self._response)
+        for event in self._events:
+            self._builder.add(event)
+        return self._events
 
     def response(self) -> ChatResponse[Any]:
-        """Return the response."""
-        return replace(self._response, _parsed=[])
+        """Return what has come: all or nothing."""
+        return self._builder.response(self._remainder if self._builder.done else None)
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

@@ -49,7 +49,10 @@ class Plain:
         Raises:
             InvalidInput: the data is not of this class's shape; `field` is the path of the first wrong place.
         """
-        return typing.cast("Self", decode_object(cls, data, ""))
+        try:
+            return typing.cast("Self", decode_object(cls, data, ""))
+        except RecursionError:
+            raise InvalidInput(f"{cls.__name__} is nested too deeply") from None
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
@@ -192,7 +195,10 @@ def _decimal(value: Any, path: str) -> Decimal:
 
 
 def _float(value: Any, path: str) -> float:
-    return float(_expect("a number", (int, float))(value, path))
+    try:
+        return float(_expect("a number", (int, float))(value, path))
+    except OverflowError:
+        raise InvalidInput(f"{path} is too large for a number", field=path) from None
 
 
 def _none(value: Any, path: str) -> None:
@@ -240,8 +246,9 @@ def _union(members: tuple[Any, ...]) -> Decode:
     others = [decoder_of(m) for m in members if _class_of(m) is None]
 
     def decode(value: Any, path: str) -> Any:
-        if isinstance(value, Mapping) and value.get("type") in classes:
-            return decode_object(classes[value["type"]], value, path)
+        kind = value.get("type") if isinstance(value, Mapping) else None
+        if isinstance(kind, str) and kind in classes:
+            return decode_object(classes[kind], value, path)
         for other in others:
             try:
                 return other(value, path)
