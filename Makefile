@@ -59,7 +59,7 @@ lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
 # stubtest alone says "success" for a private module that is not built or has no stub, so import and names come first.
 types: $(BUILT)  ## mypy --strict, and the stub of the extension against the extension
 	$(BIN)/python -c "import ratatoskr._core"
-	$(BIN)/pytest -q tests/test_repo_rules.py -k stub
+	$(BIN)/pytest -q tests/unit/core/test_stub.py
 	$(BIN)/python -m mypy.stubtest ratatoskr._core
 	$(BIN)/mypy
 	@if compgen -G 'tests/typing/*.py' >/dev/null; then set -x; $(BIN)/mypy --strict tests/typing; fi

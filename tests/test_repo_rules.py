@@ -1,4 +1,4 @@
-"""Rules of the house that no other tool holds: layers, sizes, a light import, a true stub, words that may not occur.
+"""Rules that no other tool checks: layers, sizes, names, a light import, a true stub, words that may not occur.
 
 A rule that hinders good code is changed here, with its reason, in the same commit.
 """
@@ -8,64 +8,70 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import ratatoskr
-from ratatoskr import _core
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "python" / "ratatoskr"
+from source_tree import PACKAGE, PACKAGE_FILES, ROOT, files, imports_of, module_of, python_files, texts
 
 BOTTOM = frozenset({"types", "errors"})
 SEAMS = frozenset({"transport.client", "providers.protocol"})
-"""Protocols and plain data, which every layer may name."""
-ROOMS: dict[str, frozenset[str]] = {
-    # Which rooms a room may import besides itself; the longest name that fits a module is its room. What only the type
-    # checker sees (`if TYPE_CHECKING:`) is no dependency at run time and may point upward.
+"""Protocols and plain data that any layer above may name."""
+LAYERS: dict[str, frozenset[str]] = {
+    # Which layers a layer may import besides itself; a module belongs to the longest name that fits it. Imports for the
+    # type checker alone (`if TYPE_CHECKING:`) do not count: they are no dependency at run time and may point upward.
     "errors": frozenset(),
     "version": frozenset(),
     "_extras": frozenset({"errors"}),
     "_files": frozenset({"errors"}),
+    "_fork": frozenset(),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
     "transport.client": BOTTOM,
-    "transport": BOTTOM | {"transport.client", "_core"},
+    "transport": BOTTOM | {"transport.client", "_core", "_fork"},
     "providers.protocol": BOTTOM,
     "routing": BOTTOM | {"models"},  # pure: a table in, candidates out
-    "registry": BOTTOM | {"routing", "models"} | SEAMS,  # no concrete provider
+    "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
-    "config.secrets": BOTTOM | {"models"},
-    "providers": BOTTOM | {"models", "config.secrets", "transport", "wire"} | SEAMS,
-    "local": BOTTOM | {"models", "_core", "_extras", "_files", "transport.client", "providers.protocol"},
+    "providers": BOTTOM | {"models", "transport", "wire"} | SEAMS,
+    "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
     "middleware": BOTTOM | {"backend"},
     "gateway": BOTTOM | {"middleware", "backend"},
-    "sync": BOTTOM | {"gateway"} | SEAMS,
-    "config": BOTTOM  # the only one that knows concrete classes
-    | {"gateway", "backend", "registry", "routing", "models", "config.secrets", "providers", "local", "transport"}
+    "sync": BOTTOM | {"gateway", "_fork"},
+    "config.secrets": BOTTOM | {"models", "providers"},
+    "config": BOTTOM | {"gateway", "registry", "routing", "models", "config.secrets", "config.assemble", "providers"},
+    "config.assemble": BOTTOM  # the only one that names concrete classes
+    | {"gateway", "backend", "registry", "routing", "models", "config", "config.secrets", "providers", "local"}
+    | {"transport"}
     | SEAMS,
-    "jobs": BOTTOM | {"local", "version", "_extras", "_files"} | SEAMS,
-    "testing": BOTTOM | {"", "routing", "sync", "gateway", "backend", "version"} | SEAMS,
+    "jobs": BOTTOM | {"local", "gateway", "version", "_extras", "_files"},
+    "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
     "cli": BOTTOM
-    | {"", "local", "jobs", "sync", "gateway", "config", "config.secrets", "models", "backend", "testing", "version"}
-    | {"_files", "_extras"}
-    | SEAMS,
+    | {"", "local", "jobs", "sync", "gateway", "config", "config.secrets", "models", "routing", "testing", "version"}
+    | {"_files", "_extras"},
 }
 UPWARD = {
-    ("gateway", "sync"): "`gateway.sync()` hands out the blocking face, loaded on use",
+    ("gateway", "sync"): "`gateway.sync()` returns the blocking gateway, imported on use",
+    ("config", "config.assemble"): "`build()` assembles what it has collected",
 }
 DOORS = frozenset({"", "sync", "cli", "service", "testing", "config"})
-"""Who may import the builder; the package itself ("") hands out public names on use."""
+"""What may import the builder; the package itself ("") resolves public names on use."""
 
-DIALECTS = {path.name for path in (PACKAGE / "wire").iterdir() if path.is_dir() and not path.name.startswith("__")}
+TOP_LEVEL_MODULES = 8
+DIALECT_FILES = {"__init__.py", "decode.py", "encode.py", "errors.py", "history.py", "shapes.py", "stream.py"}
+"""The files that every dialect has, each with the same role."""
+DIALECT_TOPICS = {"citations.py", "finish.py", "media.py", "thinking.py", "tools.py", "usage.py"}
+"""Further files that a dialect may have, each with the same topic wherever it occurs."""
+DIALECTS = {path.name for path in (PACKAGE / "wire").iterdir() if (path / "__init__.py").is_file()}
+
 WIRE_MAY_NOT_IMPORT = {"asyncio", "anyio", "httpx", "os", "random", "socket", "subprocess", "threading", "time"}
 HEAVY = {"click", "grpc", "httpx", "numpy", "onnxruntime", "pydantic", "rich"}
 MAX_LINES = 400
@@ -86,123 +92,52 @@ FORBIDDEN = {
 }
 
 
-MADE = {"target", "corpus", "artifacts", "out", "__pycache__"}
-"""Folders that tools make."""
-
-
-def files(*folders: str) -> Iterator[Path]:
-    """Yield all files below, without what tools made."""
-    for folder in folders:
-        for where, inner, names in os.walk(ROOT / folder):
-            inner[:] = [name for name in inner if name not in MADE and not name.startswith(".")]
-            yield from (Path(where, name) for name in names if not name.endswith(".so"))
-
-
-def python_files(*folders: str) -> list[Path]:
-    return sorted(path for path in files(*folders) if path.suffix == ".py")
-
-
-def texts() -> Iterator[Path]:
-    """Yield all files that people of the project write, but the locks of tools."""
-    yield from files("python", "rust", "tests", "benches", "contrib", "proto", "requirements", ".ci")
-    yield from (
-        path
-        for path in ROOT.iterdir()
-        if path.is_file() and path.suffix in {".md", ".toml", ""} and path.name != ".git"
-    )
-
-
-def module_of(path: Path) -> str:
-    """Return a file's module below the package, `""` for the package itself."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def room_of(module: str) -> str:
-    """Return the longest room that holds the module; a module that no room holds is one by itself."""
+def layer_of(module: str) -> str:
+    """Return the longest layer that holds the module; a module that no layer holds is one by itself."""
     parts = module.split(".")
     if parts[0] == "wire" and parts[1:2] and parts[1] in DIALECTS:
         return ".".join(parts[:2])
     names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    return next((name for name in names if name in ROOMS), parts[0])
+    return next((name for name in names if name in LAYERS), parts[0])
 
 
-def arrows_of(room: str) -> frozenset[str]:
-    """Return what a room may import; each dialect is a room that knows `wire` and no other dialect."""
-    if room.startswith("wire."):
-        return ROOMS["wire"] | {"wire"}
-    return ROOMS[room] | {upper for upward, upper in UPWARD if upward == room}
-
-
-class Imports(ast.NodeVisitor):
-    """Collects the modules that a file imports when it runs, in functions too."""
-
-    def __init__(self, module: str, is_package: bool) -> None:
-        self._package = module.split(".") if is_package else module.split(".")[:-1]
-        self.found: set[str] = set()
-
-    def visit_If(self, node: ast.If) -> None:
-        if "TYPE_CHECKING" in ast.unparse(node.test):
-            for other in node.orelse:
-                self.visit(other)
-        else:
-            self.generic_visit(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        self.found |= {alias.name for alias in node.names}
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        base = node.module or ""
-        if node.level:
-            above = self._package[: len(self._package) - node.level + 1]
-            base = ".".join(["ratatoskr", *filter(None, above), *filter(None, [node.module])])
-        for alias in node.names:
-            inner = f"{base}.{alias.name}"
-            self.found.add(inner if _is_module(inner) else base)
-
-
-def _is_module(name: str) -> bool:
-    path = ROOT / "python" / name.replace(".", "/")
-    return path.is_dir() or path.with_suffix(".py").is_file() or name == "ratatoskr._core"
-
-
-def imports_of(path: Path) -> set[str]:
-    visitor = Imports(module_of(path), path.name == "__init__.py")
-    visitor.visit(ast.parse(path.read_text("utf-8")))
-    return visitor.found
-
-
-PACKAGE_FILES = [path for path in python_files("python") if module_of(path)]
+def allowed_imports(layer: str) -> frozenset[str]:
+    """Return what a layer may import; each dialect is a layer that may import `wire` and no other dialect."""
+    if layer.startswith("wire."):
+        return LAYERS["wire"] | {"wire"}
+    return LAYERS[layer] | {upper for upward, upper in UPWARD if upward == layer}
 
 
 @pytest.mark.parametrize("path", PACKAGE_FILES, ids=module_of)
 def test_imports_go_downward_only(path):
-    room = room_of(module_of(path))
-    assert room in ROOMS or room.startswith("wire."), f"give the room {room!r} a line in ROOMS"
+    layer = layer_of(module_of(path))
+    assert layer in LAYERS or layer.startswith("wire."), f"add the layer {layer!r} to LAYERS"
     inside = {name.removeprefix("ratatoskr").lstrip(".") for name in imports_of(path) if name.startswith("ratatoskr")}
-    allowed = arrows_of(room) | {room}
-    wrong = {name or "ratatoskr" for name in inside if not any(fnmatch(room_of(name), one) for one in allowed)}
-    assert not wrong, f"{room} may import {sorted(allowed)}"
+    allowed = allowed_imports(layer) | {layer}
+    wrong = {name or "ratatoskr" for name in inside if not any(fnmatch(layer_of(name), one) for one in allowed)}
+    assert not wrong, f"{layer} may import {sorted(allowed)}"
 
 
 def test_the_builder_is_imported_by_the_doors_alone():
     importers = {
-        room_of(module_of(path)) for path in python_files("python") if "ratatoskr.config.builder" in imports_of(path)
+        layer_of(module_of(path)) for path in python_files("python") if "ratatoskr.config.builder" in imports_of(path)
     }
     assert importers <= DOORS | {"builder"}
 
 
-def test_the_arrows_between_rooms_form_no_circle():
-    """What may be imported directly or over others never leads back."""
+def test_the_layers_form_no_cycle():
+    """No layer may import itself over others."""
     order: list[str] = []
-    waiting = {room: set(arrows - {""} - {up for one, up in UPWARD if one == room}) for room, arrows in ROOMS.items()}
+    waiting = {
+        layer: set(arrows - {""} - {up for one, up in UPWARD if one == layer}) for layer, arrows in LAYERS.items()
+    }
     waiting["_core"] = set()
     while waiting:
-        free = sorted(room for room, arrows in waiting.items() if not arrows & waiting.keys())
+        free = sorted(layer for layer, arrows in waiting.items() if not arrows & waiting.keys())
         assert free, f"a circle among {sorted(waiting)}"
         order += free
-        for room in free:
-            del waiting[room]
+        for layer in free:
+            del waiting[layer]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +149,118 @@ def test_wire_files_are_pure(path):
     assert not [
         node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Await | ast.AsyncFunctionDef)
     ]
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Return what each module of the package imports of the package when it runs."""
+    modules = {module_of(path) for path in PACKAGE_FILES}
+    found = {}
+    for path in PACKAGE_FILES:
+        inside = {name.removeprefix("ratatoskr.") for name in imports_of(path) if name.startswith("ratatoskr.")}
+        found[module_of(path)] = (inside & modules) - {module_of(path)}
+    return found
+
+
+def cycles_in(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import one another, directly or over others."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [error.args[1]]
+    return []
+
+
+def test_no_modules_import_one_another():
+    upward = {(upper, lower) for lower, upper in UPWARD}
+    graph = {
+        module: {name for name in names if (layer_of(name), layer_of(module)) not in upward}
+        for module, names in import_graph().items()
+    }
+    assert cycles_in(graph) == []
+
+
+def test_the_top_level_has_few_modules():
+    assert len(list(PACKAGE.glob("*.py"))) <= TOP_LEVEL_MODULES
+
+
+def type_names(path: Path) -> set[str]:
+    """Return the classes and type aliases that a file defines at its top level or within a branch."""
+    tree = ast.parse(path.read_text("utf-8"))
+    classes = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    aliases = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and "TypeAlias" in ast.unparse(node.annotation)
+    }
+    return classes | aliases
+
+
+SHARED_TYPE_NAMES = {"StreamDecoder": "part of the interface of every dialect"}
+
+
+def test_no_type_name_is_defined_twice():
+    """Wire shapes carry the names that their vendors use, so they are left out."""
+    places_of: dict[str, set[str]] = {}
+    for path in PACKAGE_FILES:
+        if path.name != "shapes.py":
+            for name in type_names(path):
+                places_of.setdefault(name, set()).add(module_of(path))
+    twice = {name: found for name, found in places_of.items() if len(found) > 1 and name not in SHARED_TYPE_NAMES}
+    assert twice == {}
+
+
+IRREGULAR_PARTICIPLES = re.compile(
+    "begun|broken|brought|built|caught|chosen|done|drawn|found|given|gone|grown|heard|held|kept|known|laid|lame|lost|"
+    "made|met|normal|odd|paid|plain|quoted|said|seen|sent|shown|sold|sought|spent|spoken|stood|taken|taught|thought|"
+    "thrown|told|whole|worn|written"
+)
+VERBS_IN_ED = frozenset({"embed", "feed", "need", "proceed", "seed", "succeed"})
+
+
+def is_bare_participle(name: str) -> bool:
+    """Return whether a function's name is one participle or adjective, which does not say what the function does."""
+    word = name.strip("_")
+    regular = re.fullmatch(r"[a-z]+ed", word) is not None and word not in VERBS_IN_ED
+    return regular or IRREGULAR_PARTICIPLES.fullmatch(word) is not None
+
+
+def test_functions_are_called_by_verbs_or_nouns():
+    """Properties and `asyncio`-like predicates (`is_…`, `has_…`) may be adjectives; plain functions may not."""
+    wrong = [
+        f"{module_of(path)}.{node.name}"
+        for path in PACKAGE_FILES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and is_bare_participle(node.name)
+        and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_every_dialect_has_the_same_files(dialect):
+    names = {path.name for path in (PACKAGE / "wire" / dialect).glob("*.py")}
+    assert names >= DIALECT_FILES
+    assert names - DIALECT_FILES <= DIALECT_TOPICS
+
+
+def test_frozen_objects_are_written_by_their_own_constructor_alone():
+    for path in PACKAGE_FILES:
+        tree = ast.parse(path.read_text("utf-8"))
+        inside = {
+            id(call)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef) and function.name in {"__init__", "__post_init__", "__setstate__"}
+            for call in ast.walk(function)
+        }
+        wrong = [
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "object.__setattr__" and id(node) not in inside
+        ]
+        assert wrong == [], path
 
 
 def test_files_stay_short_enough_to_be_read_whole():
@@ -315,38 +362,6 @@ def test_importing_the_package_loads_nothing_heavy_and_starts_nothing():
     command = [sys.executable, "-c", IMPORT_WITNESS, *HEAVY]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.split("\n")[0] == "[] [] 1"
-
-
-STUB = ast.parse((PACKAGE / "_core.pyi").read_text("utf-8"))
-
-
-def members(nodes: list[ast.stmt]) -> dict[str, ast.FunctionDef | ast.ClassDef]:
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return {node.name: node for node in nodes if isinstance(node, kinds) and not node.name.startswith("_")}
-
-
-def test_the_stub_names_what_the_extension_has():
-    assert members(STUB.body).keys() == {name for name in dir(_core) if not name.startswith("_")} == set(_core.__all__)
-    for name, node in members(STUB.body).items():
-        if isinstance(node, ast.ClassDef):
-            has = {member for member in vars(getattr(_core, name)) if not member.startswith("_")}
-            assert members(node.body).keys() == has, name
-
-
-def stubbed() -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef, object]]:
-    for name, node in members(STUB.body).items():
-        owner = getattr(_core, name)
-        yield name, node, owner
-        if isinstance(node, ast.ClassDef):
-            for inner, inner_node in members(node.body).items():
-                yield f"{name}.{inner}", inner_node, getattr(owner, inner)
-
-
-def test_the_stub_says_what_the_extension_says():
-    for name, node, thing in stubbed():
-        stub = ast.get_docstring(node)
-        assert stub, f"{name} has no docstring in the stub"
-        assert stub == inspect.cleandoc(getattr(thing, "__doc__", None) or ""), name
 
 
 def test_classes_of_the_extension_are_frozen():
