@@ -1,4 +1,4 @@
-"""Error bodies, of the dialect and odd ones."""
+"""Error bodies of Anthropic, and of proxies in between."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from ratatoskr.wire.failure import ReportedFailure
         (b'"text"', ReportedFailure("text")),
         (b"upstream\r\nfailed\x00 \x1b[31m", ReportedFailure("upstream failed [31m")),
         (b"<html><head><TITLE>502\n Bad Gateway</TITLE>", ReportedFailure("502 Bad Gateway")),
-        (b"<!DOCTYPE html><p>no title", ReportedFailure("an HTML page")),
+        (b"<!DOCTYPE html><p>no title", ReportedFailure("an HTML page without a title")),
         (b"", ReportedFailure("an empty body")),
-        (b"[]", ReportedFailure("an error without words")),
-        (b"null", ReportedFailure("an error without words")),
-        (b"{}", ReportedFailure("an error without words")),
+        (b"[]", ReportedFailure("the error has no message")),
+        (b"null", ReportedFailure("the error has no message")),
+        (b"{}", ReportedFailure("the error has no message")),
     ],
 )
 def test_an_error_body_says_what_it_can(body, failure):
