@@ -212,7 +212,13 @@ class BlockWriter:
         return {**fields, "cache_control": {"type": "ephemeral"}}
 
     def _clean(self, text: str) -> str:
-        return text if text.isascii() else clean(text, self.where)
+        """Return text that UTF-8 can carry; the path of the part is only made for an error."""
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                return clean(text, self.where)  # raises InvalidInput
+        return text
 
     def _find_state(self, part: Part) -> RawObject | None:
         """Return the state of this issuer on a part, or `None` after a notice about what is missing or foreign."""

@@ -50,13 +50,13 @@ def encode_thinking(
             return {"type": rules.off}, None
         if rules.off != "lowest":
             return None, None
-        effort = next((word for word in EFFORTS[1:] if word in rules.efforts), "low")
-    word = None if effort is None else rules.efforts.get(effort, _EFFORTS[effort])
+        effort = next((known for known in EFFORTS[1:] if known in rules.efforts), "low")
+    level = None if effort is None else rules.efforts.get(effort, _EFFORTS[effort])
     match rules.thinking:
         case "adaptive":
-            return {"type": "adaptive", "display": "summarized" if config.include else "omitted"}, word
+            return {"type": "adaptive", "display": "summarized" if config.include else "omitted"}, level
         case "effort":
-            return None, word
+            return None, level
         case "budget":
             thinking = {"type": "enabled", "budget_tokens": _choose_budget(effort, config.budget_tokens, max_tokens)}
             return thinking if config.include else {**thinking, "display": "omitted"}, None

@@ -73,7 +73,7 @@ def test_arguments_keep_key_order_numbers_and_spaces_of_the_wire(target):
         ("tomorrow", "unknown"),
     ],
 )
-def test_stop_reasons_have_our_words_and_keep_theirs(target, response_body, events, read, native, ours):
+def test_stop_reasons_are_converted_and_the_native_one_is_kept(target, response_body, events, read, native, ours):
     for turn in (
         decode_response(response_body([], stop_reason=native), target),
         read(events([], stop_reason=native))[0].turn,
@@ -81,7 +81,7 @@ def test_stop_reasons_have_our_words_and_keep_theirs(target, response_body, even
         assert (turn.finish_reason, turn.native_finish_reason) == (ours, native)
 
 
-def test_a_refusal_keeps_the_providers_words(target, response_body, events, read):
+def test_a_refusal_keeps_the_providers_explanation(target, response_body, events, read):
     details = {"type": "refusal", "category": "cyber", "explanation": "Not this."}
     blocks = [{"type": "text", "text": "I cannot"}]
     streamed = read(events(blocks, stop_reason="refusal", stop_details=details))[0].turn
@@ -90,13 +90,13 @@ def test_a_refusal_keeps_the_providers_words(target, response_body, events, read
     assert at_once.parts() == (TextPart("I cannot"),)
 
 
-def test_usage_that_was_not_told_is_unknown(target):
+def test_usage_that_was_not_reported_is_unknown(target):
     turn = decode_response(b'{"type":"message","content":[],"usage":{"output_tokens":-3,"input_tokens":null}}', target)
     assert turn.usage == Usage(None, None, None, 0, None, "provider")
     assert decode_response(b'{"type":"message","content":[]}', target).usage == Usage()
 
 
-def test_an_error_in_a_whole_answer_is_told(target):
+def test_an_error_in_a_whole_response_is_raised(target):
     with pytest.raises(FailureReported) as told:
         decode_response(b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}}', target)
     assert told.value.failure.status == 429
@@ -124,7 +124,7 @@ def test_a_body_of_another_shape_is_malformed(target, body):
         decode_response(body, target)
 
 
-def test_a_call_without_an_id_gets_one_that_stays(target, response_body):
+def test_a_call_without_an_id_gets_a_stable_one(target, response_body):
     body = response_body([{"type": "tool_use", "name": "f", "input": {}}])
     first, second = (decode_response(body, target).parts()[0] for _ in range(2))
     assert first.id
@@ -138,7 +138,7 @@ def test_thinking_that_was_never_signed_has_no_state(target, response_body):
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(block_values, max_size=4), json_values, json_values)
-def test_bodies_of_any_kind_give_a_turn_or_a_told_or_malformed_error(blocks, usage, extra):
+def test_bodies_of_any_kind_give_a_turn_or_a_typed_error(blocks, usage, extra):
     body = {"content": blocks, "usage": usage, "stop_details": extra, "container": extra}
     with contextlib.suppress(FailureReported, MalformedResponse):
         turn = decode_response(dump(body), TARGET)

@@ -17,7 +17,7 @@ from ratatoskr.wire.dialect import Target
 from unit.wire.anthropic.helpers import ADAPTIVE, NOW, SCHEMA, encode, encode_body, make_target
 
 
-def test_the_least_request():
+def test_the_smallest_request():
     found = encode()
     assert found.path == "/v1/messages"
     assert found.body == {"model": "claude-x", "max_tokens": 8192, "messages": [{"role": "user", "content": "Hi"}]}
@@ -25,11 +25,11 @@ def test_the_least_request():
     assert found.notices == []
 
 
-def test_every_parameter_it_names_exists():
+def test_every_supported_parameter_exists():
     assert {*PARAM_SET, "tool_choice"} >= PARAMETERS
 
 
-def test_the_options_have_their_words():
+def test_options_are_sent_under_their_names():
     body = encode_body(
         None,
         Message.system("Be brief."),
@@ -54,13 +54,13 @@ def test_the_options_have_their_words():
     }
 
 
-def test_without_a_limit_the_models_own_is_sent():
+def test_without_a_limit_that_of_the_model_is_sent():
     assert encode_body(make_target(max_output_tokens=64000))["max_tokens"] == 64000
     assert encode_body(make_target(max_output_tokens=64000), max_tokens=0)["max_tokens"] == 0
 
 
 @pytest.mark.parametrize("name", ["temperature", "top_p", "top_k"])
-def test_sampling_asks_for_the_version_that_knows_it(name):
+def test_sampling_asks_for_the_version_that_supports_it(name):
     found = encode(make_target(sampling="unless_reasoning"), **{name: 1})
     assert found.headers == (("anthropic-version", "2023-06-01"),)
     assert found.body[name] == 1
@@ -68,16 +68,16 @@ def test_sampling_asks_for_the_version_that_knows_it(name):
     assert raw.headers == (("anthropic-version", "2023-06-01"),)
 
 
-def test_a_model_without_sampling_gets_the_new_version_all_the_same():
+def test_a_model_without_sampling_always_gets_the_new_version():
     assert encode(make_target(sampling="never"), temperature=1).headers == (("anthropic-version", "2026-10-21"),)
 
 
-def test_a_host_that_knows_the_old_version_alone_gets_it():
+def test_a_host_that_knows_the_old_version_only_gets_it():
     target = Target("other", "m", "messages", flags=frozenset({"version_2023"}))
     assert encode(target).headers == (("anthropic-version", "2023-06-01"),)
 
 
-def test_a_schema_is_asked_for_by_the_providers_own_means():
+def test_a_schema_is_sent_as_the_output_format():
     found = encode(response_format=JsonSchema("answer", SCHEMA))
     body = json.loads(msgspec.json.encode(found.body))
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
@@ -93,7 +93,7 @@ def test_a_schema_is_asked_for_by_the_providers_own_means():
         ({}, "json"),
     ],
 )
-def test_a_form_that_cannot_be_guaranteed_is_asked_for_in_words(rules, wish):
+def test_a_format_that_cannot_be_guaranteed_is_asked_for_by_instructions(rules, wish):
     found = encode(make_target(**rules), Message.system("Be brief."), Message.user("Hi"), response_format=wish)
     assert "output_config" not in found.body
     first, second = found.body["system"]
@@ -104,7 +104,7 @@ def test_a_form_that_cannot_be_guaranteed_is_asked_for_in_words(rules, wish):
     assert [notice.code for notice in found.notices] == ["output_emulated"]
 
 
-def test_a_closed_schema_that_need_not_be_strict_is_guaranteed_all_the_same():
+def test_a_closed_schema_is_guaranteed_even_if_it_need_not_be_strict():
     assert "format" in encode_body(response_format=JsonSchema("answer", SCHEMA, strict=False))["output_config"]
 
 
@@ -148,7 +148,7 @@ LONE = "half \ud83d"
         ({"tools": (ToolDefinition("t", "", {"x": object()}),)}, [], "tools[0]"),
     ],
 )
-def test_what_json_cannot_carry_is_refused_with_its_place(more, messages, field):
+def test_values_that_json_cannot_hold_are_refused_with_their_path(more, messages, field):
     with pytest.raises(InvalidInput) as refused:
         encode(None, *messages, **more)
     assert refused.value.field == field

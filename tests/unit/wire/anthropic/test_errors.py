@@ -43,7 +43,7 @@ from ratatoskr.wire.failure import ReportedFailure
         (b"{}", ReportedFailure("the error has no message")),
     ],
 )
-def test_an_error_body_says_what_it_can(body, failure):
+def test_an_error_body_of_any_form_is_read(body, failure):
     assert decode_error(body) == failure
 
 
@@ -54,7 +54,7 @@ def test_text_is_cut():
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_no_body_makes_it_raise(body):
+def test_every_body_gives_a_failure(body):
     failure = decode_error(body)
     assert failure.message
     assert not any(unicodedata.category(letter) == "Cc" for letter in failure.message)

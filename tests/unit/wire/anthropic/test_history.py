@@ -38,7 +38,7 @@ CARRIED = {
 
 
 @pytest.mark.parametrize("way", CARRIED)
-def test_a_turn_goes_back_block_for_block(target, every_block, response_body, way):
+def test_a_turn_is_sent_back_block_for_block(target, every_block, response_body, way):
     message = Message.assistant(decode_response(response_body(every_block), target).parts())
     asked = Message.user("Weather?")
     found = encode_history(target, *CARRIED[way]([asked, message, Message.user("More")]))
@@ -47,7 +47,7 @@ def test_a_turn_goes_back_block_for_block(target, every_block, response_body, wa
 
 
 @pytest.mark.parametrize("way", CARRIED)
-def test_opaque_values_go_back_byte_for_byte(target, way):
+def test_opaque_values_are_sent_back_byte_for_byte(target, way):
     body = (
         b'{"content":[{"type":"thinking","thinking":"t","signature":"A\\u002f\\/B="},'
         b'{"type":"redacted_thinking","data":"\\u0041 = "},'
@@ -68,7 +68,7 @@ def test_opaque_values_go_back_byte_for_byte(target, way):
         assert found.count(opaque) == 1
 
 
-def test_a_streamed_turn_goes_back_like_a_whole_one(target, every_block, response_body, events, read):
+def test_a_streamed_turn_is_sent_like_a_whole_one(target, every_block, response_body, events, read):
     streamed = Message.assistant(read(events(every_block))[0].turn.parts())
     at_once = Message.assistant(decode_response(response_body(every_block), target).parts())
     assert msgspec.json.encode(encode_history(target, streamed).body) == msgspec.json.encode(
@@ -89,7 +89,7 @@ def test_state_follows_the_model_under_its_other_names(target, every_block, resp
         Target("openrouter", "claude-sonnet-4-5-20250929", "messages"),
     ],
 )
-def test_another_models_state_is_left_out_and_told_once_a_kind(target, every_block, response_body, other):
+def test_state_of_another_model_is_left_out_with_one_notice_a_kind(target, every_block, response_body, other):
     message = Message.assistant(decode_response(response_body(every_block), target).parts())
     found = encode_history(other, message, message, Message.user("Go on"))
     content = json.loads(msgspec.json.encode(found.body["messages"][0]["content"]))
@@ -104,13 +104,13 @@ def test_another_models_state_is_left_out_and_told_once_a_kind(target, every_blo
     assert len(messages) == len(set(messages)) == 5
 
 
-def test_the_original_is_kept_for_the_way_back(target, every_block, response_body):
+def test_encoding_for_another_model_does_not_change_the_message(target, every_block, response_body):
     message = Message.assistant(decode_response(response_body(every_block), target).parts())
     encode_history(Target("anthropic", "claude-opus-5", "messages"), message)
     assert encode_turns(target, message)[0]["content"] == every_block
 
 
-def test_what_another_provider_left_is_no_speech_of_this_one(target):
+def test_parts_of_another_provider_are_left_out(target):
     foreign = (ProviderState("openai/responses/gpt-5", b'{"id":"rs_1"}'),)
     message = Message.assistant(
         [
@@ -128,12 +128,12 @@ def test_what_another_provider_left_is_no_speech_of_this_one(target):
     assert len(found.notices) == 4
 
 
-def test_a_turn_of_which_nothing_is_left_is_not_sent(target):
+def test_a_turn_without_blocks_is_not_sent(target):
     body = encode_turns(target, Message.user("a"), Message.assistant(ReasoningPart("thoughts")), Message.user("b"))
     assert [turn["content"] for turn in body] == ["a", "b"]
 
 
-def test_a_turn_without_a_word_is_not_sent_and_blanks_beside_others_are(target):
+def test_a_blank_turn_is_not_sent_and_blank_texts_beside_others_are(target):
     call = ToolCall("a", "f", "{}")
     alone = Message.assistant([TextPart("\n\n"), TextPart(" ")])
     beside = Message.assistant([TextPart("\n\n"), call])
@@ -172,11 +172,11 @@ def test_results_of_one_turn_are_one_turn_and_come_first(target):
     ]
 
 
-def test_messages_of_the_user_stay_apart_without_results(target):
+def test_user_messages_stay_separate_without_results(target):
     assert [turn["content"] for turn in encode_turns(target, Message.user("a"), Message.user("b"))] == ["a", "b"]
 
 
-def test_a_result_may_hold_pictures_and_documents(target):
+def test_a_result_may_hold_images_and_documents(target):
     result = ToolResult("a", (TextPart("see"), ImagePart(data=b"png", media_type="image/png")))
     (turn,) = encode_turns(target, Message.tool_results(result))
     assert turn["content"][0]["content"] == [
@@ -185,14 +185,14 @@ def test_a_result_may_hold_pictures_and_documents(target):
     ]
 
 
-def test_a_toolsets_name_goes_back_with_the_result_too(target):
+def test_the_name_of_a_toolset_is_sent_with_the_result_too(target):
     state = (ProviderState(target.issuer, b'{"toolset_name":"browser"}'),)
     call = ToolCall("a", "click", "{}", state=state)
     found = encode_turns(target, Message.assistant(call), Message.tool_result("a", "done"))
     assert found[0]["content"][0]["toolset_name"] == found[1]["content"][0]["toolset_name"] == "browser"
 
 
-def test_ids_of_other_providers_are_put_into_the_letters_taken_here(target):
+def test_ids_of_other_providers_are_converted_to_the_accepted_characters(target):
     ids = ["functions.get:0", "functions get:0", "", "x" * 300]
     calls = Message.assistant([ToolCall(word, "f", "{}") for word in ids])
     found = encode_turns(target, calls, Message.tool_results(*(ToolResult(word, "r") for word in ids)))
@@ -202,7 +202,7 @@ def test_ids_of_other_providers_are_put_into_the_letters_taken_here(target):
     assert all(set(word) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for word in sent)
 
 
-def test_calls_with_broken_arguments_cannot_be_carried(target):
+def test_calls_with_invalid_arguments_are_refused(target):
     with pytest.raises(InvalidToolArguments) as refused:
         encode_history(target, Message.user("a"), Message.assistant(["b", ToolCall("a", "f", '{"x":')]))
     assert refused.value.field == "messages[1].content[1]"
@@ -212,7 +212,7 @@ def test_empty_arguments_are_an_empty_object(target):
     assert encode_turns(target, Message.assistant(ToolCall("a", "f", "")))[0]["content"][0]["input"] == {}
 
 
-def test_the_container_is_gone_on_in(target, response_body):
+def test_the_next_turn_continues_in_the_container(target, response_body):
     first = decode_response(
         response_body([{"type": "text", "text": "a"}], container={"id": "c1", "expires_at": "x"}), target
     )
@@ -226,12 +226,12 @@ def test_the_container_is_gone_on_in(target, response_body):
     assert [notice.code for notice in other.notices] == ["foreign_state_dropped"]
 
 
-def test_system_messages_stand_on_top(target):
+def test_system_messages_become_the_system_parameter(target):
     found = encode_history(target, Message.system("one"), Message.system(["two", "three"]), Message.user("Hi")).body
     assert [block["text"] for block in found["system"]] == ["one", "two", "three"]
 
 
-def test_a_later_system_message_stays_in_place_where_it_is_taken():
+def test_a_later_system_message_keeps_its_place_where_it_is_accepted():
     history = [Message.user("a"), Message.assistant("b"), Message.system("now in French"), Message.user("c")]
     for model in ("claude-opus-5", "claude-opus-5-5-20261001", "claude-opus-4-8", "claude-mythos-5-1"):
         found = encode_turns(Target("anthropic", model, "messages"), *history)
@@ -242,12 +242,12 @@ def test_a_later_system_message_stays_in_place_where_it_is_taken():
         assert refused.value.field == "messages[2]"
 
 
-def test_names_of_speakers_are_left_out_and_told(target):
+def test_names_of_participants_are_left_out_with_a_notice(target):
     found = encode_history(target, Message.user("a", name="Ann"), Message.user("b", name="Bob"))
     assert [notice.code for notice in found.notices] == ["name_dropped"]
 
 
-def test_a_part_in_the_providers_own_words_is_sent_as_it_is(target):
+def test_a_provider_part_is_sent_as_it_is(target):
     part = ProviderPart("container_upload", b'{"type":"container_upload","file_id":"f"}', target.issuer)
     cached = replace(part, cache=True)
     content = encode_turns(target, Message.user([part, cached]))[0]["content"]
@@ -277,7 +277,7 @@ def test_a_part_in_the_providers_own_words_is_sent_as_it_is(target):
         Message.assistant(ProviderPart("odd", b"damaged", "anthropic/messages/m")),
     ],
 )
-def test_what_cannot_be_said_is_refused_with_its_place(message):
+def test_parts_that_cannot_be_sent_are_refused_with_their_path(message):
     with pytest.raises(InvalidInput) as refused:
         encode_history(Target("anthropic", "m", "messages"), message)
     assert refused.value.field == "messages[0].content[0]"

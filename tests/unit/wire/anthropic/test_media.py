@@ -7,7 +7,7 @@ from ratatoskr.types.part import FilePart, FileRef, ImagePart
 from unit.wire.anthropic.helpers import encode_history, encode_turns
 
 
-def test_pictures_and_documents(target):
+def test_images_and_documents(target):
     found = encode_turns(
         target,
         Message.user(
@@ -44,5 +44,5 @@ def test_an_uploaded_file_asks_for_its_beta(target):
     assert ("anthropic-beta", "files-api-2025-04-14") in found.headers
 
 
-def test_the_largest_picture_is_taken(target):
+def test_the_largest_image_is_accepted(target):
     assert encode_turns(target, Message.user(ImagePart.from_bytes(b"a" * 3_932_160, "image/png")))

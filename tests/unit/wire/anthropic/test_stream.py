@@ -39,7 +39,7 @@ def test_a_stream_and_its_whole_form_give_the_same_message(target, every_block, 
     assert at_once.done
 
 
-def test_the_events_of_a_stream_are_told_one_by_one(every_block, events, read):
+def test_a_stream_gives_its_events_in_order(every_block, events, read):
     blocks = [every_block[0], every_block[6], every_block[14]]
     _, out = read(events(blocks, stop_reason="tool_use"))
     kinds = [type(event) for event in out]
@@ -61,7 +61,7 @@ def test_the_events_of_a_stream_are_told_one_by_one(every_block, events, read):
     assert out[-1] == Done("tool_calls")
 
 
-def test_blocks_without_a_word_are_told_as_provider_events(every_block, events, read):
+def test_blocks_without_events_of_their_own_are_provider_events(every_block, events, read):
     _, out = read(events(every_block))
     told = [(e.kind, json.loads(e.data)) for e in out if isinstance(e, ProviderEvent)]
     assert told == [
@@ -77,7 +77,7 @@ def test_later_usage_overwrites_and_what_is_absent_is_kept(read, events):
     assert turn.usage == Usage(10, 3, 2, 10, 30, "provider")
 
 
-def test_a_stream_is_whole_with_message_stop_only(read, events):
+def test_a_stream_is_complete_with_message_stop_only(read, events):
     given = events([{"type": "text", "text": "Hello"}])
     for cut in range(len(given)):
         decoder, out = read(given[:cut])
@@ -96,7 +96,7 @@ def test_after_the_end_everything_is_ignored(read, events):
     assert twice == once
 
 
-def test_an_error_event_is_told_with_the_status_it_stands_for(read, events):
+def test_an_error_event_is_raised_with_the_status_of_its_type(read, events):
     given = [*events([{"type": "text", "text": "Hel"}])[:3]]
     error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}'
     with pytest.raises(FailureReported) as told:
@@ -106,7 +106,7 @@ def test_an_error_event_is_told_with_the_status_it_stands_for(read, events):
 
 
 @pytest.mark.parametrize("name", ["error", ""])
-def test_an_error_without_a_type_is_still_told(read, name):
+def test_an_error_without_a_type_is_raised(read, name):
     with pytest.raises(FailureReported) as told:
         read([(name, b'{"error":{"message":"boom"}}')])
     assert (told.value.failure.message, told.value.failure.status) == ("boom", 500)
@@ -138,7 +138,7 @@ def test_an_event_of_another_shape_is_malformed(target, data):
         b'{"type":"future","usage":3}',
     ],
 )
-def test_unknown_events_are_ignored_whatever_they_hold(target, data):
+def test_unknown_events_are_ignored(target, data):
     assert StreamDecoder(target).feed("", data) == []
 
 
@@ -153,7 +153,7 @@ def _delta(index: int, delta: str) -> tuple[str, bytes]:
 _END = ("", b'{"type":"message_stop"}')
 
 
-def test_fragments_of_two_calls_are_told_apart_by_index(read):
+def test_fragments_of_two_calls_are_separated_by_index(read):
     given = [
         _start(0, '{"type":"tool_use","id":"a","name":"f","input":{}}'),
         _start(1, '{"type":"tool_use","id":"b","name":"g","input":{}}'),
@@ -222,7 +222,7 @@ def test_halves_of_a_pair_are_joined_and_a_lone_half_is_replaced(read, target):
     assert decode_response(body, target).parts() == (TextPart("x\ufffd y"), TextPart("\ufffd"))
 
 
-def test_deltas_of_unknown_blocks_are_worked_into_them(read):
+def test_deltas_of_unknown_blocks_are_merged_into_them(read):
     given = [
         _start(0, '{"type":"poem","lines":"","n":1}'),
         _delta(0, '{"type":"poem_delta","lines":"roses ","n":2}'),
@@ -235,13 +235,13 @@ def test_deltas_of_unknown_blocks_are_worked_into_them(read):
     assert json.loads(part.data) == {"type": "poem", "lines": "roses are red", "n": 2, "title": "T", "text": "!"}
 
 
-def test_unknown_deltas_of_known_blocks_are_told(read):
+def test_unknown_deltas_of_known_blocks_are_provider_events(read):
     given = [_start(0, '{"type":"text","text":"a"}'), _delta(0, '{"type":"shade_delta","shade":"blue"}'), _END]
     _, out = read(given)
     assert [e.kind for e in out if isinstance(e, ProviderEvent)] == ["shade_delta"]
 
 
-def test_what_the_provider_did_to_the_request_is_told(read):
+def test_changes_to_the_request_are_provider_events(read):
     changed = (
         b'{"type":"message_delta","delta":{"stop_reason":"end_turn"},"context_management":{"applied_edits":[]},'
         b'"input_transformations":[]}'
@@ -250,7 +250,7 @@ def test_what_the_provider_did_to_the_request_is_told(read):
     assert [e.kind for e in out if isinstance(e, ProviderEvent)] == ["context_management", "input_transformations"]
 
 
-def test_a_server_call_cut_in_its_input_keeps_what_was_written(read):
+def test_a_server_call_cut_in_its_input_keeps_the_text_so_far(read):
     given = [
         _start(0, '{"type":"server_tool_use","id":"s","name":"web_search","input":{}}'),
         _delta(0, '{"type":"input_json_delta","partial_json":"{\\"query\\": \\"wea"}'),
@@ -274,7 +274,7 @@ def test_a_second_message_inside_the_first_is_malformed(read, events):
 @pytest.mark.parametrize(
     "data", [b"upstream connect error", b'{"error":{"message":"upstream connect error"},"index":"x"}']
 )
-def test_an_error_event_in_other_words_is_told_too(read, data):
+def test_an_error_event_in_another_form_is_raised(read, data):
     with pytest.raises(FailureReported) as told:
         read([("error", data)])
     assert (told.value.failure.message, told.value.failure.status) == ("upstream connect error", 500)
@@ -282,7 +282,7 @@ def test_an_error_event_in_other_words_is_told_too(read, data):
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(event_values, max_size=8))
-def test_events_of_any_kind_give_events_or_a_told_or_malformed_error(events):
+def test_events_of_any_kind_give_events_or_a_typed_error(events):
     decoder = StreamDecoder(TARGET)
     out = []
     with contextlib.suppress(FailureReported, MalformedResponse):
@@ -297,7 +297,7 @@ def test_events_of_any_kind_give_events_or_a_told_or_malformed_error(events):
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
-def test_a_damaged_event_gives_events_or_a_told_or_malformed_error(every_block, events, data):
+def test_a_damaged_event_gives_events_or_a_typed_error(every_block, events, data):
     given_events = events(every_block)
     at = data.draw(st.integers(0, len(given_events) - 1))
     name, body = given_events[at]
@@ -311,7 +311,7 @@ def test_a_damaged_event_gives_events_or_a_told_or_malformed_error(every_block, 
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "error", "content_block_delta"]))
-def test_any_bytes_give_events_or_a_told_or_malformed_error(body, name):
+def test_any_bytes_give_events_or_a_typed_error(body, name):
     with contextlib.suppress(FailureReported, MalformedResponse):
         StreamDecoder(TARGET).feed(name, body)
     with contextlib.suppress(FailureReported, MalformedResponse):

@@ -46,7 +46,7 @@ from unit.wire.anthropic.helpers import ADAPTIVE, BUDGET, encode, encode_body, e
         (BUDGET, "none", {"type": "disabled"}, None),
     ],
 )
-def test_reasoning_is_said_by_the_rules(rules, wish, thinking, effort):
+def test_reasoning_is_encoded_by_the_rules(rules, wish, thinking, effort):
     body = encode_body(make_target(**rules), reasoning=wish)
     assert body.get("thinking") == thinking
     assert body.get("output_config", {}).get("effort") == effort
@@ -78,7 +78,7 @@ def _round(*first: Any) -> list[Message]:
     ]
 
 
-def test_with_a_budget_a_round_that_began_without_thinking_goes_on_without():
+def test_a_budget_is_not_sent_in_a_round_that_began_without_thinking():
     target = Target("anthropic", "m", "messages", ModelRules(thinking="budget"))
     found = encode_history(target, *_round(ReasoningPart("of another model")), reasoning="low")
     assert "thinking" not in found.body

@@ -66,7 +66,7 @@ def test_tool_choice(choice, parallel, expected):
     assert body.get("tool_choice") == expected
 
 
-def test_a_choice_among_no_tools():
+def test_a_tool_choice_without_tools():
     assert "tool_choice" not in encode_body(tool_choice="auto", parallel_tool_calls=False)
     for choice, tools in (("required", ()), ("weather", (NOW,))):
         with pytest.raises(InvalidInput) as refused:

@@ -44,7 +44,7 @@ def test_sources_become_citations_with_positions_in_characters():
     assert again.parts() == turn.parts()
 
 
-def test_a_source_is_told_once_and_wrong_positions_are_mended_by_the_text():
+def test_a_source_is_cited_once_and_wrong_positions_are_corrected_by_the_text():
     chunks = [{"web": {"uri": "https://a"}}]
     support = {"segment": {"startIndex": 3, "endIndex": 5, "text": "lo"}, "groundingChunkIndices": [0]}
     far = {"segment": {"startIndex": 90, "endIndex": 99, "text": "Hel"}, "groundingChunkIndices": [0]}
@@ -57,7 +57,7 @@ def test_a_source_is_told_once_and_wrong_positions_are_mended_by_the_text():
     assert [(c.start, c.end, c.text) for c in part.citations] == [(3, 5, "lo"), (0, 3, "Hel"), (None, None, "nowhere")]
 
 
-def test_a_source_that_no_stretch_names_is_told_though_its_twin_is_named():
+def test_a_source_that_no_segment_names_is_cited_even_if_an_equal_one_is_named():
     chunks = [{"retrievedContext": {"text": "same"}}, {"retrievedContext": {"text": "same"}}]
     support = {"segment": {"endIndex": 3, "text": "Hel"}, "groundingChunkIndices": [1]}
     metadata = {"groundingMetadata": {"groundingChunks": chunks, "groundingSupports": [support]}}
@@ -70,7 +70,7 @@ def test_a_source_that_no_stretch_names_is_told_though_its_twin_is_named():
     assert [(c.start, c.end) for c in part.citations] == [(0, 3), (None, None)]
 
 
-def test_recited_sources_and_read_addresses_are_citations_too():
+def test_recited_sources_and_read_urls_are_citations_too():
     more = {
         "citationMetadata": {
             "citationSources": [{"startIndex": 1, "endIndex": 3, "uri": "https://r", "license": "mit"}]
@@ -82,13 +82,13 @@ def test_recited_sources_and_read_addresses_are_citations_too():
     assert [(c.url, c.start, c.end) for c in part.citations] == [("https://r", 1, 3), ("https://u", None, None)]
 
 
-def test_sources_without_a_text_are_no_part():
+def test_sources_without_a_text_are_not_a_part():
     more = {"groundingMetadata": {"groundingChunks": [{"web": {"uri": "https://a"}}]}}
     (call,) = decode_parts({"functionCall": {"name": "f"}}, candidate=more).parts()
     assert isinstance(call, ToolCall)
 
 
-def test_what_citations_have_no_word_for_is_told_in_a_stream_once():
+def test_metadata_beyond_citations_is_an_event_once():
     """Searches, and the widget that Google wants shown for them, have no other way out of a stream."""
     metadata = {"webSearchQueries": ["norns"], "searchEntryPoint": {"renderedContent": "<b>"}}
     first = chunk({"text": "a"}, candidate={"groundingMetadata": metadata})

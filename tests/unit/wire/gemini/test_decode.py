@@ -45,7 +45,7 @@ def test_only_the_first_of_several_candidates_is_read():
     assert gemini.decode_response(json.dumps(body).encode(), TARGET).parts() == (TextPart("yes"),)
 
 
-def test_a_lone_surrogate_beside_bytes_that_are_kept_breaks_nothing():
+def test_a_lone_surrogate_beside_bytes_that_are_kept_is_replaced():
     turn = decode_parts(
         {"text": "a\ud800", "thoughtSignature": "s"}, {"functionCall": {"name": "f", "args": {"x": "\ud800"}}}
     )
@@ -78,7 +78,7 @@ def test_generated_media_are_parts(part: Any, made: Any):
     assert events[0] == ProviderEvent(next(iter(part)), raw)
 
 
-def test_a_picture_that_is_only_thought_is_no_picture_of_the_answer():
+def test_an_image_of_the_thinking_is_not_an_image_of_the_answer():
     part = {"inlineData": {"mimeType": "image/png", "data": "eA=="}, "thought": True}
     assert decode_parts(part).parts() == (ProviderPart("inlineData", json.dumps(part).encode(), ISSUER),)
 
@@ -101,7 +101,7 @@ def test_googles_own_tools_are_server_tools_that_keep_their_bytes():
     ]
 
 
-def test_a_part_without_a_word_is_kept():
+def test_a_part_of_unknown_kind_is_kept():
     raw = {"thoughtSignature": "s", "novelty": {"x": 1}}
     events, turn = decode_stream(chunk(raw, finish="STOP"))
     assert turn.parts() == (ProviderPart("novelty", json.dumps(raw).encode(), ISSUER),)
@@ -126,7 +126,7 @@ def test_an_id_that_came_twice_is_given_to_one_call_only():
     assert first.id == "x" != second.id
 
 
-def test_log_probabilities_hang_on_the_text():
+def test_log_probabilities_belong_to_the_text():
     result = {
         "chosenCandidates": [{"token": "a", "logProbability": -0.5}],
         "topCandidates": [
@@ -142,6 +142,6 @@ def test_log_probabilities_hang_on_the_text():
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b"1", b"null", b"<html>", b'{"candidates": [{}]}', b'{"candidates": 1}']
 )
-def test_what_is_no_answer_is_malformed(body: bytes):
+def test_a_body_of_another_shape_is_malformed(body: bytes):
     with pytest.raises(MalformedResponse):
         gemini.decode_response(body, TARGET)

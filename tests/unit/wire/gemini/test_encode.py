@@ -28,7 +28,7 @@ def test_one_user_message_is_one_content():
         ("../../x?key=1#a:b", "/v1beta/models/..%2F..%2Fx%3Fkey%3D1%23a%3Ab:generateContent"),
     ],
 )
-def test_a_models_name_cannot_leave_its_place_in_the_path(model: str, path: str):
+def test_the_name_of_a_model_is_one_segment_of_the_path(model: str, path: str):
     assert encode(model=model).path == path
 
 
@@ -45,7 +45,7 @@ def test_system_messages_become_the_system_instruction():
     assert len(said["contents"]) == 1
 
 
-def test_every_parameter_has_its_word():
+def test_every_parameter_is_sent_under_its_name():
     said = encode_body(
         temperature=0.5,
         top_p=0.9,
@@ -92,7 +92,7 @@ def test_a_schema_is_sent_untouched():
         (BUDGET, (ADD,), None),
     ],
 )
-def test_a_schema_that_cannot_be_sent_stands_in_the_instructions(rules: ModelRules, tools: Any, config: Any):
+def test_a_schema_that_cannot_be_sent_becomes_instructions(rules: ModelRules, tools: Any, config: Any):
     encoded = encode(Message.system("Be brief."), rules=rules, tools=tools, response_format=JsonSchema("n", SCHEMA))
     assert encoded.body.get("generationConfig") == config
     assert [notice.code for notice in encoded.notices] == ["output_emulated"]
@@ -117,11 +117,11 @@ def test_gemini_3_takes_a_schema_together_with_tools():
         ({"response_format": JsonSchema("n", {"title": "\udfff"})}, "response_format"),
     ],
 )
-def test_what_json_cannot_carry_is_refused_with_its_place(fields: Any, field: str):
+def test_values_that_json_cannot_hold_are_refused_with_their_path(fields: Any, field: str):
     with pytest.raises(InvalidInput) as caught:
         encode(**fields)
     assert caught.value.field == field
 
 
-def test_that_the_cache_cannot_be_switched_off_is_told():
+def test_a_notice_says_that_the_cache_cannot_be_switched_off():
     assert [n.field for n in encode(cache_prompt=False).notices] == ["cache_prompt"]

@@ -85,5 +85,5 @@ def test_an_error_body_is_read(body: Any, failure: ReportedFailure):
         (b"[" * 100_000, "[" * 200),
     ],
 )
-def test_a_body_that_is_none_of_googles_gives_its_words(body: bytes, message: str):
+def test_a_body_in_another_form_gives_its_text(body: bytes, message: str):
     assert decode_error(body) == ReportedFailure(message)

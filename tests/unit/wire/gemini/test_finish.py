@@ -26,7 +26,7 @@ from unit.wire.gemini.helpers import TARGET, chunk, decode_parts, decode_stream
         ("A_NEW_WORD", "unknown"),
     ],
 )
-def test_reasons_are_ours_and_the_native_one_is_kept(native: str, reason: str):
+def test_reasons_are_converted_and_the_native_one_is_kept(native: str, reason: str):
     turn = decode_parts({"text": "a"}, finish=native)
     assert (turn.finish_reason, turn.native_finish_reason) == (reason, native)
 
@@ -56,7 +56,7 @@ def test_a_blocked_prompt_is_filtered():
     assert turn.done
 
 
-def test_an_error_inside_a_200_is_told():
+def test_an_error_inside_a_200_is_raised():
     error = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
     for told in (error, [error]):
         with pytest.raises(FailureReported) as caught:

@@ -54,7 +54,7 @@ def round_trip(message: Message, how: str) -> Message:
 
 
 @pytest.mark.parametrize("how", ["as it is", "pickle", "json"])
-def test_an_answer_goes_back_in_position_and_byte_for_byte(how: str):
+def test_an_answer_is_sent_back_in_position_and_byte_for_byte(how: str):
     encoded = encode_history(USER, round_trip(decode_answer(), how))
     sent = msgspec.json.encode(encoded.body)
     parts = json.loads(sent)["contents"][1]["parts"]
@@ -80,7 +80,7 @@ def test_an_answer_goes_back_in_position_and_byte_for_byte(how: str):
     assert encoded.notices == []
 
 
-def test_another_edition_of_the_same_model_gets_its_state_back_and_another_model_does_not():
+def test_another_version_of_the_same_model_gets_its_state_back_and_another_model_does_not():
     dated = Target("google", "gemini-3.5-flash-latest", "generate_content", GEMINI_3.rules)
     assert encode_contents(USER, decode_answer(), target=dated) == encode_contents(USER, decode_answer())
     other = encode_history(USER, decode_answer(), target=GEMINI_2)
@@ -91,7 +91,7 @@ def test_another_edition_of_the_same_model_gets_its_state_back_and_another_model
     assert len(other.notices) == len({notice.message for notice in other.notices}) == 6
 
 
-def test_what_others_have_signed_is_said_plainly_without_their_state():
+def test_texts_of_other_models_are_sent_without_their_state():
     message = Message.assistant(
         [
             ReasoningPart("theirs", state=ELSEWHERE),
@@ -138,13 +138,13 @@ def test_results_of_one_turn_are_one_content_in_the_order_of_the_calls():
     assert sent[3]["parts"] == [{"text": "Go on"}]
 
 
-def test_a_result_is_text_so_that_no_reference_in_it_is_followed():
+def test_a_result_is_text_so_that_references_in_it_are_not_resolved():
     calls = Message.assistant(ToolCall("a", "f", "{}"))
     sent = encode_contents(USER, calls, Message.tool_result("a", {"$ref": "picture.png"}))
     assert sent[2]["parts"][0]["functionResponse"]["response"] == {"output": '{"$ref":"picture.png"}'}
 
 
-def test_a_picture_of_a_tool_stands_in_its_response_or_beside_it():
+def test_an_image_of_a_tool_stands_in_its_response_or_beside_it():
     calls = Message.assistant(ToolCall("a", "f", "{}"))
     result = Message.tool_result("a", [TextPart("see"), ImagePart(data=b"x", media_type="image/png")])
     picture = {"inlineData": {"mimeType": "image/png", "data": "eA=="}}
@@ -176,20 +176,20 @@ def test_a_result_without_its_call_needs_a_name():
         ReasoningPart("x"),
     ],
 )
-def test_what_a_user_cannot_send_is_refused_with_its_place(part: Any):
+def test_parts_a_user_cannot_send_are_refused_with_their_path(part: Any):
     with pytest.raises(InvalidInput) as caught:
         encode_history(Message.user(["a", part]))
     assert caught.value.field == "messages[0].content[1]"
 
 
 @pytest.mark.parametrize("arguments", ["[1]", "{", '{"a": "\ud800"}', "\ud800"])
-def test_a_call_whose_arguments_are_no_object_is_refused(arguments: str):
+def test_a_call_whose_arguments_are_not_an_object_is_refused(arguments: str):
     with pytest.raises(InvalidInput) as caught:
         encode_history(USER, Message.assistant(ToolCall("a", "f", arguments)))
     assert caught.value.field == "messages[1].content[0]"
 
 
-def test_an_answer_that_was_cut_off_goes_on_by_its_token():
+def test_an_answer_that_was_cut_off_continues_by_its_token():
     body = b"""{"candidates": [{"content": {"parts": [{"text": "One"}]}, "finishReason": "CONTINUATION",
         "continuationToken": "dG9r"}]}"""
     turn = gemini.decode_response(body, GEMINI_3)

@@ -113,7 +113,7 @@ def test_the_same_parts_whole_and_in_a_stream_give_the_same_message():
     assert array.parts() == streamed.parts()
 
 
-def test_a_stream_is_whole_only_with_a_reason_and_a_clean_end():
+def test_a_stream_is_complete_only_with_a_reason_and_a_clean_end():
     decoder = gemini.StreamDecoder(TARGET)
     decoder.feed("", json.dumps(chunk({"text": "a"})).encode())
     assert decoder.end() == []
@@ -125,7 +125,7 @@ def test_a_stream_is_whole_only_with_a_reason_and_a_clean_end():
     assert decoder.turn.parts() == (TextPart("a"),)
 
 
-def test_what_is_no_chunk_of_ours_is_ignored():
+def test_unknown_chunks_are_ignored():
     events, turn = decode_stream({"novelty": {"x": 1}}, chunk({"text": "a"}, finish="STOP"), {"usageMetadata": {}})
     assert events == [ContentDelta("a"), Done("stop")]
     assert (turn.model, turn.response_id) == ("gemini-3.5-flash-001", "r1")

@@ -25,11 +25,11 @@ from unit.wire.gemini.helpers import BUDGET, LEVEL, encode_body
         (BUDGET, ReasoningConfig(budget_tokens=0), {"thinkingBudget": 0}),
     ],
 )
-def test_depth_of_thought_is_said_as_the_model_takes_it(rules: ModelRules, reasoning: ReasoningConfig, said: Any):
+def test_effort_and_budget_are_sent_as_the_model_takes_them(rules: ModelRules, reasoning: ReasoningConfig, said: Any):
     assert encode_body(rules=rules, reasoning=reasoning)["generationConfig"] == {"thinkingConfig": said}
 
 
-def test_who_insists_on_what_the_model_does_not_take_gets_it_sent():
+def test_thinking_is_sent_to_models_without_it_only_on_request():
     assert encode_body(rules=ModelRules(thinking="level"), reasoning="none")["generationConfig"] == {
         "thinkingConfig": {"thinkingBudget": 0}
     }

@@ -44,7 +44,7 @@ def test_a_choice_of_tools_is_a_mode(choice: str, config: Any):
     assert encode_body(tools=(ADD,), tool_choice=choice)["toolConfig"] == {"functionCallingConfig": config}
 
 
-def test_no_choice_says_nothing_and_a_strict_tool_asks_for_validation():
+def test_no_choice_sends_nothing_and_a_strict_tool_asks_for_validation():
     assert "toolConfig" not in encode_body(tools=(ADD,))
     strict = ToolDefinition("add", "", {"type": "object"}, strict=True)
     assert encode_body(tools=(strict, ADD))["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
@@ -53,7 +53,7 @@ def test_no_choice_says_nothing_and_a_strict_tool_asks_for_validation():
     assert "toolConfig" not in encode_body(tools=(strict,), rules=ModelRules())
 
 
-def test_arguments_in_pieces_are_told_when_they_are_whole():
+def test_arguments_in_pieces_give_events_when_they_are_complete():
     pieces = [
         {"name": "f", "willContinue": True},
         {"partialArgs": [{"jsonPath": "$.city", "stringValue": "Bos", "willContinue": True}], "willContinue": True},
@@ -78,7 +78,7 @@ def test_arguments_in_pieces_are_told_when_they_are_whole():
     assert turn.parts() == ()
 
 
-def test_a_call_goes_on_where_only_the_piece_of_its_argument_says_so():
+def test_a_call_continues_if_only_the_piece_of_its_argument_says_so():
     begun = {"name": "f", "partialArgs": [{"jsonPath": "$.a", "stringValue": "b", "willContinue": True}]}
     events, turn = decode_stream(
         chunk({"functionCall": begun}),

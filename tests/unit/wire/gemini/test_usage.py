@@ -40,5 +40,5 @@ def test_usage_is_disjoint_and_a_dropped_count_keeps_its_value():
         ({}, Usage()),
     ],
 )
-def test_counts_of_odd_back_ends(counts: Any, usage: Usage):
+def test_counts_of_unusual_back_ends(counts: Any, usage: Usage):
     assert decode_parts({"text": "a"}, usageMetadata=counts).usage == usage

@@ -35,16 +35,16 @@ def test_calls_keep_the_bytes_of_their_arguments_and_never_share_an_id():
     ("told", "reason"),
     [("stop", "stop"), ("length", "length"), ("load", "unknown"), ("unload", "unknown"), (None, "stop")],
 )
-def test_reasons_are_ours_and_the_native_one_is_kept(told: Any, reason: str):
+def test_reasons_are_converted_and_the_native_one_is_kept(told: Any, reason: str):
     turn = decode_body({**line("a", done=True), "done_reason": told})
     assert (turn.finish_reason, turn.native_finish_reason) == (reason, told)
 
 
-def test_calls_that_were_cut_by_the_limit_stay_length():
+def test_calls_that_were_cut_by_the_limit_end_with_length():
     assert decode_body({**line(done=True, tool_calls=[call({})]), "done_reason": "length"}).finish_reason == "length"
 
 
-def test_counts_that_are_not_told_are_unknown():
+def test_counts_that_are_missing_are_unknown():
     body = line("a", done=True)
     del body["prompt_eval_count"]
     assert decode_body(body).usage == Usage(None, None, None, 3, None, "provider")
@@ -53,7 +53,7 @@ def test_counts_that_are_not_told_are_unknown():
     assert turn.usage == Usage()
 
 
-def test_generate_says_the_same_in_other_fields():
+def test_generate_has_the_same_in_other_fields():
     events, turn = decode_stream(
         {**BASE, "response": "", "thinking": "Hm", "done": False},
         {**BASE, "response": "a", "done": False},
@@ -65,14 +65,14 @@ def test_generate_says_the_same_in_other_fields():
     assert decode_body({**BASE, "response": "a", "thinking": "Hm", **END}).parts() == turn.parts()
 
 
-def test_generate_tells_of_calls_beside_the_text():
+def test_generate_has_calls_beside_the_text():
     body = {**BASE, "response": "a", "tool_calls": [call({"b": 1}, id="x")], **END}
     for turn in (decode_body(body), decode_stream(body)[1]):
         assert turn.parts() == (TextPart("a"), ToolCall("x", "f", '{"b": 1}'))
         assert turn.finish_reason == "tool_calls"
 
 
-def test_log_probabilities_hang_on_the_text_and_not_on_the_thinking():
+def test_log_probabilities_belong_to_the_text_and_not_to_the_thinking():
     def token(text: str) -> dict[str, Any]:
         return {"token": text, "logprob": -0.5, "bytes": [97], "top_logprobs": [{"token": "z", "logprob": -2}]}
 
@@ -85,7 +85,7 @@ def test_log_probabilities_hang_on_the_text_and_not_on_the_thinking():
     assert again.parts() == turn.parts()
 
 
-def test_a_generated_picture_is_a_part():
+def test_a_generated_image_is_a_part():
     events, turn = decode_stream({**line(images=["iVBORw=="])}, line(done=True))
     assert turn.parts() == (ImagePart(data=b"\x89PNG", media_type="image/png"),)
     assert events[0] == ProviderEvent("image", b'"iVBORw=="')
@@ -97,7 +97,7 @@ def test_a_generated_picture_is_a_part():
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b"1", b"<html>", b'{"done": false}', b'{"message": 1}', b'{"done": true']
 )
-def test_what_is_no_whole_answer_is_malformed(body: bytes):
+def test_an_incomplete_body_is_malformed(body: bytes):
     with pytest.raises(MalformedResponse):
         ollama.decode_response(body, TARGET)
 

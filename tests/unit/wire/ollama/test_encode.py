@@ -66,11 +66,11 @@ def test_parameters_live_in_options():
         (ModelRules(thinking="switch", efforts={"low": "true"}), ReasoningConfig("low"), True),
     ],
 )
-def test_thinking_is_a_switch_or_a_word(rules: ModelRules, reasoning: ReasoningConfig, think: Any):
+def test_thinking_is_a_boolean_or_a_level(rules: ModelRules, reasoning: ReasoningConfig, think: Any):
     assert encode_body(rules=rules, reasoning=reasoning)["think"] == think
 
 
-def test_thinking_is_left_to_the_model_where_nothing_is_asked():
+def test_thinking_is_left_to_the_model_by_default():
     assert "think" not in encode_body()
     assert "think" not in encode_body(reasoning=ReasoningConfig(include=False))
 
@@ -81,7 +81,7 @@ def test_a_format_is_json_or_the_schema_itself():
 
 
 @pytest.mark.parametrize(("how", "form"), [("json_mode", "json"), ("instructions", None)])
-def test_a_schema_that_cannot_be_sent_stands_in_the_instructions(how: Any, form: Any):
+def test_a_schema_that_cannot_be_sent_becomes_instructions(how: Any, form: Any):
     rules = ModelRules(schema=how)
     encoded = encode(rules=rules, response_format=JsonSchema("n", SCHEMA))
     assert encoded.body.get("format") == form
@@ -105,7 +105,7 @@ def test_tools_are_functions_and_none_sends_none():
 
 
 @pytest.mark.parametrize("choice", ["required", "add"])
-def test_ollama_cannot_be_told_which_tool_to_call(choice: str):
+def test_a_choice_of_one_tool_is_not_supported(choice: str):
     assert "tool_choice" not in ollama.PARAMETERS
     with pytest.raises(UnsupportedParameter) as caught:
         encode(tools=(ADD,), tool_choice=choice)
@@ -113,7 +113,7 @@ def test_ollama_cannot_be_told_which_tool_to_call(choice: str):
 
 
 @pytest.mark.parametrize("fields", [{"stop": "\ud800"}, {"tools": (ToolDefinition("a", "", {"x": object()}),)}])
-def test_what_json_cannot_carry_is_refused(fields: Any):
+def test_values_that_json_cannot_hold_are_refused(fields: Any):
     with pytest.raises(InvalidInput):
         encode(**fields)
 

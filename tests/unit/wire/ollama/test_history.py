@@ -27,7 +27,7 @@ from unit.wire.ollama.helpers import ELSEWHERE, USER, encode, encode_messages
 
 
 @pytest.mark.parametrize("how", ["as it is", "pickle", "json"])
-def test_a_history_goes_back_with_thinking_calls_and_results(how: str):
+def test_a_history_is_sent_with_thinking_calls_and_results(how: str):
     answer = Message.assistant(
         [
             ReasoningPart("Hm. "),
@@ -64,7 +64,7 @@ def test_a_history_goes_back_with_thinking_calls_and_results(how: str):
     assert encoded.notices == []
 
 
-def test_what_others_have_signed_is_said_plainly_without_their_state():
+def test_texts_of_other_models_are_sent_without_their_state():
     answer = Message.assistant(
         [
             ReasoningPart("theirs", state=ELSEWHERE),
@@ -100,7 +100,7 @@ def test_images_are_sent_by_bytes():
         ToolCall("c", "f", "{}"),
     ],
 )
-def test_what_ollama_cannot_carry_is_refused_with_its_place(part: Any):
+def test_parts_that_ollama_cannot_take_are_refused_with_their_path(part: Any):
     with pytest.raises(InvalidInput) as caught:
         encode(Message.user(["a", part]))
     assert caught.value.field == "messages[0].content[1]"
@@ -115,7 +115,7 @@ def test_what_ollama_cannot_carry_is_refused_with_its_place(part: Any):
         (Message.system(ImagePart(data=b"x", media_type="image/png")), "messages[1].content"),
     ],
 )
-def test_a_history_that_does_not_fit_is_refused_with_its_place(message: Message, field: str):
+def test_a_history_that_does_not_fit_is_refused_with_its_path(message: Message, field: str):
     with pytest.raises(InvalidInput) as caught:
         encode(USER, message)
     assert caught.value.field == field

@@ -27,7 +27,7 @@ from ratatoskr.wire.failure import FailureReported, ReportedFailure
 from unit.wire.ollama.helpers import TARGET, anything, call, decode_body, decode_stream, line
 
 
-def test_a_stream_gives_its_events_in_order_and_the_message_of_the_whole_answer():
+def test_a_stream_gives_its_events_in_order_and_the_message_of_the_whole_response():
     calls = [call({"b": 1, "a": 2}, id="x"), call({"c": 1.50})]
     events, turn = decode_stream(
         line(thinking="Hm"),
@@ -78,7 +78,7 @@ def test_halves_of_a_pair_are_joined_over_lines():
     assert turn.parts() == (TextPart("a\U0001f600\ufffd"),)
 
 
-def test_an_error_line_is_told():
+def test_an_error_line_is_raised():
     with pytest.raises(FailureReported) as caught:
         decode_stream(line("a"), {"error": "model runner has stopped", "status_code": 500})
     assert caught.value.failure == ReportedFailure("model runner has stopped", status=500)
