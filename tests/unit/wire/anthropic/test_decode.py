@@ -14,7 +14,7 @@ from ratatoskr.types.part import ProviderPart, ReasoningPart, ServerToolCall, Se
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.anthropic import decode_response
 from ratatoskr.wire.failure import FailureReported
-from unit.wire.anthropic.helpers import TARGET, block_values, dump, json_values
+from unit.wire.anthropic.samples import TARGET, block_values, dump, json_values
 
 
 def test_every_block_becomes_a_part_in_order(target, every_block, response_body):

@@ -14,7 +14,7 @@ from ratatoskr.types.part import TextPart
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
 from ratatoskr.wire.anthropic import PARAMETERS
 from ratatoskr.wire.dialect import Target
-from unit.wire.anthropic.helpers import ADAPTIVE, NOW, SCHEMA, encode, encode_body, make_target
+from unit.wire.anthropic.samples import ADAPTIVE, NOW, SCHEMA, encode, encode_body, make_target
 
 
 def test_the_smallest_request():

@@ -28,7 +28,7 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire.anthropic import decode_response
 from ratatoskr.wire.dialect import Target
-from unit.wire.anthropic.helpers import encode_history, encode_turns
+from unit.wire.anthropic.samples import encode_history, encode_turns
 
 CARRIED = {
     "as it is": lambda messages: messages,

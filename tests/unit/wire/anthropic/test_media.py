@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import FilePart, FileRef, ImagePart
-from unit.wire.anthropic.helpers import encode_history, encode_turns
+from unit.wire.anthropic.samples import encode_history, encode_turns
 
 
 def test_images_and_documents(target):

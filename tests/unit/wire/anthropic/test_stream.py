@@ -25,7 +25,7 @@ from ratatoskr.types.part import TextPart, ToolCall
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.anthropic import StreamDecoder, decode_response
 from ratatoskr.wire.failure import FailureReported
-from unit.wire.anthropic.helpers import TARGET, dump, event_values
+from unit.wire.anthropic.samples import TARGET, dump, event_values
 
 
 def test_a_stream_and_its_whole_form_give_the_same_message(target, every_block, response_body, events, read):

@@ -12,7 +12,7 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import ProviderState, ReasoningPart, ToolCall
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from unit.wire.anthropic.helpers import ADAPTIVE, BUDGET, encode, encode_body, encode_history, make_target
+from unit.wire.anthropic.samples import ADAPTIVE, BUDGET, encode, encode_body, encode_history, make_target
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
-from unit.wire.anthropic.helpers import NOW, SCHEMA, WEATHER, encode, encode_body
+from unit.wire.anthropic.samples import NOW, SCHEMA, WEATHER, encode, encode_body
 
 
 def test_schemas_of_tools_are_sent_untouched():

@@ -6,7 +6,7 @@ import json
 
 from ratatoskr.types.event import CitationDelta, ProviderEvent
 from ratatoskr.types.part import TextPart, ToolCall
-from unit.wire.gemini.helpers import chunk, decode_parts, decode_stream
+from unit.wire.gemini.samples import chunk, decode_parts, decode_stream
 
 
 def test_sources_become_citations_with_positions_in_characters():

@@ -25,7 +25,7 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import gemini
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from unit.wire.gemini.helpers import ISSUER, TARGET, anything, chunk, decode_parts, decode_stream, signature_state
+from unit.wire.gemini.samples import ISSUER, TARGET, anything, chunk, decode_parts, decode_stream, signature_state
 
 
 @given(anything)

@@ -13,7 +13,7 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ToolDefinition
 from ratatoskr.wire import gemini
-from unit.wire.gemini.helpers import ADD, BUDGET, SCHEMA, encode, encode_body
+from unit.wire.gemini.samples import ADD, BUDGET, SCHEMA, encode, encode_body
 
 
 def test_one_user_message_is_one_content():

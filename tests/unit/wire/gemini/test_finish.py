@@ -9,7 +9,7 @@ import pytest
 from ratatoskr.types.event import Done
 from ratatoskr.wire import gemini
 from ratatoskr.wire.failure import FailureReported
-from unit.wire.gemini.helpers import TARGET, chunk, decode_parts, decode_stream
+from unit.wire.gemini.samples import TARGET, chunk, decode_parts, decode_stream
 
 
 @pytest.mark.parametrize(

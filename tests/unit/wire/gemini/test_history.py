@@ -24,7 +24,7 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import gemini
 from ratatoskr.wire.dialect import Target
-from unit.wire.gemini.helpers import GEMINI_2, GEMINI_3, USER, encode_contents, encode_history
+from unit.wire.gemini.samples import GEMINI_2, GEMINI_3, USER, encode_contents, encode_history
 
 ELSEWHERE = (ProviderState("anthropic/messages/claude-opus-5", b'"theirs"'),)
 ANSWER = b"""{"candidates": [{"content": {"role": "model", "parts": [

@@ -10,7 +10,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
 from ratatoskr.wire.gemini import media
-from unit.wire.gemini.helpers import encode_contents, encode_history
+from unit.wire.gemini.samples import encode_contents, encode_history
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import ReasoningPart, TextPart, ToolCall
 from ratatoskr.wire import gemini
 from ratatoskr.wire.failure import FailureReported
-from unit.wire.gemini.helpers import (
+from unit.wire.gemini.samples import (
     TARGET,
     anything,
     chunk,

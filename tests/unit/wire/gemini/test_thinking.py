@@ -8,7 +8,7 @@ import pytest
 
 from ratatoskr.types.chat import ReasoningConfig
 from ratatoskr.types.rules import ModelRules
-from unit.wire.gemini.helpers import BUDGET, LEVEL, encode_body
+from unit.wire.gemini.samples import BUDGET, LEVEL, encode_body
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ratatoskr.types.event import Done, ToolCallDelta, ToolCallEnd, ToolCallStar
 from ratatoskr.types.part import ToolCall
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
-from unit.wire.gemini.helpers import ADD, chunk, decode_stream, encode_body
+from unit.wire.gemini.samples import ADD, chunk, decode_stream, encode_body
 
 
 def test_functions_stand_together_and_a_providers_tool_in_its_place():

@@ -8,7 +8,7 @@ import pytest
 
 from ratatoskr.types.event import Done, UsageEvent
 from ratatoskr.types.usage import Usage
-from unit.wire.gemini.helpers import chunk, decode_parts, decode_stream
+from unit.wire.gemini.samples import chunk, decode_parts, decode_stream
 
 
 def test_usage_is_disjoint_and_a_dropped_count_keeps_its_value():

@@ -14,7 +14,7 @@ from ratatoskr.types.part import ImagePart, ReasoningPart, TextPart, TokenLogpro
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire import ollama
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from unit.wire.ollama.helpers import BASE, END, TARGET, anything, call, decode_body, decode_stream, line
+from unit.wire.ollama.samples import BASE, END, TARGET, anything, call, decode_body, decode_stream, line
 
 
 def test_calls_keep_the_bytes_of_their_arguments_and_never_share_an_id():

@@ -14,7 +14,7 @@ from ratatoskr.types.part import ImagePart
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
 from ratatoskr.wire import ollama
-from unit.wire.ollama.helpers import ADD, PLAIN, SCHEMA, SWITCH, USER, encode, encode_body, encode_messages
+from unit.wire.ollama.samples import ADD, PLAIN, SCHEMA, SWITCH, USER, encode, encode_body, encode_messages
 
 WORDS = ModelRules(thinking="switch", off="disabled", efforts={"low": "low", "high": "high"})
 

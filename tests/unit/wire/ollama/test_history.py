@@ -23,7 +23,7 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
-from unit.wire.ollama.helpers import ELSEWHERE, USER, encode, encode_messages
+from unit.wire.ollama.samples import ELSEWHERE, USER, encode, encode_messages
 
 
 @pytest.mark.parametrize("how", ["as it is", "pickle", "json"])

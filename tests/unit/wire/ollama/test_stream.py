@@ -24,7 +24,7 @@ from ratatoskr.types.part import ReasoningPart, TextPart, ToolCall
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire import ollama
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from unit.wire.ollama.helpers import TARGET, anything, call, decode_body, decode_stream, line
+from unit.wire.ollama.samples import TARGET, anything, call, decode_body, decode_stream, line
 
 
 def test_a_stream_gives_its_events_in_order_and_the_message_of_the_whole_response():
