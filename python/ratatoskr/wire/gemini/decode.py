@@ -115,7 +115,7 @@ class GenerateContentReader:
                     break
         feedback = response.prompt_feedback
         if feedback is not None and feedback.block_reason and not self.ended:
-            set_block_reason(self.turn, whole(feedback.block_reason), _whole_or_none(feedback.block_reason_message))
+            set_block_reason(self.turn, whole(feedback.block_reason), _text_or_none(feedback.block_reason_message))
 
     def _identify(self, response: GenerateContentResponse, data: bytes) -> None:
         """Take model and id, which every response repeats; without an id, call ids are made from the first data."""
@@ -123,7 +123,7 @@ class GenerateContentReader:
             return
         self._identified = True
         turn = self.turn
-        turn.model, turn.response_id = _whole_or_none(response.model_version), _whole_or_none(response.response_id)
+        turn.model, turn.response_id = _text_or_none(response.model_version), _text_or_none(response.response_id)
         if turn.response_id is None:
             turn.seed = hashlib.blake2s(data, digest_size=16).hexdigest()
 
@@ -146,7 +146,7 @@ class GenerateContentReader:
         if (token := bytes_or_none(candidate.continuation_token)) is not None:
             self._parts.add_provider_part(CONTINUATION, token)
         if candidate.finish_reason:
-            native, message = whole(candidate.finish_reason), _whole_or_none(candidate.finish_message)
+            native, message = whole(candidate.finish_reason), _text_or_none(candidate.finish_message)
             has_output, has_calls = self._parts.has_output, self._parts.has_calls
             set_finish_reason(self.turn, native, message, has_output=has_output, has_calls=has_calls)
 
@@ -296,7 +296,7 @@ class PartReader:
         self.turn.part(self._new_key(), part, "inlineData", raw)
 
     def _read_file(self, file: FileData, signature: bytes | None, raw: bytes) -> None:
-        media_type = _whole_or_none(file.mime_type)
+        media_type = _text_or_none(file.mime_type)
         part_type = _MEDIA_PARTS.get((media_type or "").partition("/")[0], FilePart)
         part = part_type(url=whole(file.file_uri), media_type=media_type, state=self._state(signature))
         self.turn.part(self._new_key(), part, "fileData", raw)
@@ -335,7 +335,7 @@ class PartReader:
         return self._server_call_id
 
 
-def _whole_or_none(text: str | None) -> str | None:
+def _text_or_none(text: str | None) -> str | None:
     return None if text is None else whole(text)
 
 
