@@ -1,96 +1,329 @@
-"""Reads whole answers, and what whole answers and streams have in common."""
+"""Reads messages and content blocks into a turn; a whole response and a stream give the same message.
+
+What a part has no attribute for (a signature, who called a tool, unknown fields) is kept on it as one `ProviderState`:
+a JSON object of just those members, which `history` puts back into the block. A block of a type without a part of its
+own is a `ProviderPart` with its JSON text.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
 from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import FinishReason
-from ratatoskr.types.part import ProviderPart
-from ratatoskr.types.usage import Usage
-from ratatoskr.wire.anthropic.blocks import CONTAINER, Blocks
-from ratatoskr.wire.anthropic.failure import told
-from ratatoskr.wire.anthropic.shapes import Message, Stop, Tokens, said
+from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerToolCall, ServerToolResult
+from ratatoskr.wire.anthropic.errors import read_error
+from ratatoskr.wire.anthropic.finish import set_finish_reason
+from ratatoskr.wire.anthropic.shapes import (
+    Delta,
+    Message,
+    RawDeltaEvent,
+    RawObject,
+    TextCitation,
+    TypedObject,
+    encode_object,
+    is_set,
+    require_field,
+)
+from ratatoskr.wire.anthropic.usage import convert_usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import decode, text_of, whole
 from ratatoskr.wire.turn import TurnBuilder
 
-FINISH_REASONS: dict[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-    "pause_turn": "paused",
-    "compaction": "paused",
-}
+CONTAINER = "container"
+"""The kind of the `ProviderPart` that holds the container in which the provider ran code."""
+
+_SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
+_RESULT_SUFFIX = "_tool_result"
+"""The end of the types of blocks that hold the result of a server tool."""
 
 
 def decode_response(body: bytes, target: Target) -> TurnBuilder:
-    """Return the turn that a whole response holds, finished.
+    """Return the finished turn of a whole response.
 
     Raises:
         FailureReported: the body is an error.
-        MalformedResponse: the body is no message.
+        MalformedResponse: the body is not a message.
     """
     message = decode(Message, body)
-    if said(message.error):
-        raise told(message.error)
+    if is_set(message.error):
+        raise read_error(message.error)
     if message.content is None:
         raise MalformedResponse("a message without content")
     turn = TurnBuilder(target.issuer)
-    blocks = Blocks(turn)
-    begin(turn, message)
+    blocks = BlockReader(turn)
+    read_message_start(turn, message)
+    if message.usage is not None:
+        turn.usage = convert_usage(message.usage)
     for index, raw in enumerate(message.content):
         blocks.start(index, raw)
         blocks.stop(index)
-    remember_container(turn, message.container)
-    finish(turn, message.stop_reason, message.stop_details)
+    add_container(turn, message.container)
+    set_finish_reason(turn, message.stop_reason, message.stop_details)
     turn.complete()
     return turn
 
 
-def begin(turn: TurnBuilder, message: Message) -> None:
-    """Take what frames an answer: who answers, and what the prompt cost."""
+def read_message_start(turn: TurnBuilder, message: Message) -> None:
+    """Read the fields of a message that a stream has at its start: all but content, usage and end."""
     turn.response_id, turn.model, turn.seed = message.id, message.model, message.id or ""
-    if message.usage is not None:
-        turn.usage = usage_of(message.usage)
-    tell(turn, "context_management", message.context_management)
-    tell(turn, "input_transformations", message.input_transformations)
-    tell(turn, "diagnostics", message.diagnostics)
+    add_event(turn, "context_management", message.context_management)
+    add_event(turn, "input_transformations", message.input_transformations)
+    add_event(turn, "diagnostics", message.diagnostics)
 
 
-def tell(turn: TurnBuilder, kind: str, raw: Raw) -> None:
-    """Tell of something that concerns the request and is no part of the message."""
-    if said(raw):
+def add_event(turn: TurnBuilder, kind: str, raw: Raw) -> None:
+    """Add an event for a field that concerns the request and is not part of the message, if it is set."""
+    if is_set(raw):
         turn.event(kind, bytes(raw))
 
 
-def finish(turn: TurnBuilder, reason: str | None, details: Stop | None) -> None:
-    """Note why the answer ended."""
-    if reason is not None:
-        turn.finish(FINISH_REASONS.get(reason, "unknown"), reason)
-    if details is not None:
-        turn.detail = details.explanation or details.category
-
-
-def remember_container(turn: TurnBuilder, container: Raw) -> None:
-    """Keep the container as the turn's last part; the next request goes on in it."""
-    if said(container):
+def add_container(turn: TurnBuilder, container: Raw) -> None:
+    """Add the container as the turn's last part, so that the next request continues in it."""
+    if is_set(container):
         data = bytes(container)
         turn.part(CONTAINER, ProviderPart(CONTAINER, data, turn.issuer), CONTAINER, data)
 
 
-def usage_of(tokens: Tokens) -> Usage:
-    """Return the tokens in our buckets: here the kinds of input are told apart, and thinking is inside the output."""
-    read, written = _count(tokens.cache_read_input_tokens), _count(tokens.cache_creation_input_tokens)
-    fresh, answer = _count(tokens.input_tokens), _count(tokens.output_tokens)
-    prompt = None if fresh is None else fresh + (read or 0) + (written or 0)
-    details = tokens.output_tokens_details
-    thinking = None if details is None else _count(details.thinking_tokens)
-    return Usage.of(prompt=prompt, cache_read=read, cache_write=written, completion=answer, reasoning=thinking)
+@dataclass(slots=True)
+class _OpenBlock:
+    """A content block that is being read.
+
+    Attributes:
+        type: its type on the wire.
+        key: the key of its part in the turn.
+        fields: as it began, with what deltas have replaced.
+        raw: as it began, byte for byte; `None` once a delta has changed it.
+        pieces: the JSON text of a server tool's input so far.
+        has_input: whether the input of a tool call has come in pieces.
+        has_citations: whether it has citations.
+        ended: whether it has ended.
+    """
+
+    type: str
+    key: int
+    fields: RawObject
+    raw: bytes | None
+    pieces: list[str] = field(default_factory=list)
+    has_input: bool = False
+    has_citations: bool = False
+    ended: bool = False
+
+    def other_fields(self, *known: str) -> RawObject:
+        """Return the members that the part has no attribute for."""
+        return {name: value for name, value in self.fields.items() if name not in known and is_set(value)}
+
+    def get_text(self, name: str) -> str:
+        """Return a text member; empty if it is missing or null."""
+        value = self.fields.get(name)
+        return decode(str, bytes(value)) if value is not None and is_set(value) else ""
 
 
-def _count(tokens: int | None) -> int | None:
-    return tokens if tokens is None or tokens >= 0 else 0
+class BlockReader:
+    """Reads the content blocks of one message.
+
+    Attributes:
+        turn: the turn that they become parts of.
+        open: the latest block of each index on the wire.
+    """
+
+    __slots__ = ("_count", "_names", "open", "turn")
+
+    def __init__(self, turn: TurnBuilder) -> None:
+        self.turn = turn
+        self.open: dict[int, _OpenBlock] = {}
+        self._count = 0
+        self._names: dict[str, str] = {}
+
+    def start(self, index: int, raw: Raw) -> None:
+        """Start a block; it ends an earlier one of the same index."""
+        data = bytes(raw)
+        fields = decode(RawObject, data)
+        block_type = decode(str, bytes(require_field(fields, "type", "content")))
+        block = self._open_block(index, block_type, fields, data)
+        start = _STARTS.get(block_type)
+        if start is not None:
+            start(self, block)
+
+    def _open_block(self, index: int, block_type: str, fields: RawObject, raw: bytes | None) -> _OpenBlock:
+        self.stop(index)
+        block = self.open[index] = _OpenBlock(block_type, self._count, fields, raw)
+        self._count += 1
+        return block
+
+    def read_delta(self, index: int, delta: Delta, data: bytes) -> None:
+        """Add a delta to its block; `data` is the whole event.
+
+        Raises:
+            MalformedResponse: the delta does not fit the type of the block, or the block has ended.
+        """
+        block = self.open.get(index)
+        block_type, read = _DELTAS.get(delta.type, ("", None))
+        if block is None and block_type in ("text", "thinking"):
+            block = self._open_block(index, block_type, {}, None)  # the start of such a block adds nothing
+        if block is None:
+            raise MalformedResponse(f"{delta.type!r:.60} for a block that has not begun")
+        if read is not None and block.type == block_type:
+            read(self, block, delta)
+        elif block.ended:
+            raise MalformedResponse(f"{delta.type!r:.60} for a block that has ended")
+        elif delta.type == "input_json_delta" and block.type not in _STARTS:
+            block.pieces.append(delta.partial_json or "")
+        elif block.type in _STARTS and read is not None:
+            raise MalformedResponse(f"{delta.type} for a block of type {block.type}")
+        elif block.type in _STARTS:
+            self.turn.event(delta.type, data)
+        else:
+            self._merge_delta(block, decode(RawDeltaEvent, data).delta)
+
+    def _merge_delta(self, block: _OpenBlock, delta: RawObject) -> None:
+        """Merge a delta of unknown type into its block: text is appended, anything else replaces."""
+        block.raw = None
+        for name, value in delta.items():
+            before = block.fields.get(name)
+            if name == "type" or (before is not None and not is_set(value)):
+                continue
+            if before is not None and bytes(before)[:1] == bytes(value)[:1] == b'"':
+                text = decode(str, bytes(before)) + decode(str, bytes(value))
+                block.fields[name] = Raw(msgspec.json.encode(whole(text)))
+            else:
+                block.fields[name] = value
+
+    def stop(self, index: int) -> None:
+        """End a block, if one of this index is open."""
+        block = self.open.get(index)
+        if block is None or block.ended:
+            return
+        block.ended = True
+        if block.type not in _STARTS:
+            self._end_other(block)
+        elif block.type == "text":
+            self._end_text(block)
+        elif block.type == "tool_use":
+            self._end_tool_use(block)
+        self.turn.end(block.key)
+
+    def stop_all(self) -> None:
+        """End all blocks that are open."""
+        for index in list(self.open):
+            self.stop(index)
+
+    def _start_text(self, block: _OpenBlock) -> None:
+        self.turn.text(block.key, block.get_text("text"))
+        citations = block.fields.get("citations")
+        if citations is not None and is_set(citations):
+            for raw in decode(list[Raw], bytes(citations)):
+                self._add_citation(block, raw)
+
+    def _add_citation(self, block: _OpenBlock, raw: Raw) -> None:
+        data = bytes(raw)
+        citation = decode(TextCitation, data)
+        title = citation.title or citation.document_title
+        block.has_citations = True
+        self.turn.citation(block.key, Citation(citation.url or citation.source, title, citation.cited_text, data=data))
+
+    def _end_text(self, block: _OpenBlock) -> None:
+        """Give the text a state if it has citations, too: they go back to their issuer only."""
+        others = block.other_fields("type", "text", "citations")
+        if others or block.has_citations:
+            self.turn.state(block.key, encode_object(others), "text")
+
+    def _start_thinking(self, block: _OpenBlock) -> None:
+        self.turn.reasoning(block.key, block.get_text("thinking"))
+        self._set_signature(block)
+
+    def _read_signature(self, block: _OpenBlock, delta: Delta) -> None:
+        block.fields["signature"] = delta.signature
+        self._set_signature(block)
+
+    def _set_signature(self, block: _OpenBlock) -> None:
+        """Set the state of a thinking part, whose text may be empty; the last signature counts."""
+        others = block.other_fields("type", "thinking")
+        if bytes(others.get("signature", b"")) == b'""':
+            del others["signature"]
+        if others:
+            self.turn.replace_state(block.key, encode_object(others))
+
+    def _start_redacted_thinking(self, block: _OpenBlock) -> None:
+        self.turn.state(block.key, encode_object(block.fields))
+
+    def _start_tool_use(self, block: _OpenBlock) -> None:
+        name = decode(str, bytes(require_field(block.fields, "name", block.type)))
+        self.turn.tool(block.key, block.get_text("id") or None, name)
+        others = block.other_fields("type", "id", "name", "input")
+        if others:
+            self.turn.state(block.key, encode_object(others), "tool")
+
+    def _read_input(self, block: _OpenBlock, delta: Delta) -> None:
+        if not delta.partial_json:
+            return
+        if block.ended:
+            raise MalformedResponse("input for a tool call that has ended")
+        block.has_input = True
+        self.turn.arguments(block.key, delta.partial_json)
+
+    def _end_tool_use(self, block: _OpenBlock) -> None:
+        """Take the input from the start of the block, unless it came in pieces."""
+        tool_input = block.fields.get("input")
+        if not block.has_input and tool_input is not None and is_set(tool_input):
+            self.turn.arguments(block.key, text_of(tool_input))
+
+    def _end_other(self, block: _OpenBlock) -> None:
+        """Add the part of a block that has no deltas of its own type."""
+        written = "".join(block.pieces)
+        if written:
+            block.raw, block.fields["input"] = None, _to_json(written)
+        data = block.raw if block.raw is not None else encode_object(block.fields)
+        turn = self.turn
+        if block.type in _SERVER_CALLS:
+            call_id, name = block.get_text("id"), block.get_text("name")
+            self._names[call_id] = name
+            arguments = written or text_of(block.fields.get("input", b""))
+            state = self._make_state(block, "id", "name", "input")
+            turn.part(block.key, ServerToolCall(call_id, name, arguments, state=state), block.type, data)
+        elif block.type.endswith(_RESULT_SUFFIX) and {"tool_use_id", "content"} <= block.fields.keys():
+            turn.part(block.key, self._make_result(block), block.type, data)
+        else:
+            turn.part(block.key, ProviderPart(block.type, data, turn.issuer), block.type, data)
+
+    def _make_result(self, block: _OpenBlock) -> ServerToolResult:
+        call_id, content = block.get_text("tool_use_id"), bytes(block.fields["content"])
+        name = self._names.get(call_id) or block.type.removesuffix(_RESULT_SUFFIX)
+        failed = bytes(block.fields.get("is_error", b"")) == b"true"
+        if content[:1] == b"{":
+            failed = failed or decode(TypedObject, content).type.endswith("_error")
+        state = self._make_state(block, "tool_use_id", "content")
+        return ServerToolResult(call_id, name, text_of(content), failed, state=state)
+
+    def _make_state(self, block: _OpenBlock, *known: str) -> tuple[ProviderState, ...]:
+        return (ProviderState(self.turn.issuer, encode_object(block.other_fields(*known))),)
+
+
+def _to_json(text: str) -> Raw:
+    """Return input that came as text as JSON; as a string if it is incomplete."""
+    data = whole(text).encode()
+    try:
+        return Raw(bytes(decode(Raw, data)))
+    except MalformedResponse:
+        return Raw(msgspec.json.encode(whole(text)))
+
+
+_STARTS: dict[str, Callable[[BlockReader, _OpenBlock], None]] = {
+    "text": BlockReader._start_text,
+    "thinking": BlockReader._start_thinking,
+    "redacted_thinking": BlockReader._start_redacted_thinking,
+    "tool_use": BlockReader._start_tool_use,
+}
+"""How the start of a block is read; blocks of other types become a part when they end."""
+
+_DELTAS: dict[str, tuple[str, Callable[[BlockReader, _OpenBlock, Delta], None]]] = {
+    "text_delta": ("text", lambda reader, block, delta: reader.turn.text(block.key, delta.text or "")),
+    "citations_delta": ("text", lambda reader, block, delta: reader._add_citation(block, delta.citation)),
+    "thinking_delta": ("thinking", lambda reader, block, delta: reader.turn.reasoning(block.key, delta.thinking or "")),
+    "signature_delta": ("thinking", BlockReader._read_signature),
+    "input_json_delta": ("tool_use", BlockReader._read_input),
+}
+"""The type of block that a delta belongs to, and how it is read."""

@@ -1,4 +1,4 @@
-"""What Anthropic Messages sends, as typed structs; unknown fields are ignored, opaque ones kept as bytes.
+"""The objects of Anthropic Messages that are read; unknown fields are ignored, opaque ones kept as bytes.
 
 Follows https://docs.anthropic.com/en/api/messages and …/messages-streaming, and the types of the official Python SDK
 2.12 (read November 2026).
@@ -6,99 +6,101 @@ Follows https://docs.anthropic.com/en/api/messages and …/messages-streaming, a
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 from msgspec import Raw, Struct
 
 from ratatoskr.errors import MalformedResponse
 
-Fields = dict[str, Raw]
+RawObject: TypeAlias = dict[str, Raw]
 """A JSON object whose values stay bytes."""
 
-NOTHING = Raw(b"null")
+NULL = Raw(b"null")
 
 
-class Details(Struct, gc=False):
-    """How the tokens of an answer were spent."""
+class OutputTokensDetails(Struct, gc=False):
+    """What the output tokens were used for."""
 
     thinking_tokens: int | None = None
 
 
-class Tokens(Struct, gc=False):
-    """Cumulative totals; the three kinds of input are disjoint, thinking is inside the output."""
+class Usage(Struct, gc=False):
+    """Cumulative token counts; the three counts of input are disjoint, the output includes thinking."""
 
     input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
-    output_tokens_details: Details | None = None
+    output_tokens_details: OutputTokensDetails | None = None
 
 
-class Stop(Struct, gc=False):
-    """Words about a refusal."""
+class StopDetails(Struct, gc=False):
+    """Why the model refused."""
 
     category: str | None = None
     explanation: str | None = None
 
 
 class Message(Struct):
-    """A whole answer, or its frame at the start of a stream."""
+    """A whole response, or the message without content at the start of a stream."""
 
     type: str = ""
     id: str | None = None
     model: str | None = None
     content: list[Raw] | None = None
     stop_reason: str | None = None
-    stop_details: Stop | None = None
-    usage: Tokens | None = None
-    container: Raw = NOTHING
-    context_management: Raw = NOTHING
-    input_transformations: Raw = NOTHING
-    diagnostics: Raw = NOTHING
-    error: Raw = NOTHING
+    stop_details: StopDetails | None = None
+    usage: Usage | None = None
+    container: Raw = NULL
+    context_management: Raw = NULL
+    input_transformations: Raw = NULL
+    diagnostics: Raw = NULL
+    error: Raw = NULL
 
 
 class Delta(Struct, gc=False):
-    """The piece that an event brings: of a block, or of the message's end."""
+    """The `delta` of a `content_block_delta` or a `message_delta` event."""
 
     type: str = ""
     text: str | None = None
     thinking: str | None = None
     partial_json: str | None = None
-    signature: Raw = NOTHING
-    citation: Raw = NOTHING
+    signature: Raw = NULL
+    citation: Raw = NULL
     stop_reason: str | None = None
-    stop_details: Stop | None = None
-    container: Raw = NOTHING
+    stop_details: StopDetails | None = None
+    container: Raw = NULL
 
 
-class Event(Struct, gc=False):
-    """Any event of a stream."""
+class MessageStreamEvent(Struct, gc=False):
+    """An event of a stream, of any type."""
 
     type: str = ""
     index: int = 0
     delta: Delta | None = None
-    content_block: Raw = NOTHING
+    content_block: Raw = NULL
     message: Message | None = None
-    usage: Tokens | None = None
-    context_management: Raw = NOTHING
-    input_transformations: Raw = NOTHING
-    error: Raw = NOTHING
+    usage: Usage | None = None
+    context_management: Raw = NULL
+    input_transformations: Raw = NULL
+    error: Raw = NULL
 
 
-class Kind(Struct, gc=False):
-    """The least that an event says."""
+class RawDeltaEvent(Struct, gc=False):
+    """A `content_block_delta` event whose delta has an unknown type."""
+
+    delta: RawObject
+
+
+class TypedObject(Struct, gc=False):
+    """The type of an object that is not read further."""
 
     type: str = ""
 
 
-class Unfolded(Struct, gc=False):
-    """An event whose delta is of a kind that has no word here."""
-
-    delta: Fields
-
-
-class Source(Struct, gc=False):
-    """A citation, of any kind."""
+class TextCitation(Struct, gc=False):
+    """A citation of any type."""
 
     url: str | None = None
     source: str | None = None
@@ -107,19 +109,19 @@ class Source(Struct, gc=False):
     cited_text: str | None = None
 
 
-def said(raw: Raw | None) -> bool:
-    """Tell whether a field was there and not null."""
+def is_set(raw: Raw | None) -> bool:
+    """Return whether a field is present and not null."""
     return raw is not None and bytes(raw) != b"null"
 
 
-def object_of(fields: Fields) -> bytes:
+def encode_object(fields: RawObject) -> bytes:
     """Return an object as JSON text, every value byte for byte."""
     return b"{" + b",".join(msgspec.json.encode(name) + b":" + bytes(value) for name, value in fields.items()) + b"}"
 
 
-def need(fields: Fields, name: str, kind: str) -> Raw:
-    """Return a field that a block cannot be without."""
+def require_field(fields: RawObject, name: str, block_type: str) -> Raw:
+    """Return a field of a content block; raise `MalformedResponse` if it is missing."""
     value = fields.get(name)
     if value is None:
-        raise MalformedResponse(f"a {kind} block without {name}")
+        raise MalformedResponse(f"a {block_type} block without {name}")
     return value

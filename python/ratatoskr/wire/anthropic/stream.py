@@ -1,20 +1,23 @@
-"""Reads the events of a stream. The dialect's own end is `message_stop`."""
+"""Reads the events of a stream, which ends with `message_stop`."""
 
 from __future__ import annotations
 
-from msgspec import structs
+from typing import Literal
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
-from ratatoskr.wire.anthropic.blocks import Blocks
-from ratatoskr.wire.anthropic.decode import begin, finish, remember_container, tell, usage_of
-from ratatoskr.wire.anthropic.failure import told, told_by
-from ratatoskr.wire.anthropic.shapes import NOTHING, Event, Kind, Tokens, said
+from ratatoskr.wire.anthropic.decode import BlockReader, add_container, add_event, read_message_start
+from ratatoskr.wire.anthropic.errors import read_error, read_error_event
+from ratatoskr.wire.anthropic.finish import set_finish_reason
+from ratatoskr.wire.anthropic.shapes import NULL, MessageStreamEvent, TypedObject, Usage, is_set
+from ratatoskr.wire.anthropic.usage import convert_usage, update_counts
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.json import decode
 from ratatoskr.wire.turn import TurnBuilder
 
-_KNOWN = frozenset(
+FRAMING: Literal["sse"] = "sse"
+
+_EVENT_TYPES = frozenset(
     {
         "message_start",
         "content_block_start",
@@ -28,98 +31,91 @@ _KNOWN = frozenset(
 
 
 class StreamDecoder:
-    """The events of one stream, folded into `turn`; see the protocol of the same name in `wire.dialect`."""
+    """Turns the events of one stream into ours; see the protocol of the same name in `wire.dialect`."""
 
-    __slots__ = ("_blocks", "_container", "_tokens", "turn")
+    __slots__ = ("_blocks", "_container", "_counts", "turn")
 
     def __init__(self, target: Target) -> None:
         self.turn = TurnBuilder(target.issuer)
-        self._blocks = Blocks(self.turn)
-        self._tokens = Tokens()
-        self._container = NOTHING
+        self._blocks = BlockReader(self.turn)
+        self._counts = Usage()
+        self._container = NULL
 
     def feed(self, event: str, data: bytes) -> list[ChatEvent]:
-        """Return what one event of the wire means; what it is stands in its data, the name is for data without.
+        """Return the events of one event of the wire; its name is used only if the data has no type.
 
         Raises:
             FailureReported: it is an error.
-            MalformedResponse: it is not of the dialect.
+            MalformedResponse: it is not an event of the dialect.
         """
         turn = self.turn
         if turn.done or event == "ping":
             return []
         try:
-            told_event = decode(Event, data)
+            decoded = decode(MessageStreamEvent, data)
         except MalformedResponse:
             if event == "error":
-                raise told_by(data) from None
-            if decode(Kind, data).type in _KNOWN or event in _KNOWN:
+                raise read_error_event(data) from None
+            if decode(TypedObject, data).type in _EVENT_TYPES or event in _EVENT_TYPES:
                 raise
             return []
-        delta = told_event.delta
-        block = self._blocks.open.get(told_event.index)
-        if delta is not None and delta.type == "text_delta" and block is not None and block.kind == "text":
-            turn.text(block.key, delta.text or "")  # most events are this one
+        delta = decoded.delta
+        block = self._blocks.open.get(decoded.index)
+        if delta is not None and delta.type == "text_delta" and block is not None and block.type == "text":
+            turn.text(block.key, delta.text or "")  # the most frequent event
         else:
-            self._take(told_event.type or event, told_event, data)
+            self._read(decoded.type or event, decoded, data)
         return turn.take()
 
-    def _take(self, kind: str, event: Event, data: bytes) -> None:
-        match kind:
+    def _read(self, event_type: str, event: MessageStreamEvent, data: bytes) -> None:
+        match event_type:
             case "content_block_delta":
                 if event.delta is None:
                     raise MalformedResponse("content_block_delta without a delta")
-                self._blocks.delta(event.index, event.delta, data)
+                self._blocks.read_delta(event.index, event.delta, data)
             case "content_block_start":
                 self._blocks.start(event.index, event.content_block)
             case "content_block_stop":
                 self._blocks.stop(event.index)
             case "message_start":
-                self._start(event)
+                self._read_message_start(event)
             case "message_delta":
-                self._change(event)
+                self._read_message_delta(event)
             case "message_stop":
-                self._complete()
-            case _ if kind == "error" or said(event.error):
-                raise told(event.error)
+                self._blocks.stop_all()
+                add_container(self.turn, self._container)
+                self.turn.complete()
+            case _ if event_type == "error" or is_set(event.error):
+                raise read_error(event.error)
 
-    def _start(self, event: Event) -> None:
+    def _read_message_start(self, event: MessageStreamEvent) -> None:
         message = event.message
         if message is None:
             raise MalformedResponse("message_start without a message")
         if self._blocks.open and message.id != self.turn.response_id:
             raise MalformedResponse("a second message began before the first had ended")
-        begin(self.turn, message)
-        self._count(message.usage)
-        if said(message.container):
+        read_message_start(self.turn, message)
+        self._update_usage(message.usage)
+        if is_set(message.container):
             self._container = message.container
-        finish(self.turn, message.stop_reason, message.stop_details)
+        set_finish_reason(self.turn, message.stop_reason, message.stop_details)
         for index, raw in enumerate(message.content or ()):
             self._blocks.start(index, raw)
 
-    def _change(self, event: Event) -> None:
-        self._count(event.usage)
-        tell(self.turn, "context_management", event.context_management)
-        tell(self.turn, "input_transformations", event.input_transformations)
+    def _read_message_delta(self, event: MessageStreamEvent) -> None:
+        self._update_usage(event.usage)
+        add_event(self.turn, "context_management", event.context_management)
+        add_event(self.turn, "input_transformations", event.input_transformations)
         if event.delta is not None:
-            finish(self.turn, event.delta.stop_reason, event.delta.stop_details)
-            if said(event.delta.container):
+            set_finish_reason(self.turn, event.delta.stop_reason, event.delta.stop_details)
+            if is_set(event.delta.container):
                 self._container = event.delta.container
 
-    def _count(self, tokens: Tokens | None) -> None:
-        """Take totals that overwrite; what is absent keeps what an earlier event said."""
-        if tokens is None:
-            return
-        for name, value in structs.asdict(tokens).items():
-            if value is not None:
-                setattr(self._tokens, name, value)
-        self.turn.usage = usage_of(self._tokens)
-
-    def _complete(self) -> None:
-        self._blocks.close()
-        remember_container(self.turn, self._container)
-        self.turn.complete()
+    def _update_usage(self, counts: Usage | None) -> None:
+        if counts is not None:
+            update_counts(self._counts, counts)
+            self.turn.usage = convert_usage(self._counts)
 
     def end(self) -> list[ChatEvent]:
-        """Return nothing: a body that ends before `message_stop` was cut."""
+        """Return no events: a body that ends before `message_stop` was cut off."""
         return []

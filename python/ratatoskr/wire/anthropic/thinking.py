@@ -1,19 +1,21 @@
-"""Says how much to think, by the model's rules.
+"""Encodes reasoning parameters as `thinking` and `effort`, by the model's rules.
 
 Follows https://docs.anthropic.com/en/docs/build-with-claude/adaptive-thinking and …/extended-thinking (November 2026).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Raw
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import EFFORTS, Effort, ReasoningConfig
 from ratatoskr.types.rules import ModelRules
 
-LEAST_BUDGET = 1024
-"""The provider takes no smaller one."""
+MIN_BUDGET = 1024
+"""The smallest `budget_tokens` that the provider accepts."""
+
 BUDGETS: dict[Effort, int] = {
     "minimal": 1024,
     "low": 2048,
@@ -22,7 +24,8 @@ BUDGETS: dict[Effort, int] = {
     "xhigh": 32_768,
     "max": 32_768,
 }
-_WORDS: dict[Effort, str] = {
+
+_EFFORTS: dict[Effort, str] = {
     "minimal": "low",
     "low": "low",
     "medium": "medium",
@@ -30,56 +33,70 @@ _WORDS: dict[Effort, str] = {
     "xhigh": "xhigh",
     "max": "max",
 }
+"""The `effort` for one that the model's rules do not list."""
 
 
-@dataclass(slots=True)
-class Thought:
-    """What goes into the request: `thinking`, and `effort` for `output_config`."""
-
-    thinking: dict[str, Any] = field(default_factory=dict)
-    effort: str | None = None
-
-
-def thought_of(config: ReasoningConfig, rules: ModelRules, max_tokens: int) -> Thought:
-    """Return how the wish is said to a model of these rules.
+def encode_thinking(
+    config: ReasoningConfig, rules: ModelRules, max_tokens: int
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Return `thinking`, and the `effort` of `output_config`; `None` for what is not sent.
 
     Raises:
-        InvalidInput: `max_tokens` leaves no room for the least budget, or the budget asked for is not below it.
+        InvalidInput: `max_tokens` is too small for the smallest budget, or for the budget asked for.
     """
     effort = config.effort
     if effort == "none" or (effort is None and config.budget_tokens == 0):
         if rules.off in ("disabled", "between_tools"):
-            return Thought({"type": rules.off})
+            return {"type": rules.off}, None
         if rules.off != "lowest":
-            return Thought()
-        effort = next((word for word in EFFORTS[1:] if word in rules.efforts), "low")
+            return None, None
+        effort = next((known for known in EFFORTS[1:] if known in rules.efforts), "low")
+    level = None if effort is None else rules.efforts.get(effort, _EFFORTS[effort])
     match rules.thinking:
         case "adaptive":
-            display = "summarized" if config.include else "omitted"
-            return Thought({"type": "adaptive", "display": display}, _word(effort, rules))
+            return {"type": "adaptive", "display": "summarized" if config.include else "omitted"}, level
         case "effort":
-            return Thought(effort=_word(effort, rules))
+            return None, level
         case "budget":
-            thinking: dict[str, Any] = {"type": "enabled"}
-            thinking["budget_tokens"] = _budget(effort, config.budget_tokens, max_tokens)
-            return Thought(thinking if config.include else {**thinking, "display": "omitted"})
-    return Thought()
+            thinking = {"type": "enabled", "budget_tokens": _choose_budget(effort, config.budget_tokens, max_tokens)}
+            return thinking if config.include else {**thinking, "display": "omitted"}, None
+    return None, None
 
 
-def _word(effort: Effort | None, rules: ModelRules) -> str | None:
-    return None if effort is None else rules.efforts.get(effort, _WORDS[effort])
-
-
-def _budget(effort: Effort | None, asked: int | None, max_tokens: int) -> int:
-    """Return the budget: a number asked for as it is, an effort's cut to half of what may be answered at all."""
-    if max_tokens <= LEAST_BUDGET:
+def _choose_budget(effort: Effort | None, budget: int | None, max_tokens: int) -> int:
+    """Return the budget: as asked for, or that of the effort, limited to half of `max_tokens`."""
+    if max_tokens <= MIN_BUDGET:
         raise InvalidInput(
-            f"max_tokens must be above {LEAST_BUDGET} for this model to think, not {max_tokens}", field="max_tokens"
+            f"max_tokens must be above {MIN_BUDGET} for this model to think, not {max_tokens}", field="max_tokens"
         )
-    if asked is None:
-        return max(LEAST_BUDGET, min(BUDGETS[effort or "medium"], max_tokens // 2))
-    if asked >= max_tokens:
+    if budget is None:
+        return max(MIN_BUDGET, min(BUDGETS[effort or "medium"], max_tokens // 2))
+    if budget >= max_tokens:
         raise InvalidInput(
-            f"reasoning.budget_tokens ({asked}) must be below max_tokens ({max_tokens})", field="reasoning"
+            f"reasoning.budget_tokens ({budget}) must be below max_tokens ({max_tokens})", field="reasoning"
         )
-    return max(LEAST_BUDGET, asked)
+    return max(MIN_BUDGET, budget)
+
+
+def continues_without_thinking(turns: list[dict[str, Any]]) -> bool:
+    """Return whether the last turns are rounds of tool calls of which the first began without thinking.
+
+    The provider refuses a thinking budget then. It happens if another model began the rounds.
+    """
+    first = None
+    for results, answer in zip(turns[::-2], turns[-2::-2], strict=False):
+        if answer["role"] != "assistant" or not _has_type(results["content"], "tool_result"):
+            break
+        first = answer["content"]
+    return first is not None and not _has_type(first[:1], "thinking", "redacted_thinking")
+
+
+def _has_type(content: Any, *types: str) -> bool:
+    """Return whether one of the blocks has one of the types."""
+    for block in content:
+        block_type = block.get("type") if isinstance(block, dict) else None
+        if isinstance(block_type, Raw):
+            block_type = bytes(block_type).strip(b'"').decode()
+        if block_type in types:
+            return True
+    return False

@@ -1,98 +1,139 @@
-"""Gemini's answers, whole and in streams, by one reader: both give the same message."""
+"""Reads responses, whole or of a stream, into a turn: both give the same message.
+
+Text without a signature continues the part before it. A signed part stands alone, even if its text is empty, because a
+signature must go back in the part that carried it (https://ai.google.dev/gemini-api/docs/thought-signatures).
+"""
 
 from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Literal
 
 from msgspec import UNSET, Raw
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import ChatEvent
-from ratatoskr.types.usage import Usage
+from ratatoskr.types.part import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    ProviderPart,
+    ProviderState,
+    ServerToolCall,
+    ServerToolResult,
+    TokenLogprob,
+)
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.gemini.citations import Sources
-from ratatoskr.wire.gemini.failure import decode_error
-from ratatoskr.wire.gemini.finish import block, finish
-from ratatoskr.wire.gemini.parts import Parts
-from ratatoskr.wire.gemini.shapes import Candidate, Chunk, UsageMetadata, given
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.gemini.citations import CitationCollector
+from ratatoskr.wire.gemini.errors import decode_error
+from ratatoskr.wire.gemini.finish import set_block_reason, set_finish_reason
+from ratatoskr.wire.gemini.shapes import (
+    CONTINUATION,
+    Blob,
+    Candidate,
+    FileData,
+    FunctionCall,
+    GenerateContentResponse,
+    LogprobsCandidate,
+    LogprobsResult,
+    OptionalRaw,
+    Part,
+    RawResponse,
+    ToolInvocation,
+    bytes_or_none,
+)
+from ratatoskr.wire.gemini.tools import PartialFunctionCall
+from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
+from ratatoskr.wire.json import decode, text_of, whole
 from ratatoskr.wire.turn import TurnBuilder
 
+CODE_EXECUTION = "code_execution"
+"""The name that Gemini's code execution has among server tools."""
 
-class CountedTurn(TurnBuilder):
-    """A turn whose usage is reckoned when it is asked for: Gemini counts anew in every chunk."""
+_MEDIA_PARTS: dict[str, type[ImagePart | AudioPart]] = {"image": ImagePart, "audio": AudioPart}
 
-    __slots__ = ("counts",)
+_EMPTY_CALL = FunctionCall()
 
-    def __init__(self, issuer: str) -> None:
-        self.counts = UsageMetadata()
-        super().__init__(issuer)
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens, as far as told."""
-        return usage_of(self.counts)
-
-    @usage.setter
-    def usage(self, usage: Usage) -> None:
-        """Ignore the base's start value: the counts stand for it."""
+_URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""JSON of proto3 may write base64 in the URL-safe alphabet, and without padding."""
 
 
-class Reader:
-    """Takes `GenerateContentResponse`s one after the other and fills a turn."""
+def decode_response(body: bytes, target: Target) -> TurnBuilder:
+    """Return the finished turn of a whole response: one object, or the array of a stream without `alt=sse`.
+
+    Raises:
+        FailureReported: the body is an error.
+        MalformedResponse: the body is not a response, or an incomplete one.
+    """
+    reader = GenerateContentReader(target)
+    is_array = body.lstrip()[:1] == b"["
+    for item in decode(list[Raw], body) if is_array else (body,):
+        reader.read(bytes(item))
+    if not reader.ended:
+        if is_array or not reader.turn.parts():
+            raise MalformedResponse("the response is incomplete: it has no finishReason")
+        reader.turn.finish("unknown", None)
+    reader.complete()
+    reader.turn.take()
+    return reader.turn
+
+
+class GenerateContentReader:
+    """Reads `GenerateContentResponse`s, one after the other, into `turn`."""
 
     def __init__(self, target: Target) -> None:
-        self.turn = CountedTurn(target.issuer)
-        self._parts = Parts(self.turn)
-        self._sources = Sources()
-        self._told = False
-        self.answered = False
+        self.turn = LazyUsageTurnBuilder(target.issuer)
+        self._parts = PartReader(self.turn)
+        self._citations = CitationCollector()
+        self._identified = False
 
     @property
     def ended(self) -> bool:
-        """Whether Gemini has said why it ended."""
+        """Whether a finish reason has come."""
         return self.turn.finish_reason is not None
 
-    def chunk(self, data: bytes) -> None:
-        """Take one response.
+    def read(self, data: bytes) -> None:
+        """Read one response.
 
         Raises:
             FailureReported: it is an error, or ended in one before any output.
-            MalformedResponse: it is none.
+            MalformedResponse: it is not a response.
         """
-        chunk = decode(Chunk, data)
-        if chunk.error is not UNSET and given(chunk.error) is not None:
+        response = decode(GenerateContentResponse, data)
+        if response.error is not UNSET and bytes_or_none(response.error) is not None:
             raise FailureReported(decode_error(data))
-        turn = self.turn
-        if not self._told:
-            self._meet(chunk, data)
-        if chunk.usage_metadata is not None:
-            self._count(chunk.usage_metadata)
-        if chunk.candidates:
-            for place, candidate in enumerate(chunk.candidates):
+        if not self._identified:
+            self._identify(response, data)
+        if response.usage_metadata is not None:
+            self.turn.update_counts(response.usage_metadata)
+        if response.candidates:
+            for position, candidate in enumerate(response.candidates):
                 if not candidate.index:
-                    self._candidate(candidate, data, place)
+                    self._read_candidate(candidate, data, position)
                     break
-        if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason and not self.ended:
-            feedback = chunk.prompt_feedback
-            block(turn, whole(feedback.block_reason or ""), _whole(feedback.block_reason_message))
+        feedback = response.prompt_feedback
+        if feedback is not None and feedback.block_reason and not self.ended:
+            set_block_reason(self.turn, whole(feedback.block_reason), _text_or_none(feedback.block_reason_message))
 
-    def _meet(self, chunk: Chunk, data: bytes) -> None:
-        """Note what every chunk repeats."""
-        if chunk.response_id is None and chunk.model_version is None and not chunk.candidates:
+    def _identify(self, response: GenerateContentResponse, data: bytes) -> None:
+        """Take model and id, which every response repeats; without an id, call ids are made from the first data."""
+        if response.response_id is None and response.model_version is None and not response.candidates:
             return
-        self._told = True
-        self.turn.model = _whole(chunk.model_version)
-        self.turn.response_id = _whole(chunk.response_id)
-        self._parts.seed(data)
+        self._identified = True
+        turn = self.turn
+        turn.model, turn.response_id = _text_or_none(response.model_version), _text_or_none(response.response_id)
+        if turn.response_id is None:
+            turn.seed = hashlib.blake2s(data, digest_size=16).hexdigest()
 
-    def _candidate(self, candidate: Candidate, data: bytes, place: int) -> None:
-        self.answered = True
+    def _read_candidate(self, candidate: Candidate, data: bytes, position: int) -> None:
         content = candidate.content
         if content is not None and content.parts:
             for index, part in enumerate(content.parts):
-                self._parts.add(part, data, place, index)
+                self._parts.read(part, data, position, index)
         if candidate.logprobs_result is not None:
-            self._parts.logprobs(candidate.logprobs_result)
+            self._parts.read_logprobs(candidate.logprobs_result)
         if (
             candidate.finish_reason is None
             and candidate.grounding_metadata is UNSET
@@ -100,120 +141,203 @@ class Reader:
             and candidate.url_context_metadata is UNSET
         ):
             return
-        told = self._sources.add(
-            candidate.grounding_metadata, candidate.citation_metadata, candidate.url_context_metadata
-        )
-        for kind, metadata in told:
+        for kind, metadata in self._citations.collect(candidate):
             self.turn.event(kind, metadata)
-        if (token := given(candidate.continuation_token)) is not None:
-            self._parts.keep(CONTINUATION, token)
+        if (token := bytes_or_none(candidate.continuation_token)) is not None:
+            self._parts.add_provider_part(CONTINUATION, token)
         if candidate.finish_reason:
-            native, message = whole(candidate.finish_reason), _whole(candidate.finish_message)
-            finish(self.turn, native, message, spoken=self._parts.spoken, called=self._parts.called)
+            native, message = whole(candidate.finish_reason), _text_or_none(candidate.finish_message)
+            has_output, has_calls = self._parts.has_output, self._parts.has_calls
+            set_finish_reason(self.turn, native, message, has_output=has_output, has_calls=has_calls)
 
-    def _count(self, new: UsageMetadata) -> None:
-        """Take the newest snapshot; a count that it leaves out keeps its value."""
-        old, self.turn.counts = self.turn.counts, new
-        if new.prompt_token_count is None:
-            new.prompt_token_count = old.prompt_token_count
-        if new.cached_content_token_count is None:
-            new.cached_content_token_count = old.cached_content_token_count
-        if new.candidates_token_count is None:
-            new.candidates_token_count = old.candidates_token_count
-        if new.thoughts_token_count is None:
-            new.thoughts_token_count = old.thoughts_token_count
-        if new.tool_use_prompt_token_count is None:
-            new.tool_use_prompt_token_count = old.tool_use_prompt_token_count
-        if new.total_token_count is None:
-            new.total_token_count = old.total_token_count
+    def complete(self) -> None:
+        """Complete the turn at a clean end of the body, if a finish reason has come.
 
-    def finish(self) -> None:
-        """Note that the body has come to its clean end."""
+        Raises:
+            MalformedResponse: the model stopped by itself, but inside a function call.
+        """
         if self.ended and not self.turn.done:
-            if self.turn.native_finish_reason == "STOP":
-                self._parts.close()
-            self._sources.cite(self.turn)
+            if self.turn.native_finish_reason == "STOP" and self._parts.inside_call:
+                raise MalformedResponse("the answer ended inside a function call")
+            self._citations.add_citations(self.turn)
             self.turn.complete()
 
 
-CONTINUATION = "continuationToken"
-"""The kind of the part that keeps the token by which an answer that was cut off goes on."""
+class PartReader:
+    """Adds parts to a turn in the order in which they come; their keys are their positions in the turn.
+
+    Attributes:
+        has_output: whether anything besides thinking has come.
+        has_calls: whether a call of one of the caller's tools has come.
+    """
+
+    def __init__(self, turn: TurnBuilder) -> None:
+        self.turn = turn
+        self.has_output = False
+        self.has_calls = False
+        self._next = 0
+        self._open: Literal["text", "reasoning"] | None = None
+        self._last_text: int | None = None
+        self._ids: set[str] = set()
+        self._partial: PartialFunctionCall | None = None
+        self._server_calls = 0
+        self._server_call_id = ""
+
+    @property
+    def inside_call(self) -> bool:
+        """Whether a function call has begun whose arguments are incomplete."""
+        return self._partial is not None
+
+    def read(self, part: Part, data: bytes, candidate: int, index: int) -> None:
+        """Add one part; `data` is the response that holds it, at the given positions."""
+        text = part.text
+        if text is not None:
+            self._read_text(text, "reasoning" if part.thought else "text", part.thought_signature)
+            return
+        self._open = None
+        if part.function_call is not None and (part.function_call.name or self._partial):
+            self._read_call(part.function_call, bytes_or_none(part.thought_signature))
+            return
+        if part.function_call == _EMPTY_CALL and part.thought_signature is UNSET:
+            return  # the end of a call that its last fragment has ended already
+        content = (decode(RawResponse, data).candidates or [])[candidate].content
+        raw = bytes(((content.parts if content else None) or [])[index])
+        self.has_output = True
+        if part.inline_data is not None and not part.thought:
+            self._read_blob(part.inline_data, bytes_or_none(part.thought_signature), raw)
+        elif part.file_data is not None and not part.thought:
+            self._read_file(part.file_data, bytes_or_none(part.thought_signature), raw)
+        elif not self._read_server_tool(part, raw):
+            names = [name for name in decode(dict[str, object], raw) if name not in ("thought", "thoughtSignature")]
+            self.add_provider_part(whole(names[0]) if names else "part", raw)
+
+    def add_provider_part(self, kind: str, data: bytes) -> None:
+        """Add a part that has no type here, as JSON text."""
+        self._open = None
+        self.turn.part(self._new_key(), ProviderPart(kind, data, self.turn.issuer), kind, data)
+
+    def _new_key(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _read_text(self, text: str, kind: Literal["text", "reasoning"], signature: OptionalRaw) -> None:
+        turn = self.turn
+        signed = bytes_or_none(signature) if signature is not UNSET else None
+        if signed is None:
+            if not text:
+                return
+            if self._open != kind:
+                self._open = kind
+                self._next += 1
+            key = self._next - 1
+        else:
+            self._open, key = None, self._new_key()
+            turn.state(key, signed, kind)
+        if kind == "reasoning":
+            turn.reasoning(key, text)
+            return
+        self._last_text = key
+        self.has_output = self.has_output or bool(text)
+        turn.text(key, text)
+
+    def read_logprobs(self, result: LogprobsResult) -> None:
+        """Add log probabilities to the latest text part; without one they are left out."""
+        chosen = result.chosen_candidates
+        if not chosen or self._last_text is None:
+            return
+        tops = result.top_candidates or []
+        tokens = [
+            _token_logprob(token, tuple(map(_token_logprob, tops[i].candidates or ())) if i < len(tops) else ())
+            for i, token in enumerate(chosen)
+        ]
+        self.turn.logprobs(self._last_text, tokens)
+
+    def _read_call(self, call: FunctionCall, signature: bytes | None) -> None:
+        self.has_output = True
+        if call.name and self._partial is not None:
+            raise MalformedResponse("a function call began before the previous one had ended")
+        if self._partial is None and not call.will_continue and call.partial_args is None:
+            args = bytes_or_none(call.args)
+            self._add_call(call.name or "", call.id, "{}" if args is None else text_of(args), signature)
+            return
+        if self._partial is None:
+            self._partial = PartialFunctionCall(call.name or "", call.id, signature)
+        self._partial.add(call)
+        if not self._partial.is_continued(call):
+            partial, self._partial = self._partial, None
+            self._add_call(partial.name, partial.id, partial.arguments(), partial.signature or signature)
+
+    def _add_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
+        """Add a complete call; an id that an earlier call has is replaced."""
+        if not name.isascii():
+            name = whole(name)
+        turn, key = self.turn, self._new_key()
+        call_id = whole(id) if id and id not in self._ids else None
+        self._ids.add(call_id or "")
+        turn.tool(key, call_id, name)
+        if signature is not None:
+            turn.state(key, signature, "tool")
+        turn.arguments(key, arguments)
+        turn.end(key)
+        self.has_calls = True
+
+    def _state(self, data: bytes | None) -> tuple[ProviderState, ...]:
+        return () if data is None else (ProviderState(self.turn.issuer, data),)
+
+    def _read_blob(self, blob: Blob, signature: bytes | None, raw: bytes) -> None:
+        try:
+            standard = blob.data.encode().translate(_URL_SAFE_TO_STANDARD)
+            data = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
+        except (ValueError, binascii.Error):
+            raise MalformedResponse("unexpected shape: inlineData.data is not base64") from None
+        media_type = whole(blob.mime_type or "application/octet-stream")
+        part_type = _MEDIA_PARTS.get(media_type.partition("/")[0], FilePart)
+        part = part_type(data=data, media_type=media_type, state=self._state(signature))
+        self.turn.part(self._new_key(), part, "inlineData", raw)
+
+    def _read_file(self, file: FileData, signature: bytes | None, raw: bytes) -> None:
+        media_type = _text_or_none(file.mime_type)
+        part_type = _MEDIA_PARTS.get((media_type or "").partition("/")[0], FilePart)
+        part = part_type(url=whole(file.file_uri), media_type=media_type, state=self._state(signature))
+        self.turn.part(self._new_key(), part, "fileData", raw)
+
+    def _read_server_tool(self, part: Part, raw: bytes) -> bool:
+        """Add a call of one of Google's own tools, or its result, if the part is one; the whole part goes back."""
+        state = self._state(raw)
+        added: ServerToolCall | ServerToolResult
+        if (code := bytes_or_none(part.executable_code)) is not None:
+            call_id = self._start_server_call(decode(ToolInvocation, code).id, CODE_EXECUTION)
+            added, kind = ServerToolCall(call_id, CODE_EXECUTION, text_of(code), state=state), "executableCode"
+        elif (result := bytes_or_none(part.code_execution_result)) is not None:
+            fields = decode(ToolInvocation, result)
+            failed = fields.outcome not in (None, "OUTCOME_OK")
+            call_id, kind = whole(fields.id or self._server_call_id), "codeExecutionResult"
+            added = ServerToolResult(call_id, CODE_EXECUTION, text_of(result), failed, state=state)
+        elif (call := bytes_or_none(part.tool_call)) is not None:
+            fields = decode(ToolInvocation, call)
+            name, kind = whole(fields.tool_type or "tool"), "toolCall"
+            arguments = text_of(bytes_or_none(fields.args) or b"{}")
+            added = ServerToolCall(self._start_server_call(fields.id, name), name, arguments, state=state)
+        elif (response := bytes_or_none(part.tool_response)) is not None:
+            fields = decode(ToolInvocation, response)
+            call_id, name = whole(fields.id or self._server_call_id), whole(fields.tool_type or "tool")
+            content, kind = text_of(bytes_or_none(fields.response) or b"{}"), "toolResponse"
+            added = ServerToolResult(call_id, name, content, state=state)
+        else:
+            return False
+        self.turn.part(self._new_key(), added, kind, raw)
+        return True
+
+    def _start_server_call(self, id: str | None, name: str) -> str:
+        """Return the id of a new server tool call, which a result without an id belongs to."""
+        self._server_calls += 1
+        self._server_call_id = whole(id) if id else self.turn.made_up_id(-self._server_calls, name)
+        return self._server_call_id
 
 
-def _whole(text: str | None) -> str | None:
+def _text_or_none(text: str | None) -> str | None:
     return None if text is None else whole(text)
 
 
-def usage_of(counts: UsageMetadata) -> Usage:
-    """Return Google's counts in disjoint buckets.
-
-    The prompt is what was sent and what tools added to it; thinking stands beside the answer. A back-end that counts
-    the thinking into the answer is known by its total.
-    """
-    prompt, said, thought = counts.prompt_token_count, counts.candidates_token_count, counts.thoughts_token_count
-    tools, cached = counts.tool_use_prompt_token_count, counts.cached_content_token_count
-    if tools:
-        prompt = (prompt or 0) + tools
-    completion = said
-    if said is not None and thought:
-        folded = said >= thought and counts.total_token_count == (prompt or 0) + said
-        completion = said if folded else said + thought
-    return Usage.of(
-        prompt=_known(prompt), cache_read=_known(cached), completion=_known(completion), reasoning=_known(thought)
-    )
-
-
-def _known(n: int | None) -> int | None:
-    return None if n is None or n < 0 else n
-
-
-def decode_response(body: bytes, target: Target) -> TurnBuilder:
-    """Return the turn that a whole response holds: one object, or the array of a stream without `alt=sse`.
-
-    Raises:
-        FailureReported: the body is an error.
-        MalformedResponse: it is no answer.
-    """
-    reader = Reader(target)
-    is_array = body.lstrip()[:1] == b"["
-    for item in decode(list[Raw], body) if is_array else (body,):
-        reader.chunk(bytes(item))
-    if not reader.ended:
-        if is_array or not reader.turn.parts():
-            raise MalformedResponse("an answer without an end: no finishReason")
-        reader.turn.finish("unknown", None)
-    reader.finish()
-    reader.turn.take()
-    return reader.turn
-
-
-class StreamDecoder:
-    """Turns the chunks of one stream into events; the end is a `finishReason` and then a clean end of the body."""
-
-    def __init__(self, target: Target) -> None:
-        self._reader = Reader(target)
-        self.turn = self._reader.turn
-        self._chunk = self._reader.chunk
-
-    def feed(self, event: str, data: bytes) -> list[ChatEvent]:
-        """Return what one chunk means; an array of chunks is taken as its items one after the other.
-
-        Raises:
-            FailureReported: it is an error, or ended in one before any output.
-            MalformedResponse: it is no chunk.
-        """
-        if self.turn.done:
-            return []
-        if data[:1] != b"{" and data.lstrip()[:1] == b"[":
-            if data.strip() == b"[DONE]":  # some proxies end every stream in this way
-                return []
-            for item in decode(list[Raw], data):
-                self._chunk(bytes(item))
-        else:
-            self._chunk(data)
-        return self.turn.take()
-
-    def end(self) -> list[ChatEvent]:
-        """Return what the clean end of the body means."""
-        self._reader.finish()
-        return self.turn.take()
+def _token_logprob(token: LogprobsCandidate, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
+    return TokenLogprob(whole(token.token), token.log_probability or 0.0, None, top)

@@ -1,20 +1,19 @@
-"""A chat in the words of `GenerateContentRequest`.
+"""Encodes a chat as a `GenerateContentRequest`.
 
-Follows https://ai.google.dev/api/generate-content and …/gemini-api/docs/{thinking,structured-output,function-calling}
-(November 2026).
+Follows https://ai.google.dev/api/generate-content and …/gemini-api/docs/structured-output (November 2026).
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
 from urllib.parse import quote
 
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.rules import ModelRules
-from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.gemini.contents import History, Json
+from ratatoskr.wire.gemini.history import ContentWriter, JsonObject
+from ratatoskr.wire.gemini.thinking import encode_thinking
+from ratatoskr.wire.gemini.tools import encode_tool_config, encode_tools
 from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
 
 PARAMETERS = frozenset(
@@ -29,13 +28,12 @@ PARAMETERS = frozenset(
         "presence_penalty",
         "response_format",
         "reasoning",
-        "cache_prompt",  # prompts are cached by themselves; nothing has to be said
+        "cache_prompt",  # prompts are always cached; there is nothing to send
         "logprobs",
         "service_tier",
         "tool_choice",
     }
 )
-FRAMING: Literal["sse"] = "sse"
 
 _CONFIG = {
     "temperature": "temperature",
@@ -47,33 +45,27 @@ _CONFIG = {
     "frequency_penalty": "frequencyPenalty",
 }
 
-LEVELS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
-"""Efforts for models whose rules name no level for one."""
-
-BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 24576, "max": 24576}
-"""Tokens of thinking for Gemini 2.5: Google's own 1K, 8K and 24K for low, medium and high; the rest is the nearest."""
-
 
 def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Encoded:
-    """Return the request in Gemini's words.
+    """Return the request as a `GenerateContentRequest`.
 
     Raises:
-        InvalidInput: it cannot be said in them.
+        InvalidInput: Gemini cannot express a part of it.
     """
     options, rules = request.options, target.rules
-    history = History(target, signs=rules.thinking == "level")
+    history = ContentWriter(target, requires_signatures=rules.thinking == "level")
     history.write(request.messages)
     notices = history.notices
-    body: Json = {"contents": history.contents}
-    config = _config(options, rules)
+    body: JsonObject = {"contents": history.contents}
+    config = _encode_config(options, rules)
     if options.response_format is not None:
-        _output(request, rules, history, config, notices)
+        _encode_format(request, rules, history.system, config, notices)
     if history.system:
         body["systemInstruction"] = {"parts": history.system}
     if request.tools:
-        body["tools"] = _tools(request)
-    if (calling := _calling(request, rules)) is not None:
-        body["toolConfig"] = calling
+        body["tools"] = encode_tools(request)
+    if tool_config := encode_tool_config(request, rules):
+        body["toolConfig"] = tool_config
     if config:
         body["generationConfig"] = config
     if options.service_tier is not None:
@@ -81,122 +73,46 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     if history.continuation is not None:
         body["continuationToken"] = history.continuation
     if options.cache_prompt is False:
-        message = "Gemini caches prompts by itself and cannot be told not to"
+        message = "Gemini always caches prompts; this cannot be switched off"
         notices.append(Notice("parameter_dropped", message, "cache_prompt"))
-    return Encoded(_path(target, stream=stream), body, (), notices)
-
-
-def _path(target: Target, *, stream: bool) -> str:
     version = "v1" if "v1" in target.flags else "v1beta"
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
     model = quote(clean(target.model.removeprefix("models/"), "model"), safe="")
-    return f"/{version}/models/{model}:{method}"
+    return Encoded(f"/{version}/models/{model}:{method}", body, (), notices)
 
 
-def _config(options: ChatOptions, rules: ModelRules) -> Json:
-    config: Json = {}
-    for name, word in _CONFIG.items():
-        if (value := getattr(options, name)) is not None:
-            config[word] = value
+def _encode_config(options: ChatOptions, rules: ModelRules) -> JsonObject:
+    config: JsonObject = {}
+    for key, name in _CONFIG.items():
+        if (value := getattr(options, key)) is not None:
+            config[name] = value
     if options.stop:
         config["stopSequences"] = [clean(text, "stop") for text in options.stop]
     if options.logprobs is not None and options.logprobs is not False:
         config["responseLogprobs"] = True
         if options.logprobs is not True and options.logprobs:
             config["logprobs"] = options.logprobs
-    if isinstance(options.reasoning, ReasoningConfig) and (thinking := _thinking(options.reasoning, rules)):
+    if isinstance(options.reasoning, ReasoningConfig) and (thinking := encode_thinking(options.reasoning, rules)):
         config["thinkingConfig"] = thinking
     return config
 
 
-def _thinking(reasoning: ReasoningConfig, rules: ModelRules) -> Json:
-    effort, budget = reasoning.effort, reasoning.budget_tokens
-    if effort == "none" or (effort is None and budget == 0):
-        return _no_thinking(rules)
-    if rules.thinking == "none" and effort is None and budget is None:
-        return {}  # nothing is thought that could be shown
-    said: Json = {"includeThoughts": reasoning.include}
-    if rules.thinking == "budget":
-        if budget is not None:
-            said["thinkingBudget"] = budget
-        elif effort is not None:
-            word = rules.efforts.get(effort, "")
-            said["thinkingBudget"] = int(word) if word.isdigit() else BUDGETS[effort]
-    elif effort is not None:
-        said["thinkingLevel"] = rules.efforts.get(effort) or LEVELS[effort]
-    elif budget is not None:
-        said["thinkingBudget"] = budget
-    return said
-
-
-def _no_thinking(rules: ModelRules) -> Json:
-    """Say that nothing is to be thought; a model that cannot is asked all the same when the caller insists."""
-    if rules.off != "lowest":
-        return {"thinkingBudget": 0}
-    word = rules.efforts.get("minimal") or rules.efforts.get("low") or "low"
-    return {"includeThoughts": False, "thinkingLevel": word}
-
-
-def _output(request: ChatRequest, rules: ModelRules, history: History, config: Json, notices: list[Notice]) -> None:
-    """Ask for JSON. Before Gemini 3 it cannot be had together with functions, so it is asked for in words then."""
-    form = request.options.response_format
+def _encode_format(
+    request: ChatRequest, rules: ModelRules, system: list[JsonObject], config: JsonObject, notices: list[Notice]
+) -> None:
+    """Ask for JSON; with tools, models before Gemini 3 are asked by instructions, as they refuse the parameters."""
+    wanted = request.options.response_format
     with_tools = bool(request.tools) and rules.thinking != "level"
-    if isinstance(form, JsonSchema):
-        as_json(form.schema, "response_format")
+    if isinstance(wanted, JsonSchema):
+        as_json(wanted.schema, "response_format")
         if rules.schema == "native" and not with_tools:
             config["responseMimeType"] = "application/json"
-            config["responseJsonSchema"] = form.schema
+            config["responseJsonSchema"] = wanted.schema
             return
-        history.system.append({"text": schema_in_words(form)})
+        system.append({"text": schema_in_words(wanted)})
         notices.append(OUTPUT_EMULATED)
     if rules.schema != "instructions" and not with_tools:
         config["responseMimeType"] = "application/json"
-    elif form == "json":
-        history.system.append({"text": "Answer with one JSON value and with nothing besides it."})
+    elif wanted == "json":
+        system.append({"text": "Answer with one JSON value and with nothing besides it."})
         notices.append(OUTPUT_EMULATED)
-
-
-def _tools(request: ChatRequest) -> list[Any]:
-    """Write the tools; Gemini takes functions in one list, which stands where the first of them does."""
-    tools: list[Any] = []
-    functions: list[Json] = []
-    for i, tool in enumerate(request.tools):
-        where = f"tools[{i}]"
-        if isinstance(tool, ProviderTool):
-            as_json(tool.definition, where)
-            tools.append(tool.definition)
-            continue
-        if not functions:
-            tools.append({"functionDeclarations": functions})
-        as_json(tool.parameters, where)
-        function: Json = {"name": clean(tool.name, where)}
-        if tool.description:
-            function["description"] = clean(tool.description, where)
-        functions.append({**function, "parametersJsonSchema": tool.parameters})
-    return tools
-
-
-def _strict(wishes: list[bool | None], rules: ModelRules) -> bool:
-    """Tell whether to ask for `VALIDATED`: it holds for the whole request, from Gemini 2.5 on, where models think."""
-    return rules.thinking != "none" and any(wishes) and False not in wishes
-
-
-def _calling(request: ChatRequest, rules: ModelRules) -> Json | None:
-    if not request.tools:
-        return None
-    functions = [tool for tool in request.tools if not isinstance(tool, ProviderTool)]
-    config: Json = {}
-    if functions:
-        choice, strict = request.tool_choice, _strict([tool.strict for tool in functions], rules)
-        if choice == "none":
-            config["functionCallingConfig"] = {"mode": "NONE"}
-        elif choice == "required":
-            config["functionCallingConfig"] = {"mode": "ANY"}
-        elif choice not in (None, "auto"):
-            name = clean(choice or "", "tool_choice")
-            config["functionCallingConfig"] = {"mode": "ANY", "allowedFunctionNames": [name]}
-        elif strict or choice == "auto":
-            config["functionCallingConfig"] = {"mode": "VALIDATED" if strict else "AUTO"}
-    if functions and len(functions) < len(request.tools) and rules.thinking == "level":
-        config["includeServerSideToolInvocations"] = True
-    return config or None

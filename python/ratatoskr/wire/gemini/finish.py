@@ -1,4 +1,4 @@
-"""Why Gemini ended, in our words.
+"""Converts Gemini's finish reasons.
 
 Follows `FinishReason` and `BlockedReason` of https://ai.google.dev/api/generate-content (November 2026).
 """
@@ -9,7 +9,7 @@ from ratatoskr.types.event import FinishReason
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
 from ratatoskr.wire.turn import TurnBuilder
 
-FINISH: dict[str, FinishReason] = {
+FINISH_REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "CONTINUATION": "paused",
@@ -31,9 +31,9 @@ FINISH: dict[str, FinishReason] = {
         "content_filter",
     ),
 }
-"""A reason that is missing here is `unknown`."""
+"""Any other reason is `unknown`."""
 
-BROKEN = frozenset(
+ERROR_REASONS = frozenset(
     {
         "OTHER",
         "MALFORMED_FUNCTION_CALL",
@@ -46,24 +46,26 @@ BROKEN = frozenset(
         "NO_IMAGE",
     }
 )
-"""Reasons that are errors when nothing was said before them."""
+"""Reasons that are errors if there was no output before them."""
 
 
-def finish(turn: TurnBuilder, native: str, message: str | None, *, spoken: bool, called: bool) -> None:
-    """Note why an answer ended.
+def set_finish_reason(
+    turn: TurnBuilder, native: str, message: str | None, *, has_output: bool, has_calls: bool
+) -> None:
+    """Set why the answer ended.
 
     Raises:
-        FailureReported: it broke before any output.
+        FailureReported: it ended with an error before any output.
     """
-    if native in BROKEN and not spoken:
+    if native in ERROR_REASONS and not has_output:
         raise FailureReported(ReportedFailure(message or f"the model ended with {native}", kind=native))
-    reason = FINISH.get(native, "unknown")
-    turn.finish("tool_calls" if reason == "stop" and called else reason, native)
-    if message and reason not in ("stop", "length"):  # with calls it says that there are some
+    reason = FINISH_REASONS.get(native, "unknown")
+    turn.finish("tool_calls" if reason == "stop" and has_calls else reason, native)
+    if message and reason not in ("stop", "length"):  # with calls, the message only says that there are some
         turn.detail = message
 
 
-def block(turn: TurnBuilder, reason: str, message: str | None) -> None:
-    """Note that the prompt was blocked."""
+def set_block_reason(turn: TurnBuilder, reason: str, message: str | None) -> None:
+    """Set that the prompt was blocked, and why."""
     turn.finish("content_filter", reason)
     turn.detail = message or f"the prompt was blocked: {reason}"

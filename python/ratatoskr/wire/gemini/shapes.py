@@ -1,128 +1,133 @@
-"""The parts of `GenerateContentResponse` that are read; unknown fields are ignored.
+"""The objects of Gemini's API that are read; unknown fields are ignored.
 
 Follows https://ai.google.dev/api/generate-content and the types of google-genai 3.4 (November 2026). `msgspec.Raw`
-keeps bytes where they go back to Google or to the caller as they came.
+keeps the bytes of what goes back to Google, or to the caller, as it came.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-Bytes = Raw | UnsetType
+OptionalRaw: TypeAlias = Raw | UnsetType
+
+CONTINUATION = "continuationToken"
+"""The kind of the `ProviderPart` that holds the token with which an answer that was cut off is continued."""
 
 
-def given(raw: Bytes) -> bytes | None:
-    """Return the bytes of a field that is there and not null."""
+def bytes_or_none(raw: OptionalRaw) -> bytes | None:
+    """Return the bytes of a field, or `None` if it is missing or null."""
     if raw is UNSET:
         return None
     data = bytes(raw)
     return None if data == b"null" else data
 
 
-class _Shape(msgspec.Struct, rename="camel", gc=False):
-    """A message of Google's API: camelCase on the wire."""
+class _Object(msgspec.Struct, rename="camel", gc=False):
+    """An object of Google's API: camelCase on the wire."""
 
 
-class PartialArg(_Shape):
-    """A piece of an argument, by JSON path; only some back-ends stream arguments."""
+class PartialArg(_Object):
+    """A piece of an argument, addressed by JSON path (Vertex AI, `streamFunctionCallArguments`)."""
 
     json_path: str = "$"
     string_value: str | None = None
-    number_value: Raw | UnsetType = UNSET
+    number_value: OptionalRaw = UNSET
     bool_value: bool | None = None
-    null_value: Raw | UnsetType = UNSET
+    null_value: OptionalRaw = UNSET
     will_continue: bool | None = None
 
 
-class FunctionCall(_Shape):
+class FunctionCall(_Object):
     """A call of one of the caller's tools."""
 
     name: str | None = None
     id: str | None = None
-    args: Bytes = UNSET
+    args: OptionalRaw = UNSET
     partial_args: list[PartialArg] | None = None
     will_continue: bool | None = None
 
 
-class Blob(_Shape):
-    """Generated media."""
+class Blob(_Object):
+    """Generated media, inline."""
 
     mime_type: str | None = None
     data: str = ""
 
 
-class FileData(_Shape):
-    """Generated media by address."""
+class FileData(_Object):
+    """Generated media, by URI."""
 
     file_uri: str = ""
     mime_type: str | None = None
 
 
-class Part(_Shape):
-    """One of these kinds, and perhaps a signature."""
+class Part(_Object):
+    """A part of a message: one of these kinds of data, and maybe a signature."""
 
     text: str | None = None
     thought: bool | None = None
-    thought_signature: Bytes = UNSET
+    thought_signature: OptionalRaw = UNSET
     function_call: FunctionCall | None = None
     inline_data: Blob | None = None
     file_data: FileData | None = None
-    executable_code: Bytes = UNSET
-    code_execution_result: Bytes = UNSET
-    tool_call: Bytes = UNSET
-    tool_response: Bytes = UNSET
+    executable_code: OptionalRaw = UNSET
+    code_execution_result: OptionalRaw = UNSET
+    tool_call: OptionalRaw = UNSET
+    tool_response: OptionalRaw = UNSET
 
 
-class Content(_Shape):
-    """The parts of a turn, or of a chunk of it."""
+class Content(_Object):
+    """The parts of a message, or the next of them."""
 
     parts: list[Part] | None = None
 
 
-class Token(_Shape):
+class LogprobsCandidate(_Object):
     """A token with its log probability."""
 
     token: str = ""
     log_probability: float | None = None
 
 
-class TopTokens(_Shape):
-    """The likeliest tokens at one place."""
+class TopCandidates(_Object):
+    """The most likely tokens at one position."""
 
-    candidates: list[Token] | None = None
-
-
-class Logprobs(_Shape):
-    """Log probabilities of a chunk."""
-
-    chosen_candidates: list[Token] | None = None
-    top_candidates: list[TopTokens] | None = None
+    candidates: list[LogprobsCandidate] | None = None
 
 
-class Candidate(_Shape):
-    """An answer; we never ask for more than one."""
+class LogprobsResult(_Object):
+    """The log probabilities of the tokens of one response."""
+
+    chosen_candidates: list[LogprobsCandidate] | None = None
+    top_candidates: list[TopCandidates] | None = None
+
+
+class Candidate(_Object):
+    """An answer; no request asks for more than one."""
 
     content: Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
     index: int | None = None
-    logprobs_result: Logprobs | None = None
-    grounding_metadata: Bytes = UNSET
-    citation_metadata: Bytes = UNSET
-    url_context_metadata: Bytes = UNSET
-    continuation_token: Bytes = UNSET
+    logprobs_result: LogprobsResult | None = None
+    grounding_metadata: OptionalRaw = UNSET
+    citation_metadata: OptionalRaw = UNSET
+    url_context_metadata: OptionalRaw = UNSET
+    continuation_token: OptionalRaw = UNSET
 
 
-class PromptFeedback(_Shape):
+class PromptFeedback(_Object):
     """Whether the prompt was blocked."""
 
     block_reason: str | None = None
     block_reason_message: str | None = None
 
 
-class UsageMetadata(_Shape):
-    """Tokens so far; what is not told is `None`."""
+class UsageMetadata(_Object):
+    """Tokens so far; a count that was not reported is `None`."""
 
     prompt_token_count: int | None = None
     cached_content_token_count: int | None = None
@@ -132,47 +137,47 @@ class UsageMetadata(_Shape):
     total_token_count: int | None = None
 
 
-class Chunk(_Shape):
-    """A `GenerateContentResponse`: a whole answer, or one event of a stream."""
+class GenerateContentResponse(_Object):
+    """A whole response, or one event of a stream."""
 
     candidates: list[Candidate] | None = None
     usage_metadata: UsageMetadata | None = None
     prompt_feedback: PromptFeedback | None = None
     model_version: str | None = None
     response_id: str | None = None
-    error: Bytes = UNSET
+    error: OptionalRaw = UNSET
 
 
-class RawContent(_Shape):
-    """The parts as they came."""
+class RawContent(_Object):
+    """A `Content` whose parts stay bytes."""
 
     parts: list[Raw] | None = None
 
 
-class RawCandidate(_Shape):
-    """A candidate whose parts are kept as bytes."""
+class RawCandidate(_Object):
+    """A `Candidate` whose parts stay bytes."""
 
     content: RawContent | None = None
 
 
-class RawChunk(_Shape):
-    """A chunk whose parts are kept as bytes; read only when one of them has to be kept whole."""
+class RawResponse(_Object):
+    """A `GenerateContentResponse` whose parts stay bytes; read only if one of them has to be kept as it came."""
 
     candidates: list[RawCandidate] | None = None
 
 
-class Execution(_Shape):
-    """What is read of the provider's own calls and their results."""
+class ToolInvocation(_Object):
+    """The fields read of `ExecutableCode`, `CodeExecutionResult`, `ToolCall` and `ToolResponse`."""
 
     id: str | None = None
     outcome: str | None = None
     tool_type: str | None = None
-    args: Bytes = UNSET
-    response: Bytes = UNSET
+    args: OptionalRaw = UNSET
+    response: OptionalRaw = UNSET
 
 
-class Segment(_Shape):
-    """A stretch of the answer, in bytes."""
+class Segment(_Object):
+    """A segment of the answer; indices count bytes."""
 
     part_index: int = 0
     start_index: int = 0
@@ -180,15 +185,15 @@ class Segment(_Shape):
     text: str | None = None
 
 
-class Support(_Shape):
-    """Which sources a stretch of the answer has."""
+class GroundingSupport(_Object):
+    """The sources of a segment."""
 
     segment: Segment | None = None
     grounding_chunk_indices: list[int] | None = None
 
 
-class Source(_Shape):
-    """A source, whatever kind it is of."""
+class GroundingSource(_Object):
+    """The fields read of `Web`, `RetrievedContext`, `Maps` and `Image`."""
 
     uri: str | None = None
     source_uri: str | None = None
@@ -196,23 +201,23 @@ class Source(_Shape):
     text: str | None = None
 
 
-class GroundingChunk(_Shape):
-    """A source by its kind."""
+class GroundingChunk(_Object):
+    """A source of the answer, by its kind."""
 
-    web: Source | None = None
-    retrieved_context: Source | None = None
-    maps: Source | None = None
-    image: Source | None = None
+    web: GroundingSource | None = None
+    retrieved_context: GroundingSource | None = None
+    maps: GroundingSource | None = None
+    image: GroundingSource | None = None
 
 
-class Grounding(_Shape):
-    """`groundingMetadata`."""
+class GroundingMetadata(_Object):
+    """Sources, and the segments of the answer that they support."""
 
     grounding_chunks: list[Raw] | None = None
     grounding_supports: list[Raw] | None = None
 
 
-class CitedSource(_Shape):
+class CitationSource(_Object):
     """A source that the answer may recite."""
 
     start_index: int = 0
@@ -221,20 +226,20 @@ class CitedSource(_Shape):
     title: str | None = None
 
 
-class Recitation(_Shape):
-    """`citationMetadata`; the two names are those of the two API versions."""
+class CitationMetadata(_Object):
+    """Sources that the answer may recite; the two fields are those of the two versions of the API."""
 
     citation_sources: list[Raw] | None = None
     citations: list[Raw] | None = None
 
 
-class UrlRead(_Shape):
-    """An address that the model read."""
+class UrlMetadata(_Object):
+    """A URL that the model has read."""
 
     retrieved_url: str | None = None
 
 
-class UrlContext(_Shape):
-    """`urlContextMetadata`."""
+class UrlContextMetadata(_Object):
+    """The URLs that the model has read."""
 
     url_metadata: list[Raw] | None = None

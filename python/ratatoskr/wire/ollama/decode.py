@@ -1,32 +1,31 @@
-"""Ollama's answers, whole and line by line, by one reader: both give the same message."""
+"""Reads response objects, whole or line by line, into a turn: both give the same message."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw, UnsetType
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import ChatEvent, FinishReason
+from ratatoskr.types.event import FinishReason
 from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.failure import FailureReported, ReportedFailure
+from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.json import decode, text_of, whole
-from ratatoskr.wire.odd_body import words_of
-from ratatoskr.wire.ollama.shapes import Line, Token, ToolCall
+from ratatoskr.wire.ollama.errors import decode_error
+from ratatoskr.wire.ollama.shapes import ChatResponse, Logprob, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
 
-FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-"""A reason that is missing here (`load`, `unload`) is `unknown`."""
+FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+"""Any other reason (`load`, `unload`) is `unknown`."""
 
 THINKING, CONTENT = "thinking", "content"
-"""Keys of the two parts that a turn has at most one of: a whole answer has one field for each."""
+"""Keys of the turn's reasoning part and text part; there is at most one of each, as in a whole response."""
 
-_SIGNS = (
+_MAGIC_NUMBERS = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
@@ -34,162 +33,121 @@ _SIGNS = (
 )
 
 
-class StreamDecoder:
-    """Turns lines into events; the end is `done: true`."""
+def decode_response(body: bytes, target: Target) -> TurnBuilder:
+    """Return the finished turn of a whole response (`stream: false`).
+
+    Raises:
+        FailureReported: the body is an error.
+        MalformedResponse: the body is not a response object, or an incomplete one.
+    """
+    reader = ChatResponseReader(target)
+    reader.read(body)
+    if not reader.turn.done:
+        raise MalformedResponse("the response is incomplete: done is not true")
+    reader.turn.take()
+    return reader.turn
+
+
+class ChatResponseReader:
+    """Reads `ChatResponse` and `GenerateResponse` objects, one after the other, into `turn`."""
 
     def __init__(self, target: Target) -> None:
         self.turn = TurnBuilder(target.issuer)
         self._ids: set[str] = set()
         self._calls = 0
-        self._pictures = 0
+        self._images = 0
 
-    def feed(self, event: str, data: bytes) -> list[ChatEvent]:
-        """Return what one line means.
+    def read(self, data: bytes) -> None:
+        """Read one response object.
 
         Raises:
             FailureReported: it is an error.
-            MalformedResponse: it is no line of Ollama's.
+            MalformedResponse: it is not a response object.
         """
         turn = self.turn
-        if turn.done or not data.strip():
-            return []
-        line = decode(Line, data)
-        if line.error is not UNSET and bytes(line.error) != b"null":
+        response = decode(ChatResponse, data)
+        if response.error is not UNSET and bytes(response.error) != b"null":
             raise FailureReported(decode_error(data))
-        if turn.model is None and line.model is not None:
-            turn.model, turn.seed = whole(line.model), whole(line.created_at or "")
-        message = line.message
+        if turn.model is None and response.model is not None:
+            turn.model, turn.seed = whole(response.model), whole(response.created_at or "")
+        message = response.message
         if message is None:
-            self._said(line.response, line.thinking)
-            self._make(line.tool_calls)
+            content, thinking, tool_calls = response.response, response.thinking, response.tool_calls
         else:
-            self._said(message.content, message.thinking)
-            self._make(message.tool_calls)
-            for picture in message.images or ():
-                self._picture(picture)
-        if line.image:
-            self._picture(line.image)
-        if line.logprobs and turn.has(CONTENT):
-            self._logprobs(line)
-        if line.context is not UNSET and bytes(line.context) != b"null":
-            turn.event("context", bytes(line.context))
-        if line.done:
-            self._end(line)
-        return turn.take()
-
-    def end(self) -> list[ChatEvent]:
-        """Return nothing: a body that ends without `done` is cut."""
-        return []
-
-    def _said(self, content: str | None, thinking: str | None) -> None:
+            content, thinking, tool_calls = message.content, message.thinking, message.tool_calls
         if thinking:
-            self.turn.reasoning(THINKING, thinking)
+            turn.reasoning(THINKING, thinking)
         if content:
-            self.turn.text(CONTENT, content)
+            turn.text(CONTENT, content)
+        if tool_calls:
+            for call in tool_calls:
+                self._read_tool_call(call)
+        if message is not None and message.images:
+            for image in message.images:
+                self._read_image(image)
+        if response.image:
+            self._read_image(response.image)
+        if response.logprobs and turn.has(CONTENT):
+            self._read_logprobs(response.logprobs, content or "", thinking)
+        if response.context is not UNSET and bytes(response.context) != b"null":
+            turn.event("context", bytes(response.context))
+        if response.done:
+            self._complete(response)
 
-    def _make(self, calls: list[ToolCall] | None) -> None:
-        for call in calls or ():
-            self._call(call)
-
-    def _call(self, call: ToolCall) -> None:
-        """Ollama sends calls whole; an id that an earlier call has too is none."""
+    def _read_tool_call(self, call: ToolCall) -> None:
+        """Add a call, which is always complete; an id that an earlier call has is replaced."""
         function = call.function
         if function is None or not function.name:
             raise MalformedResponse("unexpected shape: a tool call without a name")
-        own = whole(call.id) if call.id and call.id not in self._ids else None
-        self._ids.add(own or "")
+        call_id = whole(call.id) if call.id and call.id not in self._ids else None
+        self._ids.add(call_id or "")
         key = ("call", self._calls)
         self._calls += 1
-        self.turn.tool(key, own, whole(function.name))
-        self.turn.arguments(key, _arguments(function.arguments))
+        self.turn.tool(key, call_id, whole(function.name))
+        self.turn.arguments(key, _arguments_text(function.arguments))
         self.turn.end(key)
 
-    def _picture(self, picture: str) -> None:
+    def _read_image(self, image: str) -> None:
         try:
-            data = base64.b64decode(picture, validate=True)
+            data = base64.b64decode(image, validate=True)
         except (ValueError, binascii.Error):
-            raise MalformedResponse("unexpected shape: an image is no base64") from None
-        media_type = next((kind for sign, kind in _SIGNS if data.startswith(sign)), "application/octet-stream")
-        told = json.dumps(picture).encode()
-        self.turn.part(("image", self._pictures), ImagePart(data=data, media_type=media_type), "image", told)
-        self._pictures += 1
+            raise MalformedResponse("unexpected shape: an image is not base64") from None
+        media_type = next((kind for magic, kind in _MAGIC_NUMBERS if data.startswith(magic)), None)
+        part = ImagePart(data=data, media_type=media_type or "application/octet-stream")
+        self.turn.part(("image", self._images), part, "image", json.dumps(image).encode())
+        self._images += 1
 
-    def _logprobs(self, line: Line) -> None:
-        """Keep the tokens of the text; those of the thinking, which come before them, have no place."""
-        content = line.response if line.message is None else line.message.content
-        tokens = line.logprobs or []
-        thought = line.thinking if line.message is None else line.message.thinking
-        if thought:
-            length, first = len(content or ""), len(tokens)
+    def _read_logprobs(self, logprobs: list[Logprob], content: str, thinking: str | None) -> None:
+        """Keep the tokens of the content; those of the thinking, which come first, are left out."""
+        if thinking:
+            length, first = len(content), len(logprobs)
             while first and length > 0:
                 first -= 1
-                length -= len(tokens[first].token)
-            tokens = tokens[first:]
-        if tokens:
-            self.turn.logprobs(CONTENT, [_token(token) for token in tokens])
+                length -= len(logprobs[first].token)
+            logprobs = logprobs[first:]
+        if logprobs:
+            self.turn.logprobs(CONTENT, [_token_logprob(token) for token in logprobs])
 
-    def _end(self, line: Line) -> None:
-        turn, native = self.turn, whole(line.done_reason or "")
-        turn.usage = Usage.of(prompt=_known(line.prompt_eval_count), completion=_known(line.eval_count))
-        reason = FINISH.get(native or "stop", "unknown")
+    def _complete(self, response: ChatResponse) -> None:
+        turn, native = self.turn, whole(response.done_reason or "")
+        turn.usage = Usage.of(prompt=_count(response.prompt_eval_count), completion=_count(response.eval_count))
+        reason = FINISH_REASONS.get(native or "stop", "unknown")
         turn.finish("tool_calls" if reason == "stop" and self._calls else reason, native or None)
         turn.complete()
 
 
-def _known(n: int | None) -> int | None:
+def _count(n: int | None) -> int | None:
     return None if n is None or n < 0 else n
 
 
-def _token(token: Token) -> TokenLogprob:
-    top = tuple(_token(other) for other in token.top_logprobs or ())
+def _token_logprob(token: Logprob) -> TokenLogprob:
+    top = tuple(_token_logprob(other) for other in token.top_logprobs or ())
     return TokenLogprob(whole(token.token), token.logprob, None if token.bytes is None else tuple(token.bytes), top)
 
 
-def _arguments(raw: Any) -> str:
-    """Return arguments as they came; some models' templates make them a text that holds the object."""
+def _arguments_text(raw: Raw | UnsetType) -> str:
+    """Return arguments as they came; the templates of some models send the object as a JSON string."""
     if raw is UNSET or bytes(raw) == b"null":
         return "{}"
     text = text_of(raw)
     return whole(decode(str, bytes(raw))) if text.startswith('"') else text
-
-
-def decode_response(body: bytes, target: Target) -> TurnBuilder:
-    """Return the turn that a whole response (`stream: false`) holds.
-
-    Raises:
-        FailureReported: the body is an error.
-        MalformedResponse: it is no answer, or not a whole one.
-    """
-    decoder = StreamDecoder(target)
-    decoder.feed("", body)
-    if not decoder.turn.done:
-        raise MalformedResponse("an answer without an end: done is not true")
-    return decoder.turn
-
-
-def decode_error(body: bytes) -> ReportedFailure:
-    """Return what an error body says; never raises."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return ReportedFailure(words_of(body))
-    error = value.get("error") if isinstance(value, dict) else None
-    if isinstance(error, str):
-        return ReportedFailure(whole(error), status=_status(value.get("status_code")) or _status(value.get("status")))
-    if isinstance(error, dict):
-        return ReportedFailure(
-            _text(error.get("message")) or "",
-            kind=_text(error.get("type")),
-            code=_text(error.get("code")),
-            param=_text(error.get("param")),
-            status=_status(error.get("code")),
-        )
-    return ReportedFailure(words_of(body))
-
-
-def _text(value: Any) -> str | None:
-    return whole(value) if isinstance(value, str) and value else None
-
-
-def _status(value: Any) -> int | None:
-    return value if type(value) is int and 400 <= value <= 599 else None

@@ -1,13 +1,13 @@
-"""A chat in the words of `/api/chat` and `/api/generate`.
+"""Encodes a chat for `/api/chat` or `/api/generate`.
 
 Follows https://github.com/ollama/ollama/blob/main/docs/api.md (November 2026). `truncate` and `shift` are switched off,
-so that a prompt longer than the context is an error instead of being cut in silence; the size of the context
-(`options.num_ctx`) is the caller's, by `raw_provider_options`.
+so that a prompt longer than the context is an error instead of being cut silently; the size of the context
+(`options.num_ctx`) is set by the caller with `raw_provider_options`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from ratatoskr.errors import UnsupportedParameter
 from ratatoskr.types.attempt import Notice
@@ -15,10 +15,8 @@ from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, Reasoning
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.ollama.messages import Messages, one_prompt
+from ratatoskr.wire.ollama.history import JsonObject, MessageWriter, generate_prompt
 from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
-
-Json = dict[str, Any]
 
 PARAMETERS = frozenset(
     {
@@ -32,13 +30,11 @@ PARAMETERS = frozenset(
         "presence_penalty",
         "response_format",
         "reasoning",
-        "cache_prompt",  # prefixes are cached by themselves; nothing has to be said
+        "cache_prompt",  # prompt prefixes are always cached; there is nothing to send
         "logprobs",
     }
 )
-"""Not `tool_choice`: Ollama has no word for it, save that `none` sends no tools."""
-
-FRAMING: Literal["ndjson"] = "ndjson"
+"""Not `tool_choice`: the API has no such field; `none` leaves the tools out."""
 
 _OPTIONS = {
     "temperature": "temperature",
@@ -50,92 +46,90 @@ _OPTIONS = {
     "frequency_penalty": "frequency_penalty",
 }
 
-WORDS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
-"""Efforts for models that take a word and whose rules name none for one."""
+_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "max", "max": "max"}
+"""The value of `think` for an effort that the model's rules do not list."""
 
-_SWITCH = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Encoded:
-    """Return the request in Ollama's words.
+    """Return the request as Ollama takes it.
 
     Raises:
-        InvalidInput: it cannot be said in them.
+        InvalidInput: Ollama cannot express a part of it.
     """
     options = request.options
     notices: list[Notice] = []
-    form, instructions = _format(options, target.rules, notices)
-    writer = Messages(target)
+    output_format, instructions = _encode_format(options, target.rules, notices)
+    writer = MessageWriter(target)
     messages = writer.write(request.messages, instructions)
-    tools = _tools(request, target)
-    prompt = one_prompt(messages) if "generate" in target.flags and not tools else None
-    body: Json = {"model": clean(target.model, "model")}
+    tools = _encode_tools(request)
+    prompt = generate_prompt(messages) if "generate" in target.flags and not tools else None
+    body: JsonObject = {"model": clean(target.model, "model")}
     body |= {"messages": messages} if prompt is None else prompt
     body["stream"] = stream
     if tools:
         body["tools"] = tools
-    if form is not None:
-        body["format"] = form
-    if (think := _think(options.reasoning, target.rules)) is not None:
+    if output_format is not None:
+        body["format"] = output_format
+    if (think := _encode_think(options.reasoning, target.rules)) is not None:
         body["think"] = think
     if options.logprobs is not None and options.logprobs is not False:
         body["logprobs"] = True
         if options.logprobs is not True and options.logprobs:
             body["top_logprobs"] = options.logprobs
-    if sampling := _sampling(options):
+    sampling = {name: value for key, name in _OPTIONS.items() if (value := getattr(options, key)) is not None}
+    if options.stop:
+        sampling["stop"] = [clean(text, "stop") for text in options.stop]
+    if sampling:
         body["options"] = sampling
     body["truncate"] = body["shift"] = False
     if options.cache_prompt is False:
-        notices.append(
-            Notice("parameter_dropped", "Ollama keeps prefixes by itself and cannot be told not to", "cache_prompt")
-        )
+        message = "Ollama always caches prompt prefixes; this cannot be switched off"
+        notices.append(Notice("parameter_dropped", message, "cache_prompt"))
     return Encoded("/api/chat" if prompt is None else "/api/generate", body, (), notices + writer.notices)
 
 
-def _sampling(options: ChatOptions) -> Json:
-    said = {word: value for name, word in _OPTIONS.items() if (value := getattr(options, name)) is not None}
-    if options.stop:
-        said["stop"] = [clean(text, "stop") for text in options.stop]
-    return said
-
-
-def _think(reasoning: Any, rules: ModelRules) -> bool | str | None:
-    """Say whether to think; without an effort or a budget that is the model's own business, as most cannot."""
+def _encode_think(reasoning: Any, rules: ModelRules) -> bool | str | None:
+    """Return `think`, or `None` where neither effort nor budget is given: most models cannot think at all."""
     if not isinstance(reasoning, ReasoningConfig) or (reasoning.effort is None and reasoning.budget_tokens is None):
         return None
     effort = reasoning.effort
     if effort == "none" or (effort is None and reasoning.budget_tokens == 0):
-        word = rules.efforts.get("none", "false")
+        think = rules.efforts.get("none", "false")
     elif effort is None or not rules.efforts:
-        word = "true"
+        think = "true"
     else:
-        word = rules.efforts.get(effort) or WORDS[effort]
-    return _SWITCH.get(word, word)
+        think = rules.efforts.get(effort) or _EFFORTS[effort]
+    return _BOOLEANS.get(think, think)
 
 
-def _format(options: ChatOptions, rules: ModelRules, notices: list[Notice]) -> tuple[Any, str | None]:
-    """Return the value of `format`, and instructions where that cannot say it all."""
-    form = options.response_format
-    if form is None:
+def _encode_format(options: ChatOptions, rules: ModelRules, notices: list[Notice]) -> tuple[Any, str | None]:
+    """Return the value of `format`, and instructions for what it cannot express."""
+    wanted = options.response_format
+    if wanted is None:
         return None, None
     mode = None if rules.schema == "instructions" else "json"
-    if isinstance(form, JsonSchema):
-        as_json(form.schema, "response_format")
+    if isinstance(wanted, JsonSchema):
+        as_json(wanted.schema, "response_format")
         if rules.schema == "native":
-            return form.schema, None
+            return wanted.schema, None
         notices.append(OUTPUT_EMULATED)
-        return mode, schema_in_words(form)
+        return mode, schema_in_words(wanted)
     if mode is not None:
         return mode, None
     notices.append(OUTPUT_EMULATED)
     return None, "Answer with one JSON value and with nothing besides it."
 
 
-def _tools(request: ChatRequest, target: Target) -> list[Any]:
-    if request.tool_choice == "none":
+def _encode_tools(request: ChatRequest) -> list[Any]:
+    choice = request.tool_choice
+    if choice == "none":
         return []
-    if request.tools and request.tool_choice not in (None, "auto"):
-        raise UnsupportedParameter("Ollama cannot be told which tool to call", field="tool_choice")
+    if request.tools and choice not in (None, "auto"):
+        raise UnsupportedParameter(
+            f"Ollama does not support tool_choice {choice!r}: only 'auto' and 'none'", field="tool_choice"
+        )
     tools: list[Any] = []
     for i, tool in enumerate(request.tools):
         where = f"tools[{i}]"
@@ -144,7 +138,7 @@ def _tools(request: ChatRequest, target: Target) -> list[Any]:
             tools.append(tool.definition)
             continue
         as_json(tool.parameters, where)
-        function: Json = {"name": clean(tool.name, where)}
+        function: JsonObject = {"name": clean(tool.name, where)}
         if tool.description:
             function["description"] = clean(tool.description, where)
         tools.append({"type": "function", "function": {**function, "parameters": tool.parameters}})

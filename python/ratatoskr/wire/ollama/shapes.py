@@ -1,4 +1,4 @@
-"""What is read of Ollama's answers; unknown fields are ignored.
+"""The objects of Ollama's API that are read; unknown fields are ignored.
 
 Follows https://github.com/ollama/ollama/blob/main/docs/api.md and the types of ollama-python 0.6 (November 2026).
 """
@@ -10,21 +10,21 @@ from msgspec import UNSET, Raw, UnsetType
 
 
 class Function(msgspec.Struct, gc=False):
-    """Which tool, with which arguments: an object, kept as the model wrote it."""
+    """The function of a tool call; its arguments stay as the model wrote them."""
 
     name: str | None = None
     arguments: Raw | UnsetType = UNSET
 
 
 class ToolCall(msgspec.Struct, gc=False):
-    """A call, whole; older daemons send no id."""
+    """A complete tool call; older versions of Ollama send no id."""
 
     function: Function | None = None
     id: str | None = None
 
 
 class Message(msgspec.Struct, gc=False):
-    """The assistant's turn, or more of it."""
+    """The assistant's message, or the next piece of it."""
 
     content: str | None = None
     thinking: str | None = None
@@ -32,17 +32,20 @@ class Message(msgspec.Struct, gc=False):
     images: list[str] | None = None
 
 
-class Token(msgspec.Struct, gc=False):
+class Logprob(msgspec.Struct, gc=False):
     """A token with its log probability."""
 
     token: str = ""
     logprob: float = 0.0
     bytes: list[int] | None = None
-    top_logprobs: list[Token] | None = None
+    top_logprobs: list[Logprob] | None = None
 
 
-class Line(msgspec.Struct, gc=False):
-    """A line of a stream, or a whole answer, of `/api/chat` and of `/api/generate`."""
+class ChatResponse(msgspec.Struct, gc=False):
+    """The response of `/api/chat` or `/api/generate`: the whole body, or one line of a stream.
+
+    The fields `response`, `thinking`, `tool_calls`, `context` and `image` are those of a `GenerateResponse`.
+    """
 
     message: Message | None = None
     response: str | None = None
@@ -56,5 +59,5 @@ class Line(msgspec.Struct, gc=False):
     created_at: str | None = None
     prompt_eval_count: int | None = None
     eval_count: int | None = None
-    logprobs: list[Token] | None = None
+    logprobs: list[Logprob] | None = None
     error: Raw | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""One answer with every kind of block, as a whole and cut into events."""
+"""One answer with every kind of block, as a response_body and cut into events."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def every_block() -> list[dict[str, Any]]:
     return EVERY_BLOCK
 
 
-def _whole(blocks: list[dict[str, Any]], **more: Any) -> bytes:
+def _response_body(blocks: list[dict[str, Any]], **more: Any) -> bytes:
     base = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": blocks}
     usage = {"input_tokens": 10, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 3, "output_tokens": 9}
     ending = {"stop_reason": "end_turn", "stop_sequence": None, "stop_details": None, "usage": usage}
@@ -94,29 +94,29 @@ def _whole(blocks: list[dict[str, Any]], **more: Any) -> bytes:
 
 
 @pytest.fixture
-def whole() -> Callable[..., bytes]:
+def response_body() -> Callable[..., bytes]:
     """Return the body of an answer of these blocks."""
-    return _whole
+    return _response_body
 
 
-def _pieces(text: str) -> list[str]:
+def _cut(text: str) -> list[str]:
     return [text[i : i + 3] for i in range(0, len(text), 3)]
 
 
-def _told(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _start_and_deltas(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     match block["type"]:
         case "text":
             cited = [{"type": "citations_delta", "citation": c} for c in block.get("citations", ())]
-            texts = [{"type": "text_delta", "text": t} for t in _pieces(block["text"])]
+            texts = [{"type": "text_delta", "text": t} for t in _cut(block["text"])]
             empty = {"citations": []} if cited else {}
             return {**empty, "type": "text", "text": ""}, cited + texts
         case "thinking":
-            texts = [{"type": "thinking_delta", "thinking": t} for t in _pieces(block["thinking"])]
+            texts = [{"type": "thinking_delta", "thinking": t} for t in _cut(block["thinking"])]
             signed = [{"type": "signature_delta", "signature": block["signature"]}]
             return {"type": "thinking", "thinking": "", "signature": ""}, texts + signed
         case "tool_use" | "server_tool_use" | "mcp_tool_use":
             written = dumps(block["input"]).decode() if block["input"] else ""
-            deltas = [{"type": "input_json_delta", "partial_json": p} for p in ["", *_pieces(written)]]
+            deltas = [{"type": "input_json_delta", "partial_json": p} for p in ["", *_cut(written)]]
             return {**block, "input": {}}, deltas
         case "compaction":
             rest = {k: v for k, v in block.items() if k != "type"}
@@ -129,7 +129,7 @@ def _events(blocks: list[dict[str, Any]], **more: Any) -> Iterator[dict[str, Any
     empty = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "content": [], "usage": usage}
     yield {"type": "message_start", "message": {**empty, "stop_reason": None}}
     for index, block in enumerate(blocks):
-        start, deltas = _told(block)
+        start, deltas = _start_and_deltas(block)
         yield {"type": "content_block_start", "index": index, "content_block": start}
         yield {"type": "ping"}
         for delta in deltas:

@@ -1,49 +1,24 @@
-"""Answers become turns, whole and streamed alike."""
+"""Whole responses, and the parts that content blocks become."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import (
-    CitationDelta,
-    ContentDelta,
-    Done,
-    ProviderEvent,
-    ReasoningDelta,
-    ToolCallDelta,
-    ToolCallEnd,
-    ToolCallStart,
-    UsageEvent,
-)
-from ratatoskr.types.part import (
-    ProviderPart,
-    ReasoningPart,
-    ServerToolCall,
-    ServerToolResult,
-    TextPart,
-    ToolCall,
-)
+from ratatoskr.types.part import ProviderPart, ReasoningPart, ServerToolCall, ServerToolResult, TextPart, ToolCall
 from ratatoskr.types.usage import Usage
-from ratatoskr.wire.anthropic import StreamDecoder, decode_response
+from ratatoskr.wire.anthropic import decode_response
 from ratatoskr.wire.failure import FailureReported
+from unit.wire.anthropic.samples import TARGET, block_values, dump, json_values
 
 
-def test_a_stream_and_its_whole_form_give_the_same_message(target, every_block, whole, events, read):
-    container = {"id": "container_1", "expires_at": "2026-11-30T00:00:00Z"}
-    at_once = decode_response(whole(every_block, container=container), target)
-    streamed = read(events(every_block, container=container))[0].turn
-    assert streamed.parts() == at_once.parts()
-    assert streamed.usage == at_once.usage == Usage(10, 3, 2, 9, None, "provider")
-    for name in ("finish_reason", "native_finish_reason", "model", "response_id", "detail", "done"):
-        assert getattr(streamed, name) == getattr(at_once, name)
-    assert at_once.done
-
-
-def test_every_block_becomes_a_part_in_order(target, every_block, whole):
-    parts = decode_response(whole(every_block), target).parts()
+def test_every_block_becomes_a_part_in_order(target, every_block, response_body):
+    parts = decode_response(response_body(every_block), target).parts()
     assert [type(part) for part in parts] == [
         *[ReasoningPart] * 3,
         ServerToolCall,
@@ -85,36 +60,6 @@ def test_arguments_keep_key_order_numbers_and_spaces_of_the_wire(target):
     assert call.arguments == '{ "b" : 1.50, "a":12345678901234567890123, "b": 2e400 }'
 
 
-def test_the_events_of_a_stream_are_told_one_by_one(every_block, events, read):
-    blocks = [every_block[0], every_block[6], every_block[14]]
-    _, out = read(events(blocks, stop_reason="tool_use"))
-    kinds = [type(event) for event in out]
-    assert kinds == [
-        *[ReasoningDelta] * 5,
-        *[CitationDelta] * 2,
-        *[ContentDelta] * 3,
-        ToolCallStart,
-        *[ToolCallDelta] * 7,
-        ToolCallEnd,
-        UsageEvent,
-        Done,
-    ]
-    assert "".join(e.text for e in out if isinstance(e, ContentDelta)) == every_block[6]["text"]
-    assert {e.part for e in out if isinstance(e, (ContentDelta, CitationDelta))} == {1}
-    (end,) = (e for e in out if isinstance(e, ToolCallEnd))
-    assert end.call == ToolCall("toolu_1", "get", '{"z":1.0,"a":["é"]}', state=end.call.state)
-    assert end.call.state[0].data == b'{"caller":{"type":"direct"}}'
-    assert out[-1] == Done("tool_calls")
-
-
-def test_blocks_without_a_word_are_told_as_provider_events(every_block, events, read):
-    _, out = read(events(every_block))
-    told = [(e.kind, json.loads(e.data)) for e in out if isinstance(e, ProviderEvent)]
-    assert told == [
-        (b["type"], b) for b in every_block if b["type"] not in ("text", "thinking", "tool_use", "redacted_thinking")
-    ]
-
-
 @pytest.mark.parametrize(
     ("native", "ours"),
     [
@@ -128,73 +73,30 @@ def test_blocks_without_a_word_are_told_as_provider_events(every_block, events, 
         ("tomorrow", "unknown"),
     ],
 )
-def test_stop_reasons_have_our_words_and_keep_theirs(target, whole, events, read, native, ours):
+def test_stop_reasons_are_converted_and_the_native_one_is_kept(target, response_body, events, read, native, ours):
     for turn in (
-        decode_response(whole([], stop_reason=native), target),
+        decode_response(response_body([], stop_reason=native), target),
         read(events([], stop_reason=native))[0].turn,
     ):
         assert (turn.finish_reason, turn.native_finish_reason) == (ours, native)
 
 
-def test_a_refusal_keeps_the_providers_words(target, whole, events, read):
+def test_a_refusal_keeps_the_providers_explanation(target, response_body, events, read):
     details = {"type": "refusal", "category": "cyber", "explanation": "Not this."}
     blocks = [{"type": "text", "text": "I cannot"}]
     streamed = read(events(blocks, stop_reason="refusal", stop_details=details))[0].turn
-    at_once = decode_response(whole(blocks, stop_reason="refusal", stop_details=details), target)
+    at_once = decode_response(response_body(blocks, stop_reason="refusal", stop_details=details), target)
     assert streamed.detail == at_once.detail == "Not this."
     assert at_once.parts() == (TextPart("I cannot"),)
 
 
-def test_later_usage_overwrites_and_what_is_absent_is_kept(read, events):
-    given = events([])
-    usage = b'{"output_tokens":40,"output_tokens_details":{"thinking_tokens":30}}'
-    given.insert(-1, ("message_delta", b'{"type":"message_delta","delta":{},"usage":' + usage + b"}"))
-    turn = read(given)[0].turn
-    assert turn.usage == Usage(10, 3, 2, 10, 30, "provider")
-
-
-def test_usage_that_was_not_told_is_unknown(target):
+def test_usage_that_was_not_reported_is_unknown(target):
     turn = decode_response(b'{"type":"message","content":[],"usage":{"output_tokens":-3,"input_tokens":null}}', target)
     assert turn.usage == Usage(None, None, None, 0, None, "provider")
     assert decode_response(b'{"type":"message","content":[]}', target).usage == Usage()
 
 
-def test_a_stream_is_whole_with_message_stop_only(read, events):
-    given = events([{"type": "text", "text": "Hello"}])
-    for cut in range(len(given)):
-        decoder, out = read(given[:cut])
-        assert not decoder.turn.done
-        assert not any(isinstance(event, Done) for event in out)
-    decoder, out = read(given)
-    assert decoder.turn.done
-    assert [type(e) for e in out].count(Done) == 1
-    assert isinstance(out[-1], Done)
-
-
-def test_after_the_end_everything_is_ignored(read, events):
-    given = events([{"type": "text", "text": "Hello"}])
-    _, once = read(given)
-    _, twice = read([*given, *given, ("error", b'{"type":"error","error":{"type":"api_error"}}'), ("", b"[DONE]")])
-    assert twice == once
-
-
-def test_an_error_event_is_told_with_the_status_it_stands_for(read, events):
-    given = [*events([{"type": "text", "text": "Hel"}])[:3]]
-    error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}'
-    with pytest.raises(FailureReported) as told:
-        read([*given, ("error", error)])
-    failure = told.value.failure
-    assert (failure.kind, failure.message, failure.status) == ("overloaded_error", "Overloaded", 529)
-
-
-@pytest.mark.parametrize("name", ["error", ""])
-def test_an_error_without_a_type_is_still_told(read, name):
-    with pytest.raises(FailureReported) as told:
-        read([(name, b'{"error":{"message":"boom"}}')])
-    assert (told.value.failure.message, told.value.failure.status) == ("boom", 500)
-
-
-def test_an_error_in_a_whole_answer_is_told(target):
+def test_an_error_in_a_whole_response_is_raised(target):
     with pytest.raises(FailureReported) as told:
         decode_response(b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}}', target)
     assert told.value.failure.status == 429
@@ -222,164 +124,23 @@ def test_a_body_of_another_shape_is_malformed(target, body):
         decode_response(body, target)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"[DONE]",
-        b"3",
-        b'{"type":"content_block_delta","index":0}',
-        b'{"type":"content_block_delta","index":"0","delta":{"type":"text_delta","text":"a"}}',
-        b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":1}}',
-        b'{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{"}}',
-        b'{"type":"content_block_start","index":0}',
-        b'{"type":"message_start"}',
-    ],
-)
-def test_an_event_of_another_shape_is_malformed(target, data):
-    with pytest.raises(MalformedResponse):
-        StreamDecoder(target).feed("", data)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b'{"type":"content_block_novelty","index":"x","delta":[],"message":"hello"}',
-        b'{"type":"ping"}',
-        b'{"type":"future","usage":3}',
-    ],
-)
-def test_unknown_events_are_ignored_whatever_they_hold(target, data):
-    assert StreamDecoder(target).feed("", data) == []
-
-
-def _start(index: int, block: str) -> tuple[str, bytes]:
-    return "", f'{{"type":"content_block_start","index":{index},"content_block":{block}}}'.encode()
-
-
-def _delta(index: int, delta: str) -> tuple[str, bytes]:
-    return "", f'{{"type":"content_block_delta","index":{index},"delta":{delta}}}'.encode()
-
-
-_END = ("", b'{"type":"message_stop"}')
-
-
-def test_fragments_of_two_calls_are_told_apart_by_index(read):
-    given = [
-        _start(0, '{"type":"tool_use","id":"a","name":"f","input":{}}'),
-        _start(1, '{"type":"tool_use","id":"b","name":"g","input":{}}'),
-        _delta(1, '{"type":"input_json_delta","partial_json":"{\\"y\\":"}'),
-        _delta(0, '{"type":"input_json_delta","partial_json":"{\\"x\\":1}"}'),
-        _delta(1, '{"type":"input_json_delta","partial_json":"2}"}'),
-        _END,
-    ]
-    decoder, _ = read(given)
-    assert decoder.turn.parts() == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", '{"y":2}'))
-
-
-def test_a_call_that_begins_under_a_used_index_is_a_new_call(read):
-    given = [
-        _start(0, '{"type":"tool_use","id":"a","name":"f","input":{}}'),
-        _delta(0, '{"type":"input_json_delta","partial_json":"{\\"x\\":1}"}'),
-        _start(0, '{"type":"tool_use","id":"b","name":"g","input":{"whole":true}}'),
-        _END,
-    ]
-    decoder, out = read(given)
-    assert decoder.turn.parts() == (ToolCall("a", "f", '{"x":1}'), ToolCall("b", "g", '{"whole":true}'))
-    assert [e.index for e in out if isinstance(e, ToolCallEnd)] == [0, 1]
-
-
-def test_a_call_without_an_id_gets_one_that_stays(target, whole):
-    body = whole([{"type": "tool_use", "name": "f", "input": {}}])
+def test_a_call_without_an_id_gets_a_stable_one(target, response_body):
+    body = response_body([{"type": "tool_use", "name": "f", "input": {}}])
     first, second = (decode_response(body, target).parts()[0] for _ in range(2))
     assert first.id
     assert first.id == second.id
 
 
-def test_input_after_a_call_has_ended_is_malformed(read):
-    given = [
-        _start(0, '{"type":"tool_use","id":"a","name":"f","input":{}}'),
-        ("", b'{"type":"content_block_stop","index":0}'),
-        _delta(0, '{"type":"input_json_delta","partial_json":"{}"}'),
-    ]
-    with pytest.raises(MalformedResponse):
-        read(given)
-
-
-def test_text_in_a_tool_call_is_malformed(read):
-    given = [
-        _start(0, '{"type":"tool_use","id":"a","name":"f","input":{}}'),
-        _delta(0, '{"type":"text_delta","text":"hm"}'),
-    ]
-    with pytest.raises(MalformedResponse):
-        read(given)
-
-
-def test_the_last_signature_replaces(read):
-    given = [
-        _start(0, '{"type":"thinking","thinking":"","signature":""}'),
-        _delta(0, '{"type":"signature_delta","signature":"one"}'),
-        _delta(0, '{"type":"signature_delta","signature":"two"}'),
-        _END,
-    ]
-    (part,) = read(given)[0].turn.parts()
-    assert [state.data for state in part.state] == [b'{"signature":"two"}']
-
-
-def test_thinking_that_was_never_signed_has_no_state(target, whole):
-    parts = decode_response(whole([{"type": "thinking", "thinking": "hm", "signature": ""}]), target).parts()
+def test_thinking_that_was_never_signed_has_no_state(target, response_body):
+    parts = decode_response(response_body([{"type": "thinking", "thinking": "hm", "signature": ""}]), target).parts()
     assert parts == (ReasoningPart("hm"),)
 
 
-def test_halves_of_a_pair_are_joined_and_a_lone_half_is_replaced(read, target):
-    given = [
-        _start(0, '{"type":"text","text":""}'),
-        _delta(0, '{"type":"text_delta","text":"a\\ud83c"}'),
-        _delta(0, '{"type":"text_delta","text":"\\udf1e b\\ud83c"}'),
-        ("", b'{"type":"content_block_stop","index":0}'),
-        _END,
-    ]
-    decoder, _ = read(given)
-    assert decoder.turn.parts() == (TextPart("a\U0001f31e b\ufffd"),)
-    body = b'{"content":[{"type":"text","text":"x\\ud83c y"},{"type":"text","text":"\\ud83c"}]}'
-    assert decode_response(body, target).parts() == (TextPart("x\ufffd y"), TextPart("\ufffd"))
-
-
-def test_deltas_of_unknown_blocks_are_worked_into_them(read):
-    given = [
-        _start(0, '{"type":"poem","lines":"","n":1}'),
-        _delta(0, '{"type":"poem_delta","lines":"roses ","n":2}'),
-        _delta(0, '{"type":"poem_delta","lines":"are red","title":"T"}'),
-        _delta(0, '{"type":"text_delta","text":"!"}'),
-        ("", b'{"type":"content_block_stop","index":0}'),
-        _END,
-    ]
-    (part,) = read(given)[0].turn.parts()
-    assert json.loads(part.data) == {"type": "poem", "lines": "roses are red", "n": 2, "title": "T", "text": "!"}
-
-
-def test_unknown_deltas_of_known_blocks_are_told(read):
-    given = [_start(0, '{"type":"text","text":"a"}'), _delta(0, '{"type":"shade_delta","shade":"blue"}'), _END]
-    _, out = read(given)
-    assert [e.kind for e in out if isinstance(e, ProviderEvent)] == ["shade_delta"]
-
-
-def test_what_the_provider_did_to_the_request_is_told(read):
-    changed = (
-        b'{"type":"message_delta","delta":{"stop_reason":"end_turn"},"context_management":{"applied_edits":[]},'
-        b'"input_transformations":[]}'
-    )
-    _, out = read([("message_delta", changed), _END])
-    assert [e.kind for e in out if isinstance(e, ProviderEvent)] == ["context_management", "input_transformations"]
-
-
-def test_a_server_call_cut_in_its_input_keeps_what_was_written(read):
-    given = [
-        _start(0, '{"type":"server_tool_use","id":"s","name":"web_search","input":{}}'),
-        _delta(0, '{"type":"input_json_delta","partial_json":"{\\"query\\": \\"wea"}'),
-        _END,
-    ]
-    decoder, out = read(given)
-    (part,) = decoder.turn.parts()
-    assert part.arguments == '{"query": "wea'
-    (told,) = (e for e in out if isinstance(e, ProviderEvent))
-    assert json.loads(told.data)["input"] == '{"query": "wea'
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(block_values, max_size=4), json_values, json_values)
+def test_bodies_of_any_kind_give_a_turn_or_a_typed_error(blocks, usage, extra):
+    body = {"content": blocks, "usage": usage, "stop_details": extra, "container": extra}
+    with contextlib.suppress(FailureReported, MalformedResponse):
+        turn = decode_response(dump(body), TARGET)
+        assert turn.done
+        turn.parts()

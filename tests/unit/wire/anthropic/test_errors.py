@@ -1,4 +1,4 @@
-"""Error bodies, of the dialect and odd ones."""
+"""Error bodies of Anthropic, and of proxies in between."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from ratatoskr.wire.failure import ReportedFailure
         (b'"text"', ReportedFailure("text")),
         (b"upstream\r\nfailed\x00 \x1b[31m", ReportedFailure("upstream failed [31m")),
         (b"<html><head><TITLE>502\n Bad Gateway</TITLE>", ReportedFailure("502 Bad Gateway")),
-        (b"<!DOCTYPE html><p>no title", ReportedFailure("an HTML page")),
+        (b"<!DOCTYPE html><p>no title", ReportedFailure("an HTML page without a title")),
         (b"", ReportedFailure("an empty body")),
-        (b"[]", ReportedFailure("an error without words")),
-        (b"null", ReportedFailure("an error without words")),
-        (b"{}", ReportedFailure("an error without words")),
+        (b"[]", ReportedFailure("the error has no message")),
+        (b"null", ReportedFailure("the error has no message")),
+        (b"{}", ReportedFailure("the error has no message")),
     ],
 )
-def test_an_error_body_says_what_it_can(body, failure):
+def test_an_error_body_of_any_form_is_read(body, failure):
     assert decode_error(body) == failure
 
 
@@ -54,7 +54,7 @@ def test_text_is_cut():
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_no_body_makes_it_raise(body):
+def test_every_body_gives_a_failure(body):
     failure = decode_error(body)
     assert failure.message
     assert not any(unicodedata.category(letter) == "Cc" for letter in failure.message)

@@ -1,4 +1,4 @@
-"""What Google's error bodies say, the odd ones too."""
+"""Google's error bodies, and those of proxies in between."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ratatoskr.wire.gemini import decode_error
 TYPE = "type.googleapis.com/google.rpc."
 
 
-def told(code: int, status: str, *details: Any) -> Any:
+def error_body(code: int, status: str, *details: Any) -> Any:
     return {"error": {"code": code, "message": "Why. ", "status": status, "details": list(details)}}
 
 
 @pytest.mark.parametrize(
     ("body", "failure"),
     [
-        (told(503, "UNAVAILABLE"), ReportedFailure("Why.", "UNAVAILABLE", status=503)),
+        (error_body(503, "UNAVAILABLE"), ReportedFailure("Why.", "UNAVAILABLE", status=503)),
         (
-            told(400, "INVALID_ARGUMENT", {"@type": TYPE + "ErrorInfo", "reason": "API_KEY_INVALID"}),
+            error_body(400, "INVALID_ARGUMENT", {"@type": TYPE + "ErrorInfo", "reason": "API_KEY_INVALID"}),
             ReportedFailure("Why.", "INVALID_ARGUMENT", "API_KEY_INVALID", status=400),
         ),
         (
-            told(429, "RESOURCE_EXHAUSTED", {"@type": TYPE + "RetryInfo", "retryDelay": "45.837906927s"}),
+            error_body(429, "RESOURCE_EXHAUSTED", {"@type": TYPE + "RetryInfo", "retryDelay": "45.837906927s"}),
             ReportedFailure("Why.", "RESOURCE_EXHAUSTED", status=429, retry_after=45.837906927),
         ),
         (
-            told(
+            error_body(
                 429,
                 "RESOURCE_EXHAUSTED",
                 {"@type": TYPE + "QuotaFailure", "violations": [{"quotaId": "GenerateRequestsPerDayPerModel"}]},
@@ -39,19 +39,32 @@ def told(code: int, status: str, *details: Any) -> Any:
             ReportedFailure("Why.", "RESOURCE_EXHAUSTED", status=429, retry_after=7.0, permanent=True),
         ),
         (
-            told(429, "RESOURCE_EXHAUSTED", {"@type": TYPE + "QuotaFailure", "violations": [{"quotaId": "PerMinute"}]}),
+            error_body(
+                429, "RESOURCE_EXHAUSTED", {"@type": TYPE + "QuotaFailure", "violations": [{"quotaId": "PerMinute"}]}
+            ),
             ReportedFailure("Why.", "RESOURCE_EXHAUSTED", status=429),
         ),
         (
-            told(400, "INVALID_ARGUMENT", {"@type": TYPE + "BadRequest", "fieldViolations": [{"field": "tools[0]"}]}),
+            error_body(
+                400, "INVALID_ARGUMENT", {"@type": TYPE + "BadRequest", "fieldViolations": [{"field": "tools[0]"}]}
+            ),
             ReportedFailure("Why.", "INVALID_ARGUMENT", param="tools[0]", status=400),
         ),
-        ([told(500, "INTERNAL")], ReportedFailure("Why.", "INTERNAL", status=500)),
+        ([error_body(500, "INTERNAL")], ReportedFailure("Why.", "INTERNAL", status=500)),
         ({"error": "plain"}, ReportedFailure("plain")),
         ({"error": {"message": 5, "code": "x", "details": [1, {"@type": 2}]}}, ReportedFailure("")),
-        (told(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "-1s"}), ReportedFailure("Why.", "X", status=429)),
-        (told(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "nans"}), ReportedFailure("Why.", "X", status=429)),
-        (told(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "soon"}), ReportedFailure("Why.", "X", status=429)),
+        (
+            error_body(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "-1s"}),
+            ReportedFailure("Why.", "X", status=429),
+        ),
+        (
+            error_body(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "nans"}),
+            ReportedFailure("Why.", "X", status=429),
+        ),
+        (
+            error_body(429, "X", {"@type": TYPE + "RetryInfo", "retryDelay": "soon"}),
+            ReportedFailure("Why.", "X", status=429),
+        ),
     ],
 )
 def test_an_error_body_is_read(body: Any, failure: ReportedFailure):
@@ -72,5 +85,5 @@ def test_an_error_body_is_read(body: Any, failure: ReportedFailure):
         (b"[" * 100_000, "[" * 200),
     ],
 )
-def test_a_body_that_is_none_of_googles_gives_its_words(body: bytes, message: str):
+def test_a_body_in_another_form_gives_its_text(body: bytes, message: str):
     assert decode_error(body) == ReportedFailure(message)

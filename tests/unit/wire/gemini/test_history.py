@@ -1,4 +1,4 @@
-"""How a history goes back to Gemini: signatures, results, media, what is somebody else's."""
+"""Histories as contents of Gemini: signatures, results, state of other providers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.message import Message, dump_messages, load_messages
 from ratatoskr.types.part import (
-    AudioPart,
-    FilePart,
     FileRef,
     ImagePart,
     ProviderPart,
@@ -25,16 +22,11 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
-from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire import gemini
-from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.gemini import contents as contents_module
+from ratatoskr.wire.dialect import Target
+from unit.wire.gemini.samples import GEMINI_2, GEMINI_3, USER, encode_contents, encode_history
 
-GEMINI_3 = Target("google", "gemini-3.5-flash", "generate_content", ModelRules(thinking="level"))
-GEMINI_2 = Target("google", "gemini-2.5-flash", "generate_content", ModelRules(thinking="budget"))
 ELSEWHERE = (ProviderState("anthropic/messages/claude-opus-5", b'"theirs"'),)
-USER = Message.user("Hi")
-
 ANSWER = b"""{"candidates": [{"content": {"role": "model", "parts": [
   {"text": "Hmm. ", "thought": true},
   {"text": "", "thought": true, "thoughtSignature": "c2ln\\u002b0"},
@@ -51,27 +43,19 @@ ANSWER = b"""{"candidates": [{"content": {"role": "model", "parts": [
 ]}, "finishReason": "STOP"}], "modelVersion": "gemini-3.5-flash", "responseId": "r1"}"""
 
 
-def encode(*messages: Message, target: Target = GEMINI_3) -> Encoded:
-    return gemini.encode_request(ChatRequest(messages), target, stream=False)
-
-
-def contents(*messages: Message, target: Target = GEMINI_3) -> Any:
-    return json.loads(msgspec.json.encode(encode(*messages, target=target).body))["contents"]
-
-
-def answered() -> Message:
+def decode_answer() -> Message:
     return Message("assistant", gemini.decode_response(ANSWER, GEMINI_3).parts())
 
 
-def again(message: Message, how: str) -> Message:
+def round_trip(message: Message, how: str) -> Message:
     if how == "pickle":
         return pickle.loads(pickle.dumps(message))
     return load_messages(dump_messages([message]))[0] if how == "json" else message
 
 
 @pytest.mark.parametrize("how", ["as it is", "pickle", "json"])
-def test_an_answer_goes_back_in_position_and_byte_for_byte(how: str):
-    encoded = encode(USER, again(answered(), how))
+def test_an_answer_is_sent_back_in_position_and_byte_for_byte(how: str):
+    encoded = encode_history(USER, round_trip(decode_answer(), how))
     sent = msgspec.json.encode(encoded.body)
     parts = json.loads(sent)["contents"][1]["parts"]
     made_up = parts[-1]["functionCall"]["id"]
@@ -96,10 +80,10 @@ def test_an_answer_goes_back_in_position_and_byte_for_byte(how: str):
     assert encoded.notices == []
 
 
-def test_another_edition_of_the_same_model_gets_its_state_back_and_another_model_does_not():
+def test_another_version_of_the_same_model_gets_its_state_back_and_another_model_does_not():
     dated = Target("google", "gemini-3.5-flash-latest", "generate_content", GEMINI_3.rules)
-    assert contents(USER, answered(), target=dated) == contents(USER, answered())
-    other = encode(USER, answered(), target=GEMINI_2)
+    assert encode_contents(USER, decode_answer(), target=dated) == encode_contents(USER, decode_answer())
+    other = encode_history(USER, decode_answer(), target=GEMINI_2)
     parts = other.body["contents"][1]["parts"]
     assert [next(iter(part)) for part in parts] == ["text", "inlineData", "functionCall", "functionCall"]
     assert not any("thoughtSignature" in part for part in parts)
@@ -107,7 +91,7 @@ def test_another_edition_of_the_same_model_gets_its_state_back_and_another_model
     assert len(other.notices) == len({notice.message for notice in other.notices}) == 6
 
 
-def test_what_others_have_signed_is_said_plainly_without_their_state():
+def test_texts_of_other_models_are_sent_without_their_state():
     message = Message.assistant(
         [
             ReasoningPart("theirs", state=ELSEWHERE),
@@ -118,7 +102,7 @@ def test_what_others_have_signed_is_said_plainly_without_their_state():
             ToolCall("d", "add", "{}", state=ELSEWHERE),
         ]
     )
-    encoded = encode(USER, message)
+    encoded = encode_history(USER, message)
     parts = json.loads(msgspec.json.encode(encoded.body))["contents"][1]["parts"]
     assert parts == [
         {"text": "Plain."},
@@ -132,18 +116,18 @@ def test_what_others_have_signed_is_said_plainly_without_their_state():
 
 
 def test_models_before_gemini_3_get_no_dummy_signature():
-    parts = contents(USER, Message.assistant(ToolCall("c", "add", "{}")), target=GEMINI_2)[1]["parts"]
+    parts = encode_contents(USER, Message.assistant(ToolCall("c", "add", "{}")), target=GEMINI_2)[1]["parts"]
     assert parts == [{"functionCall": {"id": "c", "name": "add", "args": {}}}]
 
 
 def test_an_answer_of_which_nothing_can_be_sent_is_left_out():
-    assert len(contents(USER, Message.assistant(ReasoningPart("x", state=ELSEWHERE)), USER)) == 2
+    assert len(encode_contents(USER, Message.assistant(ReasoningPart("x", state=ELSEWHERE)), USER)) == 2
 
 
 def test_results_of_one_turn_are_one_content_in_the_order_of_the_calls():
     calls = Message.assistant([ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}")])
     one, two = Message.tool_result("b", "2"), Message.tool_results(ToolResult("a", "no", is_error=True))
-    sent = contents(USER, calls, one, two, Message.user("Go on"))
+    sent = encode_contents(USER, calls, one, two, Message.user("Go on"))
     assert sent[2] == {
         "role": "user",
         "parts": [
@@ -154,53 +138,31 @@ def test_results_of_one_turn_are_one_content_in_the_order_of_the_calls():
     assert sent[3]["parts"] == [{"text": "Go on"}]
 
 
-def test_a_result_is_text_so_that_no_reference_in_it_is_followed():
+def test_a_result_is_text_so_that_references_in_it_are_not_resolved():
     calls = Message.assistant(ToolCall("a", "f", "{}"))
-    sent = contents(USER, calls, Message.tool_result("a", {"$ref": "picture.png"}))
+    sent = encode_contents(USER, calls, Message.tool_result("a", {"$ref": "picture.png"}))
     assert sent[2]["parts"][0]["functionResponse"]["response"] == {"output": '{"$ref":"picture.png"}'}
 
 
-def test_a_picture_of_a_tool_stands_in_its_response_or_beside_it():
+def test_an_image_of_a_tool_stands_in_its_response_or_beside_it():
     calls = Message.assistant(ToolCall("a", "f", "{}"))
     result = Message.tool_result("a", [TextPart("see"), ImagePart(data=b"x", media_type="image/png")])
     picture = {"inlineData": {"mimeType": "image/png", "data": "eA=="}}
-    inside = contents(USER, calls, result)[2]["parts"]
+    inside = encode_contents(USER, calls, result)[2]["parts"]
     assert inside[0]["functionResponse"]["parts"] == [picture]
-    assert contents(USER, calls, result, target=GEMINI_2)[2]["parts"][1:] == [picture]
+    assert encode_contents(USER, calls, result, target=GEMINI_2)[2]["parts"][1:] == [picture]
     moving = Message.tool_result("a", ImagePart(data=b"x", media_type="image/gif"))
-    beside = contents(USER, calls, moving)[2]["parts"]
+    beside = encode_contents(USER, calls, moving)[2]["parts"]
     assert "parts" not in beside[0]["functionResponse"]
     assert beside[1] == {"inlineData": {"mimeType": "image/gif", "data": "eA=="}}
 
 
 def test_a_result_without_its_call_needs_a_name():
     named = Message.tool_results(ToolResult("z", "1", name="g"))
-    assert contents(USER, named)[1]["parts"][0]["functionResponse"]["name"] == "g"
+    assert encode_contents(USER, named)[1]["parts"][0]["functionResponse"]["name"] == "g"
     with pytest.raises(InvalidInput) as caught:
-        encode(USER, Message.tool_result("z", "1"))
+        encode_history(USER, Message.tool_result("z", "1"))
     assert caught.value.field == "messages[1].content[0]"
-
-
-@pytest.mark.parametrize(
-    ("part", "sent"),
-    [
-        (ImagePart(data=b"x", media_type="image/png"), {"inlineData": {"mimeType": "image/png", "data": "eA=="}}),
-        (AudioPart(data=b"x", media_type="audio/wav"), {"inlineData": {"mimeType": "audio/wav", "data": "eA=="}}),
-        (FilePart.from_url("https://x/a.pdf"), {"fileData": {"fileUri": "https://x/a.pdf"}}),
-        (
-            FilePart.from_url("https://x/a.pdf", "application/pdf"),
-            {"fileData": {"mimeType": "application/pdf", "fileUri": "https://x/a.pdf"}},
-        ),
-        (
-            FileRef("google", "files/abc"),
-            {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/abc"}},
-        ),
-        (ImagePart.from_url("data:image/gif;base64,eA=="), {"inlineData": {"mimeType": "image/gif", "data": "eA=="}}),
-        (FilePart.from_url("data:,a%20b"), {"inlineData": {"mimeType": "text/plain", "data": "YSBi"}}),
-    ],
-)
-def test_media_are_sent_by_bytes_or_address(part: Any, sent: Any):
-    assert contents(Message.user([part]))[0]["parts"] == [sent]
 
 
 @pytest.mark.parametrize(
@@ -214,38 +176,28 @@ def test_media_are_sent_by_bytes_or_address(part: Any, sent: Any):
         ReasoningPart("x"),
     ],
 )
-def test_what_a_user_cannot_send_is_refused_with_its_place(part: Any):
+def test_parts_a_user_cannot_send_are_refused_with_their_path(part: Any):
     with pytest.raises(InvalidInput) as caught:
-        encode(Message.user(["a", part]))
+        encode_history(Message.user(["a", part]))
     assert caught.value.field == "messages[0].content[1]"
 
 
-def test_media_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(contents_module, "MAX_INLINE", 8)
-    picture = ImagePart(data=b"1234", media_type="image/png")
-    with pytest.raises(InvalidInput, match="FileRef"):
-        encode(Message.user([picture, picture]))
-    monkeypatch.setattr(contents_module, "MAX_PDF", 3)
-    with pytest.raises(InvalidInput, match="PDF"):
-        encode(Message.user(FilePart(data=b"1234", media_type="application/pdf")))
-
-
 @pytest.mark.parametrize("arguments", ["[1]", "{", '{"a": "\ud800"}', "\ud800"])
-def test_a_call_whose_arguments_are_no_object_is_refused(arguments: str):
+def test_a_call_whose_arguments_are_not_an_object_is_refused(arguments: str):
     with pytest.raises(InvalidInput) as caught:
-        encode(USER, Message.assistant(ToolCall("a", "f", arguments)))
+        encode_history(USER, Message.assistant(ToolCall("a", "f", arguments)))
     assert caught.value.field == "messages[1].content[0]"
 
 
-def test_an_answer_that_was_cut_off_goes_on_by_its_token():
+def test_an_answer_that_was_cut_off_continues_by_its_token():
     body = b"""{"candidates": [{"content": {"parts": [{"text": "One"}]}, "finishReason": "CONTINUATION",
         "continuationToken": "dG9r"}]}"""
     turn = gemini.decode_response(body, GEMINI_3)
     assert turn.finish_reason == "paused"
     paused = Message("assistant", turn.parts())
-    encoded = encode(USER, paused)
+    encoded = encode_history(USER, paused)
     assert json.loads(msgspec.json.encode(encoded.body)) == {
         "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
         "continuationToken": "dG9r",
     }
-    assert contents(USER, paused, USER)[1]["parts"] == [{"text": "One"}]
+    assert encode_contents(USER, paused, USER)[1]["parts"] == [{"text": "One"}]

@@ -1,0 +1,85 @@
+"""Encodes images, audio and files as `inlineData` and `fileData`.
+
+Follows https://ai.google.dev/gemini-api/docs/files and …/file-input-methods (November 2026).
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part
+from ratatoskr.wire.outgoing import clean
+
+MAX_INLINE = 100 * 1024 * 1024
+"""Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
+
+MAX_PDF = 50 * 1024 * 1024
+"""Bytes of one PDF (https://ai.google.dev/gemini-api/docs/file-input-methods)."""
+
+_FILES = "https://generativelanguage.googleapis.com/v1beta/"
+
+
+class MediaWriter:
+    """Writes the media of one request and counts their size.
+
+    Args:
+        provider: the provider that is asked; files uploaded elsewhere are refused.
+    """
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._inline = 0
+
+    def write(self, part: Part, where: str) -> dict[str, Any]:
+        """Return a part of the API.
+
+        Raises:
+            InvalidInput: the part cannot be sent in this message, or the media are too large.
+        """
+        if isinstance(part, FileRef):
+            if part.provider != self._provider:
+                raise InvalidInput(f"a file at {part.provider!r} cannot be read by {self._provider!r}", field=where)
+            uri = part.id if "://" in part.id else _FILES + part.id
+            return {"fileData": {"fileUri": clean(uri, where)}}
+        if not isinstance(part, ImagePart | AudioPart | FilePart):
+            raise InvalidInput(f"this message cannot hold a {part.type}", field=where)
+        if part.data is not None:
+            return self._write_inline(part.data, part.media_type or "", where)
+        url = clean(part.url or "", where)
+        if url.startswith("data:"):
+            return self._write_inline(*_parse_data_url(url, part.media_type, where), where)
+        file: dict[str, Any] = {"fileUri": url}
+        if part.media_type is not None:
+            file = {"mimeType": clean(part.media_type, where), **file}
+        return {"fileData": file}
+
+    def _write_inline(self, data: bytes, media_type: str, where: str) -> dict[str, Any]:
+        if media_type == "application/pdf" and len(data) > MAX_PDF:
+            raise InvalidInput(
+                f"the PDF is larger than {MAX_PDF // 2**20} MiB: upload it and pass a FileRef", field=where
+            )
+        self._inline += (len(data) + 2) // 3 * 4
+        if self._inline > MAX_INLINE:
+            raise InvalidInput(
+                f"the media of the request are larger than {MAX_INLINE // 2**20} MiB: upload them and pass a FileRef",
+                field=where,
+            )
+        return {"inlineData": {"mimeType": clean(media_type, where), "data": base64.b64encode(data).decode("ascii")}}
+
+
+def _parse_data_url(url: str, media_type: str | None, where: str) -> tuple[bytes, str]:
+    """Return the bytes and the media type of a `data:` URL (RFC 2397)."""
+    head, comma, body = url[len("data:") :].partition(",")
+    kind, _, encoding = head.rpartition(";") if head.endswith(";base64") else (head, "", "")
+    data = unquote_to_bytes(body)
+    if encoding:
+        try:
+            data = base64.b64decode(data, validate=True)
+        except ValueError:
+            raise InvalidInput("the data: URL is not valid base64", field=where) from None
+    if not comma:
+        raise InvalidInput("the data: URL has no data", field=where)
+    return data, media_type or kind.partition(";")[0] or "text/plain"

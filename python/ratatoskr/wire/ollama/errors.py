@@ -1,0 +1,38 @@
+"""Ollama's error bodies, those of its OpenAI-compatible endpoints, and those of a proxy in between."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ratatoskr.wire.failure import ReportedFailure
+from ratatoskr.wire.json import whole
+from ratatoskr.wire.odd_body import words_of
+
+
+def decode_error(body: bytes) -> ReportedFailure:
+    """Return what an error body reports; never raises."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return ReportedFailure(words_of(body))
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, str):
+        return ReportedFailure(whole(error), status=_status(value.get("status_code")) or _status(value.get("status")))
+    if isinstance(error, dict):
+        return ReportedFailure(
+            _text(error.get("message")) or "",
+            kind=_text(error.get("type")),
+            code=_text(error.get("code")),
+            param=_text(error.get("param")),
+            status=_status(error.get("code")),
+        )
+    return ReportedFailure(words_of(body))
+
+
+def _text(value: Any) -> str | None:
+    return whole(value) if isinstance(value, str) and value else None
+
+
+def _status(value: Any) -> int | None:
+    return value if type(value) is int and 400 <= value <= 599 else None

@@ -1,0 +1,197 @@
+"""Encodes a history as Ollama's messages: text in one string, images beside it, thinking without a signature."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, TypeAlias
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.attempt import Notice
+from ratatoskr.types.message import Message
+from ratatoskr.types.part import (
+    ImagePart,
+    Part,
+    ProviderPart,
+    ReasoningPart,
+    ServerToolCall,
+    ServerToolResult,
+    TextPart,
+    ToolCall,
+    ToolResult,
+)
+from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.issuer import same_issuer
+from ratatoskr.wire.json import arguments_object
+from ratatoskr.wire.outgoing import clean
+
+JsonObject: TypeAlias = dict[str, Any]
+
+_STATE_KINDS = {
+    "reasoning_part": "thinking",
+    "provider_part": "a provider's own part",
+    "server_tool_call": "a call of a provider's own tool",
+    "server_tool_result": "a call of a provider's own tool",
+}
+"""What a notice calls opaque state on these parts; on any other it is the signature of a part."""
+
+
+class MessageWriter:
+    """Writes a history as messages.
+
+    Args:
+        target: the model that is asked; state of other issuers is left out.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._issuer = target.issuer
+        self._names: dict[str, str] = {}
+        self._foreign: dict[str, str] = {}
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What was left out, one notice for each kind."""
+        return [
+            Notice("foreign_state_dropped", f"{kind} of {issuer} was left out: only its issuer can read it", "messages")
+            for kind, issuer in self._foreign.items()
+        ]
+
+    def write(self, messages: tuple[Message, ...], instructions: str | None) -> list[JsonObject]:
+        """Return all messages; `instructions` are appended to the first system message."""
+        out: list[JsonObject] = []
+        for i, message in enumerate(messages):
+            if message.role == "assistant":
+                written = self._write_assistant(message, i)
+                if len(written) > 1:
+                    out.append(written)
+            elif message.role == "tool":
+                out += [
+                    self._write_result(part, f"messages[{i}].content[{j}]") for j, part in enumerate(message.content)
+                ]
+            else:
+                out += self._write_system_or_user(message, i)
+        if instructions is not None:
+            first = next((written for written in out if written["role"] == "system"), None)
+            if first is None:
+                out.insert(0, {"role": "system", "content": instructions})
+            else:
+                first["content"] = f"{first['content']}\n\n{instructions}"
+        return out
+
+    def _write_system_or_user(self, message: Message, i: int) -> list[JsonObject]:
+        """Write a system or user message; tool results in it come first, each as a message of its own."""
+        results: list[JsonObject] = []
+        content = _Content()
+        for j, part in enumerate(message.content):
+            where = f"messages[{i}].content[{j}]"
+            if isinstance(part, ToolResult) and message.role == "user":
+                results.append(self._write_result(part, where))
+            else:
+                content.add(part, where)
+        if message.role == "system" and content.images:
+            raise InvalidInput("a system message must hold text only", field=f"messages[{i}].content")
+        if results and not content.texts and not content.images:
+            return results
+        return [*results, content.to_message(message.role)]
+
+    def _write_result(self, part: Part, where: str) -> JsonObject:
+        if not isinstance(part, ToolResult):
+            raise InvalidInput(f"a tool message must hold tool results, not a {part.type}", field=where)
+        name = self._names.get(part.tool_call_id) or part.name
+        if name is None:
+            raise InvalidInput(f"no call in the history has the id {part.tool_call_id!r:.80}", field=where)
+        content = _Content(["Error: "] if part.is_error else [])
+        for k, item in enumerate(part.content):
+            content.add(item, f"{where}.content[{k}]")
+        message = content.to_message("tool")
+        return {**message, "tool_name": clean(name, where), "tool_call_id": clean(part.tool_call_id, where)}
+
+    def _write_assistant(self, message: Message, i: int) -> JsonObject:
+        content = _Content()
+        thinking: list[str] = []
+        calls: list[JsonObject] = []
+        for j, part in enumerate(message.content):
+            where = f"messages[{i}].content[{j}]"
+            own = self._check_issuer(part)
+            if isinstance(part, ReasoningPart):
+                if own:
+                    thinking.append(clean(part.text, where))
+            elif isinstance(part, ToolCall):
+                calls.append(self._write_call(part, len(calls), where))
+            elif not isinstance(part, ServerToolCall | ServerToolResult | ProviderPart):
+                content.add(part, where)
+        out: JsonObject = {"role": "assistant"}
+        if content.texts or content.images or calls:
+            out = content.to_message("assistant")
+        if thinking:
+            out = {"role": "assistant", "content": "", **out, "thinking": "".join(thinking)}
+        if calls:
+            out["tool_calls"] = calls
+        return out
+
+    def _write_call(self, call: ToolCall, index: int, where: str) -> JsonObject:
+        name = clean(call.name, where)
+        self._names[call.id] = name
+        arguments = arguments_object(clean(call.arguments, where), where)
+        function = {"index": index, "name": name, "arguments": arguments}
+        return {"id": clean(call.id, where), "function": function}
+
+    def _check_issuer(self, part: Part) -> bool:
+        """Return whether a part has no state or state of this issuer; note any other state as left out."""
+        if isinstance(part, ProviderPart | ServerToolCall | ServerToolResult):
+            issuer = part.issuer if isinstance(part, ProviderPart) else "another provider"
+            self._foreign.setdefault(_STATE_KINDS[part.type], issuer)
+            return False
+        if not part.state:
+            return True
+        own = any(same_issuer(state.issuer, self._issuer) for state in part.state)
+        if not own:
+            self._foreign.setdefault(_STATE_KINDS.get(part.type, "the signature of a part"), part.state[0].issuer)
+        return own
+
+
+class _Content:
+    """Text and images of one message."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        self.texts = texts or []
+        self.images: list[str] = []
+
+    def add(self, part: Part, where: str) -> None:
+        if isinstance(part, TextPart):
+            self.texts.append(clean(part.text, where))
+        elif isinstance(part, ImagePart):
+            self.images.append(_encode_image(part, where))
+        else:
+            raise InvalidInput(f"Ollama accepts text and images only, not a {part.type}", field=where)
+
+    def to_message(self, role: str) -> JsonObject:
+        message: JsonObject = {"role": role, "content": "".join(self.texts)}
+        if self.images:
+            message["images"] = self.images
+        return message
+
+
+def _encode_image(part: ImagePart, where: str) -> str:
+    if part.data is not None:
+        return base64.b64encode(part.data).decode("ascii")
+    head, comma, body = (part.url or "").partition(";base64,")
+    if comma and head.startswith("data:"):
+        try:
+            return base64.b64encode(base64.b64decode(body, validate=True)).decode("ascii")
+        except ValueError:
+            raise InvalidInput("the data: URL is not valid base64", field=where) from None
+    raise InvalidInput("Ollama does not fetch images by URL; pass the data", field=where)
+
+
+def generate_prompt(messages: list[JsonObject]) -> JsonObject | None:
+    """Return the fields of `/api/generate` for a single user message, or `None` if the history holds more."""
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    rest = [message for message in messages if message["role"] != "system"]
+    if len(rest) != 1 or rest[0]["role"] != "user":
+        return None
+    out: JsonObject = {"prompt": rest[0]["content"]}
+    if system:
+        out["system"] = "\n\n".join(system)
+    if "images" in rest[0]:
+        out["images"] = rest[0]["images"]
+    return out
