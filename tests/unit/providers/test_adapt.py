@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from ratatoskr.errors import UnsupportedParameter
 from ratatoskr.models.rules import rules_for
-from ratatoskr.providers.adapt import SAMPLING, Change, apply_rules
+from ratatoskr.providers.adapt import SAMPLING, apply_rules
 from ratatoskr.types.chat import EFFORTS, PARAM_NAMES, ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.message import Message
+from ratatoskr.types.model import ParameterChange
 from ratatoskr.types.rules import ModelRules
+from ratatoskr.wire.dialect import Target
 
 ALL = frozenset({*PARAM_NAMES, "tool_choice"})
 MESSAGES = (Message.user("hi"),)
@@ -42,7 +44,7 @@ def request(tool_choice=None, **params):
 def settled(wanted, rules=ModelRules(), policy="error", parameters=ALL):  # noqa: B008 - frozen
     if isinstance(rules, str):
         rules = rules_for(*rules.split(":", 1))
-    return apply_rules(wanted, provider="p", model="m", rules=rules, parameters=parameters, policy=policy)
+    return apply_rules(wanted, Target("p", "m", "d", rules), parameters, policy)
 
 
 def refused(wanted, rules=ModelRules(), parameters=ALL):  # noqa: B008 - frozen
@@ -309,7 +311,7 @@ def test_a_model_that_does_not_think_need_not_be_told_not_to():
     result = settled(request(reasoning="none"), "openai:gpt-4o")
     assert result.request.options.reasoning is None
     assert result.notices == ()
-    assert [type(change) for change in result.changes] == [Change]
+    assert [type(change) for change in result.changes] == [ParameterChange]
 
 
 @pytest.mark.parametrize("wish", ["low", ReasoningConfig(budget_tokens=1000)])

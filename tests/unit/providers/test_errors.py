@@ -19,7 +19,7 @@ from ratatoskr.errors import (
     ServiceUnavailable,
     UnsupportedParameter,
 )
-from ratatoskr.providers.errors import duration, error_of, retry_after
+from ratatoskr.providers.errors import build_error, parse_duration, parse_retry_after
 from ratatoskr.wire.failure import ReportedFailure
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
@@ -27,7 +27,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 def made(status: int | None, failure: ReportedFailure | None = None, **headers: str) -> RatatoskrError:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return error_of(status, failure or ReportedFailure(), names, provider="p", model="m", now=lambda: NOW)
+    return build_error(status, failure or ReportedFailure(), names, provider="p", model="m", now=lambda: NOW)
 
 
 def expected(status: int) -> tuple[type[RatatoskrError], bool]:
@@ -150,7 +150,7 @@ def test_the_provider_may_say_itself_whether_to_retry(status: int, wish: str, re
     ],
 )
 def test_every_form_of_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers, lambda: NOW) == seconds
+    assert parse_retry_after(headers, lambda: NOW) == seconds
 
 
 def test_a_delay_in_the_body_stands_above_the_headers() -> None:
@@ -161,4 +161,4 @@ def test_a_delay_in_the_body_stands_above_the_headers() -> None:
     ("text", "seconds"), [("1s", 1.0), ("1h2m3.5s", 3723.5), ("45.837906927s", 45.837906927), ("x", None), ("", None)]
 )
 def test_durations(text: str, seconds: float | None) -> None:
-    assert duration(text) == seconds
+    assert parse_duration(text) == seconds
