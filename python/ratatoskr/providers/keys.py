@@ -34,7 +34,7 @@ class KeyRing:
     ) -> None:
         name, prefix = key_header
         self._headers = headers
-        self._with_key = [(*headers, (name, prefix + key.reveal())) for key in keys]
+        self._with_key = [_hide((*headers, (name, prefix + key.reveal()))) for key in keys]
         self._available_at = [0.0] * len(self._with_key)
         self._now = now
 
@@ -48,7 +48,7 @@ class KeyRing:
         """Return the headers of a request: those of every request, the one of this key, and `more`."""
         if index is None:
             return self._headers + more
-        return self._with_key[index] + more
+        return self._with_key[index]() + more
 
     def report_failure(self, index: int | None, error: RatatoskrError) -> None:
         """Avoid a key for a while if the error is about it, and note on the error whether another key is available."""
@@ -57,4 +57,9 @@ class KeyRing:
             return
         now = self._now()
         self._available_at[index] = now + (error.retry_after or cooldown)
-        error.retry_now = any(time <= now for time in self._available_at)
+        error.retry_now = any(moment <= now for moment in self._available_at)
+
+
+def _hide(headers: Headers) -> Callable[[], Headers]:
+    """Return a function that returns the headers: no repr shows what is in it, and it cannot be pickled."""
+    return lambda: headers
