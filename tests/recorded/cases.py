@@ -15,7 +15,7 @@ import pytest
 
 import recordings
 from ratatoskr import EmbeddedGateway, Ratatoskr
-from ratatoskr.providers.provider import dialect_of
+from ratatoskr.providers.exchange import load_dialect
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.wire.dialect import Dialect, Target
 from recorded.expected import anthropic, chat_completions, google, ollama, responses
@@ -121,7 +121,7 @@ class Case:
     @property
     def dialect(self) -> Dialect:
         """The package that speaks it."""
-        return dialect_of(WIRES[self.family])
+        return load_dialect(WIRES[self.family])
 
     @property
     def target(self) -> Target:

@@ -13,7 +13,7 @@ from ratatoskr.config import secrets
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers import specs as rows
 from ratatoskr.providers.protocol import ChatProvider
-from ratatoskr.providers.provider import WireProvider
+from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.transport.client import Transport
 
 Keys: TypeAlias = "str | Sequence[str] | None"
@@ -47,7 +47,7 @@ def provider_of(
     """Make the provider."""
     row = _row(wanted)
     if row is not None:
-        return WireProvider(row, transport, keys, base_url=address, headers=wanted.headers, api=wanted.api)
+        return HttpProvider(row, transport, keys, base_url=address, headers=wanted.headers, api=wanted.api)
     make: Callable[..., ChatProvider] = _announced()[wanted.name].load()
     return make(transport=transport, keys=keys, base_url=wanted.base_url, headers=wanted.headers)
 

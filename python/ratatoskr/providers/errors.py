@@ -1,8 +1,8 @@
-"""One closed table: HTTP status and what the provider said become one of our errors.
+"""Maps the HTTP status and the error body of a provider to one of our errors: a 429 becomes `RateLimited` here.
 
 Statuses follow RFC 9110 and the providers' pages (OpenAI "Error codes", Anthropic "Errors", Google "Troubleshooting",
-OpenRouter "Errors", all read in November 2026). A structured code is believed before the status, the status before
-words; words decide only where a provider sends nothing else.
+OpenRouter "Errors", all read in November 2026). An error code takes precedence over the status, and the status over
+the text of the message, which decides only where a provider sends nothing else.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ STATUS: dict[int, type[RatatoskrError]] = {
     429: RateLimited,
     **dict.fromkeys(UNAVAILABLE, ServiceUnavailable),
 }
-"""Every status that is no success."""
+"""Every status that is not a success."""
 
 CODES: dict[str, type[RatatoskrError]] = {
-    # quota that waiting does not bring back
+    # a quota that is used up
     "insufficient_quota": QuotaExhausted,
     "billing_hard_limit_reached": QuotaExhausted,
     "billing_not_active": QuotaExhausted,
@@ -61,25 +61,25 @@ CODES: dict[str, type[RatatoskrError]] = {
     "context_length_exceeded": ContextLengthExceeded,
     "exceed_context_size_error": ContextLengthExceeded,
     "model_context_window_exceeded": ContextLengthExceeded,
-    # who asks
+    # authentication
     "api_key_invalid": AuthenticationFailed,
     "invalid_api_key": AuthenticationFailed,
     "authentication_error": AuthenticationFailed,
     "permission_error": AuthenticationFailed,
     "permission_denied": AuthenticationFailed,
     "unauthenticated": AuthenticationFailed,
-    # what may not be said
+    # content filters
     "content_filter": ContentFiltered,
     "content_policy_violation": ContentFiltered,
     "responsibleaipolicyviolation": ContentFiltered,
     "moderation_blocked": ContentFiltered,
     "bio_policy": ContentFiltered,
     "misalignment_policy_violation": ContentFiltered,
-    # which model
+    # the model
     "model_not_found": ModelNotFound,
     "model_not_supported": ModelNotFound,
     "deployment_not_found": ModelNotFound,
-    # which parameter
+    # a parameter
     "unsupported_parameter": UnsupportedParameter,
     "unsupported_value": UnsupportedParameter,
     # load
@@ -109,12 +109,12 @@ CODES: dict[str, type[RatatoskrError]] = {
     "invalid_prompt": InvalidInput,
     "billing_limit_exceeded": QuotaExhausted,
 }
-"""Codes and types in lower case. Those that only repeat a status decide inside a 200, where there is none."""
+"""Error codes and types in lower case. Those that repeat a status decide where there is none, inside a 200."""
 
-_FINER = (QuotaExhausted, ContextLengthExceeded, ContentFiltered, ModelNotFound, UnsupportedParameter)
-"""Classes that a code may say more exactly than the status does."""
+_MORE_EXACT = (QuotaExhausted, ContextLengthExceeded, ContentFiltered, ModelNotFound, UnsupportedParameter)
+"""Classes for which an error code is more exact than the status."""
 
-_WORDS: tuple[tuple[frozenset[int], re.Pattern[str], type[RatatoskrError]], ...] = (
+_MESSAGES: tuple[tuple[frozenset[int], re.Pattern[str], type[RatatoskrError]], ...] = (
     (
         frozenset({400, 413, 422}),
         re.compile(
@@ -132,15 +132,15 @@ _WORDS: tuple[tuple[frozenset[int], re.Pattern[str], type[RatatoskrError]], ...]
         ModelNotFound,
     ),
     (frozenset({400}), re.compile(r"api key (not valid|expired)|invalid api key", re.IGNORECASE), AuthenticationFailed),
-    # Anthropic tells an empty account as an invalid request, by words alone
+    # Anthropic reports an empty account as an invalid request; only the message differs
     (frozenset({400, 403, 429}), re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExhausted),
     (frozenset({403}), re.compile(r"flagged|moderation", re.IGNORECASE), ContentFiltered),
     (frozenset({429}), re.compile(r"exceeded your (current|monthly) quota|depleted", re.IGNORECASE), QuotaExhausted),
 )
-"""Where a provider sends nothing but words: which statuses, which words, which class."""
+"""For providers that send only a message: the statuses, the pattern of the message, and the class."""
 
 
-def error_of(
+def build_error(
     status: int | None,
     failure: ReportedFailure,
     headers: Mapping[str, str],
@@ -149,86 +149,78 @@ def error_of(
     model: str,
     now: Callable[[], float],
 ) -> RatatoskrError:
-    """Return the error for a failed response, or for one told inside a 200 (`status=None`).
+    """Return the error for a failed response, or for a failure that was reported inside a 200.
 
     Args:
-        status: of the response; `None` or 2xx when the body told the error.
+        status: of the response; `None` or 2xx when the body reported the failure.
         failure: what the body said.
         headers: of the response, names in lower case.
-        provider: who was asked.
-        model: for what.
-        now: seconds since the epoch, for dates in `retry-after`.
+        provider: the provider that was asked.
+        model: the model that was asked for.
+        now: returns the seconds since the epoch, for dates in `retry-after`.
     """
     if status is None or status < 300:
         status = failure.status
-    cls = _class_of(status, failure)
-    hint = _first(failure.retry_after, retry_after(headers, now))
-    error = cls(
-        failure.message or _plain(status),
+    default = f"the provider answered with status {status}" if status is not None else "the provider reported an error"
+    retry_after = failure.retry_after
+    error = _find_class(status, failure)(
+        failure.message or default,
         provider=provider,
         model=model,
         status=status,
         provider_code=failure.code or failure.kind,
-        retry_after=hint,
+        retry_after=parse_retry_after(headers, now) if retry_after is None else retry_after,
     )
     if isinstance(error, UnsupportedParameter):
         error.field = failure.param
     if isinstance(error, ModelNotAvailable):
         error.reason = "gone"
-    error.retryable = _retryable(error, status, headers)
+    error.retryable = _is_retryable(error, status, headers)
     return error
 
 
-def _class_of(status: int | None, failure: ReportedFailure) -> type[RatatoskrError]:
-    said = [CODES[word.lower()] for word in (failure.code, failure.kind) if word and word.lower() in CODES]
+def _find_class(status: int | None, failure: ReportedFailure) -> type[RatatoskrError]:
+    by_code = [CODES[code.lower()] for code in (failure.code, failure.kind) if code and code.lower() in CODES]
     if status is None:
-        return said[0] if said else ProviderError
+        return by_code[0] if by_code else ProviderError
     if failure.permanent and status == 429:
         return QuotaExhausted
     if status < 500:
-        for cls in said:
-            if cls in _FINER or (cls is AuthenticationFailed and status == 400):
+        for cls in by_code:
+            if cls in _MORE_EXACT or (cls is AuthenticationFailed and status == 400):
                 return cls
-        for statuses, words, cls in _WORDS:
+        for statuses, pattern, cls in _MESSAGES:
             if cls is QuotaExhausted and failure.retry_after is not None:
-                continue  # Google tells every limit in these words, and when one clears within minutes
-            if status in statuses and words.search(failure.message):
+                continue  # Google reports every limit with this message, and a delay for those that clear soon
+            if status in statuses and pattern.search(failure.message):
                 return cls
     return STATUS.get(status, ProviderError)
 
 
-def _retryable(error: RatatoskrError, status: int | None, headers: Mapping[str, str]) -> bool:
-    wish = headers.get("x-should-retry")
-    if wish in ("true", "false"):
-        return wish == "true"
+def _is_retryable(error: RatatoskrError, status: int | None, headers: Mapping[str, str]) -> bool:
+    should_retry = headers.get("x-should-retry")
+    if should_retry in ("true", "false"):
+        return should_retry == "true"
     if isinstance(error, ProviderError):
         return isinstance(error, ServiceUnavailable) or status in RETRYABLE_CONFLICT
     return error.retryable
-
-
-def _plain(status: int | None) -> str:
-    return f"the provider answered with status {status}" if status is not None else "the provider told an error"
-
-
-def _first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
 
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
 
 
-def retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
-    """Return the seconds that the headers ask us to wait, in every form that providers use; `None` for none or garbage.
+def parse_retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
+    """Return the seconds to wait that the headers ask for; `None` if they ask for none or cannot be parsed.
 
     In order: `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 §10.2.3; a past one is 0), then the
     longest of OpenAI's `x-ratelimit-reset-*` durations whose `remaining` is 0.
     """
-    if (ms := _seconds(headers.get("retry-after-ms"))) is not None:
+    if (ms := _parse_seconds(headers.get("retry-after-ms"))) is not None:
         return ms / 1000
     value = headers.get("retry-after")
     if value is not None:
-        if (seconds := _seconds(value)) is not None:
+        if (seconds := _parse_seconds(value)) is not None:
             return seconds
         try:
             date = parsedate_to_datetime(value)
@@ -237,14 +229,14 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float |
         if date is not None:
             return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now())
     waits = [
-        duration(headers[name])
+        parse_duration(headers[name])
         for name in _RESETS
         if name in headers and headers.get(name.replace("reset", "remaining")) == "0"
     ]
     return max((wait for wait in waits if wait is not None), default=None)
 
 
-def _seconds(value: str | None) -> float | None:
+def _parse_seconds(value: str | None) -> float | None:
     try:
         seconds = float(value) if value is not None else -1.0
     except ValueError:
@@ -252,7 +244,7 @@ def _seconds(value: str | None) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def duration(value: str) -> float | None:
+def parse_duration(value: str) -> float | None:
     """Return a duration such as `6m0s` or `45.8s` in seconds; `None` for anything else."""
     found = _DURATION.fullmatch(value.strip())
     if found is None or not any(found.groups()):

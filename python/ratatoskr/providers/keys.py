@@ -1,4 +1,4 @@
-"""The keys of one provider: which to use next, and which has to rest."""
+"""The API keys of one provider: which one to use next, and which ones have failed recently."""
 
 from __future__ import annotations
 
@@ -8,33 +8,58 @@ from collections.abc import Callable, Sequence
 from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import AuthenticationFailed, QuotaExhausted, RatatoskrError, RateLimited
 
-_REST: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, QuotaExhausted: 300.0, RateLimited: 5.0}
-"""Seconds that a key rests after an error which another key may not meet; a provider's own hint stands above it."""
+Headers = tuple[tuple[str, str], ...]
+
+_COOLDOWN: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, QuotaExhausted: 300.0, RateLimited: 5.0}
+"""Seconds for which a key is avoided after an error that another key may not meet; a provider's own hint is preferred
+to them."""
 
 
 class KeyRing:
-    """Hands out the key that has rested longest; with one key it hands out that one always."""
+    """Chooses the key that has been available longest.
 
-    def __init__(self, keys: Sequence[Secret], now: Callable[[], float] = time.monotonic) -> None:
-        self._keys = tuple(keys)
+    Args:
+        keys: may be empty.
+        key_header: the name of the header that carries the key, and the text before the key in its value.
+        headers: sent with every request.
+        now: a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[Secret],
+        key_header: tuple[str, str] = ("authorization", "Bearer "),
+        headers: Headers = (),
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        name, prefix = key_header
+        self._headers = headers
+        self._with_key = [_hide((*headers, (name, prefix + key.reveal()))) for key in keys]
+        self._available_at = [0.0] * len(self._with_key)
         self._now = now
-        self._ready_at = [0.0] * len(self._keys)
 
     def pick(self) -> int | None:
-        """Return the index of the key to use; `None` if there is none."""
-        if len(self._keys) < 2:
-            return 0 if self._keys else None
-        return min(range(len(self._keys)), key=self._ready_at.__getitem__)
+        """Return the index of the key to use; `None` if there is no key."""
+        if len(self._available_at) < 2:
+            return 0 if self._available_at else None
+        return min(range(len(self._available_at)), key=self._available_at.__getitem__)
 
-    def reveal(self, index: int) -> str:
-        """Return the key for the header that it goes into."""
-        return self._keys[index].reveal()
+    def headers(self, index: int | None, more: Headers = ()) -> Headers:
+        """Return the headers of a request: those of every request, the one of this key, and `more`."""
+        if index is None:
+            return self._headers + more
+        return self._with_key[index]() + more
 
-    def failed(self, index: int | None, error: RatatoskrError) -> None:
-        """Let a key rest if the error is about it, and note on the error whether another one is ready."""
-        rest = next((seconds for cls, seconds in _REST.items() if isinstance(error, cls)), None)
-        if index is None or rest is None or len(self._keys) < 2:
+    def report_failure(self, index: int | None, error: RatatoskrError) -> None:
+        """Avoid a key for a while if the error is about it, and note on the error whether another key is available."""
+        cooldown = next((seconds for cls, seconds in _COOLDOWN.items() if isinstance(error, cls)), None)
+        if index is None or cooldown is None or len(self._available_at) < 2:
             return
         now = self._now()
-        self._ready_at[index] = now + (error.retry_after or rest)
-        error.retry_now = any(ready <= now for ready in self._ready_at)
+        self._available_at[index] = now + (error.retry_after or cooldown)
+        error.retry_now = any(moment <= now for moment in self._available_at)
+
+
+def _hide(headers: Headers) -> Callable[[], Headers]:
+    """Return a function that returns the headers: no repr shows what is in it, and it cannot be pickled."""
+    return lambda: headers

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ratatoskr.types.model import ModelInfo
 from ratatoskr.wire.json import decode
 
 
-class _Listed(msgspec.Struct):
+class _Model(msgspec.Struct):
     id: str = ""
     name: str = ""
     context_length: int | None = None
 
 
-class _Models(msgspec.Struct):
-    data: list[_Listed] = []
-    models: list[_Listed] = []
+class _ModelList(msgspec.Struct):
+    data: list[_Model] = []
+    models: list[_Model] = []
 
 
-def parse_model_list(provider: str, body: bytes, shape: str) -> list[ModelInfo]:
-    """Return a provider's list of models; raises `MalformedResponse` for anything else."""
-    found = decode(_Models, body)
-    names = (
-        [(m.id, m.context_length) for m in found.data]
-        if shape == "data"
-        else [(m.name.removeprefix("models/"), m.context_length) for m in found.models]
-    )
+def parse_model_list(provider: str, body: bytes, shape: Literal["data", "models"]) -> list[ModelInfo]:
+    """Return a provider's list of models; raises `MalformedResponse` for anything else.
+
+    Args:
+        provider: its name, the prefix of the models' ids.
+        body: the JSON text.
+        shape: the member that holds the list: `data` with an `id` per model, or `models` with a `name`.
+    """
+    listed = decode(_ModelList, body)
+    if shape == "data":
+        names = [(model.id, model.context_length) for model in listed.data]
+    else:
+        names = [(model.name.removeprefix("models/"), model.context_length) for model in listed.models]
     return [ModelInfo(f"{provider}:{name}", provider, name, context_window=window) for name, window in names if name]

@@ -1,83 +1,94 @@
-"""An open stream of one provider: the transport's batches through the dialect's decoder."""
+"""An open stream of one provider: decodes the events of its reply."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ratatoskr.errors import ContentFiltered, MalformedResponse, RatatoskrError
+from ratatoskr.errors import MalformedResponse, RatatoskrError
+from ratatoskr.providers.exchange import Binding, ProviderClient
+from ratatoskr.providers.response import build_filter_error, build_response, is_filtered
 from ratatoskr.transport.client import HttpReply
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent
-from ratatoskr.types.part import ReasoningPart, TextPart
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.turn import TurnBuilder
-
-if TYPE_CHECKING:
-    from ratatoskr.providers.provider import Prepared, WireProvider
 
 
-class WireStream:
-    """Gives events in batches; an error behind them comes with the next call."""
+class HttpStream:
+    """Returns events in batches; an error that comes after some events is raised by the call after theirs.
 
-    def __init__(self, provider: WireProvider, reply: HttpReply, prepared: Prepared, output: Any) -> None:
-        self.provider = provider.name
-        self._header_id = provider.request_id(reply)
-        self._glue = provider
+    Args:
+        client: sent the request.
+        binding: the model that was asked.
+        reply: its events are decoded.
+        notices: about the request.
+        output: the type that `parsed` of the response gives.
+    """
+
+    def __init__(
+        self, client: ProviderClient, binding: Binding, reply: HttpReply, notices: tuple[Notice, ...], output: Any
+    ) -> None:
+        self.provider = client.name
+        self._client = client
+        self._target = binding.target
         self._reply = reply
-        self._prepared = prepared
+        self._notices = notices
         self._output = output
-        self._decoder = prepared.dialect.StreamDecoder(prepared.target)
-        self._feed = self._decoder.feed
+        self._decoder = binding.dialect.StreamDecoder(binding.target)
+        self._header_id = client.request_id(reply)
         self._error: RatatoskrError | None = None
 
     @property
     def request_id(self) -> str | None:
-        """The provider's id of the request, from the head, or from the first events where the head has none."""
+        """The provider's id of the request: from the headers, or from the first events where no header gives it."""
         return self._header_id or self._decoder.turn.response_id
 
     @property
     def model(self) -> str:
-        """The model as answered, as far as told."""
-        return self._decoder.turn.model or self._prepared.target.model
+        """The model as the provider named it, or as it was asked for until then."""
+        return self._decoder.turn.model or self._target.model
 
     async def batch(self) -> list[ChatEvent]:
-        """Return the events that have come; an error behind them is raised by the next call."""
+        """Return the events that have arrived, at least one.
+
+        Raises:
+            RatatoskrError: the stream has failed, or was filtered.
+        """
         while self._error is None:
-            batch = await self._next()
-            events = self._decode(batch)
-            if events:
+            try:
+                batch = await self._reply.batch()
+            except RatatoskrError as error:
+                self._error = self._client.add_context(error, self._reply, self._target)
+                raise
+            if events := self._decode(batch):
                 return events
         raise self._error
 
-    async def _next(self) -> list[tuple[str, bytes]] | None:
-        try:
-            return await self._reply.batch()
-        except RatatoskrError as error:
-            self._error = self._glue.named(error, self._reply, self._prepared.target)
-            raise
-
     def _decode(self, batch: list[tuple[str, bytes]] | None) -> list[ChatEvent]:
-        turn = self._decoder.turn
+        """Return the events of a batch, or of the end of the stream (`None`)."""
+        decoder = self._decoder
+        turn = decoder.turn
         events: list[ChatEvent] = []
         try:
             if batch is None:
-                events = self._decoder.end()
+                events = decoder.end()
                 if not turn.done:
                     raise MalformedResponse("the stream ended before its end")
             else:
+                feed = decoder.feed
                 for name, data in batch:
-                    events += self._feed(name, data)
-        except FailureReported as told:
-            self._fail(self._glue.told(told.failure, self._reply, self._prepared.target))
+                    events += feed(name, data)
+        except FailureReported as reported:
+            self._fail(self._client.build_error(reported.failure, self._reply, self._target))
         except RatatoskrError as error:
-            self._fail(self._glue.named(error, self._reply, self._prepared.target))
+            self._fail(self._client.add_context(error, self._reply, self._target))
         if self._error is not None:
             events += turn.take()
         elif turn.done:
             self._reply.leave()
             if is_filtered(turn):
-                self._fail(self._glue.named(filtered(turn, self.response()), self._reply, self._prepared.target))
+                filtered = build_filter_error(turn, self.response())
+                self._fail(self._client.add_context(filtered, self._reply, self._target))
                 return []
         return events
 
@@ -86,26 +97,11 @@ class WireStream:
         self._reply.close()
 
     def response(self) -> ChatResponse[Any]:
-        """Return what has come so far."""
-        return self._glue.respond(self._decoder.turn, self._reply, self._prepared, self._output, None)
+        """Return what has arrived so far."""
+        return build_response(
+            self._decoder.turn, self._reply, self._target, self._header_id, self._notices, self._output, None
+        )
 
     def close(self) -> None:
-        """Close the upstream."""
+        """Close the connection of the stream."""
         self._reply.close()
-
-
-def is_filtered(turn: TurnBuilder) -> bool:
-    """Tell whether an answer that has ended was refused before any output."""
-    if turn.finish_reason not in ("content_filter", "refusal"):
-        return False
-    return all(isinstance(part, (TextPart, ReasoningPart)) and not part.text for part in turn.parts())
-
-
-def filtered(turn: TurnBuilder, response: ChatResponse[Any]) -> ContentFiltered:
-    """Return the error for an answer that was refused before any output; `partial` tells the tokens that it took."""
-    return ContentFiltered(
-        turn.detail or "the provider refused to answer",
-        provider_code=turn.native_finish_reason,
-        request_id=turn.response_id,
-        partial=replace(response, raw=None),
-    )

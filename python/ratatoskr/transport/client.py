@@ -1,14 +1,15 @@
-"""The seam between providers and whatever carries their bytes: one method, `Transport.send`.
+"""The interface between providers and what carries their bytes: one method, `Transport.send`.
 
-It suits a client that hands over complete events in batches (the extension's own) as well as one that gives bytes
-(a user's httpx client behind `transport.httpx`). What lives here is the shape alone: no I/O, no provider's JSON.
+It suits a client that returns complete events in batches (the extension's own) and one that returns bytes (a user's
+httpx client behind `transport.httpx`). There is no I/O and no provider's JSON in this module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import msgspec
 
 from ratatoskr.types.timeouts import Deadlines
 
@@ -17,26 +18,28 @@ __all__ = ["Deadlines", "Framing", "HttpReply", "HttpRequest", "Transport"]
 Framing = Literal["body", "sse", "ndjson"]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """One request, complete: nothing is added to it from the environment, no cookie, no netrc, no proxy variable.
+class HttpRequest(msgspec.Struct, frozen=True, gc=False):
+    """One complete request: nothing is added from the environment, no cookie, no netrc, no proxy variable.
 
-    Its repr tells neither headers nor body: a traceback with locals must hold no key and no prompt.
+    Its repr shows neither headers nor body, so that a traceback with local variables shows no key and no prompt.
     """
 
     url: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
     framing: Framing = "body"
     deadlines: Deadlines = Deadlines()
     method: Literal["POST", "GET", "HEAD"] = "POST"
 
+    def __repr__(self) -> str:
+        return f"HttpRequest({self.method} {self.url}, framing={self.framing}, deadlines={self.deadlines})"
+
 
 class HttpReply(Protocol):
-    """A response whose head is there.
+    """A response whose headers have arrived.
 
-    A reply is `streamed` when the request asked for events, the status is 2xx and the content type is that framing's
-    (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the whole body already.
+    A reply is `streamed` if the request asked for events, the status is 2xx and the content type is that of the framing
+    (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the complete body.
     """
 
     @property
@@ -56,60 +59,61 @@ class HttpReply(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The whole body, where none follow."""
+        """The complete body; empty if events follow."""
         ...
 
     async def batch(self) -> list[tuple[str, bytes]] | None:
-        """Return all complete events that have come, as (event name or "", data), or `None` after a clean end.
+        """Return the complete events that have arrived, as (event name or "", data), or `None` after a clean end.
 
-        Waits for at least one. A stream cut anywhere before the clean end of its body raises.
+        Waits for at least one event. A stream that breaks off before the clean end of its body raises.
 
         Raises:
             ConnectionFailed: the connection broke (`phase="body"`).
-            Timeout: nothing at all came for `idle` seconds (`phase="idle"`).
-            MalformedResponse: a line or event over the cap, a broken encoding.
+            Timeout: nothing was received for `idle` seconds (`phase="idle"`).
+            MalformedResponse: a line or event is over the limit, or the encoding is broken.
         """
         ...
 
     def close(self) -> None:
-        """Close the upstream at once if the body has not ended; may be called twice and from `__del__`."""
+        """Close the connection at once if the body has not ended; may be called twice and from `__del__`."""
         ...
 
     def leave(self) -> None:
-        """Close the upstream because all that matters has come.
+        """Close the connection after the last event that matters.
 
-        A transport may give the body a moment to end by itself, as a connection whose body has not ended cannot serve
-        again; `close` afterwards does nothing.
+        A transport may wait a moment for the body to end, because a connection whose body has not ended cannot be
+        reused; `close` afterwards does nothing.
         """
         ...
 
 
 class Transport(Protocol):
-    """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""
+    """Carries requests. It does not retry, follow redirects or parse a provider's JSON."""
 
     @property
     def loop_bound(self) -> bool:
-        """Whether it belongs to the event loop that uses it first."""
+        """Whether it can be used only from the event loop that uses it first."""
         ...
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """Send one request and return when the head (for `framing="body"`: the whole response) is there.
+        """Send one request and return its reply when the headers (for `framing="body"`: the body, too) have arrived.
 
-        Cancelling the call closes the connection; a request that waits for a slot then leaves the queue unsent.
+        Cancelling the call closes the connection; a request that is still queued is then never sent.
 
         Raises:
-            ConnectionFailed: DNS, refused, reset or ended before the head; `phase` and `sent` say how far it came.
+            ConnectionFailed: DNS failed, or the connection was refused, reset or closed before the headers; `phase` and
+                `sent` say how far the request came.
             TlsError: the handshake failed.
-            Timeout: one of the request's deadlines; `phase` says which.
-            MalformedResponse: head or body over a limit, wrong length, an encoding that we did not ask for.
-            GatewayClosed: the transport has been closed.
+            Timeout: one of the request's deadlines passed; `phase` says which.
+            MalformedResponse: headers or body over a limit, a wrong length, or an encoding that was not asked for.
+            GatewayClosed: the transport was closed.
         """
         ...
 
     async def preconnect(self, urls: Sequence[str]) -> None:
-        """Open a connection to each origin, so that the first request need not; failures are left to that request."""
+        """Open a connection to each origin, so that the first request need not."""
         ...
 
     async def aclose(self) -> None:
-        """Close all connections; every open exchange ends with `GatewayClosed`."""
+        """Close all connections; every open request ends with `GatewayClosed`."""
         ...

@@ -1,4 +1,4 @@
-"""What becomes of parameters: each policy, the conditions on reasoning, and the mapping of efforts and budgets."""
+"""How parameters are adapted: each policy, the conditions on reasoning, and the mapping of efforts and budgets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from ratatoskr.errors import UnsupportedParameter
 from ratatoskr.models.rules import rules_for
-from ratatoskr.providers.adapt import SAMPLING, Change, apply_rules
+from ratatoskr.providers.adapt import SAMPLING, apply_rules
 from ratatoskr.types.chat import EFFORTS, PARAM_NAMES, ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.message import Message
+from ratatoskr.types.model import ParameterChange
 from ratatoskr.types.rules import ModelRules
+from ratatoskr.wire.dialect import Target
 
 ALL = frozenset({*PARAM_NAMES, "tool_choice"})
 MESSAGES = (Message.user("hi"),)
@@ -39,15 +41,15 @@ def request(tool_choice=None, **params):
     return ChatRequest(MESSAGES, tool_choice=tool_choice, options=ChatOptions(model="m", **params))
 
 
-def settled(wanted, rules=ModelRules(), policy="error", parameters=ALL):  # noqa: B008 - frozen
+def adapt(given_request, rules=ModelRules(), policy="error", parameters=ALL):  # noqa: B008 - frozen
     if isinstance(rules, str):
         rules = rules_for(*rules.split(":", 1))
-    return apply_rules(wanted, provider="p", model="m", rules=rules, parameters=parameters, policy=policy)
+    return apply_rules(given_request, Target("p", "m", "d", rules), parameters, policy)
 
 
-def refused(wanted, rules=ModelRules(), parameters=ALL):  # noqa: B008 - frozen
+def refuse(given_request, rules=ModelRules(), parameters=ALL):  # noqa: B008 - frozen
     with pytest.raises(UnsupportedParameter) as caught:
-        settled(wanted, rules, parameters=parameters)
+        adapt(given_request, rules, parameters=parameters)
     assert (caught.value.provider, caught.value.model) == ("p", "m")
     return caught.value.field, caught.value.message
 
@@ -56,35 +58,35 @@ def effort_of(result):
     return result.request.options.reasoning.effort
 
 
-# Words of the dialect
+# What the dialect supports
 
 
 def test_a_request_without_parameters_is_left_as_it_is():
-    wanted = request()
-    result = settled(wanted, parameters=frozenset())
-    assert result.request is wanted
+    given_request = request()
+    result = adapt(given_request, parameters=frozenset())
+    assert result.request is given_request
     assert (result.changes, result.notices, result.passed) == ((), (), {})
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_parameter_that_provider_and_model_take_is_kept_and_not_mentioned(name):
-    wanted = request(**{name: VALUES[name]})
-    result = settled(wanted, rules_for("my-host", "m"))
-    assert result.request is wanted
+def test_a_parameter_that_provider_and_model_accept_is_kept_and_not_mentioned(name):
+    given_request = request(**{name: VALUES[name]})
+    result = adapt(given_request, rules_for("my-host", "m"))
+    assert result.request is given_request
     assert (result.changes, result.notices, result.passed) == ((), (), {})
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_parameter_without_a_word_is_refused_by_its_name(name):
-    field, message = refused(request(**{name: VALUES[name]}), rules_for("my-host", "m"), ALL - {name})
+def test_an_unsupported_parameter_is_refused_by_its_name(name):
+    field, message = refuse(request(**{name: VALUES[name]}), rules_for("my-host", "m"), ALL - {name})
     assert field == name
     assert name in message
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_parameter_without_a_word_is_dropped_with_a_notice(name):
-    wanted = request(**{name: VALUES[name]}, raw_provider_options={"kept": 1})
-    result = settled(wanted, rules_for("my-host", "m"), "drop", ALL - {name})
+def test_an_unsupported_parameter_is_dropped_with_a_notice(name):
+    given_request = request(**{name: VALUES[name]}, raw_provider_options={"kept": 1})
+    result = adapt(given_request, rules_for("my-host", "m"), "drop", ALL - {name})
     assert result.request.options == ChatOptions(model="m", raw_provider_options={"kept": 1})
     assert [(notice.code, notice.field) for notice in result.notices] == [("parameter_dropped", name)]
     assert [(change.field, change.after) for change in result.changes] == [(name, None)]
@@ -107,8 +109,8 @@ def test_a_parameter_without_a_word_is_dropped_with_a_notice(name):
         ("reasoning", ReasoningConfig(budget_tokens=9), {"budget_tokens": 9}),
     ],
 )
-def test_a_parameter_without_a_word_is_passed_on_as_it_is(name, value, sent):
-    result = settled(request(**{name: value}), rules_for("my-host", "m"), "pass", ALL - {name})
+def test_an_unsupported_parameter_is_passed_on_as_it_is(name, value, sent):
+    result = adapt(request(**{name: value}), rules_for("my-host", "m"), "pass", ALL - {name})
     assert result.passed == {name: sent}
     assert result.request.options == ChatOptions(model="m")
     assert [change.field for change in result.changes] == [name]
@@ -116,88 +118,88 @@ def test_a_parameter_without_a_word_is_passed_on_as_it_is(name, value, sent):
 
 
 @pytest.mark.parametrize("params", [{"logprobs": False}, {"cache_prompt": False}])
-def test_what_asks_for_nothing_is_never_refused(params):
-    assert settled(request(**params), parameters=frozenset()).changes == ()
+def test_a_value_without_effect_is_never_refused(params):
+    assert adapt(request(**params), parameters=frozenset()).changes == ()
 
 
 @pytest.mark.parametrize("choice", ["auto", "none"])
-def test_a_tool_choice_that_forces_nothing_needs_no_word(choice):
-    assert settled(request(choice), parameters=frozenset()).changes == ()
+def test_a_tool_choice_that_forces_nothing_needs_no_support(choice):
+    assert adapt(request(choice), parameters=frozenset()).changes == ()
 
 
-def test_a_forced_tool_needs_a_word():
-    assert refused(request("required"), parameters=frozenset())[0] == "tool_choice"
-    assert settled(request("required"), policy="drop", parameters=frozenset()).request.tool_choice is None
-    result = settled(request("get_weather"), policy="pass", parameters=frozenset())
+def test_a_forced_tool_needs_support():
+    assert refuse(request("required"), parameters=frozenset())[0] == "tool_choice"
+    assert adapt(request("required"), policy="drop", parameters=frozenset()).request.tool_choice is None
+    result = adapt(request("get_weather"), policy="pass", parameters=frozenset())
     assert result.request.tool_choice is None
     assert result.passed == {"tool_choice": "get_weather"}
 
 
-# What the model takes
+# What the model accepts
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLING))
-def test_models_that_never_take_sampling_refuse_it_whatever_the_effort(name):
+def test_models_that_never_accept_sampling_refuse_it_whatever_the_effort(name):
     for reasoning in (None, "low"):
-        field, message = refused(request(**{name: VALUES[name], "reasoning": reasoning}), "openai:o3")
+        field, message = refuse(request(**{name: VALUES[name], "reasoning": reasoning}), "openai:o3")
         assert field == name
         assert "drop" in message
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLING))
-def test_a_model_that_reasons_unless_told_refuses_sampling_and_says_how_to_get_it(name):
-    field, message = refused(request(**{name: VALUES[name]}), "openai:gpt-5.5")
+def test_a_model_that_reasons_by_default_refuses_sampling_and_says_how_to_get_it(name):
+    field, message = refuse(request(**{name: VALUES[name]}), "openai:gpt-5.5")
     assert field == name
     assert 'reasoning="none"' in message
-    assert settled(request(**{name: VALUES[name], "reasoning": "none"}), "openai:gpt-5.5").changes == ()
+    assert adapt(request(**{name: VALUES[name], "reasoning": "none"}), "openai:gpt-5.5").changes == ()
 
 
-def test_a_model_that_reasons_only_if_told_takes_sampling_until_then():
-    assert settled(request(temperature=0.5), "openai:gpt-5.2").changes == ()
-    assert refused(request(temperature=0.5, reasoning="low"), "openai:gpt-5.2")[0] == "temperature"
-    assert settled(request(temperature=0.5), "anthropic:claude-sonnet-4-6").changes == ()
+def test_a_model_that_reasons_on_request_accepts_sampling_until_then():
+    assert adapt(request(temperature=0.5), "openai:gpt-5.2").changes == ()
+    assert refuse(request(temperature=0.5, reasoning="low"), "openai:gpt-5.2")[0] == "temperature"
+    assert adapt(request(temperature=0.5), "anthropic:claude-sonnet-4-6").changes == ()
     budget = ReasoningConfig(budget_tokens=2048)
-    assert refused(request(temperature=0.5, reasoning=budget), "anthropic:claude-sonnet-4-5")[0] == "temperature"
+    assert refuse(request(temperature=0.5, reasoning=budget), "anthropic:claude-sonnet-4-5")[0] == "temperature"
 
 
 def test_only_showing_the_thinking_does_not_start_it():
-    wanted = request(temperature=0.5, reasoning=ReasoningConfig(include=False))
-    assert settled(wanted, "openai:gpt-5.2").changes == ()
-    assert settled(wanted, "openai:gpt-4o").request is wanted
+    given_request = request(temperature=0.5, reasoning=ReasoningConfig(include=False))
+    assert adapt(given_request, "openai:gpt-5.2").changes == ()
+    assert adapt(given_request, "openai:gpt-4o").request is given_request
 
 
-def test_a_refused_parameter_stays_in_its_place_if_it_is_passed_on_and_there_is_a_word_for_it():
-    result = settled(request(temperature=0.5), "openai:o3", "pass")
+def test_a_refused_parameter_stays_in_its_place_if_it_is_passed_on_and_supported():
+    result = adapt(request(temperature=0.5), "openai:o3", "pass")
     assert result.request.options.temperature == 0.5
     assert result.passed == {}
     assert [change.field for change in result.changes] == ["temperature"]
 
 
-def test_a_row_may_refuse_single_parameters():
-    assert refused(request(stop="x"), "openai:o4-mini")[0] == "stop"
-    assert settled(request(stop="x"), "openai:gpt-4o").changes == ()
+def test_a_rule_may_refuse_single_parameters():
+    assert refuse(request(stop="x"), "openai:o4-mini")[0] == "stop"
+    assert adapt(request(stop="x"), "openai:gpt-4o").changes == ()
 
 
 @pytest.mark.parametrize("choice", ["required", "get_weather"])
-def test_models_that_cannot_be_made_to_call_a_tool(choice):
-    assert refused(request(choice), "anthropic:claude-opus-5-5")[0] == "tool_choice"
-    assert settled(request("auto"), "anthropic:claude-opus-5-5").changes == ()
-    assert settled(request("none"), "anthropic:claude-opus-5-5").changes == ()
-    assert settled(request(choice), "anthropic:claude-opus-5").changes == ()
-    dropped = settled(request(choice), "anthropic:claude-opus-5-5", "drop")
+def test_models_that_cannot_be_forced_to_call_a_tool(choice):
+    assert refuse(request(choice), "anthropic:claude-opus-5-5")[0] == "tool_choice"
+    assert adapt(request("auto"), "anthropic:claude-opus-5-5").changes == ()
+    assert adapt(request("none"), "anthropic:claude-opus-5-5").changes == ()
+    assert adapt(request(choice), "anthropic:claude-opus-5").changes == ()
+    dropped = adapt(request(choice), "anthropic:claude-opus-5-5", "drop")
     assert dropped.request.tool_choice is None
 
 
 def test_a_tool_cannot_be_forced_while_a_model_thinks_by_a_budget():
-    wanted = request("required", reasoning=ReasoningConfig(budget_tokens=2048))
-    assert refused(wanted, "anthropic:claude-sonnet-4-5")[0] == "tool_choice"
-    assert settled(request("required"), "anthropic:claude-sonnet-4-5").changes == ()
-    assert 'reasoning="none"' in refused(request("required"), "deepseek:deepseek-v4-pro")[1]
-    assert settled(request("required", reasoning="none"), "deepseek:deepseek-v4-pro").changes == ()
+    given_request = request("required", reasoning=ReasoningConfig(budget_tokens=2048))
+    assert refuse(given_request, "anthropic:claude-sonnet-4-5")[0] == "tool_choice"
+    assert adapt(request("required"), "anthropic:claude-sonnet-4-5").changes == ()
+    assert 'reasoning="none"' in refuse(request("required"), "deepseek:deepseek-v4-pro")[1]
+    assert adapt(request("required", reasoning="none"), "deepseek:deepseek-v4-pro").changes == ()
 
 
-def test_more_tokens_than_the_model_gives_are_the_providers_matter():
-    assert settled(request(max_tokens=10**9), "anthropic:claude-sonnet-4-5").changes == ()
+def test_more_tokens_than_the_model_allows_are_left_to_the_provider():
+    assert adapt(request(max_tokens=10**9), "anthropic:claude-sonnet-4-5").changes == ()
 
 
 # Efforts
@@ -230,8 +232,8 @@ def test_more_tokens_than_the_model_gives_are_the_providers_matter():
         ("ollama:gpt-oss:20b", "max", "high"),
     ],
 )
-def test_an_effort_that_the_model_lacks_becomes_the_nearest_and_that_is_told(model, asked, sent):
-    result = settled(request(reasoning=asked), model)
+def test_an_effort_that_the_model_lacks_becomes_the_nearest_with_a_notice(model, asked, sent):
+    result = adapt(request(reasoning=asked), model)
     assert effort_of(result) == sent
     assert [(notice.code, notice.field) for notice in result.notices] == [("reasoning_mapped", "reasoning")]
     assert [(c.before.effort, c.after.effort) for c in result.changes] == [(asked, sent)]
@@ -252,26 +254,26 @@ def test_an_effort_that_the_model_lacks_becomes_the_nearest_and_that_is_told(mod
         ("my-host:m", "minimal"),
     ],
 )
-def test_an_effort_that_the_model_takes_is_kept(model, effort):
-    wanted = request(reasoning=effort)
-    assert settled(wanted, model).request is wanted
+def test_an_effort_that_the_model_accepts_is_kept(model, effort):
+    given_request = request(reasoning=effort)
+    assert adapt(given_request, model).request is given_request
 
 
 def test_whether_the_thinking_is_shown_survives_the_mapping():
-    result = settled(request(reasoning=ReasoningConfig("max", include=False)), "openai:o3")
+    result = adapt(request(reasoning=ReasoningConfig("max", include=False)), "openai:o3")
     assert result.request.options.reasoning == ReasoningConfig("high", include=False)
 
 
-def test_a_model_with_a_mere_switch_keeps_the_wish_and_says_so():
-    result = settled(request(reasoning="low"), "ollama:qwen3:8b")
+def test_a_model_with_only_a_switch_keeps_the_effort_with_a_notice():
+    result = adapt(request(reasoning="low"), "ollama:qwen3:8b")
     assert effort_of(result) == "low"
     assert [notice.code for notice in result.notices] == ["reasoning_mapped"]
-    assert settled(request(reasoning="none"), "ollama:qwen3:8b").notices == ()
+    assert adapt(request(reasoning="none"), "ollama:qwen3:8b").notices == ()
 
 
 def test_passing_on_leaves_even_the_effort_as_it_is():
-    wanted = request(reasoning="max")
-    assert settled(wanted, "openai:o3", "pass").request is wanted
+    given_request = request(reasoning="max")
+    assert adapt(given_request, "openai:o3", "pass").request is given_request
 
 
 @pytest.mark.parametrize(
@@ -287,74 +289,74 @@ def test_passing_on_leaves_even_the_effort_as_it_is():
     ],
 )
 @pytest.mark.parametrize("off", ["none", ReasoningConfig(budget_tokens=0)])
-def test_thinking_that_cannot_be_switched_off_is_refused_and_dropped_if_one_likes(model, off):
-    assert refused(request(reasoning=off), model)[0] == "reasoning"
-    result = settled(request(reasoning=off), model, "drop")
+def test_thinking_that_cannot_be_switched_off_is_refused_or_dropped(model, off):
+    assert refuse(request(reasoning=off), model)[0] == "reasoning"
+    result = adapt(request(reasoning=off), model, "drop")
     assert result.request.options.reasoning is None
     assert [notice.code for notice in result.notices] == ["parameter_dropped"]
 
 
-def test_the_refusal_names_the_least_that_the_model_takes():
-    assert 'reasoning="minimal"' in refused(request(reasoning="none"), "openai:gpt-5")[1]
-    assert 'reasoning="low"' in refused(request(reasoning="none"), "google:gemini-3.8-flash")[1]
+def test_the_refusal_names_the_lowest_effort_of_the_model():
+    assert 'reasoning="minimal"' in refuse(request(reasoning="none"), "openai:gpt-5")[1]
+    assert 'reasoning="low"' in refuse(request(reasoning="none"), "google:gemini-3.8-flash")[1]
 
 
-def test_where_the_lowest_level_is_near_enough_to_none_it_is_sent_and_told():
-    result = settled(request(reasoning="none"), "google:gemini-3.5-flash")
+def test_where_the_lowest_effort_is_near_enough_to_none_it_is_sent_with_a_notice():
+    result = adapt(request(reasoning="none"), "google:gemini-3.5-flash")
     assert effort_of(result) == "minimal"
     assert [notice.code for notice in result.notices] == ["reasoning_mapped"]
 
 
-def test_a_model_that_does_not_think_need_not_be_told_not_to():
-    result = settled(request(reasoning="none"), "openai:gpt-4o")
+def test_a_model_that_does_not_think_is_not_asked_not_to_think():
+    result = adapt(request(reasoning="none"), "openai:gpt-4o")
     assert result.request.options.reasoning is None
     assert result.notices == ()
-    assert [type(change) for change in result.changes] == [Change]
+    assert [type(change) for change in result.changes] == [ParameterChange]
 
 
-@pytest.mark.parametrize("wish", ["low", ReasoningConfig(budget_tokens=1000)])
-def test_a_model_that_does_not_think_refuses_to_be_asked(wish):
-    assert "does not think" in refused(request(reasoning=wish), "openai:gpt-4o")[1]
+@pytest.mark.parametrize("reasoning", ["low", ReasoningConfig(budget_tokens=1000)])
+def test_a_model_that_does_not_think_refuses_an_effort_or_a_budget(reasoning):
+    assert "does not think" in refuse(request(reasoning=reasoning), "openai:gpt-4o")[1]
 
 
 @pytest.mark.parametrize(
     ("budget", "effort"),
     [(100, "minimal"), (1_024, "minimal"), (2_000, "low"), (8_000, "medium"), (16_000, "high"), (100_000, "xhigh")],
 )
-def test_a_budget_becomes_the_nearest_effort_where_the_model_takes_efforts(budget, effort):
-    result = settled(request(reasoning=ReasoningConfig(budget_tokens=budget)), "my-host:m")
+def test_a_budget_becomes_the_nearest_effort_where_the_model_accepts_efforts(budget, effort):
+    result = adapt(request(reasoning=ReasoningConfig(budget_tokens=budget)), "my-host:m")
     assert result.request.options.reasoning == ReasoningConfig(effort)
     assert [notice.code for notice in result.notices] == ["reasoning_mapped"]
 
 
-def test_a_budget_that_becomes_an_effort_becomes_one_that_the_model_takes():
-    wish = ReasoningConfig(budget_tokens=1_024)
-    assert effort_of(settled(request(reasoning=wish), "anthropic:claude-opus-5")) == "low"
-    assert effort_of(settled(request(reasoning=wish), "openai:o3", "pass")) == "low"
+def test_a_budget_that_becomes_an_effort_becomes_one_that_the_model_accepts():
+    reasoning = ReasoningConfig(budget_tokens=1_024)
+    assert effort_of(adapt(request(reasoning=reasoning), "anthropic:claude-opus-5")) == "low"
+    assert effort_of(adapt(request(reasoning=reasoning), "openai:o3", "pass")) == "low"
 
 
-def test_beside_an_effort_a_budget_gives_way_where_the_model_takes_efforts():
-    result = settled(request(reasoning=ReasoningConfig("high", 99)), "openai:gpt-5.2")
+def test_beside_an_effort_a_budget_is_dropped_where_the_model_accepts_efforts():
+    result = adapt(request(reasoning=ReasoningConfig("high", 99)), "openai:gpt-5.2")
     assert result.request.options.reasoning == ReasoningConfig("high")
     assert "budget" in result.notices[0].message
 
 
 @pytest.mark.parametrize("model", ["anthropic:claude-sonnet-4-5", "google:gemini-2.5-flash"])
-def test_budgets_stay_where_the_model_takes_them(model):
-    wanted = request(reasoning=ReasoningConfig(budget_tokens=3_000))
-    assert settled(wanted, model).request is wanted
-    wanted = request(reasoning="high")
-    assert settled(wanted, model).request is wanted
+def test_budgets_stay_where_the_model_accepts_them(model):
+    given_request = request(reasoning=ReasoningConfig(budget_tokens=3_000))
+    assert adapt(given_request, model).request is given_request
+    given_request = request(reasoning="high")
+    assert adapt(given_request, model).request is given_request
 
 
 def test_a_budget_of_zero_is_none():
-    result = settled(request(temperature=0.5, reasoning=ReasoningConfig(budget_tokens=0)), "openai:gpt-5.5")
+    result = adapt(request(temperature=0.5, reasoning=ReasoningConfig(budget_tokens=0)), "openai:gpt-5.5")
     assert effort_of(result) == "none"
     assert result.request.options.temperature == 0.5
     assert result.notices == ()
 
 
-# Whatever is asked
+# Any combination
 
 
 MODELS = [
@@ -383,11 +385,11 @@ MODELS = [
     budget=st.none() | st.integers(0, 200_000),
     choice=st.sampled_from([None, "auto", "none", "required", "t"]),
 )
-def test_what_is_left_after_dropping_is_taken_without_complaint(model, names, words, effort, budget, choice):
+def test_what_is_left_after_dropping_is_accepted_without_changes(model, names, words, effort, budget, choice):
     params = {name: VALUES[name] for name in names} | {"reasoning": ReasoningConfig(effort, budget)}
     rules = rules_for(*model.split(":", 1))
-    once = settled(request(choice, **params), rules, "drop", words)
-    again = settled(once.request, rules, "error", words)
+    once = adapt(request(choice, **params), rules, "drop", words)
+    again = adapt(once.request, rules, "error", words)
     assert again.passed == once.passed == {}
     assert again.request.options.given().keys() <= once.request.options.given().keys()
     kept = once.request.options.reasoning

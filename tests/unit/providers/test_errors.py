@@ -1,4 +1,4 @@
-"""The closed table: every status, the codes that say more, and every form of asking us to wait."""
+"""The error for every status, for the codes that are more exact, and every form of `retry-after`."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ratatoskr.errors import (
     ServiceUnavailable,
     UnsupportedParameter,
 )
-from ratatoskr.providers.errors import duration, error_of, retry_after
+from ratatoskr.providers.errors import build_error, parse_duration, parse_retry_after
 from ratatoskr.wire.failure import ReportedFailure
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
 
-def made(status: int | None, failure: ReportedFailure | None = None, **headers: str) -> RatatoskrError:
+def error_for(status: int | None, failure: ReportedFailure | None = None, **headers: str) -> RatatoskrError:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return error_of(status, failure or ReportedFailure(), names, provider="p", model="m", now=lambda: NOW)
+    return build_error(status, failure or ReportedFailure(), names, provider="p", model="m", now=lambda: NOW)
 
 
-def expected(status: int) -> tuple[type[RatatoskrError], bool]:
+def expected_for(status: int) -> tuple[type[RatatoskrError], bool]:
     if status < 400:
         return RedirectRefused, False
     named = {
@@ -51,8 +51,8 @@ def expected(status: int) -> tuple[type[RatatoskrError], bool]:
 
 @pytest.mark.parametrize("status", range(300, 600))
 def test_every_status_has_its_class_and_only_the_documented_ones_are_retryable(status: int) -> None:
-    error = made(status)
-    assert (type(error), error.retryable) == expected(status)
+    error = error_for(status)
+    assert (type(error), error.retryable) == expected_for(status)
     assert error.status == status
     assert str(status) in error.message
 
@@ -101,30 +101,30 @@ def test_every_status_has_its_class_and_only_the_documented_ones_are_retryable(s
         (200, ReportedFailure("busy", status=429), RateLimited),
     ],
 )
-def test_what_the_body_says_is_believed_where_it_says_more(
+def test_the_body_decides_where_it_is_more_exact(
     status: int | None, failure: ReportedFailure, cls: type[RatatoskrError]
 ) -> None:
-    error = made(status, failure)
+    error = error_for(status, failure)
     assert type(error) is cls
     assert error.message == failure.message
     assert error.provider_code == (failure.code or failure.kind)
 
 
 def test_the_refused_parameter_is_named() -> None:
-    assert made(400, ReportedFailure("no", code="unsupported_value", param="temperature")).field == "temperature"
+    assert error_for(400, ReportedFailure("no", code="unsupported_value", param="temperature")).field == "temperature"
 
 
 def test_a_model_that_is_gone_says_so() -> None:
-    error = made(410)
+    error = error_for(410)
     assert isinstance(error, ModelNotAvailable)
     assert error.reason == "gone"
 
 
 @pytest.mark.parametrize(
-    ("status", "wish", "retryable"), [(400, "true", True), (503, "false", False), (503, "x", True)]
+    ("status", "should_retry", "retryable"), [(400, "true", True), (503, "false", False), (503, "x", True)]
 )
-def test_the_provider_may_say_itself_whether_to_retry(status: int, wish: str, retryable: bool) -> None:
-    assert made(status, x_should_retry=wish).retryable is retryable
+def test_the_provider_may_decide_whether_to_retry(status: int, should_retry: str, retryable: bool) -> None:
+    assert error_for(status, x_should_retry=should_retry).retryable is retryable
 
 
 @pytest.mark.parametrize(
@@ -150,15 +150,15 @@ def test_the_provider_may_say_itself_whether_to_retry(status: int, wish: str, re
     ],
 )
 def test_every_form_of_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers, lambda: NOW) == seconds
+    assert parse_retry_after(headers, lambda: NOW) == seconds
 
 
-def test_a_delay_in_the_body_stands_above_the_headers() -> None:
-    assert made(429, ReportedFailure("wait", retry_after=45.8), retry_after="3").retry_after == 45.8
+def test_a_delay_in_the_body_is_preferred_to_the_headers() -> None:
+    assert error_for(429, ReportedFailure("wait", retry_after=45.8), retry_after="3").retry_after == 45.8
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("1s", 1.0), ("1h2m3.5s", 3723.5), ("45.837906927s", 45.837906927), ("x", None), ("", None)]
 )
 def test_durations(text: str, seconds: float | None) -> None:
-    assert duration(text) == seconds
+    assert parse_duration(text) == seconds

@@ -1,0 +1,140 @@
+"""One request to one provider: sent with its key, and every failed reply turned into an error with its context."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ratatoskr.config.secrets import Secret
+from ratatoskr.errors import RatatoskrError
+from ratatoskr.providers.errors import build_error
+from ratatoskr.providers.keys import KeyRing
+from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
+from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.wire.dialect import Dialect, Target
+
+if TYPE_CHECKING:
+    from ratatoskr.types.chat import ChatOptions
+    from ratatoskr.types.rules import ParameterPolicy
+    from ratatoskr.wire.failure import ReportedFailure
+
+
+@dataclass(slots=True)
+class Binding:
+    """One model at one provider, looked up once and used for every request.
+
+    Attributes:
+        target: the provider and the model.
+        dialect: the dialect that the model is asked in.
+        parameters: the chat parameters that the provider supports.
+        accepted: the options and the policy of the last request whose parameters could be sent unchanged.
+    """
+
+    target: Target
+    dialect: Dialect
+    parameters: frozenset[str] = frozenset()
+    accepted: tuple[ChatOptions, ParameterPolicy] | None = field(default=None, repr=False)
+
+    def is_accepted(self, options: ChatOptions, policy: ParameterPolicy) -> bool:
+        """Return whether these very options were accepted before, so that they need not be checked again."""
+        return self.accepted is not None and self.accepted[0] is options and self.accepted[1] == policy
+
+
+_dialects: dict[str, Dialect] = {}
+
+
+def load_dialect(package: str) -> Dialect:
+    """Return a dialect by the name of its package, which is imported at the first use."""
+    dialect = _dialects.get(package)
+    if dialect is None:
+        dialect = _dialects[package] = importlib.import_module(package)  # a module satisfies the Protocol
+    return dialect
+
+
+class ProviderClient:
+    """Sends requests to one provider. Each is sent once: retries are made by the caller.
+
+    Args:
+        spec: the provider's address, key header and request id headers.
+        transport: carries the bytes.
+        keys: one is used per request; may be empty.
+        base_url: replaces the address of the spec.
+        headers: added to every request.
+    """
+
+    def __init__(
+        self,
+        spec: ProviderSpec,
+        transport: Transport,
+        keys: Sequence[Secret] = (),
+        *,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = spec.name
+        self.base_url = (base_url or spec.base_url).rstrip("/")
+        self._transport = transport
+        self._request_id_headers = spec.request_id
+        self._keys = KeyRing(keys, spec.key_header, (("content-type", "application/json"), *(headers or {}).items()))
+
+    async def send(
+        self,
+        binding: Binding,
+        path: str,
+        body: bytes,
+        headers: tuple[tuple[str, str], ...],
+        framing: Framing,
+        deadlines: Deadlines,
+    ) -> HttpReply:
+        """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
+
+        Raises:
+            RatatoskrError: the request could not be sent, or its reply has another status.
+        """
+        key = self._keys.pick()
+        try:
+            reply = await self._transport.send(
+                # The headers are never bound to a name, so that no traceback with local variables shows the key.
+                HttpRequest(
+                    self.base_url + path,
+                    self._keys.headers(key, headers),
+                    body,
+                    framing,
+                    deadlines,
+                    "POST" if body else "GET",
+                )
+            )
+            if not 200 <= reply.status < 300:
+                failure = binding.dialect.decode_error(reply.body)
+                raise self.build_error(failure, reply, binding.target, status=reply.status)
+        except RatatoskrError as error:
+            error.provider, error.model = self.name, binding.target.model
+            self._keys.report_failure(key, error)
+            raise
+        return reply
+
+    def build_error(
+        self, failure: ReportedFailure, reply: HttpReply, target: Target, *, status: int | None = None
+    ) -> RatatoskrError:
+        """Return the error for what a body or an event reported; `status` is that of a failed reply."""
+        error = build_error(status, failure, reply.headers, provider=self.name, model=target.model, now=time.time)
+        error.request_id = self.request_id(reply)
+        return error
+
+    def add_context(self, error: RatatoskrError, reply: HttpReply, target: Target) -> RatatoskrError:
+        """Set the provider, the model and the request id of an error, and return it."""
+        error.provider, error.model = self.name, target.model
+        error.request_id = error.request_id or self.request_id(reply)
+        return error
+
+    def request_id(self, reply: HttpReply) -> str | None:
+        """Return the provider's id of the request from the reply's headers."""
+        headers = reply.headers
+        for name in self._request_id_headers:
+            if (value := headers.get(name)) is not None:
+                return value
+        return None

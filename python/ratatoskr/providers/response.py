@@ -1,0 +1,79 @@
+"""A finished turn as a `ChatResponse`, and the error for one that the provider filtered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ratatoskr.errors import ContentFiltered
+from ratatoskr.transport.client import HttpReply
+from ratatoskr.types.attempt import Notice
+from ratatoskr.types.chat import ChatResponse, RawResponse
+from ratatoskr.types.construct import fast_constructor
+from ratatoskr.types.message import Message
+from ratatoskr.types.part import ReasoningPart, TextPart
+from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.turn import TurnBuilder
+
+HIDDEN_HEADERS = ("set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key")
+"""Left out of `RawResponse.headers`."""
+
+_new_message = fast_constructor(Message)
+_new_raw_response = fast_constructor(RawResponse)
+_new_response = fast_constructor(ChatResponse[Any])
+
+
+def build_response(
+    turn: TurnBuilder,
+    reply: HttpReply,
+    target: Target,
+    request_id: str | None,
+    notices: tuple[Notice, ...],
+    output: Any,
+    body: bytes | None,
+) -> ChatResponse[Any]:
+    """Return what a turn holds as a response.
+
+    Args:
+        turn: the turn, finished or not.
+        reply: its status and headers are kept.
+        target: the provider and the model that were asked.
+        request_id: the provider's id of the request, if a header gave it.
+        notices: about the request; those about the turn come after them.
+        output: the type that `parsed` gives.
+        body: the bytes of the reply, unless it was streamed.
+    """
+    headers = dict(reply.headers)
+    for name in HIDDEN_HEADERS:
+        headers.pop(name, None)
+    return _new_response(
+        _new_message("assistant", turn.parts()),
+        turn.usage,
+        turn.cost,
+        turn.finish_reason or "unknown",
+        turn.native_finish_reason,
+        target.provider,
+        turn.model or target.model,
+        request_id or turn.response_id,
+        (*notices, *turn.notices) if turn.notices else notices,
+        (),
+        _new_raw_response(reply.status, headers, body),
+        _output=output,
+    )
+
+
+def is_filtered(turn: TurnBuilder) -> bool:
+    """Return whether a finished turn was refused by the provider before any output."""
+    if turn.finish_reason not in ("content_filter", "refusal"):
+        return False
+    return all(isinstance(part, (TextPart, ReasoningPart)) and not part.text for part in turn.parts())
+
+
+def build_filter_error(turn: TurnBuilder, response: ChatResponse[Any]) -> ContentFiltered:
+    """Return the error for a filtered turn; its `partial` has the tokens that the turn used."""
+    return ContentFiltered(
+        turn.detail or "the provider refused to answer",
+        provider_code=turn.native_finish_reason,
+        request_id=turn.response_id,
+        partial=replace(response, raw=None),
+    )
