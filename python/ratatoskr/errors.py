@@ -2,7 +2,7 @@
 
     RatatoskrError
     ├── ConfigurationError          wrong set-up
-    ├── NoProvider                  nobody is configured for this name
+    ├── NoProvider                  no configured provider serves this name
     ├── GatewayClosed               used after closing
     ├── InvalidInput                400, 413, 422, other 4xx, and everything refused before sending
     │   ├── UnsupportedParameter
@@ -31,21 +31,21 @@ All are made as `Class(message="", **fields)`, all pickle, and none holds a key,
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ratatoskr.types.attempt import Attempt
     from ratatoskr.types.chat import ChatResponse
 
 
 def _snake_case(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 class RatatoskrError(Exception):
-    """Root of the tree; every field that was not known is `None`.
+    """Root of the tree; a field that is not known is `None`.
 
     Attributes:
         code: stable name of the class in snake_case.
@@ -58,7 +58,7 @@ class RatatoskrError(Exception):
         retryable: whether the very same call may succeed later.
         retry_after: seconds that the provider asked us to wait.
         attempts: every try that was made for the call.
-        partial: what had been delivered, whenever anything had.
+        partial: what had been delivered; `None` if nothing had.
         field: name of the argument that was refused.
     """
 
@@ -116,7 +116,7 @@ class RatatoskrError(Exception):
         return str(self.args[0]) if self.args else ""
 
     def fields(self) -> dict[str, Any]:
-        """Return the keyword arguments that make this error again."""
+        """Return the keyword arguments that an equal error is made with."""
         return {name: getattr(self, name) for name in self._fields}
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ class ConfigurationError(RatatoskrError):
 
 
 class NoProvider(RatatoskrError):
-    """Nobody is configured for this name; the message names the key or the call that is missing."""
+    """No configured provider serves this name; the message names the key or the call that is missing."""
 
 
 class GatewayClosed(RatatoskrError):
@@ -148,7 +148,7 @@ class GatewayClosed(RatatoskrError):
 
 
 class InvalidInput(RatatoskrError):
-    """The request is wrong; `field` names the argument when it was refused before sending."""
+    """The request is wrong; `field` names the argument if it was refused before sending."""
 
 
 class UnsupportedParameter(InvalidInput):
@@ -167,8 +167,8 @@ class OutputInvalid(InvalidInput):
     """The answer does not validate against the output type that was asked for.
 
     Attributes:
-        response: the whole answer, so that text and usage are not lost.
-        errors: what was wrong, one entry a place: `loc`, `msg`, `type`.
+        response: the complete response, so that text and usage are not lost.
+        errors: one entry for each wrong place: `loc`, `msg`, `type`.
     """
 
     _fields = (*RatatoskrError._fields, "response", "errors")
@@ -191,11 +191,11 @@ class AuthenticationFailed(RatatoskrError):
 
 
 class QuotaExhausted(RatatoskrError):
-    """Money or quota is used up and waiting does not help."""
+    """The credit or quota is used up, and waiting does not help."""
 
 
 class RateLimited(RatatoskrError):
-    """Too many requests; `retry_after` says for how long, where the provider told."""
+    """Too many requests; `retry_after` is the wait that the provider asked for, if it named one."""
 
     _retryable = True
 
@@ -208,7 +208,7 @@ class ModelNotAvailable(RatatoskrError):
     """The model cannot be served here now.
 
     Attributes:
-        reason: why, in a word: `not_local`, `ram_budget`, `not_served`, `gone`.
+        reason: why: `not_local`, `ram_budget`, `not_served`, `gone`.
     """
 
     _fields = (*RatatoskrError._fields, "reason")
@@ -265,7 +265,7 @@ class TlsError(ConnectionFailed):
 
 
 class ProviderError(RatatoskrError):
-    """The provider failed in a way of its own (409, 425, other 5xx, an error told inside a 200)."""
+    """The provider failed in another way (409, 425, other 5xx, an error inside a 200)."""
 
 
 class ServiceUnavailable(ProviderError):
@@ -285,7 +285,7 @@ class MalformedResponse(RatatoskrError):
 
 
 class StreamInterrupted(RatatoskrError):
-    """A stream ended after its first event in any other way than its end.
+    """A stream that had begun ended before its end.
 
     Attributes:
         cause: the error that ended it.
@@ -302,7 +302,7 @@ class AllAttemptsFailed(RatatoskrError, ExceptionGroup[RatatoskrError]):
     """Two or more candidates were tried and none answered.
 
     Attributes:
-        primary: the most telling of the errors; its fields are also this error's.
+        primary: the most relevant of the errors; its fields are also this error's.
         exceptions: the last error of each candidate, in the order in which they were tried.
     """
 
@@ -332,7 +332,7 @@ def _rebuild_group(message: str, exceptions: list[RatatoskrError], fields: dict[
     return AllAttemptsFailed(message, exceptions, **fields)
 
 
-_TELLING: tuple[type[RatatoskrError], ...] = (
+_BY_RELEVANCE: tuple[type[RatatoskrError], ...] = (
     AuthenticationFailed,
     QuotaExhausted,
     ContextLengthExceeded,
@@ -349,9 +349,9 @@ _TELLING: tuple[type[RatatoskrError], ...] = (
 
 
 def primary_of(errors: Sequence[RatatoskrError]) -> RatatoskrError:
-    """Return the most telling error: what a person can mend comes before what passes by itself."""
+    """Return the most relevant error: what a person can fix comes before what passes by itself."""
 
     def rank(error: RatatoskrError) -> int:
-        return next((i for i, cls in enumerate(_TELLING) if isinstance(error, cls)), len(_TELLING))
+        return next((i for i, cls in enumerate(_BY_RELEVANCE) if isinstance(error, cls)), len(_BY_RELEVANCE))
 
     return min(errors, key=rank)

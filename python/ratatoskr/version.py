@@ -2,4 +2,4 @@
 
 from importlib.metadata import version
 
-VERSION = version("ratatoskr")
+VERSION = __version__ = version("ratatoskr")

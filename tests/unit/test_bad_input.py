@@ -227,7 +227,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"response_format": JsonSchema("s", {"type": "objekt"})},
         InvalidInput,
         "response_format",
-        "/type is 'objekt', which JSON Schema has not",
+        "/type is 'objekt', which is not a type of JSON Schema",
     ),
     "malformed schema inside": (
         {"response_format": JsonSchema("s", {**OBJECT, "properties": {"a": 5}})},
@@ -236,7 +236,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         "/properties/a must be an object",
     ),
     "output and a format": ({"output": int, "response_format": "json"}, InvalidInput, "response_format", "not both"),
-    "output that is no type": ({"output": 5}, InvalidInput, "output", "output 5 is no type that can be validated"),
+    "output that is no type": ({"output": 5}, InvalidInput, "output", "output 5 cannot be validated"),
     "two tools of one name": ({"tools": [height, height]}, InvalidInput, "tools", "two tools are named 'height'"),
     "a tool alone": ({"tools": height}, InvalidInput, "tools", "tools must be a sequence of tools, not function"),
     "a text for a tool": ({"tools": ["height"]}, InvalidInput, "tools", "or functions, not str"),

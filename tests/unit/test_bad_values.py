@@ -33,15 +33,15 @@ MADE: dict[str, tuple[Callable[[], Any], type[Exception], str, str]] = {
         lambda: ImagePart.from_path("/no/such"),
         InvalidInput,
         "media_type",
-        "cannot tell the media type of",
+        "cannot guess the media type of",
     ),
     "path as a URL": (
         lambda: ImagePart.from_url("cat.png"),
         InvalidInput,
         "url",
-        "'cat.png' is nothing that a provider",
+        "'cat.png' is not a URL that a provider",
     ),
-    "file as a URL": (lambda: ImagePart.from_url("file:///etc/x"), InvalidInput, "url", "from_path reads a file"),
+    "file as a URL": (lambda: ImagePart.from_url("file:///etc/x"), InvalidInput, "url", "use from_path to read a file"),
     "nothing": (lambda: ImagePart(), InvalidInput, "data", "needs either data or a url"),
     "both": (lambda: ImagePart(data=b"x", url="https://h/a.png"), InvalidInput, "data", "needs either data or a url"),
     "text for bytes": (lambda: ImagePart.from_bytes("x", "image/png"), InvalidInput, "data", "must be bytes, not str"),  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ class ChatBackend:
                 self._timeouts.resolve(request.timeouts),
                 safe_to_repeat=safe_to_repeat(request),
             )
-            return replace(response, attempts=attempts)
+            return response.with_attempts(attempts)
         finally:
             self._lifecycle.leave(call)
 

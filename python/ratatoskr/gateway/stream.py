@@ -237,7 +237,7 @@ class ChatStream(_Of["T"]):
     def _answer(self) -> ChatResponse[T]:
         opened = self._opened
         assert opened is not None  # noqa: S101  # callers have looked
-        return replace(opened.source.response(), attempts=opened.attempts)
+        return opened.source.response().with_attempts(opened.attempts)
 
     def _source(self) -> EventSource:
         if self._opened is None:

@@ -9,7 +9,6 @@ from ratatoskr.errors import ContentFiltered
 from ratatoskr.transport.client import HttpReply
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatResponse, RawResponse
-from ratatoskr.types.construct import fast_constructor
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ReasoningPart, TextPart
 from ratatoskr.wire.dialect import Target
@@ -17,10 +16,6 @@ from ratatoskr.wire.turn import TurnBuilder
 
 HIDDEN_HEADERS = ("set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key")
 """Left out of `RawResponse.headers`."""
-
-_new_message = fast_constructor(Message)
-_new_raw_response = fast_constructor(RawResponse)
-_new_response = fast_constructor(ChatResponse[Any])
 
 
 def build_response(
@@ -46,8 +41,8 @@ def build_response(
     headers = dict(reply.headers)
     for name in HIDDEN_HEADERS:
         headers.pop(name, None)
-    return _new_response(
-        _new_message("assistant", turn.parts()),
+    return ChatResponse(
+        Message("assistant", turn.parts()),
         turn.usage,
         turn.cost,
         turn.finish_reason or "unknown",
@@ -57,7 +52,7 @@ def build_response(
         request_id or turn.response_id,
         (*notices, *turn.notices) if turn.notices else notices,
         (),
-        _new_raw_response(reply.status, headers, body),
+        RawResponse(reply.status, headers, body),
         _output=output,
     )
 

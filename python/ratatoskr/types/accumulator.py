@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
@@ -23,6 +22,7 @@ from ratatoskr.types.event import (
     ToolCallStart,
     UsageEvent,
 )
+from ratatoskr.types.frozen import replace
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
     PART_TYPES,
@@ -99,7 +99,7 @@ class PartBuilder:
         return delta.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def build(self) -> Part | None:
-        """Return the part as far as it has come; `None` for one that is left out until it is complete."""
+        """Return the part with what has come of it; `None` for one that is left out until it is complete."""
         if self.kind == "text":
             logprobs = None if self.logprobs is None else tuple(self.logprobs)
             return TextPart("".join(self.pieces), tuple(self.citations), logprobs, state=tuple(self.state))
@@ -116,7 +116,7 @@ class ResponseBuilder:
     """Collects one answer: `add` takes the events of a stream, `partial` and `response` give what they make.
 
     Args:
-        provider: who answers.
+        provider: name of the provider.
         model: the model as answered.
         request_id: the provider's id of the request.
         warnings: what is known when the stream is opened.
@@ -125,7 +125,7 @@ class ResponseBuilder:
         usage: tokens, once the provider has counted them.
         cost: money, if the provider bills it.
         finish_reason: why the answer ended; `None` before its end.
-        native_finish_reason: the provider's own word for that.
+        native_finish_reason: the provider's own name of the reason.
         notices: warnings for the caller.
         done: whether the end has come.
     """
@@ -179,8 +179,8 @@ class ResponseBuilder:
     def _indexed(self, kind: PartKind, index: int) -> PartBuilder:
         """Return the text or reasoning part at this index of the message.
 
-        Events of calls and of whole parts do not name their index, so a new part moves those behind it that were
-        taken to be earlier than they are.
+        Events of calls and of parts in one piece do not name their index: a new part is inserted before those that were
+        assumed to come earlier than they do.
         """
         part = self._open.get((kind, index))
         if part is None:

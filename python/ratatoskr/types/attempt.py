@@ -1,11 +1,11 @@
-"""What was tried for a call, as plain data that keeps no frame, socket or prompt alive."""
+"""The attempts of a call, as plain data that keeps no frame, socket or prompt alive."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
-from ratatoskr.types.codec import Plain
+from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Usage
 
 Decision: TypeAlias = Literal["answered", "again", "next", "stop", "skipped", "retry_budget_exhausted"]
@@ -19,7 +19,7 @@ class ErrorInfo(Plain):
         code: the class name in snake_case.
         message: cut to 200 characters.
         status: HTTP status, where there was one.
-        provider_code: the provider's own word.
+        provider_code: the provider's own code.
         retry_after: seconds that the provider asked us to wait.
     """
 
@@ -33,20 +33,20 @@ class ErrorInfo(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Attempt(Plain):
-    """One try at one candidate.
+    """One attempt at one candidate.
 
     Attributes:
-        provider: who was asked.
+        provider: name of the provider.
         model: the model's name there.
-        error: why it failed; `None` if it answered.
-        phase: how far it came: `prepare`, `connect`, `first_byte`, `body`, `stream`, `done`.
+        error: why it failed; `None` if it succeeded.
+        phase: how far it got: `prepare`, `connect`, `first_byte`, `body`, `stream`, `done`.
         started: seconds after the call began.
-        duration: seconds it took.
+        duration: seconds that it took.
         waited: seconds of backoff before it.
-        decision: what came next; `retry_budget_exhausted` where the same provider would have been asked again, had it
-            not failed so often of late.
-        maybe_billed: the provider may charge for it although it failed.
-        usage: of an answered try, and of one that was filtered; of a stream, in its response.
+        decision: what came next; `retry_budget_exhausted` means that the provider was not tried again because it has
+            failed too often in the last minutes.
+        maybe_billed: whether the provider may charge for it although it failed.
+        usage: tokens of a successful or filtered attempt; for streams, they are in the response.
     """
 
     type: ClassVar[Literal["attempt"]] = "attempt"
@@ -64,12 +64,12 @@ class Attempt(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Notice(Plain):
-    """Something a caller should know about an answer that is otherwise right.
+    """A warning about a response that is otherwise right.
 
     Attributes:
-        code: stable word, as in `parameter_dropped`, `foreign_state_dropped`.
+        code: stable name, such as `parameter_dropped` or `foreign_state_dropped`.
         message: one sentence.
-        field: the argument it is about.
+        field: the argument that it is about.
     """
 
     type: ClassVar[Literal["notice"]] = "notice"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
-from ratatoskr.types.codec import Plain, decode_object, parse
 from ratatoskr.types.event import FinishReason
+from ratatoskr.types.frozen import dataclass, field, replace
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall
+from ratatoskr.types.plain import Plain
+from ratatoskr.types.schema import JsonSchema as JsonSchema  # noqa: PLC0414  # handed on
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.tool import Tool
 from ratatoskr.types.usage import Cost, Usage
@@ -43,12 +44,12 @@ EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 
 @dataclass(frozen=True, slots=True)
 class ReasoningConfig:
-    """How much to think.
+    """How much the model reasons.
 
     Attributes:
-        effort: a word that is mapped to what the model takes.
+        effort: mapped to what the model takes.
         budget_tokens: an upper bound in tokens, where the model takes one.
-        include: whether the thinking is to be shown.
+        include: whether the response includes the reasoning.
     """
 
     effort: Effort | None = None
@@ -62,38 +63,11 @@ class ReasoningConfig:
             raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
 
 
-_SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class JsonSchema:
-    """The JSON Schema that the answer's text is to follow.
-
-    Attributes:
-        name: a short word for it (letters, digits, `_`, `-`).
-        schema: the schema itself, sent untouched.
-        strict: ask the provider to guarantee it.
-    """
-
-    name: str
-    schema: Mapping[str, Any]
-    strict: bool = True
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _SCHEMA_NAME.fullmatch(self.name):
-            raise InvalidInput(
-                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {self.name!r:.80}",
-                field="response_format",
-            )
-        if not isinstance(self.schema, Mapping):
-            raise InvalidInput("response_format.schema must be a JSON object", field="response_format")
-
-
 ResponseFormat: TypeAlias = 'Literal["json"] | JsonSchema'
 
 
 class ChatParams(TypedDict, total=False):
-    """Keyword parameters of a chat; `None` unsets what the options say."""
+    """Keyword parameters of a chat; `None` unsets the option."""
 
     temperature: float | None
     top_p: float | None
@@ -116,14 +90,14 @@ class ChatParams(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """A model and the parameters to ask it with; every one left `None` is the model's own default.
+    """A model and the parameters of its requests; `None` means the model's own default.
 
     Attributes:
         model: a name, or a chain of names that the caller allows one after the other.
         temperature: 0 upwards; most providers stop at 2.
         top_p: nucleus sampling, 0 to 1.
-        top_k: sample from so many tokens.
-        max_tokens: the most to answer; `None` means what the model allows.
+        top_k: the number of tokens to sample from.
+        max_tokens: the most tokens to generate; `None` means what the model allows.
         stop: texts that end the answer.
         seed: for repeatable sampling, where it exists.
         frequency_penalty: -2 to 2.
@@ -132,11 +106,11 @@ class ChatOptions:
         response_format: `"json"` or a `JsonSchema`.
         reasoning: an effort or a `ReasoningConfig`.
         cache_prompt: let the provider cache the prompt's prefix.
-        logprobs: log probabilities of the tokens; a number asks for so many runners-up.
+        logprobs: log probabilities of the tokens; a number is how many alternatives each token has.
         user: an opaque id of the end user, for the provider's abuse checks.
-        service_tier: the provider's word for how fast and how dear.
+        service_tier: the provider's name of a speed and price class.
         metadata: sent to providers that store it.
-        raw_provider_options: merged into the request's JSON as it is, last.
+        raw_provider_options: merged into the JSON of the request unchanged, last.
     """
 
     model: str | Sequence[str] | None = None
@@ -163,10 +137,9 @@ class ChatOptions:
             object.__setattr__(self, "reasoning", ReasoningConfig(self.reasoning))
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
-        for name, check in _CHECKS.items():
-            value = getattr(self, name)
-            if value is not None and not check[1](value):
-                raise InvalidInput(f"{name} must be {check[0]}, not {value!r:.80}", field=name)
+        for name, value in zip(_CHECKS, _checked_values(self), strict=True):
+            if value is not None and not _CHECKS[name][1](value):
+                raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {value!r:.80}", field=name)
 
     def given(self) -> dict[str, Any]:
         """Return the parameters that are set, by name, without the model."""
@@ -176,7 +149,7 @@ class ChatOptions:
         """Return these options with some replaced.
 
         Raises:
-            TypeError: a keyword that no option has.
+            TypeError: a keyword that is not an option.
         """
         if not params:
             return self
@@ -186,7 +159,8 @@ class ChatOptions:
         return replace(self, **params)
 
 
-PARAM_NAMES: tuple[str, ...] = tuple(f.name for f in fields(ChatOptions) if f.name != "model")
+PARAM_NAMES: tuple[str, ...] = ChatOptions.__match_args__[1:]
+"""Every field but `model`."""
 PARAM_SET = frozenset(PARAM_NAMES)
 
 
@@ -194,15 +168,15 @@ def _number(low: float, high: float) -> Any:
     return lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and low <= v <= high
 
 
-def _whole(low: int) -> Any:
+def _integer(low: int) -> Any:
     return lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low
 
 
 _CHECKS: dict[str, tuple[str, Any]] = {
     "temperature": ("a number from 0 to 10", _number(0, 10)),
     "top_p": ("a number from 0 to 1", _number(0, 1)),
-    "top_k": ("a whole number, 0 or more", _whole(0)),
-    "max_tokens": ("a whole number, 0 or more", _whole(0)),
+    "top_k": ("a whole number, 0 or more", _integer(0)),
+    "max_tokens": ("a whole number, 0 or more", _integer(0)),
     "stop": (
         "texts, none of them empty",
         lambda v: isinstance(v, (list, tuple)) and all(isinstance(s, str) and s for s in v),
@@ -225,6 +199,9 @@ _CHECKS: dict[str, tuple[str, Any]] = {
 }
 
 
+_checked_values = attrgetter(*_CHECKS)
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """Everything that decides an answer: what middleware, backends and test gateways see.
@@ -233,7 +210,7 @@ class ChatRequest:
         messages: the history.
         tools: what the model may call.
         tool_choice: `auto`, `none`, `required` or a tool's name; `None` leaves it to the model.
-        output: the type that the answer is to be.
+        output: the type of the answer.
         options: the model and its parameters.
         timeouts: of this call.
         kind: a conversation, or a bare prompt to continue (then `messages` is one user turn).
@@ -254,7 +231,7 @@ class RawResponse(Plain):
 
     Attributes:
         status: HTTP status.
-        headers: without secrets, names in lower case.
+        headers: names in lower case; secrets are left out.
         body: the bytes; `None` for streams.
     """
 
@@ -266,19 +243,19 @@ class RawResponse(Plain):
 
 @dataclass(frozen=True, slots=True)
 class ChatResponse(Plain, _Of["T"]):
-    """An answer.
+    """A response to a chat.
 
     Attributes:
-        message: the assistant's turn; goes back into the history as it is.
+        message: the assistant's message; add it to the history unchanged.
         usage: tokens.
-        cost: money, where known.
+        cost: what it cost, if known.
         finish_reason: why it ended.
-        native_finish_reason: the provider's own word for that.
-        provider: who answered.
+        native_finish_reason: the provider's own name of the reason.
+        provider: name of the provider.
         model: the model as answered.
         request_id: the provider's id of the request.
-        warnings: what a caller should know.
-        attempts: every try, the last of them this answer.
+        warnings: notices for the caller.
+        attempts: every attempt; the last one is this response.
         raw: the provider's response.
     """
 
@@ -304,7 +281,7 @@ class ChatResponse(Plain, _Of["T"]):
 
     @property
     def reasoning(self) -> str:
-        """The thinking's text."""
+        """The text of the reasoning."""
         return self.message.reasoning
 
     @property
@@ -314,7 +291,7 @@ class ChatResponse(Plain, _Of["T"]):
 
     @property
     def parsed(self) -> T:
-        """The answer as the output type that was asked for; `None` without one. Validated once.
+        """The answer as the requested output type; `None` without one. Validated once.
 
         Raises:
             OutputInvalid: the text does not validate.
@@ -331,12 +308,34 @@ class ChatResponse(Plain, _Of["T"]):
         """Return this response with the type that `parsed` gives."""
         return replace(self, _output=output, _parsed=[])
 
+    def with_attempts(self, attempts: tuple[Attempt, ...]) -> Self:
+        """Return this response with the attempts of its call; every field is named, which is cheaper than `replace`."""
+        return self.__class__(
+            self.message,
+            self.usage,
+            self.cost,
+            self.finish_reason,
+            self.native_finish_reason,
+            self.provider,
+            self.model,
+            self.request_id,
+            self.warnings,
+            attempts,
+            self.raw,
+            _output=self._output,
+            _parsed=self._parsed,
+        )
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, output: Any = None) -> Self:
-        """Make the response again; `output` gives `parsed` its type back."""
-        return decode_object(cls, data, "").with_output(output)  # type: ignore[no-any-return]
+        """Return the response that `to_dict` wrote; `output` gives `parsed` its type back."""
+        from ratatoskr.types.codec import read_object
+
+        return read_object(cls, data).with_output(output)
 
     @classmethod
     def from_json(cls, text: str | bytes, *, output: Any = None) -> Self:
-        """Make the response again from `to_json`'s text."""
+        """Return the response that `to_json` wrote."""
+        from ratatoskr.types.codec import parse
+
         return cls.from_dict(parse(text), output=output)

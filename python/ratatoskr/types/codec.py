@@ -1,7 +1,7 @@
-"""Exact JSON for plain data: `to_dict`, `from_dict`, `to_json`, `from_json`, and pydantic's understanding of both.
+"""Exact JSON for plain data: what `Plain` reads and writes, by the annotations of its classes.
 
-A class that derives from `Plain` and is a dataclass gets all of it from its annotations. Bytes travel as standard
-base64, decimals as text, tuples as arrays; every object carries its `type`. Nothing here knows what the data means.
+Bytes travel as standard base64, decimals as text, tuples as arrays; every object carries its `type`. Nothing here knows
+what the data means.
 """
 
 from __future__ import annotations
@@ -11,73 +11,32 @@ import binascii
 import dataclasses
 import functools
 import json
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ratatoskr.errors import InvalidInput
 
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
+P = TypeVar("P")
 
 Decode = Callable[[Any, str], Any]
 """Takes a JSON value and the path it stands at; gives the Python value or raises `InvalidInput(field=path)`."""
 
 
-class Plain:
-    """Base of every part, event, message and response: plain data with an exact JSON form."""
+def is_plain(cls: Any) -> bool:
+    """Return whether a class is one of plain data: a dataclass with a `type`."""
+    return isinstance(cls, type) and isinstance(getattr(cls, "type", None), str) and dataclasses.is_dataclass(cls)
 
-    __slots__ = ()
-    type: ClassVar[Any]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form: every field, and `type` first."""
-        out: dict[str, Any] = {"type": self.type}
-        cls: Any = self.__class__
-        for name in _names(cls):
-            out[name] = to_value(getattr(self, name))
-        return out
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make the object again from `to_dict`'s result.
-
-        Raises:
-            InvalidInput: the data is not of this class's shape; `field` is the path of the first wrong place.
-        """
-        try:
-            return typing.cast("Self", decode_object(cls, data, ""))
-        except RecursionError:
-            raise InvalidInput(f"{cls.__name__} is nested too deeply") from None
-
-    def to_json(self) -> str:
-        """Return `to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Make the object again from `to_json`'s text; raises `InvalidInput` as `from_dict` does."""
-        return cls.from_dict(parse(text))
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from ratatoskr.types.pydantic_schema import schema_of
-
-        return schema_of(cls)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        from ratatoskr.types.pydantic_schema import json_schema_of
-
-        return json_schema_of(cls, handler)  # type: ignore[no-any-return]  # a JSON object
+def dump(value: Any) -> str:
+    """Return a JSON value as text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def parse(text: str | bytes) -> Any:
-    """Parse JSON text; `InvalidInput` where it is none."""
+    """Parse JSON text; `InvalidInput` where it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -89,7 +48,7 @@ def to_value(value: Any) -> Any:
     match value:
         case None | str() | bool() | int() | float():
             return value
-        case Plain():
+        case _ if is_plain(type(value)):
             return value.to_dict()
         case bytes():
             return base64.b64encode(value).decode("ascii")
@@ -102,6 +61,14 @@ def to_value(value: Any) -> Any:
     raise InvalidInput(f"{type(value).__name__} has no JSON form")
 
 
+def encode_object(value: Any) -> dict[str, Any]:
+    """Return the JSON form of plain data: its `type` and every field."""
+    out: dict[str, Any] = {"type": value.type}
+    for name in _names(value.__class__):
+        out[name] = to_value(getattr(value, name))
+    return out
+
+
 @functools.cache
 def _names(cls: Any) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(cls) if not f.name.startswith("_"))
@@ -109,15 +76,16 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 @functools.cache
 def _decoders(cls: Any) -> dict[str, Decode]:
-    hints = typing.get_type_hints(cls, localns=_scope())
+    hints = typing.get_type_hints(cls)
     return {name: decoder_of(hints[name]) for name in _names(cls)}
 
 
-def _scope() -> dict[str, Any]:
-    """Names that annotations use for the checker's eye only, bound on use because the modules stand side by side."""
-    import ratatoskr.types as all_types
-
-    return {name: getattr(all_types, name) for name in all_types.__all__}
+def read_object(cls: type[P], data: Any) -> P:
+    """Make one object of `cls` from data of any shape; raises nothing but `InvalidInput`."""
+    try:
+        return typing.cast("P", decode_object(cls, data, ""))
+    except RecursionError:
+        raise InvalidInput(f"{cls.__name__} is nested too deeply") from None
 
 
 def decode_object(cls: type[Any], data: Any, path: str) -> Any:
@@ -221,10 +189,10 @@ _SCALARS: dict[Any, Decode] = {
 }
 
 
-def _one_of(words: tuple[Any, ...]) -> Decode:
+def _one_of(values: tuple[Any, ...]) -> Decode:
     def decode(value: Any, path: str) -> Any:
-        if value not in words:
-            raise InvalidInput(f"{path} must be one of {', '.join(map(str, words))}", field=path)
+        if value not in values:
+            raise InvalidInput(f"{path} must be one of {', '.join(map(str, values))}", field=path)
         return value
 
     return decode
@@ -241,7 +209,7 @@ def _array(item: Any) -> Decode:
 
 
 def _union(members: tuple[Any, ...]) -> Decode:
-    """Plain classes are told apart by `type`; of the rest the first that fits is taken."""
+    """Return the decoder of a union: plain data is chosen by its `type`, of the rest the first that fits."""
     classes = {m.type: m for m in map(_class_of, members) if m is not None}
     others = [decoder_of(m) for m in members if _class_of(m) is None]
 
@@ -261,9 +229,4 @@ def _union(members: tuple[Any, ...]) -> Decode:
 
 def _class_of(hint: Any) -> Any:
     cls = get_origin(hint) or hint
-    return cls if isinstance(cls, type) and issubclass(cls, Plain) else None
-
-
-def snake_case(name: str) -> str:
-    """Return a class name as the word that stands in `type`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return cls if is_plain(cls) else None

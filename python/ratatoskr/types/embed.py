@@ -1,16 +1,14 @@
-"""Vectors: many as one array, or one alone."""
+"""Embeddings: many as one array, or a single one."""
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
-from ratatoskr.types.codec import Plain
+from ratatoskr.types.frozen import dataclass, replace
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
 
@@ -24,18 +22,18 @@ InputType: TypeAlias = Literal["document", "query"]
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """Texts to embed, and how: what a gateway hands down, and what a fake sees.
+    """Texts to embed, and how.
 
     Attributes:
-        texts: a list, but for `embed_iter` whatever the caller gave.
+        texts: a list; for `embed_iter` any iterable.
         model: as the caller named it.
         input_type: `query` for what is searched with, `document` for what is searched.
-        dimensions: numbers of a vector; `None` for what the model has.
+        dimensions: of each vector; `None` for the model's own.
         truncate: whether texts that are too long are cut, and counted, or refused.
         timeouts: deadlines of this call.
 
     Raises:
-        InvalidInput: a value is none of these.
+        InvalidInput: a value is not one of these.
     """
 
     texts: Iterable[str]
@@ -61,7 +59,7 @@ class EmbedRequest:
 
 
 class _Vectors(Plain):
-    """What one vector and many have in common: `vectors` is a float32 array and all else is plain data."""
+    """Base of one embedding and many: `vectors` is a float32 array, everything else is plain data."""
 
     __slots__ = ()
     vectors: Any
@@ -69,20 +67,24 @@ class _Vectors(Plain):
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; the floats travel as base64 of their little-endian bytes, beside the array's shape."""
         out = {name: value for name, value in self._rest().items() if name != "vectors"}
+        import base64
+
         octets = self.vectors.astype("<f4", copy=False).tobytes()
         return {**out, "shape": list(self.vectors.shape), "vectors": base64.b64encode(octets).decode("ascii")}
 
     def _rest(self) -> dict[str, Any]:
-        """Return the JSON form with no vectors in it."""
-        return Plain.to_dict(dataclasses.replace(cast("Any", self), vectors=()))
+        """Return the JSON form without vectors."""
+        return Plain.to_dict(replace(self, vectors=()))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Make the object again from `to_dict`'s result.
+        """Return the object that `to_dict` wrote.
 
         Raises:
             InvalidInput: the data is not of this class's shape.
         """
+        import base64
+
         import numpy as np
 
         try:
@@ -115,13 +117,13 @@ class _Vectors(Plain):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding(_Vectors):
-    """One text's vector.
+    """The embedding of one text.
 
     Attributes:
         vectors: float32, one axis; `vector` is the same.
-        model: who made it.
+        model: the model that made it.
         usage: tokens.
-        truncated: whether the text was cut to what the model takes.
+        truncated: whether the text was cut to the model's limit.
     """
 
     type: ClassVar[Literal["embedding"]] = "embedding"
@@ -140,7 +142,7 @@ class Embedding(_Vectors):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers the vector has."""
+        """The number of dimensions."""
         return int(self.vectors.shape[-1])
 
     def __len__(self) -> int:
@@ -149,17 +151,17 @@ class Embedding(_Vectors):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings(_Vectors):
-    """Vectors of many texts in their order; `np.asarray(embeddings)` costs nothing, iteration gives `Embedding`s.
+    """The embeddings of many texts in their order; `np.asarray` copies nothing, iteration gives `Embedding`s.
 
     Attributes:
         vectors: float32 array of (texts, dimensions).
-        model: who made them.
+        model: the model that made them.
         usage: tokens of all texts.
-        truncated: how many texts were cut to what the model takes.
-        provider: who answered.
-        attempts: every try.
-        warnings: what a caller should know.
-        cut: places of the texts that were cut, where told.
+        truncated: the number of texts that were cut to the model's limit.
+        provider: name of the provider.
+        attempts: every attempt.
+        warnings: notices for the caller.
+        cut: indices of the texts that were cut, if known.
     """
 
     type: ClassVar[Literal["embeddings"]] = "embeddings"
@@ -174,7 +176,7 @@ class Embeddings(_Vectors):
 
     @property
     def dimensions(self) -> int:
-        """How many numbers each vector has."""
+        """The number of dimensions of each vector."""
         return int(self.vectors.shape[-1])
 
     def single(self) -> Embedding:

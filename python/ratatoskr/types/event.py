@@ -1,12 +1,12 @@
-"""The pieces of a streamed answer: one grammar for all providers, exactly one `Done`, last."""
+"""The events of a streamed response, the same for all providers; exactly one `Done`, last."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
-from ratatoskr.types.codec import Plain
+from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import Citation, ToolCall
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Usage
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "paused", "unknown"]
@@ -23,7 +23,7 @@ class ContentDelta(Plain):
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta(Plain):
-    """More thinking."""
+    """More reasoning."""
 
     type: ClassVar[Literal["reasoning_delta"]] = "reasoning_delta"
     text: str
@@ -51,7 +51,7 @@ class ToolCallDelta(Plain):
 
 @dataclass(frozen=True, slots=True)
 class ToolCallEnd(Plain):
-    """A call is whole."""
+    """A call is complete."""
 
     type: ClassVar[Literal["tool_call_end"]] = "tool_call_end"
     index: int
@@ -69,7 +69,7 @@ class CitationDelta(Plain):
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent(Plain):
-    """Something that has no word here; `data` is the provider's JSON text."""
+    """An event of the provider that has no type here; `data` is its JSON text."""
 
     type: ClassVar[Literal["provider_event"]] = "provider_event"
     kind: str
@@ -78,7 +78,7 @@ class ProviderEvent(Plain):
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent(Plain):
-    """Tokens of the whole call, as far as the provider has told; at most one, before `Done`."""
+    """The tokens of the call that the provider has reported; at most one, before `Done`."""
 
     type: ClassVar[Literal["usage_event"]] = "usage_event"
     usage: Usage
@@ -86,7 +86,7 @@ class UsageEvent(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Done(Plain):
-    """The answer is whole."""
+    """The response is complete."""
 
     type: ClassVar[Literal["done"]] = "done"
     finish_reason: FinishReason

@@ -1,4 +1,4 @@
-"""Describes a Python function as a tool: JSON Schema from its signature, words from its docstring."""
+"""Describes a Python function as a tool: JSON Schema from its signature, descriptions from its docstring."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def describe(function: Any) -> Describe:
 
 
 def _hints(function: Any) -> dict[str, Any]:
-    """Return the types of a function's parameters; what it returns need not be known here."""
+    """Return the types of a function's parameters; its return type is not resolved."""
 
     def stand_in() -> None:
         pass
@@ -61,7 +61,7 @@ def _hints(function: Any) -> dict[str, Any]:
         return typing.get_type_hints(stand_in, globalns=inner.__globals__, include_extras=True)
     except NameError as error:
         raise InvalidInput(
-            f"{function.__name__} cannot be described: a parameter's type is not known there ({error})", field="tools"
+            f"{function.__name__} cannot be described: the type of a parameter is not defined ({error})", field="tools"
         ) from None
 
 
@@ -69,10 +69,9 @@ def _field(name: str, parameter: inspect.Parameter, description: str | None) -> 
     default = ... if parameter.default is parameter.empty else parameter.default
     if isinstance(default, FieldInfo):
         return pydantic.fields.FieldInfo.merge_field_infos(default, alias=name)
-    told: dict[str, Any] = (
-        {"description": description} if description else {}
-    )  # else what `Annotated` says would be overwritten
-    return pydantic.Field(default, alias=name, **told)
+    if description is None:  # an explicit None would override the description of `Annotated`
+        return pydantic.Field(default, alias=name)
+    return pydantic.Field(default, alias=name, description=description)
 
 
 def without_titles(schema: Any) -> Any:
@@ -96,21 +95,21 @@ _NUMPY = re.compile(r"^\*{0,2}(\w+)\s*(?::.*)?$")
 _REST = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+)\s*:\s*(.*)$")
 
 
-def split_docstring(text: str) -> tuple[str, dict[str, str]]:
+def split_docstring(docstring: str) -> tuple[str, dict[str, str]]:
     """Return what comes before the sections, and the description of each parameter (Google, NumPy or reST style)."""
     summary: list[str] = []
     notes: dict[str, str] = {}
     section, current = "", ""
-    for line in text.splitlines():
-        told = line.strip()
-        if (rest := _REST.match(told)) is not None:
+    for line in docstring.splitlines():
+        text = line.strip()
+        if (rest := _REST.match(text)) is not None:
             section, current = "args", rest[1]
             notes[current] = rest[2]
-        elif told.startswith(":") and section:
-            section = "fields"  # `:returns:` and its like
-        elif (head := _SECTION.match(told)) is not None:
+        elif text.startswith(":") and section:
+            section = "fields"  # `:returns:` and others
+        elif (head := _SECTION.match(text)) is not None:
             section, current = "args" if head[1].endswith(("Args", "Arguments", "Parameters")) else "other", ""
-        elif section == "args" and told and not told.strip("-"):
+        elif section == "args" and text and not text.strip("-"):
             section = "numpy"
         elif not section:
             summary.append(line)
@@ -120,8 +119,8 @@ def split_docstring(text: str) -> tuple[str, dict[str, str]]:
         elif section == "args" and (found := _GOOGLE.match(line)) is not None and _indent(line) <= 4:
             current = found[1]
             notes[current] = found[2].strip()
-        elif section in ("args", "numpy") and told and current:
-            notes[current] = f"{notes[current]} {told}".strip()
+        elif section in ("args", "numpy") and text and current:
+            notes[current] = f"{notes[current]} {text}".strip()
     return "\n".join(summary).strip(), notes
 
 

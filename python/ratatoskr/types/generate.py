@@ -1,14 +1,14 @@
-"""The answer to a bare prompt."""
+"""The response to a bare prompt."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.chat import ChatResponse, RawResponse
-from ratatoskr.types.codec import Plain
 from ratatoskr.types.event import FinishReason
+from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Cost, Usage
 
 
@@ -18,16 +18,16 @@ class GenerateResponse(Plain):
 
     Attributes:
         text: what was generated.
-        reasoning: the thinking before it.
+        reasoning: the text of the reasoning before it.
         usage: tokens.
-        cost: money, where known.
+        cost: what it cost, if known.
         finish_reason: why it ended.
-        native_finish_reason: the provider's own word for that.
-        provider: who answered.
+        native_finish_reason: the provider's own name of the reason.
+        provider: name of the provider.
         model: the model as answered.
         request_id: the provider's id of the request.
-        warnings: what a caller should know.
-        attempts: every try.
+        warnings: notices for the caller.
+        attempts: every attempt.
         raw: the provider's response.
     """
 

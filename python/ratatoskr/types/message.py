@@ -1,15 +1,14 @@
-"""Messages: who said what. A history is a list of them, append-only: nothing here edits one."""
+"""Messages. A history is a list of them; nothing here changes one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.codec import Plain, parse
+from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import PART_TYPES, Part, ReasoningPart, TextPart, ToolCall, ToolResult
+from ratatoskr.types.plain import Plain
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
@@ -23,7 +22,7 @@ class Message(Plain):
     """One turn of a conversation.
 
     Attributes:
-        role: who speaks.
+        role: of the speaker.
         content: the parts, in order; the constructor also takes a `str`, a part or a sequence of both.
         name: of the speaker, where several share a role.
         metadata: the caller's own; never sent.
@@ -47,7 +46,7 @@ class Message(Plain):
 
     @property
     def reasoning(self) -> str:
-        """The texts of the thinking parts, joined without a separator."""
+        """The texts of the reasoning parts, joined without a separator."""
         return "".join(part.text for part in self.content if isinstance(part, ReasoningPart))
 
     @property
@@ -57,24 +56,24 @@ class Message(Plain):
 
     @classmethod
     def system(cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None) -> Message:
-        """Instructions to the model."""
+        """Return a message with instructions to the model."""
         return cls("system", parts_of(content), name, metadata or {})
 
     @classmethod
     def user(cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None) -> Message:
-        """What a person says."""
+        """Return a user message."""
         return cls("user", parts_of(content), name, metadata or {})
 
     @classmethod
     def assistant(
         cls, content: Content, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> Message:
-        """What the model said."""
+        """Return a message of the model."""
         return cls("assistant", parts_of(content), name, metadata or {})
 
     @classmethod
     def tool_results(cls, *results: ToolResult) -> Message:
-        """The results of all calls of one turn, in one message."""
+        """Return one message with the results of all calls of a turn."""
         for result in results:
             if not isinstance(result, ToolResult):
                 raise InvalidInput(f"tool_results takes ToolResult, not {type(result).__name__}", field="results")
@@ -82,12 +81,12 @@ class Message(Plain):
 
     @classmethod
     def tool_result(cls, tool_call_id: str, content: Any, is_error: bool = False) -> Message:
-        """The result of one call."""
+        """Return a message with the result of one call."""
         return cls("tool", (ToolResult(tool_call_id, content, is_error),))
 
 
 def parts_of(content: Any) -> tuple[Part, ...]:
-    """Return content as a tuple of parts; `InvalidInput` for anything else than text and parts."""
+    """Return content as a tuple of parts; raise `InvalidInput` for anything but text and parts."""
     if isinstance(content, str):
         return (TextPart(content),)
     if type(content) is tuple:
@@ -113,16 +112,19 @@ def _part_of(item: Any, index: int) -> Part:
 
 def dump_messages(messages: Iterable[Message]) -> str:
     """Return a history as JSON text, with a version, for `load_messages`."""
-    body = {"version": HISTORY_VERSION, "messages": [message.to_dict() for message in messages]}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    from ratatoskr.types.codec import dump
+
+    return dump({"version": HISTORY_VERSION, "messages": [message.to_dict() for message in messages]})
 
 
 def load_messages(text: str | bytes) -> list[Message]:
     """Return the history that `dump_messages` wrote.
 
     Raises:
-        InvalidInput: the text is none, or of a newer version than this one reads.
+        InvalidInput: the text is not such a history, or of another version.
     """
+    from ratatoskr.types.codec import parse
+
     body = parse(text)
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
         raise InvalidInput("not a history written by dump_messages", field="messages")

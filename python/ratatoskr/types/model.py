@@ -1,25 +1,27 @@
-"""What a gateway tells of models, of its providers, and of a request that it has not sent."""
+"""What a gateway reports about models, its providers, and a request that it has not sent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ratatoskr.types.codec import Plain
-from ratatoskr.types.timeouts import Timeouts
+from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.plain import Plain
+
+if TYPE_CHECKING:
+    from ratatoskr.types.timeouts import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo(Plain):
-    """A model that somebody serves.
+    """A model and the provider that serves it.
 
     Attributes:
         id: its name, with the provider's prefix: what `chat` takes, or `embed` for a model in this process.
-        provider: who serves it.
+        provider: name of the provider.
         name: its name there.
-        capabilities: what it is known to do; empty where the provider does not tell.
-        context_window: tokens, where told.
-        dimensions: numbers of a vector, for models that embed.
+        capabilities: what it can do; empty if the provider does not say.
+        context_window: tokens, if known.
+        dimensions: of its vectors, for embedding models.
     """
 
     type: ClassVar[Literal["model_info"]] = "model_info"
@@ -47,11 +49,11 @@ class ModelStatus(Plain):
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth(Plain):
-    """One configured provider; nothing was sent to find this out.
+    """One configured provider, as far as is known without a request.
 
     Attributes:
         name: of the provider.
-        base_url: where it is asked.
+        base_url: of its API.
         key_origin: where its key came from (`argument`, an environment variable's name, a file), never the key.
     """
 
@@ -63,13 +65,13 @@ class ProviderHealth(Plain):
 
 @dataclass(frozen=True, slots=True)
 class LocalHealth(Plain):
-    """One configured model of this process.
+    """One configured model in this process.
 
     Attributes:
         model: its repository, or the path of its folder.
         precision: `fp32` or `int8`.
         device: where it runs: `cpu` or `cuda:0`.
-        status: as `model_status` tells.
+        status: as in `ModelStatus`.
         reason: why it is unavailable.
     """
 
@@ -89,7 +91,7 @@ class Health(Plain):
         healthy: the gateway is open.
         version: of this package.
         providers: as configured.
-        local: models of this process, as configured.
+        local: the local models, as configured.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -119,17 +121,17 @@ class ParameterChange(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Plan(Plain):
-    """What would be asked of one candidate.
+    """The request that one candidate would be sent.
 
     Attributes:
-        provider: who would be asked.
+        provider: name of the provider.
         model: its name there.
-        why: why this one, and why at this place.
+        why: why this one, and why at this position.
         url: where the request would go.
-        sent: the parameters in the provider's words, without the messages.
+        sent: the parameters as the provider takes them, without the messages.
         changes: parameters that would be changed or left out.
         refused: why it would be skipped, if so.
-        only_if_unavailable: whether it is asked only if those before it do not have the model.
+        only_if_unavailable: whether it is used only if the candidates before it do not have the model.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -145,12 +147,12 @@ class Plan(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Explanation(Plain):
-    """What a call would do; nothing was sent.
+    """What a call would do; no request was sent.
 
     Attributes:
         plans: the candidates in order.
         deadlines: in force, in seconds.
-        retries: repeats of each candidate.
+        retries: of each candidate.
     """
 
     type: ClassVar[Literal["explanation"]] = "explanation"

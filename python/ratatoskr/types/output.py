@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
-from ratatoskr.types.chat import JsonSchema
+from ratatoskr.types.schema import JsonSchema
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -22,15 +22,15 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
     try:
         return pydantic.TypeAdapter(output)
     except pydantic.errors.PydanticUserError as error:
-        reason = str(error).splitlines()[0].partition(". Set ")[0]  # how to change pydantic's mind is another's matter
-        raise InvalidInput(f"output {output!r} is no type that can be validated: {reason}", field="output") from None
+        reason = str(error).splitlines()[0].partition(". Set ")[0]  # without pydantic's own advice
+        raise InvalidInput(f"output {output!r} cannot be validated: {reason}", field="output") from None
 
 
 @functools.lru_cache(maxsize=256)
 def schema_of(output: Any) -> JsonSchema:
-    """Return what to ask the provider for.
+    """Return the JSON Schema to send to the provider.
 
-    A schema whose root is no object travels as `{"value": …}`. Where the schema allows it, it is made strict: every
+    A schema whose root is not an object is sent as `{"value": …}`. Where the schema allows it, it is made strict: every
     property required, none besides them, which is what providers ask of a schema that they guarantee.
 
     Raises:
@@ -49,8 +49,8 @@ def schema_of(output: Any) -> JsonSchema:
         schema = {"type": "object", "properties": {"value": schema}, "required": ["value"], **definitions}
     strict = _can_be_strict(schema)
     name = getattr(output, "__name__", "output")
-    word = "".join(c if c.isalnum() or c in "_-" else "_" for c in name if c.isascii())[:64] or "output"
-    return JsonSchema(word, _strict(schema) if strict else schema, strict)
+    identifier = "".join(c if c.isalnum() or c in "_-" else "_" for c in name if c.isascii())[:64] or "output"
+    return JsonSchema(identifier, _strict(schema) if strict else schema, strict)
 
 
 def _has_object_root(schema: dict[str, Any]) -> bool:
@@ -90,7 +90,7 @@ def _strict(node: Any) -> Any:
 
 
 def _is_schema(node: dict[str, Any]) -> bool:
-    """Tell a schema from a mapping of names to schemas, where `default` would be a property's name."""
+    """Return whether a node is a schema, not a mapping of names to schemas in which `default` is a name."""
     return not isinstance(node.get("default"), dict) or bool({"type", "anyOf", "$ref", "enum", "const"} & node.keys())
 
 
@@ -98,14 +98,14 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
     """Return the response's text as the output type.
 
     Raises:
-        OutputInvalid: it does not validate.
+        OutputInvalid: the text does not validate.
     """
     import pydantic
 
     adapter, text = _adapter(output), response.content
     try:
-        if not _travels_bare(output):
-            return adapter.validate_python(_unwrapped(text), strict=None)
+        if not _is_sent_bare(output):
+            return adapter.validate_python(_unwrap(text), strict=None)
         return adapter.validate_json(text)
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
@@ -114,7 +114,7 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
         errors = [{"loc": (), "msg": str(error), "type": "json_invalid"}]
     what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in errors[:3])
     raise OutputInvalid(
-        f"the answer is not the output asked for: {what}",
+        f"the answer is not the requested output: {what}",
         response=response,
         errors=errors,
         provider=response.provider or None,
@@ -124,11 +124,11 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _travels_bare(output: Any) -> bool:
+def _is_sent_bare(output: Any) -> bool:
     return _has_object_root(_adapter(output).json_schema())
 
 
-def _unwrapped(text: str) -> Any:
+def _unwrap(text: str) -> Any:
     value = json.loads(text)
     if not isinstance(value, dict) or "value" not in value:
         raise ValueError('expected an object with the member "value"')

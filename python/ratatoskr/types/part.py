@@ -1,20 +1,20 @@
-"""The parts a message is made of, in the order in which they were said.
+"""The parts of a message.
 
 Every part may carry `cache=True` (a prompt-cache breakpoint after it) and `state`: what a provider wants back byte for
-byte (signatures, encrypted reasoning, ids), tagged with who issued it. Nothing here knows a provider's words.
+byte (signatures, encrypted reasoning, ids), tagged with who issued it. Nothing here knows a provider's format.
 """
 
 from __future__ import annotations
 
-import json
-import mimetypes
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from ratatoskr.errors import InvalidInput, InvalidToolArguments
-from ratatoskr.types.codec import Plain, to_value
+from ratatoskr.types.frozen import dataclass, field
+from ratatoskr.types.plain import Plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_DEPTH = 64
 """Deepest nesting of JSON that is taken from a model or sent to one."""
@@ -22,10 +22,10 @@ MAX_DEPTH = 64
 
 @dataclass(frozen=True, slots=True)
 class ProviderState(Plain):
-    """Opaque bytes that go back to their issuer, and only to it, with the part they hang on.
+    """Opaque bytes that are sent back with their part, to their issuer alone.
 
     Attributes:
-        issuer: `provider/endpoint family/model`, as in `anthropic/messages/claude-opus-5`.
+        issuer: `provider/dialect/model`, as in `anthropic/messages/claude-opus-5`.
         data: exactly what came, as JSON text.
     """
 
@@ -36,7 +36,7 @@ class ProviderState(Plain):
 
 @dataclass(frozen=True, slots=True)
 class Citation(Plain):
-    """Where a text comes from.
+    """A source of a text.
 
     Attributes:
         url: address of the source, where it has one.
@@ -44,7 +44,7 @@ class Citation(Plain):
         text: the passage quoted.
         start: first character of the text part that the citation covers.
         end: one past the last character.
-        data: the provider's own form, as JSON text, sent back unchanged to whom it came from.
+        data: the provider's own form, as JSON text, sent back unchanged to where it came from.
     """
 
     type: ClassVar[Literal["citation"]] = "citation"
@@ -58,12 +58,12 @@ class Citation(Plain):
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob(Plain):
-    """One token that was chosen, its log probability, and the runners-up.
+    """A generated token, its log probability, and the alternatives.
 
     Attributes:
         token: its text.
         logprob: natural logarithm of its probability.
-        bytes: its UTF-8 bytes, where the provider told them.
+        bytes: its UTF-8 bytes, if the provider sent them.
         top: the likeliest tokens at this place.
     """
 
@@ -82,7 +82,7 @@ class _Part(Plain):
 
 @dataclass(frozen=True, slots=True)
 class TextPart(_Part):
-    """Words."""
+    """Text."""
 
     type: ClassVar[Literal["text_part"]] = "text_part"
     text: str
@@ -92,7 +92,7 @@ class TextPart(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPart(_Part):
-    """Thinking of the model; its text may be empty while its `state` is not."""
+    """Reasoning of the model; its text may be empty while its `state` is not."""
 
     type: ClassVar[Literal["reasoning_part"]] = "reasoning_part"
     text: str
@@ -100,10 +100,10 @@ class ReasoningPart(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall(_Part):
-    """The model wants a tool run.
+    """A call of a tool by the model.
 
     Attributes:
-        id: pairs the call with its result; made up by us where the provider has none.
+        id: pairs the call with its result; generated if the provider has none.
         name: name of the tool.
         arguments: JSON text exactly as the model wrote it.
     """
@@ -119,6 +119,8 @@ class ToolCall(_Part):
         Raises:
             InvalidToolArguments: the text is not a JSON object, or nested deeper than 64.
         """
+        import json
+
         if not self.arguments.strip():
             return {}
         try:
@@ -126,28 +128,30 @@ class ToolCall(_Part):
         except (ValueError, RecursionError) as error:
             raise InvalidToolArguments(f"arguments of {self.name!r} are not JSON: {error}", field="arguments") from None
         if not isinstance(value, dict):
-            raise InvalidToolArguments(f"arguments of {self.name!r} are no JSON object", field="arguments")
+            raise InvalidToolArguments(f"arguments of {self.name!r} are not a JSON object", field="arguments")
         if depth_of(value) > MAX_DEPTH:
-            raise InvalidToolArguments(f"arguments of {self.name!r} are nested too deep", field="arguments")
+            raise InvalidToolArguments(
+                f"arguments of {self.name!r} are nested deeper than {MAX_DEPTH}", field="arguments"
+            )
         return value
 
     def result(self, content: Any, is_error: bool = False) -> ToolResult:
         """Return the result of this call; text and parts are kept, anything else that has a JSON form is encoded.
 
         Raises:
-            InvalidInput: it has none.
+            InvalidInput: it has no JSON form.
         """
         return ToolResult(self.id, _result_content(content), is_error, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult(_Part):
-    """What a tool gave back.
+    """The result of a tool.
 
     Attributes:
         tool_call_id: the call it answers.
         content: text and media parts.
-        is_error: the tool failed and the content says how.
+        is_error: whether the tool failed; the content says how.
         name: the tool's name, where known.
     """
 
@@ -168,7 +172,7 @@ class ToolResult(_Part):
 
 @dataclass(frozen=True, slots=True)
 class _Media(_Part):
-    """Bytes or an address; the address is passed on to the provider and never fetched here."""
+    """Bytes or a URL; a URL is passed on to the provider and never fetched here."""
 
     data: bytes | None = field(default=None, repr=False)
     url: str | None = None
@@ -185,15 +189,18 @@ class _Media(_Part):
 
     @classmethod
     def from_path(cls, path: str | Path, media_type: str | None = None) -> Self:
-        """Read a file now; its media type is guessed from the name where it isn't given.
+        """Read a file now; the media type is guessed from its name if it is not given.
 
         Raises:
-            InvalidInput: the file cannot be read or its type cannot be told.
+            InvalidInput: the file cannot be read or its type cannot be guessed.
         """
+        import mimetypes
+        from pathlib import Path
+
         path = Path(path)
         media_type = media_type or mimetypes.guess_type(path.name)[0]
         if media_type is None:
-            raise InvalidInput(f"cannot tell the media type of {path.name}; pass media_type", field="media_type")
+            raise InvalidInput(f"cannot guess the media type of {path.name}; pass media_type", field="media_type")
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -202,42 +209,42 @@ class _Media(_Part):
 
     @classmethod
     def from_bytes(cls, data: bytes | bytearray | memoryview, media_type: str, name: str | None = None) -> Self:
-        """Take bytes that are in memory already."""
+        """Take bytes that are already in memory."""
         taken = bytes(data) if isinstance(data, (bytearray, memoryview)) else data
         return cls(data=taken, media_type=media_type, name=name)
 
     @classmethod
     def from_url(cls, url: str, media_type: str | None = None) -> Self:
-        """Name an address that the provider fetches itself.
+        """Take a URL that the provider fetches.
 
         Raises:
-            InvalidInput: it has no scheme, or names a file of this machine.
+            InvalidInput: it has no scheme, or names a file on this machine.
         """
         scheme = url.partition(":")[0].lower() if ":" in url else ""
         if not scheme or scheme == "file":
             raise InvalidInput(
-                f"{url[:80]!r} is nothing that a provider can fetch; from_path reads a file", field="url"
+                f"{url[:80]!r} is not a URL that a provider can fetch; use from_path to read a file", field="url"
             )
         return cls(url=url, media_type=media_type)
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePart(_Media):
-    """A picture."""
+    """An image."""
 
     type: ClassVar[Literal["image_part"]] = "image_part"
 
 
 @dataclass(frozen=True, slots=True)
 class AudioPart(_Media):
-    """Sound."""
+    """Audio."""
 
     type: ClassVar[Literal["audio_part"]] = "audio_part"
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart(_Media):
-    """A document: PDF, text, anything else that a provider reads."""
+    """A document: PDF, text, or anything else that a provider reads."""
 
     type: ClassVar[Literal["file_part"]] = "file_part"
 
@@ -253,7 +260,7 @@ class FileRef(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ServerToolCall(_Part):
-    """The provider runs one of its own tools (web search, code execution, MCP).
+    """A call of a tool that the provider runs itself (web search, code execution, MCP).
 
     Attributes:
         id: the provider's id of the call.
@@ -269,13 +276,13 @@ class ServerToolCall(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ServerToolResult(_Part):
-    """What the provider's own tool gave.
+    """The result of a tool that the provider ran.
 
     Attributes:
         tool_call_id: the call it answers.
         name: the tool's name.
-        content: the provider's form of the result as JSON text.
-        is_error: the tool failed.
+        content: the result in the provider's format, as JSON text.
+        is_error: whether the tool failed.
     """
 
     type: ClassVar[Literal["server_tool_result"]] = "server_tool_result"
@@ -287,12 +294,12 @@ class ServerToolResult(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ProviderPart(_Part):
-    """A part of the assistant's turn that has no word here, kept as it came.
+    """A part of the assistant's message that has no type here, kept as it came.
 
     Attributes:
-        kind: the provider's word for it.
+        kind: the provider's name of its type.
         data: its JSON text, byte for byte.
-        issuer: who sent it; goes back only there.
+        issuer: where it came from; sent back only there.
     """
 
     type: ClassVar[Literal["provider_part"]] = "provider_part"
@@ -331,16 +338,24 @@ def _result_content(content: Any) -> tuple[Any, ...]:
             return tuple(TextPart(item) if isinstance(item, str) else item for item in content)
     if content == ():
         return ()
-    return (TextPart(json.dumps(_json_value(content), ensure_ascii=False, separators=(",", ":"))),)
+    return (TextPart(_json_text(content)),)
+
+
+def _json_text(content: Any) -> str:
+    import json
+
+    return json.dumps(_json_value(content), ensure_ascii=False, separators=(",", ":"))
 
 
 def _json_value(content: Any) -> Any:
+    from ratatoskr.types.codec import to_value
+
     try:
         return to_value(content)
     except InvalidInput:
         import pydantic_core
 
-    # What functions like to return and JSON has not: models, dataclasses, dates, enums, sets.
+    # Common results that are not JSON values: models, dataclasses, dates, enums, sets.
     try:
         return pydantic_core.to_jsonable_python(content, fallback=to_value)
     except (ValueError, InvalidInput):

@@ -1,4 +1,4 @@
-"""Teaches pydantic our plain data as field types: it reads what `from_dict` takes and writes what `to_dict` gives."""
+"""pydantic schemas of plain data as field types: they read what `from_dict` takes and write what `to_dict` gives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import types
 import typing
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.codec import Plain, _scope
+
+if TYPE_CHECKING:
+    from ratatoskr.types.plain import Plain
 
 
 def schema_of(cls: type[Plain]) -> CoreSchema:
@@ -43,7 +45,7 @@ def _object(cls: type[Plain], above: tuple[type[Plain], ...]) -> CoreSchema:
     """Describe the JSON form; a class inside itself is described as any object, which ends the recursion."""
     if cls in above:
         return _any_object
-    hints = typing.get_type_hints(cls, localns=_scope())
+    hints = typing.get_type_hints(cls)
     fields = {"type": core_schema.typed_dict_field(core_schema.literal_schema([cls.type]))}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # every Plain is a dataclass
         if not field.name.startswith("_"):

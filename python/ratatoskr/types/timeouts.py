@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.types.frozen import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long to wait for what; `math.inf` switches one off.
+    """Deadlines in seconds; `math.inf` switches one off.
 
     Attributes:
-        connect: name resolution, connection and TLS of one try.
+        connect: name resolution, connection and TLS of one attempt.
         first_byte: from the request having left to the head of the response; without streaming it defaults to `total`.
         idle: between two pieces of a body, keep-alives counting as pieces.
-        no_progress: between two events that mean something.
-        attempt: one try; of a stream until its first event.
-        total: the whole call with all tries and waits; of a stream until its first event.
-        stream_life: a stream as a whole.
+        no_progress: between two events with content.
+        attempt: one attempt; for streams until the first event.
+        total: the call with all attempts and waits; for streams until the first event.
+        stream_life: a stream from its opening to its end.
     """
 
     connect: float | None = None
@@ -41,14 +41,14 @@ class Timeouts:
                 raise InvalidInput(f"{field} must be seconds above 0 (math.inf for none), not {value!r}", field=field)
 
     def over(self, base: Timeouts) -> Timeouts:
-        """Return these with what is unset taken from `base`."""
+        """Return these deadlines, with those that are unset taken from `base`."""
         if base is self or self is UNSET:
             return base
         both = zip(_values(self), _values(base), strict=True)
         return Timeouts(*(theirs if mine is None else mine for mine, theirs in both))
 
 
-_NAMES = tuple(field.name for field in fields(Timeouts))
+_NAMES = Timeouts.__match_args__
 _values = attrgetter(*_NAMES)
 
 UNSET = Timeouts()
@@ -57,13 +57,13 @@ UNSET = Timeouts()
 DEFAULTS = Timeouts(
     connect=5.0, first_byte=60.0, idle=60.0, no_progress=300.0, attempt=math.inf, total=600.0, stream_life=1800.0
 )
-"""In force where neither the call nor the builder says otherwise."""
+"""The defaults, if neither the call nor the builder sets a deadline."""
 
 
 def in_force(timeouts: Timeouts, *, streamed: bool) -> Timeouts:
-    """Return deadlines of which none is inherited any more."""
+    """Return deadlines with every unset one replaced by its default."""
     if timeouts.first_byte is None:
-        # Without streaming the head comes with the whole answer.
+        # Without streaming, the headers come together with the complete response.
         first_byte = DEFAULTS.first_byte if streamed else timeouts.total or DEFAULTS.total
         timeouts = replace(timeouts, first_byte=first_byte)
     return timeouts.over(DEFAULTS)
@@ -73,7 +73,7 @@ TimeoutsLike: TypeAlias = Timeouts | float | int | None
 
 
 def timeouts_of(value: TimeoutsLike) -> Timeouts:
-    """Return `Timeouts` for what callers may pass: seconds in all, `Timeouts`, or `None`."""
+    """Return `Timeouts` for what callers may pass: seconds in total, `Timeouts`, or `None`."""
     if value is None:
         return UNSET
     if isinstance(value, Timeouts):
@@ -83,13 +83,13 @@ def timeouts_of(value: TimeoutsLike) -> Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Limits of one try, in seconds; `None` means without one.
+    """Limits of one attempt, in seconds; `None` means no limit.
 
     Attributes:
         connect: name resolution, connection and TLS together.
         first_byte: from the request having left to the head of the response.
-        idle: between two pieces of the body; stands still while the reader is behind.
-        total: the whole exchange, waiting for a slot included; for streams the chain sets none and watches by itself.
+        idle: between two pieces of the body; paused while the reader is behind.
+        total: the exchange, including the wait for a slot; `None` for streams, whose deadlines the chain watches.
         total_phase: the phase that a `Timeout` by `total` names.
     """
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from ratatoskr.errors import InvalidInput, InvalidToolArguments
-from ratatoskr.types.codec import Plain
+from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import ToolCall, ToolResult
+from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ToolFunction(Protocol):
-    """A plain function, sync or async; not just anything callable."""
+    """A function, sync or async; not any callable."""
 
     __name__: str
     __code__: CodeType
@@ -30,11 +29,11 @@ class ToolFunction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition(Plain):
-    """A tool of the caller's own.
+    """A tool that the caller runs.
 
     Attributes:
-        name: letters, digits, `_` and `-` are taken everywhere.
-        description: tells the model when to call it.
+        name: every provider takes letters, digits, `_` and `-`.
+        description: when the model should call it.
         parameters: JSON Schema of the arguments, sent untouched.
         strict: ask the provider to guarantee the schema; `None` leaves it to the provider.
         cache: a prompt-cache breakpoint after this tool.
@@ -64,46 +63,52 @@ class ToolDefinition(Plain):
         Raises:
             InvalidInput: it takes `*args`, `**kwargs` or positional-only arguments, or a type without a JSON Schema.
         """
+        from inspect import iscoroutinefunction
+
         from ratatoskr.types.function import describe
 
         description, parameters, run = describe(function)
-        is_async = inspect.iscoroutinefunction(function)
+        is_async = iscoroutinefunction(function)
         return cls(function.__name__, description, parameters, strict, cache, _run=run, _is_async=is_async)
 
     @classmethod
     def from_model(cls, model: ModelClass, *, strict: bool | None = None, cache: bool = False) -> ToolDefinition:
-        """Describe a tool by a pydantic model; running it gives the validated arguments back."""
+        """Describe a tool by a pydantic model; running it returns the validated arguments."""
+        from inspect import cleandoc
 
         def run(arguments: dict[str, Any]) -> Any:
             return model.model_validate(arguments)
 
-        description = inspect.cleandoc(model.__doc__ or "")
+        description = cleandoc(model.__doc__ or "")
         return cls(model.__name__, description, model.model_json_schema(), strict, cache, _run=run)
 
     @property
     def runs(self) -> bool:
-        """Whether there is a function to run."""
+        """Whether it has a function to run."""
         return self._run is not None
 
     async def run(self, call: ToolCall) -> ToolResult:
         """Validate the call's arguments, run the function (a sync one in a thread) and return its result.
 
-        An exception becomes an error result whose text is the exception's, for the model to read.
+        An exception becomes an error result with the text of the exception, for the model to read.
         """
+        import asyncio
+        from inspect import isawaitable
+
         if self._run is None:
             raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
         try:
             arguments = call.args()
             value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
-            return call.result(await value if inspect.isawaitable(value) else value)
+            return call.result(await value if isawaitable(value) else value)
         except InvalidToolArguments as error:
             return call.result(error.message, is_error=True)
         except Exception as error:  # whatever a tool raises is for the model to read
-            return call.result(_told(error), is_error=True)
+            return call.result(_describe(error), is_error=True)
 
 
-def _told(error: Exception) -> str:
-    """Return what went wrong without the values that went in, which pydantic would repeat."""
+def _describe(error: Exception) -> str:
+    """Return the text of an error without the arguments, which pydantic would repeat."""
     entries = getattr(error, "errors", None)
     if callable(entries) and type(error).__name__ == "ValidationError":
         found = entries(include_url=False, include_input=False, include_context=False)
@@ -113,10 +118,10 @@ def _told(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTool(Plain):
-    """A tool that the provider runs itself (web search, code execution, MCP), in its own words.
+    """A tool that the provider runs itself (web search, code execution, MCP), in its own format.
 
     Attributes:
-        provider: whose tool it is; other providers are skipped.
+        provider: the provider that runs it; other providers are skipped.
         definition: the entry of the request's `tools`, sent as it is.
     """
 
@@ -133,7 +138,7 @@ def tool_of(tool: Any) -> Tool:
     """Return a tool for what callers may pass in `tools=`."""
     if isinstance(tool, (ToolDefinition, ProviderTool)):
         return tool
-    if inspect.isfunction(tool) or inspect.ismethod(tool):
+    if isinstance(tool, (FunctionType, MethodType)):
         return ToolDefinition.from_function(tool)  # type: ignore[arg-type]  # a function has both attributes
     raise InvalidInput(
         f"tools takes ToolDefinition, ProviderTool or functions, not {type(tool).__name__}", field="tools"

@@ -1,12 +1,12 @@
-"""Tokens in disjoint buckets, and money in exact decimals; what a provider did not say is `None`, never zero."""
+"""Tokens in disjoint buckets, and costs in exact decimals; a count that the provider did not send is `None`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal, TypeAlias
 
-from ratatoskr.types.codec import Plain
+from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.plain import Plain
 
 UsageSource: TypeAlias = Literal["provider", "estimated", "unknown"]
 _STRENGTH: dict[UsageSource, int] = {"unknown": 0, "estimated": 1, "provider": 2}
@@ -20,9 +20,9 @@ class Usage(Plain):
         input_tokens: of the prompt, neither read from a cache nor written to one.
         cache_read_tokens: of the prompt, read from the provider's cache.
         cache_write_tokens: of the prompt, written to it.
-        output_tokens: of the answer, thinking left out.
-        reasoning_tokens: of the thinking.
-        source: who counted.
+        output_tokens: of the answer, without reasoning.
+        reasoning_tokens: of the reasoning.
+        source: where the counts come from.
     """
 
     type: ClassVar[Literal["usage"]] = "usage"
@@ -43,29 +43,31 @@ class Usage(Plain):
         completion: int | None = None,
         reasoning: int | None = None,
     ) -> Usage:
-        """Return what a provider counted whose `prompt` includes the cached and whose `completion` the thinking.
+        """Return the usage of a provider whose `prompt` includes the cached tokens and `completion` the reasoning.
 
-        A provider that counts a part larger than its whole (some leave thinking out of the completion) is believed in
-        the part; no bucket becomes negative.
+        Where a part is larger than its total (some providers leave reasoning out of the completion), the part stands;
+        no bucket becomes negative.
         """
         fresh = None if prompt is None else max(0, prompt - (cache_read or 0) - (cache_write or 0))
-        spoken = None if completion is None else max(0, completion - (reasoning or 0))
+        visible = None if completion is None else max(0, completion - (reasoning or 0))
         counts = (prompt, cache_read, cache_write, completion, reasoning)
-        return cls(fresh, cache_read, cache_write, spoken, reasoning, "unknown" if counts == _UNTOLD else "provider")
+        return cls(
+            fresh, cache_read, cache_write, visible, reasoning, "unknown" if counts == _NO_COUNTS else "provider"
+        )
 
     @property
     def prompt_tokens(self) -> int | None:
-        """The whole prompt, cached or not."""
+        """The tokens of the prompt, cached or not."""
         return _total(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
 
     @property
     def completion_tokens(self) -> int | None:
-        """The whole answer, thinking included."""
+        """The tokens of the answer, including reasoning."""
         return _total(self.output_tokens, self.reasoning_tokens)
 
     @property
     def total_tokens(self) -> int | None:
-        """Prompt and completion."""
+        """The tokens of prompt and completion."""
         return _total(self.prompt_tokens, self.completion_tokens)
 
     def __add__(self, other: Usage) -> Usage:
@@ -81,7 +83,7 @@ class Usage(Plain):
         )
 
 
-_UNTOLD = (None,) * 5
+_NO_COUNTS = (None,) * 5
 
 
 def _total(*counts: int | None) -> int | None:
@@ -94,9 +96,9 @@ class Cost(Plain):
     """What a call cost.
 
     Attributes:
-        amount: exact.
+        amount: the exact amount.
         currency: ISO 4217 code.
-        source: billed by the provider, or reckoned from prices.
+        source: billed by the provider, or calculated from prices.
     """
 
     type: ClassVar[Literal["cost"]] = "cost"

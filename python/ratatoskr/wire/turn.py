@@ -32,7 +32,7 @@ class TurnBuilder(ResponseBuilder):
         issuer: the issuer of the state put on parts.
         seed: what generated call ids are derived from, unique to the response (its id or time stamp).
         response_id: the provider's id of the response.
-        detail: the provider's words about a refusal or filter.
+        detail: the provider's message about a refusal or filter.
     """
 
     __slots__ = ("_calls", "_events", "detail", "issuer", "response_id", "seed")
@@ -65,7 +65,7 @@ class TurnBuilder(ResponseBuilder):
             self._events.append(ContentDelta(delta, part=part.index))
 
     def reasoning(self, key: Hashable, delta: str) -> None:
-        """Append text to the thinking part of this key."""
+        """Append text to the reasoning part of this key."""
         if not delta:
             return
         part = self._open.get(key) or self._part(key, "reasoning")

@@ -189,7 +189,7 @@ def test_what_cannot_be_described_is_refused_with_the_reason() -> None:
     def callback(call: type(lambda: 0)) -> None: ...  # type: ignore[valid-type]  # that is the point
 
     reasons = {
-        unknown: "a parameter's type is not known there (name 'Decimal' is not defined)",
+        unknown: "the type of a parameter is not defined (name 'Decimal' is not defined)",
         anything: "leaves must be a named parameter",
         any_names: "leaves must be a named parameter",
         positional: "leaf must be a named parameter",
@@ -219,7 +219,7 @@ def test_a_model_describes_a_tool_and_is_what_running_it_gives() -> None:
     ("arguments", "text"),
     [
         ("{", "arguments of 'google' are not JSON"),
-        ("[1]", "arguments of 'google' are no JSON object"),
+        ("[1]", "arguments of 'google' are not a JSON object"),
         ("", "city: Field required"),
         ('{"city": ["secret"]}', "city: Input should be a valid string"),
         ('{"city": "Oslo", "days": 1, "tomorrow": "secret"}', "tomorrow: Extra inputs are not permitted"),

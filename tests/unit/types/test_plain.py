@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import re
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -55,7 +56,7 @@ from ratatoskr.types import (
     dump_messages,
     load_messages,
 )
-from ratatoskr.types.codec import Plain, snake_case
+from ratatoskr.types.plain import Plain
 
 STATE = (ProviderState("anthropic/messages/claude", b'{"signature":"\xc3\xa9=="}'),)
 PARTS: list[Any] = [
@@ -107,7 +108,7 @@ def test_it_comes_back_from_json_and_pickle_as_it_was(value: Plain) -> None:
 
 @pytest.mark.parametrize("value", EVERYTHING, ids=lambda v: v.type)
 def test_its_type_is_its_class_in_snake_case_and_no_argument(value: Any) -> None:
-    assert value.type == snake_case(type(value).__name__)
+    assert value.type == re.sub(r"(?<!^)(?=[A-Z])", "_", type(value).__name__).lower()
     assert "type" not in {f.name for f in dataclasses.fields(value)}
     assert not {"type", "state", "part"} & set(type(value).__match_args__)
     assert not hasattr(value, "__dict__")
