@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ratatoskr.errors import ModelNotAvailable
-from ratatoskr.local import Device, ModelPool, ModelStore
+from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine import pool as runtime
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.memory import resident_bytes, trim
@@ -25,7 +25,7 @@ THREE = ("bert_mean_384", "bert_cls_384", "bert_cls_768")
 
 async def test_a_model_over_the_budget_is_not_available_and_says_so_at_once(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path), TIGHT, ram_budget=1_000_000)
-    embedder = models.embedder(stand_in("bert_cls_768"))
+    embedder = LocalEmbedder(stand_in("bert_cls_768"), pool=models)
     with pytest.raises(ModelNotAvailable, match="of a budget of 1000000 bytes") as told:
         await embedder.embed("time")
     assert told.value.reason == "ram_budget"
@@ -36,7 +36,7 @@ async def test_a_model_over_the_budget_is_not_available_and_says_so_at_once(stan
 async def test_what_was_used_longest_ago_goes_first(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path), TIGHT)
     names = ("bert_mean_384", "bert_cls_768", "bert_cls_384")
-    first, second, third = (models.embedder(stand_in(name)) for name in names)
+    first, second, third = (LocalEmbedder(stand_in(name), pool=models) for name in names)
     for embedder in (first, second):
         await embedder.preload()
     models.ram_budget = models.resident_bytes + 1_000_000
@@ -49,10 +49,13 @@ async def test_what_was_used_longest_ago_goes_first(stand_in, tmp_path):
 
 async def test_a_model_in_use_is_never_let_go(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path), TIGHT)
-    first, third = models.embedder(stand_in("bert_mean_384")), models.embedder(stand_in("bert_cls_768"))
+    first, third = (
+        LocalEmbedder(stand_in("bert_mean_384"), pool=models),
+        LocalEmbedder(stand_in("bert_cls_768"), pool=models),
+    )
     await first.preload()
     models.ram_budget = models.resident_bytes + 1_000_000
-    with models.using((first.model, "fp32")), pytest.raises(ModelNotAvailable):
+    with models.acquire(first.key), pytest.raises(ModelNotAvailable):
         await third.preload()
     assert first.status().status == "ready"
     models.close()
@@ -60,11 +63,13 @@ async def test_a_model_in_use_is_never_let_go(stand_in, tmp_path):
 
 async def test_what_cannot_fit_pushes_nobody_out(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path), TIGHT)
-    first, idle, third = (models.embedder(stand_in(name)) for name in ("bert_cls_768", "roberta_mean_96", THREE[0]))
+    first, idle, third = (
+        LocalEmbedder(stand_in(name), pool=models) for name in ("bert_cls_768", "roberta_mean_96", THREE[0])
+    )
     await first.preload()
     await idle.preload()
     models.ram_budget = models.resident_bytes + 100_000
-    with models.using((first.model, "fp32")), pytest.raises(ModelNotAvailable):
+    with models.acquire(first.key), pytest.raises(ModelNotAvailable):
         await third.preload()
     assert idle.status().status == "ready"
     assert third.status().status == "available", "what is short while another model is in use is no lasting failure"
@@ -73,14 +78,14 @@ async def test_what_cannot_fit_pushes_nobody_out(stand_in, tmp_path):
 
 async def test_a_model_that_turns_out_too_large_is_let_go_and_remembered(stand_in, tmp_path, monkeypatch):
     plain = ModelPool(ModelStore(tmp_path), TIGHT)
-    embedder = plain.embedder(stand_in("bert_mean_384"))
+    embedder = LocalEmbedder(stand_in("bert_mean_384"), pool=plain)
     await embedder.preload()
     estimate = plain.resident_bytes
     plain.close()
     models = ModelPool(ModelStore(tmp_path), TIGHT, ram_budget=estimate + 1000)
     sizes = iter([0, estimate * 3 // 2])
     monkeypatch.setattr(runtime, "resident_bytes", lambda: next(sizes))
-    embedder = models.embedder(stand_in("bert_mean_384"))
+    embedder = LocalEmbedder(stand_in("bert_mean_384"), pool=models)
     for _ in range(2):  # the second time nothing is measured: it is known
         with pytest.raises(ModelNotAvailable, match=f"about {estimate * 3 // 2} bytes"):
             await embedder.embed("time")
@@ -91,7 +96,7 @@ async def test_a_model_that_turns_out_too_large_is_let_go_and_remembered(stand_i
 
 async def test_a_model_pushed_out_between_loading_and_use_is_loaded_again(stand_in, tmp_path, monkeypatch):
     models = ModelPool(ModelStore(tmp_path), TIGHT)
-    embedder = models.embedder(stand_in("roberta_mean_96"))
+    embedder = LocalEmbedder(stand_in("roberta_mean_96"), pool=models)
     load, loads = models.load, 0
 
     def pushed_out(key):
@@ -109,15 +114,18 @@ async def test_a_model_pushed_out_between_loading_and_use_is_loaded_again(stand_
 
 async def test_the_second_session_is_made_for_single_texts_counted_and_let_go_first(stand_in, tmp_path, monkeypatch):
     made = asyncio.Event()
-    loop, make_latency = asyncio.get_running_loop(), LoadedModel.make_latency
+    loop, open_session = asyncio.get_running_loop(), LoadedModel.open_single_text_session
 
     def watched(self):
-        make_latency(self)
+        open_session(self)
         loop.call_soon_threadsafe(made.set)
 
-    monkeypatch.setattr(LoadedModel, "make_latency", watched)
+    monkeypatch.setattr(LoadedModel, "open_single_text_session", watched)
     models = ModelPool(ModelStore(tmp_path), TIGHT)
-    embedder, other = models.embedder(stand_in("bert_mean_384")), models.embedder(stand_in("roberta_mean_96"))
+    embedder, other = (
+        LocalEmbedder(stand_in("bert_mean_384"), pool=models),
+        LocalEmbedder(stand_in("roberta_mean_96"), pool=models),
+    )
     await embedder.embed_batch([f"time {number}" for number in range(50)])
     async for _ in embedder.embed_iter(["time"]):
         pass
@@ -126,14 +134,14 @@ async def test_the_second_session_is_made_for_single_texts_counted_and_let_go_fi
     for _ in range(2):
         one = await embedder.embed("time")
     await made.wait()
-    with models.using((embedder.model, "fp32")) as loaded:
-        assert loaded.latency is not None
+    with models.acquire(embedder.key) as loaded:
+        assert loaded.single_text_session is not None
         assert models.resident_bytes > alone, "it counts"
         again = await embedder.embed("time")
         assert np.abs(again.vector - one.vector).max() <= 1e-6
     models.ram_budget = models.resident_bytes + 1000
     await other.preload()
-    assert loaded.latency is None
+    assert loaded.single_text_session is None
     assert (models.evictions, embedder.status().status) == (0, "ready")
     models.close()
 
@@ -145,7 +153,7 @@ async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, t
     texts = [("world " * (number % 60 + 1)) + str(number) for number in range(40)]
     right = {}
     for name in THREE:
-        right[name] = np.asarray(await plain.embedder(stand_in(name)).embed_batch(texts))
+        right[name] = np.asarray(await LocalEmbedder(stand_in(name), pool=plain).embed_batch(texts))
     sizes = [resident.size for resident in plain._residents.values()]
     plain.close()
     trim()
@@ -156,7 +164,7 @@ async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, t
     for _ in range(60):
         name = rng.choice(THREE)
         some = rng.sample(range(len(texts)), rng.randint(1, 20))
-        vectors = await models.embedder(stand_in(name)).embed_batch([texts[index] for index in some])
+        vectors = await LocalEmbedder(stand_in(name), pool=models).embed_batch([texts[index] for index in some])
         assert np.abs(np.asarray(vectors) - right[name][some]).max() <= 1e-5 * max(1.0, np.abs(right[name]).max())
         most = max(most, resident_bytes())
     assert models.evictions >= 10
@@ -167,13 +175,13 @@ async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, t
 
 UNLOADING = """
 import asyncio, sys
-from ratatoskr.local import ModelPool, ModelStore
+from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.memory import resident_bytes
 
 async def main():
     models = ModelPool(ModelStore(sys.argv[1]))
-    embedder = models.embedder("AllMiniLmL6V2")
+    embedder = LocalEmbedder("AllMiniLmL6V2", pool=models)
     texts = [f"time {number} " * (number % 40) for number in range(100)]
     for _ in range(6):
         before = resident_bytes()
@@ -201,7 +209,7 @@ def test_unloading_the_real_model_gives_its_memory_back(real_store):
 async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
     """The event loop turns many times within one call, which holds neither the loop nor the interpreter."""
     models = ModelPool(ModelStore(tmp_path))
-    embedder = models.embedder(stand_in("bert_cls_768"))
+    embedder = LocalEmbedder(stand_in("bert_cls_768"), pool=models)
     await embedder.preload()
     turns = 0
     task = asyncio.create_task(embedder.embed_batch([f"state {number} " * 30 for number in range(400)]))

@@ -15,9 +15,10 @@ import pytest
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
+from ratatoskr.local.embed import EmbedHead
 from ratatoskr.local.engine import device
 from ratatoskr.local.engine.session import Session, open_session
-from ratatoskr.local.graph.cache import graph_for
+from ratatoskr.local.graph.cache import ensure_graph
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ["time", "the state of the world " * 6, "", "embedding"]
@@ -32,14 +33,14 @@ POOLINGS = {
 
 async def test_a_device_that_is_not_here_is_told_with_what_is(stand_in, tmp_path):
     embedder = LocalEmbedder(stand_in("roberta_mean_96"), device=Device.cuda(1), store=ModelStore(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"cuda:1 needs CUDAExecutionProvider, and here are .*CPU") as told:
+    with pytest.raises(ConfigurationError, match=r"cuda:1 needs CUDAExecutionProvider, and .* has .*CPU") as told:
         await embedder.embed("time")
     assert "ratatoskr[cuda]" in told.value.message
     await embedder.aclose()
 
 
 def test_two_runtimes_that_overwrite_one_another_are_told(monkeypatch):
-    monkeypatch.setattr(device, "_installed", lambda _: True)
+    monkeypatch.setattr(device, "_is_installed", lambda _: True)
     with pytest.raises(ConfigurationError, match="uninstall both"):
         Device.cuda().check(["CPUExecutionProvider"])
 
@@ -55,7 +56,7 @@ def test_what_a_gpu_would_be_asked_for():
 async def test_int8_is_not_for_gpus(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path), Device.cuda())
     with pytest.raises(ConfigurationError, match="int8 runs on the CPU alone"):
-        await models.embedder(stand_in("roberta_mean_96"), "int8").embed("time")
+        await LocalEmbedder(stand_in("roberta_mean_96"), precision="int8", pool=models).embed("time")
     models.close()
 
 
@@ -65,15 +66,16 @@ async def test_the_half_precision_graph_pools_as_we_do(stand_in, tmp_path, name,
     folder = shutil.copytree(stand_in(name), tmp_path / "model")
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({f"pooling_mode_{POOLINGS[pooling]}": True}))
     models = ModelPool(ModelStore(tmp_path / "store"))
-    right = np.asarray(await models.embedder(folder).embed_batch(TEXTS))
+    embedder = LocalEmbedder(folder, pool=models)
+    right = np.asarray(await embedder.embed_batch(TEXTS))
     read = models.store.find(folder)
-    graph = graph_for(models.store.graphs, read, models.store.check(read)["model.safetensors"], "fp16")
-    session = open_session(graph, name, Device.cpu())
-    assert session.pooled
-    with models.using((str(folder), "fp32")) as loaded:
+    graph = ensure_graph(models.store.graphs, read, models.store.check(read)["model.safetensors"], "fp16")
+    session = open_session(graph, name, Device.cpu(), EmbedHead(read).choose_output)
+    with models.acquire(embedder.key) as loaded:
         tokens = loaded.tokenise(TEXTS)
     padded = tokens.padded(list(range(len(TEXTS))))
     vectors = session.run(*padded)
+    assert vectors.ndim == 2, "pooled"
     bound = dataclasses.replace(session, bound=True).run(*padded)
     assert np.array_equal(bound, vectors)
     if read.normalise:
@@ -99,21 +101,21 @@ async def test_large_calls_keep_to_so_many_at_a_time_whatever_threads_there_are(
 ):
     inside, seen, lock, run = 0, [], threading.Lock(), Session.run
 
-    def counted(self, ids, mask):
+    def counted(self, ids, mask, types=None):
         nonlocal inside
         with lock:
             inside += 1
             seen.append(inside)
         threading.Event().wait(0.003)  # long enough for others to come in, if they may
         try:
-            return run(self, ids, mask)
+            return run(self, ids, mask, types)
         finally:
             with lock:
                 inside -= 1
 
     texts = [f"text number {number}" for number in range(300)]
     models = ModelPool(ModelStore(tmp_path), Device("cpu", workers=4, tokens=64, in_flight=in_flight))
-    embedder = models.embedder(stand_in("roberta_mean_96"))
+    embedder = LocalEmbedder(stand_in("roberta_mean_96"), pool=models)
     plain = np.asarray(await embedder.embed_batch(texts))
     monkeypatch.setattr(Session, "run", counted)
     assert np.array_equal(np.asarray(await embedder.embed_batch(texts)), plain)

@@ -17,7 +17,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(tmp_path: Path, folder: Path):
     copy = shutil.copytree(folder, tmp_path / "model")
     (copy / "config.json").unlink()
     os.mkfifo(copy / "config.json")
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         ModelStore(tmp_path).find(copy)
 
 

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ratatoskr.errors import ConfigurationError, MalformedResponse
-from ratatoskr.local import ModelPool
+from ratatoskr.local import LocalEmbedder, ModelPool
 from unit.local.stand_ins import make
 
 WIDE = 24
@@ -59,7 +59,7 @@ def ready_made(
 @pytest.mark.parametrize("inputs", [(IDS,), (IDS, MASK), (IDS, MASK, KINDS)])
 async def test_states_are_pooled_and_inputs_are_what_the_graph_takes(stand_in, models, tmp_path, inputs):
     table = ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=inputs)
-    result = await models.embedder(tmp_path / "model").embed_batch(["the time", "", "the " * 100])
+    result = await LocalEmbedder(tmp_path / "model", pool=models).embed_batch(["the time", "", "the " * 100])
     assert result.vectors.shape == (3, WIDE)
     assert np.abs(result.vectors[1] - table[[2, 3]].mean(axis=0)).max() <= 1e-6, (
         "[CLS] and [SEP]; nothing says normalise"
@@ -69,7 +69,7 @@ async def test_states_are_pooled_and_inputs_are_what_the_graph_takes(stand_in, m
 
 async def test_vectors_that_the_graph_pooled_are_taken(stand_in, models, tmp_path):
     table = ready_made(tmp_path / "model", stand_in("bert_cls_384"), output="sentence_embedding")
-    embedding = await models.embedder(tmp_path / "model").embed("")
+    embedding = await LocalEmbedder(tmp_path / "model", pool=models).embed("")
     assert np.abs(embedding.vector - table[[2, 3]].mean(axis=0)).max() <= 1e-6
 
 
@@ -77,19 +77,19 @@ async def test_vectors_that_the_graph_pooled_are_taken(stand_in, models, tmp_pat
 async def test_vectors_that_are_not_finite_are_told(stand_in, models, tmp_path, output):
     ready_made(tmp_path / "model", stand_in("bert_cls_384"), output=output, value=float("inf"))
     with pytest.raises(MalformedResponse, match="not finite"):
-        await models.embedder(tmp_path / "model").embed("time")
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
 async def test_a_graph_with_fewer_words_than_the_tokenizer_is_refused(stand_in, models, tmp_path):
     ready_made(tmp_path / "model", stand_in("bert_cls_384"), rows=10)
     with pytest.raises(ConfigurationError, match="does not belong to this model"):
-        await models.embedder(tmp_path / "model").embed("time")
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
 async def test_a_graph_that_takes_something_else_is_refused(stand_in, models, tmp_path):
     ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=("pixels",))
     with pytest.raises(ConfigurationError, match="takes pixels"):
-        await models.embedder(tmp_path / "model").embed("time")
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
 async def test_a_broken_graph_is_refused(stand_in, models, tmp_path):
@@ -97,22 +97,22 @@ async def test_a_broken_graph_is_refused(stand_in, models, tmp_path):
     graph = tmp_path / "model" / "model.onnx"
     graph.write_bytes(graph.read_bytes()[:1000])
     with pytest.raises(ConfigurationError, match="cannot be loaded"):
-        await models.embedder(tmp_path / "model").embed("time")
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
 async def test_a_ready_made_graph_is_not_quantised(stand_in, models, tmp_path):
     ready_made(tmp_path / "model", stand_in("bert_cls_384"))
-    with pytest.raises(ConfigurationError, match="precision that it has"):
-        await models.embedder(tmp_path / "model", "int8").embed("time")
+    with pytest.raises(ConfigurationError, match="cannot be converted"):
+        await LocalEmbedder(tmp_path / "model", precision="int8", pool=models).embed("time")
 
 
 async def test_a_folder_that_does_not_say_how_long_a_text_may_be_is_refused(stand_in, models, tmp_path):
     ready_made(tmp_path / "model", stand_in("bert_cls_384"), limit=None)
-    with pytest.raises(ConfigurationError, match="how long a text may be"):
-        await models.embedder(tmp_path / "model").embed("time")
+    with pytest.raises(ConfigurationError, match="maximum length of a text"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
 async def test_weights_come_before_a_graph_beside_them(tmp_path, models: ModelPool):
     folder = make(tmp_path / "model", "roberta_mean_96")
     (folder / "model.onnx").write_bytes(b"somebody else's")
-    assert (await models.embedder(folder).embed("time")).dimensions == 96
+    assert (await LocalEmbedder(folder, pool=models).embed("time")).dimensions == 96
