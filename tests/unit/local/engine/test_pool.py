@@ -1,25 +1,31 @@
-"""Memory: a budget holds, what was used longest ago goes first, and what goes gives its memory back."""
+"""The pool: a budget holds, the least recently used model goes first, and models in use stay."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-import statistics
-import subprocess
-import sys
+import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ratatoskr.errors import ModelNotAvailable
+from ratatoskr.errors import (
+    ConfigurationError,
+    GatewayClosed,
+    ModelNotAvailable,
+)
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
-from ratatoskr.local.engine import pool as runtime
-from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.embed import EmbedHead
+from ratatoskr.local.engine import pool as pool_module
 from ratatoskr.local.engine.memory import resident_bytes, trim
+from ratatoskr.local.engine.pool import ModelKey
 from unit.local.stand_ins import STAND_INS
 
 TIGHT = Device.cpu(workers=2, tokens=128)
+
+
 THREE = ("bert_mean_384", "bert_cls_384", "bert_cls_768")
 
 
@@ -84,7 +90,7 @@ async def test_a_model_that_turns_out_too_large_is_let_go_and_remembered(stand_i
     plain.close()
     models = ModelPool(ModelStore(tmp_path), TIGHT, ram_budget=estimate + 1000)
     sizes = iter([0, estimate * 3 // 2])
-    monkeypatch.setattr(runtime, "resident_bytes", lambda: next(sizes))
+    monkeypatch.setattr(pool_module, "resident_bytes", lambda: next(sizes))
     embedder = LocalEmbedder(stand_in("bert_mean_384"), pool=models)
     for _ in range(2):  # the second time nothing is measured: it is known
         with pytest.raises(ModelNotAvailable, match=f"about {estimate * 3 // 2} bytes"):
@@ -109,40 +115,6 @@ async def test_a_model_pushed_out_between_loading_and_use_is_loaded_again(stand_
     monkeypatch.setattr(models, "load", pushed_out)
     assert (await embedder.embed("time")).dimensions == 96
     assert loads == 2
-    models.close()
-
-
-async def test_the_second_session_is_made_for_single_texts_counted_and_let_go_first(stand_in, tmp_path, monkeypatch):
-    made = asyncio.Event()
-    loop, open_session = asyncio.get_running_loop(), LoadedModel.open_single_text_session
-
-    def watched(self):
-        open_session(self)
-        loop.call_soon_threadsafe(made.set)
-
-    monkeypatch.setattr(LoadedModel, "open_single_text_session", watched)
-    models = ModelPool(ModelStore(tmp_path), TIGHT)
-    embedder, other = (
-        LocalEmbedder(stand_in("bert_mean_384"), pool=models),
-        LocalEmbedder(stand_in("roberta_mean_96"), pool=models),
-    )
-    await embedder.embed_batch([f"time {number}" for number in range(50)])
-    async for _ in embedder.embed_iter(["time"]):
-        pass
-    alone = models.resident_bytes
-    assert not made.is_set(), "a job needs none"
-    for _ in range(2):
-        one = await embedder.embed("time")
-    await made.wait()
-    with models.acquire(embedder.key) as loaded:
-        assert loaded.single_text_session is not None
-        assert models.resident_bytes > alone, "it counts"
-        again = await embedder.embed("time")
-        assert np.abs(again.vector - one.vector).max() <= 1e-6
-    models.ram_budget = models.resident_bytes + 1000
-    await other.preload()
-    assert loaded.single_text_session is None
-    assert (models.evictions, embedder.status().status) == (0, "ready")
     models.close()
 
 
@@ -173,53 +145,72 @@ async def test_random_calls_over_three_models_stay_within_the_budget(stand_in, t
     models.close()
 
 
-UNLOADING = """
-import asyncio, sys
-from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
-from ratatoskr.local.engine.loaded import LoadedModel
-from ratatoskr.local.engine.memory import resident_bytes
-
-async def main():
-    models = ModelPool(ModelStore(sys.argv[1]))
-    embedder = LocalEmbedder("AllMiniLmL6V2", pool=models)
-    texts = [f"time {number} " * (number % 40) for number in range(100)]
-    for _ in range(6):
-        before = resident_bytes()
-        await embedder.embed_batch(texts)
-        loaded = resident_bytes()
-        await embedder.unload()
-        print(before, loaded, resident_bytes())
-
-asyncio.run(main())
-"""
+def test_stand_ins_that_the_tests_name_exist():
+    assert set(THREE) <= set(STAND_INS)
 
 
-def test_unloading_the_real_model_gives_its_memory_back(real_store):
-    """In a process of its own: what other tests hold and let go of is no part of it."""
-    command = [sys.executable, "-c", UNLOADING, str(real_store.root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    rounds = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
-    first, *later = rounds  # the first also brings what importing the runtime takes, which stays
-    assert len(later) == 5
-    assert min(loaded - before for before, loaded, _ in later) > 40_000_000
-    assert statistics.median((loaded - after) / (loaded - before) for before, loaded, after in later) >= 0.9
-    assert later[-1][2] - first[2] <= 0.5 * (first[1] - first[2]), "it grows from round to round"
-
-
-async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
-    """The event loop turns many times within one call, which holds neither the loop nor the interpreter."""
-    models = ModelPool(ModelStore(tmp_path))
-    embedder = LocalEmbedder(stand_in("bert_cls_768"), pool=models)
-    await embedder.preload()
-    turns = 0
-    task = asyncio.create_task(embedder.embed_batch([f"state {number} " * 30 for number in range(400)]))
-    begun = time.perf_counter()
-    while not task.done():
-        await asyncio.sleep(0)
-        turns += 1
-    assert turns > 100, time.perf_counter() - begun
+async def test_int8_is_not_for_gpus(stand_in, tmp_path):
+    models = ModelPool(ModelStore(tmp_path), Device.cuda())
+    with pytest.raises(ConfigurationError, match="int8 runs on the CPU alone"):
+        await LocalEmbedder(stand_in("roberta_mean_96"), precision="int8", pool=models).embed("time")
     models.close()
 
 
-def test_stand_ins_that_the_tests_name_exist():
-    assert set(THREE) <= set(STAND_INS)
+def key_of(pool: ModelPool, folder: Path) -> ModelKey:
+    return ModelKey(pool.store.name_of(folder), "fp32", EmbedHead)
+
+
+def test_threads_that_want_a_model_at_once_load_it_once(stand_in, tmp_path, monkeypatch):
+    pool = ModelPool(ModelStore(tmp_path), TIGHT)
+    key, loads, load_model = key_of(pool, stand_in("roberta_mean_96")), [], pool_module.load_model
+
+    def counted(*arguments):
+        loads.append(arguments)
+        assert pool.status(key).status == "loading"
+        time.sleep(0.05)
+        return load_model(*arguments)
+
+    monkeypatch.setattr(pool_module, "load_model", counted)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(pool.load, [key] * 4)) == [None] * 4
+    assert len(loads) == 1
+    assert pool.is_loaded(key)
+    pool.close()
+
+
+def test_a_failure_to_load_is_every_callers_and_the_status_says_so(stand_in, tmp_path):
+    folder = shutil.copytree(stand_in("roberta_mean_96"), tmp_path / "model")
+    pool = ModelPool(ModelStore(tmp_path / "store"), TIGHT)
+    key = key_of(pool, folder)
+    assert pool.status(key).status == "available"
+    (folder / "tokenizer.json").write_text("{}")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            pool.load(key)
+    status = pool.status(key)
+    assert (status.status, bool(status.reason)) == ("unavailable", True)
+    shutil.copy(stand_in("roberta_mean_96") / "tokenizer.json", folder / "tokenizer.json")
+    pool.load(key)
+    assert pool.status(key).status == "ready"
+    pool.close()
+
+
+def test_an_error_of_any_kind_while_loading_is_told_and_does_not_block_the_next_try(stand_in, tmp_path, monkeypatch):
+    pool = ModelPool(ModelStore(tmp_path), TIGHT)
+    key = key_of(pool, stand_in("roberta_mean_96"))
+
+    def broken(*_):
+        raise ZeroDivisionError("by hand")
+
+    monkeypatch.setattr(pool_module, "load_model", broken)
+    with pytest.raises(ConfigurationError, match="loading failed: ZeroDivisionError: by hand"):
+        pool.load(key)
+    monkeypatch.undo()
+    pool.load(key)
+    with pool.acquire(key) as model:
+        assert model.row_size == 96
+    pool.close()
+    with pytest.raises(GatewayClosed):
+        pool.load(key)
+    with pytest.raises(KeyError):
+        pool.acquire(key)

@@ -1,59 +1,20 @@
-"""Ready-made graphs beside a tokenizer.json are used as they are, or refused with the reason."""
+"""Sessions: ready-made graphs are used as they are, or refused with the reason."""
 
 from __future__ import annotations
-
-import json
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from ratatoskr.errors import ConfigurationError, MalformedResponse
-from ratatoskr.local import LocalEmbedder, ModelPool
+from ratatoskr.errors import (
+    ConfigurationError,
+    MalformedResponse,
+)
+from ratatoskr.local import Device, LocalEmbedder, ModelPool
+from ratatoskr.local.engine.session import open_session
+from unit.local.ready_made import IDS, KINDS, MASK, WIDE, ready_made
 from unit.local.stand_ins import make
-
-WIDE = 24
-IDS, MASK, KINDS = "input_ids", "attention_mask", "token_type_ids"
-
-
-def ready_made(
-    folder: Path,
-    upstream: Path,
-    *,
-    inputs: tuple[str, ...] = (IDS, MASK, KINDS),
-    output: str = "last_hidden_state",
-    rows: int = 4000,
-    limit: int | None = 32,
-    value: float | None = None,
-) -> np.ndarray[Any, Any]:
-    """Write a graph that looks words up, with `tokenizer.json` alone beside it, and return its table."""
-    folder.mkdir()
-    tokenizer = json.loads((upstream / "tokenizer.json").read_text())
-    if limit is not None:
-        tokenizer["truncation"] = {"direction": "Right", "max_length": limit, "strategy": "LongestFirst", "stride": 0}
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-    table = np.random.default_rng(3).standard_normal((rows, WIDE)).astype(np.float32)
-    if value is not None:
-        table[:] = value
-    pooled = output == "sentence_embedding"
-    nodes = [helper.make_node("Gather", ["table", inputs[0]], ["states" if pooled else output])]
-    if pooled:
-        nodes.append(helper.make_node("ReduceMean", ["states"], [output], axes=[1], keepdims=0))
-    shape = ["texts", WIDE] if pooled else ["texts", "width", WIDE]
-    graph = helper.make_graph(
-        nodes,
-        "ready-made",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "width"]) for name in inputs],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
-        [numpy_helper.from_array(table, "table")],
-    )
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "model.onnx"
-    )
-    return table
 
 
 @pytest.mark.parametrize("inputs", [(IDS,), (IDS, MASK), (IDS, MASK, KINDS)])
@@ -116,3 +77,34 @@ async def test_weights_come_before_a_graph_beside_them(tmp_path, models: ModelPo
     folder = make(tmp_path / "model", "roberta_mean_96")
     (folder / "model.onnx").write_bytes(b"somebody else's")
     assert (await LocalEmbedder(folder, pool=models).embed("time")).dimensions == 96
+
+
+async def test_a_graph_whose_output_is_neither_states_nor_vectors_is_refused(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"))
+    path = tmp_path / "model" / "model.onnx"
+    graph = onnx.load(path)
+    graph.graph.output[0].CopyFrom(helper.make_tensor_value_info("flat", TensorProto.FLOAT, ["all"]))
+    shape = numpy_helper.from_array(np.array([-1]), "shape")
+    graph.graph.initializer.append(shape)
+    graph.graph.node.append(helper.make_node("Reshape", ["last_hidden_state", "shape"], ["flat"]))
+    onnx.save(graph, path)
+    with pytest.raises(ConfigurationError, match="output flat has 1 axes"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+def test_segments_reach_a_graph_that_takes_them_and_are_zero_by_default(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("Add", [IDS, KINDS], ["sum"]), helper.make_node("Cast", ["sum"], ["out"], to=1)],
+        "segments",
+        [helper.make_tensor_value_info(name, TensorProto.INT64, ["n", "w"]) for name in (IDS, KINDS)],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", "w"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    session = open_session(model.SerializeToString(), "segments", Device.cpu(), lambda outputs: next(iter(outputs)))
+    ids = np.array([[1, 2]], np.int64)
+    assert session.run(ids, np.ones_like(ids)).tolist() == [[1, 2]]
+    assert session.run(ids, np.ones_like(ids), np.array([[0, 1]])).tolist() == [[1, 3]]
+    with pytest.raises(MalformedResponse, match="segments: the model failed") as caught:
+        session.run(ids.astype(np.float32), ids)
+    assert caught.value.retryable is False
+    assert "\n" not in str(caught.value)

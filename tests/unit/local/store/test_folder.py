@@ -1,4 +1,4 @@
-"""A model's folder is read as sentence-transformers reads it, and refused by name where it cannot be."""
+"""A model's folder is read as sentence-transformers reads it, and refused by name if it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import (
+    ConfigurationError,
+)
 from ratatoskr.local import ModelStore
 
 
