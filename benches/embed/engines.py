@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ratatoskr.local import ModelPool, ModelStore
+from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
 
 Embed = Callable[[list[str]], np.ndarray]
 
@@ -20,7 +20,7 @@ class Ours:
 
     def __init__(self, store: ModelStore, precision: str = "fp32") -> None:
         self.models = ModelPool(store)
-        self.embedder = self.models.embedder("AllMiniLmL6V2", precision)
+        self.embedder = LocalEmbedder("AllMiniLmL6V2", precision=precision, pool=self.models)
         self.loop = asyncio.new_event_loop()
         self.loop.run_until_complete(self.embedder.preload())
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from embed import engines, matmuls, prose
 from ratatoskr.errors import ModelNotAvailable
-from ratatoskr.local import ModelPool, ModelStore
+from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine import workers
 
 BENCHES = Path(__file__).resolve().parents[1]
@@ -97,12 +97,12 @@ def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
 def at_once(ours: engines.Ours, rounds: int) -> float:
     """Return how many times faster sixteen callers are when they are joined than when each is a run by itself."""
     texts = [f"the caller number {number} asks at once" for number in range(16)]
-    joined, ratios = workers.MOST_JOINED, []
+    joined, ratios = workers.MAX_JOINED, []
     ours.at_once(texts)
     for _ in range(rounds * 5):
         taken = {}
         for most in (1, joined):
-            workers.MOST_JOINED = most
+            workers.MAX_JOINED = most
             taken[most] = sum(timed(lambda: ours.at_once(texts)) for _ in range(4))
         ratios.append(taken[1] / taken[joined])
     return statistics.median(ratios)
@@ -186,7 +186,7 @@ def lateness(ours: engines.Ours, seconds: float) -> tuple[float, float]:
 def refusal(store: ModelStore) -> float:
     """Return the milliseconds until a model over the memory budget is said not to be available, at most of twenty."""
     models = ModelPool(store, ram_budget=1_000_000)
-    embedder = models.embedder("AllMiniLmL6V2")
+    embedder = LocalEmbedder("AllMiniLmL6V2", pool=models)
     loop = asyncio.new_event_loop()
 
     async def ask() -> None:

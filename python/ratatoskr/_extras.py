@@ -1,4 +1,4 @@
-"""Packages that only some uses need: imported on use, and named with their extra where they are missing."""
+"""Optional dependencies: imported on first use; the error for a missing one names the extra that installs it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["require_extra"]
 
 
 def require_extra(module: str, extra: str = "local", *, why: str = "local models") -> Any:
-    """Return a module.
+    """Import and return a module of an optional dependency.
 
     Raises:
-        ConfigurationError: it is not installed; the message names the extra that brings it.
+        ConfigurationError: it is not installed; the message names the extra that installs it.
     """
     try:
         return importlib.import_module(module)

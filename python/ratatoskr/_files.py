@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, flushed, renamed."""
+"""Atomic writes (a temporary file, flushed, then renamed), disk space, and digests of files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import IO, Final
 
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["atomic_write", "check_room", "digest_of", "git_digest_of", "sync_folder"]
+__all__ = ["atomic_write", "cannot_write", "check_room", "compute_digest", "compute_git_blob_id", "sync_folder"]
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when the block ends without an error.
+    """Open a file for writing that appears under its name only when the block ends without an error.
 
-    Its temporary name is this process's alone, so that several may write the same file at once.
+    Its temporary name is unique, so that several processes may write the same file at once.
 
     Raises:
         ConfigurationError: the folder cannot be written, or is full.
@@ -47,14 +47,14 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def cannot_write(path: Path, error: OSError) -> ConfigurationError:
-    """Return what a person can act on."""
-    if error.errno in _FULL:
+    """Return the error for a failed write to `path`."""
+    if error.errno in _DISK_FULL:
         return ConfigurationError(f"no space left for {path}")
     return ConfigurationError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder, so that a rename in it outlives a power cut."""
+    """Flush a folder to disk, so that a rename in it survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -63,26 +63,26 @@ def sync_folder(path: Path) -> None:
 
 
 def check_room(path: Path, size: int) -> None:
-    """Look whether a file fits, with a tenth to spare.
+    """Check that a file of `size` bytes fits on the disk, with a tenth to spare.
 
     Raises:
-        ConfigurationError: it does not; the message says how much is needed.
+        ConfigurationError: it does not fit; the message says how much is needed.
     """
-    wanted = size + size // 10
+    needed = size + size // 10
     folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free
-    if free < wanted:
-        raise ConfigurationError(f"{path} needs {wanted} bytes, and {free} are free")
+    if free < needed:
+        raise ConfigurationError(f"{path} needs {needed} bytes, and {free} are free")
 
 
-def digest_of(path: Path) -> str:
+def compute_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def git_digest_of(path: Path) -> str:
-    """Return the name that git gives a file's bytes, which is what a hub tells of small files."""
+def compute_git_blob_id(path: Path) -> str:
+    """Return the id of a file's content as a git blob, which is the digest that a hub lists for small files."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(1 << 20):

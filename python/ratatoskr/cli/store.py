@@ -12,7 +12,8 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratatoskr.local.store.store import Progress, Source, StoredModel
+    from ratatoskr.local.store.progress import PullProgress
+    from ratatoskr.local.store.store import PullSource, StoredModel
 
 several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models)
 
@@ -32,7 +33,7 @@ several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", 
 @options.cache_dir
 def pull(
     models: Sequence[str],
-    source: Source,
+    source: PullSource,
     revision: str,
     digests: tuple[str, ...],
     allow_unpinned: bool,
@@ -153,7 +154,7 @@ COMMANDS: dict[str, click.Command] = {
 }
 
 
-def _share(progress: Progress) -> str:
+def _share(progress: PullProgress) -> str:
     whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
     share = f", {progress.done / progress.total:.0%}" if progress.total else ""
     return f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import Window
-from ratatoskr.local.store.catalog import known
+from ratatoskr.local.store.catalog import find_in_catalog
 from ratatoskr.types.embed import Embeddings, InputType
 from ratatoskr.types.timeouts import TimeoutsLike
 
@@ -63,7 +63,7 @@ def settled(job: EmbedJob, target: Target) -> EmbedJob:
     """
     if not isinstance(own := getattr(target, "model", None), str):
         return job
-    row = known(job.model)
+    row = find_in_catalog(job.model)
     if own not in {job.model, row.repository if row else None}:
         raise InvalidInput(f"the job is of {job.model!r}, and this embedder's model is {own!r}", field="model")
     return replace(job, model=own, precision=str(getattr(target, "precision", job.precision)))

@@ -1,8 +1,31 @@
-"""Models in this process: the store, the engine, the devices. What it needs beyond the package is imported on use."""
+"""Models that run in this process: the store, the engine, and the devices."""
 
-from ratatoskr.local.embed import LocalEmbedder
-from ratatoskr.local.engine.device import Device
-from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.store.store import ModelStore, Progress, StoredModel
+from __future__ import annotations
 
-__all__ = ["Device", "LocalEmbedder", "ModelPool", "ModelStore", "Progress", "StoredModel"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ratatoskr.local.embed import LocalEmbedder
+    from ratatoskr.local.engine.device import Device
+    from ratatoskr.local.engine.pool import ModelPool
+    from ratatoskr.local.store.progress import PullProgress
+    from ratatoskr.local.store.store import ModelStore, StoredModel
+
+__all__ = ["Device", "LocalEmbedder", "ModelPool", "ModelStore", "PullProgress", "StoredModel"]
+
+_MODULES = {
+    "Device": "ratatoskr.local.engine.device",
+    "LocalEmbedder": "ratatoskr.local.embed",
+    "ModelPool": "ratatoskr.local.engine.pool",
+    "ModelStore": "ratatoskr.local.store.store",
+    "PullProgress": "ratatoskr.local.store.progress",
+    "StoredModel": "ratatoskr.local.store.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(_MODULES[name]), name)
+    return value

@@ -1,36 +1,80 @@
-"""`LocalEmbedder`: texts in, vectors out, in this process."""
+"""`LocalEmbedder`: text embeddings computed in this process."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ratatoskr.errors import InvalidInput, UnsupportedParameter
+from ratatoskr._core import pool, take_pooled
+from ratatoskr.errors import ConfigurationError, InvalidInput, UnsupportedParameter
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
-from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.engine.window import SmallCall, Tally, Window, run_small
-from ratatoskr.local.engine.workers import MOST_JOINED
+from ratatoskr.local.engine.pool import ModelKey, ModelPool
+from ratatoskr.local.engine.runner import WINDOW, ModelRunner
 from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.store.folder import ModelFolder
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:
+    from ratatoskr._core import Tokenizer, Tokens
+    from ratatoskr.local.engine.call import BatchStats
     from ratatoskr.types.embed import Floats
 
-__all__ = ["LocalEmbedder"]
+__all__ = ["EmbedHead", "LocalEmbedder"]
 
-WINDOW: Final = 4096
-"""Texts that are tokenised, sorted and computed together; two windows are under way at a time."""
-_AHEAD: Final = 2
+_OUTPUTS: Final = ("last_hidden_state", "token_embeddings", "sentence_embedding")
+
+
+class EmbedHead:
+    """The embedding head of the engine: an item is a text, and a row is its vector.
+
+    Args:
+        folder: the model's folder, which gives pooling and normalisation.
+    """
+
+    item = "text"
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._name, self._pooling, self._normalise = folder.name, folder.pooling, folder.normalise
+
+    def count_characters(self, items: Sequence[str]) -> Iterable[int]:
+        """Return the lengths of texts."""
+        return map(len, items)
+
+    def tokenise(self, tokenizer: Tokenizer, items: list[str], limit: int, first: int) -> Tokens:
+        """Return the tokens of texts; raises what `Tokenizer.encode` raises."""
+        return tokenizer.encode(items, limit, first)
+
+    def choose_output(self, outputs: Mapping[str, Sequence[Any]]) -> str:
+        """Return the output with the hidden states or, if the graph pools them, with the vectors.
+
+        Raises:
+            ConfigurationError: the graph's output is neither.
+        """
+        output = next((name for name in _OUTPUTS if name in outputs), next(iter(outputs)))
+        axes = len(outputs[output])
+        if axes not in {2, 3}:
+            text = f"the graph's output {output} has {axes} axes: it is neither hidden states nor vectors"
+            raise ConfigurationError(text, model=self._name)
+        return output
+
+    def write_rows(self, output: Floats, tokens: Tokens, batch: list[int], rows: Floats) -> None:
+        """Pool and normalise hidden states, (texts, width, dimensions), or vectors, (texts, dimensions), into rows.
+
+        Raises:
+            MalformedResponse: a vector is not finite.
+        """
+        if output.ndim == 2:
+            take_pooled(output, batch, self._normalise, rows)
+        else:
+            pool(output, tokens, batch, self._pooling, self._normalise, rows)
 
 
 class LocalEmbedder:
@@ -39,9 +83,9 @@ class LocalEmbedder:
     Args:
         model: a name of the catalogue, a model of the store, or a folder.
         precision: `fp32`, or `int8` for an approximation that is about twice as fast.
-        device: where it runs.
-        store: where models are kept.
-        models: the set that it shares threads and memory with; given, it decides device and store.
+        device: where the model runs.
+        store: the store of the model's files.
+        pool: shares threads and memory with other models; it determines device and store.
     """
 
     def __init__(
@@ -51,20 +95,22 @@ class LocalEmbedder:
         precision: Precision = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
-        models: ModelPool | None = None,
+        pool: ModelPool | None = None,
     ) -> None:
         if precision not in {"fp32", "int8"}:
-            raise InvalidInput(f"precision is fp32 or int8, not {precision!r}", field="precision")
-        self._models = models or ModelPool(store, device)
-        self._owned = models is None
-        self.model = self._models.store.name_of(model)
+            raise InvalidInput(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+        self._own_pool = ModelPool(store, device) if pool is None else None
+        pool = pool or self._own_pool
+        assert pool is not None  # noqa: S101  # one of them is given
+        self.model = pool.store.name_of(model)
         self.precision = precision
-        self._key = (self.model, precision)
+        self.key = ModelKey(self.model, precision, EmbedHead)
+        self._runner = ModelRunner(pool, self.key)
 
     async def embed(
         self, text: str, *, input_type: InputType = "document", dimensions: int | None = None, truncate: bool = True
     ) -> Embedding:
-        """Return the vector of one text; raises what `embed_batch` does."""
+        """Return the vector of one text; raises what `embed_batch` raises."""
         many = await self.embed_batch([text], input_type=input_type, dimensions=dimensions, truncate=truncate)
         return Embedding(many.vectors[0], many.model, many.usage, many.truncated > 0, many.provider)
 
@@ -81,29 +127,22 @@ class LocalEmbedder:
         Args:
             texts: any number; identical ones are computed once.
             input_type: `query` puts the model's instruction before each text.
-            dimensions: `None`, or what the model has.
-            truncate: whether texts are cut to what the model takes, and counted, or refused.
+            dimensions: `None`, or the model's number of dimensions.
+            truncate: whether texts that are too long are cut, and counted, or refused.
 
         Raises:
-            InvalidInput: a text is no `str` or holds half a surrogate pair; the message names its index.
-            ContextLengthExceeded: a text is too long and `truncate` is false.
-            UnsupportedParameter: the model has not these dimensions.
-            ModelNotAvailable: the model is not here, or over the memory budget.
+            InvalidInput: a text is not a `str`, or contains an unpaired surrogate; the message names its index.
+            ContextLengthExceeded: a text is too long, and `truncate` is false.
+            UnsupportedParameter: the model has another number of dimensions.
+            ModelNotAvailable: the model is not in the store, or exceeds the memory budget.
             ConfigurationError: the model's files are not what was pulled, or cannot be used.
             MalformedResponse: a vector is not finite.
         """
-        listed = _listed(texts)
-        with await self._acquire() as loaded:
-            import numpy as np  # behind the loading, which overlaps it with other work
-
-            self._check_dimensions(loaded, dimensions)
-            listed = _instructed(listed, input_type, loaded.folder.query_instruction)
-            if 0 < len(listed) <= MOST_JOINED:
-                vectors, tally = await self._small(loaded, listed, truncate)
-            else:
-                vectors = np.empty((len(listed), loaded.dimensions), np.float32)
-                tally = await self._windows(loaded, listed, vectors, truncate)
-        return self._told(vectors, tally)
+        texts = _check_texts(texts)
+        with await self._runner.acquire() as model:
+            self._check_dimensions(model, dimensions)
+            texts = _add_instruction(texts, input_type, model.folder.query_instruction)
+            return self._to_embeddings(*await self._runner.run(model, texts, truncate=truncate))
 
     async def embed_iter(
         self,
@@ -114,14 +153,14 @@ class LocalEmbedder:
         truncate: bool = True,
         window: int = WINDOW,
     ) -> AsyncIterator[Embedding]:
-        """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
+        """Yield the vectors of any iterable's texts in its order; only a few windows of texts are held at a time.
 
-        Raises what `embed_batch` does, after the vectors of the windows before.
+        Raises what `embed_batch` raises, after the vectors of earlier windows.
         """
-        async for block in self.embed_windows(
+        async for embeddings in self.embed_windows(
             texts, input_type=input_type, dimensions=dimensions, truncate=truncate, window=window
         ):
-            for embedding in block:
+            for embedding in embeddings:
                 yield embedding
 
     async def embed_windows(
@@ -133,120 +172,64 @@ class LocalEmbedder:
         truncate: bool = True,
         window: int = WINDOW,
     ) -> AsyncIterator[Embeddings]:
-        """Yield the vectors of any iterable's texts a window at a time, the next ones being computed meanwhile."""
+        """Yield the vectors of any iterable's texts a window at a time, while the next windows are computed."""
         if window < 1:
-            raise InvalidInput("a window has at least one text", field="window")
-        under_way: deque[tuple[Future[Tally], Floats]] = deque()
-        with await self._acquire() as loaded:
-            import numpy as np
+            raise InvalidInput("a window must have at least one text", field="window")
 
-            self._check_dimensions(loaded, dimensions)
-            try:
-                for first, block in _blocks(texts, window):
-                    listed = _instructed(_listed(block, first), input_type, loaded.folder.query_instruction)
-                    vectors = np.empty((len(listed), loaded.dimensions), np.float32)
-                    under_way.append((self._window(loaded, listed, vectors, first, truncate), vectors))
-                    if len(under_way) > _AHEAD:
-                        yield await self._finished(*under_way.popleft())
-                while under_way:
-                    yield await self._finished(*under_way.popleft())
-            finally:
-                for future, _ in under_way:
-                    future.cancel()
+        async def read_windows(instruction: str) -> AsyncIterator[tuple[int, list[str]]]:
+            source, first = iter(texts), 0
+            while block := list(islice(source, window)):
+                yield first, _add_instruction(_check_texts(block, first), input_type, instruction)
+                first += len(block)
+
+        with await self._runner.acquire() as model:
+            self._check_dimensions(model, dimensions)
+            windows = read_windows(model.folder.query_instruction)
+            async with aclosing(self._runner.run_windows(model, windows, truncate=truncate)) as results:
+                async for vectors, stats in results:
+                    yield self._to_embeddings(vectors, stats)
 
     async def preload(self) -> None:
-        """Load the model, if it is not; raises what loading raises."""
-        if not self._models.is_loaded(self._key):
-            await asyncio.to_thread(self._models.load, self._key)
+        """Load the model unless it is loaded; raises what loading raises."""
+        await self._runner.preload()
 
     async def unload(self) -> None:
-        """Let go of the model and give its memory back; the next call loads it again."""
-        await asyncio.to_thread(self._models.unload, self._key)
+        """Unload the model and release its memory; the next call loads it again."""
+        await self._runner.unload()
 
     def status(self) -> ModelStatus:
-        """Tell whether the model is ready, loading, available, or why not."""
-        return self._models.status(self._key)
+        """Return whether the model is loaded, loading, available, or why it cannot be used."""
+        return self._runner.status()
 
     async def aclose(self) -> None:
-        """End what this embedder owns; calls under way fail with `GatewayClosed`."""
-        if self._owned:
-            await asyncio.to_thread(self._models.close)
+        """Close the embedder's own pool; calls under way fail with `GatewayClosed`."""
+        if self._own_pool is not None:
+            await asyncio.to_thread(self._own_pool.close)
 
-    async def _acquire(self) -> AbstractContextManager[LoadedModel]:
-        """Load the model and keep it; another one may push it out in between, and then it is loaded again."""
-        while True:
-            await self.preload()
-            with suppress(KeyError):
-                return self._models.using(self._key)
+    def _to_embeddings(self, vectors: Floats, stats: BatchStats) -> Embeddings:
+        usage = Usage(input_tokens=stats.tokens, source="provider")
+        return Embeddings(vectors, self.model, usage, len(stats.cut), "local", cut=stats.cut)
 
-    async def _small(self, loaded: LoadedModel, texts: list[str], truncate: bool) -> tuple[Floats, Tally]:
-        call = SmallCall(loaded, texts, truncate=truncate, latency=lambda: self._models.may_hold_latency(self._key))
-        self._models.workers.submit_small(call, run_small)
-        vectors, tally = await asyncio.wrap_future(call.future)
-        return vectors, tally
-
-    async def _windows(self, loaded: LoadedModel, texts: list[str], vectors: Floats, truncate: bool) -> Tally:
-        tally = Tally()
-        under_way: deque[tuple[int, Future[Tally]]] = deque()
-        try:
-            for first in range(0, len(texts), WINDOW):
-                part = slice(first, first + WINDOW)
-                under_way.append((first, self._window(loaded, texts[part], vectors[part], first, truncate)))
-                if len(under_way) > _AHEAD:
-                    first_done, future = under_way.popleft()
-                    tally = tally.and_then(await asyncio.wrap_future(future), first_done)
-            while under_way:
-                first_done, future = under_way.popleft()
-                tally = tally.and_then(await asyncio.wrap_future(future), first_done)
-        finally:
-            for _, future in under_way:
-                future.cancel()
-        return tally
-
-    def _window(self, loaded: LoadedModel, texts: list[str], out: Floats, first: int, truncate: bool) -> Future[Tally]:
-        workers = self._models.workers
-        window = Window(loaded, texts, out, first=first, truncate=truncate, wake=workers.wake)
-        workers.submit(window)
-        return window.future
-
-    async def _finished(self, future: Future[Tally], vectors: Floats) -> Embeddings:
-        tally = await asyncio.wrap_future(future)
-        return self._told(vectors, tally)
-
-    def _told(self, vectors: Floats, tally: Tally) -> Embeddings:
-        return Embeddings(vectors, self.model, _usage(tally.tokens), len(tally.cut), "local", cut=tally.cut)
-
-    def _check_dimensions(self, loaded: LoadedModel, dimensions: int | None) -> None:
-        if dimensions is not None and dimensions != loaded.dimensions:
+    def _check_dimensions(self, model: LoadedModel, dimensions: int | None) -> None:
+        if dimensions is not None and dimensions != model.row_size:
             raise UnsupportedParameter(
-                f"the model has {loaded.dimensions} dimensions, not {dimensions}", field="dimensions", model=self.model
+                f"the model has {model.row_size} dimensions, not {dimensions}", field="dimensions", model=self.model
             )
 
 
-def _usage(tokens: int) -> Usage:
-    return Usage(input_tokens=tokens, source="provider")
-
-
-def _listed(texts: Sequence[Any], first: int = 0) -> list[str]:
+def _check_texts(texts: Sequence[Any], first: int = 0) -> list[str]:
     if isinstance(texts, str | bytes):
-        raise InvalidInput("texts are a sequence of str, not one", field="texts")
-    listed = list(texts)
-    if set(map(type, listed)) <= {str}:
-        return listed  # told without a step of the interpreter a text: this runs on the caller's event loop
-    for index, text in enumerate(listed):
+        raise InvalidInput("texts must be a sequence of str, not a single str", field="texts")
+    items = list(texts)
+    if set(map(type, items)) <= {str}:
+        return items  # the common case, without a step of the interpreter for each text on the event loop
+    for index, text in enumerate(items):
         if not isinstance(text, str):
             raise InvalidInput(f"text {first + index} is not a str but {type(text).__name__}", field="texts")
-    return listed
+    return items
 
 
-def _instructed(texts: list[str], input_type: InputType, instruction: str) -> list[str]:
+def _add_instruction(texts: list[str], input_type: InputType, instruction: str) -> list[str]:
     if input_type not in {"document", "query"}:
-        raise InvalidInput(f"input_type is document or query, not {input_type!r}", field="input_type")
+        raise InvalidInput(f"input_type must be document or query, not {input_type!r}", field="input_type")
     return [instruction + text for text in texts] if instruction and input_type == "query" else texts
-
-
-def _blocks(texts: Iterable[str], window: int) -> Iterator[tuple[int, list[str]]]:
-    source, first = iter(texts), 0
-    while block := list(islice(source, window)):
-        yield first, block
-        first += len(block)

@@ -13,7 +13,7 @@ import pytest
 from ratatoskr import ContextLengthExceeded, EmbeddedGateway, ModelNotAvailable, Ratatoskr
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs import EmbedJob, Progress, digest_of, run
-from ratatoskr.local import ModelPool, ModelStore
+from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
 from unit.jobs.files import names_in, write
 from unit.local.stand_ins import make
 
@@ -79,11 +79,11 @@ async def test_a_local_embedder_does_the_same_as_the_gateway_over_it(
         await run(EmbedJob(source, folder / "gateway.npy", model, window=100), gateway)
     models = ModelPool(store)
     try:
-        embedder = models.embedder(model)
+        embedder = LocalEmbedder(model, pool=models)
         await run(EmbedJob(source, folder / "embedder.npy", model, window=100), embedder)
         short = EmbedJob(source, folder / "short.npy", "AllMiniLmL6V2", window=100)
         with pytest.raises(ModelNotAvailable):
-            await run(short, models.embedder("AllMiniLmL6V2"))  # the right one, by its short name
+            await run(short, LocalEmbedder("AllMiniLmL6V2", pool=models))  # the right one, by its short name
         with pytest.raises(InvalidInput, match="this embedder's model is"):
             await run(EmbedJob(source, folder / "other.npy", "another"), embedder)
     finally:

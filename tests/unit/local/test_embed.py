@@ -29,7 +29,7 @@ LONG = "state " * 100
 
 @pytest.fixture
 def embedder(models, stand_in) -> LocalEmbedder:
-    return models.embedder(stand_in("bert_mean_384"))
+    return LocalEmbedder(stand_in("bert_mean_384"), pool=models)
 
 
 async def test_truncated_texts_are_counted_or_refused_with_index_and_tokens(embedder):
@@ -76,19 +76,19 @@ async def test_weights_that_are_not_finite_are_told(stand_in, tmp_path, models):
     data[-4:] = np.array([np.nan], "<f4").tobytes()  # the last bias: one dimension of every vector
     (folder / "model.safetensors").write_bytes(data)
     with pytest.raises(MalformedResponse, match="not finite"):
-        await models.embedder(folder).embed("time")
+        await LocalEmbedder(folder, pool=models).embed("time")
 
 
 async def test_a_tokenizer_of_another_model_is_refused(stand_in, tmp_path, models):
     folder = shutil.copytree(stand_in("distilbert_max_96"), tmp_path / "model")
     shutil.copy(stand_in("roberta_mean_96") / "tokenizer.json", folder / "tokenizer.json")
     with pytest.raises(ConfigurationError, match="does not belong to this model"):
-        await models.embedder(folder).embed("time")
+        await LocalEmbedder(folder, pool=models).embed("time")
 
 
 async def test_the_querys_instruction_goes_before_queries_alone(stand_in, tmp_path, models):
     folder = shutil.copytree(stand_in("bert_cls_384"), tmp_path / "bge-small-en-v1.5")
-    embedder = models.embedder(folder)
+    embedder = LocalEmbedder(folder, pool=models)
     query = await embedder.embed("time", input_type="query")
     instructed = await embedder.embed("Represent this sentence for searching relevant passages: time")
     document = await embedder.embed("time")
@@ -177,7 +177,7 @@ async def test_cancelling_a_call_stops_its_computing(embedder, monkeypatch):
 
 async def test_after_closing_every_call_fails(stand_in, tmp_path):
     models = ModelPool(ModelStore(tmp_path))
-    embedder = models.embedder(stand_in("roberta_mean_96"))
+    embedder = LocalEmbedder(stand_in("roberta_mean_96"), pool=models)
     await embedder.embed("time")
     models.close()
     models.close()
@@ -195,7 +195,7 @@ async def test_a_model_that_is_not_here_is_not_available_and_is_never_fetched(tm
 
 
 async def test_status_follows_the_model(models, stand_in):
-    embedder = models.embedder(stand_in("bert_cls_768"))
+    embedder = LocalEmbedder(stand_in("bert_cls_768"), pool=models)
     await embedder.unload()
     assert embedder.status().status == "available"
     await embedder.preload()
@@ -231,4 +231,4 @@ def test_a_graph_without_weights_in_place_is_refused(tmp_path: Path, stand_in, m
     folder = shutil.copytree(stand_in("roberta_mean_96"), tmp_path / "model")
     (folder / "model.safetensors").write_bytes(safetensors({"other": np.ones(3)}))
     with pytest.raises(ConfigurationError, match="word_embeddings"):
-        asyncio.run(models.embedder(folder).preload())
+        asyncio.run(LocalEmbedder(folder, pool=models).preload())

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from ratatoskr.local import Device, ModelPool, ModelStore
+from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine.memory import resident_bytes, trim
 from unit.local.stand_ins import make
 
@@ -35,7 +35,7 @@ async def test_soak_of_three_models_of_twice_the_budget_with_right_vectors_withi
     plain = ModelPool(store, device, ram_budget=10**12)
     right = {}
     for folder in folders:
-        right[folder] = np.asarray(await plain.embedder(folder).embed_batch(texts))
+        right[folder] = np.asarray(await LocalEmbedder(folder, pool=plain).embed_batch(texts))
     budget = plain.resident_bytes // 2
     plain.close()
     del plain
@@ -54,7 +54,7 @@ async def test_soak_of_three_models_of_twice_the_budget_with_right_vectors_withi
         if rng.random() < 0.2:
             folder = rng.choice(folders)
         some = rng.sample(range(len(texts)), rng.choice((1, 1, 2, 5, 12, 30)))
-        vectors = await models.embedder(folder).embed_batch([texts[index] for index in some])
+        vectors = await LocalEmbedder(folder, pool=models).embed_batch([texts[index] for index in some])
         furthest = max(furthest, np.abs(np.asarray(vectors) - right[folder][some]).max())
     over.set()
     watcher.join()

@@ -1,4 +1,4 @@
-"""Where a model runs, and what that asks of ONNX Runtime."""
+"""Devices that models run on, and the settings of ONNX Runtime for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Device"]
 Provider = str | tuple[str, dict[str, Any]]
 
 CPU_BUDGET: Final = 384
-"""Tokens of one call on a core: more, and the activations leave its second cache."""
+"""Tokens of one batch on a core: the activations of more would not fit its level 2 cache."""
 CUDA_BUDGET: Final = 65536
 
 
@@ -23,10 +23,10 @@ class Device:
 
     Attributes:
         kind: `cpu` or `cuda`.
-        index: which of its kind.
-        workers: threads, which tokenise and compute; on a CPU one a core.
-        tokens: of one call, padding counted; `None` chooses by the device and the model's size.
-        in_flight: large calls that compute at a time; `None` is one a worker.
+        index: number of the GPU.
+        workers: threads that tokenise and compute; on a CPU one for each core.
+        tokens: tokens of one batch, padding included; `None` chooses them from the device and the model's size.
+        in_flight: large batches that are computed at the same time; `None` is one for each worker.
     """
 
     kind: Literal["cpu", "cuda"] = "cpu"
@@ -37,14 +37,14 @@ class Device:
 
     @classmethod
     def cpu(cls, *, workers: int | None = None, tokens: int | None = None) -> Self:
-        """Return the processor, with one worker a core that this process may use unless told otherwise."""
+        """Return the CPU; by default with one worker for each core that this process may use."""
         return cls("cpu", 0, workers or len(os.sched_getaffinity(0)), tokens)
 
     @classmethod
     def cuda(cls, index: int = 0, *, workers: int | None = None, tokens: int | None = None, in_flight: int = 3) -> Self:
         """Return an NVIDIA GPU; needs the extra `[cuda]` in place of `[local]`.
 
-        All cores tokenise for it unless told otherwise: a few could not keep it busy.
+        By default all cores tokenise for it: a few could not keep it busy.
         """
         return cls("cuda", index, workers or max(in_flight, len(os.sched_getaffinity(0))), tokens, in_flight)
 
@@ -52,16 +52,16 @@ class Device:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
 
     def budget(self, hidden: int, intermediate: int) -> int:
-        """Return the tokens of one call for a model of these sizes."""
+        """Return the tokens of one batch for a model of these sizes."""
         if self.tokens is not None:
             return self.tokens
         if self.kind == "cuda":
             return CUDA_BUDGET
-        # 384 tokens of MiniLM's 384 and 1,536 fill the cache as 192 of twice the size do.
+        # A token's activations grow with the sizes: 384 tokens of MiniLM (384 and 1536) fill the cache.
         return max(96, min(512, CPU_BUDGET * (384 + 1536) // max(1, hidden + intermediate)))
 
     def providers(self) -> list[Provider]:
-        """Return ONNX Runtime's execution providers with their options; what runs is never another device."""
+        """Return ONNX Runtime's execution providers with their options."""
         if self.kind == "cpu":
             return ["CPUExecutionProvider"]
         options: dict[str, Any] = {
@@ -73,22 +73,23 @@ class Device:
         return [("CUDAExecutionProvider", options), "CPUExecutionProvider"]
 
     def check(self, available: list[str]) -> None:
-        """Look whether ONNX Runtime, as installed, has the device.
+        """Check that the installed ONNX Runtime has the device.
 
         Raises:
-            ConfigurationError: it has not; the message lists what it has and says how to come by the rest.
+            ConfigurationError: it does not; the message lists the providers that it has and says what to install.
         """
         if self.kind == "cpu" or "CUDAExecutionProvider" in available:
             return
-        both = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
-        if len(both) == 2:
+        if all(_is_installed(name) for name in ("onnxruntime", "onnxruntime-gpu")):
             how = "onnxruntime and onnxruntime-gpu overwrite one another; uninstall both, then install ratatoskr[cuda]"
         else:
             how = "pip uninstall onnxruntime, then pip install 'ratatoskr[cuda]'; never both packages"
-        raise ConfigurationError(f"{self} needs CUDAExecutionProvider, and here are {', '.join(available)}: {how}")
+        raise ConfigurationError(
+            f"{self} needs CUDAExecutionProvider, and the installed onnxruntime has {', '.join(available)}: {how}"
+        )
 
 
-def _installed(distribution: str) -> bool:
+def _is_installed(distribution: str) -> bool:
     from importlib import metadata
 
     try:

@@ -1,49 +1,53 @@
-"""One model in memory: tokenizer, session, and how a call of its texts is computed."""
+"""One model in memory: its tokenizer, its sessions and its head."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ratatoskr._core import Tokenizer, Tokens, pool, take_pooled
+from ratatoskr._core import Tokenizer, Tokens
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
+from ratatoskr.local.engine.head import Head
 from ratatoskr.local.engine.session import Session, open_session
-from ratatoskr.local.store.folder import Folder, read_regular
+from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 
 if TYPE_CHECKING:
-    from ratatoskr.types.embed import Floats
+    from ratatoskr.local.engine.head import Rows
 
-__all__ = ["LoadedModel", "load"]
+__all__ = ["LoadedModel", "load_model"]
 
 
 @dataclass(slots=True, weakref_slot=True)
 class LoadedModel:
-    """A model that is ready.
+    """A model that is ready for use.
 
     Attributes:
-        folder: what the model's files say.
-        tokenizer: without truncation of its own.
+        folder: the settings of the model's folder.
+        head: turns items into tokens and the graph's output into rows.
+        tokenizer: without truncation.
         session: shared by all workers.
-        dimensions: of a vector.
-        budget: tokens of one call.
-        graph: what a second session is made from.
-        latency: a session of several threads for a text that comes alone; made at first need.
-        alone: texts that came alone.
-        gate: passed by large calls that compute, where only so many may at a time.
+        row_size: the length of a row.
+        budget: tokens of one batch, padding included.
+        device: where the model runs.
+        graph: what further sessions are opened from.
+        single_text_session: a session of several threads for a text that comes alone; opened on demand.
+        single_texts: how many texts came alone.
+        gate: bounds the number of large batches that are computed at the same time.
     """
 
-    folder: Folder
+    folder: ModelFolder
+    head: Head
     tokenizer: Tokenizer
     session: Session
-    dimensions: int
+    row_size: int
     budget: int
     device: Device
     graph: Path | bytes
-    latency: Session | None = None
-    alone: int = 0
+    single_text_session: Session | None = None
+    single_texts: int = 0
     gate: threading.Semaphore | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,75 +56,82 @@ class LoadedModel:
         """The model's name."""
         return self.folder.name
 
-    def tokenise(self, texts: list[str], first: int = 0) -> Tokens:
-        """Return the texts' ids, cut to what the model takes; raises `InvalidInput` with the index of a bad one."""
-        return self.tokenizer.encode(texts, self.folder.max_length, first)
+    def tokenise(self, items: list[Any], first: int = 0) -> Tokens:
+        """Return the tokens of items, cut to the model's maximum length; raises what `Head.tokenise` raises."""
+        return self.head.tokenise(self.tokenizer, items, self.folder.max_length, first)
 
-    def compute(self, tokens: Tokens, texts: list[int], out: Floats, *, alone: bool = False) -> None:
-        """Compute the vectors of some texts into their rows of `out`.
+    def allocate_rows(self, count: int) -> Rows:
+        """Return an array for the rows of `count` items."""
+        import numpy as np
+
+        return np.empty((count, self.row_size), np.float32)
+
+    def compute(self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False) -> None:
+        """Compute some items of `tokens` into their rows.
 
         Raises:
-            MalformedResponse: the runtime failed, or a vector is not finite.
+            MalformedResponse: the runtime failed, or its output cannot be used.
         """
-        session = self.latency if alone and self.latency is not None else self.session
-        states = session.run(*tokens.padded(texts))
-        if session.pooled:
-            take_pooled(states, texts, self.folder.normalise, out)
-        else:
-            pool(states, tokens, texts, self.folder.pooling, self.folder.normalise, out)
+        session = self.single_text_session if alone and self.single_text_session is not None else self.session
+        self.head.write_rows(session.run(*tokens.padded(batch)), tokens, batch, rows)
 
-    def make_latency(self) -> None:
-        """Open the session for single texts, where more threads than one make it faster."""
+    def open_single_text_session(self) -> None:
+        """Open the session for single texts, on a device where several threads make them faster."""
         with self.lock:
-            if self.latency is None and self.device.kind == "cpu" and self.device.workers > 1:
-                self.latency = self._open_latency()
+            if self.single_text_session is None and self.device.kind == "cpu" and self.device.workers > 1:
+                self.single_text_session = open_session(
+                    self.graph,
+                    self.name,
+                    self.device,
+                    self.head.choose_output,
+                    threads=min(self.device.workers, 4),
+                    optimised=isinstance(self.graph, Path),
+                    spin=True,
+                )
 
-    def _open_latency(self) -> Session:
-        threads = min(self.device.workers, 4)
-        return open_session(
-            self.graph, self.name, self.device, threads=threads, own=isinstance(self.graph, Path), spin=True
-        )
 
-
-def load(folder: Folder, graph: Path | bytes, device: Device) -> LoadedModel:
+def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Device) -> LoadedModel:
     """Load a model.
 
     Args:
-        folder: its files, checked.
-        graph: path of our own graph, or the bytes of a ready-made one.
+        folder: its folder, whose files have been checked.
+        head: of the capability that the model is loaded for.
+        graph: path of a graph that the package built, or the bytes of a ready-made one.
         device: where it runs.
 
     Raises:
-        ConfigurationError: it cannot be loaded, or its parts do not fit one another.
+        ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
-    tokenizer = Tokenizer(read_regular(folder.tokenizer))
-    session = open_session(graph, folder.name, device, own=isinstance(graph, Path))
+    tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
+    session = open_session(graph, folder.name, device, head.choose_output, optimised=isinstance(graph, Path))
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
-    loaded = LoadedModel(
+    return LoadedModel(
         folder=folder,
+        head=head,
         tokenizer=tokenizer,
         session=session,
-        dimensions=session.dimensions or 0,
+        row_size=_measure_row(tokenizer, session, folder.name),
         budget=device.budget(hidden, intermediate),
         device=device,
         graph=graph,
         gate=None if device.in_flight is None else threading.Semaphore(device.in_flight),
     )
-    _try(loaded)
-    return loaded
 
 
-def _try(loaded: LoadedModel) -> None:
-    """Run the tokenizer's largest id: a tokenizer of another model would otherwise fail at some text, or silently."""
+def _measure_row(tokenizer: Tokenizer, session: Session, name: str) -> int:
+    """Run the tokenizer's largest id and return the length of the output's last axis.
+
+    A tokenizer of another model would otherwise fail for some texts only, or give wrong results.
+    """
     import numpy as np
 
-    largest = loaded.tokenizer.largest_id()
+    largest = tokenizer.largest_id()
     try:
-        out = loaded.session.run(np.array([[largest]], np.int64), np.ones((1, 1), np.int64))
+        output = session.run(np.array([[largest]], np.int64), np.ones((1, 1), np.int64))
     except Exception as error:
         raise ConfigurationError(
-            f"tokenizer.json does not belong to this model: its id {largest} is not known to the graph ({error})",
-            model=loaded.name,
+            f"tokenizer.json does not belong to this model: its id {largest} is unknown to the graph ({error})",
+            model=name,
         ) from None
-    loaded.dimensions = int(out.shape[-1])
+    return int(output.shape[-1])

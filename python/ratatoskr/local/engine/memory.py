@@ -1,4 +1,4 @@
-"""What this process holds, and how to give it back."""
+"""The memory of this process: its size, and how freed memory is returned to the system."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["configure_allocator", "resident_bytes", "trim"]
 _STATUS = Path("/proc/self/status")
 _CGROUP = Path("/sys/fs/cgroup/memory.current")
 
-_MOST_KEPT: Final = 1 << 20
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
+_KEEP_BYTES: Final = 1 << 20
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
 
 
 def resident_bytes() -> int:
-    """Return the bytes that this process holds in memory; where that is not told, those of its control group.
+    """Return the resident memory of this process in bytes, or that of its control group if the system does not give it.
 
-    Pages that are shared with files count: a mapped weight is memory that the model uses.
+    Pages of mapped files count: a mapped weight is memory that the model uses.
     """
     with suppress(OSError):
         fields = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines() if line.startswith("Rss"))
@@ -34,19 +34,19 @@ def resident_bytes() -> int:
 
 @cache
 def configure_allocator() -> None:
-    """Bound what the C library keeps of freed memory, for this process and from now on.
+    """Limit the freed memory that the C library keeps, for the rest of the process.
 
-    Left to itself it learns from the largest block that was ever freed, and then keeps up to 64 MiB for each thread
-    that loaded or ran a model, which no call of ours can give back.
+    By default it raises its thresholds with the largest block that was ever freed, and then keeps up to 64 MiB for each
+    thread that loaded or ran a model, which `trim` cannot return.
     """
     with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)  # glibc's; another C library has no such bounds and needs none
-        library.mallopt(_MMAP_THRESHOLD, _MOST_KEPT)
-        library.mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
+        library = ctypes.CDLL(None)  # of glibc; other C libraries have no such thresholds
+        library.mallopt(_MMAP_THRESHOLD, _KEEP_BYTES)
+        library.mallopt(_TRIM_THRESHOLD, _KEEP_BYTES)
 
 
 def trim() -> None:
-    """Return freed memory to the system, which the C library would keep for itself."""
+    """Return freed memory to the system that the C library would keep."""
     gc.collect()
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc's; another C library has none and needs none
+        ctypes.CDLL(None).malloc_trim(0)  # of glibc; other C libraries do not have it

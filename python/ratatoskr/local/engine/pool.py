@@ -1,4 +1,4 @@
-"""The models of one gateway: which are in memory, within which budget, on which threads."""
+"""The loaded models of one gateway: a pool with a memory budget that evicts the least recently used."""
 
 from __future__ import annotations
 
@@ -10,34 +10,44 @@ from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.engine.device import Device
-from ratatoskr.local.engine.loaded import LoadedModel, load
+from ratatoskr.local.engine.head import HeadFactory
+from ratatoskr.local.engine.loaded import LoadedModel, load_model
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
 from ratatoskr.local.engine.session import Session
 from ratatoskr.local.engine.workers import Workers
-from ratatoskr.local.graph.cache import Precision, graph_for, is_intact
-from ratatoskr.local.store.folder import WEIGHTS, Folder, read_regular
+from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
+from ratatoskr.local.store.folder import WEIGHTS, ModelFolder, read_regular_file
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.model import ModelStatus
 
-if TYPE_CHECKING:
-    from ratatoskr.local.embed import LocalEmbedder
+__all__ = ["ModelKey", "ModelPool"]
 
-__all__ = ["ModelPool"]
+_RELEASE_WAIT: Final = 200
+"""Milliseconds to wait for a worker that has delivered its results and is about to drop its model."""
 
-Key = tuple[str, Precision]
-
-_PATIENCE: Final = 200
-"""Milliseconds to wait for a worker that has answered and is about to let go of its model."""
-
-_LATENCY_SHARE: Final = 0.7
-"""Of a model's own size: what its second session adds, as the table of words is mapped once."""
+_SINGLE_TEXT_SESSION_SHARE: Final = 0.7
+"""Size of the session for single texts as a share of the model's: both map the same word embeddings."""
 _FORKED: list[object] = []
 """Sessions of a parent process: to free them would wait for threads that do not exist here."""
+
+
+class ModelKey(NamedTuple):
+    """Identifies a model of a pool.
+
+    Attributes:
+        name: the model's name in the store.
+        precision: `fp32` or `int8`.
+        head: makes the head of the capability that the model is loaded for.
+    """
+
+    name: str
+    precision: Precision
+    head: HeadFactory
 
 
 @dataclass(slots=True)
@@ -47,18 +57,18 @@ class _Resident:
     users: int = 0
 
     @property
-    def latency(self) -> int:
-        """Bytes of the second session, where there is one."""
-        return int(self.size * _LATENCY_SHARE) if self.model.latency is not None else 0
+    def single_text_session_size(self) -> int:
+        """Bytes of the session for single texts, if it is open."""
+        return int(self.size * _SINGLE_TEXT_SESSION_SHARE) if self.model.single_text_session is not None else 0
 
     @property
-    def whole(self) -> int:
-        return self.size + self.latency
+    def total_size(self) -> int:
+        return self.size + self.single_text_session_size
 
 
 @dataclass(slots=True)
-class _Use:
-    """Keeps a model from being let go until its block ends."""
+class _Lease:
+    """Keeps a model from being evicted until its block ends."""
 
     resident: _Resident
     lock: threading.Lock
@@ -72,12 +82,12 @@ class _Use:
 
 
 class ModelPool:
-    """Loads models when they are needed and lets go of those used longest ago when memory is short.
+    """Loads models on use, and evicts the least recently used ones when they exceed a memory budget.
 
     Args:
-        store: where models are kept.
-        device: where they run.
-        ram_budget: bytes that all models together may add to this process; `None` sets no bound.
+        store: the store of the models' files.
+        device: where the models run.
+        ram_budget: bytes that all models together may add to this process; `None` sets no limit.
     """
 
     def __init__(
@@ -89,52 +99,46 @@ class ModelPool:
         self.evictions = 0
         self.workers = Workers(self.device.workers)
         self._lock = threading.Lock()
-        self._loading: dict[Key, Future[None]] = {}
-        self._residents: OrderedDict[Key, _Resident] = OrderedDict()
-        self._failed: dict[Key, str] = {}
-        self._measured: dict[Key, int] = {}
+        self._loading: dict[ModelKey, Future[None]] = {}
+        self._residents: OrderedDict[ModelKey, _Resident] = OrderedDict()
+        self._failed: dict[ModelKey, str] = {}
+        self._measured: dict[ModelKey, int] = {}
         self._process = os.getpid()
         self._closed = False
 
-    def embedder(self, model: str | Path, precision: Precision = "fp32") -> LocalEmbedder:
-        """Return the face of one model; nothing is loaded yet."""
-        from ratatoskr.local.embed import LocalEmbedder
-
-        return LocalEmbedder(model, precision=precision, models=self)
-
     @property
     def resident_bytes(self) -> int:
-        """Bytes that the loaded models are reckoned to hold."""
+        """The estimated or measured size of the loaded models in bytes."""
         with self._lock:
-            return self._held()
+            return self._total_size()
 
-    def _held(self) -> int:
-        return sum(resident.whole for resident in self._residents.values())
+    def _total_size(self) -> int:
+        return sum(resident.total_size for resident in self._residents.values())
 
-    def using(self, key: Key) -> _Use:
-        """Keep a loaded model from being let go, from now until the end of the block that is opened with it.
+    def acquire(self, key: ModelKey) -> _Lease:
+        """Return a context manager that keeps a loaded model from being evicted, from now until its block ends.
 
         Raises:
-            KeyError: it is not loaded, or not any more.
+            KeyError: the model is not loaded.
         """
         with self._lock:
             self._leave_parent()
             resident = self._residents[key]
             resident.users += 1
             self._residents.move_to_end(key)
-            return _Use(resident, self._lock)
+            return _Lease(resident, self._lock)
 
-    def is_loaded(self, key: Key) -> bool:
-        """Tell whether a model is ready."""
+    def is_loaded(self, key: ModelKey) -> bool:
+        """Return whether a model is loaded."""
         with self._lock:
             self._leave_parent()
             return key in self._residents
 
-    def load(self, key: Key) -> None:
-        """Load a model, or wait for the thread that is loading it; blocks.
+    def load(self, key: ModelKey) -> None:
+        """Load a model, or wait for the thread that is loading it. Blocks.
 
         Raises:
-            ModelNotAvailable: it is not in the store, or does not fit into the budget.
+            ModelNotAvailable: it is not in the store, or does not fit the budget.
             ConfigurationError: its files are not what was pulled, or cannot be used.
         """
         with self._lock:
@@ -145,47 +149,47 @@ class ModelPool:
                 return
             under_way = self._loading.get(key)
             if under_way is None:
-                mine = self._loading[key] = Future()
+                loading = self._loading[key] = Future()
         if under_way is not None:
             under_way.result()
             return
         try:
             self._load(key)
         except ModelNotAvailable as error:
-            _fail(mine, error)  # no lasting failure: what is short now need not be so later
+            _fail(loading, error)  # not recorded in `_failed`: there may be enough memory later
             raise
         except RatatoskrError as error:
             self._failed[key] = str(error)
-            _fail(mine, error)
+            _fail(loading, error)
             raise
         except BaseException as error:
-            told = ConfigurationError(f"loading failed: {type(error).__name__}: {error}", model=key[0])
-            _fail(mine, told)
+            failure = ConfigurationError(f"loading failed: {type(error).__name__}: {error}", model=key.name)
+            _fail(loading, failure)
             if isinstance(error, Exception):
-                raise told from error
+                raise failure from error
             raise
         else:
             self._failed.pop(key, None)
-            mine.set_result(None)
+            loading.set_result(None)
         finally:
             with self._lock:
                 self._loading.pop(key, None)
 
-    def _load(self, key: Key) -> None:
-        name, precision = key
+    def _load(self, key: ModelKey) -> None:
+        name, precision, make_head = key
         if precision == "int8" and self.device.kind == "cuda":
             raise ConfigurationError("int8 runs on the CPU alone", model=name)
         configure_allocator()
         folder = self.store.find(name)
-        estimate = _estimate(folder, precision, self.device)
+        estimate = _estimate_size(folder, precision, self.device)
         self._make_room(self._measured.get(key, estimate), key)
-        graph = self._graph(folder, precision)
+        graph = self._prepare_graph(folder, precision)
         before = resident_bytes() if self.ram_budget is not None else 0
-        loaded = load(folder, graph, self.device)
+        loaded = load_model(folder, make_head(folder), graph, self.device)
         size = estimate
         if self.ram_budget is not None:
-            _warm(loaded)
-            # Others may take or give back memory meanwhile, which is not the model's.
+            _warm_up(loaded)
+            # Other threads may allocate or free memory at the same time: the measurement is limited by the estimate.
             size = self._measured[key] = max(estimate // 2, min(resident_bytes() - before, 2 * estimate))
         with self._lock:
             if self._closed:
@@ -198,89 +202,92 @@ class ModelPool:
             self.unload(key)
             raise
 
-    def _graph(self, folder: Folder, precision: Precision) -> Path | bytes:
+    def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> Path | bytes:
         if folder.graph is not None:
             if precision != "fp32":
-                raise ConfigurationError("a ready-made graph has the precision that it has", model=folder.name)
+                raise ConfigurationError(
+                    "a ready-made graph cannot be converted to another precision", model=folder.name
+                )
             self.store.check(folder)
-            return read_regular(folder.graph, 2**31)
+            return read_regular_file(folder.graph, 2**31)
         kind: Precision = "fp16" if self.device.kind == "cuda" else precision
-        recorded = self.store.recorded(folder).get(WEIGHTS)
+        recorded = self.store.recorded_digests(folder).get(WEIGHTS)
         with ThreadPoolExecutor(2, "ratatoskr-digests") as threads:
-            # Digests take as long as importing the runtime does, and other cores.
-            checked = threads.submit(self.store.check, folder)
-            built = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
+            # Digests take about as long as the import of the runtime, and run on other cores.
+            digests = threads.submit(self.store.check, folder)
+            check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
             require_extra("onnxruntime", "cuda" if self.device.kind == "cuda" else "local")
-            digest = checked.result()[WEIGHTS]
-            intact = built is not None and digest == recorded and built.result()
-        return graph_for(self.store.graphs, folder, digest, kind, intact=intact)
+            digest = digests.result()[WEIGHTS]
+            intact = check is not None and digest == recorded and check.result()
+        return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)
 
-    def _make_room(self, size: int, key: Key) -> None:
-        """Let go of second sessions, then of what was used longest ago, until `size` more bytes fit.
+    def _make_room(self, size: int, key: ModelKey) -> None:
+        """Close sessions for single texts, then evict the least recently used models, until `size` more bytes fit.
 
         Raises:
-            ModelNotAvailable: they cannot fit, whatever goes; then nothing does.
+            ModelNotAvailable: they would not fit even then; nothing is evicted.
         """
         budget = self.ram_budget
         if budget is None:
             return
         with self._lock:
-            freed = self._drop(size, key, budget)
-        _let_go(freed)
+            evicted = self._evict(size, key, budget)
+        _release(evicted)
 
-    def _drop(self, size: int, key: Key, budget: int) -> list[LoadedModel | Session]:
-        freed: list[LoadedModel | Session] = []
+    def _evict(self, size: int, key: ModelKey, budget: int) -> list[LoadedModel | Session]:
+        evicted: list[LoadedModel | Session] = []
         idle = [(k, resident) for k, resident in self._residents.items() if not resident.users]
-        most = sum(resident.latency if k == key else resident.whole for k, resident in idle)
-        over = self._held() + size - budget
-        if over > most:
-            raise _too_large(key[0], size or self._residents[key].size, budget)
+        evictable = sum(resident.single_text_session_size if k == key else resident.total_size for k, resident in idle)
+        over = self._total_size() + size - budget
+        if over > evictable:
+            raise _over_budget_error(key.name, size or self._residents[key].size, budget)
         for _, resident in idle:
-            if over > 0 and resident.model.latency is not None:
-                over -= resident.latency
-                freed.append(resident.model.latency)
-                resident.model.latency = None
+            if over > 0 and resident.model.single_text_session is not None:
+                over -= resident.single_text_session_size
+                evicted.append(resident.model.single_text_session)
+                resident.model.single_text_session = None
         for k, resident in idle:
             if over > 0 and k != key:
                 over -= resident.size
-                freed.append(self._residents.pop(k).model)
+                evicted.append(self._residents.pop(k).model)
                 self.evictions += 1
-        return freed
+        return evicted
 
-    def may_hold_latency(self, key: Key) -> bool:
-        """Tell whether a second session of a model would fit."""
+    def has_room_for_single_text_session(self, key: ModelKey) -> bool:
+        """Return whether the session for single texts of a model would fit the budget."""
         with self._lock:
             resident = self._residents.get(key)
             if resident is None:
                 return False
-            return self.ram_budget is None or self._held() + resident.size * _LATENCY_SHARE <= self.ram_budget
+            extra = resident.size * _SINGLE_TEXT_SESSION_SHARE
+            return self.ram_budget is None or self._total_size() + extra <= self.ram_budget
 
-    def unload(self, key: Key) -> None:
-        """Let go of a model, once nobody uses it, and give its memory back."""
+    def unload(self, key: ModelKey) -> None:
+        """Unload a model and release its memory; calls under way keep it until they end."""
         with self._lock:
             self._leave_parent()
             dropped = self._residents.pop(key, None)
         freed: list[LoadedModel | Session] = [dropped.model] if dropped is not None else []
         del dropped
-        _let_go(freed)
+        _release(freed)
 
-    def status(self, key: Key) -> ModelStatus:
-        """Tell whether a model is ready, loading, available, or why not."""
+    def status(self, key: ModelKey) -> ModelStatus:
+        """Return whether a model is loaded, loading, available, or why it cannot be used."""
         if self.is_loaded(key):
             return ModelStatus("ready")
         if key in self._loading:
             return ModelStatus("loading")
         try:
-            estimate = self._measured.get(key) or _estimate(self.store.find(key[0]), key[1], self.device)
+            estimate = self._measured.get(key) or _estimate_size(self.store.find(key.name), key.precision, self.device)
         except RatatoskrError as error:
             return ModelStatus("unavailable", error.message)
         if self.ram_budget is not None and estimate > self.ram_budget:
-            return ModelStatus("unavailable", _too_large(key[0], estimate, self.ram_budget).message)
+            return ModelStatus("unavailable", _over_budget_error(key.name, estimate, self.ram_budget).message)
         reason = self._failed.get(key)
         return ModelStatus("unavailable", reason) if reason else ModelStatus("available")
 
     def close(self) -> None:
-        """End the threads and let go of every model; may be called twice."""
+        """End the threads and unload every model. May be called several times."""
         with self._lock:
             self._closed = True
         self.workers.close()
@@ -288,7 +295,7 @@ class ModelPool:
             self._leave_parent()
             freed: list[LoadedModel | Session] = [resident.model for resident in self._residents.values()]
             self._residents.clear()
-        _let_go(freed)
+        _release(freed)
 
     def _leave_parent(self) -> None:
         if self._process != os.getpid():
@@ -298,14 +305,14 @@ class ModelPool:
             self._process = os.getpid()
 
 
-def _let_go(dropped: list[LoadedModel | Session]) -> None:
-    """Give back the memory of what nobody is to use any more, once threads that have just answered let go of it."""
-    left = [weakref.ref(one) for one in dropped]
-    dropped.clear()
-    if not left:
+def _release(objects: list[LoadedModel | Session]) -> None:
+    """Release the memory of objects that are no longer used, once workers that have just delivered drop them."""
+    references = [weakref.ref(item) for item in objects]
+    objects.clear()
+    if not references:
         return
-    for _ in range(_PATIENCE):
-        if all(one() is None for one in left):
+    for _ in range(_RELEASE_WAIT):
+        if all(reference() is None for reference in references):
             break
         time.sleep(0.001)
     trim()
@@ -323,28 +330,28 @@ os.register_at_fork(after_in_child=_renew_locks)
 
 def _fail(future: Future[None], error: Exception) -> None:
     future.set_exception(error)
-    future.exception()  # somebody has looked at it: the caller of this
+    future.exception()  # marks it as retrieved: the caller raises it
 
 
-def _too_large(name: str, size: int, budget: int) -> ModelNotAvailable:
+def _over_budget_error(name: str, size: int, budget: int) -> ModelNotAvailable:
     text = f"it needs about {size} bytes of a budget of {budget} bytes"
     return ModelNotAvailable(text, reason="ram_budget", model=name)
 
 
-def _estimate(folder: Folder, precision: Precision, device: Device) -> int:
-    """Reckon what a model will hold, from its files: weights, and the activations of all calls at a time."""
+def _estimate_size(folder: ModelFolder, precision: Precision, device: Device) -> int:
+    """Return the estimated size of a model in memory: its weights, and the activations of concurrent batches."""
     source = folder.weights or folder.graph
     weights = source.stat().st_size if source is not None else 0
     shape = folder.architecture
     hidden, wide = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     tokens = device.budget(hidden, wide)
     activations = 4 * tokens * (6 * hidden + 2 * wide) * (device.in_flight or device.workers)
-    shrunk = weights * 2 // 3 if precision == "int8" else weights
-    return shrunk + activations + 8 * 1024 * 1024
+    stored = weights * 2 // 3 if precision == "int8" else weights
+    return stored + activations + 8 * 1024 * 1024
 
 
-def _warm(loaded: LoadedModel) -> None:
-    """Run one call of the usual size, so that what it takes is measured."""
+def _warm_up(loaded: LoadedModel) -> None:
+    """Run one batch of the usual size, so that its activations are measured too."""
     import numpy as np
 
     width = min(64, loaded.folder.max_length)

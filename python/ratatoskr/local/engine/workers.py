@@ -1,7 +1,7 @@
-"""Threads that compute: one a core, shared by all models of one set, fed from two queues.
+"""Worker threads, one for each core, shared by all models of a pool; a queue of small calls and one of large calls.
 
-Small calls come first and are joined by taking whatever is queued, never by waiting. Windows of large calls are cut
-into pieces of tens of milliseconds, so that a small call waits for one of them at most.
+Small calls come first. Those that are queued at the same time are computed together; a worker never waits for more.
+Large calls are run in pieces of tens of milliseconds, so that a small call waits for one piece at most.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ from typing import Final, Protocol
 
 from ratatoskr.errors import GatewayClosed
 
-__all__ = ["After", "Small", "Task", "Workers"]
+__all__ = ["Delivery", "QueuedCall", "Task", "Workers"]
 
-MOST_JOINED: Final = 8
-"""Texts of small calls that one worker takes at a time; more would keep the other workers idle."""
+MAX_JOINED: Final = 8
+"""Items of small calls that one worker computes together; with more of them other workers would be idle."""
 _ALL: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
-After = Callable[[], None]
-"""Gives answers out, by which time their thread counts as free: a caller's next text shall find it so."""
+Delivery = Callable[[], None]
+"""Delivers results. Its thread counts as idle by then, so that it is idle for the next call of the same caller."""
 
 
 class Task(Protocol):
-    """A large call in pieces."""
+    """A large call that is run in pieces."""
 
-    def piece(self) -> Callable[[], After | None] | None:
-        """Return the next piece to run; `None` where none is left or none can begin yet. Called under the lock."""
+    def next_piece(self) -> Callable[[], Delivery | None] | None:
+        """Return the next piece to run; `None` if none is left or none can start yet. Called under the lock."""
         ...
 
     def done(self) -> bool:
-        """Tell whether no piece will come any more."""
+        """Return whether no further piece will come."""
         ...
 
     def fail(self, error: BaseException) -> None:
-        """End it."""
+        """End the call with an error."""
         ...
 
 
-class Small(Protocol):
-    """A small call: `texts` counts against what is joined; calls of one `key` are run together."""
+class QueuedCall(Protocol):
+    """A small call of `size` items; calls with the same `key` are run together."""
 
     key: object
     size: int
 
     def fail(self, error: BaseException) -> None:
-        """End it."""
+        """End the call with an error."""
         ...
 
 
-Run = Callable[[list[Small], bool], After]
-"""Runs small calls of one key; the flag says that nothing else is being computed."""
+Run = Callable[[list[QueuedCall], bool], Delivery]
+"""Runs small calls of one key; the flag says whether nothing else is being computed."""
 
 
 class Workers:
-    """The threads; started at the first call, ended by `close` or with the interpreter."""
+    """The threads; started by the first call, ended by `close` or at the exit of the interpreter."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._changed = threading.Condition()
-        self._small: deque[tuple[Small, Run]] = deque()
+        self._small: deque[tuple[QueuedCall, Run]] = deque()
         self._large: deque[Task] = deque()
         self._threads: list[threading.Thread] = []
         self._busy = 0
@@ -72,8 +72,8 @@ class Workers:
         self._process = os.getpid()
         _ALL.add(self)
 
-    def submit_small(self, call: Small, run: Run) -> None:
-        """Queue a small call; `run` is given it with others of its key."""
+    def submit_small(self, call: QueuedCall, run: Run) -> None:
+        """Queue a small call; `run` is called with it and other calls of its key."""
         with self._changed:
             self._start()
             self._small.append((call, run))
@@ -87,21 +87,21 @@ class Workers:
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Look again for pieces: one that could not begin before may do so now."""
+        """Make the workers look for pieces again: one that could not start before may be able to now."""
         with self._changed:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the threads; what is queued fails with `GatewayClosed`. May be called twice."""
+        """End the threads; queued calls fail with `GatewayClosed`. May be called several times."""
         with self._changed:
             self._closed = True
-            waiting: list[Small | Task] = [call for call, _ in self._small]
+            waiting: list[QueuedCall | Task] = [call for call, _ in self._small]
             waiting += self._large
             self._small.clear()
             self._large.clear()
             self._changed.notify_all()
-        for one in waiting:
-            one.fail(GatewayClosed("the gateway is closed"))
+        for call in waiting:
+            call.fail(GatewayClosed("the gateway is closed"))
         if os.getpid() == self._process:
             for thread in self._threads:
                 if thread is not threading.current_thread():
@@ -120,42 +120,42 @@ class Workers:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while (work := self._next()) is None:
+                while (work := self._take_work()) is None:
                     if self._closed:
                         return
                     self._changed.wait()
                 self._busy += 1
-            after = None
+            deliver = None
             try:
-                after = work()
+                deliver = work()
             finally:
                 del work
                 with self._changed:
                     self._busy -= 1
-            if after is not None:
-                after()
-                del after
+            if deliver is not None:
+                deliver()
+                del deliver
 
-    def _next(self) -> Callable[[], After | None] | None:
-        """Choose under the lock: small calls first, then the oldest large call that has a piece to run."""
+    def _take_work(self) -> Callable[[], Delivery | None] | None:
+        """Return what to run next: small calls, or a piece of the oldest large call that has one. Holds the lock."""
         if self._small:
-            joined, run = self._joined()
+            joined, run = self._take_small_calls()
             alone = self._busy == 0 and not self._small and all(task.done() for task in self._large)
             return lambda: run(joined, alone)
         for task in tuple(self._large):
-            if (piece := task.piece()) is not None:
+            if (piece := task.next_piece()) is not None:
                 return piece
             if task.done():
                 self._large.remove(task)
         return None
 
-    def _joined(self) -> tuple[list[Small], Run]:
+    def _take_small_calls(self) -> tuple[list[QueuedCall], Run]:
         first, run = self._small.popleft()
-        joined, texts = [first], first.size
-        while self._small and self._small[0][0].key == first.key and texts + self._small[0][0].size <= MOST_JOINED:
+        joined, size = [first], first.size
+        while self._small and self._small[0][0].key == first.key and size + self._small[0][0].size <= MAX_JOINED:
             call, _ = self._small.popleft()
             joined.append(call)
-            texts += call.size
+            size += call.size
         return joined, run
 
 

@@ -1,1 +1,1 @@
-"""From a model's weights to an ONNX graph made for speed."""
+"""ONNX graphs built from a model's weights, in a cache on disk."""

@@ -1,4 +1,4 @@
-"""Texts that eight-bit graphs are calibrated on: many subjects, lengths, scripts and notations."""
+"""Texts for the calibration of eight-bit graphs: many subjects, lengths, scripts and notations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Tensors of a safetensors file as numpy views of its bytes.
 
-The format is of https://github.com/huggingface/safetensors: eight bytes of length, a JSON header, the tensors' bytes.
+The format (https://github.com/huggingface/safetensors) is the header's length in eight bytes, a JSON header, and the
+bytes of the tensors.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ _TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2", "I64":
 
 
 class Tensors:
-    """The tensors of one file, by name; each is read when it is asked for.
+    """The tensors of one file by name; each is read on request.
 
     Args:
-        path: for messages.
-        data: the file's bytes, checked against its digest by whoever read them.
+        path: the file's path, for messages.
+        data: the file's bytes; the caller has checked their digest.
 
     Raises:
-        ConfigurationError: the bytes are not of the format, or their header points outside.
+        ConfigurationError: the data is not in this format.
     """
 
     def __init__(self, path: Path, data: memoryview | bytes) -> None:
@@ -53,31 +54,31 @@ class Tensors:
         """Return a tensor as float32.
 
         Raises:
-            ConfigurationError: it is not there, or not of this shape.
+            ConfigurationError: there is no such tensor, or it has another shape.
         """
         import numpy as np
 
         entry = self._entries.get(name)
         if entry is None:
             raise ConfigurationError(f"{self._path} has no tensor {name}")
-        array = self._array(name, entry)
+        array = self._read_array(name, entry)
         if array.shape != shape:
             raise ConfigurationError(f"{self._path}: {name} has the shape {array.shape}, not {shape}")
         if entry["dtype"] == "BF16":
             return (array.astype(np.uint32) << 16).view(np.float32)
         return array.astype(np.float32, copy=False)
 
-    def rows(self, name: str) -> int:
-        """Return the length of a tensor's first axis; 0 where there is no such tensor."""
+    def count_rows(self, name: str) -> int:
+        """Return the length of a tensor's first axis; 0 if there is no such tensor."""
         shape = self._entries.get(name, {}).get("shape") or [0]
         return int(shape[0])
 
-    def _array(self, name: str, entry: Any) -> np.ndarray[Any, Any]:
+    def _read_array(self, name: str, entry: Any) -> np.ndarray[Any, Any]:
         import numpy as np
 
         try:
             start, end = entry["data_offsets"]
-            inside = self._data[start:end] if 0 <= start <= end <= len(self._data) else b""
-            return np.frombuffer(inside, _TYPES[entry["dtype"]]).reshape(entry["shape"])
+            content = self._data[start:end] if 0 <= start <= end <= len(self._data) else b""
+            return np.frombuffer(content, _TYPES[entry["dtype"]]).reshape(entry["shape"])
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{self._path}: the tensor {name} cannot be read: {error}") from None

@@ -1,4 +1,4 @@
-"""The weights of a transformer under one set of names, whatever the family calls them."""
+"""The weights of a transformer under one set of names for all families."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """Of LayerNorm."""
+    """The parameters of a LayerNorm."""
 
     scale: Floats
     bias: Floats
@@ -34,7 +34,7 @@ class Norm:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer; `qkv` gives queries, already divided by the root of a head's size, keys and values side by side."""
+    """One layer. `qkv` yields queries (divided by the square root of a head's size), keys and values, concatenated."""
 
     qkv: Linear
     output: Linear
@@ -46,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A transformer's; `positions` has the embedding of the only token type added."""
+    """The weights of a transformer; the embedding of token type 0 is added to `positions`."""
 
     words: Floats
     positions: Floats
@@ -78,64 +78,64 @@ _PREFIXES: Final = ("", "bert.", "roberta.", "distilbert.", "model.")
 
 
 def read_weights(tensors: Tensors, shape: Architecture) -> Weights:
-    """Gather the weights.
+    """Return the weights.
 
     Raises:
-        ConfigurationError: one is missing or of another shape than config.json says.
+        ConfigurationError: a tensor is missing, or has another shape than config.json gives.
     """
-    return _Reader(tensors, shape).weights()
+    return _Reader(tensors, shape).read()
 
 
 class _Reader:
     def __init__(self, tensors: Tensors, shape: Architecture) -> None:
         words = "embeddings.word_embeddings.weight"
-        found = [prefix for prefix in _PREFIXES if prefix + words in tensors.names()]
-        if not found:
+        prefixes = [prefix for prefix in _PREFIXES if prefix + words in tensors.names()]
+        if not prefixes:
             raise ConfigurationError(f"the weights have no {words}")
-        self._tensors, self._shape, self._prefix = tensors, shape, found[0]
-        distil = shape.family == "distilbert"
-        self._names = _DISTILBERT if distil else _BERT
-        self._layers = "transformer.layer" if distil else "encoder.layer"
+        self._tensors, self._shape, self._prefix = tensors, shape, prefixes[0]
+        is_distilbert = shape.family == "distilbert"
+        self._names = _DISTILBERT if is_distilbert else _BERT
+        self._layers = "transformer.layer" if is_distilbert else "encoder.layer"
 
-    def weights(self) -> Weights:
+    def read(self) -> Weights:
         hidden = self._shape.hidden
-        words = self._embedding("word")
-        positions = self._embedding("position")
+        words = self._read_embedding("word")
+        positions = self._read_embedding("position")
         if self._prefix + "embeddings.token_type_embeddings.weight" in self._tensors.names():
-            positions = positions + self._embedding("token_type")[0]
-        norm = self._norm("embeddings.LayerNorm", hidden)
-        return Weights(words, positions, norm, tuple(self._layer(n) for n in range(self._shape.layers)))
+            positions = positions + self._read_embedding("token_type")[0]
+        norm = self._read_norm("embeddings.LayerNorm", hidden)
+        return Weights(words, positions, norm, tuple(self._read_layer(n) for n in range(self._shape.layers)))
 
-    def _layer(self, number: int) -> Layer:
+    def _read_layer(self, number: int) -> Layer:
         import numpy as np
 
         shape = self._shape
         hidden, wide = shape.hidden, shape.intermediate
         place = {part: f"{self._layers}.{number}.{name}" for part, name in self._names.items()}
-        query, key, value = (self._linear(place[part], hidden, hidden) for part in ("query", "key", "value"))
-        shrink = np.float32(1 / math.sqrt(hidden // shape.heads))
+        query, key, value = (self._read_linear(place[part], hidden, hidden) for part in ("query", "key", "value"))
+        scale = np.float32(1 / math.sqrt(hidden // shape.heads))
         return Layer(
             qkv=Linear(
-                np.concatenate([query.weight * shrink, key.weight, value.weight], axis=1),
-                np.concatenate([query.bias * shrink, key.bias, value.bias]),
+                np.concatenate([query.weight * scale, key.weight, value.weight], axis=1),
+                np.concatenate([query.bias * scale, key.bias, value.bias]),
             ),
-            output=self._linear(place["output"], hidden, hidden),
-            attention_norm=self._norm(place["attention_norm"], hidden),
-            up=self._linear(place["up"], hidden, wide),
-            down=self._linear(place["down"], wide, hidden),
-            norm=self._norm(place["norm"], hidden),
+            output=self._read_linear(place["output"], hidden, hidden),
+            attention_norm=self._read_norm(place["attention_norm"], hidden),
+            up=self._read_linear(place["up"], hidden, wide),
+            down=self._read_linear(place["down"], wide, hidden),
+            norm=self._read_norm(place["norm"], hidden),
         )
 
-    def _embedding(self, kind: str) -> Floats:
+    def _read_embedding(self, kind: str) -> Floats:
         name = f"{self._prefix}embeddings.{kind}_embeddings.weight"
-        return self._tensors.get(name, (self._tensors.rows(name), self._shape.hidden))
+        return self._tensors.get(name, (self._tensors.count_rows(name), self._shape.hidden))
 
-    def _linear(self, name: str, inputs: int, outputs: int) -> Linear:
+    def _read_linear(self, name: str, inputs: int, outputs: int) -> Linear:
         weight = self._tensors.get(f"{self._prefix}{name}.weight", (outputs, inputs))
         return Linear(weight.T, self._tensors.get(f"{self._prefix}{name}.bias", (outputs,)))
 
-    def _norm(self, name: str, size: int) -> Norm:
-        """Read a LayerNorm; files converted from TensorFlow say gamma and beta."""
-        old = f"{self._prefix}{name}.gamma" in self._tensors.names()
-        scale, bias = ("gamma", "beta") if old else ("weight", "bias")
+    def _read_norm(self, name: str, size: int) -> Norm:
+        """Read a LayerNorm; in files converted from TensorFlow its parameters are called gamma and beta."""
+        legacy = f"{self._prefix}{name}.gamma" in self._tensors.names()
+        scale, bias = ("gamma", "beta") if legacy else ("weight", "bias")
         return Norm(*(self._tensors.get(f"{self._prefix}{name}.{part}", (size,)) for part in (scale, bias)))

