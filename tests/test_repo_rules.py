@@ -34,10 +34,11 @@ ROOMS: dict[str, frozenset[str]] = {
     "version": frozenset(),
     "_extras": frozenset({"errors"}),
     "_files": frozenset({"errors"}),
+    "_fork": frozenset(),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
     "transport.client": BOTTOM,
-    "transport": BOTTOM | {"transport.client", "_core"},
+    "transport": BOTTOM | {"transport.client", "_core", "_fork"},
     "gateway.protocol": BOTTOM | {"transport.client"},
     "providers.protocol": BOTTOM,
     "routing": BOTTOM | {"models"},  # pure: a table in, candidates out
@@ -45,10 +46,10 @@ ROOMS: dict[str, frozenset[str]] = {
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
     "config.secrets": BOTTOM | {"models"},
     "providers": BOTTOM | {"models", "config.secrets", "transport", "wire"} | SEAMS,
-    "local": BOTTOM | {"models", "_core", "_extras", "_files", "transport.client", "providers.protocol"},
+    "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "transport.client", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "models", "version", "gateway"} | SEAMS,
     "gateway": BOTTOM | {"backend", "registry", "routing"} | SEAMS,
-    "sync": BOTTOM | {"gateway"} | SEAMS,
+    "sync": BOTTOM | {"gateway", "_fork"} | SEAMS,
     "config": BOTTOM  # the only one that knows concrete classes
     | {"gateway", "backend", "registry", "routing", "models", "config.secrets", "providers", "local", "transport"}
     | SEAMS,

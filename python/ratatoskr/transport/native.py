@@ -11,7 +11,6 @@ its first use; what was open before the fork ends there with `GatewayClosed`.
 from __future__ import annotations
 
 import asyncio
-import os
 import selectors
 import sys
 import threading
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ratatoskr import _core
+from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -62,18 +62,16 @@ class _Process:
 
 
 _process = _Process()
-# What belongs to the parent is kept as it is: taking it apart could wait for a lock that nobody will ever release.
-_left_behind: list[object] = []
 
 
 def _after_fork() -> None:
     global _process  # noqa: PLW0603  # the one thing that a fork has to replace
     _core.forked()
-    _left_behind.append(_process)
+    abandon(_process)
     _process = _Process()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+call_in_child(_after_fork)
 
 
 class _Line:
@@ -287,7 +285,7 @@ class NativeTransport:
             if self._closed:
                 raise GatewayClosed("the gateway was closed")
             if self._client is None or self._process is not process:
-                _left_behind.append(self._client)
+                abandon(self._client)
                 self._client = _make_client(process.started(), self._config)
                 self._process = process
             return self._client
@@ -313,7 +311,7 @@ class NativeTransport:
         if client is None:
             return
         if self._process is not _process:
-            _left_behind.append(client)
+            abandon(client)
             return
         line = _line_of(asyncio.get_running_loop())
         await _news(client.close(line.bell), line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ratatoskr._extras import require_extra
+from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel, load
@@ -36,8 +36,6 @@ _PATIENCE: Final = 200
 
 _LATENCY_SHARE: Final = 0.7
 """Of a model's own size: what its second session adds, as the table of words is mapped once."""
-_FORKED: list[object] = []
-"""Sessions of a parent process: to free them would wait for threads that do not exist here."""
 
 
 @dataclass(slots=True)
@@ -93,8 +91,8 @@ class ModelPool:
         self._residents: OrderedDict[Key, _Resident] = OrderedDict()
         self._failed: dict[Key, str] = {}
         self._measured: dict[Key, int] = {}
-        self._process = os.getpid()
         self._closed = False
+        call_in_child(self._renew)
 
     def embedder(self, model: str | Path, precision: Precision = "fp32") -> LocalEmbedder:
         """Return the face of one model; nothing is loaded yet."""
@@ -118,7 +116,6 @@ class ModelPool:
             KeyError: it is not loaded, or not any more.
         """
         with self._lock:
-            self._leave_parent()
             resident = self._residents[key]
             resident.users += 1
             self._residents.move_to_end(key)
@@ -127,7 +124,6 @@ class ModelPool:
     def is_loaded(self, key: Key) -> bool:
         """Tell whether a model is ready."""
         with self._lock:
-            self._leave_parent()
             return key in self._residents
 
     def load(self, key: Key) -> None:
@@ -140,7 +136,6 @@ class ModelPool:
         with self._lock:
             if self._closed:
                 raise GatewayClosed("the gateway is closed")
-            self._leave_parent()
             if key in self._residents:
                 return
             under_way = self._loading.get(key)
@@ -258,7 +253,6 @@ class ModelPool:
     def unload(self, key: Key) -> None:
         """Let go of a model, once nobody uses it, and give its memory back."""
         with self._lock:
-            self._leave_parent()
             dropped = self._residents.pop(key, None)
         freed: list[LoadedModel | Session] = [dropped.model] if dropped is not None else []
         del dropped
@@ -285,17 +279,16 @@ class ModelPool:
             self._closed = True
         self.workers.close()
         with self._lock:
-            self._leave_parent()
             freed: list[LoadedModel | Session] = [resident.model for resident in self._residents.values()]
             self._residents.clear()
         _let_go(freed)
 
-    def _leave_parent(self) -> None:
-        if self._process != os.getpid():
-            _FORKED.append(dict(self._residents))
-            self._residents.clear()
-            self._loading.clear()
-            self._process = os.getpid()
+    def _renew(self) -> None:
+        """Start over in a forked child: to free a session would wait for threads that do not exist there."""
+        self._lock = threading.Lock()
+        abandon(dict(self._residents))
+        self._residents.clear()
+        self._loading.clear()
 
 
 def _let_go(dropped: list[LoadedModel | Session]) -> None:
@@ -309,16 +302,6 @@ def _let_go(dropped: list[LoadedModel | Session]) -> None:
             break
         time.sleep(0.001)
     trim()
-
-
-def _renew_locks() -> None:
-    import gc
-
-    for models in [one for one in gc.get_objects() if isinstance(one, ModelPool)]:
-        models._lock = threading.Lock()  # a thread of the parent may have held the old one
-
-
-os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _fail(future: Future[None], error: Exception) -> None:
