@@ -5,11 +5,11 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ratatoskr_benches::{chat_completions, messages, one_large};
-use ratatoskr_core::sse::{DEFAULT_CAP, Framing, SseParser};
+use ratatoskr_core::sse::{DEFAULT_LIMIT, Framing, SseParser};
 
 /// Feeds the stream in pieces of `size` bytes and counts what comes out.
 fn count(stream: &[u8], size: usize) -> usize {
-    let mut parser = SseParser::new(Framing::Sse, DEFAULT_CAP, DEFAULT_CAP);
+    let mut parser = SseParser::new(Framing::Sse, DEFAULT_LIMIT, DEFAULT_LIMIT);
     let mut seen = 0;
     for chunk in stream.chunks(size) {
         if parser.feed_with(chunk, |event| seen += black_box(event.data).len()).is_err() {
@@ -20,7 +20,7 @@ fn count(stream: &[u8], size: usize) -> usize {
 }
 
 fn own(stream: &[u8], size: usize) -> usize {
-    let mut parser = SseParser::new(Framing::Sse, DEFAULT_CAP, DEFAULT_CAP);
+    let mut parser = SseParser::new(Framing::Sse, DEFAULT_LIMIT, DEFAULT_LIMIT);
     let mut events = Vec::new();
     let mut seen = 0;
     for chunk in stream.chunks(size) {

@@ -75,7 +75,7 @@ class WireStream:
         if self._error is not None:
             events += turn.take()
         elif turn.done:
-            self._reply.leave()
+            self._reply.release()
             if is_filtered(turn):
                 self._fail(self._glue.named(filtered(turn, self.response()), self._reply, self._prepared.target))
                 return []

@@ -285,5 +285,5 @@ def test_a_finished_parser_starts_anew():
 
 
 def test_an_unknown_framing_is_refused():
-    with pytest.raises(ValueError, match='framing is "sse" or "ndjson", not "xml"'):
+    with pytest.raises(ValueError, match='framing must be "sse" or "ndjson", not "xml"'):
         SseParser("xml")

@@ -72,7 +72,7 @@ async def test_the_half_precision_graph_pools_as_we_do(stand_in, tmp_path, name,
     assert session.pooled
     with models.using((str(folder), "fp32")) as loaded:
         tokens = loaded.tokenise(TEXTS)
-    padded = tokens.padded(list(range(len(TEXTS))))
+    padded = tokens.pad(list(range(len(TEXTS))))
     vectors = session.run(*padded)
     bound = dataclasses.replace(session, bound=True).run(*padded)
     assert np.array_equal(bound, vectors)

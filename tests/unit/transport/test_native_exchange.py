@@ -11,7 +11,7 @@ import pytest
 from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse
 from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
-from ratatoskr.transport.native import NativeReply, NativeTransport, _line_of
+from ratatoskr.transport.native import NativeReply, NativeTransport, _waker_for
 from unit.transport.raw_server import LAST_CHUNK, NDJSON_HEAD, SSE_HEAD, Peer, RawServer, answer, chunk
 
 
@@ -67,9 +67,9 @@ async def test_requests_of_one_turn_that_begin_together_all_arrive_and_those_giv
 
     with RawServer(script) as server:
         await transport.send(HttpRequest(server.url, ()))  # there is a client now
-        client, line = transport._client, _line_of(asyncio.get_running_loop())
+        client, waker = transport._client, _waker_for(asyncio.get_running_loop())
         assert client is not None
-        given_up = client.send(line.bell, "POST", server.url + "/given-up", (), b"", "body", None, None, None, None)
+        given_up = client.send(waker.wakeup, "POST", server.url + "/given-up", (), b"", "body", None, None, None, None)
         given_up.close()
         many = [transport.send(HttpRequest(f"{server.url}/{number}", ())) for number in range(40)]
         replies = await asyncio.gather(*many)

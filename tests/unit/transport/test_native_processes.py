@@ -88,7 +88,7 @@ class Proactor(asyncio.SelectorEventLoop):
 def test_a_loop_that_cannot_watch_descriptors_is_served_by_a_thread_that_ends_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ratatoskr.transport.native._LOOK_AFTER", 0.05)
+    monkeypatch.setattr("ratatoskr.transport.native._LOOP_CHECK_INTERVAL", 0.05)
     transport = NativeTransport()
 
     async def main() -> None:

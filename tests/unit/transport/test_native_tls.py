@@ -173,7 +173,7 @@ async def test_a_client_that_has_no_certificate_is_turned_away_and_one_that_has_
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        (TransportConfig(tls_ca=b"rubbish"), "authorities"),
+        (TransportConfig(tls_ca=b"rubbish"), "CA certificates"),
         (TransportConfig(tls_ca="/nowhere/ca.pem"), "/nowhere/ca.pem: No such file"),
         (TransportConfig(tls_key=b"k"), "tls_cert"),
         (TransportConfig(tls_cert=b"c", tls_key=b"k"), "certificate"),

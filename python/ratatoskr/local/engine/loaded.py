@@ -63,7 +63,7 @@ class LoadedModel:
             MalformedResponse: the runtime failed, or a vector is not finite.
         """
         session = self.latency if alone and self.latency is not None else self.session
-        states = session.run(*tokens.padded(texts))
+        states = session.run(*tokens.pad(texts))
         if session.pooled:
             take_pooled(states, texts, self.folder.normalise, out)
         else:

@@ -125,7 +125,7 @@ def _compute_small(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> After:
     import numpy as np
 
     model = ready[0][0].model
-    tokens = ready[0][1] if len(ready) == 1 else Tokens.joined([one for _, one in ready])
+    tokens = ready[0][1] if len(ready) == 1 else Tokens.concat([one for _, one in ready])
     out = np.empty((len(tokens), model.dimensions), np.float32)
     alone = alone and len(tokens) == 1
     for texts in tokens.calls(model.budget):
@@ -172,7 +172,7 @@ class Window(_Answer):
         self._parts: list[Tokens | None] = [None] * len(self._chunks)
         self._untokenised = len(self._chunks)
         self._calls: deque[list[int]] = deque()
-        self._tokens = Tokens.joined([])
+        self._tokens = Tokens.concat([])
         self._running = 0
         self._planned = False
 
@@ -233,7 +233,7 @@ class Window(_Answer):
             self._wake()
 
     def _plan(self) -> None:
-        tokens = Tokens.joined([part for part in self._parts if part is not None])
+        tokens = Tokens.concat([part for part in self._parts if part is not None])
         if not self._truncate:
             _refuse_cut(self._model, tokens, self._first, self._places)
         calls = deque(tokens.calls(self._model.budget))
