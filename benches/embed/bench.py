@@ -1,6 +1,6 @@
-"""Local embeddings beside others, one process, interleaved rounds, medians: `make bench-embed`.
+"""Local embeddings of several engines in one process, in interleaved rounds: `make bench WHAT=embed`.
 
-Prints Markdown, and with `--plot FILE` also writes it beside the picture.
+Prints Markdown; `--plot FILE` also writes it beside the plot.
 """
 
 from __future__ import annotations

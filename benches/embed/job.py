@@ -1,6 +1,6 @@
-"""A job of many distinct short texts: its speed, what it holds beyond the model, and how late its event loop gets.
+"""An embedding job of many distinct short texts: its speed, its memory beyond the model, and the lag of its event loop.
 
-Run with `make bench-job` (a million texts, about half an hour), or with `--texts 50000`. Needs Linux, for its memory.
+Run by `make bench WHAT=job` (a million texts, about half an hour; `TEXTS=50000` for a short run). Needs Linux.
 """
 
 from __future__ import annotations

@@ -76,14 +76,13 @@ def test_a_callback_that_raises_does_not_keep_the_others_from_running() -> None:
 
 
 def test_a_method_is_registered_once_and_does_not_keep_its_object_alive() -> None:
-    before = len(_fork._callbacks)
     counter = Counter()
     _fork.call_in_child(counter.renew)
     _fork.call_in_child(counter.renew)
-    assert len(_fork._callbacks) == before + 1
+    assert sum(isinstance(owner, Counter) for owner in _fork._callbacks) == 1
     del counter
     gc.collect()
-    assert len(_fork._callbacks) == before
+    assert not [owner for owner in _fork._callbacks if isinstance(owner, Counter)]
 
 
 def test_a_method_is_called_while_its_object_exists() -> None:

@@ -39,7 +39,7 @@ pub enum PoolError {
     #[error("the shape of the model's output does not match its input")]
     Shape,
     /// A vector holds NaN or infinity.
-    #[error("the vector of row {row} contains NaN or infinity")]
+    #[error("the vector of row {row} is not finite")]
     NotFinite {
         /// Which row of the call.
         row: usize,

@@ -85,7 +85,7 @@ async def test_the_half_precision_graph_pools_as_we_do(stand_in, tmp_path, name,
 
 def test_the_bench_for_gpus_says_that_it_measured_nothing(real_store):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benches" / "gpu" / "bench.py")], capture_output=True, text=True, timeout=50
+        [sys.executable, str(ROOT / "benches" / "embed" / "gpu.py")], capture_output=True, text=True, timeout=50
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("nothing was measured: ")

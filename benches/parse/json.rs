@@ -1,8 +1,8 @@
-//! How fast the nesting of a JSON text is told.
-#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+//! The speed of the depth check of JSON texts.
+#![allow(missing_docs, reason = "criterion's macros generate undocumented functions")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ratatoskr_benches::chat_completions;
+use ratatoskr_bench_parse::chat_completions;
 use ratatoskr_core::json::{MAX_DEPTH, is_within_depth};
 
 fn depth(criterion: &mut Criterion) {
