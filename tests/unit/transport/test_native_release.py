@@ -22,7 +22,7 @@ async def transport() -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def opened(transport: NativeTransport, server: RawServer) -> NativeReply:
+async def open_stream(transport: NativeTransport, server: RawServer) -> NativeReply:
     reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
     assert await reply.batch() == [("", b"last")]
     return reply
@@ -43,7 +43,7 @@ async def test_a_body_that_ends_after_the_release_keeps_its_connection(transport
     with RawServer(script) as server:
         for count in range(1, STREAMS + 1):
             left.clear()
-            reply = await opened(transport, server)
+            reply = await open_stream(transport, server)
             reply.release()
             reply.close()
             left.set()
@@ -79,7 +79,7 @@ async def test_closing_the_transport_ends_what_lingers(transport: NativeTranspor
         await peer.gone()
 
     with RawServer(script) as server:
-        reply = await opened(transport, server)
+        reply = await open_stream(transport, server)
         reply.release()
         assert server.open == 1
         await transport.aclose()
