@@ -95,8 +95,8 @@ def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
 
 
 def at_once(ours: engines.Ours, rounds: int) -> float:
-    """Return the speed-up of sixteen concurrent callers when their texts are batched, compared with one run each."""
-    texts = [f"the caller number {number} asks at the same time" for number in range(16)]
+    """Return how many times faster sixteen callers are when they are joined than when each is a run by itself."""
+    texts = [f"the caller number {number} asks at once" for number in range(16)]
     joined, ratios = workers.MOST_JOINED, []
     ours.at_once(texts)
     for _ in range(rounds * 5):

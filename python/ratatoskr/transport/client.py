@@ -1,7 +1,7 @@
-"""The interface between providers and an HTTP client: one method, `Transport.send`.
+"""The seam between providers and whatever carries their bytes: one method, `Transport.send`.
 
-It suits a client that returns batches of complete events (that of the extension) and one that returns bytes (a user's
-httpx client in `transport.httpx`). This module contains only types: no I/O and no JSON of a provider.
+It suits a client that hands over complete events in batches (the extension's own) as well as one that gives bytes
+(a user's httpx client behind `transport.httpx`). What lives here is the shape alone: no I/O, no provider's JSON.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ class HttpRequest:
 
 
 class HttpReply(Protocol):
-    """A response whose status and headers have arrived.
+    """A response whose head is there.
 
-    A reply is `streamed` if the request asked for events, the status is 2xx and the content type is that of the framing
-    (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the whole body.
+    A reply is `streamed` when the request asked for events, the status is 2xx and the content type is that framing's
+    (`text/event-stream`; for NDJSON also `application/json`). Otherwise `body` is the whole body already.
     """
 
     @property
     def status(self) -> int:
-        """The HTTP status."""
+        """HTTP status."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers: names in lower case, values of a repeated name joined by ", "."""
+        """Headers, names in lower case; values of a repeated name joined by ", "."""
         ...
 
     @property
@@ -56,59 +56,58 @@ class HttpReply(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The whole body; empty if events follow."""
+        """The whole body, where none follow."""
         ...
 
     async def batch(self) -> list[tuple[str, bytes]] | None:
-        """Return all complete events that have arrived, as (event name or "", data), or `None` after the end.
+        """Return all complete events that have come, as (event name or "", data), or `None` after a clean end.
 
-        Waits for at least one. A stream that ends before the end of its body raises.
+        Waits for at least one. A stream cut anywhere before the clean end of its body raises.
 
         Raises:
             ConnectionFailed: the connection broke (`phase="body"`).
-            Timeout: nothing arrived for `idle` seconds (`phase="idle"`).
-            MalformedResponse: a line or an event exceeds its limit, or the HTTP framing is invalid.
+            Timeout: nothing at all came for `idle` seconds (`phase="idle"`).
+            MalformedResponse: a line or event over the cap, a broken encoding.
         """
         ...
 
     def close(self) -> None:
-        """Close the connection at once if the body has not ended; may be called twice and from `__del__`."""
+        """Close the upstream at once if the body has not ended; may be called twice and from `__del__`."""
         ...
 
     def release(self) -> None:
-        """Close the response after its last event.
+        """Close the upstream because all that matters has come.
 
-        A transport may wait a moment for the end of the body in the background, as a connection can be used again only
-        after that; `close` afterwards does nothing.
+        A transport may give the body a moment to end by itself, as a connection whose body has not ended cannot serve
+        again; `close` afterwards does nothing.
         """
         ...
 
 
 class Transport(Protocol):
-    """Sends requests. It does not retry, follow redirects or know the JSON of a provider."""
+    """Carries requests. It neither retries nor follows redirects nor knows a provider's JSON."""
 
     @property
     def loop_bound(self) -> bool:
-        """Whether it can be used only on the event loop of its first use."""
+        """Whether it belongs to the event loop that uses it first."""
         ...
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """Send one request and return when the headers (for `framing="body"`: the whole response) have arrived.
+        """Send one request and return when the head (for `framing="body"`: the whole response) is there.
 
-        Cancelling the call closes the connection; a request that still waits for a slot is not sent.
+        Cancelling the call closes the connection; a request that waits for a slot then leaves the queue unsent.
 
         Raises:
-            ConnectionFailed: DNS failed, or the connection was refused, reset or closed before the headers; `phase` and
-                `sent` say how far the request had come.
+            ConnectionFailed: DNS, refused, reset or ended before the head; `phase` and `sent` say how far it came.
             TlsError: the handshake failed.
-            Timeout: one of the request's deadlines passed; `phase` says which.
-            MalformedResponse: headers or body exceed a limit, have a wrong length or are compressed.
+            Timeout: one of the request's deadlines; `phase` says which.
+            MalformedResponse: head or body over a limit, wrong length, an encoding that we did not ask for.
             GatewayClosed: the transport has been closed.
         """
         ...
 
     async def preconnect(self, urls: Sequence[str]) -> None:
-        """Open a connection to each origin, so that the first request need not wait for it."""
+        """Open a connection to each origin, so that the first request need not; failures are left to that request."""
         ...
 
     async def aclose(self) -> None:
