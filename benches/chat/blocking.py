@@ -1,7 +1,7 @@
-"""What the blocking face adds to a call, beside a coroutine that does nothing handed to a loop's thread likewise.
+"""The overhead of a blocking call, compared with a no-op coroutine run on the loop of another thread.
 
-Run by `python -m chat`, as `python -m chat.blocking URL BLOCKS`. All three are measured in turn in one process, in
-blocks of so many calls; prints the medians over the blocks as JSON.
+Run by `python -m chat`, as `python -m chat.blocking URL BLOCKS`. Awaited calls, blocking calls and no-ops are measured
+in turn in one process, in blocks of calls; prints the medians over the blocks as JSON.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from chat.load import cpu
 from chat.peers import PROMPT, Gateway
 
 CALLS = 200
-"""Calls a block."""
+"""Calls per block."""
 
 
-def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Return the median of microseconds a call over one block, and the CPU of a call."""
+def measure_block(call: Callable[[], object]) -> tuple[float, float]:
+    """Return the median duration and the mean CPU time of the calls of one block, in microseconds."""
     taken = []
     used = cpu()
     for _ in range(CALLS):
@@ -32,7 +32,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
     return statistics.median(taken) * 1e6, (cpu() - used) / CALLS * 1e6
 
 
-async def timed_awaited(client: Gateway) -> tuple[float, float]:
+async def measure_awaited_block(client: Gateway) -> tuple[float, float]:
     taken = []
     used = cpu()
     for _ in range(CALLS):
@@ -52,23 +52,23 @@ def measure(url: str, blocks: int) -> dict[str, dict[str, float]]:
     own, other = asyncio.new_event_loop(), asyncio.new_event_loop()
     threading.Thread(target=other.run_forever, daemon=True).start()
     kinds: dict[str, Callable[[], tuple[float, float]]] = {
-        "awaited": lambda: own.run_until_complete(timed_awaited(client)),
-        "blocking": lambda: timed(lambda: blocking.chat(PROMPT, client.model).content),
-        "nothing": lambda: timed(lambda: asyncio.run_coroutine_threadsafe(nothing(), other).result()),
+        "awaited": lambda: own.run_until_complete(measure_awaited_block(client)),
+        "blocking": lambda: measure_block(lambda: blocking.chat(PROMPT, client.model).content),
+        "nothing": lambda: measure_block(lambda: asyncio.run_coroutine_threadsafe(nothing(), other).result()),
     }
     for kind in kinds.values():
         kind()
-    told: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
+    blocks_of: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     for _ in range(blocks):
         for name, kind in kinds.items():
-            told[name].append(kind())
+            blocks_of[name].append(kind())
     own.run_until_complete(client.close())
     return {
         name: {
             "p50_us": statistics.median(wall for wall, _ in pairs),
             "cpu_us": statistics.median(used for _, used in pairs),
         }
-        for name, pairs in told.items()
+        for name, pairs in blocks_of.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""One peer under one kind of load, in a process of its own; prints what it cost as JSON.
+"""Measures one peer under one kind of load in a separate process; prints the figures as JSON.
 
 Run by `python -m chat`, as `python -m chat.load PEER MODE URL SECONDS`.
 """
@@ -18,14 +18,14 @@ from typing import Any
 from chat.peers import PEERS, Client
 
 WARM_UP = 0.3
-"""Seconds before measuring: imports on use, connections, caches."""
+"""Seconds before the measurement, for lazy imports, connections and caches."""
 SHARE = 0.05
-"""How much of the measured time a peer may need for one round of calls before the round is all that is measured."""
+"""No further round of streams starts in this last share of the measured time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Whole answers, so many in flight."""
+    """Calls without streaming, a fixed number in flight."""
 
     in_flight: int
 
@@ -35,7 +35,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Streams at once, each of so many deltas, one each `ms`; 0 ms is as fast as it goes."""
+    """Concurrent streams of a fixed number of deltas, one every `ms`; 0 ms is without a pause."""
 
     at_once: int
     deltas: int
@@ -57,7 +57,7 @@ MODES: dict[str, Calls | Streams] = {
 
 
 def cpu() -> float:
-    """Return the seconds of CPU that this process has used, in all its threads."""
+    """Return the CPU time of this process in seconds, all threads included."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
@@ -66,8 +66,8 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def calls_for(client: Client, in_flight: int, seconds: float) -> list[float]:
-    """Keep so many calls in flight for so long, each of them repeated at least once; return how long each took."""
+async def run_calls(client: Client, in_flight: int, seconds: float) -> list[float]:
+    """Keep a number of calls in flight for some seconds, at least one each; return the duration of each."""
     taken: list[float] = []
     ends = time.perf_counter() + seconds
 
@@ -83,10 +83,10 @@ async def calls_for(client: Client, in_flight: int, seconds: float) -> list[floa
     return taken
 
 
-async def calls(client: Client, mode: Calls, seconds: float) -> dict[str, float]:
-    await calls_for(client, mode.in_flight, WARM_UP)
+async def measure_calls(client: Client, mode: Calls, seconds: float) -> dict[str, float]:
+    await run_calls(client, mode.in_flight, WARM_UP)
     used, start = cpu(), time.perf_counter()
-    taken = await calls_for(client, mode.in_flight, seconds)
+    taken = await run_calls(client, mode.in_flight, seconds)
     used, lasted = cpu() - used, time.perf_counter() - start
     return {
         "count": len(taken),
@@ -97,17 +97,17 @@ async def calls(client: Client, mode: Calls, seconds: float) -> dict[str, float]
     }
 
 
-async def streams(client: Client, mode: Streams, seconds: float, warm: Client) -> dict[str, float]:
+async def measure_streams(client: Client, mode: Streams, seconds: float, warm: Client) -> dict[str, float]:
     texts: list[str] = []
     times: list[float] = []
     keep, note, now = texts.append, times.append, time.time
 
-    def late(text: str) -> None:
+    def record(text: str) -> None:
         note(now())
         keep(text)
 
-    on_delta: Callable[[str], object] = late if mode.ms else keep
-    # Other streams before these, so that what is made on first use is made and nothing measured was read ahead.
+    on_delta: Callable[[str], object] = record if mode.ms else keep
+    # Other streams first, so that everything created on first use exists and no measured data has been read.
     await asyncio.gather(*(warm.stream(len) for _ in range(mode.at_once)))
     used, start = cpu(), time.perf_counter()
     rounds = 0
@@ -115,7 +115,7 @@ async def streams(client: Client, mode: Streams, seconds: float, warm: Client) -
         await asyncio.gather(*(client.stream(on_delta) for _ in range(mode.at_once)))
         rounds += 1
     used, lasted = cpu() - used, time.perf_counter() - start
-    assert len(texts) == mode.at_once * mode.deltas * rounds, f"{len(texts)} deltas came"
+    assert len(texts) == mode.at_once * mode.deltas * rounds, f"received {len(texts)} deltas"
     lateness = [came - float(text) for came, text in zip(times, texts, strict=False)] or [0.0]
     return {
         "count": len(texts),
@@ -130,10 +130,10 @@ async def measure(peer: str, mode: str, base: str, seconds: float) -> dict[str, 
     make, load = PEERS[peer].make, MODES[mode]
     client = make(load.url(base))
     if isinstance(load, Calls):
-        result = await calls(client, load, seconds)
+        result = await measure_calls(client, load, seconds)
     else:
         warm = make(Streams(load.at_once, 5, 1).url(base))
-        result = await streams(client, load, seconds, warm)
+        result = await measure_streams(client, load, seconds, warm)
         await warm.close()
     await client.close()
     return result

@@ -1,7 +1,7 @@
-"""Who is compared, and how each is used: as its documentation says, one client for all calls, defaults where they hold.
+"""The compared clients, each used as its documentation says: one client for all calls, with its defaults.
 
-Every client answers a prompt whole (`answer`), and streams one, handing each piece of text to a function (`stream`).
-What a client needs is imported when it is made, because no venv holds all of them.
+Every client answers a prompt (`answer`) and streams an answer, calling a function with each piece of text (`stream`).
+Its packages are imported when it is created, because no venv contains all of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 BENCHES = Path(__file__).resolve().parents[1]
 PROMPT = "Who carries messages up and down the ash? " * 5
-KEY = "sk-of-nobody"
+KEY = "sk-bench"
 MODEL = "m"
 BODY = {"model": MODEL, "messages": [{"role": "user", "content": PROMPT}]}
 HEADERS = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
@@ -30,7 +30,7 @@ class Client(Protocol):
 
 
 class Gateway:
-    """Ours, whole: typed request in, routing and chain, typed response or typed events out."""
+    """Ratatoskr's gateway: typed requests, routing, fallback chain, typed responses and events."""
 
     def __init__(self, url: str) -> None:
         from ratatoskr import ContentDelta, Ratatoskr
@@ -58,7 +58,7 @@ class Gateway:
 
 
 class GatewayMessages(Gateway):
-    """Ours, speaking Anthropic Messages."""
+    """Ratatoskr's gateway with Anthropic Messages."""
 
     model = f"anthropic:{MODEL}"
 
@@ -67,7 +67,7 @@ class GatewayMessages(Gateway):
 
 
 class GatewayHttpx2(Gateway):
-    """Ours, carried by the user's own httpx2 client."""
+    """Ratatoskr's gateway with the user's own httpx2 client."""
 
     def _build(self, builder: Any, url: str) -> Any:
         import httpx2
@@ -81,7 +81,7 @@ class GatewayHttpx2(Gateway):
 
 
 class Native:
-    """Our transport alone, with orjson."""
+    """Ratatoskr's transport alone, with orjson."""
 
     def __init__(self, url: str) -> None:
         import orjson
@@ -106,13 +106,13 @@ class Native:
         reply = await self._transport.send(self._request(self._url, self._headers, body, "sse"))
         while (batch := await reply.batch()) is not None:
             for _, data in batch:
-                _tell(data, loads, on_delta)
+                _read_event(data, loads, on_delta)
 
     async def close(self) -> None:
         await self._transport.aclose()
 
 
-def _tell(data: bytes, loads: Callable[[bytes], Any], on_delta: OnDelta) -> None:
+def _read_event(data: bytes, loads: Callable[[bytes], Any], on_delta: OnDelta) -> None:
     if data != b"[DONE]" and (choices := loads(data)["choices"]) and (text := choices[0]["delta"].get("content")):
         on_delta(text)
 
@@ -147,7 +147,7 @@ class Aiohttp:
             async for chunk in response.content.iter_any():
                 *events, rest = (rest + chunk).split(b"\n\n")
                 for event in events:
-                    _tell(event[6:], loads, on_delta)
+                    _read_event(event[6:], loads, on_delta)
 
     async def close(self) -> None:
         await self._session.close()
@@ -176,7 +176,7 @@ class Httpx2:
             async for chunk in response.aiter_raw():
                 *events, rest = (rest + chunk).split(b"\n\n")
                 for event in events:
-                    _tell(event[6:], loads, on_delta)
+                    _read_event(event[6:], loads, on_delta)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -195,14 +195,14 @@ class OpenAI:
         return answer.choices[0].message.content
 
     async def stream(self, on_delta: OnDelta) -> None:
-        await _tell_all(await self._client.chat.completions.create(**BODY, stream=True), on_delta)
+        await _read_chunks(await self._client.chat.completions.create(**BODY, stream=True), on_delta)
 
     async def close(self) -> None:
         await self._client.close()
 
 
-async def _tell_all(chunks: Any, on_delta: OnDelta) -> None:
-    """Read a stream of the openai SDK's chunks, or of others made after them."""
+async def _read_chunks(chunks: Any, on_delta: OnDelta) -> None:
+    """Read a stream of chunks of the openai SDK, or of chunks of the same form."""
     async for chunk in chunks:
         if chunk.choices and (text := chunk.choices[0].delta.content):
             on_delta(text)
@@ -241,7 +241,7 @@ class AnyLLM:
         return (await self._llm.acompletion(**BODY)).choices[0].message.content
 
     async def stream(self, on_delta: OnDelta) -> None:
-        await _tell_all(await self._llm.acompletion(**BODY, stream=True), on_delta)
+        await _read_chunks(await self._llm.acompletion(**BODY, stream=True), on_delta)
 
     async def close(self) -> None:
         pass
@@ -251,7 +251,7 @@ class LiteLLM:
     """LiteLLM's `acompletion`."""
 
     def __init__(self, url: str) -> None:
-        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # without it the import waits for a download
+        os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise the import waits for a download
         import litellm
 
         self._ask = litellm.acompletion
@@ -261,7 +261,7 @@ class LiteLLM:
         return (await self._ask(**self._body)).choices[0].message.content
 
     async def stream(self, on_delta: OnDelta) -> None:
-        await _tell_all(await self._ask(**self._body, stream=True), on_delta)
+        await _read_chunks(await self._ask(**self._body, stream=True), on_delta)
 
     async def close(self) -> None:
         pass
@@ -269,12 +269,12 @@ class LiteLLM:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is measured, and how.
+    """One compared client.
 
     Attributes:
-        package: whose version is told.
-        venv: where it is installed.
-        every: it takes part in every so many rounds; 1 for who is near, more for who is slow and far away.
+        package: the package whose version is printed.
+        venv: the venv in which it is installed.
+        every: it is measured in every n-th round; more than 1 for slow clients.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What the measurements come to: a table of figures, and one of ratios beside what is aimed at."""
+"""The results of the chat bench: a table of figures, and a table of ratios and their targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOADS = ["alone", "64", "256", "paced", "hundred", "flood"]
 
 @dataclass(slots=True)
 class Results:
-    """Figures by peer, load and round; and those of the blocking face."""
+    """Figures by peer, load and round, and those of blocking calls."""
 
     figures: dict[tuple[str, str, int], Figures] = field(default_factory=dict)
     blocking: dict[str, Figures] = field(default_factory=dict)
@@ -27,12 +27,12 @@ class Results:
         return {turn for name, load, turn in self.figures if (name, load) == (peer, mode)}
 
     def median(self, peer: str, mode: str, what: str) -> float | None:
-        """Return the median over the rounds, or `None` where it was not measured."""
+        """Return the median over the rounds, or `None` if there is no measurement."""
         values = [self.figures[peer, mode, turn][what] for turn in self.turns(peer, mode)]
         return statistics.median(values) if values else None
 
     def ratio(self, what: str, one: tuple[str, str], other: tuple[str, str]) -> float | None:
-        """Return how many times the other's figure the one's is: the median of the ratios within each round."""
+        """Return the ratio of two figures: the median of the ratios within each round."""
         shared = self.turns(*one) & self.turns(*other)
         ratios = [self.figures[*one, turn][what] / self.figures[*other, turn][what] for turn in shared]
         return statistics.median(ratios) if ratios else None
@@ -65,7 +65,7 @@ COLUMNS = (
 
 
 def table(results: Results, peers: Sequence[str]) -> str:
-    """Return the medians: CPU of a call or of a delta, calls a second, how long, how late."""
+    """Return the table of medians: CPU per call or delta, calls per second, durations, lateness."""
     columns = [column for column in COLUMNS if any(results.turns(peer, column.mode) for peer in peers)]
     rows = [["", *(column.title for column in columns)], ["---"] * (len(columns) + 1)]
     for peer in peers:
@@ -79,7 +79,7 @@ def table(results: Results, peers: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio and its bound; `least` tells whether it is to be at least or at most that."""
+    """A ratio and its bound: a lower bound if `least` is set, otherwise an upper bound."""
 
     title: str
     what: str
@@ -88,16 +88,16 @@ class Target:
     bound: float
     least: bool = False
 
-    def met(self, ratio: float) -> bool:
+    def is_met(self, ratio: float) -> bool:
         return ratio >= self.bound if self.least else ratio <= self.bound
 
 
 TARGETS = (
     Target("CPU of a call, 64 in flight, beside aiohttp", "cpu_us", (OURS, "64"), (AIOHTTP, "64"), 1.0),
-    Target("calls a second, 64 in flight, beside litellm", "rate", (OURS, "64"), (LITELLM, "64"), 40, least=True),
-    Target("calls a second, 64 in flight, beside openai", "rate", (OURS, "64"), (OPENAI, "64"), 20, least=True),
+    Target("calls/s, 64 in flight, beside litellm", "rate", (OURS, "64"), (LITELLM, "64"), 40, least=True),
+    Target("calls/s, 64 in flight, beside openai", "rate", (OURS, "64"), (OPENAI, "64"), 20, least=True),
     Target("p50 alone, beside aiohttp", "p50_us", (OURS, "alone"), (AIOHTTP, "alone"), 1.2),
-    Target("calls a second, 256 in flight, beside 64", "rate", (OURS, "256"), (OURS, "64"), 0.8, least=True),
+    Target("calls/s, 256 in flight, beside 64", "rate", (OURS, "256"), (OURS, "64"), 0.8, least=True),
     Target("CPU of a paced delta, beside aiohttp", "cpu_us", (OURS, "paced"), (AIOHTTP, "paced"), 1.1),
     Target("CPU of a paced delta, litellm beside us", "cpu_us", (LITELLM, "paced"), (OURS, "paced"), 12, least=True),
     Target("CPU of a paced delta, openai beside us", "cpu_us", (OPENAI, "paced"), (OURS, "paced"), 4, least=True),
@@ -105,26 +105,26 @@ TARGETS = (
     Target("CPU of a delta, flood, litellm beside us", "cpu_us", (LITELLM, "flood"), (OURS, "flood"), 50, least=True),
     Target("CPU of a call, 64 in flight, our transport beside aiohttp", "cpu_us", (BARE, "64"), (AIOHTTP, "64"), 0.6),
 )
-BLOCKING = Target("what a blocking call adds, beside a no-op handed over", "p50_us", ("", ""), ("", ""), 1.2)
+BLOCKING = Target("overhead of a blocking call, beside a no-op on another loop", "p50_us", ("", ""), ("", ""), 1.2)
 
 
 def targets(results: Results) -> str:
-    """Return the ratios beside what is aimed at."""
-    rows = [["within one run", "ratio", "aimed at", "met"], ["---"] * 4]
+    """Return the table of ratios and their targets."""
+    rows = [["within one run", "ratio", "target", "met"], ["---"] * 4]
     measured = [(target, results.ratio(target.what, target.one, target.other)) for target in TARGETS]
-    for target, ratio in [*measured, (BLOCKING, added(results))]:
+    for target, ratio in [*measured, (BLOCKING, blocking_overhead(results))]:
         if ratio is not None:
             bound = f"{'≥' if target.least else '≤'} {target.bound:g}"
-            rows.append([target.title, f"{ratio:.2f}", bound, "yes" if target.met(ratio) else "**no**"])
+            rows.append([target.title, f"{ratio:.2f}", bound, "yes" if target.is_met(ratio) else "**no**"])
     return _markdown(rows)
 
 
-def added(results: Results) -> float | None:
-    """Return what the blocking face adds to a call, in no-op coroutines handed to a loop's thread."""
-    told = results.blocking
-    if not told:
+def blocking_overhead(results: Results) -> float | None:
+    """Return the overhead of a blocking call, in units of a no-op coroutine run on another thread's loop."""
+    figures = results.blocking
+    if not figures:
         return None
-    return (told["blocking"]["p50_us"] - told["awaited"]["p50_us"]) / told["nothing"]["p50_us"]
+    return (figures["blocking"]["p50_us"] - figures["awaited"]["p50_us"]) / figures["nothing"]["p50_us"]
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:

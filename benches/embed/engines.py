@@ -1,4 +1,4 @@
-"""The engines of the bench: each a function from texts to an array of vectors, all over the same weights."""
+"""The engines of the bench, each a function from texts to an array of vectors, all with the same weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Embed = Callable[[list[str]], np.ndarray]
 
 
 class Ours:
-    """Ratatoskr on a loop of its own."""
+    """Ratatoskr on its own event loop."""
 
     def __init__(self, store: ModelStore, precision: str = "fp32") -> None:
         self.models = ModelPool(store)
@@ -34,7 +34,7 @@ class Ours:
         self.loop.run_until_complete(run())
 
     def one_by_one(self, texts: list[str]) -> None:
-        """Compute as many runs as there are texts, as many at a time as there are cores."""
+        """Embed each text in a separate run, with as many runs at a time as there are cores."""
 
         async def run() -> None:
             gate = asyncio.Semaphore(self.models.device.workers)
@@ -58,7 +58,7 @@ def sentence_transformers(folder: Path) -> Embed:
 
 
 def export(folder: Path, into: Path) -> Path:
-    """Write torch's stock export of the model, with what fastembed wants beside it."""
+    """Write torch's standard export of the model and the other files that fastembed needs."""
     into.mkdir(parents=True, exist_ok=True)
     if not (into / "model.onnx").exists():
         _write_graph(folder, into / "model.onnx")
@@ -79,7 +79,7 @@ def _write_graph(folder: Path, file: Path) -> None:
     model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
 
     class Named(torch.nn.Module):
-        """Gives the export's places the names that the model knows them by."""
+        """Maps the positional inputs of the export to the keyword arguments of the model."""
 
         def __init__(self) -> None:
             super().__init__()

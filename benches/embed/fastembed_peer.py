@@ -1,4 +1,4 @@
-"""fastembed over a local export; by itself, so that a fresh process loads nothing of ours beside it."""
+"""fastembed with a local export, in a separate module, so that its process imports nothing of Ratatoskr."""
 
 from __future__ import annotations
 

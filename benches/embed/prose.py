@@ -1,4 +1,4 @@
-"""Corpora that anyone has: the language reference that every Python carries, cut to lengths."""
+"""Corpora from the language reference that is part of every Python, cut to lengths."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def corpora(short: int = 1536, mixed: int = 512, long: int = 96) -> dict[str, li
 
 
 def paragraphs() -> list[str]:
-    """Return distinct paragraphs of prose, none of which calibrated anything."""
+    """Return distinct paragraphs of prose, none of which is used for calibration."""
     made = [" ".join(part.split()) for name in sorted(topics.topics) for part in topics.topics[name].split("\n\n")]
     return [part for part in dict.fromkeys(made) if 60 < len(part) < 900]

@@ -1,7 +1,7 @@
-"""How long one short text takes, each engine in a process of its own that does nothing else.
+"""The latency of one short text, each engine in a separate process.
 
-Engines in one process would wait for the threads that another one's last call left spinning. As a program, which
-`latency` starts for each engine, it answers each line on stdin with the milliseconds of a hundred calls.
+In one process an engine would compete with the threads of another engine, which spin for a while after a call.
+`latency` starts a process for each engine, which answers each line on stdin with the milliseconds of a hundred calls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 BENCHES = Path(__file__).resolve().parents[1]
 TEXT = ["a short text of about ten tokens"]
 CALLS = 100
-"""Calls a turn, behind one that is not measured."""
+"""Calls per turn, after one that is not measured."""
 START = {
     "ours fp32": "from embed import engines; embed = engines.Ours(ModelStore({store!r}))",
     "ours int8": "from embed import engines; embed = engines.Ours(ModelStore({store!r}), 'int8')",
@@ -34,7 +34,7 @@ single.serve(embed)
 
 
 def latency(store: Path, folder: Path, export: Path, turns: int) -> dict[str, float]:
-    """Return the median milliseconds of a single text of about ten tokens by engine, in turns of a hundred calls."""
+    """Return the median milliseconds of one text of about ten tokens for each engine, in turns of a hundred calls."""
     environment = {**os.environ, "PYTHONPATH": str(BENCHES), "HF_HUB_OFFLINE": "1"}
     places = {"store": str(store), "folder": str(folder), "export": str(export)}
     processes = {
@@ -61,7 +61,7 @@ def latency(store: Path, folder: Path, export: Path, turns: int) -> dict[str, fl
 
 
 def serve(embed: object) -> None:
-    """Answer each line on stdin with the milliseconds of some calls, until it ends."""
+    """Answer each line on stdin with the milliseconds of `CALLS` calls."""
     assert callable(embed)
     for _ in sys.stdin:
         embed(TEXT)

@@ -1,4 +1,4 @@
-"""What the Rust extension gives; private to the package."""
+"""The types of the Rust extension; private to the package."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, final
@@ -6,15 +6,15 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 __all__ = [
-    "Bell",
     "Client",
     "Exchange",
     "Runtime",
     "SseParser",
     "Tokenizer",
     "Tokens",
+    "WakeupFd",
+    "after_fork",
     "check_depth",
-    "forked",
     "pool",
     "take_pooled",
 ]
@@ -23,64 +23,64 @@ __all__ = [
 class SseParser:
     """An incremental parser of server-sent events or newline-delimited JSON.
 
-    It follows the WHATWG standard; the answer never depends on how the bytes were cut. Invalid UTF-8 becomes U+FFFD.
+    It follows the WHATWG standard. The result never depends on how the bytes were cut. Invalid UTF-8 becomes U+FFFD.
 
     Args:
         framing: `"sse"` or `"ndjson"`.
-        max_line: cap of a line in bytes.
-        max_event: cap of an event's data lines in bytes, empty ones included.
+        max_line: the limit of a line in bytes.
+        max_event: the limit of the data lines of an event in bytes, empty ones included.
     """
 
     def __new__(
         cls, framing: Literal["sse", "ndjson"] = "sse", max_line: int = 8388608, max_event: int = 8388608
     ) -> SseParser: ...
     def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
-        """Take the next bytes and return all events that they complete, as (event name or "", data).
+        """Parse the next bytes and return all events that they complete, as (event name or "", data).
 
         Raises:
-            MalformedResponse: a line or an event passed its cap. Events before that place are returned first; the next
-                call then raises, and so does every call after it.
+            MalformedResponse: a line or an event exceeds its limit. Events before that point are returned first; the
+                next call then raises, and so does every call after it.
         """
 
     def finish(self) -> list[tuple[str, bytes]]:
-        """End the stream: what is incomplete is discarded (SSE), or is returned as the last event (NDJSON).
+        """End the stream: an incomplete event is discarded (SSE) or returned as the last event (NDJSON).
 
         The parser is then at the start of a new stream.
 
         Raises:
-            MalformedResponse: a line or an event passed its cap.
+            MalformedResponse: a line or an event exceeds its limit.
         """
 
     @property
     def last_event_id(self) -> str:
-        """The last event ID that an event made current; empty when there was none."""
+        """The last event ID; empty if there was none."""
 
     @property
     def retry(self) -> int | None:
-        """The reconnection time that the stream asked for last, in milliseconds."""
+        """The last reconnection time that the stream set, in milliseconds."""
 
 def check_depth(data: bytes, limit: int = 64) -> bool:
-    """Tell whether arrays and objects in a JSON text nest at most `limit` deep.
+    """Return whether arrays and objects in a JSON text nest at most `limit` deep.
 
     Brackets inside strings do not count, and the text need not be valid JSON.
     """
 
-# The network client: rust/py/src/net.rs
+# The HTTP client: rust/py/src/net.rs
 
 _Failure: TypeAlias = tuple[
-    Literal["connection", "tls", "timeout", "malformed", "refused", "closed"], str | None, bool, bool, str
+    Literal["connection", "tls", "timeout", "malformed", "configuration", "closed"], str | None, bool, bool, str
 ]
-_News: TypeAlias = tuple[tuple[int, bytes | None] | None, list[tuple[str, bytes]], bool, _Failure | None]
+_Update: TypeAlias = tuple[tuple[int, bytes | None] | None, list[tuple[str, bytes]], bool, _Failure | None]
 
-def forked() -> None:
-    """Tell the extension that this process was forked: everything made before answers that it belongs elsewhere.
+def after_fork() -> None:
+    """Mark everything that exists as belonging to the parent process; to be called in a forked child.
 
-    Takes no lock, as the thread that held one may not exist any more.
+    Takes no lock, as the thread that held it does not exist in the child.
     """
 
 @final
 class Runtime:
-    """The network thread: one a process, started by making this.
+    """The network thread, one for each process, started by the constructor.
 
     Raises:
         OSError: the process may not have another thread or descriptor.
@@ -89,37 +89,37 @@ class Runtime:
     def __new__(cls) -> Runtime: ...
 
 @final
-class Bell:
-    """A wake-up line for one event loop: a descriptor to wait on, and the exchanges that have news.
+class WakeupFd:
+    """A descriptor that wakes one event loop, and the tokens of the exchanges that have updates.
 
     Raises:
-        OSError: the process has no descriptor left.
+        OSError: the process has no free descriptor.
     """
 
-    def __new__(cls) -> Bell: ...
+    def __new__(cls) -> WakeupFd: ...
     def fileno(self) -> int:
-        """Return the descriptor, which is readable while there is something to drain."""
+        """Return the descriptor, which is readable while there are tokens to drain."""
 
     def drain(self) -> list[int]:
-        """Return the tokens of the exchanges that have had news since the last call."""
+        """Return the tokens of the exchanges that have had updates since the last call."""
 
 @final
 class Client:
-    """A pool of connections, and everything that is open on it.
+    """A pool of connections and the exchanges on it.
 
     Args:
         runtime: the network thread.
-        limits: caps in bytes: head, body, line, event, queue.
+        limits: in bytes: headers, body, line, event, queue.
         in_flight: requests in flight to one origin at a time.
-        in_flight_by_origin: exceptions from that.
-        keep_idle: seconds that a connection may wait for its next request.
-        proxy: URL of a proxy for everything.
-        unix_socket: path of a socket that every connection goes to.
-        authorities: PEM of authorities to trust beside Mozilla's.
-        identity: PEM of the client's chain and of its key.
+        in_flight_by_origin: exceptions, by origin.
+        keep_idle: seconds for which an idle connection is kept.
+        proxy: URL of a proxy for all requests.
+        unix_socket: path of a Unix socket to which every connection goes.
+        ca_certificates: PEM of CA certificates to trust in addition to Mozilla's.
+        identity: PEM of the client's certificate chain and of its key.
 
     Raises:
-        ValueError: the configuration cannot be used; the message says why.
+        ValueError: the configuration is invalid.
     """
 
     def __new__(
@@ -132,12 +132,12 @@ class Client:
         keep_idle: float,
         proxy: str | None = None,
         unix_socket: str | None = None,
-        authorities: bytes | None = None,
+        ca_certificates: bytes | None = None,
         identity: tuple[bytes, bytes] | None = None,
     ) -> Client: ...
     def send(
         self,
-        bell: Bell,
+        wakeup: WakeupFd,
         method: str,
         url: str,
         headers: Sequence[tuple[str, str]],
@@ -148,28 +148,28 @@ class Client:
         idle: float | None,
         total: float | None,
     ) -> Exchange:
-        """Make an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+        """Create an exchange that notifies `wakeup`; one whose request is invalid ends at once with the reason.
 
-        It begins at `hand_over`.
+        It starts at the next `flush`.
 
         Args:
-            bell: the line of the event loop that waits.
+            wakeup: the descriptor of the event loop that waits.
             method: "POST", "GET" or "HEAD".
             url: the absolute URL.
             headers: names and values.
             body: the body, possibly empty.
             framing: "body", "sse" or "ndjson".
-            connect: seconds; None is without limit. So for the next three.
-            first_byte: seconds from the request having left to the head.
+            connect: seconds; None is no limit. The same holds for the next three.
+            first_byte: seconds from the end of sending the request to the response headers.
             idle: seconds between two pieces of the body.
             total: seconds for the whole exchange.
         """
 
-    def hand_over(self) -> None:
-        """Let the network thread begin with all that was to be sent."""
+    def flush(self) -> None:
+        """Start every exchange that `send` created."""
 
-    def close(self, bell: Bell) -> Exchange:
-        """End everything that is open and close the connections; what comes back ends when that is done."""
+    def close(self, wakeup: WakeupFd) -> Exchange:
+        """End all exchanges and close the connections; the returned exchange ends when that is done."""
 
 @final
 class Exchange:
@@ -177,12 +177,12 @@ class Exchange:
 
     @property
     def token(self) -> int:
-        """The number under which the bell announces this exchange."""
+        """The number by which `WakeupFd.drain` names this exchange."""
 
-    def take(self) -> _News | None:
-        """Return all that is new as (head, events, ended, failure), or None; a bell may ring in vain.
+    def take(self) -> _Update | None:
+        """Return the update as (head, events, ended, failure), or None if nothing arrived since the last one.
 
-        `head` is (status, body), with None for a body that comes as events; `failure` is (class, phase, sent,
+        `head` is (status, body), where the body is None if it is streamed as events; `failure` is (class, phase, sent,
         retryable, message).
         """
 
@@ -190,10 +190,10 @@ class Exchange:
         """Return the headers of the response: names in lower case, repeated values joined by ", "."""
 
     def close(self) -> None:
-        """Give up the rest of the response; whoever waits for news is told."""
+        """Abort the rest of the response; a task that waits for an update receives the error."""
 
-    def leave(self) -> None:
-        """Take leave of a body whose last event has come; its end is awaited for a moment, to keep the connection."""
+    def release(self) -> None:
+        """Release a body whose last event has arrived; its end is awaited for a moment, to keep the connection."""
 
 # Local embeddings: rust/py/src/tokens.rs and embed.rs
 
@@ -202,10 +202,10 @@ _Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 @final
 class Tokenizer:
-    """A tokenizer from the bytes of a `tokenizer.json`, without the truncation and the padding that the file asks for.
+    """A tokenizer from the bytes of a `tokenizer.json`; the truncation and padding of the file are switched off.
 
     Raises:
-        ConfigurationError: the file cannot be read.
+        ConfigurationError: it is not a supported tokenizer.
     """
 
     def __new__(cls, json: bytes) -> Tokenizer: ...
@@ -213,36 +213,41 @@ class Tokenizer:
         """Return the largest id that any text can contain."""
 
     def encode(self, texts: list[str], limit: int, first: int = 0) -> Tokens:
-        """Tokenise texts, each cut to `limit` tokens, special ones counted; errors count from index `first`.
+        """Tokenise texts, each truncated to `limit` tokens, special tokens included.
+
+        Args:
+            texts: the texts.
+            limit: the largest number of tokens of a text.
+            first: the index of the first text, for error messages.
 
         Raises:
-            InvalidInput: something is not a `str`, or holds half a surrogate pair; the message names its index.
-            ConfigurationError: the limit leaves no room for a text.
+            InvalidInput: a text is not a `str`, or holds half of a surrogate pair; the message contains its index.
+            ConfigurationError: the limit is too small for a text beside the special tokens.
         """
 
 @final
 class Tokens:
-    """The ids of many texts, one after another."""
+    """The token ids of many texts, concatenated."""
 
     @staticmethod
-    def joined(parts: Sequence[Tokens]) -> Tokens:
-        """Put the texts of several parts behind one another."""
+    def concat(parts: Sequence[Tokens]) -> Tokens:
+        """Concatenate the texts of several parts."""
 
     def __len__(self) -> int: ...
     def total(self) -> int:
-        """Return the number of tokens of all texts together, as cut."""
+        """Return the number of tokens of all texts together, after truncation."""
 
     def ids(self, text: int) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        """Return the ids of one text, as cut; empty where there is no such text."""
+        """Return the ids of one text, after truncation; empty if there is no such text."""
 
     def cut(self) -> list[tuple[int, int]]:
-        """Return the texts that were cut, each with the number of tokens that it had."""
+        """Return the texts that were truncated, each with its full number of tokens."""
 
     def calls(self, budget: int) -> list[list[int]]:
-        """Share the texts out into calls of nearly equal lengths, longest first, padded to at most `budget` tokens."""
+        """Group the texts into calls of similar lengths, longest first, each padded to at most `budget` tokens."""
 
-    def padded(self, texts: Sequence[int]) -> tuple[_Ints, _Ints]:
-        """Lay texts out as rows of one width, padded with zeros: ids, and 1 where there is a token."""
+    def pad(self, texts: Sequence[int]) -> tuple[_Ints, _Ints]:
+        """Return texts as rows of one width: ids padded with zeros, and the attention mask."""
 
 def pool(
     hidden: _Floats,
@@ -252,17 +257,17 @@ def pool(
     normalise: bool,
     out: _Floats,
 ) -> None:
-    """Pool a model's hidden states into rows of `out`: row i of the states is text `texts[i]` of `tokens`, and its row.
+    """Pool the hidden states of a model into `out`: row i of the states becomes row `texts[i]`, a text of `tokens`.
 
-    `pooling` is `"mean"`, `"cls"`, `"max"`, `"mean_sqrt_len"` or `"last"`; padding is not looked at.
+    `pooling` is `"mean"`, `"cls"`, `"max"`, `"mean_sqrt_len"` or `"last"`; padding is not read.
 
     Raises:
-        MalformedResponse: a vector is not finite, or the states are not of the shape of the texts.
-        ValueError: `out` has no such row, or there is no such pooling.
+        MalformedResponse: a vector is not finite, or the shape of the states does not match the texts.
+        ValueError: `out` has no such row, or the pooling is unknown.
     """
 
 def take_pooled(vectors: _Floats, texts: Sequence[int], normalise: bool, out: _Floats) -> None:
-    """Take vectors that a model pooled by itself into rows of `out`: row i is text `texts[i]`.
+    """Copy vectors that the model pooled itself into `out`: row i becomes row `texts[i]`.
 
     Raises:
         MalformedResponse: a vector is not finite.

@@ -85,7 +85,7 @@ class HttpStream:
         if self._error is not None:
             events += turn.take()
         elif turn.done:
-            self._reply.leave()
+            self._reply.release()
             if is_filtered(turn):
                 filtered = build_filter_error(turn, self.response())
                 self._fail(self._client.add_context(filtered, self._reply, self._target))

@@ -6,12 +6,12 @@ import asyncio
 import atexit
 import contextlib
 import inspect
-import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.sync.thread_loop import cancel_all
 
@@ -28,6 +28,7 @@ class LoopThread:
         self._stopped = False
         self._pending: set[_PendingCall[Any]] = set()
         _all.add(self)
+        call_in_child(self._renew)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what the coroutine returns; an interrupt of the caller cancels it.
@@ -104,11 +105,11 @@ class LoopThread:
         if threading.current_thread() is not thread:
             thread.join(timeout)
 
-    def reset_after_fork(self) -> None:
+    def _renew(self) -> None:
         """Start with a fresh loop in a forked child, where the thread does not exist."""
         self._lock = threading.Lock()
         if self._loop is not None:
-            _parent_loops.append(self._loop)
+            abandon(self._loop)  # closing it would touch descriptors that the parent shares
         self._loop = self._thread = None
         self._pending = set()
 
@@ -174,8 +175,6 @@ class _PendingCall(Generic[T]):
 
 
 _all: weakref.WeakSet[LoopThread] = weakref.WeakSet()
-_parent_loops: list[Any] = []
-"""Loops of the parent, in a child: closing one would touch descriptors that both share."""
 
 
 def _serve(loop: asyncio.AbstractEventLoop, pending: set[_PendingCall[Any]]) -> None:
@@ -202,11 +201,6 @@ def _stay_if_exiting() -> None:
         threading.Event().wait()
 
 
-def _after_fork() -> None:
-    for thread in list(_all):
-        thread.reset_after_fork()
-
-
 def _at_exit() -> None:
     global _exiting  # noqa: PLW0603  # a process ends once
     _exiting = True
@@ -214,5 +208,4 @@ def _at_exit() -> None:
         thread.stop()
 
 
-os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from ratatoskr._fork import abandon, call_in_child
+
 T = TypeVar("T")
 
 
@@ -22,7 +24,7 @@ def run_in_thread_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     The thread must not be running a loop; see `can_run_in_thread_loop`.
     """
     own: _Own | None = getattr(_threads, "own", None)
-    if own is None or own.home != os.getpid() or own.loop.is_closed():
+    if own is None or own.loop.is_closed():
         own = _threads.own = _Own()
     try:
         return own.loop.run_until_complete(coroutine)
@@ -50,6 +52,7 @@ class _Own:
         _loops.add(self.loop)
 
     def __del__(self) -> None:
+        # In a forked child the other threads' state is cleared before `_after_fork` runs.
         if self.home == os.getpid():
             _loops.discard(self.loop)
             self.loop.close()
@@ -58,7 +61,6 @@ class _Own:
 _threads = threading.local()
 _loops: set[asyncio.AbstractEventLoop] = set()
 """All that are open: after a fork those of threads that the child does not have must not be taken apart there."""
-_left_behind: list[Any] = []
 
 
 def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
@@ -71,15 +73,16 @@ def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _after_fork() -> None:
-    _left_behind.extend(_loops)
+    abandon(*_loops)
     _loops.clear()
+    vars(_threads).clear()
 
 
 def _at_exit() -> None:
     own: _Own | None = getattr(_threads, "own", None)
-    if own is not None and own.home == os.getpid():
+    if own is not None:
         own.loop.close()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+call_in_child(_after_fork)
 atexit.register(_at_exit)

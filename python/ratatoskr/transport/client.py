@@ -78,7 +78,7 @@ class HttpReply(Protocol):
         """Close the connection at once if the body has not ended; may be called twice and from `__del__`."""
         ...
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Close the connection after the last event that matters.
 
         A transport may wait a moment for the body to end, because a connection whose body has not ended cannot be

@@ -1,4 +1,4 @@
-"""How the native transport is set up."""
+"""The configuration of the native transport."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _MIB = 1024 * _KIB
 
 @dataclass(frozen=True, slots=True)
 class TransportConfig:
-    """Everything that the native transport goes by; nothing comes from the environment or from netrc.
+    """All settings of the native transport; nothing comes from the environment or from netrc.
 
     Attributes:
-        in_flight: requests in flight to one origin at a time; the others queue until their deadline.
+        in_flight: requests in flight to one origin at a time; the others wait until their deadline.
         in_flight_by_origin: exceptions, by origin as in `https://api.example.com` or `http://127.0.0.1:11434` (the
-            port only where it is not the scheme's own).
+            port only where it is not the default of the scheme).
         proxy: URL of a proxy (http, https, socks5, socks5h) for all requests, loopback included.
-        tls_ca: PEM of authorities that are trusted beside Mozilla's list: a path, or the text itself as bytes.
+        tls_ca: PEM of CA certificates to trust in addition to Mozilla's list: a path, or the PEM text as bytes.
         tls_cert: PEM of the client's certificate and its chain.
-        tls_key: PEM of the client's private key; where it is left out, it is looked for in `tls_cert`.
-        unix_socket: path of a Unix socket that every connection goes to, whatever the URL's host; a proxy is then
-            not used.
-        keep_idle: seconds that a connection may wait for its next request.
-        max_head: cap of a response's head in bytes.
-        max_body: cap of a body that is read whole, in bytes.
-        max_line: cap of one line of a stream in bytes.
-        max_event: cap of one event's data in bytes.
-        queue: bytes of events that may wait for their reader before the socket is no longer read.
+        tls_key: PEM of the client's private key; by default it is read from `tls_cert`.
+        unix_socket: path of a Unix socket to which every connection goes, whatever the host of the URL; a proxy is
+            then not used.
+        keep_idle: seconds for which an idle connection is kept.
+        max_head: the largest size of response headers in bytes.
+        max_body: the largest size of a body that is not streamed, in bytes.
+        max_line: the largest size of one line of a stream in bytes.
+        max_event: the largest size of the data of one event in bytes.
+        queue: bytes of events that may wait for their reader; above that the socket is not read.
     """
 
     in_flight: int = 256

@@ -1,28 +1,28 @@
 """A user's own `httpx.AsyncClient` or `httpx2.AsyncClient` as a transport (extra `[httpx]`).
 
-Its proxies, authentication, hooks, mocks and limits hold as they are. Framing is ours: bodies are asked for as they are
-(`accept-encoding: identity`), read raw, and cut by the extension's parser. Redirects are not followed, whatever the
-client says. The client stays the user's: closing the transport ends what is open on it and leaves the client open. It
-works in the process and the event loop of its first use alone.
+Its proxies, authentication, hooks, mocks and limits apply. Bodies are requested without compression (`accept-encoding:
+identity`), read raw and parsed by the extension. Redirects are not followed, whatever the client is configured to do.
+The client belongs to the user: closing the transport ends its requests and leaves the client open. The transport works
+only in the process and on the event loop of its first use.
 
-What these libraries cannot do, and what happens instead; this table is closed:
+The complete list of what these libraries cannot do, and what happens instead:
 
-| the native transport                                 | here                                                        |
+| the native transport                                 | this transport                                              |
 |------------------------------------------------------|-------------------------------------------------------------|
-| ends within milliseconds, whatever is cancelled when | httpx 0.28 may lose places of its pool for good when many   |
+| ends within milliseconds, whatever is cancelled when | httpx 0.28 may lose slots of its pool permanently when many |
 |                                                      | calls are cancelled at once; httpx2 does not                |
-| `sent` is exact                                      | exact where the client's transport traces (the default one  |
-|                                                      | does); else true unless the connection failed               |
+| `sent` is exact                                      | exact if the client's transport supports tracing (the       |
+|                                                      | default one does); else true unless the connection failed   |
 | REFUSED_STREAM and GOAWAY were not sent              | HTTP/2 resets count as sent                                 |
-| `first_byte` counts from the request having left     | so too where the transport traces; else from the call, with |
-|                                                      | `connect` on top                                            |
+| `first_byte` counts from the end of sending          | the same with tracing; else from the call, with `connect`   |
+|                                                      | added                                                       |
 | `connect` bounds resolution, TCP and TLS together    | each of TCP and TLS                                         |
-| heads up to 64 KiB                                   | the library's own cap before ours: 100 KiB                  |
-| slots per origin, fair, left unsent when cancelled   | the client's own pool limits; waiting counts in `total`     |
-| a cancelled reader may come back for the rest        | cancelling a reader closes the response                     |
-| deadlines and closing hold while nobody reads        | `total` is looked at when the reader comes back             |
-| nothing comes from the environment                   | as the client was made: `trust_env=False` switches it off   |
-| usable from several loops, after a fork, any thread  | one loop, one process; `close` alone from any thread        |
+| response headers up to 64 KiB                        | the library's own limit applies first: 100 KiB              |
+| fair slots per origin; cancelled waiters are unsent  | the client's own pool limits; waiting counts in `total`     |
+| a cancelled reader may read the rest later           | cancelling a reader closes the response                     |
+| deadlines apply while no task reads                  | `total` is checked at the next read                         |
+| nothing comes from the environment                   | as the client is configured: see its `trust_env`            |
+| usable from several loops, after a fork, any thread  | one loop, one process; only `close` from any thread         |
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ratatoskr._core import SseParser
 from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse, RatatoskrError, Timeout
 from ratatoskr.transport.client import Deadlines, Framing, HttpRequest
 from ratatoskr.transport.config import TransportConfig
-from ratatoskr.transport.httpx_errors import before_head, in_body
+from ratatoskr.transport.httpx_errors import body_error, request_error
 
 _LIBRARIES = ("httpx", "httpx2")
 _STREAMED: Final[Mapping[Framing, frozenset[str]]] = {
@@ -70,7 +70,7 @@ _STEPS: Final[Mapping[str, str]] = {
 
 
 def _library_of(client: object) -> Any:
-    """Return the module that made this client, which is loaded already."""
+    """Return the module of this client's class, which is imported already."""
     for cls in type(client).__mro__:
         root = cls.__module__.partition(".")[0]
         if root in _LIBRARIES and cls.__name__ == "AsyncClient":
@@ -79,8 +79,8 @@ def _library_of(client: object) -> Any:
     raise ConfigurationError(f"http_client takes an httpx.AsyncClient or an httpx2.AsyncClient, not {name}")
 
 
-class _Watch:
-    """The deadlines of one exchange, and how far it was seen to come."""
+class _DeadlineTimer:
+    """Watches the deadlines of one request and its traced progress."""
 
     def __init__(self, deadlines: Deadlines, authority: str) -> None:
         self.deadlines = deadlines
@@ -88,51 +88,60 @@ class _Watch:
         self.step: str | None = None
         self._began = asyncio.get_running_loop().time()
         self._scope: asyncio.Timeout | None = None
-        self._due: str = deadlines.total_phase
+        self._due: tuple[str, float | None] = (deadlines.total_phase, deadlines.total)
         self._closed: RatatoskrError | None = None
 
     @contextlib.asynccontextmanager
-    async def within(self, phase: str, limit: float | None) -> AsyncIterator[None]:
-        """Run a wait that may last `limit` seconds, and no longer than the whole exchange may."""
+    async def limit(self, phase: str, limit: float | None) -> AsyncIterator[None]:
+        """Limit the block to `limit` seconds, and to what is left of `total`."""
         if self._closed is not None:
             raise self._closed
         try:
             async with asyncio.timeout(None) as self._scope:
-                self._set(phase, limit)
+                self._reschedule(phase, limit)
                 yield
         except TimeoutError:
             if self._scope is None or not self._scope.expired():
                 raise
-            raise self._closed or Timeout(f"{self.authority}: not done within the deadline", phase=self._due) from None
+            raise self._closed or self._timeout(phase) from None
         finally:
             self._scope = None
 
-    def _set(self, phase: str, limit: float | None) -> None:
+    def _timeout(self, phase: str) -> Timeout:
+        due, limit = self._due
+        activity = "reading the response body" if phase == "idle" else "waiting for the response headers"
+        if phase == "first_byte" and self.step in {"connect", "tls"}:
+            activity = "connecting"
+        return Timeout(f"{self.authority}: timed out after {limit:g} s while {activity}", phase=due)
+
+    def _reschedule(self, phase: str, limit: float | None) -> None:
         if self._scope is None or self._scope.expired():
             return
-        due = [] if limit is None else [(asyncio.get_running_loop().time() + limit, phase)]
-        if self.deadlines.total is not None:
-            due.append((self._began + self.deadlines.total, self.deadlines.total_phase))
-        at, self._due = min(due, default=(None, phase))
+        total = self.deadlines.total
+        due = [] if limit is None else [(asyncio.get_running_loop().time() + limit, phase, limit)]
+        if total is not None:
+            due.append((self._began + total, self.deadlines.total_phase, total))
+        at, due_phase, due_limit = min(due, default=(None, phase, None))
+        self._due = (due_phase, due_limit)
         self._scope.reschedule(at)
 
     async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Follow the request; called by the client's transport."""
+        """Record the step of the request; called by the client's transport."""
         step = _STEPS.get(event.partition(".")[2])
         if step is not None:
             self.step = step
         if step in {"send", "head"}:
-            self._set("first_byte", self.deadlines.first_byte)
+            self._reschedule("first_byte", self.deadlines.first_byte)
 
     def close(self, reason: RatatoskrError) -> None:
-        """End what is waited for, now or later, with `reason`."""
+        """End the present and every later wait with `reason`."""
         self._closed = self._closed or reason
         if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(0)
 
 
-async def _pieces(response: Any) -> AsyncIterator[bytes]:
-    """Yield the body as it comes over the wire, or what a hook or a mock has read of it already."""
+async def _read_chunks(response: Any) -> AsyncIterator[bytes]:
+    """Yield the raw body as it arrives, or the body that a hook or a mock has already read."""
     if response.is_stream_consumed:
         yield response.content
         return
@@ -141,9 +150,9 @@ async def _pieces(response: Any) -> AsyncIterator[bytes]:
 
 
 class HttpxReply:
-    """A response whose head is there; see `ratatoskr.transport.client.HttpReply`."""
+    """A response whose status and headers have arrived; see `ratatoskr.transport.client.HttpReply`."""
 
-    def __init__(self, transport: HttpxTransport, response: Any, watch: _Watch, framing: Framing) -> None:
+    def __init__(self, transport: HttpxTransport, response: Any, timer: _DeadlineTimer, framing: Framing) -> None:
         self.status: int = response.status_code
         self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -151,8 +160,8 @@ class HttpxReply:
         self.body = b""
         self._transport = transport
         self._response = response
-        self._watch = watch
-        self._chunks = _pieces(response)
+        self._timer = timer
+        self._chunks = _read_chunks(response)
         self._parser: SseParser | None = None
         if self.streamed and framing != "body":
             self._parser = SseParser(framing, transport.config.max_line, transport.config.max_event)
@@ -160,13 +169,13 @@ class HttpxReply:
         self._ended = False
         self._reading = False
 
-    async def whole(self) -> None:
-        """Check the head and, unless the body comes as events, read it whole."""
-        config, where = self._transport.config, self._watch.authority
+    async def read_body(self) -> None:
+        """Check the headers and, unless the body is streamed, read it."""
+        config, where = self._transport.config, self._timer.authority
         if sum(len(name) + len(value) + 4 for name, value in self.headers.items()) > config.max_head:
-            raise MalformedResponse(f"{where}: the head of the response is larger than {config.max_head} bytes")
+            raise MalformedResponse(f"{where}: the response headers are larger than {config.max_head} bytes")
         if self.headers.get("content-encoding", "identity").lower() != "identity":
-            raise MalformedResponse(f"{where}: the body is compressed, which was not asked for")
+            raise MalformedResponse(f"{where}: the body is compressed although the request did not accept it")
         if self.streamed:
             return
         announced = self.headers.get("content-length", "0")
@@ -174,14 +183,14 @@ class HttpxReply:
         if announced.isdecimal() and int(announced) > config.max_body:
             raise too_large
         parts = bytearray()
-        while (chunk := await self._next()) is not None:
+        while (chunk := await self._next_chunk()) is not None:
             parts += chunk
             if len(parts) > config.max_body:
                 raise too_large
         self.body = bytes(parts)
 
     async def batch(self) -> list[tuple[str, bytes]] | None:
-        """Return all complete events that have come, or `None` after a clean end; see `HttpReply.batch`."""
+        """Return all complete events that have arrived, or `None` after the end; see `HttpReply.batch`."""
         if self._reading:
             raise RuntimeError("two tasks wait for the same response")
         if self._error is not None:
@@ -189,7 +198,7 @@ class HttpxReply:
         self._reading = True
         try:
             while not self._ended and self._parser is not None:
-                chunk = await self._next()
+                chunk = await self._next_chunk()
                 if events := self._parser.finish() if chunk is None else self._parser.feed(chunk):
                     return events
         except RatatoskrError as error:
@@ -199,16 +208,16 @@ class HttpxReply:
             self._reading = False
         return None
 
-    async def _next(self) -> bytes | None:
+    async def _next_chunk(self) -> bytes | None:
         """Return the next piece of the body, or `None` at its end."""
-        library, watch = self._transport.library, self._watch
+        library, timer = self._transport.library, self._timer
         try:
-            async with watch.within("idle", watch.deadlines.idle):
+            async with timer.limit("idle", timer.deadlines.idle):
                 chunk = await anext(self._chunks, None)
         except library.HTTPError as error:
-            raise in_body(library, error, watch.authority, streamed=self.streamed) from None
+            raise body_error(library, error, timer.authority, streamed=self.streamed) from None
         except asyncio.CancelledError:
-            # The library's iterator is over now, and would pass that off as the end of the body.
+            # The library's iterator is exhausted now, which would look like the end of the body.
             self.end(GatewayClosed("the response was closed when its reader was cancelled"))
             raise
         if chunk is None:
@@ -217,17 +226,17 @@ class HttpxReply:
         return chunk
 
     def end(self, reason: RatatoskrError) -> None:
-        """Close the upstream if the body has not ended; `reason` is what a reader is told from now on."""
+        """Close the response if the body has not ended; later reads raise `reason`."""
         if not self._ended:
             self._ended = True
             self._error = reason
-            self._transport.dismiss(self._response, self._watch, reason)
+            self._transport.close_response(self._response, self._timer, reason)
 
     def close(self) -> None:
-        """Close the upstream as soon as the loop runs, if the body has not ended."""
+        """Close the response on the next turn of the loop, if the body has not ended."""
         self.end(GatewayClosed("the response was closed"))
 
-    leave = close
+    release = close
 
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):
@@ -235,14 +244,14 @@ class HttpxReply:
 
 
 class HttpxTransport:
-    """Carries requests through a client of the user's; see `ratatoskr.transport.client.Transport`.
+    """Sends requests through a client of the user; see `ratatoskr.transport.client.Transport`.
 
     Args:
         client: an `httpx.AsyncClient` or `httpx2.AsyncClient`, used but never closed.
-        config: the caps in it are ours here; all the rest is the client's own.
+        config: only its size limits are used; everything else is configured on the client.
 
     Raises:
-        ConfigurationError: the client is neither of the two.
+        ConfigurationError: the client is of another type.
     """
 
     loop_bound = True
@@ -251,89 +260,93 @@ class HttpxTransport:
         self.library = _library_of(client)
         self.config = config or TransportConfig()
         self._client = client
-        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._sending: set[_Watch] = set()
+        self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._sending: set[_DeadlineTimer] = set()
         self._replies: weakref.WeakSet[HttpxReply] = weakref.WeakSet()
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpxReply:
-        """Send one request and return when the head, or the whole body, is there; see `Transport.send`."""
-        self._check_home()
+        """Send one request and return its response; see `Transport.send`."""
+        self._check_owner()
         parts = urlsplit(request.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ConfigurationError("the URL is not an absolute http or https one")
-        watch = _Watch(request.deadlines, f"{parts.hostname}:{parts.port or (80, 443)[parts.scheme == 'https']}")
-        self._sending.add(watch)
+            raise ConfigurationError("the URL is not an absolute http or https URL")
+        timer = _DeadlineTimer(
+            request.deadlines, f"{parts.hostname}:{parts.port or (80, 443)[parts.scheme == 'https']}"
+        )
+        self._sending.add(timer)
         try:
-            reply = HttpxReply(self, await self._head(request, watch), watch, request.framing)
+            reply = HttpxReply(self, await self._send_request(request, timer), timer, request.framing)
             try:
-                await reply.whole()
+                await reply.read_body()
             except BaseException:
                 reply.close()
                 raise
         finally:
-            self._sending.discard(watch)
+            self._sending.discard(timer)
         if reply.streamed:
             self._replies.add(reply)
         return reply
 
-    def _check_home(self) -> None:
+    def _check_owner(self) -> None:
         if self._closed or self._client.is_closed:
             raise GatewayClosed("the gateway was closed")
-        here = (asyncio.get_running_loop(), os.getpid())
-        if self._home is None:
-            self._home = here
-        elif self._home != here:
-            raise ConfigurationError("this HTTP client belongs to the event loop and the process of its first use")
+        owner = (asyncio.get_running_loop(), os.getpid())
+        if self._owner is None:
+            self._owner = owner
+        elif self._owner != owner:
+            raise ConfigurationError(
+                "this HTTP client can be used only in the process and on the event loop of its first use"
+            )
 
-    async def _head(self, request: HttpRequest, watch: _Watch) -> Any:
+    async def _send_request(self, request: HttpRequest, timer: _DeadlineTimer) -> Any:
         library, connect, first_byte = self.library, request.deadlines.connect, request.deadlines.first_byte
         try:
-            outgoing = self._client.build_request(
+            http_request = self._client.build_request(
                 request.method,
                 request.url,
                 headers=[*request.headers, ("accept-encoding", "identity")],
                 content=request.body,
                 timeout=library.Timeout(None, connect=connect),
-                extensions={"trace": watch.trace},
+                extensions={"trace": timer.trace},
             )
         except (library.InvalidURL, UnicodeError):
-            raise ConfigurationError("the URL or a header cannot be sent") from None
-        # Where nobody tells when the connection stands, its time is granted on top.
+            raise ConfigurationError("the URL or a header is invalid") from None
+        # Without tracing the end of connecting is unknown, so its time is added.
         limit = None if first_byte is None else first_byte + (connect or 0.0)
         try:
-            async with watch.within("first_byte", limit):
-                return await self._client.send(outgoing, stream=True, follow_redirects=False)
+            async with timer.limit("first_byte", limit):
+                return await self._client.send(http_request, stream=True, follow_redirects=False)
         except library.HTTPError as error:
-            raise before_head(library, error, watch.authority, watch.step) from None
+            raise request_error(library, error, timer.authority, timer.step) from None
 
-    def dismiss(self, response: Any, watch: _Watch, reason: RatatoskrError) -> None:
-        """Close a response on its own loop, from whatever thread or moment this is called."""
-        if self._home is None or self._home[1] != os.getpid() or self._home[0].is_closed():
+    def close_response(self, response: Any, timer: _DeadlineTimer, reason: RatatoskrError) -> None:
+        """Close a response on its own loop; may be called from any thread."""
+        if self._owner is None or self._owner[1] != os.getpid() or self._owner[0].is_closed():
             return
-        loop = self._home[0]
+        loop = self._owner[0]
         try:
             here = asyncio.get_running_loop() is loop
         except RuntimeError:
             here = False
         if here:
-            self._start_closing(response, watch, reason)
+            self._start_closing(response, timer, reason)
         else:
-            loop.call_soon_threadsafe(self._start_closing, response, watch, reason)
+            loop.call_soon_threadsafe(self._start_closing, response, timer, reason)
 
-    def _start_closing(self, response: Any, watch: _Watch, reason: RatatoskrError) -> None:
-        watch.close(reason)
-        # A task of its own: whoever gives up may be cancelled again, and the connection must be closed all the same.
-        task = asyncio.get_running_loop().create_task(_close(response, self.library))
+    def _start_closing(self, response: Any, timer: _DeadlineTimer, reason: RatatoskrError) -> None:
+        timer.close(reason)
+        # A separate task: the caller may be cancelled again, and the connection must be closed nevertheless.
+        task = asyncio.get_running_loop().create_task(_close_response(response, self.library))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def preconnect(self, urls: Iterable[str]) -> None:
-        """Open a connection to each URL's origin; see `NativeTransport.preconnect`.
+        """Open a connection to the origin of each URL; see `NativeTransport.preconnect`.
 
         Raises:
-            ConnectionFailed, TlsError, Timeout: the first origin that could not be reached, when all were tried.
+            ConnectionFailed, TlsError, Timeout: the first error, after all origins were tried.
         """
         origins = dict.fromkeys("{0.scheme}://{0.netloc}/".format(urlsplit(url)) for url in urls)
         deadlines = Deadlines(connect=10.0, first_byte=10.0, idle=10.0, total=20.0)
@@ -343,18 +356,18 @@ class HttpxTransport:
                 raise outcome
 
     async def aclose(self) -> None:
-        """End every open exchange with `GatewayClosed`; the client itself stays open."""
+        """End every open request with `GatewayClosed`; the client itself stays open."""
         self._closed = True
         reason = GatewayClosed("the gateway was closed")
-        for watch in list(self._sending):
-            watch.close(reason)
+        for timer in list(self._sending):
+            timer.close(reason)
         for reply in list(self._replies):
             reply.end(reason)
         while self._closing:
             await asyncio.wait(list(self._closing))
 
 
-async def _close(response: Any, library: Any) -> None:
-    # It is to be closed, and where the peer was faster it is.
+async def _close_response(response: Any, library: Any) -> None:
+    # An error means that the peer closed the connection first.
     with contextlib.suppress(library.HTTPError, OSError):
         await response.aclose()

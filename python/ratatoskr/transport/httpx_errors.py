@@ -1,4 +1,4 @@
-"""What the exceptions of httpx and httpx2 mean in the tree of `ratatoskr.errors`."""
+"""Maps the exceptions of httpx and httpx2 to those of `ratatoskr.errors`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ from ratatoskr.errors import (
     TlsError,
 )
 
-# How httpcore, h11 and h2 say that the peer left, as opposed to having spoken nonsense.
-_LEFT = ("disconnected", "closed connection", "ConnectionTerminated", "StreamReset")
+# Parts of the messages of httpcore, h11 and h2 that mean a closed connection, not a protocol violation.
+_DISCONNECT_TEXTS = ("disconnected", "closed connection", "ConnectionTerminated", "StreamReset")
 
-# What ssl raises to go on waiting, and when the peer has gone: neither says anything about the handshake.
-_NO_TLS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+# Raised by ssl while it waits and when the peer has closed the connection: neither is a failure of TLS.
+_NOT_TLS_FAILURES = (
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+    ssl.SSLSyscallError,
+)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and all that it came from."""
+    """Yield an error and all its causes."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
@@ -33,19 +39,19 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _left(error: Exception) -> bool:
+def _is_disconnect(error: Exception) -> bool:
     text = str(error)
-    return any(words in text for words in _LEFT)
+    return any(words in text for words in _DISCONNECT_TEXTS)
 
 
-def before_head(library: Any, error: Exception, authority: str, step: str | None) -> RatatoskrError:
-    """Return what an exception before the head of the response means.
+def request_error(library: Any, error: Exception, authority: str, step: str | None) -> RatatoskrError:
+    """Return the error for an exception raised before the response headers.
 
     Args:
         library: the module that raised it, httpx or httpx2.
         error: the exception.
         authority: host and port, for the message.
-        step: how far the request was seen to come: `connect`, `tls`, `send`, `head`; `None` if nobody looked.
+        step: the last step of the request that was traced: `connect`, `tls`, `send`, `head`; `None` without tracing.
     """
     causes = list(_causes(error))
     connecting = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
@@ -53,31 +59,43 @@ def before_head(library: Any, error: Exception, authority: str, step: str | None
     lookup = next((cause for cause in causes if isinstance(cause, socket.gaierror)), None)
     if lookup is not None:
         again = lookup.errno == socket.EAI_AGAIN
-        text = "the name could not be resolved for the moment" if again else "no such name"
+        text = "temporary failure in name resolution" if again else "the host name does not exist"
         return ConnectionFailed(f"{authority}: {text}", phase="dns", sent=False, retryable=again)
-    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError) and not isinstance(cause, _NO_TLS)), None)
+    tls = next(
+        (cause for cause in causes if isinstance(cause, ssl.SSLError) and not isinstance(cause, _NOT_TLS_FAILURES)),
+        None,
+    )
     if tls is not None:
         return TlsError(f"{authority}: TLS failed: {tls.reason or 'unknown'}", phase="tls", sent=sent)
     match error:
         case library.ConnectTimeout():
-            return Timeout(f"{authority}: no connection within the deadline", phase="connect")
+            return Timeout(f"{authority}: timed out while connecting", phase="connect")
         case library.TimeoutException():
-            return Timeout(f"{authority}: not done within the client's own limit", phase="first_byte")
+            return Timeout(
+                f"{authority}: timed out by a timeout of the httpx client while waiting for the response headers",
+                phase="first_byte",
+            )
         case library.UnsupportedProtocol() | library.LocalProtocolError():
-            return ConfigurationError("the URL or a header cannot be sent")
-        case library.RemoteProtocolError() if not _left(error):
-            return MalformedResponse(f"{authority}: the head of the response cannot be read or is too large")
+            return ConfigurationError("the URL or a header is invalid")
+        case library.RemoteProtocolError() if not _is_disconnect(error):
+            return MalformedResponse(f"{authority}: the response headers cannot be parsed or are too large")
     phase = "head" if sent else {None: "connect", "tls": "tls"}.get(step, "connect")
-    return ConnectionFailed(f"{authority}: the connection failed or ended before the response", phase=phase, sent=sent)
+    return ConnectionFailed(
+        f"{authority}: the connection failed or was closed before the response", phase=phase, sent=sent
+    )
 
 
-def in_body(library: Any, error: Exception, authority: str, *, streamed: bool) -> RatatoskrError:
-    """Return what an exception in the body of a response means; `streamed` when it comes as events."""
+def body_error(library: Any, error: Exception, authority: str, *, streamed: bool) -> RatatoskrError:
+    """Return the error for an exception raised while reading the body; `streamed` if it is streamed as events."""
     if isinstance(error, library.TimeoutException):
-        return Timeout(f"{authority}: the body stood still for longer than the client's own limit", phase="idle")
+        return Timeout(
+            f"{authority}: timed out by a timeout of the httpx client while reading the response body", phase="idle"
+        )
     if isinstance(error, library.RemoteProtocolError):
-        if not _left(error):
-            return MalformedResponse(f"{authority}: the body is not framed as HTTP says")
+        if not _is_disconnect(error):
+            return MalformedResponse(f"{authority}: invalid HTTP framing in the response body")
         if not streamed:
-            return MalformedResponse(f"{authority}: the body ended before the length that was announced")
-    return ConnectionFailed(f"{authority}: the body was cut", phase="body", sent=True)
+            return MalformedResponse(f"{authority}: the response body is shorter than announced")
+    return ConnectionFailed(
+        f"{authority}: the connection was closed before the end of the response body", phase="body", sent=True
+    )

@@ -1,17 +1,16 @@
 """The default transport: the extension's own client.
 
-One native thread a process carries every request and never enters Python. Each event loop has one wake-up line: a
-descriptor that becomes readable when exchanges have news. The loop wakes once, resolves the futures of all that wait,
-and each coroutine takes everything that came for it: head, complete events, end, error.
+One native thread for each process runs every request and never enters Python. Each event loop has one descriptor that
+becomes readable when exchanges have updates. The loop wakes once and resolves the futures of all tasks that wait; each
+task then takes everything that arrived for it: head, complete events, end, error.
 
-A transport belongs to no event loop and may be used from several threads at once. In a forked child it starts anew at
-its first use; what was open before the fork ends there with `GatewayClosed`.
+A transport belongs to no event loop and may be used from several threads at once. A forked child starts a new native
+thread at the first use; requests that were open before the fork end there with `GatewayClosed`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import selectors
 import sys
 import threading
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ratatoskr import _core
+from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -36,124 +36,122 @@ from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
 
 if TYPE_CHECKING:
-    from ratatoskr._core import _Failure, _News
+    from ratatoskr._core import _Failure, _Update
 
-# How often the thread behind a loop without `add_reader` looks whether that loop is still there, in seconds.
-_LOOK_AFTER = 5.0
-# From so many requests under way on one loop, those that follow one another closely (in seconds) are handed to the
-# network thread together, at the end of the loop's turn: to wake it for each costs more than the wait.
-_MANY = 8
-_CLOSELY = 0.0005
+# Seconds after which the thread that serves a loop without `add_reader` checks whether that loop still exists.
+_LOOP_CHECK_INTERVAL = 5.0
+# With at least this many open requests on one loop, requests that follow one another within this interval (in seconds)
+# are started together at the end of the loop's turn: to wake the native thread for each costs more than the wait.
+_BATCH_MINIMUM = 8
+_BATCH_INTERVAL = 0.0005
 
 
-class _Process:
-    """What this process shares among all transports; replaced whole in a forked child."""
+class _ProcessState:
+    """The state that all transports of a process share; replaced in a forked child."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.runtime: _core.Runtime | None = None
-        self.lines: dict[int, weakref.ref[_Line]] = {}
+        self.wakers: dict[int, weakref.ref[_LoopWaker]] = {}
 
-    def started(self) -> _core.Runtime:
-        """Return the network thread; the caller holds the lock."""
+    def get_runtime(self) -> _core.Runtime:
+        """Return the native thread, started on first use; the caller holds the lock."""
         if self.runtime is None:
             self.runtime = _core.Runtime()
         return self.runtime
 
 
-_process = _Process()
-# What belongs to the parent is kept as it is: taking it apart could wait for a lock that nobody will ever release.
-_left_behind: list[object] = []
+_process = _ProcessState()
 
 
 def _after_fork() -> None:
-    global _process  # noqa: PLW0603  # the one thing that a fork has to replace
-    _core.forked()
-    _left_behind.append(_process)
-    _process = _Process()
+    global _process  # noqa: PLW0603  # a fork replaces it
+    _core.after_fork()
+    abandon(_process)
+    _process = _ProcessState()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+call_in_child(_after_fork)
 
 
-class _Line:
-    """The wake-up line of one event loop, held alive by that loop."""
+class _LoopWaker:
+    """Wakes one event loop, which keeps this object alive."""
 
-    __slots__ = ("__weakref__", "_handed_over", "_handing_over", "bell", "loop", "waiters")
+    __slots__ = ("__weakref__", "_flush_scheduled", "_last_flush", "loop", "waiters", "wakeup")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.bell = _core.Bell()
+        self.wakeup = _core.WakeupFd()
         self.loop = weakref.ref(loop)
         self.waiters: dict[int, asyncio.Future[None]] = {}
-        self._handed_over = 0.0
-        self._handing_over = False
+        self._last_flush = 0.0
+        self._flush_scheduled = False
         try:
-            loop.add_reader(self.bell.fileno(), self.drain)
+            loop.add_reader(self.wakeup.fileno(), self.drain)
         except NotImplementedError:
-            threading.Thread(target=_listen, args=(self,), name="ratatoskr-wake", daemon=True).start()
+            threading.Thread(target=_watch_descriptor, args=(self,), name="ratatoskr-wake", daemon=True).start()
 
-    def begin(self, loop: asyncio.AbstractEventLoop, client: _core.Client) -> None:
-        """Let what was sent begin, now or at the end of this turn of the loop."""
+    def start_requests(self, loop: asyncio.AbstractEventLoop, client: _core.Client) -> None:
+        """Start the requests that `client.send` created, now or at the end of this turn of the loop."""
         now = time.monotonic()
-        if len(self.waiters) < _MANY or now - self._handed_over > _CLOSELY:
-            self._handed_over = now
-            client.hand_over()
-        elif not self._handing_over:
-            self._handing_over = True
-            loop.call_soon(self._hand_over, client)
+        if len(self.waiters) < _BATCH_MINIMUM or now - self._last_flush > _BATCH_INTERVAL:
+            self._last_flush = now
+            client.flush()
+        elif not self._flush_scheduled:
+            self._flush_scheduled = True
+            loop.call_soon(self._flush, client)
 
-    def _hand_over(self, client: _core.Client) -> None:
-        self._handing_over = False
-        self._handed_over = time.monotonic()
-        client.hand_over()
+    def _flush(self, client: _core.Client) -> None:
+        self._flush_scheduled = False
+        self._last_flush = time.monotonic()
+        client.flush()
 
     def drain(self) -> None:
-        self.wake(self.bell.drain())
+        self.wake(self.wakeup.drain())
 
     def wake(self, tokens: list[int]) -> None:
         waiters = self.waiters
         for token in tokens:
             future = waiters.pop(token, None)
-            # Whoever comes later finds the news without waiting.
+            # A task that does not wait yet will find the update without waiting.
             if future is not None and not future.done():
                 future.set_result(None)
 
 
-def _listen(line: _Line) -> None:
-    """Serve a loop that cannot watch descriptors, until it is closed or gone."""
+def _watch_descriptor(waker: _LoopWaker) -> None:
+    """Serve a loop that cannot watch descriptors, until it is closed or collected."""
     with selectors.DefaultSelector() as selector:
-        selector.register(line.bell.fileno(), selectors.EVENT_READ)
+        selector.register(waker.wakeup.fileno(), selectors.EVENT_READ)
         while True:
-            rung = selector.select(_LOOK_AFTER)
-            loop = line.loop()
+            readable = selector.select(_LOOP_CHECK_INTERVAL)
+            loop = waker.loop()
             if loop is None or loop.is_closed():
                 return
-            if rung:
+            if readable:
                 try:
-                    loop.call_soon_threadsafe(line.wake, line.bell.drain())
-                except RuntimeError:  # closed between the two lines above
+                    loop.call_soon_threadsafe(waker.wake, waker.wakeup.drain())
+                except RuntimeError:  # the loop was closed since the check above
                     return
             del loop
 
 
-def _line_of(loop: asyncio.AbstractEventLoop) -> _Line:
-    lines = _process.lines
-    known = lines.get(id(loop))
-    line = None if known is None else known()
-    # Another loop may have come to live at the address of one that is gone.
-    if line is None or line.loop() is not loop:
-        for key in [key for key, ref in lines.copy().items() if ref() is None]:
-            lines.pop(key, None)
-        line = _Line(loop)
-        lines[id(loop)] = weakref.ref(line)
-    return line
+def _waker_for(loop: asyncio.AbstractEventLoop) -> _LoopWaker:
+    wakers = _process.wakers
+    known = wakers.get(id(loop))
+    waker = None if known is None else known()
+    # A new loop may have the address, and so the id, of one that was collected.
+    if waker is None or waker.loop() is not loop:
+        for key in [key for key, ref in wakers.copy().items() if ref() is None]:
+            wakers.pop(key, None)
+        waker = _LoopWaker(loop)
+        wakers[id(loop)] = weakref.ref(waker)
+    return waker
 
 
-async def _news(exchange: _core.Exchange, line: _Line) -> _News:
-    """Return what is new of an exchange, waiting for it if need be."""
+async def _next_update(exchange: _core.Exchange, waker: _LoopWaker) -> _Update:
+    """Return the next update of an exchange."""
     token = exchange.token
-    waiters = line.waiters
-    while (news := exchange.take()) is None:
+    waiters = waker.waiters
+    while (update := exchange.take()) is None:
         if token in waiters:
             raise RuntimeError("two tasks wait for the same response")
         waiters[token] = future = asyncio.get_running_loop().create_future()
@@ -161,10 +159,10 @@ async def _news(exchange: _core.Exchange, line: _Line) -> _News:
             await future
         finally:
             waiters.pop(token, None)
-    return news
+    return update
 
 
-def _error(failure: _Failure, total_phase: str) -> RatatoskrError:
+def _to_exception(failure: _Failure, total_phase: str) -> RatatoskrError:
     kind, phase, sent, retryable, message = failure
     match kind:
         case "connection":
@@ -175,14 +173,14 @@ def _error(failure: _Failure, total_phase: str) -> RatatoskrError:
             return Timeout(message, phase=total_phase if phase == "total" else phase)
         case "malformed":
             return MalformedResponse(message)
-        case "refused":
+        case "configuration":
             return ConfigurationError(message)
         case "closed":
             return GatewayClosed(message)
 
 
 class NativeReply:
-    """A response whose head is there; see `ratatoskr.transport.client.HttpReply`."""
+    """A response whose status and headers have arrived; see `ratatoskr.transport.client.HttpReply`."""
 
     __slots__ = (
         "_ended",
@@ -190,22 +188,22 @@ class NativeReply:
         "_exchange",
         "_failure",
         "_headers",
-        "_line",
         "_total_phase",
+        "_waker",
         "body",
         "status",
         "streamed",
     )
 
-    def __init__(self, exchange: _core.Exchange, line: _Line, news: _News, total_phase: str) -> None:
-        head, self._events, self._ended, self._failure = news
+    def __init__(self, exchange: _core.Exchange, waker: _LoopWaker, update: _Update, total_phase: str) -> None:
+        head, self._events, self._ended, self._failure = update
         if head is None:
-            raise _error(self._failure or _UNTOLD, total_phase)
+            raise _to_exception(self._failure or _ABORTED, total_phase)
         self.status, body = head
         self.streamed = body is None
         self.body = body or b""
         self._exchange = exchange
-        self._line = line
+        self._waker = waker
         self._total_phase = total_phase
         self._headers: dict[str, str] | None = None
 
@@ -217,30 +215,30 @@ class NativeReply:
         return self._headers
 
     async def batch(self) -> list[tuple[str, bytes]] | None:
-        """Return all complete events that have come, or `None` after a clean end; see `HttpReply.batch`."""
+        """Return all complete events that have arrived, or `None` after the end; see `HttpReply.batch`."""
         while not self._events:
             if self._ended:
                 if self._failure is not None:
-                    raise _error(self._failure, self._total_phase)
+                    raise _to_exception(self._failure, self._total_phase)
                 return None
-            _, self._events, self._ended, self._failure = await _news(self._exchange, self._line)
+            _, self._events, self._ended, self._failure = await _next_update(self._exchange, self._waker)
         events, self._events = self._events, []
         return events
 
     def close(self) -> None:
-        """Close the upstream at once if the body has not ended."""
+        """Close the connection at once if the body has not ended."""
         self._exchange.close()
 
-    def leave(self) -> None:
-        """Let the body end by itself, for a second at most; see `HttpReply.leave`."""
-        self._exchange.leave()
+    def release(self) -> None:
+        """Wait in the background for the end of the body, for a second at most; see `HttpReply.release`."""
+        self._exchange.release()
 
 
 class NativeTransport:
-    """Carries requests through the extension's client; see `ratatoskr.transport.client.Transport`.
+    """Sends requests through the HTTP client of the extension; see `ratatoskr.transport.client.Transport`.
 
-    Connections, TLS and the network thread are set up at the first request, where a configuration that cannot be used
-    is a `ConfigurationError`.
+    The connection pool, TLS and the native thread are created at the first request, which raises `ConfigurationError`
+    if the configuration is invalid.
     """
 
     loop_bound = False
@@ -248,20 +246,20 @@ class NativeTransport:
     def __init__(self, config: TransportConfig | None = None) -> None:
         self._config = config or TransportConfig()
         self._client: _core.Client | None = None
-        self._process: _Process | None = None
+        self._process: _ProcessState | None = None
         self._closed = False
 
     async def send(self, request: HttpRequest) -> NativeReply:
-        """Send one request and return when the head, or the whole body, is there; see `Transport.send`."""
-        sys.audit("ratatoskr.request", request.url)  # Python's own sockets tell; `testing.no_network` listens
+        """Send one request and return its response; see `Transport.send`."""
+        sys.audit("ratatoskr.request", request.url)  # as Python's own sockets do; `testing.no_network` listens
         client = self._client
         if client is None or self._process is not _process:
-            client = self._open()
+            client = self._open_client()
         loop = asyncio.get_running_loop()
-        line = _line_of(loop)
+        waker = _waker_for(loop)
         deadlines = request.deadlines
         exchange = client.send(
-            line.bell,
+            waker.wakeup,
             request.method,
             request.url,
             request.headers,
@@ -272,33 +270,33 @@ class NativeTransport:
             deadlines.idle,
             deadlines.total,
         )
-        line.begin(loop, client)
+        waker.start_requests(loop, client)
         try:
-            news = await _news(exchange, line)
+            update = await _next_update(exchange, waker)
         except BaseException:
-            # The traceback may keep the exchange alive for long; the connection must not live with it.
+            # The traceback may keep the exchange alive; the connection must not stay open with it.
             exchange.close()
             raise
-        return NativeReply(exchange, line, news, deadlines.total_phase)
+        return NativeReply(exchange, waker, update, deadlines.total_phase)
 
-    def _open(self) -> _core.Client:
+    def _open_client(self) -> _core.Client:
         process = _process
         with process.lock:
             if self._closed:
                 raise GatewayClosed("the gateway was closed")
             if self._client is None or self._process is not process:
-                _left_behind.append(self._client)
-                self._client = _make_client(process.started(), self._config)
+                abandon(self._client)
+                self._client = _create_client(process.get_runtime(), self._config)
                 self._process = process
             return self._client
 
     async def preconnect(self, urls: Iterable[str]) -> None:
-        """Open a connection to each URL's origin and keep it for the first call.
+        """Open a connection to the origin of each URL and keep it for the first call.
 
-        Asks each origin once for the head of its root, without any key.
+        Sends one HEAD request for `/` to each origin, without an API key.
 
         Raises:
-            ConnectionFailed, TlsError, Timeout: the first origin that could not be reached, when all were tried.
+            ConnectionFailed, TlsError, Timeout: the first error, after all origins were tried.
         """
         origins = dict.fromkeys("{0.scheme}://{0.netloc}/".format(urlsplit(url)) for url in urls)
         heads = (self.send(HttpRequest(url, (), method="HEAD", deadlines=_PRECONNECT)) for url in origins)
@@ -313,19 +311,19 @@ class NativeTransport:
         if client is None:
             return
         if self._process is not _process:
-            _left_behind.append(client)
+            abandon(client)
             return
-        line = _line_of(asyncio.get_running_loop())
-        await _news(client.close(line.bell), line)
+        waker = _waker_for(asyncio.get_running_loop())
+        await _next_update(client.close(waker.wakeup), waker)
 
 
 _PRECONNECT = Deadlines(connect=10.0, first_byte=10.0, idle=10.0, total=20.0)
-_UNTOLD: _Failure = ("closed", None, False, False, "the exchange was given up")
+_ABORTED: _Failure = ("closed", None, False, False, "the request was aborted")
 
 
-def _make_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Client:
-    certificate = _pem(config.tls_cert)
-    key = _pem(config.tls_key) or certificate
+def _create_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Client:
+    certificate = _read_pem(config.tls_cert)
+    key = _read_pem(config.tls_key) or certificate
     if certificate is None and key is not None:
         raise ConfigurationError("tls_key is set, but tls_cert is not")
     try:
@@ -337,17 +335,17 @@ def _make_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Clien
             keep_idle=config.keep_idle,
             proxy=config.proxy,
             unix_socket=None if config.unix_socket is None else str(config.unix_socket),
-            authorities=_pem(config.tls_ca),
+            ca_certificates=_read_pem(config.tls_ca),
             identity=None if certificate is None or key is None else (certificate, key),
         )
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
 
 
-def _pem(given: str | Path | bytes | None) -> bytes | None:
-    if given is None or isinstance(given, bytes):
-        return given
+def _read_pem(source: str | Path | bytes | None) -> bytes | None:
+    if source is None or isinstance(source, bytes):
+        return source
     try:
-        return Path(given).read_bytes()
+        return Path(source).read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"{given}: {error.strerror}") from error
+        raise ConfigurationError(f"{source}: {error.strerror}") from error

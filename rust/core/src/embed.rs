@@ -1,26 +1,26 @@
-//! From a model's hidden states to vectors: pooling over the tokens of each text, and the length taken off.
+//! From the hidden states of a model to embeddings: pooling over the tokens of each text, and normalisation.
 
 use thiserror::Error;
 
-/// How the states of a text's tokens become one vector.
+/// How the hidden states of the tokens of a text become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
     /// Their mean.
     Mean,
-    /// The first token's.
+    /// The state of the first token.
     Cls,
     /// The largest value of each dimension.
     Max,
     /// Their sum over the square root of their number.
     MeanSqrtLen,
-    /// The last token's.
+    /// The state of the last token.
     Last,
 }
 
 impl Pooling {
-    /// Reads the name that models' files give it.
+    /// Returns the pooling with this name in the files of models.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "mean" => Self::Mean,
             "cls" => Self::Cls,
@@ -32,11 +32,11 @@ impl Pooling {
     }
 }
 
-/// Why a model's output gives no vectors.
+/// Why the output of a model cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PoolError {
     /// The output is not rows × width × dims, or a text is longer than its row.
-    #[error("the model's output is not of the shape of its input")]
+    #[error("the shape of the model's output does not match its input")]
     Shape,
     /// A vector holds NaN or infinity.
     #[error("the vector of row {row} is not finite")]
@@ -48,8 +48,8 @@ pub enum PoolError {
 
 /// Pools hidden states, laid out as texts × `width` × `dims`, into texts × `dims`.
 ///
-/// `lengths` are the tokens of each text; what lies behind them is not looked at, so a vector does not depend on how
-/// far its row was padded.
+/// `lengths` are the numbers of tokens of each text; the padding after them is not read, so a vector does not depend
+/// on it.
 ///
 /// # Errors
 /// [`PoolError`].
@@ -69,21 +69,21 @@ pub fn pool(
     let texts = hidden.chunks_exact(row_size).zip(lengths);
     for (row, ((states, length), vector)) in texts.zip(vectors.chunks_exact_mut(dims)).enumerate() {
         pool_one(states.chunks_exact(dims).take(*length), pooling, vector);
-        finish(vector, normalise).ok_or(PoolError::NotFinite { row })?;
+        finish_vector(vector, normalise).ok_or(PoolError::NotFinite { row })?;
     }
     Ok(vectors)
 }
 
 fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: Pooling, vector: &mut [f32]) {
-    let count = as_float(tokens.len());
+    let count = to_f32(tokens.len());
     let chosen = match pooling {
         Pooling::Cls => tokens.next(),
         Pooling::Last => tokens.last(),
         Pooling::Max => {
             vector.fill(f32::NEG_INFINITY);
-            // `f32::max` prefers a number to NaN, which must come through.
+            // `f32::max` returns the number of a number and NaN, but NaN must be kept.
             tokens.for_each(|token| {
-                each(vector, token, |most, value| {
+                combine(vector, token, |most, value| {
                     if value > *most || value.is_nan() {
                         *most = value;
                     }
@@ -92,7 +92,7 @@ fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: P
             None
         }
         Pooling::Mean | Pooling::MeanSqrtLen => {
-            tokens.for_each(|token| each(vector, token, |sum, value| *sum += value));
+            tokens.for_each(|token| combine(vector, token, |sum, value| *sum += value));
             let divisor = if pooling == Pooling::Mean { count } else { count.sqrt() };
             for sum in &mut *vector {
                 *sum /= divisor;
@@ -105,11 +105,11 @@ fn pool_one<'a>(mut tokens: impl ExactSizeIterator<Item = &'a [f32]>, pooling: P
     }
 }
 
-fn each(vector: &mut [f32], token: &[f32], step: impl Fn(&mut f32, f32)) {
+fn combine(vector: &mut [f32], token: &[f32], step: impl Fn(&mut f32, f32)) {
     vector.iter_mut().zip(token).for_each(|(into, value)| step(into, *value));
 }
 
-/// Checks vectors that a model pooled by itself and takes their lengths off where it is asked to.
+/// Checks vectors that the model pooled itself, and normalises them if `normalise` is set.
 ///
 /// # Errors
 /// [`PoolError`].
@@ -118,29 +118,29 @@ pub fn finish_rows(vectors: &mut [f32], dims: usize, normalise: bool) -> Result<
         return Err(PoolError::Shape);
     }
     for (row, vector) in vectors.chunks_exact_mut(dims).enumerate() {
-        finish(vector, normalise).ok_or(PoolError::NotFinite { row })?;
+        finish_vector(vector, normalise).ok_or(PoolError::NotFinite { row })?;
     }
     Ok(())
 }
 
-/// Takes the length off; `None` where the vector is not finite.
-fn finish(vector: &mut [f32], normalise: bool) -> Option<()> {
-    let square = squares(vector);
+/// Normalises the vector if `normalise` is set; `None` if it is not finite.
+fn finish_vector(vector: &mut [f32], normalise: bool) -> Option<()> {
+    let square = sum_of_squares(vector);
     if !square.is_finite() && vector.iter().any(|value| !value.is_finite()) {
         return None;
     }
     if normalise {
-        let length = if square.is_finite() { square.sqrt() } else { wide_length(vector) };
-        let length = length.max(1e-12); // torch's guard
+        let norm = if square.is_finite() { square.sqrt() } else { norm_in_f64(vector) };
+        let norm = norm.max(1e-12); // the eps of torch.nn.functional.normalize
         for value in vector {
-            *value /= length;
+            *value /= norm;
         }
     }
     Some(())
 }
 
-/// Sums squares in eight lanes, which the compiler turns into vector code.
-fn squares(vector: &[f32]) -> f32 {
+/// Sums the squares in eight lanes, which the compiler turns into vector code.
+fn sum_of_squares(vector: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     let blocks = vector.chunks_exact(8);
     let rest: f32 = blocks.remainder().iter().map(|value| value * value).sum();
@@ -150,13 +150,13 @@ fn squares(vector: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the length of a vector of floats is stated as a float")]
-fn wide_length(vector: &[f32]) -> f32 {
+#[expect(clippy::cast_possible_truncation, reason = "the norm of a vector of f32 is an f32")]
+fn norm_in_f64(vector: &[f32]) -> f32 {
     vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt() as f32
 }
 
 #[expect(clippy::cast_precision_loss, reason = "texts have less than 2^24 tokens")]
-const fn as_float(count: usize) -> f32 {
+const fn to_f32(count: usize) -> f32 {
     count as f32
 }
 
@@ -165,7 +165,7 @@ const fn as_float(count: usize) -> f32 {
 mod tests {
     use super::{PoolError, Pooling, finish_rows, pool};
 
-    /// Two texts of width 3 in 2 dimensions; the second has two tokens, and what is behind them is not its.
+    /// Two texts of width 3 in 2 dimensions; the second has two tokens, followed by padding.
     const HIDDEN: [f32; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 3.0, 0.0, 5.0, 8.0, f32::NAN, 1e30];
 
     fn pooled(pooling: Pooling) -> Vec<f32> {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn each_pooling_looks_at_the_texts_own_tokens_alone() {
+    fn each_pooling_ignores_padding() {
         assert_eq!(pooled(Pooling::Mean), [3.0, 4.0, 4.0, 4.0]);
         assert_eq!(pooled(Pooling::Cls), [1.0, 2.0, 3.0, 0.0]);
         assert_eq!(pooled(Pooling::Max), [5.0, 6.0, 5.0, 8.0]);
@@ -184,17 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn normalised_vectors_have_length_one_and_zero_stays_zero() {
+    fn normalised_vectors_have_norm_one_and_zero_stays_zero() {
         let vectors = pool(&[3.0, 4.0, 0.0, 0.0], 1, 2, &[1, 1], Pooling::Mean, true).unwrap_or_default();
         assert!((vectors[0] - 0.6).abs() < 1e-7 && (vectors[1] - 0.8).abs() < 1e-7);
         assert!(vectors[2..].iter().all(|value| value.to_bits() == 0));
         let mut long = vec![3e30_f32, 4e30];
         assert_eq!(finish_rows(&mut long, 2, true), Ok(()));
-        assert!((long[0] - 0.6).abs() < 1e-6, "squares beyond a float's range are no infinity: {long:?}");
+        assert!((long[0] - 0.6).abs() < 1e-6, "squares that overflow f32 do not become infinity: {long:?}");
     }
 
     #[test]
-    fn what_is_not_finite_is_told_with_its_row() {
+    fn a_vector_that_is_not_finite_is_an_error_with_its_row() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for pooling in [Pooling::Mean, Pooling::Max, Pooling::Last] {
                 let hidden = [1.0, 1.0, 1.0, bad];
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_does_not_fit_is_an_error() {
+    fn a_shape_that_does_not_match_is_an_error() {
         for (width, dims, lengths) in
             [(3, 2, vec![3]), (3, 2, vec![3, 4]), (3, 2, vec![0, 1]), (0, 2, vec![]), (3, 0, vec![])]
         {
@@ -215,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_known_is_no_pooling() {
-        assert_eq!(Pooling::named("cls"), Some(Pooling::Cls));
-        assert_eq!(Pooling::named("weightedmean"), None);
+    fn an_unknown_name_is_not_a_pooling() {
+        assert_eq!(Pooling::from_name("cls"), Some(Pooling::Cls));
+        assert_eq!(Pooling::from_name("weightedmean"), None);
     }
 }

@@ -1,22 +1,22 @@
-//! How deep a JSON text nests, told without decoding it.
+//! The nesting depth of a JSON text, without decoding it.
 
 use memchr::memchr2;
 
-/// Nesting that bodies and tool arguments may have at most; every JSON library in use here can parse and dump it.
+/// The deepest nesting of bodies and tool arguments; every JSON library in use here can parse and dump it.
 pub const MAX_DEPTH: usize = 64;
 
-/// Tells whether arrays and objects nest at most `limit` deep.
+/// Returns whether arrays and objects nest at most `limit` deep.
 ///
 /// Brackets inside strings do not count. The text need not be valid JSON: up to the first error the depth is what a
 /// decoder would see there, and what follows an error does not matter, because the decoder refuses the text.
 #[must_use]
-pub fn within_depth(text: &[u8], limit: usize) -> bool {
-    opening_brackets(text) <= limit || walk(text, limit)
+pub fn is_within_depth(text: &[u8], limit: usize) -> bool {
+    count_opening_brackets(text) <= limit || scan(text, limit)
 }
 
-/// Counts `[` and `{` wherever they stand: an upper bound of the depth that the compiler turns into vector code.
-fn opening_brackets(text: &[u8]) -> usize {
-    // `[` is 0x5B and `{` is 0x7B. A u8 counter a block keeps the sum in byte lanes.
+/// Counts all `[` and `{`, an upper bound of the depth; the compiler turns this into vector code.
+fn count_opening_brackets(text: &[u8]) -> usize {
+    // `[` is 0x5B and `{` is 0x7B. One u8 counter per block keeps the sum in byte lanes.
     text.chunks(255)
         .map(|block| {
             let count: u8 = block.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum();
@@ -25,7 +25,7 @@ fn opening_brackets(text: &[u8]) -> usize {
         .sum()
 }
 
-fn walk(mut text: &[u8], limit: usize) -> bool {
+fn scan(mut text: &[u8], limit: usize) -> bool {
     let mut depth = 0_usize;
     while let Some((byte, rest)) = text.split_first() {
         text = rest;
@@ -37,15 +37,15 @@ fn walk(mut text: &[u8], limit: usize) -> bool {
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
-            b'"' => text = after_string(rest),
+            b'"' => text = skip_string(rest),
             _ => {}
         }
     }
     true
 }
 
-/// Returns what follows the closing quote; an unterminated string swallows the rest.
-fn after_string(mut text: &[u8]) -> &[u8] {
+/// Returns the text after the closing quote; an unterminated string extends to the end.
+fn skip_string(mut text: &[u8]) -> &[u8] {
     while let Some(at) = memchr2(b'"', b'\\', text) {
         let (_, found) = text.split_at(at);
         let Some((byte, rest)) = found.split_first() else { break };
@@ -59,7 +59,7 @@ fn after_string(mut text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::within_depth;
+    use super::is_within_depth;
 
     fn nested(levels: usize) -> Vec<u8> {
         [b"[".repeat(levels), b"]".repeat(levels)].concat()
@@ -68,36 +68,36 @@ mod tests {
     #[test]
     fn the_limit_itself_is_allowed_and_one_more_is_not() {
         for levels in [0, 1, 63, 64] {
-            assert!(within_depth(&nested(levels), 64), "{levels}");
+            assert!(is_within_depth(&nested(levels), 64), "{levels}");
         }
         for levels in [65, 66, 1_000_000] {
-            assert!(!within_depth(&nested(levels), 64), "{levels}");
+            assert!(!is_within_depth(&nested(levels), 64), "{levels}");
         }
     }
 
     #[test]
     fn many_shallow_brackets_are_not_deep() {
         let wide = b"[{},[]],".repeat(10_000);
-        assert!(within_depth(&wide, 2));
-        assert!(!within_depth(&wide, 1));
+        assert!(is_within_depth(&wide, 2));
+        assert!(!is_within_depth(&wide, 1));
     }
 
     #[test]
     fn brackets_in_strings_do_not_count() {
         let text = [b"[\"", b"[{".repeat(500).as_slice(), b"\\\"[\\\\\", [[]]]"].concat();
-        assert!(within_depth(&text, 3));
-        assert!(!within_depth(&text, 2));
+        assert!(is_within_depth(&text, 3));
+        assert!(!is_within_depth(&text, 2));
     }
 
     #[test]
-    fn broken_texts_have_an_answer_too() {
+    fn invalid_texts_have_a_result_too() {
         let broken = [b"]]]]".to_vec(), b"[".repeat(70), b"\"\\".to_vec(), b"[[\"abc\\".to_vec()];
-        assert_eq!(broken.map(|text| within_depth(&text, 64)), [true, false, true, true]);
+        assert_eq!(broken.map(|text| is_within_depth(&text, 64)), [true, false, true, true]);
     }
 
     #[test]
     fn the_count_of_a_long_block_does_not_overflow() {
-        assert!(!within_depth(&b"{".repeat(256), 255));
-        assert!(within_depth(&b"{".repeat(255), 255));
+        assert!(!is_within_depth(&b"{".repeat(256), 255));
+        assert!(is_within_depth(&b"{".repeat(255), 255));
     }
 }

@@ -1,4 +1,4 @@
-//! Pure parsers and kernels: no I/O, no Python, no panic on any input.
+//! Parsers and numeric functions: no I/O, no Python, no panic on any input.
 #![forbid(unsafe_code)]
 
 pub mod embed;

@@ -1,20 +1,20 @@
-//! Streams of events cut out of streams of bytes: server-sent events and newline-delimited JSON.
+//! Parsers of event streams: server-sent events and newline-delimited JSON.
 //!
-//! A push parser: bytes go in as they come, complete events come out, and the answer never depends on how the bytes
-//! were cut. Every byte is looked at once for line ends, so the work is linear; an event that lies whole in one chunk
-//! is handed out as a slice of that chunk.
+//! A push parser: bytes are fed as they arrive, complete events are returned, and the result never depends on how the
+//! bytes were cut. Every byte is searched once for line ends, so the work is linear; an event that lies within one
+//! chunk is returned as a slice of that chunk.
 //!
 //! [`Framing::Sse`] is "Parsing and interpreting an event stream" of the WHATWG HTML standard
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>, section 9.2.6, read in November 2026):
 //!
-//! - lines end with LF, CR or CRLF, mixed as they like; a CR ends its line at once, without waiting for what follows.
+//! - lines end with LF, CR or CRLF, also mixed; a CR ends its line at once, without waiting for what follows.
 //!   U+2028, U+2029 and U+0085 are ordinary characters;
 //! - one byte order mark at the very start is skipped;
-//! - invalid UTF-8 in a field becomes U+FFFD, as the standard's decoder does it (one for each maximal subpart);
+//! - invalid UTF-8 in a field becomes U+FFFD, as by the decoder of the standard (one for each maximal subpart);
 //! - comments and unknown fields are skipped, data lines are joined by LF, an `id` with a NUL and a `retry` with
-//!   anything but digits are ignored, a `retry` beyond `u64` saturates;
-//! - an event that the end of the stream leaves without its blank line is discarded;
-//! - beyond the standard: a line and the data of an event have caps.
+//!   anything but digits are ignored, a `retry` above `u64::MAX` saturates;
+//! - an event without its blank line at the end of the stream is discarded;
+//! - in addition to the standard, the sizes of a line and of the data of an event are limited.
 //!
 //! [`Framing::Ndjson`]: every LF ends an event, a CR before it is dropped, blank lines are skipped, and a last line
 //! needs no LF. The byte order mark and invalid UTF-8 are treated as above.
@@ -27,29 +27,29 @@ use std::sync::Arc;
 use memchr::{memchr, memchr2};
 
 pub use self::event::{Event, EventRef, Framing, SseError};
-use self::field::{Field, classify, lossy};
+use self::field::{Field, classify, decode_lossy};
 
-/// Cap of a line and of an event unless told otherwise: 8 MiB, room for an image in one `data:` line.
-pub const DEFAULT_CAP: usize = 8 * 1024 * 1024;
+/// The default limit of a line and of an event: 8 MiB, room for an image in one `data:` line.
+pub const DEFAULT_LIMIT: usize = 8 * 1024 * 1024;
 
-/// A buffer that grew beyond this is given back once its event is out.
+/// A buffer that grew larger than this is freed after its event.
 const KEPT_CAPACITY: usize = 64 * 1024;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// The incremental parser; the module tells what it follows.
+/// The incremental parser; see the module for the rules.
 ///
-/// After an error the stream is lost: every further call gives the same error.
+/// After an error every further call returns the same error.
 #[derive(Debug)]
 pub struct SseParser {
     framing: Framing,
     max_line: usize,
     max_event: usize,
-    /// No byte of the first line has been taken yet, so a byte order mark may come.
+    /// No byte of the first line has been read yet, so a byte order mark may follow.
     at_start: bool,
-    /// The last byte was a CR that ended a line: an LF now belongs to it.
+    /// The last byte was a CR that ended a line: a following LF belongs to it.
     after_cr: bool,
-    /// What outlives a chunk: data of the open event in `data`, then the begun line from `line_start` on.
+    /// Bytes kept from earlier chunks: the data of the open event at `data`, then an incomplete line at `line_start`.
     held: Vec<u8>,
     data: Option<(usize, usize)>,
     line_start: usize,
@@ -63,7 +63,7 @@ pub struct SseParser {
 }
 
 impl SseParser {
-    /// Makes a parser; `max_line` and `max_event` are caps in bytes.
+    /// Creates a parser; `max_line` and `max_event` are limits in bytes.
     #[must_use]
     pub const fn new(framing: Framing, max_line: usize, max_event: usize) -> Self {
         Self {
@@ -84,68 +84,68 @@ impl SseParser {
         }
     }
 
-    /// Takes the next bytes and appends all events that they complete to `out`.
+    /// Parses the next bytes and appends all events that they complete to `out`.
     ///
     /// # Errors
-    /// A cap was passed; `out` then holds the events before that place.
+    /// A limit was exceeded; `out` then contains the events before that point.
     pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<Event>) -> Result<(), SseError> {
         self.feed_with(chunk, |event| out.push(event.into()))
     }
 
-    /// Takes the next bytes and shows all events that they complete to `emit`, without making owned ones.
+    /// Parses the next bytes and calls `emit` with each event that they complete, without a copy.
     ///
     /// # Errors
-    /// A cap was passed; `emit` has then seen the events before that place.
+    /// A limit was exceeded; `emit` was then called with the events before that point.
     pub fn feed_with(&mut self, chunk: &[u8], mut emit: impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let result = self.take(chunk, &mut emit);
-        self.note(result)
+        self.record_failure(result)
     }
 
     /// Ends the stream. What is incomplete is discarded (SSE) or is the last event (NDJSON).
     ///
-    /// The parser is then at the start of a new stream and remembers only the last event ID and `retry`.
+    /// The parser is then at the start of a new stream and keeps only the last event ID and `retry`.
     ///
     /// # Errors
-    /// A cap was passed, now by the last line of NDJSON or before.
+    /// A limit was exceeded, by the last line of NDJSON or before.
     pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), SseError> {
         self.finish_with(|event| out.push(event.into()))
     }
 
-    /// Does what [`Self::finish`] does and shows the event to `emit`.
+    /// Like [`Self::finish`], but calls `emit` with the event.
     ///
     /// # Errors
-    /// A cap was passed, now by the last line of NDJSON or before.
+    /// A limit was exceeded, by the last line of NDJSON or before.
     pub fn finish_with(&mut self, mut emit: impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         if self.framing == Framing::Ndjson {
-            let result = self.ndjson_held(&mut emit);
-            self.note(result)?;
+            let result = self.take_held_ndjson(&mut emit);
+            self.record_failure(result)?;
         }
-        self.forget_event();
+        self.reset_event();
         self.id_field = None;
         self.at_start = true;
         self.after_cr = false;
         Ok(())
     }
 
-    /// The last event ID that a dispatch made current; empty when there was none.
+    /// The last event ID; empty if there was none.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.last_id.as_deref().unwrap_or_default()
     }
 
-    /// The reconnection time that the stream asked for last, in milliseconds.
+    /// The last reconnection time that the stream set, in milliseconds.
     #[must_use]
     pub const fn retry(&self) -> Option<u64> {
         self.retry
     }
 
-    fn note(&mut self, result: Result<(), SseError>) -> Result<(), SseError> {
+    fn record_failure(&mut self, result: Result<(), SseError>) -> Result<(), SseError> {
         if let Err(error) = result {
             self.failed = Some(error);
             self.held = Vec::new();
@@ -154,15 +154,15 @@ impl SseParser {
     }
 
     fn take(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
-        let Some(rest) = self.past_start(chunk) else { return Ok(()) };
+        let Some(rest) = self.skip_start(chunk) else { return Ok(()) };
         match self.framing {
             Framing::Sse => self.take_sse(rest, emit),
             Framing::Ndjson => self.take_ndjson(rest, emit),
         }
     }
 
-    /// Skips the byte order mark and the LF of a CRLF that a cut divided; `None` when more bytes are needed to tell.
-    fn past_start<'c>(&mut self, chunk: &'c [u8]) -> Option<&'c [u8]> {
+    /// Skips the byte order mark and the LF of a CRLF that was cut in two; `None` if more bytes are needed.
+    fn skip_start<'c>(&mut self, chunk: &'c [u8]) -> Option<&'c [u8]> {
         if self.at_start {
             let held = self.held.len();
             let wanted = BOM.get(held..).unwrap_or_default();
@@ -186,17 +186,17 @@ impl SseParser {
 
     fn take_sse(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         let mut rest = chunk;
-        // Data of the open event that still lies in the chunk; excludes `self.data`.
+        // Data of the open event that is still in the chunk; then `self.data` is `None`.
         let mut fresh: Option<&[u8]> = None;
         while let Some(at) = memchr2(b'\n', b'\r', rest) {
             let (line, end) = rest.split_at(at);
             if self.held.len() == self.line_start {
                 self.check_line(line.len())?;
-                self.sse_line(line, &mut fresh, emit)?;
+                self.process_line(line, &mut fresh, emit)?;
             } else {
                 self.check_line(self.held.len() - self.line_start + line.len())?;
                 self.held.extend_from_slice(line);
-                self.sse_held_line(emit)?;
+                self.process_held_line(emit)?;
             }
             self.after_cr = end == b"\r";
             rest = match end {
@@ -208,8 +208,8 @@ impl SseParser {
         self.hold_line(rest)
     }
 
-    /// Interprets a line that lies in the chunk.
-    fn sse_line<'c>(
+    /// Processes a line within the chunk.
+    fn process_line<'c>(
         &mut self,
         line: &'c [u8],
         fresh: &mut Option<&'c [u8]>,
@@ -231,13 +231,13 @@ impl SseParser {
                 self.held.extend_from_slice(value);
                 self.keep_data(end + 1 + value.len());
             }
-            other => self.set(other, &lossy(value)),
+            other => self.set_field(other, &decode_lossy(value)),
         }
         Ok(())
     }
 
-    /// Interprets a line that lies at the end of what is held.
-    fn sse_held_line(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+    /// Processes the line at the end of `held`.
+    fn process_held_line(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         let line = self.held.get(self.line_start..).unwrap_or_default();
         let (field, offset) = classify(line);
         let start = self.line_start + offset;
@@ -253,22 +253,22 @@ impl SseParser {
                 self.count_data_line(self.held.len() - self.line_start)?;
                 let length = self.held.len() - start;
                 if let Some(separator) = self.held.get_mut(end) {
-                    *separator = b'\n'; // the field name's first byte: the line is not needed any more
+                    *separator = b'\n'; // the first byte of the field name, which is not needed any more
                 }
                 self.held.copy_within(start.., end + 1);
                 self.keep_data(end + 1 + length);
             }
             (other, _) => {
-                let value = lossy(self.held.get(start..).unwrap_or_default()).into_owned();
-                self.set(other, &value);
+                let value = decode_lossy(self.held.get(start..).unwrap_or_default()).into_owned();
+                self.set_field(other, &value);
                 self.held.truncate(self.line_start);
             }
         }
         Ok(())
     }
 
-    /// Sets what a field other than data says.
-    fn set(&mut self, field: Field, value: &str) {
+    /// Applies a field other than data.
+    fn set_field(&mut self, field: Field, value: &str) {
         match field {
             Field::Event => {
                 self.event.clear();
@@ -276,7 +276,7 @@ impl SseParser {
             }
             Field::Id if !value.contains('\0') => self.id_field = (!value.is_empty()).then(|| value.into()),
             Field::Retry if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.retry = Some(value.parse().unwrap_or(u64::MAX)); // digits alone can only overflow
+                self.retry = Some(value.parse().unwrap_or(u64::MAX)); // digits fail to parse only by overflow
             }
             Field::Id | Field::Retry | Field::Blank | Field::Data | Field::Ignored => {}
         }
@@ -288,9 +288,9 @@ impl SseParser {
         }
         let held = self.data.map(|(start, end)| self.held.get(start..end).unwrap_or_default());
         if let Some(data) = fresh.or(held) {
-            emit(EventRef { event: &self.event, data: lossy(data).as_bytes(), id: self.last_id.as_ref() });
+            emit(EventRef { event: &self.event, data: decode_lossy(data).as_bytes(), id: self.last_id.as_ref() });
         }
-        self.forget_event();
+        self.reset_event();
     }
 
     fn take_ndjson(&mut self, chunk: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
@@ -298,36 +298,36 @@ impl SseParser {
         while let Some(at) = memchr(b'\n', rest) {
             let (line, end) = rest.split_at(at);
             if self.held.is_empty() {
-                self.ndjson_line(line, emit)?;
+                self.process_ndjson_line(line, emit)?;
             } else {
                 self.hold_line(line)?;
-                self.ndjson_held(emit)?;
+                self.take_held_ndjson(emit)?;
             }
             rest = end.strip_prefix(b"\n").unwrap_or_default();
         }
         self.hold_line(rest)
     }
 
-    fn ndjson_held(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+    fn take_held_ndjson(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         let line = std::mem::take(&mut self.held);
-        self.ndjson_line(&line, emit)?;
+        self.process_ndjson_line(&line, emit)?;
         self.held = line;
-        self.forget_event();
+        self.reset_event();
         Ok(())
     }
 
-    fn ndjson_line(&self, line: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+    fn process_ndjson_line(&self, line: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
         self.check_line(line.len())?;
         let data = line.strip_suffix(b"\r").unwrap_or(line);
         if data.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
         self.check_event(line.len())?;
-        emit(EventRef { event: "", data: lossy(data).as_bytes(), id: None });
+        emit(EventRef { event: "", data: decode_lossy(data).as_bytes(), id: None });
         Ok(())
     }
 
-    /// Moves data that lies in the chunk to where it outlives the chunk; no line is held then.
+    /// Copies data from the chunk to `held`, which contains no line at that time.
     fn hold_data(&mut self, fresh: &mut Option<&[u8]>) {
         if let Some(value) = fresh.take() {
             self.held.clear();
@@ -343,14 +343,14 @@ impl SseParser {
         Ok(())
     }
 
-    /// Notes that the held data now reaches to `end`, and drops what lies behind it.
+    /// Sets the end of the held data to `end` and drops the bytes after it.
     fn keep_data(&mut self, end: usize) {
         self.held.truncate(end);
         self.line_start = end;
         self.data = self.data.map(|(start, _)| (start, end));
     }
 
-    fn forget_event(&mut self) {
+    fn reset_event(&mut self) {
         self.event.clear();
         self.data = None;
         self.line_start = 0;

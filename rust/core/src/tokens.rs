@@ -1,38 +1,38 @@
-//! Texts into token ids: a Hugging Face tokenizer over whole batches, into flat arrays.
+//! Texts to token ids: a Hugging Face tokenizer over batches of texts, into flat arrays.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
 use tokenizers::{Encoding, Token};
 
-/// Why a tokenizer cannot be used, or a text not be tokenised.
+/// Why a tokenizer cannot be used, or a text cannot be tokenised.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TokensError {
-    /// The tokenizer's JSON is none, or not one that is understood.
+    /// The file is not JSON, or not a supported tokenizer.
     #[error("the tokenizer cannot be read: {0}")]
     Unreadable(String),
-    /// The tokenizer gave up on a text.
+    /// The tokenizer failed on a text.
     #[error("text {index} cannot be tokenised: {reason}")]
     Failed {
         /// Which text.
         index: usize,
-        /// What the tokenizer said.
+        /// The message of the tokenizer.
         reason: String,
     },
     /// The limit leaves no room for the text itself.
-    #[error("a limit of {limit} tokens leaves no room beside {specials} special tokens")]
+    #[error("a limit of {limit} tokens leaves no room for a text: {specials} of them are special tokens")]
     NoRoom {
-        /// The limit asked for.
+        /// The limit that was given.
         limit: usize,
-        /// Tokens that the model puts around every text.
+        /// The number of special tokens that are added to every text.
         specials: usize,
     },
 }
 
 impl TokensError {
-    /// The same error, where `first` texts stood before those that were given.
+    /// The same error with `first` added to the index of the text.
     #[must_use]
-    pub fn behind(self, first: usize) -> Self {
+    pub fn with_offset(self, first: usize) -> Self {
         match self {
             Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
             other => other,
@@ -40,7 +40,7 @@ impl TokensError {
     }
 }
 
-/// A tokenizer without truncation or padding of its own: files carry both, set for somebody else's batches.
+/// A tokenizer whose own truncation and padding are switched off: files contain settings for other batches.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     before: Vec<u32>,
@@ -55,11 +55,11 @@ impl Tokenizer {
     pub fn from_json(json: &[u8]) -> Result<Self, TokensError> {
         // The crate indexes into what it read, so a broken file may panic in it.
         let read = catch_unwind(|| tokenizers::Tokenizer::from_bytes(json))
-            .map_err(|_| TokensError::Unreadable("its parts contradict one another".into()))?;
+            .map_err(|_| TokensError::Unreadable("its parts are inconsistent".into()))?;
         let mut inner = read.map_err(|error| TokensError::Unreadable(error.to_string()))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| TokensError::Unreadable(error.to_string()))?;
-        let (before, after) = specials(&inner)?;
+        let (before, after) = find_special_tokens(&inner)?;
         Ok(Self { inner, before, after })
     }
 
@@ -70,7 +70,7 @@ impl Tokenizer {
         self.inner.get_vocab(true).into_values().chain(specials).max().unwrap_or(0)
     }
 
-    /// Tokenises texts, each cut to `limit` tokens, those that the model puts around it counted.
+    /// Tokenises texts, each truncated to `limit` tokens, special tokens included.
     ///
     /// # Errors
     /// [`TokensError::NoRoom`], [`TokensError::Failed`].
@@ -81,7 +81,7 @@ impl Tokenizer {
         let mut tokens = Tokens::default();
         for (index, text) in texts.iter().enumerate() {
             let encoding = catch_unwind(AssertUnwindSafe(|| self.inner.encode_fast(*text, false)))
-                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer broke down".into() })?
+                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
                 .map_err(|error| TokensError::Failed { index, reason: error.to_string() })?;
             let whole = encoding.get_ids();
             let kept = whole.get(..room).unwrap_or(whole);
@@ -89,18 +89,18 @@ impl Tokenizer {
             tokens.ids.extend_from_slice(kept);
             tokens.ids.extend_from_slice(&self.after);
             tokens.ends.push(tokens.ids.len());
-            tokens.whole.push(whole.len() + specials);
+            tokens.full_lengths.push(whole.len() + specials);
         }
         Ok(tokens)
     }
 }
 
-/// Finds what the post-processor puts before and after a text, by giving it a text of one token.
-fn specials(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
+/// Returns the special tokens that the post-processor adds before and after a text, by giving it a text of one token.
+fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
     const PROBE: u32 = u32::MAX;
     let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
     let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
-        .map_err(|_| TokensError::Unreadable("its post-processor broke down".into()))?
+        .map_err(|_| TokensError::Unreadable("its post-processor panicked".into()))?
         .map_err(|error| TokensError::Unreadable(error.to_string()))?;
     let ids = whole.get_ids();
     let place = ids.iter().position(|id| *id == PROBE);
@@ -109,29 +109,29 @@ fn specials(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), Token
     Ok((before.to_vec(), rest.get(1..).unwrap_or_default().to_vec()))
 }
 
-/// The ids of many texts, one after another.
+/// The token ids of many texts, concatenated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tokens {
     ids: Vec<u32>,
     ends: Vec<usize>,
-    whole: Vec<usize>,
+    full_lengths: Vec<usize>,
 }
 
 impl Tokens {
-    /// Puts the texts of several parts behind one another.
+    /// Concatenates the texts of several parts.
     #[must_use]
-    pub fn joined<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Self::default();
         for part in parts {
             let start = all.ids.len();
             all.ids.extend_from_slice(&part.ids);
             all.ends.extend(part.ends.iter().map(|end| start + end));
-            all.whole.extend_from_slice(&part.whole);
+            all.full_lengths.extend_from_slice(&part.full_lengths);
         }
         all
     }
 
-    /// How many texts there are.
+    /// The number of texts.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.ends.len()
@@ -143,13 +143,13 @@ impl Tokens {
         self.ends.is_empty()
     }
 
-    /// Tokens of all texts together, as cut.
+    /// The number of tokens of all texts together, after truncation.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.ids.len()
     }
 
-    /// The ids of one text; empty where there is no such text.
+    /// The ids of one text; empty if there is no such text.
     #[must_use]
     pub fn ids(&self, text: usize) -> &[u32] {
         let end = self.ends.get(text).copied().unwrap_or(0);
@@ -157,13 +157,17 @@ impl Tokens {
         self.ids.get(start..end).unwrap_or_default()
     }
 
-    /// The texts that were cut, each with the tokens that it had.
+    /// The texts that were truncated, each with its full number of tokens.
     pub fn cut(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        self.whole.iter().enumerate().filter(|(text, whole)| self.ids(*text).len() < **whole).map(|(t, w)| (t, *w))
+        self.full_lengths
+            .iter()
+            .enumerate()
+            .filter(|(text, whole)| self.ids(*text).len() < **whole)
+            .map(|(text, whole)| (text, *whole))
     }
 
-    /// Shares texts out into calls: longest first, each call of texts of nearly one length, padded to `budget` tokens
-    /// at most unless one text alone is longer.
+    /// Groups the texts into calls, longest first, each of texts of similar length and padded to at most `budget` tokens
+    /// unless a single text is longer.
     #[must_use]
     pub fn calls(&self, budget: usize) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.len()).collect();
@@ -182,9 +186,9 @@ impl Tokens {
         calls
     }
 
-    /// Lays texts out as rows of one width, padded with zeros: ids, and 1 where there is a token.
+    /// Returns texts as rows of one width: ids padded with zeros, and the attention mask.
     #[must_use]
-    pub fn padded(&self, texts: &[usize]) -> Padded {
+    pub fn pad(&self, texts: &[usize]) -> Padded {
         let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
         let size = width * texts.len();
         let (mut ids, mut mask) = (Vec::with_capacity(size), Vec::with_capacity(size));
@@ -200,14 +204,14 @@ impl Tokens {
     }
 }
 
-/// What a model takes: rows of `width`.
+/// The input of a model: rows of `width`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Padded {
-    /// Token ids, 0 where there is none.
+    /// Token ids, 0 for padding.
     pub ids: Vec<i64>,
-    /// 1 where there is a token, else 0.
+    /// 1 for a token, 0 for padding.
     pub mask: Vec<i64>,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
 }
 
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_own_truncation_and_padding_do_not_hold() {
+    fn truncation_and_padding_of_the_file_are_ignored() {
         let tokens = encoded(&["a b a b", "", "z"], 8);
         assert_eq!(
             (0..3).map(|text| tokens.ids(text).to_vec()).collect::<Vec<_>>(),
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_the_special_tokens_and_told() {
+    fn a_long_text_is_truncated_between_the_special_tokens_and_reported() {
         let tokens = encoded(&["a", "a b a b"], 4);
         assert_eq!(tokens.ids(1), [1, 3, 4, 2]);
         assert_eq!(tokens.cut().collect::<Vec<_>>(), [(1, 6)]);
@@ -268,24 +272,24 @@ mod tests {
         let mut seen: Vec<usize> = calls.iter().flatten().copied().collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..97).collect::<Vec<_>>());
-        assert!(calls.iter().all(|call| tokens.padded(call).ids.len() <= 60));
-        let widths: Vec<usize> = calls.iter().map(|call| tokens.padded(call).width).collect();
+        assert!(calls.iter().all(|call| tokens.pad(call).ids.len() <= 60));
+        let widths: Vec<usize> = calls.iter().map(|call| tokens.pad(call).width).collect();
         assert!(widths.is_sorted_by(|longer, shorter| longer >= shorter), "{widths:?}");
-        assert_eq!(tokens.calls(1).len(), 97, "a text over the budget is a call by itself");
+        assert_eq!(tokens.calls(1).len(), 97, "a text over the budget is a call of its own");
     }
 
     #[test]
     fn rows_are_padded_with_zeros_and_masked() {
         let tokens = encoded(&["a b", "b"], 64);
-        let padded = tokens.padded(&[1, 0]);
+        let padded = tokens.pad(&[1, 0]);
         assert_eq!(padded.ids, [1, 4, 2, 0, 1, 3, 4, 2]);
         assert_eq!(padded.mask, [1, 1, 1, 0, 1, 1, 1, 1]);
     }
 
     #[test]
-    fn joined_parts_are_as_if_tokenised_together() {
+    fn concatenated_parts_equal_texts_tokenised_together() {
         let parts = [encoded(&["a", "a b a b"], 4), encoded(&[], 4), encoded(&["b"], 4)];
-        assert_eq!(Tokens::joined(&parts), encoded(&["a", "a b a b", "b"], 4));
+        assert_eq!(Tokens::concat(&parts), encoded(&["a", "a b a b", "b"], 4));
     }
 
     #[test]

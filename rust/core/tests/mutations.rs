@@ -1,9 +1,9 @@
-//! Mutated streams: no panic, and the answer is the same however the bytes were cut.
+//! Mutated streams: no panic, and the events are the same however the bytes are cut.
 //!
 //! The same property as the cargo-fuzz target `sse_cuts`, for machines without nightly Rust. `RATATOSKR_FUZZ_RUNS`
-//! sets the number of runs, `RATATOSKR_FUZZ_SEED` another sequence.
+//! sets the number of runs, `RATATOSKR_FUZZ_SEED` the seed.
 
-use ratatoskr_core::json::within_depth;
+use ratatoskr_core::json::is_within_depth;
 use ratatoskr_core::sse::{Event, Framing, SseError, SseParser};
 
 const SEEDS: [&[u8]; 6] = [
@@ -33,10 +33,10 @@ const PIECES: [&[u8]; 16] = [
     b"[{\"\\",
 ];
 
-/// xorshift64*: enough chance for choosing cuts, and the same on every machine.
-struct Chance(u64);
+/// xorshift64*: good enough to choose cuts, and the same on every machine.
+struct Random(u64);
 
-impl Chance {
+impl Random {
     fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -50,26 +50,26 @@ impl Chance {
     }
 }
 
-fn mutated(chance: &mut Chance) -> Vec<u8> {
-    let mut stream = chance.pick(&SEEDS).to_vec();
-    for _ in 0..chance.below(8) {
-        let at = chance.below(stream.len() + 1);
-        let end = (at + chance.below(6)).min(stream.len());
-        match chance.below(4) {
+fn mutate_seed(random: &mut Random) -> Vec<u8> {
+    let mut stream = random.pick(&SEEDS).to_vec();
+    for _ in 0..random.below(8) {
+        let at = random.below(stream.len() + 1);
+        let end = (at + random.below(6)).min(stream.len());
+        match random.below(4) {
             0 => drop(stream.drain(at..end)),
-            1 => drop(stream.splice(at..at, chance.pick(&PIECES).iter().copied())),
+            1 => drop(stream.splice(at..at, random.pick(&PIECES).iter().copied())),
             2 => stream.extend_from_within(at..),
-            _ => stream.insert(at, u8::try_from(chance.below(256)).unwrap_or(0)),
+            _ => stream.insert(at, u8::try_from(random.below(256)).unwrap_or(0)),
         }
         stream.truncate(4096);
     }
     stream
 }
 
-/// All that can be told of a stream: its events, how it ended, and what the parser remembers.
-type Answer = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
+/// The result of parsing a stream: its events, how it ended, and the state of the parser.
+type Outcome = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
 
-fn answer<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Answer {
+fn parse<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut events = Vec::new();
     let mut result = Ok(());
     for chunk in chunks {
@@ -79,39 +79,39 @@ fn answer<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>)
     (events, result.and(end), parser.last_event_id().to_owned(), parser.retry())
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+fn read_variable(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 #[test]
-fn mutated_streams_give_the_same_answer_however_they_are_cut() {
-    let mut chance = Chance(number("RATATOSKR_FUZZ_SEED", 0x9E37_79B9_7F4A_7C15) | 1);
+fn mutated_streams_give_the_same_events_however_they_are_cut() {
+    let mut random = Random(read_variable("RATATOSKR_FUZZ_SEED", 0x9E37_79B9_7F4A_7C15) | 1);
     let (mut with_events, mut with_errors) = (0_u64, 0_u64);
-    for run in 0..number("RATATOSKR_FUZZ_RUNS", 200_000) {
-        let stream = mutated(&mut chance);
-        let framing = if chance.below(4) == 0 { Framing::Ndjson } else { Framing::Sse };
-        let cap = if chance.below(3) == 0 { chance.below(40) } else { 1 << 20 };
+    for run in 0..read_variable("RATATOSKR_FUZZ_RUNS", 200_000) {
+        let stream = mutate_seed(&mut random);
+        let framing = if random.below(4) == 0 { Framing::Ndjson } else { Framing::Sse };
+        let cap = if random.below(3) == 0 { random.below(40) } else { 1 << 20 };
         let make = || SseParser::new(framing, cap, cap);
 
-        let whole = answer(make(), [stream.as_slice()]);
-        let largest = 1 + chance.below(20);
+        let whole = parse(make(), [stream.as_slice()]);
+        let largest = 1 + random.below(20);
         let mut rest = stream.as_slice();
-        let cut = answer(
+        let cut = parse(
             make(),
             std::iter::from_fn(|| {
-                let (chunk, tail) = rest.split_at(chance.below(largest + 1).min(rest.len()));
+                let (chunk, tail) = rest.split_at(random.below(largest + 1).min(rest.len()));
                 let more = !rest.is_empty();
                 rest = tail;
                 more.then_some(chunk)
             }),
         );
-        let bytewise = answer(make(), stream.chunks(1));
+        let bytewise = parse(make(), stream.chunks(1));
         assert_eq!(cut, whole, "run {run}: {framing:?}, cap {cap}, {:?}", stream.escape_ascii().to_string());
         assert_eq!(bytewise, whole, "run {run}: {framing:?}, cap {cap}, {:?}", stream.escape_ascii().to_string());
         assert!(whole.0.iter().all(|event| event.data.len() <= cap * 3 && std::str::from_utf8(&event.data).is_ok()));
-        let _ = within_depth(&stream, chance.below(5));
+        let _ = is_within_depth(&stream, random.below(5));
         with_events += u64::from(!whole.0.is_empty());
         with_errors += u64::from(whole.1.is_err());
     }
-    assert!(with_events > 0 && with_errors > 0, "the mutations no longer reach what they are for");
+    assert!(with_events > 0 && with_errors > 0, "the mutations no longer produce both events and errors");
 }

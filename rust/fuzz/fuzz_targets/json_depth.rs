@@ -1,10 +1,10 @@
-//! The fast depth check against the plainest one that can be written.
+//! Compares the fast depth check with a simple one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ratatoskr_core::json::within_depth;
+use ratatoskr_core::json::is_within_depth;
 
-fn deepest(text: &[u8]) -> usize {
+fn max_depth(text: &[u8]) -> usize {
     let (mut depth, mut most, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in text {
         match byte {
@@ -23,8 +23,8 @@ fn deepest(text: &[u8]) -> usize {
 }
 
 fuzz_target!(|text: &[u8]| {
-    let most = deepest(text);
+    let most = max_depth(text);
     for limit in [0, 1, 2, 64, most] {
-        assert_eq!(within_depth(text, limit), most <= limit);
+        assert_eq!(is_within_depth(text, limit), most <= limit);
     }
 });

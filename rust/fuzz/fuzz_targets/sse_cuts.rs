@@ -1,12 +1,12 @@
-//! Whole, cut as the input says, and byte by byte: the three must agree on everything that can be told of a stream.
+//! A stream parsed whole, cut as the input says, and byte by byte: all results must be equal.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use ratatoskr_core::sse::{Event, Framing, SseError, SseParser};
 
-type Answer = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
+type Outcome = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
 
-fn answer<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Answer {
+fn parse<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut events = Vec::new();
     let mut result = Ok(());
     for chunk in chunks {
@@ -16,7 +16,7 @@ fn answer<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>)
     (events, result.and(end), parser.last_event_id().to_owned(), parser.retry())
 }
 
-/// Cuts after `sizes[0] % 16`, `sizes[1] % 16` … bytes, around and around; without sizes, not at all.
+/// Cuts after `sizes[0] % 16`, `sizes[1] % 16` … bytes, repeatedly; without sizes, not at all.
 fn cut<'a>(stream: &'a [u8], sizes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut sizes = sizes.iter().cycle();
     let mut rest = Some(stream);
@@ -39,8 +39,8 @@ fuzz_target!(|input: &[u8]| {
     let framing = if choice & 1 == 0 { Framing::Sse } else { Framing::Ndjson };
     let cap = if choice & 2 == 0 { 1 << 20 } else { usize::from(choice >> 2) };
     let make = || SseParser::new(framing, cap, cap);
-    let whole = answer(make(), [stream]);
-    assert_eq!(answer(make(), cut(stream, sizes)), whole);
-    assert_eq!(answer(make(), stream.chunks(1)), whole);
+    let whole = parse(make(), [stream]);
+    assert_eq!(parse(make(), cut(stream, sizes)), whole);
+    assert_eq!(parse(make(), stream.chunks(1)), whole);
     assert!(whole.0.iter().all(|event| std::str::from_utf8(&event.data).is_ok()));
 });

@@ -1,4 +1,4 @@
-//! The limits of one exchange in time, all watched by a single timer.
+//! The deadlines of one exchange, all watched by a single timer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,64 +8,67 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{NetError, Phase};
-use crate::outgoing::Progress;
+use crate::request_body::SendProgress;
 
-/// Limits of one exchange; `None` is without one.
+/// Deadlines of one exchange; `None` is no deadline.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Deadlines {
     /// Name resolution, connection and TLS together.
     pub connect: Option<Duration>,
-    /// From the last of the request having left to the head of the response.
+    /// From the end of sending the request to the headers of the response.
     pub first_byte: Option<Duration>,
     /// Between two pieces of the body, while the reader keeps up.
     pub idle: Option<Duration>,
-    /// The whole exchange, waiting for a slot included.
+    /// The whole exchange, including the wait for a slot.
     pub total: Option<Duration>,
 }
 
-/// Where an exchange stands, and since when.
+/// What an exchange is doing, and since when.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stage {
-    /// In the queue for a slot.
+    /// Waiting for a slot.
     Queued,
-    /// Connecting, sending, or waiting for the head; [`Progress`] tells which.
-    Asking(Instant),
+    /// Connecting, sending, or waiting for the response headers; [`SendProgress`] says which.
+    AwaitingHead(Instant),
     /// Waiting for the next piece of the body.
-    Reading(Instant),
-    /// Waiting for the reader; the peer cannot be blamed for silence now.
-    Behind,
+    ReadingBody(Instant),
+    /// Waiting for the reader; the peer is not to blame for the pause.
+    AwaitingReader,
 }
 
 enum Due {
-    Passed(Phase),
+    Passed(Phase, Duration),
     At(Instant),
     Never,
 }
 
+/// A deadline: when it passes, its name, and its length.
+type Deadline = (Instant, Phase, Duration);
+
 /// Runs the waits of one exchange under its deadlines.
 ///
-/// The timer is moved only when it fires or when an earlier deadline comes up, so a body of a thousand chunks touches
-/// it no more often than one of three.
-pub(crate) struct Clock {
+/// The timer is reset only when it fires or when an earlier deadline applies, so a body of a thousand chunks costs no
+/// more resets than one of three.
+pub(crate) struct DeadlineTimer {
     deadlines: Deadlines,
     started: Instant,
     stage: Stage,
-    progress: Arc<Progress>,
+    progress: Arc<SendProgress>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Clock {
-    pub(crate) fn new(deadlines: Deadlines, progress: Arc<Progress>) -> Self {
+impl DeadlineTimer {
+    pub(crate) fn new(deadlines: Deadlines, progress: Arc<SendProgress>) -> Self {
         Self { deadlines, started: progress.started(), stage: Stage::Queued, progress, timer: None }
     }
 
-    /// Moves on to another stage.
+    /// Changes the stage.
     pub(crate) fn enter(&mut self, stage: Stage) {
         self.stage = stage;
     }
 
-    /// Waits for `work`, but no longer than the deadlines of the present stage allow.
-    pub(crate) async fn watch<T>(&mut self, work: impl Future<Output = T>) -> Result<T, NetError> {
+    /// Waits for `work`, at most until the deadlines of the present stage.
+    pub(crate) async fn run<T>(&mut self, work: impl Future<Output = T>) -> Result<T, NetError> {
         let mut work = std::pin::pin!(work);
         let mut armed = false;
         std::future::poll_fn(|cx| {
@@ -75,17 +78,17 @@ impl Clock {
             if !std::mem::replace(&mut armed, true) {
                 self.arm();
             }
-            self.poll_timer(cx).map(|phase| Err(NetError::timeout(phase)))
+            self.poll_timer(cx).map(Err)
         })
         .await
     }
 
-    /// Brings the timer forward if the present stage ends before it would fire; a late one is left to fire in vain.
+    /// Moves the timer forward if the present stage ends before it would fire; a later timer may fire early.
     fn arm(&mut self) {
         let at = match self.due(Instant::now()) {
             Due::Never => return,
             Due::At(at) => at,
-            Due::Passed(_) => Instant::now(),
+            Due::Passed(..) => Instant::now(),
         };
         match &mut self.timer {
             None => self.timer = Some(Box::pin(sleep_until(at))),
@@ -94,14 +97,14 @@ impl Clock {
         }
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<NetError> {
         loop {
             let Some(timer) = &mut self.timer else { return Poll::Pending };
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             match self.due(Instant::now()) {
-                Due::Passed(phase) => return Poll::Ready(phase),
+                Due::Passed(phase, limit) => return Poll::Ready(NetError::timeout(phase, limit, self.activity())),
                 Due::At(at) => {
                     if let Some(timer) = &mut self.timer {
                         timer.as_mut().reset(at);
@@ -116,32 +119,41 @@ impl Clock {
     }
 
     fn due(&self, now: Instant) -> Due {
-        let total = self.deadlines.total.and_then(|limit| self.started.checked_add(limit));
-        let (stage, look_again) = match self.stage {
-            Stage::Queued | Stage::Behind => (None, None),
-            Stage::Reading(since) => (after(since, self.deadlines.idle, Phase::Idle), None),
-            Stage::Asking(since) => match self.progress.left_at() {
-                Some(left) => (after(left, self.deadlines.first_byte, Phase::FirstByte), None),
-                // The request may leave at any moment from now, without a word to this timer.
+        let total = deadline(self.started, self.deadlines.total, Phase::Total);
+        let (stage, recheck) = match self.stage {
+            Stage::Queued | Stage::AwaitingReader => (None, None),
+            Stage::ReadingBody(since) => (deadline(since, self.deadlines.idle, Phase::Idle), None),
+            Stage::AwaitingHead(since) => match self.progress.last_sent() {
+                Some(sent) => (deadline(sent, self.deadlines.first_byte, Phase::FirstByte), None),
+                // The request may be sent at any moment from now, without any notice to this timer.
                 None => (
-                    after(since, self.deadlines.connect, Phase::Connect),
+                    deadline(since, self.deadlines.connect, Phase::Connect),
                     self.deadlines.first_byte.and_then(|limit| now.checked_add(limit)),
                 ),
             },
         };
-        let total = total.map(|at| (at, Phase::Total));
         match (stage, total) {
-            (Some((at, phase)), _) if at <= now => Due::Passed(phase),
-            (_, Some((at, phase))) if at <= now => Due::Passed(phase),
-            (stage, total) => [stage.map(|(at, _)| at), total.map(|(at, _)| at), look_again]
+            (Some((at, phase, limit)), _) | (_, Some((at, phase, limit))) if at <= now => Due::Passed(phase, limit),
+            (stage, total) => [stage.map(|(at, ..)| at), total.map(|(at, ..)| at), recheck]
                 .into_iter()
                 .flatten()
                 .min()
                 .map_or(Due::Never, Due::At),
         }
     }
+
+    /// What the exchange is doing, as the end of "timed out while …".
+    fn activity(&self) -> &'static str {
+        match self.stage {
+            Stage::Queued => "waiting for a free connection slot",
+            Stage::AwaitingHead(_) if self.progress.has_started() => "waiting for the response headers",
+            Stage::AwaitingHead(_) => "connecting",
+            Stage::ReadingBody(_) => "reading the response body",
+            Stage::AwaitingReader => "waiting for the reader of the response",
+        }
+    }
 }
 
-fn after(since: Instant, limit: Option<Duration>, phase: Phase) -> Option<(Instant, Phase)> {
-    Some((since.checked_add(limit?)?, phase))
+fn deadline(since: Instant, limit: Option<Duration>, phase: Phase) -> Option<Deadline> {
+    Some((since.checked_add(limit?)?, phase, limit?))
 }

@@ -1,29 +1,30 @@
-//! What can go wrong with an exchange, told without a URL, a header or a body.
+//! What can go wrong with an exchange. Messages never contain a URL, a header value or a body.
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::outgoing::Progress;
-use crate::resolve::LookupFailed;
+use crate::request_body::SendProgress;
+use crate::resolve::LookupError;
 
-/// How far an exchange had come.
+/// How far an exchange had come, or which deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Resolving the name.
     Dns,
-    /// Opening the connection; as a deadline, resolution and TLS too.
+    /// Opening the connection; as a deadline, including resolution and TLS.
     Connect,
     /// The TLS handshake.
     Tls,
-    /// Before any byte of the request can have left.
+    /// Before any byte of the request can have been sent.
     Send,
-    /// Waiting for the head of the response.
+    /// Waiting for the response headers.
     Head,
     /// Reading the body.
     Body,
-    /// The deadline for the head.
+    /// The deadline for the response headers.
     FirstByte,
     /// The deadline between two pieces of the body.
     Idle,
@@ -49,27 +50,27 @@ impl Phase {
     }
 }
 
-/// Why an exchange ended otherwise than with its answer.
+/// Why an exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NetError {
-    /// The connection could not be made or broke.
+    /// The connection could not be made, or broke.
     #[error("{message}")]
     Connection {
-        /// How far it came.
+        /// How far the exchange had come.
         phase: Phase,
         /// Whether bytes of the request can have reached the peer.
         sent: bool,
-        /// Whether the same again may go better.
+        /// Whether the same request may succeed if it is sent again.
         retryable: bool,
-        /// One sentence for people.
+        /// The message for users.
         message: String,
     },
-    /// TLS failed; trying again is of no use.
+    /// TLS failed; sending the request again would fail too.
     #[error("{message}")]
     Tls {
         /// Whether bytes of the request can have reached the peer.
         sent: bool,
-        /// One sentence for people.
+        /// The message for users.
         message: String,
     },
     /// A deadline passed.
@@ -77,95 +78,93 @@ pub enum NetError {
     Timeout {
         /// Which one.
         phase: Phase,
-        /// One sentence for people.
+        /// The message for users.
         message: String,
     },
-    /// The response breaks the protocol or a limit.
+    /// The response violates the protocol or a limit.
     #[error("{0}")]
     Malformed(String),
-    /// The request cannot be sent as it is, or the client not be made.
+    /// The request or the configuration of the client is invalid.
     #[error("{0}")]
-    Refused(String),
-    /// The client or the exchange was closed, or belongs to the process before a fork.
+    Configuration(String),
+    /// The client or the exchange was closed, or belongs to the parent process.
     #[error("{0}")]
     Closed(&'static str),
 }
 
 impl NetError {
-    pub(crate) fn timeout(phase: Phase) -> Self {
-        let message = match phase {
-            Phase::Connect => "no connection within the deadline",
-            Phase::FirstByte => "no head of a response within the deadline",
-            Phase::Idle => "the body stood still for longer than the deadline",
-            _ => "not done within the deadline",
-        };
-        Self::Timeout { phase, message: message.to_owned() }
+    /// The error for a deadline of length `limit` that passed during `activity`.
+    pub(crate) fn timeout(phase: Phase, limit: Duration, activity: &str) -> Self {
+        Self::Timeout { phase, message: format!("timed out after {} s while {activity}", limit.as_secs_f64()) }
     }
 
-    /// The same error, saying with whom it happened.
-    pub(crate) fn with(mut self, authority: &str) -> Self {
+    /// The same error with the peer's host and port in its message.
+    pub(crate) fn with_authority(mut self, authority: &str) -> Self {
         match &mut self {
             Self::Connection { message, .. }
             | Self::Tls { message, .. }
             | Self::Timeout { message, .. }
             | Self::Malformed(message) => *message = format!("{authority}: {message}"),
-            Self::Refused(_) | Self::Closed(_) => {}
+            Self::Configuration(_) | Self::Closed(_) => {}
         }
         self
     }
 
-    /// Tells what ended an exchange before the head of its response.
-    pub(crate) fn before_head(error: &reqwest::Error, progress: &Progress, https: bool) -> Self {
-        let sent = progress.sent();
-        let found = Found::of(error);
+    /// The error for a request that failed before the response headers.
+    pub(crate) fn from_request(error: &reqwest::Error, progress: &SendProgress, https: bool) -> Self {
+        let sent = progress.has_started();
+        let causes = Causes::of(error);
         let broken = |phase, sent, message: String| Self::Connection { phase, sent, retryable: true, message };
-        if let Some(lookup) = found.lookup {
+        if let Some(lookup) = causes.lookup {
             return Self::Connection {
                 phase: Phase::Dns,
                 sent: false,
-                retryable: lookup.again,
+                retryable: lookup.retryable,
                 message: lookup.to_string(),
             };
         }
-        if let Some(tls) = found.tls {
+        if let Some(tls) = causes.tls {
             return Self::Tls { sent, message: format!("TLS failed: {tls}") };
         }
         if error.is_connect() {
-            // rustls itself is content, so the peer went away in the middle of the handshake.
-            let in_handshake = https && found.io.is_some_and(went_away);
+            // rustls reported no error, so the peer closed the connection in the middle of the handshake.
+            let in_handshake = https && causes.io.is_some_and(is_disconnect);
             let phase = if in_handshake { Phase::Tls } else { Phase::Connect };
-            return broken(phase, false, format!("no connection: {}", found.told()));
+            return broken(phase, false, format!("cannot connect: {}", causes.describe()));
         }
-        if let Some(h2) = found.h2 {
-            let unseen = h2.is_remote() && (h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM));
-            let phase = if unseen { Phase::Send } else { Phase::Head };
-            return broken(phase, sent && !unseen, format!("the stream was refused or reset: {}", reason(h2)));
+        if let Some(h2) = causes.h2 {
+            let unprocessed = h2.is_remote() && (h2.is_go_away() || h2.reason() == Some(h2::Reason::REFUSED_STREAM));
+            let phase = if unprocessed { Phase::Send } else { Phase::Head };
+            return broken(phase, sent && !unprocessed, format!("the stream was refused or reset: {}", h2_reason(h2)));
         }
-        if let Some(parse) = found.hyper.filter(|error| error.is_parse()) {
-            return Self::Malformed(format!("the head of the response cannot be read: {parse}"));
+        if let Some(parse) = causes.hyper.filter(|error| error.is_parse()) {
+            return Self::Malformed(format!("the response headers cannot be parsed: {parse}"));
         }
         let phase = if sent { Phase::Head } else { Phase::Send };
-        broken(phase, sent, format!("the connection ended before the response: {}", found.told()))
+        broken(phase, sent, format!("the connection was closed before the response: {}", causes.describe()))
     }
 
-    /// Tells what ended an exchange in the body of its response; `streamed` when parts of it are out already.
-    pub(crate) fn in_body(error: &reqwest::Error, streamed: bool) -> Self {
-        let found = Found::of(error);
-        if found.io.is_some_and(|kind| matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
-            return Self::Malformed("the body is not framed as HTTP says".to_owned());
+    /// The error for a response body that failed; `streamed` when events of it have been delivered already.
+    pub(crate) fn from_body(error: &reqwest::Error, streamed: bool) -> Self {
+        let causes = Causes::of(error);
+        if causes.io.is_some_and(|kind| matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
+            return Self::Malformed("invalid HTTP framing in the response body".to_owned());
         }
-        let short = found.tls.is_none()
-            && (found.io == Some(io::ErrorKind::UnexpectedEof)
-                || found.hyper.is_some_and(hyper::Error::is_incomplete_message));
-        if short { Self::cut(streamed) } else { Self::broken_body(format!("the body broke: {}", found.told())) }
+        let incomplete = causes.tls.is_none()
+            && (causes.io == Some(io::ErrorKind::UnexpectedEof)
+                || causes.hyper.is_some_and(hyper::Error::is_incomplete_message));
+        if incomplete {
+            return Self::truncated_body(streamed);
+        }
+        Self::broken_body(format!("the connection failed while reading the response body: {}", causes.describe()))
     }
 
-    /// The body ended, but not where it said it would.
-    pub(crate) fn cut(streamed: bool) -> Self {
+    /// The error for a body that ended before its announced end.
+    pub(crate) fn truncated_body(streamed: bool) -> Self {
         if streamed {
-            return Self::broken_body("the body was cut".to_owned());
+            return Self::broken_body("the connection was closed before the end of the response body".to_owned());
         }
-        Self::Malformed("the body ended before the length that was announced".to_owned())
+        Self::Malformed("the response body is shorter than announced".to_owned())
     }
 
     fn broken_body(message: String) -> Self {
@@ -173,10 +172,10 @@ impl NetError {
     }
 }
 
-/// What a chain of errors is made of.
+/// The errors of known types in a chain of causes.
 #[derive(Default)]
-struct Found<'a> {
-    lookup: Option<&'a LookupFailed>,
+struct Causes<'a> {
+    lookup: Option<&'a LookupError>,
     tls: Option<&'a rustls::Error>,
     h2: Option<&'a h2::Error>,
     hyper: Option<&'a hyper::Error>,
@@ -184,31 +183,31 @@ struct Found<'a> {
     last: Option<&'a (dyn Error + 'static)>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Causes<'a> {
     fn of(error: &'a reqwest::Error) -> Self {
-        let mut found = Self::default();
+        let mut causes = Self::default();
         let mut next = error.source();
         while let Some(error) = next {
-            found.lookup = found.lookup.or_else(|| error.downcast_ref());
-            found.tls = found.tls.or_else(|| error.downcast_ref());
-            found.h2 = found.h2.or_else(|| error.downcast_ref());
-            found.hyper = found.hyper.or_else(|| error.downcast_ref());
-            found.last = Some(error);
+            causes.lookup = causes.lookup.or_else(|| error.downcast_ref());
+            causes.tls = causes.tls.or_else(|| error.downcast_ref());
+            causes.h2 = causes.h2.or_else(|| error.downcast_ref());
+            causes.hyper = causes.hyper.or_else(|| error.downcast_ref());
+            causes.last = Some(error);
             next = error.source();
             if let Some(io) = error.downcast_ref::<io::Error>() {
                 // The outer ones are often wrappers without a kind of their own.
-                found.io = found.io.filter(|kind| *kind != io::ErrorKind::Other).or(Some(io.kind()));
-                // An io::Error shows what its content came from, but not the content.
+                causes.io = causes.io.filter(|kind| *kind != io::ErrorKind::Other).or(Some(io.kind()));
+                // `source` of an `io::Error` returns the source of its content, not the content itself.
                 next = io.get_ref().map_or(next, |content| Some(content));
             }
         }
-        found
+        causes
     }
 
-    /// A few words on the cause; the libraries' own texts are quoted only where they are constant.
-    fn told(&self) -> String {
+    /// A short description of the cause; the text of another library is quoted only where it is constant.
+    fn describe(&self) -> String {
         if let Some(h2) = self.h2 {
-            return reason(h2);
+            return h2_reason(h2);
         }
         match (self.io, self.last) {
             (Some(kind), _) if kind != io::ErrorKind::Other => kind.to_string(),
@@ -218,11 +217,11 @@ impl<'a> Found<'a> {
     }
 }
 
-fn went_away(kind: io::ErrorKind) -> bool {
+fn is_disconnect(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(kind, UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
-fn reason(error: &h2::Error) -> String {
-    error.reason().map_or_else(|| "HTTP/2 failed".to_owned(), |reason| reason.description().to_owned())
+fn h2_reason(error: &h2::Error) -> String {
+    error.reason().map_or_else(|| "HTTP/2 error".to_owned(), |reason| reason.description().to_owned())
 }

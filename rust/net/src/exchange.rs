@@ -1,4 +1,4 @@
-//! One request and its response, between the network thread that runs it and the loop that waits for it.
+//! One request and its response, shared by the network thread that runs it and the event loop that waits for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,80 +9,80 @@ use reqwest::header::HeaderMap;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::bell::Bell;
 use crate::error::NetError;
-use crate::runtime::{Home, Runtime};
+use crate::runtime::{ProcessEpoch, Runtime};
+use crate::wakeup::WakeupFd;
 
-/// How long the end of a body may take behind the last event that its reader wants.
-const LINGER: Duration = Duration::from_secs(1);
-/// What an event costs beside its data, in the reckoning of a queue.
+/// How long the end of a body may take after its reader released it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// What an event counts in a queue beside its data, in bytes.
 const EVENT_OVERHEAD: usize = 64;
 
-/// The head of a response, with the whole body unless that is streamed.
+/// The status of a response, with the whole body unless that is streamed.
 #[derive(Debug)]
 pub struct Head {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The body; `None` when it comes as events.
+    /// The body; `None` when it is streamed as events.
     pub body: Option<Bytes>,
 }
 
-/// Everything that came since it was last asked for.
+/// Everything that arrived since the last update was taken.
 #[derive(Debug, Default)]
-pub struct News {
-    /// The head, once.
+pub struct Update {
+    /// The head, in one update only.
     pub head: Option<Head>,
     /// Complete events, in order.
     pub events: Vec<Event>,
-    /// Nothing more will come, and why.
+    /// Set when nothing will follow: how the exchange ended.
     pub end: Option<Result<(), NetError>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Course {
+enum Lifecycle {
     #[default]
     Open,
-    /// The reader has all that it wants; what still comes is read for the connection's sake.
-    Left,
+    /// The reader needs no more; the rest of the body is read so that the connection can be used again.
+    Released,
     Ended,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    news: News,
+    update: Update,
     headers: Arc<HeaderMap>,
     /// Bytes of the events that wait for the reader.
     queued: usize,
-    /// The network thread waits until the reader has caught up.
+    /// The network thread waits until the reader has taken them.
     blocked: bool,
-    course: Course,
-    /// The bell has been rung for what is there.
-    rung: bool,
+    lifecycle: Lifecycle,
+    /// The event loop has been notified of the present update.
+    notified: bool,
 }
 
-/// What both sides hold.
+/// What the network thread and the reader share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     token: u64,
-    bell: Arc<Bell>,
+    wakeup: Arc<WakeupFd>,
     state: Mutex<State>,
     space: Notify,
     task: OnceLock<AbortHandle>,
 }
 
 impl Shared {
-    pub(crate) fn new(token: u64, bell: Arc<Bell>) -> Self {
-        Self { token, bell, state: Mutex::default(), space: Notify::new(), task: OnceLock::new() }
+    pub(crate) fn new(token: u64, wakeup: Arc<WakeupFd>) -> Self {
+        Self { token, wakeup, state: Mutex::default(), space: Notify::new(), task: OnceLock::new() }
     }
 
     pub(crate) fn token(&self) -> u64 {
         self.token
     }
 
-    /// Notes the task of this exchange, which has not run yet; it never will if the exchange has ended meanwhile.
-    pub(crate) fn runs_as(&self, task: AbortHandle) {
+    /// Sets the task of this exchange, which has not run yet; it never will if the exchange has ended already.
+    pub(crate) fn set_task(&self, task: AbortHandle) {
         let task = self.task.get_or_init(|| task);
-        if self.state().course == Course::Ended {
+        if self.state().lifecycle == Lifecycle::Ended {
             task.abort();
         }
     }
@@ -91,92 +91,93 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    /// Changes the state and notifies the event loop.
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
-        let answer = change(&mut state);
-        let ring = !std::mem::replace(&mut state.rung, true);
+        let result = change(&mut state);
+        let notify = !std::mem::replace(&mut state.notified, true);
         drop(state);
-        if ring {
-            self.bell.ring(self.token);
+        if notify {
+            self.wakeup.notify(self.token);
         }
-        answer
+        result
     }
 
-    /// Hands over the head of a response whose events follow.
-    pub(crate) fn begin(&self, status: u16, headers: HeaderMap) {
-        self.tell(|state| {
+    /// Delivers the head of a response whose events follow.
+    pub(crate) fn start_stream(&self, status: u16, headers: HeaderMap) {
+        self.update(|state| {
             state.headers = Arc::new(headers);
-            state.news.head = Some(Head { status, body: None });
+            state.update.head = Some(Head { status, body: None });
         });
     }
 
-    /// Hands over events; true when `limit` is passed and [`Shared::space`] is to be awaited before the next ones.
+    /// Delivers events; true when the queue exceeds `limit`, so that [`Shared::wait_for_space`] must be awaited next.
     pub(crate) fn push(&self, events: &mut Vec<Event>, limit: usize) -> bool {
-        self.tell(|state| {
-            if state.course == Course::Left {
+        self.update(|state| {
+            if state.lifecycle == Lifecycle::Released {
                 events.clear();
                 return false;
             }
             state.queued += events.iter().map(|event| event.data.len() + EVENT_OVERHEAD).sum::<usize>();
-            state.news.events.append(events);
+            state.update.events.append(events);
             state.blocked = state.queued > limit;
             state.blocked
         })
     }
 
-    /// Waits until the reader has taken what there is.
-    pub(crate) async fn space(&self) {
+    /// Waits until the reader has taken the queued events.
+    pub(crate) async fn wait_for_space(&self) {
         while self.state().blocked {
             self.space.notified().await;
         }
     }
 
     /// Ends the exchange with a whole response.
-    pub(crate) fn answer(&self, status: u16, headers: HeaderMap, body: Bytes) {
-        self.tell(|state| {
-            if state.course == Course::Open {
+    pub(crate) fn complete(&self, status: u16, headers: HeaderMap, body: Bytes) {
+        self.update(|state| {
+            if state.lifecycle == Lifecycle::Open {
                 state.headers = Arc::new(headers);
-                state.news.head = Some(Head { status, body: Some(body) });
-                state.news.end = Some(Ok(()));
-                state.course = Course::Ended;
+                state.update.head = Some(Head { status, body: Some(body) });
+                state.update.end = Some(Ok(()));
+                state.lifecycle = Lifecycle::Ended;
             }
         });
     }
 
-    /// Ends the exchange behind what the reader has not taken yet; the first end counts.
+    /// Ends the exchange after the events that the reader has not taken yet; later calls change nothing.
     pub(crate) fn end(&self, end: Result<(), NetError>) {
-        self.tell(|state| {
-            if state.course == Course::Open {
-                state.course = Course::Ended;
-                state.news.end = Some(end);
+        self.update(|state| {
+            if state.lifecycle == Lifecycle::Open {
+                state.lifecycle = Lifecycle::Ended;
+                state.update.end = Some(end);
             }
         });
     }
 
-    /// Ends the exchange at once: what the reader has not taken is dropped, and the connection with it.
-    pub(crate) fn abort(&self, why: &'static str) {
+    /// Ends the exchange at once: events that the reader has not taken are dropped, and the connection is closed.
+    pub(crate) fn abort(&self, reason: &'static str) {
         {
             let mut state = self.state();
-            if std::mem::replace(&mut state.course, Course::Ended) == Course::Ended {
+            if std::mem::replace(&mut state.lifecycle, Lifecycle::Ended) == Lifecycle::Ended {
                 return;
             }
-            state.news = News { end: Some(Err(NetError::Closed(why))), ..News::default() };
+            state.update = Update { end: Some(Err(NetError::Closed(reason))), ..Update::default() };
         }
-        self.tell(|_| ());
+        self.update(|_| ());
         if let Some(task) = self.task.get() {
             task.abort();
         }
     }
 
-    /// Lets go of the reader if the body is still on its way, and tells whether it is.
-    fn leave(&self) -> bool {
+    /// Ends the exchange for the reader while the body is still being read; returns whether it is.
+    fn release(&self) -> bool {
         let mut state = self.state();
-        if state.course != Course::Open {
+        if state.lifecycle != Lifecycle::Open {
             return false;
         }
-        state.news = News { end: Some(Err(NetError::Closed("the response was closed"))), ..News::default() };
-        state.course = Course::Left;
-        state.rung = true;
+        state.update = Update { end: Some(Err(NetError::Closed("the response was closed"))), ..Update::default() };
+        state.lifecycle = Lifecycle::Released;
+        state.notified = true;
         state.blocked = false;
         drop(state);
         self.space.notify_one();
@@ -184,68 +185,68 @@ impl Shared {
     }
 }
 
-/// The asker's side; dropping it closes the connection, or resets the stream, unless the response is complete.
+/// The reader's side; dropping it closes the connection, or resets the stream, unless the response is complete.
 #[derive(Debug)]
 pub struct Exchange {
     shared: Arc<Shared>,
     runtime: Runtime,
-    home: Home,
+    epoch: ProcessEpoch,
 }
 
 impl Exchange {
     pub(crate) fn new(shared: Arc<Shared>, runtime: Runtime) -> Self {
-        Self { shared, runtime, home: Home::here() }
+        Self { shared, runtime, epoch: ProcessEpoch::current() }
     }
 
-    /// The number under which the bell announces this exchange.
+    /// The number by which [`WakeupFd::drain`] names this exchange.
     #[must_use]
     pub fn token(&self) -> u64 {
         self.shared.token
     }
 
-    /// Takes all that is new, or `None`; a bell may ring in vain.
+    /// Takes the update, or `None` if nothing arrived since the last one.
     #[must_use]
-    pub fn take(&self) -> Option<News> {
-        if !self.home.is_here() {
-            let end = Some(Err(NetError::Closed("the response belongs to the process before the fork")));
-            return Some(News { end, ..News::default() });
+    pub fn take(&self) -> Option<Update> {
+        if !self.epoch.is_current() {
+            let end = Some(Err(NetError::Closed("the request was sent by the parent process, before the fork")));
+            return Some(Update { end, ..Update::default() });
         }
         let mut state = self.shared.state();
-        if !std::mem::replace(&mut state.rung, false) {
+        if !std::mem::replace(&mut state.notified, false) {
             return None;
         }
         state.queued = 0;
-        let news = std::mem::take(&mut state.news);
-        let behind = std::mem::replace(&mut state.blocked, false);
+        let update = std::mem::take(&mut state.update);
+        let was_blocked = std::mem::replace(&mut state.blocked, false);
         drop(state);
-        if behind {
+        if was_blocked {
             self.shared.space.notify_one();
         }
-        Some(news)
+        Some(update)
     }
 
-    /// The headers of the response; empty before its head has come.
+    /// The headers of the response; empty before they have arrived.
     #[must_use]
     pub fn headers(&self) -> Arc<HeaderMap> {
-        if self.home.is_here() { Arc::clone(&self.shared.state().headers) } else { Arc::default() }
+        if self.epoch.is_current() { Arc::clone(&self.shared.state().headers) } else { Arc::default() }
     }
 
-    /// Gives up the rest of the response; whoever waits for news is told.
+    /// Aborts the rest of the response; a task that waits for an update receives the error.
     pub fn close(&self) {
-        if self.home.is_here() && self.shared.state().course != Course::Left {
+        if self.epoch.is_current() && self.shared.state().lifecycle != Lifecycle::Released {
             self.shared.abort("the response was closed");
         }
     }
 
-    /// Takes leave of a body whose last event has come: its end is awaited for a moment, so that the connection can
-    /// serve again.
-    pub fn leave(&self) {
-        if self.home.is_here() && self.shared.leave() {
+    /// Releases a body whose last event has arrived: its end is awaited for a moment, so that the connection can be
+    /// used again.
+    pub fn release(&self) {
+        if self.epoch.is_current() && self.shared.release() {
             let shared = Arc::downgrade(&self.shared);
             self.runtime.spawn(async move {
-                tokio::time::sleep(LINGER).await;
+                tokio::time::sleep(DRAIN_TIMEOUT).await;
                 if let Some(shared) = shared.upgrade() {
-                    shared.abort("the body did not end");
+                    shared.abort("the body did not end in time");
                 }
             });
         }
@@ -254,10 +255,10 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.home.is_here() {
+        if self.epoch.is_current() {
             self.close();
         } else {
-            // The lists and locks behind it are copies that nobody will ever put in order.
+            // Its locks and lists are copies that may be locked or half changed for ever.
             std::mem::forget(Arc::clone(&self.shared));
         }
     }

@@ -7,69 +7,69 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Name resolution blocks, so it has threads of its own; this many hung lookups of different names can wait at once.
+/// The most name lookups at a time; they block, so each takes a thread.
 const LOOKUP_THREADS: usize = 64;
 
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 
-/// Tells that this process is a fresh child: what was made before the fork must not be touched any more.
+/// Marks everything that exists as belonging to the parent process; to be called in a forked child.
 ///
-/// The child has no copy of the network thread, and the thread may have held any lock when the process forked. So this
-/// takes none, and everything made before answers that it belongs elsewhere.
-pub fn forked() {
+/// The child has no copy of the network thread, and that thread may have held any lock when the process forked. So this
+/// takes no lock, and every object made before the fork refuses further use.
+pub fn after_fork() {
     EPOCH.fetch_add(1, Ordering::AcqRel);
 }
 
-/// Which process something was made in.
+/// The process in which an object was made, counted in forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Home(u64);
+pub(crate) struct ProcessEpoch(u64);
 
-impl Home {
-    pub(crate) fn here() -> Self {
+impl ProcessEpoch {
+    pub(crate) fn current() -> Self {
         Self(EPOCH.load(Ordering::Acquire))
     }
 
-    pub(crate) fn is_here(self) -> bool {
-        self == Self::here()
+    pub(crate) fn is_current(self) -> bool {
+        self == Self::current()
     }
 }
 
-type Start = Box<dyn FnOnce() + Send>;
+type StartTask = Box<dyn FnOnce() + Send>;
 
-/// What waits to be begun on the network thread; to wake it for each piece would cost more than the piece.
+/// Tasks to start on the network thread; to wake it for each would cost more than to start it.
 #[derive(Default)]
-struct Waiting {
-    starts: Mutex<Vec<Start>>,
-    some: Notify,
+struct DeferredTasks {
+    tasks: Mutex<Vec<StartTask>>,
+    flushed: Notify,
 }
 
-impl Waiting {
-    async fn begin_for_ever(&self) {
+impl DeferredTasks {
+    async fn start_forever(&self) {
         loop {
-            self.some.notified().await;
-            let starts = std::mem::take(&mut *self.starts.lock().unwrap_or_else(PoisonError::into_inner));
-            for start in starts {
+            self.flushed.notified().await;
+            let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+            for start in tasks {
                 start();
             }
         }
     }
 }
 
-impl fmt::Debug for Waiting {
+impl fmt::Debug for DeferredTasks {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Waiting").finish_non_exhaustive()
+        formatter.debug_struct("DeferredTasks").finish_non_exhaustive()
     }
 }
 
 /// A handle of the network thread, cheap to clone.
 ///
-/// The thread never ends by itself: at the end of the process it is simply gone, as it holds nothing that needs care.
+/// The thread runs until the process ends, and holds nothing that would have to be closed then.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     handle: tokio::runtime::Handle,
-    home: Home,
+    epoch: ProcessEpoch,
     pid: u32,
-    waiting: Arc<Waiting>,
+    deferred: Arc<DeferredTasks>,
 }
 
 impl Runtime {
@@ -84,18 +84,18 @@ impl Runtime {
             .thread_name("ratatoskr-dns")
             .build()?;
         let handle = runtime.handle().clone();
-        let waiting = Arc::<Waiting>::default();
-        let begun = Arc::clone(&waiting);
+        let deferred = Arc::<DeferredTasks>::default();
+        let tasks = Arc::clone(&deferred);
         std::thread::Builder::new()
             .name("ratatoskr-io".to_owned())
-            .spawn(move || runtime.block_on(begun.begin_for_ever()))?;
-        Ok(Self { handle, home: Home::here(), pid: std::process::id(), waiting })
+            .spawn(move || runtime.block_on(tasks.start_forever()))?;
+        Ok(Self { handle, epoch: ProcessEpoch::current(), pid: std::process::id(), deferred })
     }
 
     /// Whether the thread runs in this process; after a fork it does not.
     #[must_use]
-    pub fn is_here(&self) -> bool {
-        self.home.is_here() && self.pid == std::process::id()
+    pub fn is_in_this_process(&self) -> bool {
+        self.epoch.is_current() && self.pid == std::process::id()
     }
 
     pub(crate) fn spawn<F>(&self, work: F) -> tokio::task::AbortHandle
@@ -105,19 +105,19 @@ impl Runtime {
         self.handle.spawn(work).abort_handle()
     }
 
-    /// Lays `start` aside for the thread until [`Runtime::hand_over`].
-    pub(crate) fn lay_aside(&self, start: impl FnOnce() + Send + 'static) {
-        self.waiting.starts.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(start));
+    /// Runs `start` on the thread after the next [`Runtime::flush`].
+    pub(crate) fn defer(&self, start: impl FnOnce() + Send + 'static) {
+        self.deferred.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(start));
     }
 
-    /// Lets the thread begin with all that was laid aside.
-    pub(crate) fn hand_over(&self) {
-        if self.is_here() {
-            self.waiting.some.notify_one();
+    /// Wakes the thread to run everything that was deferred.
+    pub(crate) fn flush(&self) {
+        if self.is_in_this_process() {
+            self.deferred.flushed.notify_one();
         }
     }
 
-    /// Runs `work` with the thread's timers and sockets at hand, on the calling thread.
+    /// Runs `work` on the calling thread with the runtime's timers and sockets available.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = self.handle.enter();
         work()

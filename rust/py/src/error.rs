@@ -1,4 +1,4 @@
-//! Errors of the Rust crates as the classes of `ratatoskr.errors`, which are written in Python.
+//! Errors of the Rust crates as exceptions of `ratatoskr.errors`, which is written in Python.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -10,31 +10,31 @@ static MALFORMED_RESPONSE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static INVALID_INPUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static CONFIGURATION_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// Makes the exception for a stream that broke a rule of its framing.
+/// Returns the exception for a stream that cannot be parsed.
 pub fn from_sse(py: Python<'_>, error: SseError) -> PyErr {
-    malformed(py, &error.to_string())
+    malformed_response(py, &error.to_string())
 }
 
-/// Makes the exception for an answer that cannot be used.
-pub fn malformed(py: Python<'_>, message: &str) -> PyErr {
+/// Returns the exception for a response that cannot be used.
+pub fn malformed_response(py: Python<'_>, message: &str) -> PyErr {
     MALFORMED_RESPONSE
         .import(py, "ratatoskr.errors", "MalformedResponse")
         .and_then(|class| class.call1((message,)))
         .map_or_else(|failure| failure, PyErr::from_value)
 }
 
-/// Makes the exception for an argument that is refused.
+/// Returns the exception for an invalid argument.
 pub fn invalid_input(py: Python<'_>, message: &str, field: &str) -> PyErr {
-    let refuse = || {
+    let build = || {
         let class = INVALID_INPUT.import(py, "ratatoskr.errors", "InvalidInput")?;
-        let named = PyDict::new(py);
-        named.set_item("field", field)?;
-        class.call((message,), Some(&named))
+        let keywords = PyDict::new(py);
+        keywords.set_item("field", field)?;
+        class.call((message,), Some(&keywords))
     };
-    refuse().map_or_else(|failure| failure, PyErr::from_value)
+    build().map_or_else(|failure| failure, PyErr::from_value)
 }
 
-/// Makes the exception for a tokenizer or a text that it cannot take.
+/// Returns the exception for an unusable tokenizer, or a text that cannot be tokenised.
 pub fn from_tokens(py: Python<'_>, error: &TokensError) -> PyErr {
     if let TokensError::Failed { .. } = error {
         return invalid_input(py, &error.to_string(), "texts");

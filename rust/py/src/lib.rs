@@ -1,6 +1,6 @@
-//! The door between Python and Rust: convert, detach, call, map the error; nothing else.
+//! The Python extension module: converts arguments, releases the interpreter, calls the other crates, maps errors.
 #![allow(clippy::doc_markdown, reason = "the doc comments of this crate are Python's docstrings")]
-#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 passes arguments by value")]
 
 mod embed;
 mod error;
@@ -18,7 +18,7 @@ mod _core {
     #[pymodule_export]
     use crate::json::check_depth;
     #[pymodule_export]
-    use crate::net::{Bell, Client, Exchange, Runtime, forked};
+    use crate::net::{Client, Exchange, Runtime, WakeupFd, after_fork};
     #[pymodule_export]
     use crate::sse::SseParser;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! Python's face of `ratatoskr_net`.
+//! The Python binding of `ratatoskr_net`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,34 +13,34 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use ratatoskr_core::sse::Event;
 use ratatoskr_net as net;
 
-/// (class, phase, sent, retryable, message): what `ratatoskr.transport.native` makes an error of.
+/// (class, phase, sent, retryable, message), from which `ratatoskr.transport.native` makes an exception.
 type Failure = (&'static str, Option<&'static str>, bool, bool, String);
 /// (status, body or None when it is streamed).
 type Head<'py> = (u16, Option<Bound<'py, PyBytes>>);
 /// (head, events, ended, failure).
-type News<'py> = (Option<Head<'py>>, Bound<'py, PyList>, bool, Option<Failure>);
+type Update<'py> = (Option<Head<'py>>, Bound<'py, PyList>, bool, Option<Failure>);
 
 fn failure(error: net::NetError) -> Failure {
-    use net::NetError::{Closed, Connection, Malformed, Refused, Timeout, Tls};
+    use net::NetError::{Closed, Configuration, Connection, Malformed, Timeout, Tls};
     match error {
         Connection { phase, sent, retryable, message } => ("connection", Some(phase.name()), sent, retryable, message),
         Tls { sent, message } => ("tls", Some(net::Phase::Tls.name()), sent, false, message),
         Timeout { phase, message } => ("timeout", Some(phase.name()), true, true, message),
         Malformed(message) => ("malformed", None, true, true, message),
-        Refused(message) => ("refused", None, false, false, message),
+        Configuration(message) => ("configuration", None, false, false, message),
         Closed(message) => ("closed", None, false, false, message.to_owned()),
     }
 }
 
-/// Tell the extension that this process was forked: everything made before answers that it belongs elsewhere.
+/// Mark everything that exists as belonging to the parent process; to be called in a forked child.
 ///
-/// Takes no lock, as the thread that held one may not exist any more.
+/// Takes no lock, as the thread that held it does not exist in the child.
 #[pyfunction]
-pub fn forked() {
-    net::forked();
+pub fn after_fork() {
+    net::after_fork();
 }
 
-/// The network thread: one a process, started by making this.
+/// The network thread, one for each process, started by the constructor.
 ///
 /// Raises:
 ///     OSError: the process may not have another thread or descriptor.
@@ -55,53 +55,53 @@ impl Runtime {
     }
 }
 
-/// A wake-up line for one event loop: a descriptor to wait on, and the exchanges that have news.
+/// A descriptor that wakes one event loop, and the tokens of the exchanges that have updates.
 ///
 /// Raises:
-///     OSError: the process has no descriptor left.
+///     OSError: the process has no free descriptor.
 #[pyclass(frozen, module = "ratatoskr._core")]
-pub struct Bell(Arc<net::Bell>);
+pub struct WakeupFd(Arc<net::WakeupFd>);
 
 #[pymethods]
-impl Bell {
+impl WakeupFd {
     #[new]
     fn new() -> PyResult<Self> {
-        net::Bell::new().map(|bell| Self(Arc::new(bell))).map_err(PyOSError::new_err)
+        net::WakeupFd::new().map(|wakeup| Self(Arc::new(wakeup))).map_err(PyOSError::new_err)
     }
 
-    /// Return the descriptor, which is readable while there is something to drain.
+    /// Return the descriptor, which is readable while there are tokens to drain.
     fn fileno(&self) -> i32 {
         self.0.descriptor()
     }
 
-    /// Return the tokens of the exchanges that have had news since the last call.
+    /// Return the tokens of the exchanges that have had updates since the last call.
     fn drain<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.0.drain())
     }
 }
 
-/// A pool of connections, and everything that is open on it.
+/// A pool of connections and the exchanges on it.
 ///
 /// Args:
 ///     runtime: the network thread.
-///     limits: caps in bytes: head, body, line, event, queue.
+///     limits: in bytes: headers, body, line, event, queue.
 ///     in_flight: requests in flight to one origin at a time.
-///     in_flight_by_origin: exceptions from that.
-///     keep_idle: seconds that a connection may wait for its next request.
-///     proxy: URL of a proxy for everything.
-///     unix_socket: path of a socket that every connection goes to.
-///     authorities: PEM of authorities to trust beside Mozilla's.
-///     identity: PEM of the client's chain and of its key.
+///     in_flight_by_origin: exceptions, by origin.
+///     keep_idle: seconds for which an idle connection is kept.
+///     proxy: URL of a proxy for all requests.
+///     unix_socket: path of a Unix socket to which every connection goes.
+///     ca_certificates: PEM of CA certificates to trust in addition to Mozilla's.
+///     identity: PEM of the client's certificate chain and of its key.
 ///
 /// Raises:
-///     ValueError: the configuration cannot be used; the message says why.
+///     ValueError: the configuration is invalid.
 #[pyclass(frozen, module = "ratatoskr._core")]
 pub struct Client(net::Client);
 
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (runtime, *, limits, in_flight, in_flight_by_origin, keep_idle, proxy=None, unix_socket=None, authorities=None, identity=None))]
+    #[pyo3(signature = (runtime, *, limits, in_flight, in_flight_by_origin, keep_idle, proxy=None, unix_socket=None, ca_certificates=None, identity=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         runtime: &Runtime,
@@ -111,7 +111,7 @@ impl Client {
         keep_idle: f64,
         proxy: Option<String>,
         unix_socket: Option<PathBuf>,
-        authorities: Option<Vec<u8>>,
+        ca_certificates: Option<Vec<u8>>,
         identity: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
         let (head, body, line, event, queue) = limits;
@@ -120,7 +120,7 @@ impl Client {
             in_flight,
             in_flight_by_origin,
             proxy,
-            trust: net::Trust { authorities, identity },
+            tls: net::TlsOptions { ca_certificates, identity },
             unix_socket,
             keep_idle: seconds(Some(keep_idle)).unwrap_or(Duration::MAX),
         };
@@ -128,26 +128,26 @@ impl Client {
         client.map(Self).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    /// Make an exchange whose news ring `bell`; what cannot be sent ends at once with the reason.
+    /// Create an exchange that notifies `wakeup`; one whose request is invalid ends at once with the reason.
     ///
-    /// It begins at `hand_over`.
+    /// It starts at the next `flush`.
     ///
     /// Args:
-    ///     bell: the line of the event loop that waits.
+    ///     wakeup: the descriptor of the event loop that waits.
     ///     method: "POST", "GET" or "HEAD".
     ///     url: the absolute URL.
     ///     headers: names and values.
     ///     body: the body, possibly empty.
     ///     framing: "body", "sse" or "ndjson".
-    ///     connect: seconds; None is without limit. So for the next three.
-    ///     first_byte: seconds from the request having left to the head.
+    ///     connect: seconds; None is no limit. The same holds for the next three.
+    ///     first_byte: seconds from the end of sending the request to the response headers.
     ///     idle: seconds between two pieces of the body.
     ///     total: seconds for the whole exchange.
-    #[expect(clippy::too_many_arguments, reason = "an object in between would cost more than the call")]
-    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts is owned")]
+    #[expect(clippy::too_many_arguments, reason = "to build an object would cost more than the call")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes owned values")]
     fn send(
         &self,
-        bell: &Bell,
+        wakeup: &WakeupFd,
         method: &str,
         url: &str,
         headers: Vec<(PyBackedStr, PyBackedStr)>,
@@ -158,11 +158,11 @@ impl Client {
         idle: Option<f64>,
         total: Option<f64>,
     ) -> PyResult<Exchange> {
-        let want = match framing {
-            "body" => net::Want::Body,
-            "sse" => net::Want::Sse,
-            "ndjson" => net::Want::Ndjson,
-            _ => return Err(PyValueError::new_err("framing is \"body\", \"sse\" or \"ndjson\"")),
+        let body_mode = match framing {
+            "body" => net::BodyMode::Full,
+            "sse" => net::BodyMode::Sse,
+            "ndjson" => net::BodyMode::Ndjson,
+            _ => return Err(PyValueError::new_err("framing must be \"body\", \"sse\" or \"ndjson\"")),
         };
         let deadlines = net::Deadlines {
             connect: seconds(connect),
@@ -171,17 +171,17 @@ impl Client {
             total: seconds(total),
         };
         let headers = headers.iter().map(|(name, value)| (&**name, &**value));
-        Ok(Exchange(self.0.send(&bell.0, net::Request { method, url, headers, body, want, deadlines })))
+        Ok(Exchange(self.0.send(&wakeup.0, net::Request { method, url, headers, body, body_mode, deadlines })))
     }
 
-    /// Let the network thread begin with all that was to be sent.
-    fn hand_over(&self) {
-        self.0.hand_over();
+    /// Start every exchange that `send` created.
+    fn flush(&self) {
+        self.0.flush();
     }
 
-    /// End everything that is open and close the connections; what comes back ends when that is done.
-    fn close(&self, bell: &Bell) -> Exchange {
-        Exchange(self.0.close(&bell.0))
+    /// End all exchanges and close the connections; the returned exchange ends when that is done.
+    fn close(&self, wakeup: &WakeupFd) -> Exchange {
+        Exchange(self.0.close(&wakeup.0))
     }
 }
 
@@ -191,22 +191,22 @@ pub struct Exchange(net::Exchange);
 
 #[pymethods]
 impl Exchange {
-    /// The number under which the bell announces this exchange.
+    /// The number by which `WakeupFd.drain` names this exchange.
     #[getter]
     fn token(&self) -> u64 {
         self.0.token()
     }
 
-    /// Return all that is new as (head, events, ended, failure), or None; a bell may ring in vain.
+    /// Return the update as (head, events, ended, failure), or None if nothing arrived since the last one.
     ///
-    /// `head` is (status, body), with None for a body that comes as events; `failure` is (class, phase, sent,
+    /// `head` is (status, body), where the body is None if it is streamed as events; `failure` is (class, phase, sent,
     /// retryable, message).
-    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<News<'py>>> {
-        let Some(news) = self.0.take() else { return Ok(None) };
-        let head = news.head.map(|head| (head.status, head.body.map(|body| PyBytes::new(py, &body))));
-        let events = events(py, &news.events)?;
-        let ended = news.end.is_some();
-        Ok(Some((head, events, ended, news.end.and_then(Result::err).map(failure))))
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Update<'py>>> {
+        let Some(update) = self.0.take() else { return Ok(None) };
+        let head = update.head.map(|head| (head.status, head.body.map(|body| PyBytes::new(py, &body))));
+        let events = events(py, &update.events)?;
+        let ended = update.end.is_some();
+        Ok(Some((head, events, ended, update.end.and_then(Result::err).map(failure))))
     }
 
     /// Return the headers of the response: names in lower case, repeated values joined by ", ".
@@ -216,31 +216,31 @@ impl Exchange {
         let mut pairs = headers.iter().peekable();
         while let Some((name, value)) = pairs.next() {
             let mut text = latin1(value.as_bytes());
-            // The values of one name follow one another.
+            // The values of one name are adjacent.
             while let Some((_, value)) = pairs.next_if(|(next, _)| *next == name) {
                 text = format!("{text}, {}", latin1(value.as_bytes())).into();
             }
-            // Providers repeat the same few names.
+            // Most responses have the same few header names.
             dict.set_item(PyString::intern(py, name.as_str()), text)?;
         }
         Ok(dict)
     }
 
-    /// Give up the rest of the response; whoever waits for news is told.
+    /// Abort the rest of the response; a task that waits for an update receives the error.
     fn close(&self) {
         self.0.close();
     }
 
-    /// Take leave of a body whose last event has come; its end is awaited for a moment, to keep the connection.
-    fn leave(&self) {
-        self.0.leave();
+    /// Release a body whose last event has arrived; its end is awaited for a moment, to keep the connection.
+    fn release(&self) {
+        self.0.release();
     }
 }
 
 fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyList>> {
     let mut last: Option<(&str, Bound<'py, PyString>)> = None;
     let pairs = events.iter().map(|event| {
-        // Streams repeat a few names.
+        // A stream uses few names, mostly the same one.
         let name = match &last {
             Some((text, name)) if *text == event.event => name.clone(),
             _ => PyString::new(py, &event.event),
@@ -251,7 +251,7 @@ fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyList>
     PyList::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
 }
 
-/// Every header's value is readable in Latin-1, and nearly all are ASCII.
+/// Decodes a header value: any bytes are valid Latin-1, and nearly all values are ASCII.
 fn latin1(value: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(value) {
         Ok(text) if text.is_ascii() => Cow::Borrowed(text),
@@ -259,7 +259,7 @@ fn latin1(value: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// A limit in seconds; none, an infinite or an absurd one is no limit.
+/// Converts a limit in seconds; `None`, infinity and what exceeds a `Duration` are no limit.
 fn seconds(limit: Option<f64>) -> Option<Duration> {
     limit.and_then(|limit| Duration::try_from_secs_f64(limit.max(0.0)).ok())
 }

@@ -1,4 +1,4 @@
-//! Python's face of `ratatoskr_core::sse`.
+//! The Python binding of `ratatoskr_core::sse`.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
@@ -10,21 +10,21 @@ use crate::error;
 
 /// An incremental parser of server-sent events or newline-delimited JSON.
 ///
-/// It follows the WHATWG standard; the answer never depends on how the bytes were cut. Invalid UTF-8 becomes U+FFFD.
+/// It follows the WHATWG standard. The result never depends on how the bytes were cut. Invalid UTF-8 becomes U+FFFD.
 ///
 /// Args:
 ///     framing: `"sse"` or `"ndjson"`.
-///     max_line: cap of a line in bytes.
-///     max_event: cap of an event's data lines in bytes, empty ones included.
+///     max_line: the limit of a line in bytes.
+///     max_event: the limit of the data lines of an event in bytes, empty ones included.
 #[pyclass(module = "ratatoskr._core")]
 pub struct SseParser {
     parser: sse::SseParser,
-    /// The type of the event before: streams repeat a few names.
+    /// The type of the last event: a stream uses few types, mostly the same one.
     name: Option<Py<PyString>>,
 }
 
 // Nothing here detaches: on events of 290 bytes detaching costs 40 ns and parsing 40 ns of the 160 ns of a call, the
-// objects need the interpreter in any case, and to attach again can mean to wait for another thread's whole turn.
+// objects need the interpreter anyway, and attaching again may have to wait for the switch interval of another thread.
 #[pymethods]
 impl SseParser {
     #[new]
@@ -33,50 +33,52 @@ impl SseParser {
         let framing = match framing {
             "sse" => Framing::Sse,
             "ndjson" => Framing::Ndjson,
-            other => return Err(PyValueError::new_err(format!("framing is \"sse\" or \"ndjson\", not {other:?}"))),
+            other => {
+                return Err(PyValueError::new_err(format!("framing must be \"sse\" or \"ndjson\", not {other:?}")));
+            }
         };
         Ok(Self { parser: sse::SseParser::new(framing, max_line, max_event), name: None })
     }
 
-    /// Take the next bytes and return all events that they complete, as (event name or "", data).
+    /// Parse the next bytes and return all events that they complete, as (event name or "", data).
     ///
     /// Raises:
-    ///     MalformedResponse: a line or an event passed its cap. Events before that place are returned first; the next
-    ///         call then raises, and so does every call after it.
+    ///     MalformedResponse: a line or an event exceeds its limit. Events before that point are returned first; the
+    ///         next call then raises, and so does every call after it.
     fn feed<'py>(&mut self, py: Python<'py>, chunk: &[u8]) -> PyResult<Bound<'py, PyList>> {
         let Self { parser, name } = self;
         let mut events = Events { list: PyList::empty(py), name, failed: None };
         let result = parser.feed_with(chunk, |event| events.push(py, event));
-        events.done(py, result)
+        events.into_result(py, result)
     }
 
-    /// End the stream: what is incomplete is discarded (SSE), or is returned as the last event (NDJSON).
+    /// End the stream: an incomplete event is discarded (SSE) or returned as the last event (NDJSON).
     ///
     /// The parser is then at the start of a new stream.
     ///
     /// Raises:
-    ///     MalformedResponse: a line or an event passed its cap.
+    ///     MalformedResponse: a line or an event exceeds its limit.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let Self { parser, name } = self;
         let mut events = Events { list: PyList::empty(py), name, failed: None };
         let result = parser.finish_with(|event| events.push(py, event));
-        events.done(py, result)
+        events.into_result(py, result)
     }
 
-    /// The last event ID that an event made current; empty when there was none.
+    /// The last event ID; empty if there was none.
     #[getter]
     fn last_event_id(&self) -> &str {
         self.parser.last_event_id()
     }
 
-    /// The reconnection time that the stream asked for last, in milliseconds.
+    /// The last reconnection time that the stream set, in milliseconds.
     #[getter]
     const fn retry(&self) -> Option<u64> {
         self.parser.retry()
     }
 }
 
-/// The list under way; a callback cannot return Python's errors, so the first one waits here.
+/// Collects the events of one call; a callback cannot return an exception, so the first one is kept here.
 struct Events<'a, 'py> {
     list: Bound<'py, PyList>,
     name: &'a mut Option<Py<PyString>>,
@@ -85,7 +87,7 @@ struct Events<'a, 'py> {
 
 impl<'py> Events<'_, 'py> {
     fn push(&mut self, py: Python<'py>, event: EventRef<'_>) {
-        let name = self.named(py, event.event);
+        let name = self.intern_name(py, event.event);
         let data = PyBytes::new(py, event.data).into_any();
         let pushed = PyTuple::new(py, [name, data]).and_then(|pair| self.list.append(pair));
         if let Err(error) = pushed {
@@ -93,22 +95,22 @@ impl<'py> Events<'_, 'py> {
         }
     }
 
-    fn named(&mut self, py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
+    fn intern_name(&mut self, py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
         if name.is_empty() {
             return intern!(py, "").clone().into_any();
         }
-        if let Some(known) = &self.name {
-            let known = known.bind(py);
-            if known.to_str().is_ok_and(|known| known == name) {
-                return known.clone().into_any();
+        if let Some(last) = &self.name {
+            let last = last.bind(py);
+            if last.to_str().is_ok_and(|last| last == name) {
+                return last.clone().into_any();
             }
         }
-        let made = PyString::new(py, name);
-        *self.name = Some(made.clone().unbind());
-        made.into_any()
+        let string = PyString::new(py, name);
+        *self.name = Some(string.clone().unbind());
+        string.into_any()
     }
 
-    fn done(self, py: Python<'py>, result: Result<(), sse::SseError>) -> PyResult<Bound<'py, PyList>> {
+    fn into_result(self, py: Python<'py>, result: Result<(), sse::SseError>) -> PyResult<Bound<'py, PyList>> {
         match (self.failed, result) {
             (Some(error), _) => Err(error),
             (None, Err(error)) if self.list.is_empty() => Err(error::from_sse(py, error)),

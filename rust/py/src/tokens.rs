@@ -1,4 +1,4 @@
-//! Python's face of `ratatoskr_core::tokens`.
+//! The Python binding of `ratatoskr_core::tokens`.
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -7,10 +7,10 @@ use ratatoskr_core::tokens;
 
 use crate::error;
 
-/// A tokenizer from the bytes of a `tokenizer.json`, without the truncation and the padding that the file asks for.
+/// A tokenizer from the bytes of a `tokenizer.json`; the truncation and padding of the file are switched off.
 ///
 /// Raises:
-///     ConfigurationError: the file cannot be read.
+///     ConfigurationError: it is not a supported tokenizer.
 #[pyclass(frozen, module = "ratatoskr._core")]
 pub struct Tokenizer(tokens::Tokenizer);
 
@@ -26,75 +26,80 @@ impl Tokenizer {
         py.detach(|| self.0.largest_id())
     }
 
-    /// Tokenise texts, each cut to `limit` tokens, special ones counted; errors count from index `first`.
+    /// Tokenise texts, each truncated to `limit` tokens, special tokens included.
+    ///
+    /// Args:
+    ///     texts: the texts.
+    ///     limit: the largest number of tokens of a text.
+    ///     first: the index of the first text, for error messages.
     ///
     /// Raises:
-    ///     InvalidInput: something is not a `str`, or holds half a surrogate pair; the message names its index.
-    ///     ConfigurationError: the limit leaves no room for a text.
+    ///     InvalidInput: a text is not a `str`, or holds half of a surrogate pair; the message contains its index.
+    ///     ConfigurationError: the limit is too small for a text beside the special tokens.
     #[pyo3(signature = (texts, limit, first=0))]
     fn encode(&self, py: Python<'_>, texts: &Bound<'_, PyList>, limit: usize, first: usize) -> PyResult<Tokens> {
-        let held: Vec<Bound<'_, PyAny>> = texts.iter().collect();
+        let items: Vec<Bound<'_, PyAny>> = texts.iter().collect();
         let strings: Vec<&str> =
-            held.iter().enumerate().map(|(i, text)| as_str(text, first + i)).collect::<PyResult<_>>()?;
+            items.iter().enumerate().map(|(i, text)| as_str(text, first + i)).collect::<PyResult<_>>()?;
         let encoded = py.detach(|| self.0.encode(&strings, limit));
-        encoded.map(Tokens).map_err(|e| error::from_tokens(py, &e.behind(first)))
+        encoded.map(Tokens).map_err(|e| error::from_tokens(py, &e.with_offset(first)))
     }
 }
 
 fn as_str<'a>(text: &'a Bound<'_, PyAny>, index: usize) -> PyResult<&'a str> {
     let py = text.py();
-    let refused = |why: &str| error::invalid_input(py, &format!("text {index} {why}"), "texts");
+    let invalid = |why: &str| error::invalid_input(py, &format!("text {index} {why}"), "texts");
     let string = text.cast::<PyString>().map_err(|_| {
-        let kind = text.get_type().name().map_or_else(|_| "something else".into(), |name| name.to_string());
-        refused(&format!("is not a str but {kind}"))
+        let kind = text.get_type().name().map_or_else(|_| "another type".into(), |name| name.to_string());
+        invalid(&format!("is not a str but {kind}"))
     })?;
-    string.to_str().map_err(|_| refused("holds half of a surrogate pair, which is no character"))
+    string.to_str().map_err(|_| invalid("holds half of a surrogate pair, which is not a character"))
 }
 
-/// The ids of many texts, one after another.
+/// The token ids of many texts, concatenated.
 #[pyclass(frozen, module = "ratatoskr._core")]
 pub struct Tokens(pub(crate) tokens::Tokens);
 
 #[pymethods]
 impl Tokens {
-    /// Put the texts of several parts behind one another.
+    /// Concatenate the texts of several parts.
     #[staticmethod]
-    fn joined(py: Python<'_>, parts: Vec<Py<Self>>) -> Self {
-        py.detach(|| Self(tokens::Tokens::joined(parts.iter().map(|part| &part.get().0))))
+    fn concat(py: Python<'_>, parts: Vec<Py<Self>>) -> Self {
+        py.detach(|| Self(tokens::Tokens::concat(parts.iter().map(|part| &part.get().0))))
     }
 
     fn __len__(&self) -> usize {
         self.0.len()
     }
 
-    /// Return the number of tokens of all texts together, as cut.
+    /// Return the number of tokens of all texts together, after truncation.
     fn total(&self) -> usize {
         self.0.total()
     }
 
-    /// Return the ids of one text, as cut; empty where there is no such text.
+    /// Return the ids of one text, after truncation; empty if there is no such text.
     fn ids<'py>(&self, py: Python<'py>, text: usize) -> Bound<'py, PyArray1<u32>> {
         PyArray1::from_slice(py, self.0.ids(text))
     }
 
-    /// Return the texts that were cut, each with the number of tokens that it had.
+    /// Return the texts that were truncated, each with its full number of tokens.
     fn cut(&self) -> Vec<(usize, usize)> {
         self.0.cut().collect()
     }
 
-    /// Share the texts out into calls of nearly equal lengths, longest first, padded to at most `budget` tokens.
+    /// Group the texts into calls of similar lengths, longest first, each padded to at most `budget` tokens.
     fn calls(&self, py: Python<'_>, budget: usize) -> Vec<Vec<usize>> {
         py.detach(|| self.0.calls(budget))
     }
 
-    /// Lay texts out as rows of one width, padded with zeros: ids, and 1 where there is a token.
+    /// Return texts as rows of one width: ids padded with zeros, and the attention mask.
     #[expect(clippy::type_complexity, reason = "two arrays")]
-    fn padded<'py>(
+    fn pad<'py>(
         &self,
         py: Python<'py>,
         texts: Vec<usize>,
     ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<i64>>)> {
-        let padded = py.detach(|| self.0.padded(&texts));
+        let padded = py.detach(|| self.0.pad(&texts));
         let shape = [texts.len(), padded.width];
         let ids = PyArray1::from_vec(py, padded.ids).reshape(shape)?;
         let mask = PyArray1::from_vec(py, padded.mask).reshape(shape)?;

@@ -19,7 +19,7 @@ from ratatoskr._core import SseParser
 TABLES = ("sse_wpt", "sse_launchdarkly", "sse_eventsource_parser")
 
 
-class Heard(NamedTuple):
+class Parsed(NamedTuple):
     """Everything that can be told of a stream; `ids` is the last event ID at each event."""
 
     events: list[tuple[str, str]]
@@ -28,7 +28,7 @@ class Heard(NamedTuple):
     retry: int | None
 
 
-def hear(chunks: Iterable[bytes]) -> Heard:
+def parse(chunks: Iterable[bytes]) -> Parsed:
     """Parse; the ID at each event is exact when no chunk completes two events."""
     parser = SseParser()
     events, ids = [], []
@@ -37,14 +37,14 @@ def hear(chunks: Iterable[bytes]) -> Heard:
             events.append((name, data.decode()))
             ids.append(parser.last_event_id)
     events += [(name, data.decode()) for name, data in parser.finish()]
-    return Heard(events, ids, parser.last_event_id, parser.retry)
+    return Parsed(events, ids, parser.last_event_id, parser.retry)
 
 
-def bytewise(stream: bytes) -> list[bytes]:
+def split_bytes(stream: bytes) -> list[bytes]:
     return [stream[at : at + 1] for at in range(len(stream))]
 
 
-def by_the_book(stream: bytes) -> Heard:
+def parse_by_reference(stream: bytes) -> Parsed:
     """Parse a whole stream with the standard's own steps, one after the other, slowly."""
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(stream, final=True).removeprefix("\ufeff")
     *lines, _unterminated = re.split(r"\r\n|\n|\r", text)
@@ -70,7 +70,7 @@ def by_the_book(stream: bytes) -> Heard:
             id_buffer = value
         elif field == "retry" and re.fullmatch("[0-9]+", value):
             retry = int(value)
-    return Heard(events, ids, last_id, retry)
+    return Parsed(events, ids, last_id, retry)
 
 
 def table_cases() -> list[Any]:
@@ -86,8 +86,8 @@ def table_cases() -> list[Any]:
 def test_the_tables_of_others_hold_as_cut_there_whole_and_byte_by_byte(case):
     chunks = [bytes.fromhex(piece) for piece in case.get("chunks_hex") or [case["input_hex"]]]
     expected = [("" if event["type"] == "message" else event["type"], event["data"]) for event in case["events"]]
-    heard = hear(bytewise(b"".join(chunks)))
-    assert heard.events == hear(chunks).events == hear([b"".join(chunks)]).events == expected
+    heard = parse(split_bytes(b"".join(chunks)))
+    assert heard.events == parse(chunks).events == parse([b"".join(chunks)]).events == expected
     assert heard.ids == [event["last_event_id"] for event in case["events"]]
     assert heard.last_event_id == case.get("final_last_event_id", heard.last_event_id)
     assert heard.retry == case.get("retry_ms", heard.retry)
@@ -127,7 +127,7 @@ OWN = {
 @pytest.mark.parametrize("name", OWN)
 def test_own_streams_give_what_the_standard_says(name):
     stream, expected = OWN[name]
-    assert hear([stream]).events == hear(bytewise(stream)).events == by_the_book(stream).events == expected
+    assert parse([stream]).events == parse(split_bytes(stream)).events == parse_by_reference(stream).events == expected
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_own_streams_give_what_the_standard_says(name):
     ],
 )
 def test_ids_and_reconnection_times(stream, last_event_id, retry):
-    for heard in (hear([stream]), hear(bytewise(stream))):
+    for heard in (parse([stream]), parse(split_bytes(stream))):
         assert (heard.last_event_id, heard.retry) == (last_event_id, retry)
 
 
@@ -181,11 +181,11 @@ def cut_streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
 @given(cut_streams())
 def test_any_stream_cut_anywhere_gives_what_the_standard_says(case):
     stream, chunks = case
-    expected = by_the_book(stream)
+    expected = parse_by_reference(stream)
     if expected.retry is not None:
         expected = expected._replace(retry=min(expected.retry, 2**64 - 1))
-    assert hear(bytewise(stream)) == expected
-    heard = hear(chunks)
+    assert parse(split_bytes(stream)) == expected
+    heard = parse(chunks)
     assert heard._replace(ids=[]) == expected._replace(ids=[])
 
 
@@ -207,7 +207,7 @@ def test_caps_and_what_comes_before_them_do_not_depend_on_the_cuts(case, framing
     stream, chunks = case
     whole = outcome(SseParser(framing, max_line, max_event), [stream])
     assert outcome(SseParser(framing, max_line, max_event), chunks) == whole
-    assert outcome(SseParser(framing, max_line, max_event), bytewise(stream)) == whole
+    assert outcome(SseParser(framing, max_line, max_event), split_bytes(stream)) == whole
 
 
 LINE = "a line of the stream is longer than 10 bytes"
@@ -231,7 +231,7 @@ EVENT = "an event of the stream is larger than 17 bytes"
     ],
 )
 def test_a_line_and_the_data_lines_of_an_event_have_caps(stream, error):
-    for chunks in ([stream], bytewise(stream)):
+    for chunks in ([stream], split_bytes(stream)):
         assert outcome(SseParser(max_line=10, max_event=17), chunks)[1] == error
 
 
@@ -273,7 +273,7 @@ def test_events_before_an_error_come_out_and_the_error_stays():
 )
 def test_ndjson_gives_a_line_an_event_and_the_last_needs_no_line_end(stream, lines):
     expected = ([("", line) for line in lines], None)
-    assert outcome(SseParser("ndjson"), [stream]) == outcome(SseParser("ndjson"), bytewise(stream)) == expected
+    assert outcome(SseParser("ndjson"), [stream]) == outcome(SseParser("ndjson"), split_bytes(stream)) == expected
 
 
 def test_a_finished_parser_starts_anew():
@@ -285,5 +285,5 @@ def test_a_finished_parser_starts_anew():
 
 
 def test_an_unknown_framing_is_refused():
-    with pytest.raises(ValueError, match='framing is "sse" or "ndjson", not "xml"'):
+    with pytest.raises(ValueError, match='framing must be "sse" or "ndjson", not "xml"'):
         SseParser("xml")

@@ -93,7 +93,7 @@ class Peer:
 Script = Callable[[Peer], Awaitable[None]]
 
 
-async def well_behaved(peer: Peer) -> None:
+async def serve_requests(peer: Peer) -> None:
     """Answer every request with `{}`, a HEAD with nothing, and keep the connection."""
     while seen := await peer.request():
         await peer.send(answer(b"" if seen.method == "HEAD" else b"{}"))
@@ -102,7 +102,7 @@ async def well_behaved(peer: Peer) -> None:
 class RawServer:
     """Serves while the `with` block runs; counts what comes and goes."""
 
-    def __init__(self, script: Script = well_behaved, tls: ssl.SSLContext | None = None, path: str = "") -> None:
+    def __init__(self, script: Script = serve_requests, tls: ssl.SSLContext | None = None, path: str = "") -> None:
         self.script = script
         self.tls = tls
         self.path = path

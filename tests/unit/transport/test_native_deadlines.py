@@ -25,7 +25,7 @@ async def transport() -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def silent(peer: Peer) -> None:
+async def never_answer(peer: Peer) -> None:
     await peer.request()
     await peer.gone()
 
@@ -57,7 +57,7 @@ async def test_a_tls_handshake_that_hangs_passes_connect(transport: NativeTransp
 async def test_a_peer_that_never_answers_passes_first_byte(
     transport: NativeTransport, method: str, connect: float | None
 ) -> None:
-    with RawServer(silent) as server:
+    with RawServer(never_answer) as server:
         deadlines = Deadlines(connect=connect, first_byte=SHORT)
         began = time.monotonic()
         with pytest.raises(Timeout) as caught:
@@ -182,7 +182,7 @@ async def test_total_holds_in_a_stream_too(transport: NativeTransport) -> None:
 
 async def test_waiting_for_a_slot_counts_in_total_and_leaves_no_trace() -> None:
     transport = NativeTransport(TransportConfig(in_flight=1))
-    with RawServer(silent) as server:
+    with RawServer(never_answer) as server:
         first = asyncio.create_task(transport.send(HttpRequest(server.url, ())))
         await server.becomes(lambda s: len(s.seen) == 1)
         with pytest.raises(Timeout) as caught:

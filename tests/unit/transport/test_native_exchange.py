@@ -11,7 +11,7 @@ import pytest
 from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse
 from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
-from ratatoskr.transport.native import NativeReply, NativeTransport, _line_of
+from ratatoskr.transport.native import NativeReply, NativeTransport, _waker_for
 from unit.transport.raw_server import LAST_CHUNK, NDJSON_HEAD, SSE_HEAD, Peer, RawServer, answer, chunk
 
 
@@ -22,7 +22,7 @@ async def transport() -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def every_event(reply: NativeReply) -> list[tuple[str, bytes]]:
+async def read_events(reply: NativeReply) -> list[tuple[str, bytes]]:
     events: list[tuple[str, bytes]] = []
     while (batch := await reply.batch()) is not None:
         assert batch
@@ -67,9 +67,9 @@ async def test_requests_of_one_turn_that_begin_together_all_arrive_and_those_giv
 
     with RawServer(script) as server:
         await transport.send(HttpRequest(server.url, ()))  # there is a client now
-        client, line = transport._client, _line_of(asyncio.get_running_loop())
+        client, waker = transport._client, _waker_for(asyncio.get_running_loop())
         assert client is not None
-        given_up = client.send(line.bell, "POST", server.url + "/given-up", (), b"", "body", None, None, None, None)
+        given_up = client.send(waker.wakeup, "POST", server.url + "/given-up", (), b"", "body", None, None, None, None)
         given_up.close()
         many = [transport.send(HttpRequest(f"{server.url}/{number}", ())) for number in range(40)]
         replies = await asyncio.gather(*many)
@@ -129,7 +129,7 @@ async def test_events_come_in_order_with_their_names_and_end_with_none(transport
         for _ in range(3):
             reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))
             assert (reply.status, reply.streamed, reply.body) == (200, True, b"")
-            assert await every_event(reply) == [("start", b"0"), ("", b"1"), ("", "zwölf".encode())]
+            assert await read_events(reply) == [("start", b"0"), ("", b"1"), ("", "zwölf".encode())]
             assert await reply.batch() is None
         assert server.opened == 1
 
@@ -141,7 +141,7 @@ async def test_ndjson_needs_no_line_end_after_its_last_line(transport: NativeTra
 
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="ndjson"))
-        assert await every_event(reply) == [("", b'{"a":1}'), ("", b'{"b":2}'), ("", b"{}")]
+        assert await read_events(reply) == [("", b'{"a":1}'), ("", b'{"b":2}'), ("", b"{}")]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_interim_responses_are_passed_over(transport: NativeTransport) -> 
 
 
 @pytest.mark.parametrize(
-    ("url", "headers", "told"),
+    ("url", "headers", "message"),
     [
         ("ftp://127.0.0.1/", (), "http or https"),
         ("/v1/chat", (), "absolute"),
@@ -235,9 +235,9 @@ async def test_interim_responses_are_passed_over(transport: NativeTransport) -> 
     ],
 )
 async def test_what_cannot_be_sent_is_refused_without_telling_secrets(
-    transport: NativeTransport, url: str, headers: tuple[tuple[str, str], ...], told: str
+    transport: NativeTransport, url: str, headers: tuple[tuple[str, str], ...], message: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    with pytest.raises(ConfigurationError, match=message) as caught:
         await transport.send(HttpRequest(url, headers))
     assert "geheim" not in str(caught.value)
 

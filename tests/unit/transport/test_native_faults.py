@@ -34,7 +34,7 @@ async def drain(reply: HttpReply) -> list[tuple[str, bytes]]:
     return events
 
 
-def told(error: RatatoskrError) -> str:
+def describe(error: RatatoskrError) -> str:
     """Everything that an error says, to be searched for secrets."""
     return f"{error!s} {error!r} {error.args} {error.fields()}"
 
@@ -56,7 +56,7 @@ async def test_a_refused_connection_was_never_sent(transport: NativeTransport) -
     with pytest.raises(ConnectionFailed, match=f"127.0.0.1:{port}") as caught:
         await transport.send(HttpRequest(f"http://127.0.0.1:{port}/v1?key={KEY}", HEADERS, b"{}"))
     assert (caught.value.phase, caught.value.sent, caught.value.retryable) == ("connect", False, True)
-    assert KEY not in told(caught.value)
+    assert KEY not in describe(caught.value)
 
 
 def ends(part: bytes) -> Callable[[Peer], Awaitable[None]]:
@@ -86,7 +86,7 @@ async def test_a_connection_that_ends_before_the_head_may_have_sent(
         with pytest.raises(ConnectionFailed, match=f"127.0.0.1:{server.port}") as caught:
             await transport.send(HttpRequest(server.url + f"/v1?key={KEY}", HEADERS, b"{}"))
         assert (caught.value.phase, caught.value.sent, caught.value.retryable) == ("head", True, True)
-        assert KEY not in told(caught.value)
+        assert KEY not in describe(caught.value)
         assert len(server.seen) == 1
 
 
@@ -103,7 +103,7 @@ async def test_a_connection_that_ends_before_the_head_may_have_sent(
 )
 async def test_a_body_that_ends_early_is_malformed(transport: NativeTransport, part: bytes) -> None:
     with RawServer(ends(part)) as server:
-        with pytest.raises(MalformedResponse, match="ended before"):
+        with pytest.raises(MalformedResponse, match="shorter than announced"):
             await transport.send(HttpRequest(server.url, HEADERS))
         assert len(server.seen) == 1
 
@@ -169,7 +169,7 @@ async def test_what_is_not_http_is_malformed(transport: NativeTransport, part: b
         await drain(await transport.send(HttpRequest(server.url, HEADERS, framing=framing)))
 
 
-async def endless(peer: Peer, head: bytes, piece: bytes) -> None:
+async def send_forever(peer: Peer, head: bytes, piece: bytes) -> None:
     await peer.request()
     await peer.send(head)
     while True:
@@ -197,7 +197,7 @@ KIB = b"x" * 1024
 )
 async def test_whatever_has_no_end_is_cut_at_its_cap(head: bytes, piece: bytes, framing: Framing) -> None:
     transport = NativeTransport(CAPS)
-    with RawServer(lambda peer: endless(peer, head, piece)) as server:
+    with RawServer(lambda peer: send_forever(peer, head, piece)) as server:
         with pytest.raises(MalformedResponse, match=r"larger than|longer than|too large"):
             await drain(await transport.send(HttpRequest(server.url, HEADERS, framing=framing)))
         await server.becomes(lambda s: s.open == 0)

@@ -28,7 +28,7 @@ async def transport(authority: trustme.CA) -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def fails(transport: NativeTransport, url: str) -> ConnectionFailed:
+async def expect_failure(transport: NativeTransport, url: str) -> ConnectionFailed:
     with pytest.raises(ConnectionFailed) as caught:  # noqa: PT012  # in the head or in the body, as the case may be
         reply = await transport.send(HttpRequest(url, (), b"{}", framing="sse"))
         while await reply.batch():
@@ -155,7 +155,7 @@ async def test_only_a_refused_stream_was_not_sent(
             await http.whole(stream)
 
     with Upstream(authority, answer) as server:
-        error = await fails(transport, server.url + "/bad")
+        error = await expect_failure(transport, server.url + "/bad")
         assert (error.phase, error.sent, error.retryable) == (phase, sent, True)
         assert (await transport.send(HttpRequest(server.url + "/good", ()))).status == 200
         assert [list(c.paths.values()) for c in server.connections] == [["/bad", "/good"]]
@@ -172,7 +172,7 @@ async def test_a_reset_in_a_stream_is_an_interruption(
         await http.flush()
 
     with Upstream(authority, answer) as server:
-        error = await fails(transport, server.url)
+        error = await expect_failure(transport, server.url)
         assert (error.phase, error.sent) == ("body", True)
 
 
@@ -212,7 +212,7 @@ async def test_after_goaway_what_is_below_its_mark_finishes_and_what_is_above_wa
     with Upstream(authority, answer) as server:
         below = await transport.send(HttpRequest(server.url + "/below", (), framing="sse"))
         assert await below.batch() == [("", b"1")]
-        error = await fails(transport, server.url + "/above")
+        error = await expect_failure(transport, server.url + "/above")
         assert (error.sent, error.retryable) == (False, True)
         assert (await transport.send(HttpRequest(server.url + "/next", ()))).body == b"elsewhere"
         server.call(released.set)
@@ -232,7 +232,7 @@ async def test_a_connection_that_breaks_ends_its_streams(authority: trustme.CA, 
     with Upstream(authority, answer) as server:
         stream = await transport.send(HttpRequest(server.url + "/stream", (), framing="sse"))
         assert await stream.batch() == [("", b"1")]
-        error = await fails(transport, server.url + "/break")
+        error = await expect_failure(transport, server.url + "/break")
         assert (error.phase, error.sent) == ("head", True)
         with pytest.raises(ConnectionFailed) as caught:
             await stream.batch()

@@ -24,35 +24,35 @@ async def transport() -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def silent(peer: Peer) -> None:
+async def never_answer(peer: Peer) -> None:
     await peer.request()
     await peer.gone()
 
 
-async def one_event(peer: Peer) -> None:
+async def send_one_event(peer: Peer) -> None:
     await peer.request()
     await peer.send(SSE_HEAD + chunk(b"data: 1\n\n"))
     await peer.gone()
 
 
-async def cancelled(task: asyncio.Task[object]) -> bool:
+async def is_cancelled(task: asyncio.Task[object]) -> bool:
     task.cancel()
     return isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
 
 
 async def test_cancelling_a_call_that_waits_for_its_head_closes_upstream(transport: NativeTransport) -> None:
-    with RawServer(silent) as server:
+    with RawServer(never_answer) as server:
         tasks = [asyncio.create_task(transport.send(HttpRequest(server.url, ()))) for _ in range(20)]
         await server.becomes(lambda s: len(s.seen) == 20)
-        assert all([await cancelled(task) for task in tasks])
+        assert all([await is_cancelled(task) for task in tasks])
         await server.becomes(lambda s: s.open == 0)
 
 
 async def test_cancelling_a_reader_leaves_the_stream_to_be_closed(transport: NativeTransport) -> None:
-    with RawServer(one_event) as server:
+    with RawServer(send_one_event) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
         assert await reply.batch() == [("", b"1")]
-        assert await cancelled(asyncio.create_task(reply.batch()))
+        assert await is_cancelled(asyncio.create_task(reply.batch()))
         assert server.open == 1
         reply.close()
         reply.close()
@@ -62,7 +62,7 @@ async def test_cancelling_a_reader_leaves_the_stream_to_be_closed(transport: Nat
 
 
 async def test_dropping_a_reply_closes_upstream(transport: NativeTransport) -> None:
-    with RawServer(one_event) as server:
+    with RawServer(send_one_event) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
         assert await reply.batch() == [("", b"1")]
         del reply
@@ -72,13 +72,13 @@ async def test_dropping_a_reply_closes_upstream(transport: NativeTransport) -> N
 
 async def test_a_call_cancelled_before_its_first_step_reaches_nobody(transport: NativeTransport) -> None:
     with RawServer() as server:
-        assert await cancelled(asyncio.create_task(transport.send(HttpRequest(server.url, ()))))
+        assert await is_cancelled(asyncio.create_task(transport.send(HttpRequest(server.url, ()))))
         await transport.send(HttpRequest(server.url + "/after", ()))
         assert [seen.target for seen in server.seen] == ["/after"]
 
 
 async def test_a_timeout_of_asyncio_closes_upstream_and_stays_a_timeout(transport: NativeTransport) -> None:
-    with RawServer(silent) as server:
+    with RawServer(never_answer) as server:
         for _ in range(10):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
@@ -113,7 +113,7 @@ async def test_calls_beyond_the_slots_queue_and_a_cancelled_one_leaves_unsent() 
         await server.becomes(lambda s: len(s.seen) == 2)
         queued = [call("c"), call("d"), call("e")]
         await asyncio.sleep(0)
-        assert await cancelled(queued[1])
+        assert await is_cancelled(queued[1])
         server.call(release.set)
         await asyncio.gather(*first, queued[0], queued[2])
         assert sorted(seen.target for seen in server.seen) == ["/a", "/b", "/c", "/e"]
@@ -122,13 +122,13 @@ async def test_calls_beyond_the_slots_queue_and_a_cancelled_one_leaves_unsent() 
 
 
 async def test_slots_are_counted_by_origin_and_may_differ() -> None:
-    with RawServer(silent) as narrow, RawServer(silent) as wide:
+    with RawServer(never_answer) as narrow, RawServer(never_answer) as wide:
         transport = NativeTransport(TransportConfig(in_flight=3, in_flight_by_origin={narrow.url: 1}))
         tasks = [asyncio.create_task(transport.send(HttpRequest(s.url, ()))) for s in (narrow, wide) for _ in range(3)]
         await wide.becomes(lambda s: len(s.seen) == 3)
         await narrow.becomes(lambda s: len(s.seen) == 1)
         for task in tasks[1:]:
-            assert await cancelled(task)
+            assert await is_cancelled(task)
         assert (narrow.opened, len(narrow.seen)) == (1, 1)
         await transport.aclose()
         with pytest.raises(GatewayClosed):
@@ -219,7 +219,7 @@ async def test_closing_the_transport_ends_everything_that_is_open_on_it() -> Non
 
 
 async def test_a_stream_may_be_closed_from_another_thread_while_it_is_read(transport: NativeTransport) -> None:
-    with RawServer(one_event) as server:
+    with RawServer(send_one_event) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
         await reply.batch()
         reader = asyncio.create_task(reply.batch())
@@ -233,14 +233,14 @@ async def test_a_stream_may_be_closed_from_another_thread_while_it_is_read(trans
 
 
 async def test_two_readers_of_one_stream_are_told_apart(transport: NativeTransport) -> None:
-    with RawServer(one_event) as server:
+    with RawServer(send_one_event) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
         await reply.batch()
         reader = asyncio.create_task(reply.batch())
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="two tasks"):
             await reply.batch()
-        assert await cancelled(reader)
+        assert await is_cancelled(reader)
 
 
 async def test_cancels_at_random_moments_leave_nothing(transport: NativeTransport) -> None:
@@ -268,7 +268,7 @@ async def test_cancels_at_random_moments_leave_nothing(transport: NativeTranspor
     async def one() -> bool:
         task = asyncio.create_task(go(chance.choice(["/slow", "/stream"])))
         await asyncio.sleep(chance.random() * 0.03)
-        return await cancelled(task)
+        return await is_cancelled(task)
 
     with RawServer(script) as server:
         for _ in range(5):

@@ -18,10 +18,10 @@ import pytest
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.transport.client import HttpRequest
 from ratatoskr.transport.native import NativeTransport
-from unit.transport.raw_server import LAST_CHUNK, SSE_HEAD, Peer, RawServer, chunk, well_behaved
+from unit.transport.raw_server import LAST_CHUNK, SSE_HEAD, Peer, RawServer, chunk, serve_requests
 
 
-async def streaming(peer: Peer) -> None:
+async def stream_events(peer: Peer) -> None:
     while await peer.request():
         await peer.send(SSE_HEAD)
         for number in range(20):
@@ -30,7 +30,7 @@ async def streaming(peer: Peer) -> None:
         await peer.send(LAST_CHUNK)
 
 
-async def flowing(peer: Peer) -> None:
+async def stream_forever(peer: Peer) -> None:
     await peer.request()
     await peer.send(SSE_HEAD)
     while True:
@@ -51,7 +51,7 @@ EVENTS = [b"%d" % number for number in range(20)]
 
 def test_one_transport_outlives_its_loops_and_keeps_its_connection() -> None:
     transport = NativeTransport()
-    with RawServer(streaming) as server:
+    with RawServer(stream_events) as server:
         for _ in range(3):
             assert asyncio.run(read(transport, server.url)) == EVENTS
         assert server.opened == 1
@@ -66,7 +66,7 @@ def test_loops_in_several_threads_share_a_transport() -> None:
         for _ in range(5):
             got.extend(await asyncio.gather(*(read(transport, server.url) for _ in range(4))))
 
-    with RawServer(streaming) as server:
+    with RawServer(stream_events) as server:
         threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -88,14 +88,14 @@ class Proactor(asyncio.SelectorEventLoop):
 def test_a_loop_that_cannot_watch_descriptors_is_served_by_a_thread_that_ends_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ratatoskr.transport.native._LOOK_AFTER", 0.05)
+    monkeypatch.setattr("ratatoskr.transport.native._LOOP_CHECK_INTERVAL", 0.05)
     transport = NativeTransport()
 
     async def main() -> None:
         assert await asyncio.gather(*(read(transport, server.url) for _ in range(10))) == [EVENTS] * 10
         await transport.aclose()
 
-    with RawServer(streaming) as server, asyncio.Runner(loop_factory=Proactor) as runner:
+    with RawServer(stream_events) as server, asyncio.Runner(loop_factory=Proactor) as runner:
         runner.run(main())
         waking = [thread for thread in threading.enumerate() if thread.name == "ratatoskr-wake"]
         assert len(waking) == 1
@@ -107,7 +107,7 @@ def test_a_loop_left_behind_is_not_kept_alive() -> None:
     transport = NativeTransport()
     loop = asyncio.new_event_loop()
     gone = weakref.ref(loop)
-    with RawServer(streaming) as server:
+    with RawServer(stream_events) as server:
         loop.run_until_complete(read(transport, server.url))
         loop.close()
         del loop
@@ -127,7 +127,7 @@ def test_descriptors_and_threads_do_not_grow_with_transports_and_loops() -> None
             await read(transport, server.url)
         await transport.aclose()
 
-    with RawServer(streaming) as server:
+    with RawServer(stream_events) as server:
         asyncio.run(once())
         server.until(lambda s: s.open == 0)
         before = count()
@@ -137,7 +137,7 @@ def test_descriptors_and_threads_do_not_grow_with_transports_and_loops() -> None
         assert count() == before
 
 
-def in_child(work: Callable[[], Awaitable[None]]) -> int:
+def run_in_child(work: Callable[[], Awaitable[None]]) -> int:
     """Run something in a forked child and return its exit status; a traceback goes to stderr."""
     child = os.fork()
     if child == 0:
@@ -170,7 +170,7 @@ def test_a_forked_child_starts_anew_and_leaves_the_parent_alone() -> None:
 
         # asyncio allows no loop within a loop, so the child is forked where none runs.
         for _ in range(3):
-            assert await asyncio.to_thread(in_child, child) == 0
+            assert await asyncio.to_thread(run_in_child, child) == 0
         assert await stream.batch()
         assert await read(used, plain.url) == EVENTS
         for task in waiting:
@@ -183,7 +183,7 @@ def test_a_forked_child_starts_anew_and_leaves_the_parent_alone() -> None:
         await peer.request()
         await peer.gone()
 
-    with RawServer(flowing) as server, RawServer(silent) as slow, RawServer(streaming) as plain:
+    with RawServer(stream_forever) as server, RawServer(silent) as slow, RawServer(stream_events) as plain:
         asyncio.run(parent())
 
 
@@ -243,7 +243,7 @@ def test_the_interpreter_ends_clean_and_silent_with_streams_flowing(kind: str, t
     if kind == "loop-left-behind":
         # asyncio itself reports tasks that were pending when they were destroyed; that is the program's own noise.
         program = "import logging\nlogging.disable(logging.CRITICAL)\n" + program
-    with RawServer(flowing) as server:
+    with RawServer(stream_forever) as server:
         ended = subprocess.run(
             [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", program, server.url],
             capture_output=True,
@@ -269,7 +269,7 @@ def test_a_transport_dropped_without_closing_leaves_no_connection() -> None:
         transport = NativeTransport()
         await transport.send(HttpRequest(server.url, ()))
 
-    with RawServer(well_behaved) as server:
+    with RawServer(serve_requests) as server:
         asyncio.run(main())
         gc.collect()
         server.until(lambda s: s.open == 0)

@@ -15,7 +15,7 @@ from ratatoskr.errors import ConfigurationError, ConnectionFailed, TlsError
 from ratatoskr.transport.client import HttpRequest
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.transport.native import NativeTransport
-from unit.transport.raw_server import Peer, RawServer, well_behaved
+from unit.transport.raw_server import Peer, RawServer, serve_requests
 
 KEY = "sk-geheim-1234567890"
 
@@ -26,7 +26,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-async def trusting(authority: trustme.CA) -> AsyncIterator[NativeTransport]:
+async def trusted_transport(authority: trustme.CA) -> AsyncIterator[NativeTransport]:
     transport = NativeTransport(TransportConfig(tls_ca=authority.cert_pem.bytes()))
     yield transport
     await transport.aclose()
@@ -38,24 +38,24 @@ def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
-def of_now(authority: trustme.CA) -> trustme.LeafCert:
+def valid_certificate(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("127.0.0.1", "localhost")
 
 
-def of_yesterday(authority: trustme.CA) -> trustme.LeafCert:
+def expired_certificate(authority: trustme.CA) -> trustme.LeafCert:
     past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     return authority.issue_cert("127.0.0.1", not_before=past - datetime.timedelta(days=1), not_after=past)
 
 
-def of_another_host(authority: trustme.CA) -> trustme.LeafCert:
+def certificate_of_another_host(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("api.example.com")
 
 
-def of_another_authority(_: trustme.CA) -> trustme.LeafCert:
+def certificate_of_another_authority(_: trustme.CA) -> trustme.LeafCert:
     return trustme.CA().issue_cert("127.0.0.1")
 
 
-def turning_away(context: ssl.SSLContext) -> Callable[[Peer], Awaitable[None]]:
+def reject_clients(context: ssl.SSLContext) -> Callable[[Peer], Awaitable[None]]:
     """Shake hands by hand: asyncio's own server closes without sending the alert that tells why."""
 
     async def script(peer: Peer) -> None:
@@ -77,7 +77,7 @@ def turning_away(context: ssl.SSLContext) -> Callable[[Peer], Awaitable[None]]:
     return script
 
 
-async def fails(transport: NativeTransport, url: str) -> TlsError:
+async def expect_failure(transport: NativeTransport, url: str) -> TlsError:
     with pytest.raises(TlsError) as caught:
         await transport.send(HttpRequest(f"{url}/v1?key={KEY}", (("authorization", KEY),), b"{}"))
     error = caught.value
@@ -87,59 +87,63 @@ async def fails(transport: NativeTransport, url: str) -> TlsError:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-async def test_an_own_authority_is_trusted(authority: trustme.CA, trusting: NativeTransport, name: str) -> None:
-    with RawServer(tls=server_context(of_now(authority))) as server:
+async def test_an_own_authority_is_trusted(
+    authority: trustme.CA, trusted_transport: NativeTransport, name: str
+) -> None:
+    with RawServer(tls=server_context(valid_certificate(authority))) as server:
         url = server.url.replace("127.0.0.1", name)
         for _ in range(3):
-            assert (await trusting.send(HttpRequest(url, (), b"{}"))).status == 200
+            assert (await trusted_transport.send(HttpRequest(url, (), b"{}"))).status == 200
         assert server.opened == 1
 
 
-@pytest.mark.parametrize("issue", [of_yesterday, of_another_host, of_another_authority])
+@pytest.mark.parametrize("issue", [expired_certificate, certificate_of_another_host, certificate_of_another_authority])
 async def test_a_certificate_that_does_not_hold_is_a_tls_error(
-    authority: trustme.CA, trusting: NativeTransport, issue: Callable[[trustme.CA], trustme.LeafCert]
+    authority: trustme.CA, trusted_transport: NativeTransport, issue: Callable[[trustme.CA], trustme.LeafCert]
 ) -> None:
     with RawServer(tls=server_context(issue(authority))) as server:
-        error = await fails(trusting, server.url)
+        error = await expect_failure(trusted_transport, server.url)
         assert error.sent is False
         assert server.seen == []
 
 
 async def test_an_authority_nobody_configured_is_not_trusted(authority: trustme.CA) -> None:
     transport = NativeTransport()
-    with RawServer(tls=server_context(of_now(authority))) as server:
-        await fails(transport, server.url)
+    with RawServer(tls=server_context(valid_certificate(authority))) as server:
+        await expect_failure(transport, server.url)
         assert server.seen == []
     await transport.aclose()
 
 
-async def test_plain_http_behind_an_https_url_is_a_tls_error(trusting: NativeTransport) -> None:
+async def test_plain_http_behind_an_https_url_is_a_tls_error(trusted_transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.reader.read(10)
         await peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
 
     with RawServer(script) as server:
-        await fails(trusting, server.url.replace("http:", "https:"))
+        await expect_failure(trusted_transport, server.url.replace("http:", "https:"))
         assert server.opened == 1
 
 
-async def test_a_protocol_older_than_tls_1_2_is_not_spoken(authority: trustme.CA, trusting: NativeTransport) -> None:
-    context = server_context(of_now(authority))
+async def test_a_protocol_older_than_tls_1_2_is_not_spoken(
+    authority: trustme.CA, trusted_transport: NativeTransport
+) -> None:
+    context = server_context(valid_certificate(authority))
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with RawServer(turning_away(context)) as server:
-        await fails(trusting, server.url.replace("http:", "https:"))
+    with RawServer(reject_clients(context)) as server:
+        await expect_failure(trusted_transport, server.url.replace("http:", "https:"))
         assert server.opened == 1
 
 
-async def test_a_peer_that_leaves_in_the_handshake_may_come_back(trusting: NativeTransport) -> None:
+async def test_a_peer_that_leaves_in_the_handshake_may_come_back(trusted_transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.reader.read(10)
 
     with RawServer(script) as server, pytest.raises(ConnectionFailed) as caught:
-        await trusting.send(HttpRequest(server.url.replace("http:", "https:"), ()))
+        await trusted_transport.send(HttpRequest(server.url.replace("http:", "https:"), ()))
     assert not isinstance(caught.value, TlsError)
     assert (caught.value.phase, caught.value.sent, caught.value.retryable) == ("tls", False, True)
 
@@ -148,7 +152,7 @@ async def test_a_peer_that_leaves_in_the_handshake_may_come_back(trusting: Nativ
 async def test_a_client_that_has_no_certificate_is_turned_away_and_one_that_has_is_let_in(
     authority: trustme.CA, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
-    context = server_context(of_now(authority))
+    context = server_context(valid_certificate(authority))
     context.maximum_version = context.minimum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)
@@ -163,17 +167,17 @@ async def test_a_client_that_has_no_certificate_is_turned_away_and_one_that_has_
             transport = NativeTransport(TransportConfig(tls_ca=ca, tls_cert=identity[0], tls_key=identity[1]))
             assert (await transport.send(HttpRequest(server.url, ()))).status == 200
             await transport.aclose()
-    with RawServer(turning_away(context)) as server:
+    with RawServer(reject_clients(context)) as server:
         stranger = NativeTransport(TransportConfig(tls_ca=ca))
-        await fails(stranger, server.url.replace("http:", "https:"))
+        await expect_failure(stranger, server.url.replace("http:", "https:"))
         await stranger.aclose()
         assert server.opened == 1
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [
-        (TransportConfig(tls_ca=b"rubbish"), "authorities"),
+        (TransportConfig(tls_ca=b"rubbish"), "CA certificates"),
         (TransportConfig(tls_ca="/nowhere/ca.pem"), "/nowhere/ca.pem: No such file"),
         (TransportConfig(tls_key=b"k"), "tls_cert"),
         (TransportConfig(tls_cert=b"c", tls_key=b"k"), "certificate"),
@@ -182,10 +186,10 @@ async def test_a_client_that_has_no_certificate_is_turned_away_and_one_that_has_
     ids=["authorities", "path", "alone", "identity", "proxy"],
 )
 async def test_a_configuration_that_cannot_be_used_is_told_at_the_first_call(
-    config: TransportConfig, told: str
+    config: TransportConfig, message: str
 ) -> None:
     transport = NativeTransport(config)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=message):
         await transport.send(HttpRequest("http://127.0.0.1:1/", ()))
     await transport.aclose()
 
@@ -211,7 +215,7 @@ async def test_a_proxy_carries_tls_through_a_tunnel_and_never_sees_the_key(autho
         finally:
             back.transport.abort()
 
-    with RawServer(tls=server_context(of_now(authority))) as server, RawServer(tunnel) as proxy:
+    with RawServer(tls=server_context(valid_certificate(authority))) as server, RawServer(tunnel) as proxy:
         transport = NativeTransport(TransportConfig(tls_ca=authority.cert_pem.bytes(), proxy=proxy.url))
         reply = await transport.send(HttpRequest(server.url, (("authorization", KEY),), b"{}"))
         assert reply.status == 200
@@ -241,7 +245,7 @@ async def test_hostile_surroundings_change_nothing(
     trap_pem = tmp_path / "trap.pem"
     trap_pem.write_bytes(authority.cert_pem.bytes())
     (empty_environment / ".netrc").write_text("machine 127.0.0.1 login me password trap\n")
-    with RawServer(well_behaved) as trap:
+    with RawServer(serve_requests) as trap:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, trap.url)
             monkeypatch.setenv(name.lower(), trap.url)
@@ -249,12 +253,12 @@ async def test_hostile_surroundings_change_nothing(
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
         monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
         transport = NativeTransport()
-        with RawServer() as plain, RawServer(tls=server_context(of_now(authority))) as secure:
+        with RawServer() as plain, RawServer(tls=server_context(valid_certificate(authority))) as secure:
             await transport.send(HttpRequest(plain.url, (), b"{}"))
             assert not {"authorization", "proxy-authorization", "cookie"} & set(plain.seen[0].headers)
-            await fails(transport, secure.url)
+            await expect_failure(transport, secure.url)
         own = NativeTransport(TransportConfig(tls_ca=authority.cert_pem.bytes()))
-        with RawServer(tls=server_context(of_now(authority))) as secure:
+        with RawServer(tls=server_context(valid_certificate(authority))) as secure:
             await own.send(HttpRequest(secure.url, ()))
         await own.aclose()
         await transport.aclose()

@@ -73,7 +73,7 @@ class LoadedModel:
             MalformedResponse: the runtime failed, or its output cannot be used.
         """
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
-        self.head.write_rows(session.run(*tokens.padded(batch)), tokens, batch, rows)
+        self.head.write_rows(session.run(*tokens.pad(batch)), tokens, batch, rows)
 
     def open_single_text_session(self) -> None:
         """Open the session for single texts, on a device where several threads make them faster."""

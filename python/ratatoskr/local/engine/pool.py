@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import weakref
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ratatoskr._extras import require_extra
+from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
@@ -32,8 +32,6 @@ _RELEASE_WAIT: Final = 200
 
 _SINGLE_TEXT_SESSION_SHARE: Final = 0.7
 """Size of the session for single texts as a share of the model's: both map the same word embeddings."""
-_FORKED: list[object] = []
-"""Sessions of a parent process: to free them would wait for threads that do not exist here."""
 
 
 class ModelKey(NamedTuple):
@@ -103,8 +101,8 @@ class ModelPool:
         self._residents: OrderedDict[ModelKey, _Resident] = OrderedDict()
         self._failed: dict[ModelKey, str] = {}
         self._measured: dict[ModelKey, int] = {}
-        self._process = os.getpid()
         self._closed = False
+        call_in_child(self._renew)
 
     @property
     def resident_bytes(self) -> int:
@@ -122,7 +120,6 @@ class ModelPool:
             KeyError: the model is not loaded.
         """
         with self._lock:
-            self._leave_parent()
             resident = self._residents[key]
             resident.users += 1
             self._residents.move_to_end(key)
@@ -131,7 +128,6 @@ class ModelPool:
     def is_loaded(self, key: ModelKey) -> bool:
         """Return whether a model is loaded."""
         with self._lock:
-            self._leave_parent()
             return key in self._residents
 
     def load(self, key: ModelKey) -> None:
@@ -144,7 +140,6 @@ class ModelPool:
         with self._lock:
             if self._closed:
                 raise GatewayClosed("the gateway is closed")
-            self._leave_parent()
             if key in self._residents:
                 return
             under_way = self._loading.get(key)
@@ -265,7 +260,6 @@ class ModelPool:
     def unload(self, key: ModelKey) -> None:
         """Unload a model and release its memory; calls under way keep it until they end."""
         with self._lock:
-            self._leave_parent()
             dropped = self._residents.pop(key, None)
         freed: list[LoadedModel | Session] = [dropped.model] if dropped is not None else []
         del dropped
@@ -292,17 +286,16 @@ class ModelPool:
             self._closed = True
         self.workers.close()
         with self._lock:
-            self._leave_parent()
             freed: list[LoadedModel | Session] = [resident.model for resident in self._residents.values()]
             self._residents.clear()
         _release(freed)
 
-    def _leave_parent(self) -> None:
-        if self._process != os.getpid():
-            _FORKED.append(dict(self._residents))
-            self._residents.clear()
-            self._loading.clear()
-            self._process = os.getpid()
+    def _renew(self) -> None:
+        """Start over in a forked child: to free a session would wait for threads that do not exist there."""
+        self._lock = threading.Lock()
+        abandon(dict(self._residents))
+        self._residents.clear()
+        self._loading.clear()
 
 
 def _release(objects: list[LoadedModel | Session]) -> None:
@@ -316,16 +309,6 @@ def _release(objects: list[LoadedModel | Session]) -> None:
             break
         time.sleep(0.001)
     trim()
-
-
-def _renew_locks() -> None:
-    import gc
-
-    for models in [one for one in gc.get_objects() if isinstance(one, ModelPool)]:
-        models._lock = threading.Lock()  # a thread of the parent may have held the old one
-
-
-os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _fail(future: Future[None], error: Exception) -> None:

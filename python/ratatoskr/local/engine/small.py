@@ -69,7 +69,7 @@ def _deliver_nothing() -> None:
 
 def _compute(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> Delivery:
     model = ready[0][0].model
-    tokens = ready[0][1] if len(ready) == 1 else Tokens.joined([own for _, own in ready])
+    tokens = ready[0][1] if len(ready) == 1 else Tokens.concat([own for _, own in ready])
     rows = model.allocate_rows(len(tokens))
     alone = alone and len(tokens) == 1
     for batch in tokens.calls(model.budget):

@@ -55,7 +55,7 @@ class WindowTask(PendingCall):
         self._parts: list[Tokens | None] = [None] * len(self._chunks)
         self._untokenised = len(self._chunks)
         self._batches: deque[list[int]] = deque()
-        self._tokens = Tokens.joined([])
+        self._tokens = Tokens.concat([])
         self._running = 0
         self._planned = False
 
@@ -112,7 +112,7 @@ class WindowTask(PendingCall):
             self._wake()
 
     def _plan(self) -> None:
-        tokens = Tokens.joined([part for part in self._parts if part is not None])
+        tokens = Tokens.concat([part for part in self._parts if part is not None])
         if not self._truncate:
             refuse_truncation(self._model, tokens, self._first, self._indexes)
         batches = deque(tokens.calls(self._model.budget))

@@ -7,13 +7,13 @@ Large calls are run in pieces of tens of milliseconds, so that a small call wait
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ratatoskr._fork import call_in_child
 from ratatoskr.errors import GatewayClosed
 
 __all__ = ["Delivery", "QueuedCall", "Task", "Workers"]
@@ -69,8 +69,8 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._busy = 0
         self._closed = False
-        self._process = os.getpid()
         _ALL.add(self)
+        call_in_child(self._renew)
 
     def submit_small(self, call: QueuedCall, run: Run) -> None:
         """Queue a small call; `run` is called with it and other calls of its key."""
@@ -102,16 +102,20 @@ class Workers:
             self._changed.notify_all()
         for call in waiting:
             call.fail(GatewayClosed("the gateway is closed"))
-        if os.getpid() == self._process:
-            for thread in self._threads:
-                if thread is not threading.current_thread():
-                    thread.join(1.0)
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(1.0)
+
+    def _renew(self) -> None:
+        """Start over in a forked child, where the threads do not exist and one of them may have held the lock."""
+        self._changed = threading.Condition()
+        self._threads, self._busy = [], 0
+        self._small.clear()
+        self._large.clear()
 
     def _start(self) -> None:
         if self._closed:
             raise GatewayClosed("the gateway is closed")
-        if self._process != os.getpid():
-            self._process, self._threads, self._busy = os.getpid(), [], 0  # forked: the threads stayed behind
         while len(self._threads) < self.count:
             thread = threading.Thread(target=self._work, name=f"ratatoskr-local-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
@@ -164,12 +168,4 @@ def _close_all() -> None:
         workers.close()
 
 
-def _renew_locks() -> None:
-    for workers in tuple(_ALL):
-        workers._changed = threading.Condition()  # a thread of the parent may have held the old one
-        workers._small.clear()
-        workers._large.clear()
-
-
 atexit.register(_close_all)
-os.register_at_fork(after_in_child=_renew_locks)

@@ -144,7 +144,7 @@ def _calibrate(weights: Weights, folder: ModelFolder) -> dict[tuple[int, str], F
     session, places = _open_with_activations(weights, folder)
     largest: dict[tuple[int, str], Floats] = {}
     for call in tokens.calls(_TEXTS_PER_CALL * 64):
-        ids, mask = tokens.padded(call)
+        ids, mask = tokens.pad(call)
         real = mask.astype(bool)
         values = session.run(list(places.values()), {"input_ids": ids, "attention_mask": mask})
         for place, value in zip(places, values, strict=True):

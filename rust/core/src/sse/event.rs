@@ -1,37 +1,37 @@
-//! What goes into a parser's making and what comes out of it.
+//! The input and output types of the parser.
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-/// How events are laid out in the bytes.
+/// The format of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// `text/event-stream`.
     Sse,
-    /// One JSON value a line.
+    /// One JSON value per line.
     Ndjson,
 }
 
 /// One event, owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The event's type; empty (and without an allocation) when the stream named none.
+    /// The event type; empty (and not allocated) if the stream gave none.
     pub event: String,
     /// The data, valid UTF-8.
     pub data: Vec<u8>,
-    /// The last event ID when the event was dispatched; none or empty is `None`.
+    /// The last event ID at the time of the event; `None` if it is missing or empty.
     pub id: Option<Arc<str>>,
 }
 
-/// One event, still lying in the parser or in the chunk.
+/// One event, borrowed from the parser or the chunk.
 #[derive(Debug, Clone, Copy)]
 pub struct EventRef<'a> {
-    /// The event's type; empty when the stream named none.
+    /// The event type; empty if the stream gave none.
     pub event: &'a str,
     /// The data, valid UTF-8.
     pub data: &'a [u8],
-    /// The last event ID when the event was dispatched; none or empty is `None`.
+    /// The last event ID at the time of the event; `None` if it is missing or empty.
     pub id: Option<&'a Arc<str>>,
 }
 
@@ -41,19 +41,19 @@ impl From<EventRef<'_>> for Event {
     }
 }
 
-/// Why a stream cannot be parsed any further.
+/// Why a stream cannot be parsed further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SseError {
-    /// A line passed its cap; the line's end does not count.
+    /// A line exceeds its limit; the line end does not count.
     #[error("a line of the stream is longer than {limit} bytes")]
     LineTooLong {
-        /// The cap, in bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// The data lines of an event passed its cap: whole lines and one byte between two, so that empty ones count too.
+    /// The data lines of an event exceed its limit: whole lines and one byte between two, so that empty ones count too.
     #[error("an event of the stream is larger than {limit} bytes")]
     EventTooLarge {
-        /// The cap, in bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What a line says.
+/// The kind of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Blank,
@@ -13,7 +13,7 @@ pub(super) enum Field {
     Ignored,
 }
 
-/// Tells a line's field and where its value starts.
+/// Returns the field of a line and the position of its value.
 pub(super) fn classify(line: &[u8]) -> (Field, usize) {
     const NAMES: [(&[u8], Field); 4] =
         [(b"data", Field::Data), (b"event", Field::Event), (b"id", Field::Id), (b"retry", Field::Retry)];
@@ -31,8 +31,8 @@ pub(super) fn classify(line: &[u8]) -> (Field, usize) {
     (Field::Ignored, 0)
 }
 
-/// Decodes as the standard does. A line end is ASCII, so decoding each value alone equals decoding the whole stream.
-pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    // `from_utf8_lossy` alone goes byte by byte; nearly all data is valid, which `from_utf8` tells several times faster.
+/// Decodes UTF-8 as the standard does. Line ends are ASCII, so decoding values one by one equals decoding the stream.
+pub(super) fn decode_lossy(bytes: &[u8]) -> Cow<'_, str> {
+    // `from_utf8_lossy` goes byte by byte; nearly all data is valid, which `from_utf8` checks several times faster.
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }

@@ -44,7 +44,7 @@ async def test_the_half_precision_graph_pools_as_we_do(stand_in, tmp_path, name,
     session = open_session(graph, name, Device.cpu(), EmbedHead(read).choose_output)
     with models.acquire(embedder.key) as loaded:
         tokens = loaded.tokenise(TEXTS)
-    padded = tokens.padded(list(range(len(TEXTS))))
+    padded = tokens.pad(list(range(len(TEXTS))))
     vectors = session.run(*padded)
     assert vectors.ndim == 2, "pooled"
     bound = dataclasses.replace(session, bound=True).run(*padded)

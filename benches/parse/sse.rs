@@ -1,15 +1,15 @@
-//! How fast streams are cut into events.
-#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+//! The speed of the parser of event streams.
+#![allow(missing_docs, reason = "criterion's macros generate undocumented functions")]
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ratatoskr_benches::{chat_completions, messages, one_large};
-use ratatoskr_core::sse::{DEFAULT_CAP, Framing, SseParser};
+use ratatoskr_bench_parse::{chat_completions, messages, one_large};
+use ratatoskr_core::sse::{DEFAULT_LIMIT, Framing, SseParser};
 
-/// Feeds the stream in pieces of `size` bytes and counts what comes out.
-fn count(stream: &[u8], size: usize) -> usize {
-    let mut parser = SseParser::new(Framing::Sse, DEFAULT_CAP, DEFAULT_CAP);
+/// Parses the stream in pieces of `size` bytes without copies; returns the bytes of data.
+fn parse_borrowed(stream: &[u8], size: usize) -> usize {
+    let mut parser = SseParser::new(Framing::Sse, DEFAULT_LIMIT, DEFAULT_LIMIT);
     let mut seen = 0;
     for chunk in stream.chunks(size) {
         if parser.feed_with(chunk, |event| seen += black_box(event.data).len()).is_err() {
@@ -19,8 +19,9 @@ fn count(stream: &[u8], size: usize) -> usize {
     seen
 }
 
-fn own(stream: &[u8], size: usize) -> usize {
-    let mut parser = SseParser::new(Framing::Sse, DEFAULT_CAP, DEFAULT_CAP);
+/// Parses the stream in pieces of `size` bytes into owned events; returns their number.
+fn parse_owned(stream: &[u8], size: usize) -> usize {
+    let mut parser = SseParser::new(Framing::Sse, DEFAULT_LIMIT, DEFAULT_LIMIT);
     let mut events = Vec::new();
     let mut seen = 0;
     for chunk in stream.chunks(size) {
@@ -40,10 +41,10 @@ fn small_events(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(EVENTS as u64));
         for (cut, size) in [("an event", event), ("half an event", event / 2), ("16 KiB", 16_384)] {
             group.bench_with_input(BenchmarkId::new("borrowed", cut), &size, |bencher, &size| {
-                bencher.iter(|| count(&stream, size));
+                bencher.iter(|| parse_borrowed(&stream, size));
             });
             group.bench_with_input(BenchmarkId::new("owned", cut), &size, |bencher, &size| {
-                bencher.iter(|| own(&stream, size));
+                bencher.iter(|| parse_owned(&stream, size));
             });
         }
         group.finish();
@@ -56,7 +57,7 @@ fn large_event(criterion: &mut Criterion) {
         let stream = one_large(mebibytes * 1024 * 1024);
         group.throughput(Throughput::Bytes(stream.len() as u64));
         group.bench_function(format!("{mebibytes} MiB in 16 KiB chunks"), |bencher| {
-            bencher.iter(|| count(&stream, 16_384));
+            bencher.iter(|| parse_borrowed(&stream, 16_384));
         });
     }
     group.finish();

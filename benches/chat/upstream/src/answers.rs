@@ -1,4 +1,4 @@
-//! What a provider answers, as bytes of HTTP/1.1.
+//! The responses of a provider as bytes of HTTP/1.1.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -35,20 +35,20 @@ fn json(body: &str) -> String {
     )
 }
 
-pub fn plain(status: &str, body: &str) -> String {
+pub fn plain_text(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 impl Shape {
-    /// A whole answer.
-    pub fn whole(self) -> &'static str {
+    /// The response to a call without streaming.
+    pub fn response(self) -> &'static str {
         match self {
             Self::ChatCompletions => &CHAT_COMPLETION,
             Self::Messages => &MESSAGE,
         }
     }
 
-    /// The head of a stream, and what comes before its first delta.
+    /// The headers of a stream and the events before its first delta.
     pub fn begin(self, out: &mut Vec<u8>) {
         out.extend_from_slice(
             b"HTTP/1.1 200 OK\r\ndate: Mon, 23 Nov 2026 10:00:00 GMT\r\ncontent-type: text/event-stream\r\n\
@@ -73,7 +73,7 @@ impl Shape {
         }
     }
 
-    /// One delta, whose text is the time.
+    /// One delta, whose text is the present time.
     pub fn delta(self, out: &mut Vec<u8>) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         match self {
@@ -88,7 +88,7 @@ impl Shape {
         }
     }
 
-    /// What comes after the last delta, and the end of the body.
+    /// The events after the last delta, and the end of the body.
     pub fn end(self, out: &mut Vec<u8>) {
         match self {
             Self::ChatCompletions => {

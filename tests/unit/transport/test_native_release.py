@@ -1,4 +1,4 @@
-"""Taking leave of a body whose last event has come: the connection serves again, and nothing lingers for long."""
+"""Releasing a body after its last event: the connection is used again, and nothing stays open for long."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ async def transport() -> AsyncIterator[NativeTransport]:
     await transport.aclose()
 
 
-async def opened(transport: NativeTransport, server: RawServer) -> NativeReply:
+async def open_stream(transport: NativeTransport, server: RawServer) -> NativeReply:
     reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
     assert await reply.batch() == [("", b"last")]
     return reply
 
 
-async def test_a_body_that_ends_after_the_leave_keeps_its_connection(transport: NativeTransport) -> None:
+async def test_a_body_that_ends_after_the_release_keeps_its_connection(transport: NativeTransport) -> None:
     left = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -43,8 +43,8 @@ async def test_a_body_that_ends_after_the_leave_keeps_its_connection(transport: 
     with RawServer(script) as server:
         for count in range(1, STREAMS + 1):
             left.clear()
-            reply = await opened(transport, server)
-            reply.leave()
+            reply = await open_stream(transport, server)
+            reply.release()
             reply.close()
             left.set()
             await server.becomes(lambda _, count=count: len(finished) == count)
@@ -66,7 +66,7 @@ async def test_a_body_that_never_ends_is_given_up(transport: NativeTransport) ->
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse"))
         assert (await reply.batch() or [])[0] == ("", b"last")
-        reply.leave()
+        reply.release()
         del reply
         await server.becomes(lambda s: s.open == 0)
         server.errors.clear()
@@ -79,8 +79,8 @@ async def test_closing_the_transport_ends_what_lingers(transport: NativeTranspor
         await peer.gone()
 
     with RawServer(script) as server:
-        reply = await opened(transport, server)
-        reply.leave()
+        reply = await open_stream(transport, server)
+        reply.release()
         assert server.open == 1
         await transport.aclose()
         await server.becomes(lambda s: s.open == 0)

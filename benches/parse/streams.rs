@@ -1,6 +1,6 @@
-//! The streams that the benches parse: shaped like what providers send, made here so that nothing has to be read.
+//! The streams that the benches parse, generated in the form that providers send.
 
-/// A Chat Completions stream: unnamed events of about 290 bytes, the size that providers send most.
+/// A Chat Completions stream: unnamed events of about 290 bytes, the most common size.
 #[must_use]
 pub fn chat_completions(events: usize) -> Vec<u8> {
     let mut stream = Vec::new();
@@ -34,7 +34,7 @@ pub fn messages(events: usize) -> Vec<u8> {
     stream
 }
 
-/// An event of `size` bytes of data in one line, as images and whole outputs come.
+/// An event of `size` bytes of data in one line, like an image or a whole response.
 #[must_use]
 pub fn one_large(size: usize) -> Vec<u8> {
     [b"data: ", "A".repeat(size).as_bytes(), b"\n\n"].concat()

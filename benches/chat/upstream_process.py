@@ -1,4 +1,4 @@
-"""The upstream of the benches, as a child process: `make bench-chat` builds it into the target folder."""
+"""The upstream of the chat bench as a child process; `make bench WHAT=chat` builds it into the target folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "release", "ratatoskr-bench-upstream")
 
 
 class Upstream:
-    """Runs while its block does."""
+    """Runs within a `with` block."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -30,6 +30,6 @@ class Upstream:
         self._process.wait()
 
     def counts(self) -> dict[str, int]:
-        """Return its counts: `open` connections, `connections` ever and `requests`; this look is one of each."""
+        """Return the counts of `open` connections, all `connections` and `requests`, this request included."""
         with urllib.request.urlopen(f"{self.url}/counts") as reply:
             return dict(zip(("open", "connections", "requests"), map(int, reply.read().split()), strict=True))

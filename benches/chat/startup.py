@@ -1,7 +1,8 @@
-"""CPU from the start of a process to the first byte of a request on the wire: ours beside litellm and the openai SDK.
+"""CPU from process start to the first byte of a request: Ratatoskr, litellm and the openai SDK.
 
-Each program is started anew, asks one chat of an upstream on loopback, and is read off (`/proc/PID/stat`) in the moment
-in which its first byte arrives. Rounds are interleaved and the median counts. The bare import is measured likewise.
+Each program runs in a new process and sends one chat to an upstream on loopback; its CPU time is read from
+`/proc/PID/stat` when the first byte arrives. Rounds are interleaved and medians are compared. The import alone is
+measured as well.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import sys
 from pathlib import Path
 
 ROUNDS = 9
-HERE = Path(__file__).resolve().parents[1]
-PEERS = HERE / ".venv-peers" / "bin" / "python"
-LITELLM = HERE / ".venv-litellm" / "bin" / "python"
+BENCHES = Path(__file__).resolve().parents[1]
+PEERS = BENCHES / ".venv-peers" / "bin" / "python"
+LITELLM = BENCHES / ".venv-litellm" / "bin" / "python"
 TARGET = 15
-"""So many times less than litellm."""
+"""The least ratio of litellm to Ratatoskr."""
 
 OURS = """
 from ratatoskr import Ratatoskr
@@ -41,13 +42,13 @@ QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PATH": os.environ["PATH"], "HO
 
 
 def cpu_ms(pid: int) -> float:
-    """Return the milliseconds of CPU that a process has used."""
+    """Return the CPU time of a running process in milliseconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * TICK
 
 
-def first_byte(python: Path, program: str) -> float:
-    """Return the CPU that a program has used when its first byte arrives."""
+def cpu_to_first_byte(python: Path, program: str) -> float:
+    """Return the CPU time of a program in milliseconds when its first byte arrives."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"URL = 'http://127.0.0.1:{server.getsockname()[1]}/v1'\n"
         child = subprocess.Popen([python, "-c", url + program], env=QUIET, stderr=subprocess.DEVNULL)
@@ -61,8 +62,8 @@ def first_byte(python: Path, program: str) -> float:
         return used
 
 
-def whole(python: Path, program: str) -> float:
-    """Return the CPU of a whole run of a program."""
+def cpu_of_run(python: Path, program: str) -> float:
+    """Return the CPU time of a program from start to end in milliseconds."""
     child = subprocess.Popen([python, "-c", program], env=QUIET)
     _, _, used = os.wait4(child.pid, 0)
     child.returncode = 0
@@ -70,20 +71,20 @@ def whole(python: Path, program: str) -> float:
 
 
 def main() -> int:
-    """Measure, print a table, and tell whether the target is met."""
+    """Measure and print a table; return 1 if the target is missed."""
     asked: dict[str, list[float]] = {name: [] for name in ASK}
     imported: dict[str, list[float]] = {name: [] for name in IMPORT}
     for _ in range(ROUNDS):
         for name, (python, program) in ASK.items():
-            asked[name].append(first_byte(python, program))
+            asked[name].append(cpu_to_first_byte(python, program))
         for name, (python, program) in IMPORT.items():
-            imported[name].append(whole(python, program))
+            imported[name].append(cpu_of_run(python, program))
     ours = statistics.median(asked["ratatoskr"])
-    print("CPU from process start to the first byte on the wire, ms, median of", ROUNDS)
+    print("CPU from process start to the first byte of the request, ms, median of", ROUNDS)
     for name, taken in asked.items():
         middle = statistics.median(taken)
         print(f"  {name:<12}{middle:>8.0f}{middle / ours:>8.1f} x")
-    print("CPU of a process that imports and ends, ms")
+    print("CPU of a process that only imports, ms")
     for name, taken in imported.items():
         print(f"  {name:<12}{statistics.median(taken):>8.1f}")
     return 0 if statistics.median(asked["litellm"]) / ours >= TARGET else 1

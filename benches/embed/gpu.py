@@ -1,7 +1,7 @@
-"""Embeddings on an NVIDIA GPU beside sentence-transformers in half precision and the card's own limit.
+"""Embeddings on an NVIDIA GPU, compared with sentence-transformers in half precision and with the limit of the card.
 
-One command on a host with CUDA, `ratatoskr[cuda]`, torch and sentence-transformers: `python benches/gpu/bench.py`.
-Elsewhere it says that it measured nothing, and ends with status 0.
+Run `python benches/embed/gpu.py` on a host with CUDA, `ratatoskr[cuda]`, torch and sentence-transformers. On other
+hosts it prints that nothing was measured, and exits with status 0.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ratatoskr.errors import RatatoskrError
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 
 FLOP_A_TOKEN = 21.2e6
-"""Of MiniLM-L6, attention left out."""
+"""Of MiniLM-L6, without attention."""
 BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 def limit(torch: object, dtype: object) -> float:
-    """Return the FLOP a second of the card's products of the model's largest shape in one type."""
+    """Return the FLOP/s of matrix products of the model's largest shape on this card, in one type."""
     a, b = (torch.randn(shape, device="cuda", dtype=dtype) for shape in ((65536, 384), (384, 1536)))
     for _ in range(10):
         a @ b

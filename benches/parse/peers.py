@@ -1,7 +1,7 @@
-"""Events a second of SSE framing alone: ours beside httpx-sse and the openai SDK's decoder, in one run.
+"""The speed of SSE parsers: that of Ratatoskr, httpx-sse and the decoder of the openai SDK, in one run.
 
-Rounds are interleaved and the median counts, so that a busy machine hurts all of them alike: trust the ratios. All get
-the same chunks. Ours gives `bytes` that are valid UTF-8, the others `str`.
+Rounds are interleaved and medians are compared, so that a busy machine slows all parsers alike: trust the ratios. All
+parse the same chunks. Ratatoskr returns `bytes` that are valid UTF-8, the others `str`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpx_sse
 import openai._streaming
 from httpx_sse._decoders import SSEDecoder, SSELineDecoder
 
-import streams
+from parse import streams
 from ratatoskr._core import SseParser
 
 ROUNDS = 41
@@ -25,7 +25,7 @@ EVENTS = 2_000
 TARGETS = {"httpx-sse, decoders alone": 8, "openai": 10}
 
 
-def ours(chunks: list[bytes]) -> int:
+def ratatoskr(chunks: list[bytes]) -> int:
     parser = SseParser()
     count = 0
     for chunk in chunks:
@@ -35,7 +35,7 @@ def ours(chunks: list[bytes]) -> int:
 
 
 def httpx_sse_decoders(chunks: list[bytes]) -> int:
-    """Do what `EventSource.iter_sse` does, without the response around it."""
+    """Do the work of `EventSource.iter_sse` without a response."""
     to_text = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
     lines, events = SSELineDecoder(), SSEDecoder()
     count = 0
@@ -54,7 +54,7 @@ class _Body(httpx.SyncByteStream):
         return iter(self._chunks)
 
 
-def httpx_sse_whole(chunks: list[bytes]) -> int:
+def httpx_sse_response(chunks: list[bytes]) -> int:
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=_Body(chunks))
     return sum(1 for _ in httpx_sse.EventSource(response).iter_sse())
 
@@ -64,15 +64,15 @@ def openai_decoder(chunks: list[bytes]) -> int:
 
 
 PARSERS: dict[str, Callable[[list[bytes]], int]] = {
-    "ratatoskr": ours,
+    "ratatoskr": ratatoskr,
     "httpx-sse, decoders alone": httpx_sse_decoders,
-    "httpx-sse, from a response": httpx_sse_whole,
+    "httpx-sse, from a response": httpx_sse_response,
     "openai": openai_decoder,
 }
 
 
 def measure(chunks: list[bytes]) -> dict[str, float]:
-    """Return each parser's median of microseconds an event."""
+    """Return the median of microseconds per event of each parser."""
     taken: dict[str, list[float]] = {name: [] for name in PARSERS}
     for _ in range(ROUNDS):
         for name, parse in PARSERS.items():
@@ -86,19 +86,17 @@ def measure(chunks: list[bytes]) -> dict[str, float]:
 def main() -> None:
     print(f"SSE framing, httpx-sse {version('httpx-sse')}, openai {version('openai')}; {ROUNDS} interleaved rounds")
     for title, chunks in {
-        "events of 290 bytes, one a chunk": streams.chat_completions(EVENTS),
+        "events of 290 bytes, one per chunk": streams.chat_completions(EVENTS),
         "the same, chunks of 100 bytes": streams.cut(streams.chat_completions(EVENTS), 100),
         "the same, chunks of 16 KiB": streams.cut(streams.chat_completions(EVENTS), 16_384),
-        "named events of 140 bytes, one a chunk": streams.messages(EVENTS),
+        "named events of 140 bytes, one per chunk": streams.messages(EVENTS),
     }.items():
         print(f"\n{title}")
         medians = measure(chunks)
         for name, micros in medians.items():
             ratio = micros / medians["ratatoskr"]
-            wanted = f", wanted {TARGETS[name]}" if name in TARGETS else ""
-            print(
-                f"  {name:28} {micros:7.3f} µs an event {1 / micros:8.2f} M events/s   ours is {ratio:5.1f} x{wanted}"
-            )
+            target = f", target {TARGETS[name]}" if name in TARGETS else ""
+            print(f"  {name:28} {micros:7.3f} µs per event {1 / micros:8.2f} M events/s   ratio {ratio:5.1f} x{target}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
-//! A provider on loopback that costs so little that a bench measures its clients.
+//! A provider on loopback with so little overhead that a bench measures its clients.
 //!
-//! Prints its port, then serves until its standard input ends. The path says what is wanted, so that every client can
-//! be pointed at it by its base URL alone:
+//! Prints its port, then serves until its standard input ends. The path selects the response, so that a base URL is all
+//! that a client needs:
 //!
-//! | path | answer |
+//! | path | response |
 //! |---|---|
-//! | `…/chat/completions` | a whole Chat Completions answer |
-//! | `/stream/<events>/<ms>/…/chat/completions` | that many deltas, one each `ms`; 0 ms is as fast as it goes |
-//! | `…/messages`, `/stream/<events>/<ms>/…/messages` | the same in Anthropic's words |
-//! | `/counts` | `<open connections> <connections ever> <requests>` |
+//! | `…/chat/completions` | a Chat Completions response |
+//! | `/stream/<events>/<ms>/…/chat/completions` | that many deltas, one every `ms`; 0 ms is without a pause |
+//! | `…/messages`, `/stream/<events>/<ms>/…/messages` | the same in the format of Anthropic Messages |
+//! | `/counts` | `<open connections> <all connections> <requests>` |
 //!
 //! The text of each delta is the time at which it was written, in seconds since the epoch.
 
@@ -24,9 +24,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
 use answers::Shape;
-use head::{Asked, Head};
+use head::{Head, Target};
 
-/// A flood leaves in pieces of this size, as it does from a provider that writes faster than it is read.
+/// A stream without pauses is written in pieces of this size, as by a provider that writes faster than it is read.
 const PIECE: usize = 16 * 1024;
 
 static OPEN: AtomicU64 = AtomicU64::new(0);
@@ -35,7 +35,7 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Whoever started it is gone when the pipe ends.
+    // The end of the pipe means that the parent process has ended.
     std::thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
@@ -48,7 +48,7 @@ fn main() -> io::Result<()> {
             tokio::spawn(async move {
                 OPEN.fetch_add(1, Ordering::Relaxed);
                 CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-                // A client that goes away is no failure.
+                // A client that closes the connection is not an error.
                 let _ = serve(socket).await;
                 OPEN.fetch_sub(1, Ordering::Relaxed);
             });
@@ -62,20 +62,22 @@ async fn serve(mut socket: TcpStream) -> io::Result<()> {
     loop {
         let Some(head) = next_request(&mut socket, &mut input).await? else { return Ok(()) };
         REQUESTS.fetch_add(1, Ordering::Relaxed);
-        match head.asked {
-            Asked::Whole(shape) => socket.write_all(shape.whole().as_bytes()).await?,
-            Asked::Stream { shape, events, ms: 0 } => flood(&mut socket, shape, events).await?,
-            Asked::Stream { shape, events, ms } => pace(&mut socket, shape, events, ms).await?,
-            Asked::Counts => {
+        match head.target {
+            Target::Response(shape) => socket.write_all(shape.response().as_bytes()).await?,
+            Target::Stream { shape, events, ms: 0 } => flood(&mut socket, shape, events).await?,
+            Target::Stream { shape, events, ms } => pace(&mut socket, shape, events, ms).await?,
+            Target::Counts => {
                 let counts = [&OPEN, &CONNECTIONS, &REQUESTS].map(|count| count.load(Ordering::Relaxed).to_string());
-                socket.write_all(answers::plain("200 OK", &counts.join(" ")).as_bytes()).await?;
+                socket.write_all(answers::plain_text("200 OK", &counts.join(" ")).as_bytes()).await?;
             }
-            Asked::Unknown => socket.write_all(answers::plain("404 Not Found", "no such path").as_bytes()).await?,
+            Target::Unknown => {
+                socket.write_all(answers::plain_text("404 Not Found", "no such path").as_bytes()).await?
+            }
         }
     }
 }
 
-/// Reads one request, its body thrown away; `None` when the client has closed.
+/// Reads one request and discards its body; `None` if the client has closed the connection.
 async fn next_request(socket: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<Option<Head>> {
     let head = loop {
         if let Some(head) = Head::read(input) {

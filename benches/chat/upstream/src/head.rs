@@ -1,22 +1,22 @@
-//! The head of a request, read as far as it matters here.
+//! The parts of a request head that the upstream uses.
 
 use crate::answers::Shape;
 
 pub struct Head {
-    pub asked: Asked,
-    /// Bytes of the whole request, its body included.
+    pub target: Target,
+    /// Bytes of the request, including its body.
     pub length: usize,
 }
 
-pub enum Asked {
-    Whole(Shape),
+pub enum Target {
+    Response(Shape),
     Stream { shape: Shape, events: u64, ms: u64 },
     Counts,
     Unknown,
 }
 
 impl Head {
-    /// Reads the head that `input` begins with, once it is whole.
+    /// Parses the head at the start of `input`; `None` if it is incomplete.
     pub fn read(input: &[u8]) -> Option<Self> {
         let end = input.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
         let head = String::from_utf8_lossy(&input[..end]);
@@ -27,12 +27,12 @@ impl Head {
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
             .and_then(|(_, value)| value.trim().parse::<usize>().ok())
             .unwrap_or(0);
-        Some(Self { asked: Asked::of(path), length: end + body })
+        Some(Self { target: Target::from_path(path), length: end + body })
     }
 }
 
-impl Asked {
-    fn of(path: &str) -> Self {
+impl Target {
+    fn from_path(path: &str) -> Self {
         if path == "/counts" {
             return Self::Counts;
         }
@@ -41,7 +41,7 @@ impl Asked {
             Some("messages") => Shape::Messages,
             _ => return Self::Unknown,
         };
-        let Some(rest) = path.strip_prefix("/stream/") else { return Self::Whole(shape) };
+        let Some(rest) = path.strip_prefix("/stream/") else { return Self::Response(shape) };
         let mut numbers = rest.split('/').map_while(|part| part.parse::<u64>().ok());
         match (numbers.next(), numbers.next()) {
             (Some(events), Some(ms)) => Self::Stream { shape, events, ms },
