@@ -125,7 +125,7 @@ async def test_fallback_from_who_hangs(upstream: ScriptedUpstream, gateway: Embe
     plan = await gateway.explain([CLAUDE, GPT], timeouts=fallback.PATIENCE)
     assert (plan.deadlines["total"], plan.deadlines["attempt"]) == (20, 12)
     await upstream.use({"anthropic": ScriptedTurn("late", delay=60), "openai": "here"})
-    patience = replace(fallback.PATIENCE, attempt=0.1)
+    patience = replace(fallback.PATIENCE, attempt=1.5)  # for the one that answers too, however busy the machine is
     assert await fallback.main(gateway, CLAUDE, GPT, patience) == ("here", ["anthropic", "openai"])
 
 
@@ -205,10 +205,12 @@ def checked(*paths: str | Path) -> str:
     return subprocess.run([*command, *paths], capture_output=True, text=True, cwd=PROGRAMS.parent).stdout
 
 
+@pytest.mark.timeout(300)  # a type checker reads the whole package, and more where its cache is empty
 def test_users_code_is_typed() -> None:
     assert checked(PROGRAMS, *(ROOT / "tests/typing").glob("*.py")).startswith("Success")
 
 
+@pytest.mark.timeout(300)
 def test_a_users_mistake_is_seen(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text(
