@@ -35,7 +35,7 @@ def _parameter(row: Row) -> Any:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("row", map(_parameter, TABLE.values()))
+@pytest.mark.parametrize("row", [_parameter(row) for row in TABLE.values()])
 async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(
     row: Row, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:

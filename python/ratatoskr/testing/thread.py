@@ -96,7 +96,7 @@ class ThreadedUpstream:
         """Replace what is left of the script."""
         self._call(self.upstream.use(script))
 
-    def until(self, happened: Callable[[], bool], timeout: float = 5.0) -> None:
+    def until(self, happened: Callable[[], bool], timeout: float = 20.0) -> None:
         """Wait until `happened()`.
 
         Raises:
