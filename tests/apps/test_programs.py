@@ -18,7 +18,15 @@ import pytest
 
 from apps.programs import fallback, hello, summary, terminal, thinking, thousand, tool_loop, typed, web
 from ratatoskr import EmbeddedGateway, Ratatoskr, StreamInterrupted, TextPart
-from ratatoskr.testing import Call, ScriptedGateway, ScriptedTurn, ScriptedUpstream, Tokens, fault, no_network
+from ratatoskr.testing import (
+    ScriptedGateway,
+    ScriptedToolCall,
+    ScriptedTurn,
+    ScriptedUpstream,
+    TokenCounts,
+    fault,
+    no_network,
+)
 
 GPT, CLAUDE = "openai:gpt-4.1", "anthropic:claude-sonnet-5"
 ROOT = Path(__file__).parents[2]
@@ -61,7 +69,7 @@ async def test_hello(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 
 
 def test_hello_as_a_process_of_its_own() -> None:
-    with ScriptedUpstream.in_thread(ScriptedTurn("Ratatoskr.", usage=Tokens(input=9, output=3))) as upstream:
+    with ScriptedUpstream.in_thread(ScriptedTurn("Ratatoskr.", usage=TokenCounts(input=9, output=3))) as upstream:
         process = started("hello.py", "qwen3:4b", upstream=upstream)
         assert process.communicate(timeout=30) == ("Ratatoskr. (12 tokens)\n", "")
         assert process.returncode == 0
@@ -85,7 +93,7 @@ async def test_terminal_when_the_line_is_cut(upstream: ScriptedUpstream, gateway
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 async def test_tool_loop(upstream: ScriptedUpstream, gateway: EmbeddedGateway, model: str) -> None:
-    calls = (Call("camera", {"place": "roots"}), Call("camera", {"place": "Hel"}))
+    calls = (ScriptedToolCall("camera", {"place": "roots"}), ScriptedToolCall("camera", {"place": "Hel"}))
     await upstream.use([ScriptedTurn(tool_calls=calls), "There."])
     history = await tool_loop.main(gateway, model)
     assert [m.role for m in history] == ["user", "assistant", "tool", "assistant"]

@@ -44,7 +44,7 @@ class ScriptedEmbedder:
     async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
         """Embed a list of texts."""
         self.requests.append(request)
-        return self._embedded(list(request.texts), request, call, 0)
+        return self._embed(list(request.texts), request, call, 0)
 
     async def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
         """Embed an iterable; the texts of the request that is kept are those that were taken."""
@@ -53,13 +53,13 @@ class ScriptedEmbedder:
         texts: Iterator[str] = iter(request.texts)
         while window := list(islice(texts, WINDOW)):
             taken += window
-            yield self._embedded(window, request, call, len(taken) - len(window))
+            yield self._embed(window, request, call, len(taken) - len(window))
 
     async def models(self) -> list[ModelInfo]:
         """Return nothing: the gateway's one model is listed by its chats."""
         return []
 
-    def _embedded(self, texts: list[str], request: EmbedRequest, call: CallOptions, first: int) -> Embeddings:
+    def _embed(self, texts: list[str], request: EmbedRequest, call: CallOptions, first: int) -> Embeddings:
         import numpy as np
 
         rows = [self._vector(text, first + index) for index, text in enumerate(texts)]
@@ -81,11 +81,11 @@ class ScriptedEmbedder:
         if isinstance(self._vectors, BaseException):
             raise self._vectors
         if isinstance(self._vectors, Mapping):
-            return self._vectors[text] if text in self._vectors else spread(text, self._dimensions)
-        return spread(text, self._dimensions) if self._vectors is None else self._vectors(text)
+            return self._vectors[text] if text in self._vectors else hash_vector(text, self._dimensions)
+        return hash_vector(text, self._dimensions) if self._vectors is None else self._vectors(text)
 
 
-def spread(text: str, dimensions: int) -> list[float]:
+def hash_vector(text: str, dimensions: int) -> list[float]:
     """Return a vector of length one that depends on nothing but the text; those of different texts are far apart."""
     octets = b"".join(hashlib.sha256(f"{block} {text}".encode()).digest() for block in range(math.ceil(dimensions / 8)))
     numbers = [int.from_bytes(octets[4 * place : 4 * place + 4], "big") / 2**31 - 1 for place in range(dimensions)]
