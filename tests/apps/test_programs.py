@@ -1,4 +1,4 @@
-"""The programs do what they are for, against a scripted provider."""
+"""The programs work against a scripted provider."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ async def gateway(upstream: ScriptedUpstream) -> AsyncIterator[EmbeddedGateway]:
         yield gateway
 
 
-def started(program: str, *arguments: str, upstream: Any) -> subprocess.Popen[str]:
-    """Start a program as its users do, with an Ollama in reach and nothing else."""
+def start_program(program: str, *arguments: str, upstream: Any) -> subprocess.Popen[str]:
+    """Start a program as its users do, with only an Ollama configured."""
     return subprocess.Popen(
         [sys.executable, "-W", "default", str(PROGRAMS / program), *arguments],
         env={**os.environ, "OLLAMA_HOST": f"127.0.0.1:{upstream.port}"},
@@ -70,7 +70,7 @@ async def test_hello(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 
 def test_hello_as_a_process_of_its_own() -> None:
     with ScriptedUpstream.in_thread(ScriptedTurn("Ratatoskr.", usage=TokenCounts(input=9, output=3))) as upstream:
-        process = started("hello.py", "qwen3:4b", upstream=upstream)
+        process = start_program("hello.py", "qwen3:4b", upstream=upstream)
         assert process.communicate(timeout=30) == ("Ratatoskr. (12 tokens)\n", "")
         assert process.returncode == 0
 
@@ -124,12 +124,12 @@ async def test_fallback(upstream: ScriptedUpstream, gateway: EmbeddedGateway) ->
     assert await fallback.main(gateway, CLAUDE, GPT) == ("here", ["anthropic", "openai"])
     await upstream.use(fault("bad_key", times=None))
     assert await fallback.main(gateway, CLAUDE, GPT) == (
-        "nobody answered: authentication_failed",
+        "no provider answered: authentication_failed",
         ["anthropic", "openai"],
     )
 
 
-async def test_fallback_from_who_hangs(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
+async def test_fallback_from_a_provider_that_hangs(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
     plan = await gateway.explain([CLAUDE, GPT], timeouts=fallback.PATIENCE)
     assert (plan.deadlines["total"], plan.deadlines["attempt"]) == (20, 12)
     await upstream.use({"anthropic": ScriptedTurn("late", delay=60), "openai": "here"})
@@ -180,7 +180,7 @@ async def test_web_when_the_provider_breaks_off_or_the_client_leaves(
 
 def test_prefork() -> None:
     with ScriptedUpstream.in_thread("hello") as upstream, httpx.Client(trust_env=False, timeout=20) as client:
-        process = started("prefork.py", "qwen3:4b", "3", upstream=upstream)
+        process = start_program("prefork.py", "qwen3:4b", "3", upstream=upstream)
         assert process.stdout is not None
         url = f"http://127.0.0.1:{int(process.stdout.readline())}/"
 
@@ -207,15 +207,15 @@ async def test_summary_without_sockets() -> None:
     assert isinstance(gateway.requests[0].messages[0].content[0], TextPart)
 
 
-def checked(*paths: str | Path) -> str:
-    """Return what mypy says of files as a user has it: no settings of this project, the package as installed."""
+def run_mypy(*paths: str | Path) -> str:
+    """Return the output of mypy for files, with the package as installed and without this project's settings."""
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={ROOT / '.mypy_cache/users'}"]
     return subprocess.run([*command, *paths], capture_output=True, text=True, cwd=PROGRAMS.parent).stdout
 
 
 @pytest.mark.timeout(300)  # a type checker reads the whole package, and more where its cache is empty
 def test_users_code_is_typed() -> None:
-    assert checked(PROGRAMS, *(ROOT / "tests/typing").glob("*.py")).startswith("Success")
+    assert run_mypy(PROGRAMS, *(ROOT / "tests/typing").glob("*.py")).startswith("Success")
 
 
 @pytest.mark.timeout(300)
@@ -227,6 +227,6 @@ def test_a_users_mistake_is_seen(tmp_path: Path) -> None:
         "    (await gateway.chat('Hi', 'm')).contents\n"
         "    await gateway.chat('Hi', 5)\n"
     )
-    said = checked(wrong)
-    assert '5: error: "ChatResponse[None]" has no attribute "contents"' in said
-    assert "6: error: No overload variant" in said
+    output = run_mypy(wrong)
+    assert '5: error: "ChatResponse[None]" has no attribute "contents"' in output
+    assert "6: error: No overload variant" in output

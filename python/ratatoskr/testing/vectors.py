@@ -30,7 +30,7 @@ class _AnyName(dict[str, str]):
 
 
 class ScriptedEmbedder:
-    """Embeds every text as it is told, for any model; keeps every request, its texts as a list, in `requests`."""
+    """Embeds texts as scripted, for any model; keeps every request in `requests`, its texts as a list."""
 
     name = "scripted"
 

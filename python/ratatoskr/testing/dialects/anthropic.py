@@ -142,8 +142,8 @@ class AnthropicDialect(ScriptedDialect):
                 block = {**({"citations": []} if cited else {}), "type": "text", "text": ""}
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 given = block["input"]
-                told = split_text(encode_json(given).decode() if isinstance(given, Mapping) else given, turn.deltas)
-                deltas = [{"type": "input_json_delta", "partial_json": t} for t in ["", *told]]
+                parts = split_text(encode_json(given).decode() if isinstance(given, Mapping) else given, turn.deltas)
+                deltas = [{"type": "input_json_delta", "partial_json": t} for t in ["", *parts]]
                 block = {**block, "input": {}}
         start = {"type": "content_block_start", "index": index, "content_block": block}
         yield sse_event(start, "content_block_start")
@@ -176,9 +176,7 @@ class AnthropicDialect(ScriptedDialect):
 
     def unknown_event(self) -> bytes:
         """Return an event of an unknown type."""
-        return sse_event(
-            {"type": "content_block_novelty", "index": 0, "novelty": "nobody knows me"}, "content_block_novelty"
-        )
+        return sse_event({"type": "content_block_novelty", "index": 0, "novelty": "unknown"}, "content_block_novelty")
 
     def frame(self, text: bytes) -> bytes:
         """Return text as one named event."""

@@ -122,7 +122,7 @@ class ChatCompletionsDialect(ScriptedDialect):
 
     def unknown_event(self) -> bytes:
         """Return an object with unknown keys."""
-        return sse_event({"object": "chat.completion.novelty", "choices": [], "novelty": {"delta": "nobody knows me"}})
+        return sse_event({"object": "chat.completion.novelty", "choices": [], "novelty": {"delta": "unknown"}})
 
 
 class _ReplyBuilder:

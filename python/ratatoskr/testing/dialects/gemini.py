@@ -185,7 +185,7 @@ class GeminiDialect(ScriptedDialect):
 
     def unknown_event(self) -> bytes:
         """Return an object with unknown keys."""
-        return sse_event({"novelty": {"index": 0, "note": "nobody knows me"}})
+        return sse_event({"novelty": {"index": 0, "note": "unknown"}})
 
 
 def _usage(turn: ScriptedTurn, request: ParsedRequest, share: float) -> dict[str, Any]:

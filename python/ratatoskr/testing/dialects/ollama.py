@@ -99,7 +99,7 @@ class OllamaDialect(ScriptedDialect):
 
     def unknown_event(self) -> bytes:
         """Return a line with unknown keys."""
-        return encode_json({"novelty": "nobody knows me", "done": False}) + b"\n"
+        return encode_json({"novelty": "unknown", "done": False}) + b"\n"
 
     def frame(self, text: bytes) -> bytes:
         """Return text as one line."""

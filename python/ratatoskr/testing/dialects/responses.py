@@ -75,7 +75,7 @@ class ResponsesDialect(ChatCompletionsDialect):
 
     def unknown_event(self) -> bytes:
         """Return an event of an unknown type."""
-        value = {"type": "response.novelty.delta", "delta": "nobody knows me", "sequence_number": 98}
+        value = {"type": "response.novelty.delta", "delta": "unknown", "sequence_number": 98}
         return sse_event(value, "response.novelty.delta")
 
 
