@@ -30,7 +30,7 @@ from ratatoskr import (
     dump_messages,
     load_messages,
 )
-from ratatoskr.testing import Call, ScriptedTurn, Tokens, fault
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, TokenCounts, fault
 from ratatoskr.types.chat import ChatOptions
 
 pytestmark = [
@@ -41,7 +41,7 @@ TEXT = "Zwischen Ästen – 🐿️ runs,\u2028 up\u0085and down."
 
 
 async def test_it_answers(face: str, model: str) -> None:
-    async with scene(face, ScriptedTurn(TEXT, usage=Tokens(input=20, output=9))) as at:
+    async with scene(face, ScriptedTurn(TEXT, usage=TokenCounts(input=20, output=9))) as at:
         response = await at.face.call("chat", [Message.system("Be brief."), Message.user("Who?")], model)
         assert response.content == TEXT
         assert response.finish_reason == "stop"
@@ -56,7 +56,9 @@ async def test_it_answers(face: str, model: str) -> None:
 
 
 async def test_it_streams_the_same_answer(face: str, model: str) -> None:
-    async with scene(face, ScriptedTurn(TEXT, deltas=7, usage=Tokens(input=20, output=9), request_id="req-7")) as at:
+    async with scene(
+        face, ScriptedTurn(TEXT, deltas=7, usage=TokenCounts(input=20, output=9), request_id="req-7")
+    ) as at:
         events, response = await at.face.stream("Who?", model)
         whole = await at.face.call("chat", "Who?", model)
         assert "".join(e.text for e in events if isinstance(e, ContentDelta)) == TEXT
@@ -108,7 +110,7 @@ def weather(city: str, days: int = 1) -> str:
 
 
 async def test_tools_make_a_round_trip_with_parallel_calls(face: str, model: str) -> None:
-    calls = (Call("weather", {"city": "Oslo", "days": 2}), Call("weather", {"city": "Rome"}))
+    calls = (ScriptedToolCall("weather", {"city": "Oslo", "days": 2}), ScriptedToolCall("weather", {"city": "Rome"}))
     async with scene(face, [ScriptedTurn("Looking.", tool_calls=calls), ScriptedTurn("Rain in both.")]) as at:
         tool = ToolDefinition.from_function(weather)
         request = ChatRequest((Message.user("Weather?"),), (tool,), options=ChatOptions(model=model))
@@ -134,7 +136,7 @@ async def _run_tools(gateway: Any, request: ChatRequest) -> Any:
 
 
 async def test_tool_calls_stream_with_stable_indices(face: str, model: str) -> None:
-    calls = (Call("weather", {"city": "Oslo"}), Call("weather", {"city": "Rome"}))
+    calls = (ScriptedToolCall("weather", {"city": "Oslo"}), ScriptedToolCall("weather", {"city": "Rome"}))
     async with scene(face, ScriptedTurn(tool_calls=calls, deltas=3)) as at:
         events, response = await at.face.stream("Weather?", model, tools=[weather])
         starts = [e for e in events if isinstance(e, ToolCallStart)]

@@ -1,4 +1,4 @@
-"""What came of one case, in a word; and what must hold of every error whatever it is."""
+"""The outcome of a case, and what must hold of every error."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PROMPT = "Who runs there?"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A case that is over.
+    """The outcome of a case.
 
     Attributes:
-        name: `right`, or the error's class as the table words it.
-        text: of the answer, or of what came before the error.
-        error: what was raised.
-        streamed: the text as the events told it.
+        name: `right`, or the class of the error as the table names it.
+        text: The text of the answer, or the text before the error.
+        error: The exception.
+        streamed: The text of the events.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Outcome:
 
 
 def name_of(error: BaseException | None) -> str:
-    """Return the class, the phase of a deadline and the cause of an interruption."""
+    """Return the name of the class, with the phase of a timeout and the cause of an interruption."""
     match error:
         case Timeout():
             return f"Timeout:{error.phase}"
@@ -40,11 +40,11 @@ def name_of(error: BaseException | None) -> str:
     return type(error).__name__
 
 
-async def outcome_of(gateway: EmbeddedGateway, model: str, way: str, times: Timeouts) -> Outcome:
-    """Make one call, or read one stream, to its end."""
-    told: list[str] = []
+async def outcome_of(gateway: EmbeddedGateway, model: str, mode: str, times: Timeouts) -> Outcome:
+    """Make a call, or read a stream, to its end."""
+    delivered: list[str] = []
     try:
-        if way == "call":
+        if mode == "call":
             response = await gateway.chat(PROMPT, model, timeouts=times)
             return Outcome("right", response.content)
         done = 0
@@ -53,16 +53,16 @@ async def outcome_of(gateway: EmbeddedGateway, model: str, way: str, times: Time
                 assert not done, "an event came after Done"
                 done += isinstance(event, Done)
                 if isinstance(event, ContentDelta):
-                    told.append(event.text)
+                    delivered.append(event.text)
         assert done == 1
-        return Outcome("right", stream.response.content, streamed="".join(told))
+        return Outcome("right", stream.response.content, streamed="".join(delivered))
     except RatatoskrError as error:
-        check(error, "".join(told))
-        return Outcome(name_of(error), "".join(told), error)
+        check_error(error, "".join(delivered))
+        return Outcome(name_of(error), "".join(delivered), error)
 
 
-def check(error: RatatoskrError, told: str) -> None:
-    """Hold an error against what holds of all: no key anywhere, what was delivered is in it, it can be sent on."""
+def check_error(error: RatatoskrError, delivered: str) -> None:
+    """Check what must hold of every error: it contains no key, it has what was delivered, and it can be pickled."""
     trace = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     for place, text in (
         ("str", str(error)),
@@ -73,11 +73,11 @@ def check(error: RatatoskrError, told: str) -> None:
         assert KEY not in text, f"a key is in the {place} of {name_of(error)}"
     if isinstance(error, StreamInterrupted):
         assert error.partial is not None
-        assert error.partial.content == told
+        assert error.partial.content == delivered
     else:
-        assert not told, "something had been delivered, and the error does not say so"
-    assert error.provider, f"nobody is named in {error!r}"
+        assert not delivered, "text was delivered, but the error does not contain it"
+    assert error.provider, f"no provider is named in {error!r}"
     assert error.model, f"no model is named in {error!r}"
     assert len(error.attempts) == 1
-    again = pickle.loads(pickle.dumps(error))  # made in the line itself
+    again = pickle.loads(pickle.dumps(error))  # pickled in this line
     assert name_of(again) == name_of(error)

@@ -1,7 +1,7 @@
-"""What a caller gets for every misbehaviour of a provider: one closed table, written down from what errors mean.
+"""The outcome of every fault for the caller, in one complete table.
 
-A cell is an outcome as `outcome.name_of` words it: `right` for the whole answer, a class, `Timeout:idle` for a
-deadline, `StreamInterrupted<ServiceUnavailable>` with the leaf that is its cause.
+A cell is an outcome as `outcome.name_of` names it: `right` for the complete answer, a class, `Timeout:idle` for a
+deadline, or `StreamInterrupted<ServiceUnavailable>` with its cause.
 """
 
 from __future__ import annotations
@@ -13,31 +13,33 @@ from typing import Any
 from ratatoskr import Timeouts
 
 PATIENT = Timeouts(connect=20, first_byte=20, idle=20, no_progress=20, total=40, stream_life=60)
-"""Deadlines that no test should meet."""
+"""Deadlines that no test reaches."""
 
 _BAD = "MalformedResponse"
 _BROKEN = "StreamInterrupted<MalformedResponse>"
 _DOWN = "ServiceUnavailable"
 _SHORT = 0.4
+_TOTAL = 2.0
+"""Seconds of `total`, which counts from the call: time enough for a busy machine to send all requests of a row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One misbehaviour.
+class FaultRow:
+    """A fault and its outcomes.
 
     Attributes:
-        name: of the fault.
-        call: outcome of `chat`.
-        stream: outcome of `chat_stream`.
-        times: the deadlines under test, over `PATIENT`.
-        call_times: those of calls where they differ.
-        but: name of a model, of `httpx`, or of both, to (call, stream), where it is otherwise.
-        says: attributes that the error must have.
-        text: what a right answer says, where it is not the usual.
-        longer: names of models whose streams may say more than that.
-        options: of the fault.
-        narrow: how many cases run at a time.
-        asks: whether each case is one request at the provider; `None` where it is not told.
+        name: The name of the fault.
+        call: The outcome of `chat`.
+        stream: The outcome of `chat_stream`.
+        times: The deadlines under test; the others are those of `PATIENT`.
+        call_times: The deadlines of calls, if they differ.
+        exceptions: The name of a model, of `httpx`, or of both, to another (call, stream).
+        attributes: Attributes that the error must have.
+        text: The text of a right answer, if it is not the usual one.
+        may_continue: The names of models whose streams may have more text.
+        options: The options of the fault.
+        concurrency: The number of cases that run at a time.
+        counts_requests: Whether each case is one request at the provider.
     """
 
     name: str
@@ -45,45 +47,47 @@ class Row:
     stream: str
     times: Timeouts = Timeouts()
     call_times: Timeouts | None = None
-    but: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    says: Mapping[str, Any] = field(default_factory=dict)
+    exceptions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None
-    longer: Collection[str] = ()
+    may_continue: Collection[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    narrow: int = 16
-    asks: bool = True
+    concurrency: int = 16
+    counts_requests: bool = True
 
-    def expected(self, model: str, way: str, transport: str) -> str:
+    def expected(self, model: str, mode: str, transport: str) -> str:
         """Return the outcome for a model, for `call` or `stream`, over a transport."""
         for name in (f"{model} {transport}", model, transport):
-            if name in self.but:
-                return self.but[name][way == "stream"]
-        return self.stream if way == "stream" else self.call
+            if name in self.exceptions:
+                return self.exceptions[name][mode == "stream"]
+        return self.stream if mode == "stream" else self.call
 
-    def deadlines(self, way: str) -> Timeouts:
+    def deadlines(self, mode: str) -> Timeouts:
         """Return the deadlines of a case."""
-        times = self.call_times if way == "call" and self.call_times is not None else self.times
+        times = self.call_times if mode == "call" and self.call_times is not None else self.times
         return times.over(PATIENT)
 
 
-def _same(name: str, outcome: str, **more: Any) -> Row:
-    return Row(name, outcome, outcome, **more)
+def _uniform_row(name: str, outcome: str, **more: Any) -> FaultRow:
+    return FaultRow(name, outcome, outcome, **more)
 
 
-def _before_the_body() -> Iterator[Row]:
+def _head_rows() -> Iterator[FaultRow]:
     late = Timeouts(first_byte=_SHORT)
-    yield _same("refuse", "ConnectionFailed", says={"sent": False, "phase": "connect"}, asks=False)
-    yield _same("never_accept", "Timeout:connect", times=Timeouts(connect=_SHORT), asks=False)
-    yield _same("accept_reset", "ConnectionFailed", asks=False)
-    yield _same("accept_end", "ConnectionFailed", asks=False)
-    yield _same("accept_ignore", "Timeout:first_byte", times=late, asks=False)
-    yield _same("stall_before_head", "Timeout:first_byte", times=late)
-    yield _same("drip_head", "Timeout:first_byte", times=late)
+    yield _uniform_row(
+        "refuse", "ConnectionFailed", attributes={"sent": False, "phase": "connect"}, counts_requests=False
+    )
+    yield _uniform_row("never_accept", "Timeout:connect", times=Timeouts(connect=_SHORT), counts_requests=False)
+    yield _uniform_row("accept_reset", "ConnectionFailed", counts_requests=False)
+    yield _uniform_row("accept_end", "ConnectionFailed", counts_requests=False)
+    yield _uniform_row("accept_ignore", "Timeout:first_byte", times=late, counts_requests=False)
+    yield _uniform_row("stall_before_head", "Timeout:first_byte", times=late)
+    yield _uniform_row("drip_head", "Timeout:first_byte", times=late)
     for name in ("reset_before_head", "end_before_head", "cut_head"):
-        yield _same(name, "ConnectionFailed", says={"sent": True})
-    yield _same("garbage_head", _BAD)
-    yield _same("huge_head", _BAD)
-    yield _same("interim", "right")
+        yield _uniform_row(name, "ConnectionFailed", attributes={"sent": True})
+    yield _uniform_row("garbage_head", _BAD)
+    yield _uniform_row("huge_head", _BAD)
+    yield _uniform_row("interim", "right")
 
 
 _STATUSES: Mapping[str, tuple[str, int]] = {
@@ -125,85 +129,87 @@ _HINTS: Mapping[str, float | None] = {
 }
 
 
-def _statuses() -> Iterator[Row]:
+def _status_rows() -> Iterator[FaultRow]:
     for name, (error, status) in _STATUSES.items():
-        yield _same(name, error, says={"status": status})
-    yield _same("bad_key", "AuthenticationFailed")  # 400 at Google
-    yield _same("quota_exhausted", "QuotaExhausted", says={"retryable": False})
+        yield _uniform_row(name, error, attributes={"status": status})
+    yield _uniform_row("bad_key", "AuthenticationFailed")  # 400 at Google
+    yield _uniform_row("quota_exhausted", "QuotaExhausted", attributes={"retryable": False})
     for name, seconds in _HINTS.items():
-        yield _same(f"rate_limited_{name}", "RateLimited", says={"retry_after": seconds, "retryable": True})
-    yield _same("rate_limited_date", "RateLimited", says={"status": 429})  # how long is a matter of the clock
-    yield _same("rate_limited_hint", "RateLimited", says={"retry_after": 1.5, "retryable": True})
-    yield _same("should_retry_true", _DOWN, says={"retryable": True})
-    yield _same("should_retry_false", _DOWN, says={"retryable": False})
+        yield _uniform_row(
+            f"rate_limited_{name}", "RateLimited", attributes={"retry_after": seconds, "retryable": True}
+        )
+    yield _uniform_row("rate_limited_date", "RateLimited", attributes={"status": 429})  # the delay depends on the clock
+    yield _uniform_row("rate_limited_hint", "RateLimited", attributes={"retry_after": 1.5, "retryable": True})
+    yield _uniform_row("should_retry_true", _DOWN, attributes={"retryable": True})
+    yield _uniform_row("should_retry_false", _DOWN, attributes={"retryable": False})
     for status in (301, 302, 303, 307, 308):
-        yield _same(f"redirect_{status}", "RedirectRefused", says={"status": status, "retryable": False})
+        yield _uniform_row(f"redirect_{status}", "RedirectRefused", attributes={"status": status, "retryable": False})
 
 
 _OTHER_FORM = {
     "ollama": (_BAD, "right"),  # its document is the last line of a stream
-    "google": ("right", _BAD),  # its stream is an array of documents, if no events are asked for
+    "google": ("right", _BAD),  # its stream is an array of documents, unless events are requested
 }
 
 
-def _content() -> Iterator[Row]:
+def _content_rows() -> Iterator[FaultRow]:
     for name in ("html", "no_content", "empty_body", "bad_json", "wrong_shape", "deep_json"):
-        yield _same(name, _BAD)
-    # a document is what it is, whatever its label; a stream is told from a document by nothing else
-    yield Row("wrong_content_type", "right", _BAD)
-    yield Row("other_form", _BAD, _BAD, but=_OTHER_FORM)
-    # ollama says its errors in words alone
-    yield _same("error_in_200", _DOWN, but={"ollama": ("ProviderError", "ProviderError")})
-    told = "ProviderError", "StreamInterrupted<ProviderError>"
-    yield Row("error_in_stream", _DOWN, f"StreamInterrupted<{_DOWN}>", but={"ollama": told})
-    yield Row("bad_json_late", _BAD, _BROKEN)
-    yield Row("truncated_json", _BAD, _BROKEN)
+        yield _uniform_row(name, _BAD)
+    # a document does not need its content type; a stream is recognised by it alone
+    yield FaultRow("wrong_content_type", "right", _BAD)
+    yield FaultRow("other_form", _BAD, _BAD, exceptions=_OTHER_FORM)
+    # ollama attributes its errors in words alone
+    yield _uniform_row("error_in_200", _DOWN, exceptions={"ollama": ("ProviderError", "ProviderError")})
+    generic = "ProviderError", "StreamInterrupted<ProviderError>"
+    yield FaultRow("error_in_stream", _DOWN, f"StreamInterrupted<{_DOWN}>", exceptions={"ollama": generic})
+    yield FaultRow("bad_json_late", _BAD, _BROKEN)
+    yield FaultRow("truncated_json", _BAD, _BROKEN)
 
 
-def _cut_and_slow() -> Iterator[Row]:
+def _body_rows() -> Iterator[FaultRow]:
     cut = "ConnectionFailed", "StreamInterrupted<ConnectionFailed>"
-    yield Row("cut_reset", *cut)
-    yield Row("cut_end", _BAD, cut[1])
-    yield Row("cut_clean", _BAD, _BROKEN)
-    yield Row("no_end", _BAD, _BROKEN)
-    idle, total = Timeouts(idle=_SHORT), Timeouts(total=_SHORT)
-    yield _same("stall_after_head", "Timeout:idle", times=idle)
-    yield Row("stall_in_stream", "Timeout:idle", "StreamInterrupted<Timeout:idle>", idle)
-    yield _same("only_keep_alives", "Timeout:total", times=total)
+    yield FaultRow("cut_reset", *cut)
+    yield FaultRow("cut_end", _BAD, cut[1])
+    yield FaultRow("cut_clean", _BAD, _BROKEN)
+    yield FaultRow("no_end", _BAD, _BROKEN)
+    idle, total = Timeouts(idle=_SHORT), Timeouts(total=_TOTAL)
+    yield _uniform_row("stall_after_head", "Timeout:idle", times=idle)
+    yield FaultRow("stall_in_stream", "Timeout:idle", "StreamInterrupted<Timeout:idle>", idle)
+    yield _uniform_row("only_keep_alives", "Timeout:total", times=total)
     stuck = "StreamInterrupted<Timeout:no_progress>"
-    yield Row("keep_alives_in_stream", "Timeout:total", stuck, Timeouts(no_progress=_SHORT), total)
-    yield _same("slow_drip", "Timeout:total", times=total)
-    yield _same("byte_by_byte", "right")
-    # whatever follows a stream's end is not waited for; google's streams have no other end than the body's
-    yield Row("length_too_long", _BAD, "right", but={"google": (_BAD, cut[1])})
-    yield Row("length_too_short", _BAD, _BROKEN)
-    first = _BAD, _BROKEN  # there the first event holds text already
-    yield Row("bad_chunk", _BAD, _BAD, but={"google": first, "ollama": first})
+    yield FaultRow("keep_alives_in_stream", "Timeout:total", stuck, Timeouts(no_progress=_SHORT), total)
+    yield _uniform_row("slow_drip", "Timeout:total", times=total)
+    yield _uniform_row("byte_by_byte", "right")
+    # what follows the end of a stream is not awaited; Google's streams end only with the body
+    yield FaultRow("length_too_long", _BAD, "right", exceptions={"google": (_BAD, cut[1])})
+    yield FaultRow("length_too_short", _BAD, _BROKEN)
+    first = _BAD, _BROKEN  # their first event contains text
+    yield FaultRow("bad_chunk", _BAD, _BAD, exceptions={"google": first, "ollama": first})
 
 
-def _hard_text() -> Iterator[Row]:
-    yield _same("broken_utf8", "right", text="Before \ufffd\ufffd\ufffd after.")
-    yield _same("nul", _BAD)
-    yield _same("split_utf8", "right", text="Grüße 🐿️ 日本")
-    yield _same("split_surrogates", "right", text="up 🐿 down")
-    yield _same("lone_surrogate", "right", text="a \ufffd b")
-    yield _same("odd_separators", "right", text="a\u2028b\u0085c\x0bd\x1ce")
+def _text_rows() -> Iterator[FaultRow]:
+    yield _uniform_row("broken_utf8", "right", text="Before \ufffd\ufffd\ufffd after.")
+    yield _uniform_row("nul", _BAD)
+    yield _uniform_row("split_utf8", "right", text="Grüße 🐿️ 日本")
+    yield _uniform_row("split_surrogates", "right", text="up 🐿 down")
+    yield _uniform_row("lone_surrogate", "right", text="a \ufffd b")
+    yield _uniform_row("odd_separators", "right", text="a\u2028b\u0085c\x0bd\x1ce")
     for name in ("byte_order_mark", "crlf", "cr"):
-        yield _same(name, "right")
-    yield _same("events_after_end", "right", longer=("google",))  # which has no end but that of the body
+        yield _uniform_row(name, "right")
+    yield _uniform_row("events_after_end", "right", may_continue=("google",))  # it ends only with the body
     for name in ("duplicate_start", "duplicate_end", "unknown_events", "many_keep_alives"):
-        yield _same(name, "right")
+        yield _uniform_row(name, "right")
 
 
-def _too_much() -> Iterator[Row]:
+def _size_rows() -> Iterator[FaultRow]:
     for name in ("endless_line", "endless_event", "endless_empty", "huge_line"):
-        yield _same(name, _BAD, narrow=2)
+        yield _uniform_row(name, _BAD, concurrency=2)
     for name in ("gzip_bomb", "gzip_bomb_stacked", "unasked_gzip", "unknown_encoding"):
-        yield _same(name, _BAD)
+        yield _uniform_row(name, _BAD)
     for name in ("trailers", "close_after", "stale"):
-        yield _same(name, "right")
+        yield _uniform_row(name, "right")
 
 
-_GROUPS = (_before_the_body, _statuses, _content, _cut_and_slow, _hard_text, _too_much)
-TABLE: Mapping[str, Row] = {row.name: row for group in _GROUPS for row in group()}
-"""Every misbehaviour but those of TLS, by name."""
+_GROUPS = (_head_rows, _status_rows, _content_rows, _body_rows, _text_rows, _size_rows)
+TABLE: Mapping[str, FaultRow] = {row.name: row for group in _GROUPS for row in group()}
+"""Every fault except those of TLS, by name."""

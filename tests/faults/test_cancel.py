@@ -1,4 +1,4 @@
-"""Calls and streams that are given up, at every stage and in every manner: none lost, nothing sent, nothing left."""
+"""Calls and streams that are cancelled, at every stage and in every way: none is lost, nothing is sent or left."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from unit.transport.raw_server import Peer, RawServer
 
 CHAT = "openai:gpt-4.1"
 HOUSE = "house:any-model"
-_AGAIN_LATER = fault("status_429", times=None, headers={"retry-after": "30"})
+_RETRY_LATER = fault("status_429", times=None, headers={"retry-after": "30"})
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far a call has come when it is given up.
+    """The stage at which a call is cancelled.
 
     Attributes:
-        script: what the upstream does.
-        requests: how many the upstream has had by then, and may ever have.
-        kept: connections that stay, idle.
-        models: whom to ask.
-        settings: of the gateway.
+        script: The script of the upstream.
+        requests: The number of requests so far, which is also the final one.
+        kept: The number of idle connections that remain.
+        models: The requested models.
+        settings: The settings of the gateway.
     """
 
     script: Any
@@ -45,7 +45,7 @@ STAGES = {
     "before the head": Stage(fault("stall_before_head", times=None)),
     "within the answer": Stage(fault("stall_in_stream", times=None)),
     "queued": Stage(fault("stall_before_head", times=None), 1, 1, settings={"limits": ("openai", 1)}),
-    "in backoff": Stage(_AGAIN_LATER, 1, 1, settings={"retries": 2}),
+    "in backoff": Stage(_RETRY_LATER, 1, 1, settings={"retries": 2}),
     "during fallback": Stage(
         {"openai": fault("server_error", times=None), "compatible": fault("stall_before_head", times=None)},
         2,
@@ -55,8 +55,8 @@ STAGES = {
 }
 
 
-class _Told(SystemClock):
-    """A clock that tells when somebody waits by it."""
+class _SignallingClock(SystemClock):
+    """A clock that sets an event when something waits."""
 
     def __init__(self) -> None:
         self.waits = asyncio.Event()
@@ -66,8 +66,8 @@ class _Told(SystemClock):
         await asyncio.sleep(seconds)
 
 
-def _tasks() -> set[asyncio.Task[Any]]:
-    """Return the tasks that are neither the test nor the upstream's own, which end a turn later."""
+def _client_tasks() -> set[asyncio.Task[Any]]:
+    """Return the tasks except the test's own and those of the upstream, which end a turn later."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return {task for task in others if not getattr(task.get_coro(), "__qualname__", "").startswith("Connection.")}
 
@@ -82,31 +82,31 @@ async def _call(gateway: EmbeddedGateway, models: Any) -> None:
     await gateway.chat("Who?", models)
 
 
-async def _by_cancel(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
+async def _cancel_task(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
     task.cancel()
     return asyncio.CancelledError
 
 
-async def _by_closing(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
+async def _close_gateway(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
     await gateway.aclose()
     return GatewayClosed
 
 
-async def _by_timeout(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
+async def _time_out(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await task
     return asyncio.CancelledError
 
 
-async def _by_scope(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
+async def _cancel_scope(task: asyncio.Task[None], gateway: EmbeddedGateway) -> type[BaseException]:
     with anyio.CancelScope() as scope:
         scope.cancel()
         await task
     return asyncio.CancelledError
 
 
-MANNERS = {"cancel": _by_cancel, "timeout": _by_timeout, "scope": _by_scope, "close": _by_closing}
+MANNERS = {"cancel": _cancel_task, "timeout": _time_out, "scope": _cancel_scope, "close": _close_gateway}
 
 
 @pytest.mark.parametrize("manner", MANNERS.values(), ids=MANNERS)
@@ -120,7 +120,7 @@ async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
     queued = "limits" in stage.settings
     async with ScriptedUpstream(stage.script) as upstream:
         gateway = gateway_to(upstream, **{"retries": 0, **stage.settings})
-        clock = gateway.backend._chain._clock = _Told()
+        clock = gateway.backend._chain._clock = _SignallingClock()
         first = asyncio.create_task(_call(gateway, CHAT)) if queued else None
         if queued:
             await upstream.until(lambda: upstream.count == 1)
@@ -136,7 +136,7 @@ async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
             await asyncio.wait([task])
         with pytest.raises(expected):
             task.result()
-        closed = manner is _by_closing
+        closed = manner is _close_gateway
         await upstream.until(lambda: upstream.open_connections <= (0 if closed else stage.kept))
         if first is not None:
             first.cancel()
@@ -148,7 +148,7 @@ async def test_giving_up_ends_the_call_closes_upstream_and_sends_nothing_more(
         assert upstream.count == stage.requests + (not closed)
         await gateway.aclose()
         await upstream.until(lambda: upstream.open_connections == 0)
-    assert not _tasks()
+    assert not _client_tasks()
 
 
 @pytest.mark.parametrize("model", [CHAT, "anthropic:claude-sonnet-5", "ollama:qwen3:4b"])
@@ -178,17 +178,17 @@ async def test_giving_up_while_connecting_closes_the_connection_and_says_nothing
     ask: Callable[[EmbeddedGateway, Any], Coroutine[Any, Any, None]],
     manner: Callable[[asyncio.Task[None], EmbeddedGateway], Coroutine[Any, Any, type[BaseException]]],
 ) -> None:
-    said: list[bytes] = []
+    sent: list[bytes] = []
 
-    async def mute(peer: Peer) -> None:
+    async def send_nothing(peer: Peer) -> None:
         while data := await peer.reader.read(65536):
-            server.note(lambda: said.append(data))
+            server.note(lambda: sent.append(data))
 
-    with RawServer(mute) as server:
+    with RawServer(send_nothing) as server:
         address = server.url.replace("http:", "https:")
         async with Ratatoskr.builder().compatible("house", base_url=address, key="k").build() as gateway:
             task = asyncio.create_task(ask(gateway, HOUSE))
-            await server.becomes(lambda _: bool(said))
+            await server.becomes(lambda _: bool(sent))
             expected = await manner(task, gateway)
             async with asyncio.timeout(10):
                 await asyncio.wait([task])
@@ -196,7 +196,7 @@ async def test_giving_up_while_connecting_closes_the_connection_and_says_nothing
                 task.result()
             await server.becomes(lambda s: s.open == 0)
         assert server.opened == 1
-        assert len(said) == 1, "more than the first flight of a handshake was said"
+        assert len(sent) == 1, "more than a ClientHello was sent"
 
 
 async def test_an_open_stream_ends_with_what_came_when_its_gateway_is_closed_by_another_task() -> None:
@@ -224,7 +224,7 @@ async def test_cancels_at_random_moments_lose_nothing_and_leave_nothing() -> Non
         async with asyncio.timeout(30):
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} <= {type(None), asyncio.CancelledError}
-        await upstream.until(lambda: upstream.open_connections <= 8)  # the last requests on their way have been seen
+        await upstream.until(lambda: upstream.open_connections <= 8)  # the last requests have arrived
         await upstream.use(())
         assert all(await asyncio.gather(*(gateway.chat("First?", CHAT) for _ in range(16))))
         sent = upstream.count
@@ -232,4 +232,4 @@ async def test_cancels_at_random_moments_lose_nothing_and_leave_nothing() -> Non
         assert upstream.count == sent + 16
         await gateway.aclose()
         await upstream.until(lambda: upstream.open_connections == 0)
-    assert not _tasks()
+    assert not _client_tasks()

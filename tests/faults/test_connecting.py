@@ -1,4 +1,4 @@
-"""How a gateway comes to its provider: ahead of use, through a proxy, over a Unix socket; each by the builder alone."""
+"""How a gateway connects: in advance, through a proxy, over a Unix socket; each is set by the builder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DOCUMENT = (
 )
 
 
-async def answering(peer: Peer) -> None:
+async def answer_requests(peer: Peer) -> None:
     while await peer.request():
         await peer.send(answer(DOCUMENT))
 
 
-def _house(url: str) -> Builder:
+def _builder_for(url: str) -> Builder:
     return Ratatoskr.builder().compatible("house", base_url=url, key=KEY)
 
 
@@ -49,19 +49,19 @@ async def test_preconnect_says_who_is_out_of_reach() -> None:
 
 async def test_a_unix_socket_takes_the_place_of_every_host(tmp_path: Path) -> None:
     path = tmp_path / "provider.sock"
-    with RawServer(answering, path=str(path)) as server:
-        async with _house("http://localhost/v1").unix_socket(path).build() as gateway:
+    with RawServer(answer_requests, path=str(path)) as server:
+        async with _builder_for("http://localhost/v1").unix_socket(path).build() as gateway:
             assert (await gateway.chat("Who?", "house:m")).content == "Hello"
         assert server.seen[0].target == "/v1/chat/completions"
-    async with _house("http://localhost/v1").unix_socket(tmp_path / "none.sock").retries(0).build() as gateway:
+    async with _builder_for("http://localhost/v1").unix_socket(tmp_path / "none.sock").retries(0).build() as gateway:
         with pytest.raises(ConnectionFailed) as caught:
             await gateway.chat("Who?", "house:m")
         assert not caught.value.sent
 
 
 async def test_a_proxy_gets_everything_even_what_is_on_this_machine() -> None:
-    with RawServer(answering) as proxy:
-        async with _house("http://127.0.0.1:9/v1").proxy(proxy.url).build() as gateway:
+    with RawServer(answer_requests) as proxy:
+        async with _builder_for("http://127.0.0.1:9/v1").proxy(proxy.url).build() as gateway:
             assert (await gateway.chat("Who?", "house:m")).content == "Hello"
         assert proxy.seen[0].target == "http://127.0.0.1:9/v1/chat/completions"
 
@@ -80,4 +80,4 @@ async def test_what_a_client_of_ones_own_would_not_do_is_refused_instead_of_forg
     assert callable(also)
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(ConfigurationError, match="brings its proxy, TLS, socket and limits"):
-            also(_house("http://127.0.0.1:9/v1").http_client(client)).build()
+            also(_builder_for("http://127.0.0.1:9/v1").http_client(client)).build()

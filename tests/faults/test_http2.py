@@ -1,4 +1,4 @@
-"""A provider on HTTP/2 behind the whole gateway: one connection for all, and what is tried again and what is not."""
+"""A provider with HTTP/2: all requests share a connection, and only unsent ones are retried."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ TEXT = "".join(WORDS)
 SEARCH = ProviderTool("house", {"type": "web_search"})
 
 
-class _Hasty(SystemClock):
-    """A clock by which every wait before another try is over at once."""
+class _InstantClock(SystemClock):
+    """A clock whose waits end at once."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
@@ -38,39 +38,39 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def _gateway(authority: trustme.CA, *servers: Upstream) -> EmbeddedGateway:
-    builder = Ratatoskr.builder().tls(ca=authority.cert_pem.bytes()).clock(_Hasty()).retries(1)
+def _make_gateway(authority: trustme.CA, *servers: Upstream) -> EmbeddedGateway:
+    builder = Ratatoskr.builder().tls(ca=authority.cert_pem.bytes()).clock(_InstantClock()).retries(1)
     for name, server in zip(("house", "other"), servers, strict=False):
         builder.compatible(name, base_url=f"{server.url}/v1", key=KEY)
     return builder.build()
 
 
-def _event(word: str, finish: str | None = None) -> bytes:
+def _encode_event(word: str, finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": {"content": word}, "finish_reason": finish}
-    told = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
-    return f"data: {json.dumps(told)}\n\n".encode()
+    value = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(value)}\n\n".encode()
 
 
-async def _stream(http: Http2, stream: int, words: list[str], *, end: bool = True) -> None:
-    """Send the head and some words, and the end if that is wanted."""
+async def _send_stream(http: Http2, stream: int, words: list[str], *, end: bool = True) -> None:
+    """Send the head and some words, and optionally the end."""
     http.state.send_headers(stream, SSE)
     for word in words:
-        await http.part(stream, _event(word))
+        await http.part(stream, _encode_event(word))
     if end:
-        await http.part(stream, _event("", "stop") + b"data: [DONE]\n\n")
+        await http.part(stream, _encode_event("", "stop") + b"data: [DONE]\n\n")
         http.state.end_stream(stream)
     await http.flush()
 
 
-async def _whole(http: Http2, stream: int) -> None:
+async def _send_document(http: Http2, stream: int) -> None:
     choice = {"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}
-    told = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    value = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
     http.state.send_headers(stream, JSON)
-    http.state.send_data(stream, json.dumps(told).encode(), end_stream=True)
+    http.state.send_data(stream, json.dumps(value).encode(), end_stream=True)
     await http.flush()
 
 
-async def _reset(http: Http2, stream: int, code: str) -> None:
+async def _reset_stream(http: Http2, stream: int, code: str) -> None:
     http.state.reset_stream(stream, h2.errors.ErrorCodes[code])
     await http.flush()
 
@@ -90,10 +90,10 @@ async def test_a_hundred_streams_share_one_connection_after_preconnect(authority
         if len(http.paths) == 101:
             together.set()
         await together.wait()
-        await _stream(http, stream, WORDS)
+        await _send_stream(http, stream, WORDS)
 
     with Upstream(authority, answer) as server:
-        async with _gateway(authority, server) as gateway:
+        async with _make_gateway(authority, server) as gateway:
             await gateway.preconnect()
             assert server.opened == 1
             assert await asyncio.gather(*(_read(gateway) for _ in range(100))) == [TEXT] * 100
@@ -107,15 +107,15 @@ async def test_a_refused_stream_was_not_sent_and_is_asked_again_on_the_same_conn
 ) -> None:
     async def answer(http: Http2, stream: int, path: str) -> None:
         if stream == 1:
-            await _reset(http, stream, "REFUSED_STREAM")
+            await _reset_stream(http, stream, "REFUSED_STREAM")
         elif streamed:
-            await _stream(http, stream, WORDS)
+            await _send_stream(http, stream, WORDS)
         else:
-            await _whole(http, stream)
+            await _send_document(http, stream)
 
     with Upstream(authority, answer) as server:
-        async with _gateway(authority, server) as gateway:
-            # what the provider may have run already is repeated only if it was not sent
+        async with _make_gateway(authority, server) as gateway:
+            # a request with a provider's tool is retried only if it was not sent
             if streamed:
                 async with gateway.chat_stream("Who?", MODEL, tools=[SEARCH]) as stream:
                     response = await stream.collect()
@@ -130,10 +130,10 @@ async def test_a_refused_stream_was_not_sent_and_is_asked_again_on_the_same_conn
 @pytest.mark.parametrize("code", ["INTERNAL_ERROR", "CANCEL", "NO_ERROR"])
 async def test_any_other_reset_may_have_been_sent(authority: trustme.CA, code: str) -> None:
     async def answer(http: Http2, stream: int, path: str) -> None:
-        await _reset(http, stream, code)
+        await _reset_stream(http, stream, code)
 
     with Upstream(authority, answer) as server:
-        async with _gateway(authority, server) as gateway:
+        async with _make_gateway(authority, server) as gateway:
             with pytest.raises(ConnectionFailed) as caught:
                 await gateway.chat("Who?", MODEL, tools=[SEARCH])
             assert caught.value.sent is True
@@ -150,13 +150,13 @@ async def test_a_reset_after_the_first_words_is_an_interruption_and_is_never_rep
 ) -> None:
     async def answer(http: Http2, stream: int, path: str) -> None:
         if stream == 3:
-            await _stream(http, stream, WORDS)
+            await _send_stream(http, stream, WORDS)
             return
-        await _stream(http, stream, WORDS[:2], end=False)
-        await _reset(http, stream, code)
+        await _send_stream(http, stream, WORDS[:2], end=False)
+        await _reset_stream(http, stream, code)
 
     with Upstream(authority, answer) as server:
-        async with _gateway(authority, server) as gateway:
+        async with _make_gateway(authority, server) as gateway:
             with pytest.raises(StreamInterrupted) as caught:
                 await _read(gateway)
             assert isinstance(caught.value.cause, ConnectionFailed)
@@ -174,19 +174,19 @@ async def test_after_goaway_streams_below_its_mark_finish_and_the_others_go_else
 
     async def answer(http: Http2, stream: int, path: str) -> None:
         if http.peer.number > 1:
-            await _stream(http, stream, WORDS)
+            await _send_stream(http, stream, WORDS)
         elif stream == 1:
-            await _stream(http, stream, WORDS[:1], end=False)
+            await _send_stream(http, stream, WORDS[:1], end=False)
             await released.wait()
-            # h2 takes nothing but frames of its own after its GOAWAY, so the rest is written by hand.
-            data = b"".join(_event(word) for word in WORDS[1:]) + _event("", "stop") + b"data: [DONE]\n\n"
+            # h2 sends nothing after a GOAWAY, so the rest is written directly.
+            data = b"".join(_encode_event(word) for word in WORDS[1:]) + _encode_event("", "stop") + b"data: [DONE]\n\n"
             await http.peer.send(len(data).to_bytes(3, "big") + b"\x00\x01" + stream.to_bytes(4, "big") + data)
         elif stream == 3:
             goaway = (8).to_bytes(3, "big") + b"\x07\x00" + bytes(4) + (1).to_bytes(4, "big") + bytes(4)
             await http.peer.send(goaway)
 
     with Upstream(authority, answer) as server:
-        async with _gateway(authority, server) as gateway, gateway.chat_stream("Who?", MODEL) as below:
+        async with _make_gateway(authority, server) as gateway, gateway.chat_stream("Who?", MODEL) as below:
             above = await asyncio.gather(*(_read(gateway) for _ in range(5)))
             assert above == [TEXT] * 5
             server.call(released.set)
@@ -198,13 +198,13 @@ async def test_after_goaway_streams_below_its_mark_finish_and_the_others_go_else
 
 async def test_the_next_provider_is_asked_when_one_refuses_every_stream(authority: trustme.CA) -> None:
     async def refuse(http: Http2, stream: int, path: str) -> None:
-        await _reset(http, stream, "REFUSED_STREAM")
+        await _reset_stream(http, stream, "REFUSED_STREAM")
 
     async def answer(http: Http2, stream: int, path: str) -> None:
-        await _stream(http, stream, WORDS)
+        await _send_stream(http, stream, WORDS)
 
     with Upstream(authority, refuse) as down, Upstream(authority, answer) as server:
-        async with _gateway(authority, down, server) as gateway:
+        async with _make_gateway(authority, down, server) as gateway:
             async with gateway.chat_stream("Who?", [MODEL, "other:any-model"]) as stream:
                 response = await stream.collect()
             assert response.content == TEXT

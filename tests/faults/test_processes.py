@@ -1,4 +1,4 @@
-"""Processes that end, fork or change their loops with streams under way: the right status, and no noise."""
+"""Processes that end, fork or change their loops with open streams: the right status, and no output."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PATIENCE = 30.0
 
 _HEAD = """
 import asyncio, os, signal, sys, threading, _thread
-# A runner in the background may have been started with interrupts ignored, which children inherit.
+# A background process may ignore SIGINT, which its children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from ratatoskr import Ratatoskr
 gateway = Ratatoskr.builder().openai("key", base_url=sys.argv[1]).build()
 model = "openai:gpt-4.1"
-async def opened():
+async def open_streams():
     return await asyncio.gather(*(gateway.chat_stream("Who?", model).__aenter__() for _ in range(int(sys.argv[2]))))
-async def reading():
-    streams = await opened()
+async def read_streams():
+    streams = await open_streams()
     for stream in streams:
         held.append(asyncio.create_task(stream.collect()))
     await asyncio.sleep(0)
@@ -39,21 +39,21 @@ held = []
 
 
 def program(script: str) -> str:
-    """Return a program that is run with the address of an upstream and the number of streams to open."""
+    """Return a program; its arguments are the address of an upstream and the number of streams."""
     return _HEAD + script
 
 
 ENDS: dict[str, tuple[str, int]] = {
     "exit in the loop": (
-        "async def main():\n    held.append(await reading())\n    sys.exit(3)\nasyncio.run(main())",
+        "async def main():\n    held.append(await read_streams())\n    sys.exit(3)\nasyncio.run(main())",
         3,
     ),
-    "return": ("async def main():\n    held.append(await opened())\nasyncio.run(main())\nheld.clear()", 0),
-    "return while held": ("async def main():\n    held.append(await opened())\nasyncio.run(main())", 0),
-    "unclosed loop": ("loop = asyncio.new_event_loop()\nheld.append(loop.run_until_complete(opened()))", 0),
+    "return": ("async def main():\n    held.append(await open_streams())\nasyncio.run(main())\nheld.clear()", 0),
+    "return while held": ("async def main():\n    held.append(await open_streams())\nasyncio.run(main())", 0),
+    "unclosed loop": ("loop = asyncio.new_event_loop()\nheld.append(loop.run_until_complete(open_streams()))", 0),
     "interrupt": (
         (
-            "async def main():\n    held.append(await reading())\n    _thread.interrupt_main()\n"
+            "async def main():\n    held.append(await read_streams())\n    _thread.interrupt_main()\n"
             "    await asyncio.sleep(60)\n"
             "try:\n    asyncio.run(main())\nexcept KeyboardInterrupt:\n    sys.exit(130)"
         ),
@@ -61,7 +61,7 @@ ENDS: dict[str, tuple[str, int]] = {
     ),
     "daemon thread": (
         (
-            "ready = threading.Event()\nasync def main():\n    held.append(await opened())\n    ready.set()\n"
+            "ready = threading.Event()\nasync def main():\n    held.append(await open_streams())\n    ready.set()\n"
             "    await asyncio.sleep(60)\n"
             "threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()\nready.wait()"
         ),
@@ -90,17 +90,19 @@ ENDS: dict[str, tuple[str, int]] = {
 
 
 @pytest.fixture
-def flowing() -> Iterator[str]:
-    """Give the address of streams that begin and never end."""
+def endless_stream_url() -> Iterator[str]:
+    """Yield the address of an upstream whose streams never end."""
     script = fault("keep_alives_in_stream", times=None, turn=ScriptedTurn("Up and down.", deltas=3), seconds=0.01)
     with ScriptedUpstream.in_thread(script) as upstream:
         yield upstream.base_url("openai")
 
 
 @pytest.mark.parametrize(("script", "status"), ENDS.values(), ids=ENDS.keys())
-def test_a_process_ends_with_streams_under_way_rightly_and_silently(script: str, status: int, flowing: str) -> None:
+def test_a_process_ends_with_streams_under_way_rightly_and_silently(
+    script: str, status: int, endless_stream_url: str
+) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", program(script), flowing, "20"],
+        [sys.executable, "-c", program(script), endless_stream_url, "20"],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -124,12 +126,12 @@ def test_a_forked_child_and_its_parent_both_go_on(before: str) -> None:
         "if child:\n    assert os.waitpid(child, 0)[1] == 0\n"
     )
     with ScriptedUpstream.in_thread() as upstream:
-        _ends_well(script, upstream.base_url("openai"))
+        _assert_clean_exit(script, upstream.base_url("openai"))
         assert upstream.count == 4 + bool(before)
 
 
-def _ends_well(script: str, *arguments: str) -> None:
-    """Run a program to its end: status 0 and not a word on stderr."""
+def _assert_clean_exit(script: str, *arguments: str) -> None:
+    """Run a program and assert that it ends with status 0 and no output on stderr."""
     ended = subprocess.run(
         [sys.executable, "-c", program(script), *arguments],
         capture_output=True,
@@ -160,7 +162,7 @@ def test_a_child_forked_with_calls_and_streams_under_way_asks_anew_and_they_go_o
         return ScriptedTurn("Up and down.", deltas=6, delay=0.3 * slow, pace=0.1 * slow)
 
     with ScriptedUpstream.in_thread(answer) as upstream:
-        _ends_well(script, upstream.base_url("openai"))
+        _assert_clean_exit(script, upstream.base_url("openai"))
         assert upstream.count == 9
 
 
@@ -176,7 +178,7 @@ def test_processes_of_multiprocessing_share_nothing_and_all_work(method: str, tm
         f"    with multiprocessing.get_context({method!r}).Pool(2) as pool:\n"
         "        assert min(pool.map(work, range(6))) > 0\n        pool.close()\n        pool.join()\n"
     )
-    file = tmp_path / "pool.py"  # what is spawned imports its program from a file
+    file = tmp_path / "pool.py"  # a spawned process imports its program from a file
     file.write_text(program(script))
     with ScriptedUpstream.in_thread() as upstream:
         ended = subprocess.run(
@@ -200,7 +202,7 @@ def test_on_uvloop_calls_streams_and_cancels_work_as_elsewhere() -> None:
             async with gateway.chat_stream("Who?", CHAT) as stream:
                 assert (await stream.collect()).content
             upstream.use(fault("stall_in_stream", times=None))
-            stalled = [asyncio.create_task(_collected(gateway)) for _ in range(20)]
+            stalled = [asyncio.create_task(_collect(gateway)) for _ in range(20)]
             await asyncio.to_thread(upstream.until, lambda: upstream.count == 41)
             for task in stalled:
                 task.cancel()
@@ -212,7 +214,7 @@ def test_on_uvloop_calls_streams_and_cancels_work_as_elsewhere() -> None:
         runner.run(main())
 
 
-async def _collected(gateway: EmbeddedGateway) -> None:
+async def _collect(gateway: EmbeddedGateway) -> None:
     async with gateway.chat_stream("Who?", CHAT) as stream:
         await stream.collect()
 

@@ -1,4 +1,4 @@
-"""Every status and every form of Retry-After through the whole gateway, on a clock that jumps: who is asked, when."""
+"""Every status and every form of Retry-After, with a virtual clock: what is requested, and when."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ratatoskr.testing import ScriptedUpstream, fault
 CHAT = "openai:gpt-4.1"
 CLAUDE = "anthropic:claude-sonnet-5"
 HOUSE = "house:any-model"
-AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
-"""Statuses after which the same candidate is asked again."""
-ELSEWHERE = {401, 402, 403, 410} | set(range(300, 400)) | set(range(500, 600)) | AGAIN
-"""Statuses after which the next candidate is asked; the others say that the request itself is wrong."""
+RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
+"""Statuses after which the same candidate is retried."""
+FALLBACK = {401, 402, 403, 410} | set(range(300, 400)) | set(range(500, 600)) | RETRIED
+"""Statuses after which the next candidate is tried; the others mean that the request itself is invalid."""
 TRANSIENT, THROTTLE = [0.25, 0.5], [1.0, 2.0]
 
 
-class Jumping:
-    """Time passes only when somebody sleeps; chance always draws the upper end."""
+class JumpingClock:
+    """A virtual clock: time passes only in `sleep`. The jitter is always the maximum."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -40,7 +40,7 @@ class Jumping:
         return 1.0
 
 
-async def _fails(gateway: EmbeddedGateway, models: Any, *, streamed: bool) -> RatatoskrError:
+async def _catch_error(gateway: EmbeddedGateway, models: Any, *, streamed: bool) -> RatatoskrError:
     asked = gateway.chat_stream("Who?", models) if streamed else gateway.chat("Who?", models)
     with pytest.raises(RatatoskrError) as caught:
         await asked
@@ -51,12 +51,12 @@ async def _fails(gateway: EmbeddedGateway, models: Any, *, streamed: bool) -> Ra
 async def test_of_all_statuses_the_documented_ones_are_asked_again_with_backoff(model: str, streamed: bool) -> None:
     async with ScriptedUpstream(keep=1) as upstream:
         for status in range(300, 600):
-            clock = Jumping()
+            clock = JumpingClock()
             await upstream.use(fault(f"status_{status}", times=None))
             before = upstream.count
             async with gateway_to(upstream, retries=2, clock=clock) as gateway:
-                error = await _fails(gateway, model, streamed=streamed)
-            tries = 3 if status in AGAIN else 1
+                error = await _catch_error(gateway, model, streamed=streamed)
+            tries = 3 if status in RETRIED else 1
             assert (status, upstream.count - before, len(error.attempts)) == (status, tries, tries)
             waits = (THROTTLE if status == 429 else TRANSIENT) if tries == 3 else []
             assert (status, clock.slept) == (status, waits)
@@ -67,17 +67,17 @@ async def test_of_all_statuses_those_of_the_provider_lead_to_the_next_one() -> N
     async with ScriptedUpstream(keep=1) as upstream:
         for status in range(300, 600):
             await upstream.use({"openai": fault(f"status_{status}", times=None), "compatible": "Hello"})
-            async with gateway_to(upstream, retries=0, clock=Jumping()) as gateway:
-                if status in ELSEWHERE:
+            async with gateway_to(upstream, retries=0, clock=JumpingClock()) as gateway:
+                if status in FALLBACK:
                     answer = await gateway.chat("Who?", [CHAT, HOUSE])
                     assert (status, answer.content, len(answer.attempts)) == (status, "Hello", 2)
                 else:
-                    assert (await _fails(gateway, [CHAT, HOUSE], streamed=False)).status == status
+                    assert (await _catch_error(gateway, [CHAT, HOUSE], streamed=False)).status == status
 
 
 HINTS: dict[str, tuple[float | None, list[float]]] = {
-    # (what the error says, the waits before the second and the third try): the longer of hint and backoff, and a tenth
-    # of the hint on top, so that not all who wait come back together
+    # (the `retry_after` of the error, the waits before the second and the third attempt): the longer of hint and
+    # backoff, plus a tenth of the hint as jitter
     "seconds": (1.0, [1.1, 2.1]),
     "fraction": (0.25, [1.025, 2.025]),
     "zero": (0.0, THROTTLE),
@@ -94,15 +94,15 @@ HINTS: dict[str, tuple[float | None, list[float]]] = {
 
 
 @pytest.mark.parametrize("model", [CHAT, CLAUDE, HOUSE])
-@pytest.mark.parametrize(("name", "told"), HINTS.items(), ids=HINTS)
+@pytest.mark.parametrize(("name", "expected"), HINTS.items(), ids=HINTS)
 async def test_each_form_of_retry_after_is_waited_for_as_it_says(
-    name: str, told: tuple[float | None, list[float]], model: str
+    name: str, expected: tuple[float | None, list[float]], model: str
 ) -> None:
-    hint, waits = told
-    clock = Jumping()
+    hint, waits = expected
+    clock = JumpingClock()
     async with ScriptedUpstream(fault(f"rate_limited_{name}", times=None)) as upstream:
         async with gateway_to(upstream, retries=2, clock=clock) as gateway:
-            error = await _fails(gateway, model, streamed=False)
+            error = await _catch_error(gateway, model, streamed=False)
         assert isinstance(error, RateLimited)
         assert error.retry_after == hint
         assert clock.slept == pytest.approx(waits)
@@ -111,12 +111,12 @@ async def test_each_form_of_retry_after_is_waited_for_as_it_says(
 
 
 async def test_a_date_and_a_sign_of_the_dialects_own_are_waited_for_too() -> None:
-    clock = Jumping()
+    clock = JumpingClock()
     later, sign = fault("rate_limited_date", date=20.0), fault("rate_limited_hint", hint=30.0)
     async with (
         ScriptedUpstream([later, sign, "Hello"]) as upstream,
         gateway_to(upstream, retries=2, clock=clock) as gateway,
     ):
         assert (await gateway.chat("Who?", CHAT)).content == "Hello"
-    assert 15 < clock.slept[0] <= 22  # a date has whole seconds, and the upstream's clock went on
+    assert 15 < clock.slept[0] <= 22  # a date has whole seconds, and time has passed since
     assert clock.slept[1] == pytest.approx(33)

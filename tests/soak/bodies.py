@@ -1,4 +1,4 @@
-"""A program that asks for a body that is too much, and says what that cost it; run with a provider and its address.
+"""A program that requests a body that is too large or too slow, and prints what that cost.
 
 python bodies.py MODEL ADDRESS STREAMED AT_ONCE TOTAL
 """
@@ -31,7 +31,7 @@ async def _outcome(gateway: EmbeddedGateway, model: str, streamed: bool, total: 
 
 
 async def main(model: str, address: str, streamed: bool, at_once: int, total: float) -> None:
-    """Ask so many times at once; the first line on stdin tells when."""
+    """Make `at_once` calls at once, after a first line on standard input."""
     provider, _, _ = model.partition(":")
     async with Ratatoskr.builder().retries(0).provider(provider, "k", base_url=address).build() as gateway:
         assert await _outcome(gateway, model, streamed, 30) == "right"
@@ -39,13 +39,13 @@ async def main(model: str, address: str, streamed: bool, at_once: int, total: fl
         await asyncio.to_thread(sys.stdin.readline)
         rss, cpu, began = memory("VmRSS"), time.process_time(), time.monotonic()
         outcomes = await asyncio.gather(*(_outcome(gateway, model, streamed, total) for _ in range(at_once)))
-        said = {
+        result = {
             "outcomes": sorted(set(outcomes)),
             "grown": (memory("VmHWM") - rss) / MIB,
             "cpu": time.process_time() - cpu,
             "seconds": time.monotonic() - began,
         }
-    print(json.dumps(said), flush=True)
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

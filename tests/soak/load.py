@@ -1,4 +1,4 @@
-"""A program that calls and streams a great many times and says, after each part, what it holds; run with an address.
+"""A program that makes many calls and streams, and prints its resources after each part.
 
 python load.py ADDRESS CALLS STREAMS PARTS
 """
@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections import Counter
 
-from tests.soak.measure import held, memory
+from tests.soak.measure import measure_resources, memory
 
 from ratatoskr import EmbeddedGateway, Ratatoskr, RatatoskrError
 from ratatoskr.registry.backoff import SystemClock
@@ -22,14 +22,14 @@ CANCELLED = 1 / 20
 MODEL = "house:any-model"
 
 
-class _Hasty(SystemClock):
-    """A clock by which every wait before another try is over at once."""
+class _InstantClock(SystemClock):
+    """A clock whose waits end at once."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
-async def _one(gateway: EmbeddedGateway, streamed: bool) -> str:
+async def _call(gateway: EmbeddedGateway, streamed: bool) -> str:
     if not streamed:
         return (await gateway.chat("Who runs there?", MODEL)).content
     async with gateway.chat_stream("Who runs there?", MODEL) as stream:
@@ -38,10 +38,10 @@ async def _one(gateway: EmbeddedGateway, streamed: bool) -> str:
     return stream.response.content
 
 
-async def _counted(gateway: EmbeddedGateway, streamed: bool, chance: random.Random, counts: Counter[str]) -> None:
-    """Make one call or stream, given up now and then, and count what came of it."""
+async def _count_call(gateway: EmbeddedGateway, streamed: bool, chance: random.Random, counts: Counter[str]) -> None:
+    """Make one call or stream, sometimes cancelled, and count its outcome."""
     if chance.random() < CANCELLED:
-        task = asyncio.create_task(_one(gateway, streamed))
+        task = asyncio.create_task(_call(gateway, streamed))
         await asyncio.sleep(chance.random() * 0.02)
         task.cancel()
         await asyncio.wait([task])
@@ -53,17 +53,19 @@ async def _counted(gateway: EmbeddedGateway, streamed: bool, chance: random.Rand
             counts[type(task.exception()).__name__] += 1
         return
     try:
-        assert await _one(gateway, streamed) == "It carries words up and down."
+        assert await _call(gateway, streamed) == "It carries words up and down."
         counts["right"] += 1
     except RatatoskrError as error:
         counts[type(error).__name__] += 1
 
 
 async def main(address: str, calls: int, streams: int, parts: int) -> None:
-    """Make the calls and streams in so many equal parts."""
+    """Make the calls and streams in `parts` equal parts."""
     chance = random.Random(7)
     counts: Counter[str] = Counter()
-    builder = Ratatoskr.builder().compatible("house", base_url=address, key="sk-canary").retries(1).clock(_Hasty())
+    builder = (
+        Ratatoskr.builder().compatible("house", base_url=address, key="sk-canary").retries(1).clock(_InstantClock())
+    )
     async with builder.build() as gateway:
         for part in range(parts):
             kinds = [False] * (calls // parts) + [True] * (streams // parts)
@@ -72,15 +74,15 @@ async def main(address: str, calls: int, streams: int, parts: int) -> None:
 
             async def worker(work: object = work) -> None:
                 for streamed in work:  # type: ignore[attr-defined]  # an iterator that all workers share
-                    await _counted(gateway, streamed, chance, counts)
+                    await _count_call(gateway, streamed, chance, counts)
 
             await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-            await asyncio.sleep(0.05)  # what was given up closes
-            print(json.dumps(_held(part + 1, counts)), flush=True)
+            await asyncio.sleep(0.05)  # cancelled calls close their connections
+            print(json.dumps(_report(part + 1, counts)), flush=True)
 
 
-def _held(part: int, counts: Counter[str]) -> dict[str, object]:
-    now = held()
+def _report(part: int, counts: Counter[str]) -> dict[str, object]:
+    now = measure_resources()
     return {
         "part": part,
         "rss": memory(),

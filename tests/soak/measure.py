@@ -1,4 +1,4 @@
-"""What a process holds and how long things took."""
+"""The resources of this process, and statistics."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a process holds: descriptors and threads."""
+class ProcessResources:
+    """The number of descriptors and threads of a process."""
 
     descriptors: int
     threads: int
 
 
-def held() -> Held:
-    """Return what this process holds now."""
+def measure_resources() -> ProcessResources:
+    """Return the resources of this process."""
     gc.collect()
-    return Held(*(len(list(Path("/proc/self", kind).iterdir())) for kind in ("fd", "task")))
+    return ProcessResources(*(len(list(Path("/proc/self", kind).iterdir())) for kind in ("fd", "task")))
 
 
-async def at_most(before: Held, patience: float = 15.0) -> Held:
-    """Wait until this process holds no more than it did; return what it holds then, or after all the patience.
+async def wait_for_resources(before: ProcessResources, patience: float = 15.0) -> ProcessResources:
+    """Wait until this process has no more resources than before, or until `patience` has passed; return them.
 
-    A thread that has looked up names lives on for ten seconds.
+    A thread that resolved names ends ten seconds later.
     """
     ends = time.monotonic() + patience
     while True:
-        now = held()
+        now = measure_resources()
         if (now.descriptors <= before.descriptors and now.threads <= before.threads) or time.monotonic() > ends:
             return now
         await asyncio.sleep(0.1)
 
 
 def memory(name: str = "VmRSS") -> int:
-    """Return the resident memory in bytes; `VmHWM` is the most that it ever was."""
+    """Return the resident memory in bytes; `VmHWM` is its peak."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
@@ -48,13 +48,13 @@ def memory(name: str = "VmRSS") -> int:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Return the value below which this share of them lies."""
+    """Return the value below which `share` of the values are."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Return by how much the second of each pair grows with the first: least squares."""
+    """Return the slope of the regression line through the points, by least squares."""
     middle_x = sum(x for x, _ in points) / len(points)
     middle_y = sum(y for _, y in points) / len(points)
     spread = sum((x - middle_x) ** 2 for x, _ in points)

@@ -1,4 +1,4 @@
-"""A thousand calls and streams given up at random moments, in every manner and at every stage."""
+"""A thousand calls and streams cancelled at random moments, in every way and at every stage."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.soak.measure import at_most, held, quantile
-from tests.soak.served import Served, Told
+from tests.soak.measure import measure_resources, quantile, wait_for_resources
+from tests.soak.upstream_process import SeenRequest, UpstreamProcess
 
 from ratatoskr import EmbeddedGateway, GatewayClosed, Ratatoskr
 
@@ -23,16 +23,16 @@ pytestmark = pytest.mark.slow
 COUNT = 1000
 AT_ONCE = 20
 LONGEST = 0.09
-"""Seconds within which a call is given up; the slowest answer takes 0.07 s."""
+"""The most seconds after which a call is cancelled; the slowest answer takes 0.07 s."""
 LATE = 0.05
-"""Seconds after which a request that arrives was sent although it had been given up."""
+"""Seconds after the cancellation; a request that arrives later was sent after it."""
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(slots=True)
-class Try:
-    """One call or stream and how it is given up."""
+class CancelledCall:
+    """A call or stream, and how it is cancelled."""
 
     number: int
     stage: str
@@ -44,197 +44,199 @@ class Try:
 
     @property
     def prompt(self) -> str:
-        """What marks its requests at the upstream."""
+        """The prompt, by which the upstream identifies its requests."""
         return f"try {self.number}"
 
 
 MODELS: dict[str, list[str]] = {
     "answering": ["house:slow"],
-    "connecting": ["mute:any"],
+    "connecting": ["silent:any"],
     "queued": ["narrow:slow"],
     "in backoff": ["house:later"],
     "during fallback": ["house:unknown", "house:slow"],
 }
 ANYWHERE = ("cancel", "timeout", "scope", "close")
-"""Manners for calls and streams at every stage."""
+"""Ways to cancel calls and streams at every stage."""
 FLOWING = ("leave", "drop")
-"""Manners for streams that are open."""
+"""Ways to leave open streams."""
 
 
 @asynccontextmanager
-async def gateway_to(served: Served, *, narrow: bool = False) -> AsyncIterator[EmbeddedGateway]:
-    """Open a gateway; if it is narrow, whoever asks `narrow` finds its only place taken."""
-    house = served.base_url("compatible")
+async def gateway_to(upstream: UpstreamProcess, *, narrow: bool = False) -> AsyncIterator[EmbeddedGateway]:
+    """Open a gateway; with `narrow`, the only slot of the provider `narrow` is taken."""
+    house = upstream.base_url("compatible")
     builder = Ratatoskr.builder().retries(2).compatible("house", base_url=house, key="k")
-    builder.compatible("mute", base_url=served.mute, key="k")
+    builder.compatible("silent", base_url=upstream.silent, key="k")
     builder.compatible("narrow", base_url=house.replace("127.0.0.1", "localhost"), key="k").limits("narrow", 1)
     async with builder.build() as gateway:
         if narrow:
-            before = served.state()["count"]
+            before = upstream.state()["count"]
             holder = asyncio.create_task(gateway.chat("hold", "narrow:stall"))
-            await served.until(lambda state: state["count"] > before)
+            await upstream.until(lambda state: state["count"] > before)
         yield gateway
     if narrow:
         with pytest.raises(GatewayClosed):
             await holder
 
 
-async def _work(gateway: EmbeddedGateway, one: Try) -> None:
-    if not one.streamed:
-        await gateway.chat(one.prompt, MODELS[one.stage])
+async def _run(gateway: EmbeddedGateway, call: CancelledCall) -> None:
+    if not call.streamed:
+        await gateway.chat(call.prompt, MODELS[call.stage])
         return
-    async with gateway.chat_stream(one.prompt, MODELS[one.stage]) as stream:
+    async with gateway.chat_stream(call.prompt, MODELS[call.stage]) as stream:
         async for _ in stream:
             pass
 
 
-async def _ended(one: Try, task: asyncio.Task[None], expected: type[BaseException]) -> None:
-    """Wait for a task that was given up: it ends, as it was told to or because it was ready."""
+async def _await_end(call: CancelledCall, task: asyncio.Task[None], expected: type[BaseException]) -> None:
+    """Wait for a cancelled task: it ends as expected, or because it was ready."""
     await asyncio.wait([task], timeout=5)
-    one.lost = not task.done()
-    if one.lost:
+    call.lost = not task.done()
+    if call.lost:
         return
     if task.cancelled() or task.exception() is not None:
         with pytest.raises(expected):
             task.result()
 
 
-async def _cancel(gateway: EmbeddedGateway, one: Try) -> None:
-    task = asyncio.create_task(_work(gateway, one))
-    await asyncio.sleep(one.after)
-    one.at = time.monotonic()
+async def _cancel(gateway: EmbeddedGateway, call: CancelledCall) -> None:
+    task = asyncio.create_task(_run(gateway, call))
+    await asyncio.sleep(call.after)
+    call.at = time.monotonic()
     task.cancel()
-    await _ended(one, task, asyncio.CancelledError)
+    await _await_end(call, task, asyncio.CancelledError)
 
 
-async def _close(gateway: EmbeddedGateway, one: Try) -> None:
-    task = asyncio.create_task(_work(gateway, one))
-    await asyncio.sleep(one.after)
-    one.at = time.monotonic()
+async def _close(gateway: EmbeddedGateway, call: CancelledCall) -> None:
+    task = asyncio.create_task(_run(gateway, call))
+    await asyncio.sleep(call.after)
+    call.at = time.monotonic()
     await gateway.aclose()
-    await _ended(one, task, GatewayClosed)
+    await _await_end(call, task, GatewayClosed)
 
 
-async def _timeout(gateway: EmbeddedGateway, one: Try) -> None:
+async def _timeout(gateway: EmbeddedGateway, call: CancelledCall) -> None:
     async def limited() -> None:
         try:
-            async with asyncio.timeout(one.after):
-                await _work(gateway, one)
+            async with asyncio.timeout(call.after):
+                await _run(gateway, call)
         finally:
-            one.at = time.monotonic()
+            call.at = time.monotonic()
 
     task = asyncio.create_task(limited())
-    await asyncio.sleep(one.after)
-    await _ended(one, task, TimeoutError)
+    await asyncio.sleep(call.after)
+    await _await_end(call, task, TimeoutError)
 
 
-async def _scope(gateway: EmbeddedGateway, one: Try) -> None:
+async def _scope(gateway: EmbeddedGateway, call: CancelledCall) -> None:
     async def scoped() -> None:
-        with anyio.move_on_after(one.after):
-            await _work(gateway, one)
-        one.at = time.monotonic()
+        with anyio.move_on_after(call.after):
+            await _run(gateway, call)
+        call.at = time.monotonic()
 
     task = asyncio.create_task(scoped())
-    await asyncio.sleep(one.after)
-    await _ended(one, task, asyncio.CancelledError)
+    await asyncio.sleep(call.after)
+    await _await_end(call, task, asyncio.CancelledError)
 
 
-async def _leave(gateway: EmbeddedGateway, one: Try) -> None:
-    ends = time.monotonic() + one.after
-    async with gateway.chat_stream(one.prompt, MODELS[one.stage]) as stream:
+async def _leave(gateway: EmbeddedGateway, call: CancelledCall) -> None:
+    ends = time.monotonic() + call.after
+    async with gateway.chat_stream(call.prompt, MODELS[call.stage]) as stream:
         async for _ in stream:
             if time.monotonic() >= ends:
                 break
-    one.at = time.monotonic()
+    call.at = time.monotonic()
 
 
-async def _drop(gateway: EmbeddedGateway, one: Try) -> None:
-    ends = time.monotonic() + one.after
-    stream = await gateway.chat_stream(one.prompt, MODELS[one.stage])
+async def _drop(gateway: EmbeddedGateway, call: CancelledCall) -> None:
+    ends = time.monotonic() + call.after
+    stream = await gateway.chat_stream(call.prompt, MODELS[call.stage])
     async for _ in stream:
         if time.monotonic() >= ends:
             break
-    one.at = time.monotonic()
+    call.at = time.monotonic()
     del stream
 
 
 MANNERS = {"cancel": _cancel, "close": _close, "timeout": _timeout, "scope": _scope, "leave": _leave, "drop": _drop}
 
 
-def _tries(count: int) -> list[Try]:
+def _make_calls(count: int) -> list[CancelledCall]:
     chance = random.Random(20261123)
     kinds = [*itertools.product(MODELS, ANYWHERE), *(("answering", manner) for manner in FLOWING)]
-    tries = []
+    calls = []
     for number, (stage, manner) in zip(range(count), itertools.cycle(kinds), strict=False):
         streamed = manner in FLOWING or chance.random() < 0.6
-        tries.append(Try(number, stage, manner, streamed, chance.random() * LONGEST))
-    chance.shuffle(tries)
-    return tries
+        calls.append(CancelledCall(number, stage, manner, streamed, chance.random() * LONGEST))
+    chance.shuffle(calls)
+    return calls
 
 
-async def _give_up(served: Served, shared: EmbeddedGateway, one: Try) -> None:
-    if one.manner == "close":
-        async with gateway_to(served, narrow=one.stage == "queued") as gateway:
-            await _close(gateway, one)
+async def _give_up(upstream: UpstreamProcess, shared: EmbeddedGateway, call: CancelledCall) -> None:
+    if call.manner == "close":
+        async with gateway_to(upstream, narrow=call.stage == "queued") as gateway:
+            await _close(gateway, call)
     else:
-        await MANNERS[one.manner](shared, one)
+        await MANNERS[call.manner](shared, call)
 
 
-def _judge(tries: list[Try], requests: list[Told]) -> tuple[list[float], list[str]]:
-    """Return how long after it was given up the upstream saw each close, and what is wrong."""
-    found: dict[str, list[Told]] = {}
+def _evaluate(calls: list[CancelledCall], requests: list[SeenRequest]) -> tuple[list[float], list[str]]:
+    """Return the seconds from each cancellation to the close at the upstream, and the mistakes."""
+    found: dict[str, list[SeenRequest]] = {}
     for request in requests:
         found.setdefault(request.prompt, []).append(request)
     seen: list[float] = []
     wrong: list[str] = []
-    for one in tries:
-        mine = found.get(one.prompt, [])
-        most = {"queued": 0, "connecting": 0, "during fallback": 2}.get(one.stage, 1)
+    for call in calls:
+        mine = found.get(call.prompt, [])
+        most = {"queued": 0, "connecting": 0, "during fallback": 2}.get(call.stage, 1)
         if len(mine) > most:
-            wrong.append(f"sent {len(mine)} times: {one}")
-        if any(request.started_at > one.at + LATE for request in mine):
-            wrong.append(f"sent afterwards: {one}")
+            wrong.append(f"sent {len(mine)} times: {call}")
+        if any(request.started_at > call.at + LATE for request in mine):
+            wrong.append(f"sent afterwards: {call}")
         for request in mine:
             if request.closed_at is not None:
-                seen.append(max(0.0, request.closed_at - one.at))
+                seen.append(max(0.0, request.closed_at - call.at))
             elif not request.finished:
-                wrong.append(f"never closed: {one}")
-        if one.lost:
-            wrong.append(f"lost: {one}")
+                wrong.append(f"never closed: {call}")
+        if call.lost:
+            wrong.append(f"lost: {call}")
     return seen, wrong
 
 
 @pytest.mark.filterwarnings("ignore:a ChatStream was dropped:ResourceWarning")
 async def test_soak_a_thousand_cancels_lose_nothing_send_nothing_and_leave_nothing() -> None:
-    tries = _tries(COUNT)
-    with Served("stages", keep=10 * COUNT) as served:
-        async with gateway_to(served) as gateway:  # what is made once is made
+    calls = _make_calls(COUNT)
+    with UpstreamProcess("stages", keep=10 * COUNT) as upstream:
+        async with gateway_to(upstream) as gateway:  # creates what is created once
             await gateway.chat("warm", "house:slow")
-        await served.until(lambda state: state["open"] == 0)
+        await upstream.until(lambda state: state["open"] == 0)
         await asyncio.sleep(0.2)  # the client's side of closing
-        before, tasks = held(), asyncio.all_tasks()
-        work = iter(tries)
-        async with gateway_to(served, narrow=True) as gateway:
+        before, tasks = measure_resources(), asyncio.all_tasks()
+        work = iter(calls)
+        async with gateway_to(upstream, narrow=True) as gateway:
 
             async def worker() -> None:
-                for one in work:
-                    await _give_up(served, gateway, one)
+                for call in work:
+                    await _give_up(upstream, gateway, call)
 
             await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-            await served.until(lambda state: state["open"] <= AT_ONCE + 1)  # what is idle, and the holder
+            await upstream.until(
+                lambda state: state["open"] <= AT_ONCE + 1
+            )  # idle ones, and the one that holds the slot
             assert (await gateway.chat("next", "house:slow")).content
-        last = await served.until(lambda state: state["open"] == 0)
-        seen, wrong = _judge(tries, served.requests())
-        muted = served.mute_closed()
-    after = await at_most(before)
-    given_up = sorted(one.at for one in tries if one.stage == "connecting")
-    # connections that say nothing bear no name: the n-th close is held against the n-th one that was given up
-    seen += [max(0.0, closed - at) for at, closed in zip(given_up[-len(muted) :], muted, strict=False)]
-    assert len(muted) > COUNT // 10
+        last = await upstream.until(lambda state: state["open"] == 0)
+        seen, wrong = _evaluate(calls, upstream.requests())
+        silent_closes = upstream.silent_closed_at()
+    after = await wait_for_resources(before)
+    given_up = sorted(call.at for call in calls if call.stage == "connecting")
+    # silent connections have no name: the n-th close is compared with the n-th cancellation
+    seen += [max(0.0, closed - at) for at, closed in zip(given_up[-len(silent_closes) :], silent_closes, strict=False)]
+    assert len(silent_closes) > COUNT // 10
     p50, p99, most = (1000 * quantile(seen, share) for share in (0.5, 0.99, 1.0))
-    stages = ", ".join(f"{count} {stage}" for stage, count in Counter(one.stage for one in tries).items())
+    stages = ", ".join(f"{count} {stage}" for stage, count in Counter(call.stage for call in calls).items())
     print(
-        f"\n{len(tries)} given up ({stages}; in {len(MANNERS)} manners), {len(seen)} closes seen upstream: "
+        f"\n{len(calls)} cancelled ({stages}; in {len(MANNERS)} manners), {len(seen)} closes seen upstream: "
         f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {most:.1f} ms; {len(wrong)} wrong; "
         f"left: {last['open']} connections, {after.descriptors - before.descriptors} descriptors, "
         f"{after.threads - before.threads} threads, "
@@ -245,6 +247,6 @@ async def test_soak_a_thousand_cancels_lose_nothing_send_nothing_and_leave_nothi
     assert asyncio.all_tasks() == tasks
     assert after.descriptors <= before.descriptors
     assert after.threads <= before.threads
-    assert len(seen) >= COUNT * 2 // 5  # who queues, or waits to try again, has no connection
+    assert len(seen) >= COUNT * 2 // 5  # a call that waits for a slot or for a retry has no connection
     assert most <= 500
     assert p99 <= 50

@@ -1,4 +1,4 @@
-"""A hundred processes that end with fifty streams under way, in every manner: the right status and not a word."""
+"""A hundred processes that end with fifty open streams, in every way: the right status and no output."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PATIENCE = 30.0
 
 
 async def _run(script: str, status: int, address: str) -> tuple[float, str]:
-    """Run one program to its end; return how long it took and what is wrong with how it ended."""
+    """Run a program to its end; return its duration and what is wrong with its end."""
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program(script), address, str(STREAMS), stderr=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(PATIENCE):
-            _, said = await process.communicate()
+            _, problem = await process.communicate()
     except TimeoutError:
         process.kill()
         await process.wait()
         return PATIENCE, "it hung"
-    wrong = "" if (process.returncode, said) == (status, b"") else f"{process.returncode}: {said.decode()[-500:]}"
+    wrong = "" if (process.returncode, problem) == (status, b"") else f"{process.returncode}: {problem.decode()[-500:]}"
     return time.monotonic() - began, wrong
 
 
@@ -48,11 +48,11 @@ async def test_soak_a_hundred_processes_end_with_fifty_streams_under_way_without
 
         async def worker() -> None:
             for kind in runs:
-                took, said = await _run(*ENDS[kind], upstream.base_url("openai"))
+                took, problem = await _run(*ENDS[kind], upstream.base_url("openai"))
                 times.append(took)
                 done[kind] += 1
-                if said:
-                    wrong.append(f"{kind}: {said}")
+                if problem:
+                    wrong.append(f"{kind}: {problem}")
 
         await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
         upstream.until(lambda: upstream.upstream.open_connections == 0)

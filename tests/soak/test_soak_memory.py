@@ -1,4 +1,4 @@
-"""Two hundred thousand calls and twenty thousand streams, one in twenty spoiled or given up: nothing grows."""
+"""Two hundred thousand calls and twenty thousand streams, one in twenty faulty or cancelled: nothing grows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.soak.measure import MIB, slope
-from tests.soak.served import Served
+from tests.soak.upstream_process import UpstreamProcess
 
 pytestmark = pytest.mark.slow
 CALLS, STREAMS, PARTS = 200_000, 20_000, 40
@@ -38,11 +38,11 @@ async def _run(address: str) -> list[dict[str, Any]]:
 
 
 async def test_soak_nothing_grows_in_two_hundred_thousand_calls_with_faults_and_cancels() -> None:
-    with Served("wild", keep=100) as served:
+    with UpstreamProcess("faulty", keep=100) as upstream:
         began = time.monotonic()
-        parts = await _run(served.base_url("compatible"))
+        parts = await _run(upstream.base_url("compatible"))
         lasted = time.monotonic() - began
-        last = await served.until(lambda state: state["open"] == 0)
+        last = await upstream.until(lambda state: state["open"] == 0)
     assert len(parts) == PARTS
     made = (CALLS + STREAMS) / PARTS
     after = parts[PARTS // 10 :]
@@ -55,13 +55,13 @@ async def test_soak_nothing_grows_in_two_hundred_thousand_calls_with_faults_and_
     spoiled = 1 - counts["right"] / sum(counts.values())
     print(
         f"\n{CALLS} calls and {STREAMS} streams in {lasted:.0f} s, {last['count']} requests, {spoiled:.1%} failed "
-        f"or were given up: RSS {growth:+.3f} MiB per 10,000 after the first tenth ({after[0]['rss'] / MIB:.1f} to "
+        f"or were cancelled: RSS {growth:+.3f} MiB per 10,000 after the first tenth ({after[0]['rss'] / MIB:.1f} to "
         f"{after[-1]['rss'] / MIB:.1f} MiB), descriptors {spread['descriptors']}, threads {spread['threads']}, "
         f"tasks {spread['tasks']}; {counts}"
     )
     assert growth <= 1.0
     assert spread["threads"][0] == spread["threads"][1]
     assert spread["tasks"] == (1, 1)
-    assert spread["descriptors"][1] <= after[0]["descriptors"] + 32  # connections that idle, at most one a worker
+    assert spread["descriptors"][1] <= after[0]["descriptors"] + 32  # idle connections, at most one for each worker
     assert sum(counts.values()) == CALLS + STREAMS
     assert last["open"] == 0

@@ -1,4 +1,4 @@
-"""Ten thousand streams whose readers take their time: none hangs, none loses an event."""
+"""Ten thousand streams with slow readers: none hangs, none loses an event."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import random
 import time
 
 import pytest
-from tests.soak.measure import at_most, held
-from tests.soak.served import Served
+from tests.soak.measure import measure_resources, wait_for_resources
+from tests.soak.upstream_process import UpstreamProcess
 
 from ratatoskr import ContentDelta, EmbeddedGateway, Ratatoskr
 
@@ -17,19 +17,19 @@ pytestmark = pytest.mark.slow
 COUNT = 10_000
 AT_ONCE = 256
 LONGEST_WAIT = 0.02
-"""Seconds that a reader waits at most between two events."""
+"""The most seconds that a reader waits between two events."""
 SHAPES = [
     *[(6, 0, 0.0)] * 10,  # all at once
-    *[(8, 0, 0.01)] * 8,  # while the reader is busy, or waits
-    (60, 16_000, 0.0),  # more than waits for a reader: the socket is no longer read, and then is again
+    *[(8, 0, 0.01)] * 8,  # while the reader is busy or waiting
+    (60, 16_000, 0.0),  # more than the queue holds: reading from the socket pauses and continues
     (1, 0, 0.0),
 ]
-"""Streams: how many deltas, how long each, how many seconds apart."""
+"""Streams: the number of deltas, the length of each, the seconds between them."""
 PATIENCE = 60.0
 
 
 async def _read(gateway: EmbeddedGateway, shape: tuple[int, int, float], chance: random.Random) -> int:
-    """Read one stream slowly; return how many deltas came, all in order and whole."""
+    """Read a stream slowly; return the number of deltas, which arrive complete and in order."""
     count, size, pace = shape
     came = 0
     async with gateway.chat_stream(f"{count} {size} {pace}", "house:m") as stream:
@@ -47,12 +47,12 @@ async def test_soak_ten_thousand_slow_readers_lose_no_event_and_never_hang() -> 
     shapes = itertools.islice(itertools.cycle(SHAPES), COUNT)
     chance = random.Random(20261123)
     totals = [0, 0]
-    with Served("numbered") as served:
-        address = served.base_url("compatible")
+    with UpstreamProcess("numbered") as upstream:
+        address = upstream.base_url("compatible")
         async with Ratatoskr.builder().compatible("house", base_url=address, key="k").build() as warm:
             await _read(warm, SHAPES[0], chance)
         await asyncio.sleep(0.2)  # the client's side of closing
-        before = held()
+        before = measure_resources()
         began = time.monotonic()
         async with Ratatoskr.builder().compatible("house", base_url=address, key="k").build() as gateway:
 
@@ -65,8 +65,8 @@ async def test_soak_ten_thousand_slow_readers_lose_no_event_and_never_hang() -> 
 
             await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
         lasted = time.monotonic() - began
-        last = await served.until(lambda state: state["open"] == 0)
-        after = await at_most(before)
+        last = await upstream.until(lambda state: state["open"] == 0)
+        after = await wait_for_resources(before)
     print(
         f"\n{totals[0]} streams, {AT_ONCE} at once, {totals[1]} deltas in {lasted:.0f} s: none lost, none hung; "
         f"left: {last['open']} connections"

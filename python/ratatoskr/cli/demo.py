@@ -89,13 +89,16 @@ async def real_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str] | Non
 
 async def scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str]:
     """Return a gateway to a provider on this machine that answers from a script, over real HTTP."""
-    from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens
+    from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts
 
     told = "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
     script = [
-        ScriptedTurn(told, deltas=12, pace=0.03, usage=Tokens(input=18, output=24)),
-        ScriptedTurn(tool_calls=(Call("branch_height", {"branch": "highest"}),), usage=Tokens(input=92, output=17)),
-        ScriptedTurn("The highest branch is at 95 m.", usage=Tokens(input=121, output=11)),
+        ScriptedTurn(told, deltas=12, pace=0.03, usage=TokenCounts(input=18, output=24)),
+        ScriptedTurn(
+            tool_calls=(ScriptedToolCall("branch_height", {"branch": "highest"}),),
+            usage=TokenCounts(input=92, output=17),
+        ),
+        ScriptedTurn("The highest branch is at 95 m.", usage=TokenCounts(input=121, output=11)),
     ]
     upstream = await stack.enter_async_context(ScriptedUpstream(script))
     builder = Ratatoskr.builder().openai("demo-key", base_url=upstream.base_url("openai"))

@@ -1,11 +1,11 @@
-"""For tests of applications: a gateway without sockets, a provider on loopback, its misbehaviours, replays.
+"""Tools for testing applications: a scripted gateway, a scripted provider on loopback, faults and replays.
 
-    from ratatoskr.testing import ScriptedUpstream, Turn, fault
+    from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 
-    async with ScriptedUpstream([fault("overloaded"), Turn("Hello")]) as upstream:
+    async with ScriptedUpstream([fault("overloaded"), ScriptedTurn("Hello")]) as upstream:
         gateway = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai")).build()
 
-Names are loaded on use: importing this package imports nothing else.
+Names are imported on first use: importing this package imports nothing else.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from ratatoskr.testing.reply import Reply
     from ratatoskr.testing.scripted import ScriptedGateway
     from ratatoskr.testing.thread import ThreadedUpstream
-    from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, Tokens
+    from ratatoskr.testing.turns import ParsedRequest, ScriptedToolCall, ScriptedTurn, TokenCounts
     from ratatoskr.testing.upstream import ScriptedUpstream
 
 __all__ = [
     "FAULTS",
-    "Asked",
-    "Call",
     "Fault",
     "NetworkUsed",
+    "ParsedRequest",
     "Received",
     "Replay",
     "Reply",
     "ScriptedGateway",
+    "ScriptedToolCall",
     "ScriptedTurn",
     "ScriptedUpstream",
     "ThreadedUpstream",
-    "Tokens",
+    "TokenCounts",
     "fault",
     "load_recordings",
     "load_script",
@@ -46,20 +46,20 @@ __all__ = [
     "serve",
 ]
 
-_HOMES = {
+_MODULES = {
     "FAULTS": "faults.table",
-    "Asked": "turns",
-    "Call": "turns",
     "Fault": "faults.table",
     "NetworkUsed": "network",
+    "ParsedRequest": "turns",
     "Received": "connection",
     "Replay": "replay",
     "Reply": "reply",
     "ScriptedGateway": "scripted",
+    "ScriptedToolCall": "turns",
+    "ScriptedTurn": "turns",
     "ScriptedUpstream": "upstream",
     "ThreadedUpstream": "thread",
-    "Tokens": "turns",
-    "ScriptedTurn": "turns",
+    "TokenCounts": "turns",
     "fault": "faults.table",
     "load_recordings": "replay",
     "load_script": "chaos",
@@ -69,9 +69,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,27 +1,27 @@
-"""The answer of a model that nobody scripted: enough sense to make a tool loop and typed output work by themselves."""
+"""The answer without a script: tool loops and structured output work with it."""
 
 from __future__ import annotations
 
 from ratatoskr.testing.schema import example_of
-from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, encode_json
+from ratatoskr.testing.turns import ParsedRequest, ScriptedToolCall, ScriptedTurn, encode_json
 
-_QUOTED = 200  # characters of the prompt that are said back
+_QUOTED = 200  # characters of the prompt that are repeated
 
 
-def default_turn(asked: Asked) -> ScriptedTurn:
-    """Return a sensible answer.
+def make_default_turn(request: ParsedRequest) -> ScriptedTurn:
+    """Return an answer that suits the request.
 
-    Tools that are on offer are called (the first one, or the one that was asked for) until there is a result; JSON
-    that was asked for fits its schema; anything else is a short text that says the prompt back.
+    It calls the first offered tool, or the required one, until there is a result; it is JSON that matches the schema
+    if the request has one; otherwise it is a short text that repeats the prompt.
     """
-    reasoning = "The user wants an answer, so I give one." if asked.thinking else ""
-    if asked.tools and not asked.results and asked.choice != "none":
-        tool = next((one for one in asked.tools if one.name == asked.choice), asked.tools[0])
-        return ScriptedTurn(reasoning=reasoning, tool_calls=[Call(tool.name, example_of(tool.schema))])
-    if asked.schema is not None:
-        return ScriptedTurn(encode_json(example_of(asked.schema)).decode(), reasoning=reasoning)
-    if asked.json_mode:
+    reasoning = "The user wants an answer, so I give one." if request.thinking else ""
+    if request.tools and not request.results and request.choice != "none":
+        tool = next((one for one in request.tools if one.name == request.choice), request.tools[0])
+        return ScriptedTurn(reasoning=reasoning, tool_calls=[ScriptedToolCall(tool.name, example_of(tool.schema))])
+    if request.schema is not None:
+        return ScriptedTurn(encode_json(example_of(request.schema)).decode(), reasoning=reasoning)
+    if request.json_mode:
         return ScriptedTurn('{"answer": "yes"}', reasoning=reasoning)
-    if asked.results:
-        return ScriptedTurn(f"The tool says: {' | '.join(asked.results)}", reasoning=reasoning)
-    return ScriptedTurn(f"Up and down the tree I carried your words: {asked.prompt[:_QUOTED]}", reasoning=reasoning)
+    if request.results:
+        return ScriptedTurn(f"The tool says: {' | '.join(request.results)}", reasoning=reasoning)
+    return ScriptedTurn(f"Up and down the tree I carried your words: {request.prompt[:_QUOTED]}", reasoning=reasoning)

@@ -1,6 +1,6 @@
-"""One connection of the scripted upstream: HTTP/1.1 as an `asyncio.Protocol`, with a hand on every byte that leaves.
+"""One connection of the scripted upstream: HTTP/1.1 as an `asyncio.Protocol` that controls every write.
 
-A protocol rather than streams, because a close by the other side must be seen while a stall is being acted.
+It is a protocol because a stalled response must notice at once that the client closed, which streams do not.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from typing import Any, cast
 import msgspec
 
 from ratatoskr.testing.reply import Ending, Reply
-from ratatoskr.testing.turns import Asked
+from ratatoskr.testing.turns import ParsedRequest
 
 _HEAD_LIMIT = 256 * 1024
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time to linger: closing sends RST
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER with a timeout of 0: closing sends RST
 _TLS_HANDSHAKE = 0x16
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 @dataclass(slots=True, eq=False)
 class Received:
-    """A request as it arrived, and what became of it.
+    """A request as it arrived, and how it was answered.
 
     Attributes:
-        method: such as "POST".
-        target: path and query as sent.
-        headers: names in lower case; values of a repeated name joined by ", ".
-        raw: the body.
-        connection: number of the connection that it came on, from 1.
-        provider: whose address it was sent to.
-        dialect: name of the dialect of that address.
-        asked: what it asks for; `None` where it was refused or asks for no answer.
-        answered: what answered it: `turn`, `default`, `refused`, `list`, … or the name of a fault.
-        sent: bytes of the response's body written so far.
-        finished: whether the response went out whole, in the way that the script wanted it.
+        method: The method, such as "POST".
+        target: The path and the query as sent.
+        headers: The headers, with names in lower case; values of a repeated name are joined by ", ".
+        raw: The body.
+        connection: The number of its connection, from 1.
+        provider: The provider whose address was called.
+        dialect: The name of the dialect of that address.
+        asked: The parsed request; `None` if it was rejected or is not for an answer of a model.
+        answered: What answered it: `turn`, `default`, `refused`, `list`, … or the name of a fault.
+        sent: The number of bytes of the response body written so far.
+        finished: Whether the response was sent completely, as the script describes it.
         started_at: `time.monotonic()` when the request was complete.
-        closed_at: `time.monotonic()` when the other side closed the connection before the response was finished.
+        closed_at: `time.monotonic()` when the client closed the connection before the response was finished.
     """
 
     method: str
@@ -53,7 +53,7 @@ class Received:
     connection: int
     provider: str = ""
     dialect: str = ""
-    asked: Asked | None = None
+    asked: ParsedRequest | None = None
     answered: str = ""
     sent: int = 0
     finished: bool = False
@@ -63,32 +63,32 @@ class Received:
 
     @property
     def path(self) -> str:
-        """The address without the query."""
+        """The path, without the query."""
         return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
+        """The query, without the question mark."""
         return self.target.partition("?")[2]
 
     @property
     def json(self) -> Any:
-        """The body, parsed.
+        """The parsed body.
 
         Raises:
-            msgspec.DecodeError: it is not JSON.
+            msgspec.DecodeError: The body is not JSON.
         """
         if self._json is msgspec.UNSET:
             self._json = msgspec.json.decode(self.raw)
         return self._json
 
 
-class Hangup(Exception):  # it ends an exchange, it is no error of anybody
-    """The exchange is over: the other side went, or the script says so."""
+class Hangup(Exception):  # control flow, not an error
+    """The exchange is over: the client closed the connection, or the script ends it."""
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests, has them answered one after another, and writes replies piece by piece."""
+    """Reads requests, has them answered in order, and writes the replies piece by piece."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.number = number
         self.closed = False
-        self._deaf = False
+        self._ignoring = False
         self._answer, self._changed, self._gate = answer, changed, gate
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
@@ -108,10 +108,10 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
 
-    # what asyncio calls
+    # called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, if the script does."""
+        """Keep the connection, or end it as the script says."""
         self._transport = cast("asyncio.Transport", transport)
         match self._changed(self):
             case "reset":
@@ -119,23 +119,23 @@ class Connection(asyncio.Protocol):
             case "end":
                 self.end()
             case "hold":
-                self._deaf = True
+                self._ignoring = True
 
     def data_received(self, data: bytes) -> None:
-        """Collect a request; those that come early wait for their turn."""
-        if self._deaf:
+        """Collect a request; pipelined ones wait in the buffer."""
+        if self._ignoring:
             return
         self._buffer += data
         if self._exchange is None:
-            self._next()
+            self._start_next()
 
     def eof_received(self) -> None:
-        """The other side closed its half: nobody who talks to a provider does that and then reads on."""
+        """Close: a client of a provider that has closed its half does not read the response."""
         if self._transport is not None:
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note when it happened and stop answering."""
+        """Record the time and stop answering."""
         self.closed = True
         if self._current is not None and not self._current.finished:
             self._current.closed_at = monotonic()
@@ -145,21 +145,21 @@ class Connection(asyncio.Protocol):
         self._changed(self)
 
     def pause_writing(self) -> None:
-        """The other side reads too slowly."""
+        """Pause: the client reads too slowly."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """The other side caught up."""
+        """Continue: the client has caught up."""
         self._writable.set()
 
-    # what ends it
+    # ending it
 
     def reset(self) -> None:
         """End the connection with an RST."""
         if self._transport is not None and not self.closed:
             raw = self._transport.get_extra_info("socket")
             if raw is not None:
-                with contextlib.suppress(OSError):  # it may be closed under our hands
+                with contextlib.suppress(OSError):  # it may be closed already
                     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._transport.abort()
 
@@ -169,35 +169,35 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Close the connection without sending what is buffered."""
         if self._transport is not None:
             self._transport.abort()
 
     # requests
 
-    def _next(self) -> None:
+    def _start_next(self) -> None:
         """Start to answer the next request if it is complete."""
         if self._buffer and self._buffer[0] == _TLS_HANDSHAKE:
-            return self._refuse()
+            return self._reject()
         try:
-            request = self._take()
+            request = self._parse_request()
         except ValueError:
-            return self._refuse()
+            return self._reject()
         if request is not None:
-            self._exchange = asyncio.get_running_loop().create_task(self._converse(request))
+            self._exchange = asyncio.get_running_loop().create_task(self._serve_request(request))
         return None
 
-    def _refuse(self) -> None:
-        """Answer what is no HTTP request, as an HTTP server would, and close."""
+    def _reject(self) -> None:
+        """Answer input that is not HTTP with status 400, and close."""
         if self._transport is not None:
             self._transport.write(_BAD_REQUEST)
             self._transport.close()
 
-    def _take(self) -> Received | None:
-        """Take one complete request off the buffer.
+    def _parse_request(self) -> Received | None:
+        """Remove one complete request from the buffer and return it.
 
         Raises:
-            ValueError: this is no HTTP/1.1 request.
+            ValueError: The buffer does not hold an HTTP/1.1 request.
         """
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             name, value = name.strip().lower(), value.strip()
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if headers.get("transfer-encoding", "").lower() == "chunked":
-            body = _chunked(self._buffer, end + 4)
+            body = _parse_chunked(self._buffer, end + 4)
         else:
             size = int(headers.get("content-length", "0"))
             body = (bytes(self._buffer[end + 4 : end + 4 + size]), end + 4 + size)
@@ -229,8 +229,8 @@ class Connection(asyncio.Protocol):
 
     # replies
 
-    async def _converse(self, request: Received) -> None:
-        """Answer one request, then look for the next."""
+    async def _serve_request(self, request: Received) -> None:
+        """Answer one request, then start with the next."""
         self._current = request
         keep = request.headers.get("connection", "").lower() != "close"
         try:
@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
             await self._send(reply, request)
             keep = keep and not (reply.close or reply.framing == "close")
             if reply.ending != "clean":
-                await self._leave(reply, request)
+                await self._end_connection(reply, request)
         except Hangup:
             return
         finally:
@@ -247,13 +247,13 @@ class Connection(asyncio.Protocol):
         if not keep:
             self.end()
         elif self._buffer:
-            self._next()
+            self._start_next()
 
-    async def _leave(self, reply: Reply, request: Received) -> None:
-        """Leave the connection as the reply wants it left; never returns."""
+    async def _end_connection(self, reply: Reply, request: Received) -> None:
+        """End the connection as the reply describes; never returns."""
         if reply.ending == "hold":
-            await asyncio.get_running_loop().create_future()  # until the other side closes and this task is cancelled
-        await self._flushed()
+            await asyncio.get_running_loop().create_future()  # until the client closes, which cancels this task
+        await self._flush()
         request.finished = True
         if reply.ending == "reset":
             self.reset()
@@ -273,10 +273,10 @@ class Connection(asyncio.Protocol):
             if isinstance(piece, float):
                 await self._write(ready)
                 ready = b""
-                await self._wait(piece)
+                await self._sleep(piece)
                 continue
             if begun and reply.pace:
-                await self._wait(reply.pace)
+                await self._sleep(reply.pace)
             if reply.gated:
                 await self._write(ready)
                 ready = b""
@@ -301,20 +301,20 @@ class Connection(asyncio.Protocol):
         if not self._writable.is_set():
             await self._writable.wait()
 
-    async def _wait(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         if math.isinf(seconds):
             await asyncio.get_running_loop().create_future()
         await asyncio.sleep(seconds)
 
-    async def _flushed(self) -> None:
-        """Wait until the kernel has everything."""
+    async def _flush(self) -> None:
+        """Wait until the kernel has accepted everything that was written."""
         if self._transport is not None and not self.closed and self._transport.get_write_buffer_size():
             self._transport.set_write_buffer_limits(0)
             await self._writable.wait()
 
 
-def _chunked(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
-    """Return the body that begins at `start` in chunks and where it ends, or `None` while it is incomplete."""
+def _parse_chunked(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
+    """Return the chunked body that begins at `start` and its end, or `None` while it is incomplete."""
     body = bytearray()
     while True:
         line = buffer.find(b"\r\n", start)
@@ -324,6 +324,6 @@ def _chunked(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
         if len(buffer) < line + 4 + size:
             return None
         if size == 0:
-            return bytes(body), line + 4  # trailers of requests are not spoken here
+            return bytes(body), line + 4  # trailers of requests are not supported
         body += buffer[line + 2 : line + 2 + size]
         start = line + 4 + size

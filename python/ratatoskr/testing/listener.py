@@ -1,4 +1,4 @@
-"""The listening socket of a scripted upstream, and the faults that happen before any connection is had."""
+"""The listening socket of a scripted upstream, and the faults that prevent connections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from ratatoskr.testing.faults.table import Fault
 
 _BACKLOG = 1024
-_FILLERS = 4  # connections of our own that keep a backlog of none full
+_FILLERS = 4  # our own connections that fill a backlog of 0
 
 
 class Listener:
-    """One address that can listen, refuse, or let connections pile up; its port stays the same throughout.
+    """An address that listens, refuses connections, or never accepts them; its port stays the same.
 
     Args:
-        host: address to bind.
-        port: 0 takes a free one at the first `open`.
-        contexts: TLS contexts by name; without any the port speaks plain HTTP.
+        host: The address to bind.
+        port: The port; 0 selects a free one at the first `open`.
+        contexts: TLS contexts by name; without any, it serves plain HTTP.
     """
 
     def __init__(self, host: str, port: int, contexts: Mapping[str, ssl.SSLContext]) -> None:
@@ -35,32 +35,34 @@ class Listener:
         self._accepting: set[asyncio.Task[None]] = set()
 
     async def open(self, connected: Callable[[], asyncio.Protocol], fault: Fault | None) -> None:
-        """Listen, in the manner that `fault` wants.
+        """Listen as `fault` says.
 
         Raises:
-            ConfigurationError: the fault needs a TLS context that the caller did not give.
+            ConfigurationError: The fault needs a TLS context that the caller did not provide.
         """
         self.close()
-        door = fault.door if fault is not None else ""
-        context = None if door in {"refuse", "never_accept"} else self._context(door)
+        manner = fault.listener if fault is not None else ""
+        context = None if manner in {"refuse", "never_accept"} else self._context(manner)
         self.fault = fault
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        # asyncio switches Nagle's delay off only where the protocol is named, and accepted sockets inherit the name
+        # asyncio disables Nagle's algorithm only where the protocol is given; accepted sockets inherit it
         bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setblocking(False)  # the socket module takes it so
+        bound.setblocking(False)  # a flag of `setblocking`, which has no keyword
         try:
             bound.bind((self.host, self.port))
         except BaseException:
             bound.close()
             raise
         self.port = bound.getsockname()[1]
-        match door:
+        match manner:
             case "refuse":
-                self._sockets.append(bound)  # bound and not listening: the port is ours and nobody gets in
+                self._sockets.append(
+                    bound
+                )  # bound but not listening: the port stays reserved and connections are refused
             case "never_accept":
                 self._sockets.append(bound)
-                await self._fill(bound)
+                await self._fill_backlog(bound)
             case "old_version" if context is not None:
                 self._sockets.append(bound)
                 bound.listen(_BACKLOG)
@@ -87,53 +89,55 @@ class Listener:
     ) -> None:
         while True:
             accepted, _ = await asyncio.get_running_loop().sock_accept(bound)
-            self._start(_let_in(accepted, connected, context))
+            self._start(_accept_tls(accepted, connected, context))
 
-    async def _fill(self, bound: socket.socket) -> None:
-        """Listen with no room and take up what room there is, so that handshakes are never completed (Linux)."""
+    async def _fill_backlog(self, bound: socket.socket) -> None:
+        """Listen with a backlog of 0 and fill it, so that handshakes are never completed (Linux)."""
         bound.listen(0)
         for _ in range(_FILLERS):
             filler = socket.socket(bound.family, socket.SOCK_STREAM)
-            filler.setblocking(False)  # the socket module takes it so
+            filler.setblocking(False)  # a flag of `setblocking`, which has no keyword
             self._sockets.append(filler)
             with contextlib.suppress(BlockingIOError):
                 filler.connect((self.host, self.port))
         await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Stop listening; connections that were accepted live on."""
+        """Stop listening; accepted connections stay open."""
         if self._server is not None:
             self._server.close()
             self._server = None
         for task in self._accepting:
             task.cancel()
         for one in self._sockets:
-            if self._accepting:  # before its number is given to another socket
+            if self._accepting:  # before its descriptor is reused
                 asyncio.get_running_loop().remove_reader(one)
             one.close()
         self._sockets.clear()
         self.fault = None
 
 
-async def _let_in(accepted: socket.socket, connected: Callable[[], asyncio.Protocol], context: ssl.SSLContext) -> None:
-    """Refuse a client that TLS has nothing in common with by the alert that says so, as servers do; let in others.
+async def _accept_tls(
+    accepted: socket.socket, connected: Callable[[], asyncio.Protocol], context: ssl.SSLContext
+) -> None:
+    """Accept a client, or reject one that has no TLS version in common with an alert, as servers do.
 
-    asyncio's own server closes such a connection without a word, which clients take for a peer that went away.
+    asyncio's own server closes such a connection without an alert, which clients report as a lost connection.
     """
     loop = asyncio.get_running_loop()
     try:
-        hello = await _first_flight(accepted)
+        hello = await _peek_client_hello(accepted)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         incoming.write(hello)
         try:
             context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
-        except ssl.SSLWantReadError:  # so far all is well
-            with contextlib.suppress(OSError):  # it failed later, or the client went
+        except ssl.SSLWantReadError:  # the handshake has begun
+            with contextlib.suppress(OSError):  # it failed later, or the client closed
                 await loop.connect_accepted_socket(connected, accepted, ssl=context)
             return
         except ssl.SSLError:
-            await loop.sock_recv(accepted, len(hello))  # what is left unread would turn the end into a reset
-            with contextlib.suppress(OSError):  # the client went
+            await loop.sock_recv(accepted, len(hello))  # unread input would turn the close into a reset
+            with contextlib.suppress(OSError):  # the client closed
                 await loop.sock_sendall(accepted, outgoing.read())
         accepted.close()
     except BaseException:
@@ -141,8 +145,8 @@ async def _let_in(accepted: socket.socket, connected: Callable[[], asyncio.Proto
         raise
 
 
-async def _first_flight(accepted: socket.socket) -> bytes:
-    """Return what came first, and leave it where it is."""
+async def _peek_client_hello(accepted: socket.socket) -> bytes:
+    """Return the client's first bytes without consuming them."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(accepted, readable.set)

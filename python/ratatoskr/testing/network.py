@@ -1,7 +1,7 @@
-"""`no_network()`: a test that would leave this machine fails, and says where it wanted to go.
+"""`no_network()`: an attempt to connect to another machine raises an exception that names the address.
 
-Built on Python's audit events (https://docs.python.org/3/library/audit_events.html), so it sees the sockets of every
-library, and the native client, which announces each request as `ratatoskr.gateway.request`.
+Built on Python's audit events (https://docs.python.org/3/library/audit_events.html), so it covers the sockets of every
+library, and the native client, which raises the event `ratatoskr.request` for each request.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class NetworkUsed(RuntimeError):
-    """Something wanted to reach the network inside `no_network()`."""
+    """Something tried to use the network inside `no_network()`."""
 
 
 class no_network:  # noqa: N801  # it is used as a function: context manager and decorator
-    """Let every attempt to leave this machine raise `NetworkUsed`, in all threads; also a decorator.
+    """Raise `NetworkUsed` at every attempt to connect to another machine, in all threads; also a decorator.
 
         with no_network(): ...
 
@@ -32,7 +32,7 @@ class no_network:  # noqa: N801  # it is used as a function: context manager and
         async def test_without_any_socket(): ...
 
     Args:
-        loopback: whether this machine itself may be reached: 127.0.0.0/8, ::1, localhost, Unix sockets.
+        loopback: Whether connections to this machine are allowed: 127.0.0.0/8, ::1, localhost, Unix sockets.
     """
 
     def __init__(self, *, loopback: bool = True) -> None:
@@ -48,7 +48,7 @@ class no_network:  # noqa: N801  # it is used as a function: context manager and
         _guard.leave(self)
 
     def __call__(self, function: _F) -> _F:
-        """Guard a function, async or not."""
+        """Wrap a function, async or not."""
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -67,7 +67,7 @@ class no_network:  # noqa: N801  # it is used as a function: context manager and
 
 
 class _Guard:
-    """The one audit hook; hooks cannot be taken out again, so it asks who is in force."""
+    """The only audit hook; hooks cannot be removed, so it keeps a list of the active contexts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -78,7 +78,7 @@ class _Guard:
         with self._lock:
             self._active = [*self._active, one]
             if not self._hooked:
-                sys.addaudithook(self._heard)
+                sys.addaudithook(self._audit)
                 self._hooked = True
 
     def leave(self, one: no_network) -> None:
@@ -89,20 +89,22 @@ class _Guard:
             active.reverse()
             self._active = active
 
-    def _heard(self, event: str, args: tuple[Any, ...]) -> None:
+    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._active or event not in _EVENTS:
             return
         target = _EVENTS[event](args)
         if target is None:
             return
-        here = _is_here(target)
-        if here and all(one.loopback for one in self._active):
+        local = _is_loopback(target)
+        if local and all(one.loopback for one in self._active):
             return
-        if event in _NAMES and here:
-            return  # a name of this machine leaves no trace on the network
+        if event in _NAMES and local:
+            return  # resolving a local name uses no network
         if event == "socket.connect":
-            args[0].close()  # most libraries close only after an OSError, which would be taken for a failing network
-        raise NetworkUsed(f"no_network() is in force, and this went to {_named(target)}")
+            args[
+                0
+            ].close()  # most libraries close a socket only after an OSError, which would look like a network failure
+        raise NetworkUsed(f"no_network() is active, but something tried to connect to {_format_target(target)}")
 
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], Any]] = {
@@ -117,7 +119,7 @@ _NAMES = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _guard = _Guard()
 
 
-def _is_here(target: Any) -> bool:
+def _is_loopback(target: Any) -> bool:
     if not isinstance(target, tuple):
         return True  # a Unix socket's path
     host = target[0].decode("ascii", "replace") if isinstance(target[0], bytes) else str(target[0])
@@ -127,5 +129,5 @@ def _is_here(target: Any) -> bool:
         return host.rstrip(".").lower() in {"localhost", ""} or host.lower().endswith(".localhost")
 
 
-def _named(target: Any) -> str:
+def _format_target(target: Any) -> str:
     return ":".join(str(part) for part in target[:2]) if isinstance(target, tuple) else repr(target)

@@ -1,4 +1,4 @@
-r"""Plays recorded exchanges over real HTTP, whole, cut anew at random, or cut short.
+r"""Replays recorded exchanges over HTTP, unchanged, split at random, or truncated.
 
 A recording is a dict, usually a JSON file:
 
@@ -8,8 +8,8 @@ A recording is a dict, usually a JSON file:
      "response": {"status": 200, "headers": {"content-type": "text/event-stream"},
                   "framing": "sse", "body_text": "event: message_start\ndata: {…}\n\n…"}}
 
-`framing` is `sse` or `ndjson`, and `body_text` the exact stream; without a stream there is `body`, parsed JSON or a
-text. `payloads`, a list of what the events of a stream carried, may stand instead where the framing was not kept.
+`framing` is `sse` or `ndjson`, and `body_text` the exact stream; a response that is not a stream has `body`, parsed
+JSON or a text. `payloads`, a list of the data of the events, replaces `body_text` where the framing was not recorded.
 `request` may be null.
 """
 
@@ -33,19 +33,19 @@ _STREAM_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson", "
 def load_recordings(
     folder: str | Path, *, provider: str | None = None, tags: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Return the recordings in a folder and below, in the order of their names.
+    """Return the recordings in a folder and its subfolders, sorted by path.
 
     Args:
-        folder: where the JSON files are; those that are no recordings are left out.
-        provider: only this provider's.
-        tags: only those that carry all of these.
+        folder: The folder of the JSON files; files that are not recordings are ignored.
+        provider: Only recordings of this provider.
+        tags: Only recordings with all of these tags.
 
     Raises:
-        ConfigurationError: no such folder.
+        ConfigurationError: The folder does not exist.
     """
     root = Path(folder)
     if not root.is_dir():
-        raise ConfigurationError(f"{root} is no folder", field="folder")
+        raise ConfigurationError(f"{root} is not a folder", field="folder")
     found = (json.loads(path.read_text("utf-8")) for path in sorted(root.rglob("*.json")))
     return [
         one
@@ -58,17 +58,17 @@ def load_recordings(
 
 
 class Replay:
-    """A script that plays recordings, one a request, in order, whatever is asked.
+    """A script that replays recordings, one for each request, in order, whatever the request is.
 
         async with ScriptedUpstream(Replay(load_recordings("recordings"), seed=7, cuts=20)) as upstream: ...
 
     Args:
-        recordings: what to play.
-        seed: of the random cuts; the same seed cuts in the same places.
-        cuts: into how many pieces more than one each body is cut; each piece is a write of its own.
-        at: end each body after so many bytes; negative counts from its end.
-        ending: how it ends then: `reset`, `end` (closed without the end of the body), `clean` (in right framing).
-        repeat: begin again after the last one.
+        recordings: The recordings.
+        seed: The seed of the random cuts; the same seed gives the same cuts.
+        cuts: The number of random cuts in each body; the pieces are written separately.
+        at: The number of bytes after which each body ends; a negative number counts from its end.
+        ending: How it ends then: `reset`, `end` (closed before the end of the body), `clean` (in correct framing).
+        repeat: Whether to begin again after the last recording.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Replay:
     ) -> None:
         self.recordings = recordings
         self.played = 0
-        self._random = Random(seed)  # noqa: S311  # where to cut is no secret
+        self._random = Random(seed)  # noqa: S311  # not for security
         self._cuts, self._at, self._repeat = cuts, at, repeat
         self._ending = ending
 
@@ -91,16 +91,16 @@ class Replay:
         """Return the response of the next recording.
 
         Raises:
-            LookupError: all have been played.
+            LookupError: All recordings have been replayed.
         """
         if self.played >= len(self.recordings) and not (self._repeat and self.recordings):
-            raise LookupError(f"all {len(self.recordings)} recordings have been played")
+            raise LookupError(f"all {len(self.recordings)} recordings have been replayed")
         recording = self.recordings[self.played % len(self.recordings)]
         self.played += 1
         return self.reply(recording)
 
     def reply(self, recording: Mapping[str, Any]) -> Reply:
-        """Return the response of one recording, cut as this replay cuts."""
+        """Return the response of one recording, cut as configured."""
         body, kind = body_of(recording)
         response = recording["response"]
         headers = {
@@ -126,20 +126,20 @@ class Replay:
 
 
 def body_of(recording: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Return the bytes of a recorded body, and the content type that goes with them where none was kept."""
+    """Return the bytes of a recorded body, and their content type if none was recorded."""
     response = recording["response"]
     if "body_text" in response:
         return response["body_text"].encode(), _STREAM_TYPES[response.get("framing", "sse")]
     if "payloads" in response:
-        return b"".join(map(_framed, response["payloads"])), "text/event-stream"
+        return b"".join(map(_frame_payload, response["payloads"])), "text/event-stream"
     body = response.get("body")
     if isinstance(body, str):
         return body.encode(), "text/plain"
     return encode_json(body), "application/json"
 
 
-def _framed(payload: Any) -> bytes:
-    """Return a payload as one event, named after its type where it has one."""
+def _frame_payload(payload: Any) -> bytes:
+    """Return a payload as one event, named by its type if it has one."""
     if isinstance(payload, str):
         return b"data: " + payload.encode() + b"\n\n"
     name = payload.get("type") if isinstance(payload, dict) else None

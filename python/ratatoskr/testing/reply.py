@@ -1,4 +1,4 @@
-"""A response on its way out: head, body in pieces, and everything a fault may do to them. No dialect, no socket."""
+"""A response to send: its head, the pieces of its body, and what a fault may change in them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Literal
 
 Piece = bytes | float
-"""Bytes that are written and flushed, or seconds to wait; `math.inf` waits until the other side closes."""
+"""Bytes that are written and flushed, or seconds to wait; `math.inf` waits until the client closes."""
 
 Ending = Literal["clean", "stale", "end", "reset", "hold"]
-"""How the connection is left: usable; closed after a whole answer that did not say so; closed without the body's end;
-reset; or open and silent for ever."""
+"""What happens to the connection after the response: it is kept (`clean`), closed unannounced (`stale`), closed before
+the end of the body (`end`), reset (`reset`), or kept open without sending anything (`hold`)."""
 
 
 @dataclass(slots=True)
@@ -20,22 +20,22 @@ class Reply:
     """One response.
 
     Attributes:
-        status: of the head; `None` in a `Reply` that breaks before any head.
-        headers: names in lower case; framing headers are added by `head_bytes`.
-        body: pieces, each its own write; any iterable, so that it may be endless.
-        framing: `chunked`, `length` (known from the body), `close` (the connection's end is the body's end), `none`.
-        length: a `content-length` to state instead of the true one.
-        first: index in `body` of the first piece that carries content.
-        last: index in `body` of the first piece that belongs to the end.
-        pace: seconds before each piece after the first.
-        delay: seconds before the head.
-        cut: how many bytes of the body are sent before `ending`; negative counts from its end.
-        ending: what happens then, or after the whole body.
-        prelude: bytes before the head, such as an interim response.
-        head: raw bytes instead of the head that status and headers make.
-        trailers: sent after the last chunk.
-        gated: whether each piece after the first waits for `release()` of the upstream.
-        close: whether the connection is closed afterwards, as the head says.
+        status: The status code; `None` in a `Reply` that has no head.
+        headers: The headers, with names in lower case; `head_bytes` adds those of the framing.
+        body: The pieces, each written separately; any iterable, so that it may be endless.
+        framing: `chunked`, `length` (counted from the body), `close` (the body ends with the connection) or `none`.
+        length: A `content-length` to send instead of the correct one.
+        first: The index in `body` of the first piece with content.
+        last: The index in `body` of the first piece after the content.
+        pace: Seconds before each piece after the first.
+        delay: Seconds before the head.
+        cut: The number of bytes of the body that are sent before `ending`; a negative number counts from its end.
+        ending: What happens to the connection then, or after the complete body.
+        prelude: Bytes before the head, such as an interim response.
+        head: Raw bytes that replace the head.
+        trailers: The trailers, sent after the last chunk.
+        gated: Whether each piece after the first waits for `release()` of the upstream.
+        close: Whether the connection is closed afterwards, which the head announces.
     """
 
     status: int | None = 200
@@ -57,16 +57,16 @@ class Reply:
 
     @property
     def events(self) -> list[bytes]:
-        """The pieces of the body that are bytes, as a list of its own."""
+        """The pieces of the body that are bytes, as a new list."""
         return [piece for piece in self.body if isinstance(piece, bytes)]
 
     @property
     def content(self) -> bytes:
-        """The whole body."""
+        """The complete body."""
         return b"".join(self.events)
 
     def head_bytes(self) -> bytes:
-        """Return the head, framing headers included; nothing where the response breaks before it."""
+        """Return the head with the framing headers; empty if the response has no head."""
         if self.head is not None:
             return self.head
         if self.status is None:
@@ -84,7 +84,7 @@ class Reply:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def pieces(self) -> Iterable[Piece]:
-        """Return the body as far as `cut` lets it through."""
+        """Return the pieces of the body up to `cut`."""
         if self.cut is None:
             return self.body
         return _cut(self.body, self.cut if self.cut >= 0 else max(0, len(self.content) + self.cut))

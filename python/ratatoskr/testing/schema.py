@@ -1,4 +1,4 @@
-"""An example of a JSON Schema: the smallest value that fits, for answers and tool arguments nobody scripted."""
+"""Example values of a JSON Schema, for answers and tool arguments without a script."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FORMATS = {
     "ipv4": "192.0.2.1",
     "duration": "PT1S",
 }
-_DEPTH = 8  # a recursive schema stops here, if it lets one stop
+_DEPTH = 8  # the depth at which a recursive schema ends, if it can end
 
 
 def example_of(schema: Mapping[str, Any] | bool | None, name: str = "text") -> Any:
-    """Return a small value that fits `schema` (JSON Schema, or Gemini's OpenAPI subset with types in capitals).
+    """Return a small value that matches `schema` (JSON Schema, or Gemini's OpenAPI subset with types in capitals).
 
-    Strings are named after their property, so that a reader sees where they came from. `pattern` is not obeyed.
+    The value of a string is the name of its property. `pattern` is ignored.
     """
     return _example(schema, schema if isinstance(schema, Mapping) else {}, name, 0)
 
@@ -99,7 +99,7 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> float:
 
 
 def _first_choice(choices: list[Any], depth: int) -> Any:
-    """Return the first choice that is not null; deep in a recursion, null if that is allowed."""
+    """Return the first choice that is not null; at the depth limit, null if it is a choice."""
     null = [one for one in choices if isinstance(one, Mapping) and one.get("type") == "null"]
     others = [one for one in choices if one not in null]
     return (null or others)[0] if depth >= _DEPTH or not others else others[0]

@@ -1,4 +1,4 @@
-"""A scripted upstream in a thread with a loop of its own, for blocking code."""
+"""A scripted upstream in its own thread with its own event loop, for blocking code."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Self
 from ratatoskr.testing.connection import Received
 from ratatoskr.testing.upstream import Script, ScriptedUpstream
 
-_PATIENCE = 10.0  # seconds for the thread to start or end
+_PATIENCE = 30.0  # seconds for the thread to start or stop, and for what it is asked to do
 
 
 class ThreadedUpstream:
-    """`ScriptedUpstream` for blocking code; made by `ScriptedUpstream.in_thread(…)`.
+    """`ScriptedUpstream` for blocking code; created by `ScriptedUpstream.in_thread(…)`.
 
     with ScriptedUpstream.in_thread("Hello") as upstream:
         httpx.post(upstream.base_url("openai") + "/chat/completions", …)
@@ -60,51 +60,51 @@ class ThreadedUpstream:
 
     @property
     def port(self) -> int:
-        """The port."""
+        """The port it listens on."""
         return self.upstream.port
 
     @property
     def requests(self) -> list[Received]:
-        """What was received so far."""
+        """The requests received so far."""
         return list(self.upstream.requests)
 
     @property
     def last(self) -> Received:
-        """The newest request."""
+        """The most recent request."""
         return self.upstream.last
 
     @property
     def count(self) -> int:
-        """How many requests came."""
+        """The number of requests."""
         return self.upstream.count
 
     @property
     def connections(self) -> int:
-        """How many connections were made."""
+        """The number of connections so far."""
         return self.upstream.connections
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return self.upstream.open_connections
 
     def base_url(self, provider: str, *, scheme: str | None = None) -> str:
-        """Return what to give a client as the base URL of `provider`."""
+        """Return the base URL of `provider`, for a client."""
         return self.upstream.base_url(provider, scheme=scheme)
 
     def use(self, script: Script) -> None:
-        """Replace what is left of the script."""
+        """Replace the rest of the script."""
         self._call(self.upstream.use(script))
 
-    def until(self, happened: Callable[[], bool], timeout: float = 5.0) -> None:
-        """Wait until `happened()`.
+    def until(self, happened: Callable[[], bool], timeout: float = 20.0) -> None:
+        """Wait until `happened()` returns true.
 
         Raises:
-            TimeoutError: it did not within `timeout` seconds.
+            TimeoutError: It did not within `timeout` seconds.
         """
         self._call(self.upstream.until(happened, timeout))
 
     def release(self, events: int = 1) -> None:
-        """Let so many events of `gated` turns go."""
+        """Let `events` more events of gated turns be sent."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.upstream.release, events)

@@ -1,6 +1,6 @@
-"""What a scripted upstream is told to answer, and what it understood of a request.
+"""What a scripted upstream answers, and what it parsed from a request.
 
-A `ScriptedTurn` says in no provider's words what the model answers; the files in `dialects/` put it into theirs.
+A `ScriptedTurn` describes an answer of the model without regard to a provider; `dialects/` encodes it for each one.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Any
 import msgspec
 
 Texts = str | Sequence[str]
-"""A text to be cut into `ScriptedTurn.deltas` pieces, or the very pieces."""
+"""A text, which is split into `ScriptedTurn.deltas` pieces, or the pieces themselves."""
 
 _json = msgspec.json.Encoder()
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact JSON; half a surrogate pair comes as an escape, as providers send it."""
+    """Return compact JSON; a lone surrogate is escaped, as providers do."""
     try:
         return _json.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def whole(text: Texts) -> str:
-    """Return the text, joined if it was given in pieces."""
+def join_text(text: Texts) -> str:
+    """Return the text, joined if it is given in pieces."""
     return text if isinstance(text, str) else "".join(text)
 
 
-def pieces(text: Texts, count: int) -> list[str]:
-    """Return the text in at most `count` pieces of nearly equal length, or the pieces it was given in."""
+def split_text(text: Texts, count: int) -> list[str]:
+    """Return the text in at most `count` pieces of nearly equal length, or the given pieces."""
     if not isinstance(text, str):
         return list(text)
     if not text:
@@ -42,14 +42,14 @@ def pieces(text: Texts, count: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call of one of the caller's tools.
+class ScriptedToolCall:
+    """A call of one of the caller's tools, as a scripted model makes it.
 
     Attributes:
-        name: of the tool.
-        arguments: an object, or the JSON text as the model wrote it (which need not be right), whole or in pieces.
-        id: made up in the dialect's manner when left out.
-        signature: Gemini's thought signature of this call; made up where Gemini would send one when left out.
+        name: The name of the tool.
+        arguments: An object, or the JSON text as the model wrote it (it may be invalid), as one string or in pieces.
+        id: The id of the call; default: generated in the form that the dialect uses.
+        signature: Gemini's thought signature of this call; default: generated where Gemini sends one.
     """
 
     name: str
@@ -64,8 +64,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Usage of a turn in disjoint counts; each dialect adds them up as its provider does."""
+class TokenCounts:
+    """The usage of a turn in disjoint counts; each dialect adds them up as its provider does."""
 
     input: int = 0
     output: int = 0
@@ -74,25 +74,25 @@ class Tokens:
     cache_write: int = 0
 
     @property
-    def prompt(self) -> int:
-        """All that went in."""
+    def total_input(self) -> int:
+        """All input tokens, cached ones included."""
         return self.input + self.cache_read + self.cache_write
 
     @property
-    def completion(self) -> int:
-        """All that came out, thinking included."""
+    def total_output(self) -> int:
+        """All output tokens, reasoning included."""
         return self.output + self.reasoning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _TurnFields:
-    """The keyword-only part of `ScriptedTurn`."""
+class _TurnOptions:
+    """The keyword-only fields of `ScriptedTurn`."""
 
     reasoning: Texts = ""
-    tool_calls: Sequence[Call] = ()
+    tool_calls: Sequence[ScriptedToolCall] = ()
     refusal: str = ""
     finish: str | None = None
-    usage: Tokens | None = None
+    usage: TokenCounts | None = None
     signature: str | None = None
     blocks: Sequence[Mapping[str, Any]] = ()
     deltas: int = 4
@@ -107,77 +107,82 @@ class _TurnFields:
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptedTurn(_TurnFields):
+class ScriptedTurn(_TurnOptions):
     """One answer of the model.
 
     Attributes:
-        text: the answer; a sequence of strings is streamed in exactly these deltas.
-        reasoning: the thinking, likewise.
-        tool_calls: calls of the caller's tools, after the text.
-        refusal: a refusal in words, where the dialect has one; else it is text.
-        finish: `stop`, `length`, `tool_calls`, `content_filter`, `refusal` or `paused`, said in the dialect's word;
-            any other string is sent as it is. Left out: `tool_calls` if there are any, else `stop`.
-        usage: left out, it is counted from the lengths of the texts.
-        signature: signature or encrypted form of the thinking; left out, it is made up; "" means none.
-        blocks: further parts of the answer in the dialect's own shape (Anthropic content blocks, Responses output
-            items, Gemini parts, annotations in Chat Completions), sent as they are before the text.
-        deltas: into how many pieces each text is cut when streamed.
-        pace: seconds before each event of a stream after the first.
-        delay: seconds before the head of the response.
-        model: the model named in the answer; left out, the one that was asked for.
-        request_id: sent in the provider's header; left out, it is made up.
-        headers: further headers of the response.
-        cost: what OpenRouter bills, in credits.
-        keep_alives: comments or pings before the first event of a stream, over those that the provider always sends.
-        gated: whether each event of a stream waits for `release()` of the upstream.
+        text: The answer; a sequence of strings is streamed in exactly these deltas.
+        reasoning: The reasoning, in the same forms.
+        tool_calls: Calls of the caller's tools, after the text.
+        refusal: The text of a refusal, in the dialect's own field where it has one; otherwise it is the text.
+        finish: `stop`, `length`, `tool_calls`, `content_filter`, `refusal` or `paused`, translated for the dialect;
+            any other string is sent unchanged. Default: `tool_calls` if there are any, otherwise `stop`.
+        usage: The token counts; default: estimated from the lengths of the texts.
+        signature: The signature or encrypted form of the reasoning; default: generated; "" means none.
+        blocks: Further parts of the answer in the dialect's own shape (Anthropic content blocks, Responses output
+            items, Gemini parts, annotations in Chat Completions), sent unchanged before the text.
+        deltas: The number of pieces into which each text is split when streamed.
+        pace: Seconds before each event of a stream after the first.
+        delay: Seconds before the head of the response.
+        model: The model named in the answer; default: the requested one.
+        request_id: The id sent in the provider's header; default: generated.
+        headers: Additional headers of the response.
+        cost: The cost that OpenRouter reports, in credits.
+        keep_alives: The number of comments or pings before the first event of a stream, in addition to those that the
+            provider always sends.
+        gated: Whether each event of a stream waits for `release()` of the upstream.
     """
 
     text: Texts = ""
 
     @property
-    def finish_word(self) -> str:
-        """The reason of the end: given, or what follows from the turn."""
+    def finish_reason(self) -> str:
+        """The finish reason: the given one, or the one that follows from the turn."""
         return self.finish or ("tool_calls" if self.tool_calls else "stop")
 
-    def spent(self, asked: Asked) -> Tokens:
-        """Return the usage: given, or about one token for four characters."""
+    def usage_for(self, request: ParsedRequest) -> TokenCounts:
+        """Return the usage: the given counts, or about one token for four characters."""
         if self.usage is not None:
             return self.usage
-        said = len(whole(self.text)) + len(self.refusal) + sum(len(whole(call.json)) for call in self.tool_calls)
-        return Tokens(
-            input=max(1, asked.size // 4), output=max(1, said // 4), reasoning=-(-len(whole(self.reasoning)) // 4)
+        written = (
+            len(join_text(self.text)) + len(self.refusal) + sum(len(join_text(call.json)) for call in self.tool_calls)
+        )
+        return TokenCounts(
+            input=max(1, request.size // 4),
+            output=max(1, written // 4),
+            reasoning=-(-len(join_text(self.reasoning)) // 4),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """A tool that the request offers."""
+class OfferedTool:
+    """A tool that a request offers to the model."""
 
     name: str
     schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request asks for, whatever the dialect.
+class ParsedRequest:
+    """A request as the upstream parsed it, in the same form for every dialect.
 
     Attributes:
-        provider: whose address was called: `openai`, `openrouter`, `anthropic`, `google`, `ollama`, `huggingface`,
-            `compatible`.
-        model: as asked for.
-        stream: whether a stream is wanted.
-        prompt: text of the last message of the user.
-        results: texts of the tool results that came after it.
-        tools: the tools on offer.
+        provider: The provider whose address was called: `openai`, `openrouter`, `anthropic`, `google`, `ollama`,
+            `huggingface` or `compatible`.
+        model: The requested model.
+        stream: Whether a stream is requested.
+        prompt: The text of the user's last message.
+        results: The texts of the tool results after that message.
+        tools: The tools that the request offers.
         choice: "none", "required" or the name of the tool that must be called.
-        schema: JSON Schema of the answer, if one is wanted.
-        json_mode: whether JSON of any shape is wanted.
-        thinking: whether the request asks to think aloud.
-        include_usage: Chat Completions: whether usage is wanted in the stream.
+        schema: The JSON Schema of the answer, if the request has one.
+        json_mode: Whether the answer must be JSON of any shape.
+        thinking: Whether the request asks for the reasoning.
+        include_usage: Chat Completions: whether the stream must contain the usage.
         obfuscate: OpenAI: whether chunks are padded.
-        variant: which of a dialect's shapes is spoken: Gemini `sse` or `array`, Ollama `chat` or `generate`.
-        size: length of the body in bytes.
-        body: the body, parsed.
+        variant: Which of a dialect's formats is used: Gemini `sse` or `array`, Ollama `chat` or `generate`.
+        size: The length of the body in bytes.
+        body: The parsed body.
     """
 
     provider: str
@@ -185,7 +190,7 @@ class Asked:
     stream: bool = False
     prompt: str = ""
     results: tuple[str, ...] = ()
-    tools: tuple[Offered, ...] = ()
+    tools: tuple[OfferedTool, ...] = ()
     choice: str | None = None
     schema: Mapping[str, Any] | None = None
     json_mode: bool = False

@@ -1,4 +1,4 @@
-"""`ScriptedUpstream`: a provider on loopback that speaks all dialects over real HTTP and answers what a script says."""
+"""`ScriptedUpstream`: a provider on loopback that speaks all dialects over HTTP and answers as a script says."""
 
 from __future__ import annotations
 
@@ -13,76 +13,76 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 
-from ratatoskr.testing.answers import default_turn
+from ratatoskr.testing.answers import make_default_turn
 from ratatoskr.testing.connection import Connection, Received
-from ratatoskr.testing.dialects.dialect import Ids, Problem, Refused
+from ratatoskr.testing.dialects.dialect import IdSequence, Problem, RequestRefused
 from ratatoskr.testing.faults.table import Fault
 from ratatoskr.testing.listener import Listener
 from ratatoskr.testing.replay import Replay
 from ratatoskr.testing.reply import Ending, Reply
-from ratatoskr.testing.routes import BASES, MODELS, Route, key_of, model_list, route, token_count
-from ratatoskr.testing.turns import Asked, Call, ScriptedTurn, encode_json
+from ratatoskr.testing.routes import BASES, MODELS, Route, build_model_list, build_token_count, key_of, route
+from ratatoskr.testing.turns import ParsedRequest, ScriptedToolCall, ScriptedTurn, encode_json
 
 if TYPE_CHECKING:
     from ratatoskr.testing.thread import ThreadedUpstream
 
-Step = str | ScriptedTurn | Call | Fault | Reply
-"""One answer: a text, a turn, a call of a tool, a fault, or a response made by hand."""
+Step = str | ScriptedTurn | ScriptedToolCall | Fault | Reply
+"""One answer: a text, a turn, a tool call, a fault, or a response."""
 
-Decider = Callable[[Received], Step | Awaitable[Step]]
-"""A function that decides by the request."""
+StepFunction = Callable[[Received], Step | Awaitable[Step]]
+"""A function that returns the answer to a request."""
 
-Script = Step | Decider | Sequence[Step | Decider] | Mapping[str, Any]
-"""Steps, each taken once (a fault as often as it says); one step for ever; or a script for each provider."""
+Script = Step | StepFunction | Sequence[Step | StepFunction] | Mapping[str, Any]
+"""Steps, each used once (a fault `times` times); one step for every request; or a script for each provider."""
 
 
 @dataclasses.dataclass(slots=True)
-class _Entry:
-    """A step, and how many more times it is taken; `None` means for ever."""
+class _ScriptEntry:
+    """A step and the number of requests that it still answers; `None` means all."""
 
-    step: Step | Decider
+    step: Step | StepFunction
     left: int | None = 1
 
 
-def _entries(script: Script) -> list[_Entry]:
-    """Return the entries of a script; what is the whole of it serves for ever, but for a fault that counts."""
+def _parse_script(script: Script) -> list[_ScriptEntry]:
+    """Return the entries of a script; a script of one step answers every request, but a fault only its `times`."""
     if isinstance(script, Sequence) and not isinstance(script, str):
-        steps: Sequence[Step | Decider] = script
+        steps: Sequence[Step | StepFunction] = script
     elif isinstance(script, Fault):
         steps = [script]
     else:
-        return [_Entry(cast("Step | Decider", script), None)]
-    return [_Entry(step, _times(step)) for step in steps]
+        return [_ScriptEntry(cast("Step | StepFunction", script), None)]
+    return [_ScriptEntry(step, _repetitions(step)) for step in steps]
 
 
-def _times(step: Step | Decider) -> int | None:
+def _repetitions(step: Step | StepFunction) -> int | None:
     if isinstance(step, Fault):
         return step.times
     return None if getattr(step, "for_ever", False) else 1
 
 
 class ScriptedUpstream:
-    """A provider that does as it is told.
+    """A provider that answers as a script says.
 
-        async with ScriptedUpstream([Turn("Hello"), fault("overloaded"), "Hello again"]) as upstream:
+        async with ScriptedUpstream([ScriptedTurn("Hello"), fault("overloaded"), "Hello again"]) as upstream:
             gateway = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai")).build()
 
-    Steps are used up in the order in which requests ask for answers; requests for lists of models use up none. When
-    the script is over, `default_turn` answers. With a mapping each provider has a script of its own.
+    Each request for an answer uses the next step; requests for lists of models use none. After the last step,
+    `make_default_turn` answers. A mapping gives each provider its own script.
 
     Args:
-        script: what to answer.
-        require_key: refuse requests without a key; a string is the only key that is taken.
-        models: provider -> names in its list of models.
-        tls: a server's context, or contexts by the names that TLS faults use (`good`, `expired`, `wrong_host`,
-            `unknown_authority`, `old_version`). The caller makes the certificates.
-        host: address to listen on.
-        port: 0 takes a free one.
-        keep: how many requests `requests` remembers; `None` means all.
+        script: What to answer.
+        require_key: Whether to reject requests without a key; a string is the only key that is accepted.
+        models: Provider -> the names in its list of models.
+        tls: A server context, or contexts by the names that TLS faults use (`good`, `expired`, `wrong_host`,
+            `unknown_authority`, `old_version`). The caller provides the certificates.
+        host: The address to listen on.
+        port: The port to listen on; 0 selects a free one.
+        keep: The number of requests that `requests` keeps; `None` means all.
     """
 
     providers: ClassVar[tuple[str, ...]] = tuple(BASES)
-    """The providers that it plays, for `base_url`."""
+    """The providers that it imitates, for `base_url`."""
 
     def __init__(
         self,
@@ -103,22 +103,22 @@ class ScriptedUpstream:
         self._models = {**MODELS, **(models or {})}
         self._listener = Listener(host, port, {"good": tls} if isinstance(tls, ssl.SSLContext) else dict(tls or {}))
         self._open: set[Connection] = set()
-        self._ids = Ids()
+        self._ids = IdSequence()
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._gate = asyncio.Semaphore(0)
-        self._steps: dict[str, deque[_Entry]] = {}
+        self._steps: dict[str, deque[_ScriptEntry]] = {}
         self._replay: Replay | None = None
         self._failure: Exception | None = None
-        self._set(script)
+        self._set_script(script)
 
     @classmethod
     def in_thread(cls, script: Script = (), **options: Any) -> ThreadedUpstream:
-        """Return the same in a thread of its own, for blocking code: use it in a `with` block."""
+        """Return an upstream that runs in its own thread, for blocking code; use it in a `with` block."""
         from ratatoskr.testing.thread import ThreadedUpstream
 
         return ThreadedUpstream(script, **options)
 
-    # life
+    # lifecycle
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -130,14 +130,14 @@ class ScriptedUpstream:
         await self.aclose()
 
     async def start(self) -> None:
-        """Begin to listen."""
-        await self._listener.open(self._connected, self._at_the_door())
+        """Start listening."""
+        await self._listener.open(self._make_connection, self._listener_fault())
 
     async def aclose(self) -> None:
-        """Stop listening and drop all connections.
+        """Stop listening and close all connections.
 
         Raises:
-            Exception: whatever a function of the script raised; its request was answered with a 500.
+            Exception: A function of the script raised it; its request was answered with status 500.
         """
         self._listener.close()
         for connection in list(self._open):
@@ -147,54 +147,54 @@ class ScriptedUpstream:
             raise self._failure
 
     async def use(self, script: Script) -> None:
-        """Replace what is left of the script; faults of the door (refused, never accepted, TLS) take hold at once.
+        """Replace the rest of the script; faults of the listening socket (`refuse`, `never_accept`, TLS) begin at once.
 
-        The port stays. Connections that are open are dropped when the door changes.
+        The port stays the same. Open connections are closed when the behaviour of the listening socket changes.
         """
-        self._set(script)
-        if self._listener.fault is not self._at_the_door():
+        self._set_script(script)
+        if self._listener.fault is not self._listener_fault():
             for connection in list(self._open):
                 connection.abort()
             await self.until(lambda: not self._open)
-            await self._listener.open(self._connected, self._at_the_door())
+            await self._listener.open(self._make_connection, self._listener_fault())
 
     # addresses
 
     @property
     def port(self) -> int:
-        """The port."""
+        """The port it listens on."""
         return self._listener.port
 
     def base_url(self, provider: str, *, scheme: str | None = None) -> str:
-        """Return what to give a client as the base URL of `provider`.
+        """Return the base URL of `provider`, for a client.
 
         Raises:
-            KeyError: no such provider here.
+            KeyError: There is no such provider.
         """
         scheme = scheme or ("https" if self._listener.contexts else "http")
         return f"{scheme}://{self._listener.host}:{self.port}{BASES[provider]}"
 
-    # what happened
+    # observation
 
     @property
     def open_connections(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return len(self._open)
 
     @property
     def last(self) -> Received:
-        """The newest request.
+        """The most recent request.
 
         Raises:
-            IndexError: there was none.
+            IndexError: There is none.
         """
         return self.requests[-1]
 
-    async def until(self, happened: Callable[[], bool], timeout: float = 5.0) -> None:  # noqa: ASYNC109  # a test's patience
-        """Wait until `happened()`, looking whenever a connection or a request changes its state.
+    async def until(self, happened: Callable[[], bool], timeout: float = 20.0) -> None:  # noqa: ASYNC109  # a test's patience
+        """Wait until `happened()` returns true; it is called whenever a connection or a request changes its state.
 
         Raises:
-            TimeoutError: it did not within `timeout` seconds.
+            TimeoutError: It did not within `timeout` seconds.
         """
         if happened():
             return
@@ -204,7 +204,7 @@ class ScriptedUpstream:
             await future
 
     def release(self, events: int = 1) -> None:
-        """Let so many events of `gated` turns go."""
+        """Let `events` more events of gated turns be sent."""
         for _ in range(events):
             self._gate.release()
 
@@ -218,24 +218,24 @@ class ScriptedUpstream:
 
     # the script
 
-    def _set(self, script: Script) -> None:
+    def _set_script(self, script: Script) -> None:
         self._replay = script if isinstance(script, Replay) else None
         parts = script if isinstance(script, Mapping) else {"": script}
-        self._steps = {provider: deque(_entries(part)) for provider, part in parts.items()}
+        self._steps = {provider: deque(_parse_script(part)) for provider, part in parts.items()}
 
-    def _queue(self, provider: str) -> deque[_Entry]:
-        """Return what is left of the script for a provider."""
+    def _queue(self, provider: str) -> deque[_ScriptEntry]:
+        """Return the rest of the script for a provider."""
         return self._steps.get(provider) or self._steps.get("") or deque()
 
-    def _at_the_door(self) -> Fault | None:
-        """Return the fault that concerns the listening socket, if a script begins with one."""
+    def _listener_fault(self) -> Fault | None:
+        """Return the fault of the listening socket, if a script begins with one."""
         for entries in self._steps.values():
-            if entries and isinstance(entries[0].step, Fault) and entries[0].step.door:
+            if entries and isinstance(entries[0].step, Fault) and entries[0].step.listener:
                 return entries[0].step
         return None
 
-    def _take(self, provider: str) -> Step | Decider | None:
-        """Take the next step for a provider."""
+    def _take_step(self, provider: str) -> Step | StepFunction | None:
+        """Return the next step for a provider, and count it as used."""
         entries = self._queue(provider)
         if not entries:
             return None
@@ -248,24 +248,24 @@ class ScriptedUpstream:
 
     # answering
 
-    def _connected(self) -> Connection:
+    def _make_connection(self) -> Connection:
         self.connections += 1
-        return Connection(self.connections, self._answer, self._opened, self._gate)
+        return Connection(self.connections, self._answer, self._update_connection, self._gate)
 
-    def _opened(self, connection: Connection) -> Ending:
-        """Note that a connection was opened, or changed; say whether it is to be dropped at once."""
-        manner: Ending = "clean"
+    def _update_connection(self, connection: Connection) -> Ending:
+        """Register a connection that was opened or changed; return how to end it at once, if at all."""
+        ending: Ending = "clean"
         if connection.closed:
             self._open.discard(connection)
         elif connection not in self._open:
             self._open.add(connection)
             entries = self._steps.get("")
             step = entries[0].step if entries else None
-            if isinstance(step, Fault) and step.accept != "clean":
-                self._take("")
-                manner = step.accept
+            if isinstance(step, Fault) and step.on_accept != "clean":
+                self._take_step("")
+                ending = step.on_accept
         self._changed()
-        return manner
+        return ending
 
     async def _answer(self, request: Received) -> Reply:
         self.count += 1
@@ -276,31 +276,31 @@ class ScriptedUpstream:
         request.provider, request.dialect = where.provider, where.dialect.name
         self._changed()
         try:
-            return await self._place(request, where)
-        except Refused as refused:
+            return await self._reply_to(request, where)
+        except RequestRefused as refused:
             request.answered = "refused"
-            return where.dialect.refuse(refused.problem, where.provider, self._ids)
-        except Exception as error:  # a mistake in a script must reach the test, not only the client
+            return where.dialect.error_reply(refused.problem, where.provider, self._ids)
+        except Exception as error:  # a mistake in a script must reach the test, not just the client
             self._failure = self._failure or error
             request.answered = "failed"
-            return where.dialect.refuse(
+            return where.dialect.error_reply(
                 Problem(500, message=f"{type(error).__name__}: {error}"), where.provider, self._ids
             )
         finally:
             self._changed()
 
-    async def _place(self, request: Received, where: Route) -> Reply:
+    async def _reply_to(self, request: Received, where: Route) -> Reply:
         if self._replay is not None:
             request.answered = "replay"
             return self._replay(request)
         self._check_key(request, where)
         match where.place:
             case "answer":
-                return await self._act(request, where)
+                return await self._reply_by_script(request, where)
             case "list":
-                value: Any = model_list(where.provider, self._models[where.provider])
+                value: Any = build_model_list(where.provider, self._models[where.provider])
             case "count":
-                value = token_count(where.dialect.name, len(request.raw))
+                value = build_token_count(where.dialect.name, len(request.raw))
             case "version":
                 value = {"version": "0.99.0"}
             case "root":
@@ -308,7 +308,7 @@ class ScriptedUpstream:
                 return Reply(200, {"content-type": "text/plain; charset=utf-8"}, [b"Ollama is running"])
             case _:
                 message = f"Unknown request URL: {request.method} {request.path}."
-                raise Refused(Problem(404, "unknown_path", message))
+                raise RequestRefused(Problem(404, "unknown_path", message))
         request.answered = where.place
         return Reply(200, {"content-type": where.dialect.json_type}, [encode_json(value)])
 
@@ -316,36 +316,36 @@ class ScriptedUpstream:
         if self._require_key and where.provider != "ollama" and where.place != "root":
             key = key_of(where.provider, request.headers)
             if not key:
-                raise Refused(Problem(401, "no_key"))
+                raise RequestRefused(Problem(401, "no_key"))
             if isinstance(self._require_key, str) and key != self._require_key:
-                raise Refused(Problem(401, "bad_key"))
+                raise RequestRefused(Problem(401, "bad_key"))
 
-    async def _act(self, request: Received, where: Route) -> Reply:
-        """Do what the script says about a request for an answer."""
+    async def _reply_by_script(self, request: Received, where: Route) -> Reply:
+        """Answer a request with the next step of the script."""
         try:
             body = request.json
         except msgspec.DecodeError as error:
-            raise Refused(Problem(400, message="We could not parse the JSON body of your request.")) from error
+            raise RequestRefused(Problem(400, message="We could not parse the JSON body of your request.")) from error
         if not isinstance(body, dict):
-            raise Refused(Problem(400, message="The body of the request must be an object."))
-        asked = where.dialect.read(where.provider, request.path, request.query, request.headers, body)
+            raise RequestRefused(Problem(400, message="The body of the request must be an object."))
+        asked = where.dialect.parse(where.provider, request.path, request.query, request.headers, body)
         request.asked = asked = dataclasses.replace(asked, size=len(request.raw))
-        step: Any = self._take(where.provider)
+        step: Any = self._take_step(where.provider)
         while callable(step) and not isinstance(step, Fault):
             step = step(request)
             if inspect.isawaitable(step):
                 step = await step
-        return self._perform(step, request, where, asked)
+        return self._perform_step(step, request, where, asked)
 
-    def _perform(self, step: Step | None, request: Received, where: Route, asked: Asked) -> Reply:
+    def _perform_step(self, step: Step | None, request: Received, where: Route, asked: ParsedRequest) -> Reply:
         request.answered = "turn"
         match step:
             case None:
                 request.answered = "default"
-                turn = default_turn(asked)
+                turn = make_default_turn(asked)
             case str():
                 turn = ScriptedTurn(step)
-            case Call():
+            case ScriptedToolCall():
                 turn = ScriptedTurn(tool_calls=[step])
             case ScriptedTurn():
                 turn = step
@@ -354,7 +354,7 @@ class ScriptedUpstream:
                 return step
             case Fault():
                 request.answered = step.name
-                return step.act(request.target, where.dialect, asked, self._ids, self.port)
+                return step.respond(request.target, where.dialect, asked, self._ids, self.port)
             case _:
                 raise TypeError(f"a script cannot answer with {step!r}")
-        return where.dialect.answer(turn, asked, self._ids)
+        return where.dialect.reply(turn, asked, self._ids)

@@ -63,11 +63,11 @@ class ScriptedVectors:
         if isinstance(self._vectors, BaseException):
             raise self._vectors
         if isinstance(self._vectors, Mapping):
-            return self._vectors[text] if text in self._vectors else spread(text, self._dimensions)
-        return spread(text, self._dimensions) if self._vectors is None else self._vectors(text)
+            return self._vectors[text] if text in self._vectors else hash_vector(text, self._dimensions)
+        return hash_vector(text, self._dimensions) if self._vectors is None else self._vectors(text)
 
 
-def spread(text: str, dimensions: int) -> list[float]:
+def hash_vector(text: str, dimensions: int) -> list[float]:
     """Return a vector of length one that depends on nothing but the text; those of different texts are far apart."""
     octets = b"".join(hashlib.sha256(f"{block} {text}".encode()).digest() for block in range(math.ceil(dimensions / 8)))
     numbers = [int.from_bytes(octets[4 * place : 4 * place + 4], "big") / 2**31 - 1 for place in range(dimensions)]

@@ -1,6 +1,6 @@
-"""A synchronous view in a pre-forked server: one gateway, made before the fork, serves in every worker.
+"""A synchronous view in a pre-forking server: every worker uses the gateway that was created before the fork.
 
-Run as `python prefork.py MODEL WORKERS`; it prints its port, and ends its workers when its standard input ends.
+Run as `python prefork.py MODEL WORKERS`; it prints its port, and stops its workers at the end of standard input.
 """
 
 import os
@@ -25,7 +25,7 @@ class View:
         self.model = model
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Stream the answer; what fails before the first word has a status of its own."""
+        """Stream the answer; a failure before the first word has its own status."""
         question = parse_qs(environ["QUERY_STRING"]).get("question", [""])[0]
         worker = ("X-Worker", str(os.getpid()))
         try:
@@ -45,11 +45,11 @@ class Quiet(WSGIRequestHandler):
     """Writes no line for each request."""
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Write nothing."""
 
 
 def work(server: WSGIServer) -> None:
-    """Serve until told to end; a request under way is answered first."""
+    """Serve until SIGTERM; a request in progress is answered first."""
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     server.timeout = 0.1
@@ -58,11 +58,11 @@ def work(server: WSGIServer) -> None:
 
 
 def main(model: str, workers: int) -> None:
-    """Make the gateway and the socket, fork, serve, and end the workers when the input ends."""
+    """Create the gateway and the socket, fork, serve, and stop the workers at the end of the input."""
     gateway = Ratatoskr.from_env().sync()
     with WSGIServer(("127.0.0.1", 0), Quiet) as server:
         server.set_app(View(gateway, model))
-        server.socket.setblocking(False)  # another worker may be quicker to accept
+        server.socket.setblocking(False)  # another worker may accept first
         children = []
         for _ in range(workers):
             child = os.fork()

@@ -6,7 +6,7 @@ from ratatoskr import ContentDelta, Done, EmbeddedGateway, ReasoningDelta, Strea
 
 
 async def main(gateway: EmbeddedGateway, model: str, out: TextIO, errors: TextIO) -> bool:
-    """Print as it comes; returns whether the answer is whole."""
+    """Print the answer as it arrives, and return whether it is complete."""
     try:
         async with gateway.chat_stream("Tell me of the eagle.", model) as stream:
             async for event in stream:

@@ -1,4 +1,4 @@
-"""Several turns of thinking, the history kept in a file between them."""
+"""Several turns with reasoning; a file keeps the history between them."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def keep(store: Path, history: list[Message]) -> None:
 
 
 async def turn(gateway: EmbeddedGateway, model: str, store: Path, question: str) -> str:
-    """Ask on where the file left off."""
+    """Continue the conversation in the file."""
     history = [*resume(store), Message.user(question)]
     response = await gateway.chat(history, model, reasoning="high")
     keep(store, [*history, response.message])

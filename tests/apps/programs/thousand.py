@@ -6,7 +6,7 @@ from ratatoskr import ChatOptions, ChatRequest, EmbeddedGateway, Message, Ratato
 
 
 def requests(model: str, count: int) -> Iterator[ChatRequest]:
-    """Yield requests one by one, as there is room for them."""
+    """Yield the requests one by one."""
     options = ChatOptions(model=model, max_tokens=50)
     for i in range(count):
         yield ChatRequest((Message.user(f"Summarise leaf {i}."),), options=options)

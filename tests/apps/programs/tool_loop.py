@@ -1,4 +1,4 @@
-"""A tool loop by hand: parallel calls, a picture in a result, an error in another."""
+"""A manual tool loop: parallel calls, an image in one result, an error in another."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ def camera(place: str) -> ImagePart:
     """Take a picture.
 
     Args:
-        place: where.
+        place: Where to take it.
     """
     if place == "Hel":
         raise ValueError("no light there")

@@ -1,4 +1,4 @@
-"""Typed output, whole and streamed."""
+"""Structured output, as a call and as a stream."""
 
 import pydantic
 
@@ -13,7 +13,7 @@ class Animal(pydantic.BaseModel):
 
 
 async def main(gateway: EmbeddedGateway, model: str) -> tuple[Animal, Animal, str]:
-    """Return an animal asked for, one streamed, and what was wrong with a third answer."""
+    """Return an animal, a streamed one, and what is wrong with a third answer."""
     whole = await gateway.chat("Describe a squirrel.", model, output=Animal)
     async with gateway.chat_stream("Describe an eagle.", model, output=Animal) as stream:
         streamed = await stream.collect()

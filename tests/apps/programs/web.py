@@ -1,4 +1,4 @@
-"""A FastAPI endpoint that streams, and answers 429 properly because the stream is opened before the response begins."""
+"""A FastAPI endpoint that streams, and can answer 429 because it opens the stream before the response begins."""
 
 from collections.abc import AsyncIterator
 
@@ -27,7 +27,7 @@ def make_app(gateway: EmbeddedGateway, model: str) -> FastAPI:
 
 
 async def words(stream: ChatStream[None]) -> AsyncIterator[str]:
-    """Yield the text; the stream is closed however the client leaves."""
+    """Yield the text; the stream is closed when the client disconnects."""
     async with stream:
         async for text in stream.text():
             yield text

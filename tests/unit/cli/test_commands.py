@@ -201,7 +201,7 @@ def test_health_without_any_provider_lists_what_could_be_set() -> None:
     [
         (None, "No such file"),
         ("[[step]", ""),
-        ("[[step]]\nfault = 'nonsense'", "step 1: no fault is named 'nonsense'"),
+        ("[[step]]\nfault = 'nonsense'", "step 1: unknown fault 'nonsense'"),
         ("[[step]]\ntext = 'a'\nunheard = 3", "step 1"),
         ("[[step]]\nprovider = 'nobody'", "step 1"),
         ("nonsense = 1", "nonsense"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens, fault
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 
 RAT = [sys.executable, "-m", "ratatoskr.cli.rat"]
@@ -84,7 +84,7 @@ def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
     tool = {"name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}}
     tools.write_text(json.dumps([tool]))
     schema.write_text(json.dumps({"type": "object", "properties": {"a": {"type": "integer"}}}))
-    rat.upstream.use([ScriptedTurn(tool_calls=(Call("weather", {"city": "Oslo"}),)), '{"a": 1}'])
+    rat.upstream.use([ScriptedTurn(tool_calls=(ScriptedToolCall("weather", {"city": "Oslo"}),)), '{"a": 1}'])
     arguments = ("-s", "Be brief.", "-f", str(picture), "-t", "0.5", "--max-tokens", "9")
     done = rat.chat(*arguments, "--tools", str(tools), "--tool-choice", "weather", "What?")
     sent = rat.upstream.last.json
@@ -100,7 +100,7 @@ def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
 
 
 def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
-    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=Tokens(input=3, output=2)), "whole"])
+    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=TokenCounts(input=3, output=2)), "whole"])
     done = rat.chat("--json", "Hi")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["type"] for e in events] == ["content_delta", "content_delta", "usage_event", "done"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ratatoskr.cli.rat import COMMANDS
-from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, fault
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.pty_session import AtTerminal
 
@@ -82,7 +82,9 @@ def test_colours_are_left_out_where_they_are_not_wanted(
 
 def test_nothing_that_a_model_or_a_provider_sends_is_obeyed(seat: Seat, upstream: ThreadedUpstream) -> None:
     nasty = "a\x1b]0;title\x07b\x9b31mc\r\nd\te"
-    upstream.use([ScriptedTurn(nasty, reasoning="\x1b[2J", deltas=1, tool_calls=(Call("f", {"x": "\x9b2J"}),))])
+    upstream.use(
+        [ScriptedTurn(nasty, reasoning="\x1b[2J", deltas=1, tool_calls=(ScriptedToolCall("f", {"x": "\x9b2J"}),))]
+    )
     with seat.chat("Hi", "--no-stream", "--no-save") as terminal:
         code, shown = terminal.end()
     assert code == 0

@@ -58,6 +58,21 @@ class Source:
         self.closed += 1
 
 
+class LoopClock:
+    """The running loop's clock, which can be put forward: what is due then is called, in order."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._real, self._ahead = self._loop.time, 0.0
+        self._loop.time = lambda: self._real() + self._ahead  # type: ignore[method-assign]  # of this loop alone
+
+    async def advance(self, seconds: float) -> None:
+        self._ahead += seconds
+        due = asyncio.Event()
+        self._loop.call_later(0, due.set)
+        await due.wait()
+
+
 A, B, END = ContentDelta("a"), ContentDelta("b"), Done("stop")
 
 
@@ -192,17 +207,20 @@ async def test_a_wait_that_lasts_too_long_is_ended(limits: StreamLimits, phase: 
 
 
 async def test_time_that_the_reader_takes_is_not_held_against_the_provider() -> None:
-    stream = await stream_of(Source([A], [B], [END]), StreamLimits(no_progress=0.02))
+    clock = LoopClock()
+    stream = await stream_of(Source([A], [B], [END]), StreamLimits(no_progress=20.0))
     assert await anext(stream) == A
-    await asyncio.sleep(0.06)
+    await clock.advance(60.0)
     assert (await stream.collect()).content == "ab"
 
 
 async def test_a_stream_that_outlives_its_life_while_nobody_reads_is_closed() -> None:
+    clock = LoopClock()
     source = Source([A], [B], [END])
-    stream = await stream_of(source, StreamLimits(life=0.02))
+    stream = await stream_of(source, StreamLimits(life=20.0))
     await anext(stream)
-    await asyncio.sleep(0.05)
+    assert not source.closed
+    await clock.advance(21.0)
     assert source.closed
     with pytest.raises(StreamInterrupted) as caught:
         await stream.collect()

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.testing import Call, Fault, ScriptedTurn, Tokens, load_script, serve
+from ratatoskr.testing import Fault, ScriptedToolCall, ScriptedTurn, TokenCounts, load_script, serve
 from unit.testing.wires import WIRES
 
 SCRIPT = """
@@ -58,8 +58,8 @@ def test_a_script_is_read(script_file):
     assert script.steps["anthropic"][0] == ScriptedTurn(
         ["Hel", "lo"],
         reasoning="They greet me.",
-        tool_calls=[Call("weather", {"city": "Paris"})],
-        usage=Tokens(3, 4),
+        tool_calls=[ScriptedToolCall("weather", {"city": "Paris"})],
+        usage=TokenCounts(3, 4),
     )
     assert script.options == {"require_key": "secret", "models": {"openai": ["one"]}}
 
@@ -74,22 +74,22 @@ def test_json_says_the_same(script_file):
     ("text", "told"),
     [
         ("[[step", "script.toml: "),
-        ("steps = []", "unknown: \\['steps'\\]"),
-        ('[[step]]\ntext = "a"\n[[step]]\nfault = "no_such"', "step 2: no fault is named 'no_such'"),
-        ('[[step]]\ntxet = "a"', "step 1: unknown: txet"),
+        ("steps = []", "unknown keys: \\['steps'\\]"),
+        ('[[step]]\ntext = "a"\n[[step]]\nfault = "no_such"', "step 2: unknown fault 'no_such'"),
+        ('[[step]]\ntxet = "a"', "step 1: unknown keys: txet"),
         ('[[step]]\nfault = "cut_reset"\nwhere = 3', "cut_reset has no option 'where'"),
-        ('[[step]]\nprovider = "opnai"', "no provider is named 'opnai'"),
+        ('[[step]]\nprovider = "opnai"', "unknown provider 'opnai'"),
         ('[[step]]\ntool_calls = [{ nmae = "x" }]', "step 1: .*nmae"),
         ('[random]\nfaults = ["refuse"]', "refuse concerns the listening socket"),
         ("[random]\nrate = 2\nfaults = []", "between 0 and 1"),
-        ('[tls]\nbad = "x.pem"', "no context is named 'bad'; known are good, expired"),
+        ('[tls]\nbad = "x.pem"', "unknown context 'bad'; known contexts: good, expired"),
         ('[tls]\ngood = "none.pem"', "tls.good: none.pem: No such file"),
         ('[tls]\ngood = "script.toml"', "tls.good: script.toml: "),
-        ('[tls]\ngood = { key = "x.pem" }', "tls.good is a path, or"),
-        ('tls = "x.pem"', "tls is a table, not 'x.pem'"),
-        ('models = ["a"]', "models is a table"),
-        ("[[step]]\nfault = 3", "step 1: a fault is a name, not 3"),
-        ("[random]\nfaults = [3]", "faults are names"),
+        ('[tls]\ngood = { key = "x.pem" }', "tls.good must be a path or"),
+        ('tls = "x.pem"', "tls must be a table, not 'x.pem'"),
+        ('models = ["a"]', "models must be a table"),
+        ("[[step]]\nfault = 3", "step 1: fault must be a name, not 3"),
+        ("[random]\nfaults = [3]", "faults must be names"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text, told, script_file):

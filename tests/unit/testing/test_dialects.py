@@ -7,17 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens, fault
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts, fault
 from unit.testing.wires import SCHEMA, WIRES, joined
 
 TURN = ScriptedTurn(
     "Hello, it is warm.",
     reasoning="They ask about the weather.",
-    usage=Tokens(input=10, output=20, reasoning=5, cache_read=3, cache_write=2),
+    usage=TokenCounts(input=10, output=20, reasoning=5, cache_read=3, cache_write=2),
     signature="c2lnbmVk",
     request_id="my-request",
 )
-CALLS = ScriptedTurn("Let me look.", tool_calls=[Call("weather", {"city": "Paris"}), Call("time", '{"zone": "CET"}')])
+CALLS = ScriptedTurn(
+    "Let me look.",
+    tool_calls=[ScriptedToolCall("weather", {"city": "Paris"}), ScriptedToolCall("time", '{"zone": "CET"}')],
+)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -94,9 +97,13 @@ async def test_chat_completions_tells_usage_in_streams_only_when_asked(ask):
 async def test_calls_are_told_with_their_arguments(wire, stream, ask):
     turn = CALLS
     if wire.name in {"gemini", "ollama", "anthropic"} and not stream:
-        turn = replace(turn, tool_calls=[Call("weather", {"city": "Paris"}), Call("time", {"zone": "CET"})])
+        turn = replace(
+            turn, tool_calls=[ScriptedToolCall("weather", {"city": "Paris"}), ScriptedToolCall("time", {"zone": "CET"})]
+        )
     if wire.name in {"gemini", "ollama"}:
-        turn = replace(turn, tool_calls=[Call("weather", {"city": "Paris"}), Call("time", {"zone": "CET"})])
+        turn = replace(
+            turn, tool_calls=[ScriptedToolCall("weather", {"city": "Paris"}), ScriptedToolCall("time", {"zone": "CET"})]
+        )
     async with ScriptedUpstream(turn) as upstream:
         response = await ask(upstream, wire, stream=stream)
     assert response.text.count("weather") >= 1

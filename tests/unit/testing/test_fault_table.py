@@ -12,7 +12,7 @@ import pytest
 
 from ratatoskr._core import check_depth
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.testing import FAULTS, Call, ScriptedTurn, ScriptedUpstream, fault
+from ratatoskr.testing import FAULTS, ScriptedToolCall, ScriptedTurn, ScriptedUpstream, fault
 from unit.testing.wires import ENDS, WIRES, joined
 
 TEXT = "Up the tree and down."
@@ -78,7 +78,7 @@ SILENT = {
 }
 """Faults that never come to an end, and how far they come."""
 
-DOORS = {name for name, row in FAULTS.items() if row.door}
+DOORS = {name for name, row in FAULTS.items() if row.listener}
 STATUSES = {
     name: row.options["status"] for name, row in FAULTS.items() if "status" in row.options and name not in EXPECTED
 } | {"no_content": 204}
@@ -295,7 +295,7 @@ async def test_a_redirect_leads_to_another_host_where_it_would_work(wire, client
 
 
 async def test_what_is_spoiled_can_be_scripted(ask):
-    turn = ScriptedTurn(tool_calls=[Call("look", '{"at": "the')])
+    turn = ScriptedTurn(tool_calls=[ScriptedToolCall("look", '{"at": "the')])
     async with ScriptedUpstream([fault("no_end", turn=turn)]) as upstream:
         response = await ask(upstream, WIRES["chat"], stream=True)
     assert "look" in response.text

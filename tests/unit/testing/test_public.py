@@ -11,7 +11,7 @@ import ratatoskr.testing
 
 
 def test_names_are_sorted_and_all_can_be_had():
-    assert sorted(ratatoskr.testing.__all__) == sorted(ratatoskr.testing._HOMES)
+    assert sorted(ratatoskr.testing.__all__) == sorted(ratatoskr.testing._MODULES)
     for name in ratatoskr.testing.__all__:
         assert getattr(ratatoskr.testing, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

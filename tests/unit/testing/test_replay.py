@@ -110,7 +110,7 @@ def test_recordings_are_loaded_from_a_folder(tmp_path):
     assert load_recordings(tmp_path) == [JSON, SSE]
     assert load_recordings(tmp_path, provider="anthropic") == [SSE]
     assert load_recordings(tmp_path, tags=["stream"]) == [SSE]
-    with pytest.raises(ConfigurationError, match="no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         load_recordings(tmp_path / "nowhere")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import recordings
 from ratatoskr._core import SseParser
-from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts
 from unit.testing.wires import SCHEMA
 
 OPEN = {"args", "arguments", "input", "tools", "schema", "metadata", "parameters", "logprobs", "tool_choice"}
@@ -33,10 +33,10 @@ SPARE = {
     ("anthropic", "whole"): set(),
 }
 TURNS = [
-    ScriptedTurn("Hello, it is warm.", usage=Tokens(10, 20, 5, 3, 2)),
-    ScriptedTurn("Hello", reasoning="They ask.", usage=Tokens(10, 20, 5, 3, 2)),
-    ScriptedTurn(tool_calls=[Call("weather", {"city": "Paris"}), Call("time", {})]),
-    ScriptedTurn("Look:", reasoning="They ask.", tool_calls=[Call("weather", {"city": "Paris"})]),
+    ScriptedTurn("Hello, it is warm.", usage=TokenCounts(10, 20, 5, 3, 2)),
+    ScriptedTurn("Hello", reasoning="They ask.", usage=TokenCounts(10, 20, 5, 3, 2)),
+    ScriptedTurn(tool_calls=[ScriptedToolCall("weather", {"city": "Paris"}), ScriptedToolCall("time", {})]),
+    ScriptedTurn("Look:", reasoning="They ask.", tool_calls=[ScriptedToolCall("weather", {"city": "Paris"})]),
     ScriptedTurn("Too l", finish="length"),
 ]
 

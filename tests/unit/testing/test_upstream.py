@@ -8,8 +8,8 @@ import json
 import httpx
 import pytest
 
-from ratatoskr.testing import Call, Reply, ScriptedTurn, ScriptedUpstream, fault
-from ratatoskr.testing.dialects.dialect import Ids
+from ratatoskr.testing import Reply, ScriptedToolCall, ScriptedTurn, ScriptedUpstream, fault
+from ratatoskr.testing.dialects.dialect import IdSequence
 from ratatoskr.testing.routes import DIALECTS
 from unit.testing.wires import ENDS, WIRES, joined
 
@@ -56,7 +56,7 @@ async def test_each_provider_may_have_a_script_of_its_own(ask):
 async def test_a_function_may_wait_and_may_answer_with_anything(ask):
     async def decide(request):
         await asyncio.sleep(0)
-        return Call("look", {"at": request.asked.model})
+        return ScriptedToolCall("look", {"at": request.asked.model})
 
     async with ScriptedUpstream(decide) as upstream:
         message = (await ask(upstream, CHAT)).json()["choices"][0]["message"]
@@ -186,7 +186,7 @@ async def test_every_event_is_a_chunk_of_its_own():
 TURNS = {
     "text": ScriptedTurn("Hello, you."),
     "thinking": ScriptedTurn("Hello.", reasoning="They greet."),
-    "calls": ScriptedTurn(tool_calls=[Call("look", {"at": "it"})]),
+    "calls": ScriptedTurn(tool_calls=[ScriptedToolCall("look", {"at": "it"})]),
 }
 
 
@@ -195,8 +195,8 @@ async def test_a_response_knows_where_content_and_end_begin(wire, turn):
     """Faults are placed by these two."""
     dialect = DIALECTS[DIALECT.get(wire.name, wire.name)]
     path = "/models/m:streamGenerateContent" if wire.name == "gemini" else wire.path
-    asked = dialect.read(wire.provider, path, "alt=sse", {"anthropic-version": "2023-06-01"}, wire.body(stream=True))
-    reply = dialect.answer(turn, asked, Ids())
+    request = dialect.parse(wire.provider, path, "alt=sse", {"anthropic-version": "2023-06-01"}, wire.body(stream=True))
+    reply = dialect.reply(turn, request, IdSequence())
 
     def has_content(count):
         events = b"".join(reply.events[:count]).decode()

@@ -232,7 +232,7 @@ async def test_a_fault_is_a_class_and_a_phase_and_nothing_stays_open(
 @pytest.mark.parametrize(
     ("script", "deadlines", "framing", "phase"),
     [
-        (sends(hold=True), Deadlines(connect=SHORT, first_byte=SHORT), "body", "first_byte"),
+        (sends(hold=True), Deadlines(connect=30.0, first_byte=SHORT), "body", "first_byte"),
         (sends(hold=True), Deadlines(total=SHORT), "body", "total"),
         (sends(hold=True), Deadlines(total=SHORT, total_phase="attempt"), "body", "attempt"),
         (sends(JSON_HEAD + b"content-length: 9\r\n\r\n1", hold=True), Deadlines(idle=SHORT), "body", "idle"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -16,6 +17,19 @@ from ratatoskr.transport.native import NativeTransport
 from unit.transport.raw_server import LAST_CHUNK, SSE_HEAD, Peer, RawServer, answer, chunk
 
 SHORT = 0.15
+"""Seconds of a deadline that passes, while nothing else can happen."""
+IDLE = 1.0
+"""Seconds of a deadline that must not pass: fifty times `PAUSE`, so that it does not on a busy machine either."""
+PAUSE = 0.02
+NEVER = 60.0
+
+
+async def repeat(send: Callable[[], Awaitable[None]], seconds: float = math.inf) -> None:
+    """Call a function again and again for some seconds, with `PAUSE` after each call."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        await send()
+        await asyncio.sleep(PAUSE)
 
 
 @pytest.fixture
@@ -69,17 +83,23 @@ async def test_a_peer_that_never_answers_passes_first_byte(
 
 async def test_first_byte_counts_anew_while_a_large_body_is_still_leaving(transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
-        left = 24_000_000
-        for stop in range(8):
-            while left > 23_000_000 - stop * 1_000_000:
+        left = size
+
+        async def read_some() -> None:
+            nonlocal left
+            stop = left - size // 200
+            while left > stop:
                 left -= len(await peer.reader.read(left))
-            await asyncio.sleep(SHORT)
+
+        await repeat(read_some, 1.3 * IDLE)
+        assert left > size // 4  # more than the system's buffers take: it was leaving all the time
         while left > 0:
             left -= len(await peer.reader.read(left))
         await peer.send(answer())
 
+    size = 120_000_000
     with RawServer(script) as server:
-        request = HttpRequest(server.url, (), bytes(24_000_000), deadlines=Deadlines(first_byte=SHORT * 4))
+        request = HttpRequest(server.url, (), bytes(size), deadlines=Deadlines(first_byte=IDLE))
         assert (await transport.send(request)).status == 200
 
 
@@ -115,15 +135,25 @@ async def test_keep_alive_comments_count_for_idle(transport: NativeTransport) ->
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(SSE_HEAD)
-        for _ in range(10):
-            await asyncio.sleep(SHORT / 3)
-            await peer.send(chunk(b": still here\n\n"))
+        await repeat(lambda: peer.send(chunk(b": still here\n\n")), 1.3 * IDLE)
         await peer.send(chunk(b"data: 1\n\n") + LAST_CHUNK)
 
     with RawServer(script) as server:
-        reply = await transport.send(HttpRequest(server.url, (), framing="sse", deadlines=Deadlines(idle=SHORT)))
+        reply = await transport.send(HttpRequest(server.url, (), framing="sse", deadlines=Deadlines(idle=IDLE)))
         assert await reply.batch() == [("", b"1")]
         assert await reply.batch() is None
+
+
+async def test_each_piece_of_a_body_counts_for_idle(transport: NativeTransport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        await repeat(lambda: peer.send(chunk(b"x")), 1.3 * IDLE)
+        await peer.send(LAST_CHUNK)
+
+    with RawServer(script) as server:
+        reply = await transport.send(HttpRequest(server.url, (), deadlines=Deadlines(idle=IDLE)))
+        assert set(reply.body) == set(b"x")
 
 
 async def test_idle_stands_still_while_the_reader_is_behind() -> None:
@@ -131,15 +161,18 @@ async def test_idle_stands_still_while_the_reader_is_behind() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.send(SSE_HEAD)
-        for number in range(3):
+        await peer.send(SSE_HEAD + chunk(b"data: 0\n\n"))
+        for number in (1, 2):
+            await asyncio.sleep(PAUSE)
             await peer.send(chunk(b"data: %d\n\n" % number))
-            await asyncio.sleep(0.02)
         await peer.send(LAST_CHUNK)
+        peer.server.note(lambda: sent.append(True))
 
+    sent: list[bool] = []
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, (), framing="sse", deadlines=Deadlines(idle=SHORT)))
         events = []
+        await server.becomes(lambda _: bool(sent))
         await asyncio.sleep(SHORT * 3)
         while (batch := await reply.batch()) is not None:
             events += batch
@@ -152,12 +185,10 @@ async def test_the_whole_exchange_has_a_limit_with_the_name_it_was_given(transpo
     async def dripping(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-        while True:
-            await peer.send(b"x")
-            await asyncio.sleep(SHORT / 5)
+        await repeat(lambda: peer.send(b"x"))
 
     with RawServer(dripping) as server:
-        deadlines = Deadlines(idle=SHORT, total=SHORT * 3, total_phase=name)  # type: ignore[arg-type]  # both are
+        deadlines = Deadlines(idle=NEVER, total=SHORT * 3, total_phase=name)  # type: ignore[arg-type]  # both are
         with pytest.raises(Timeout) as caught:
             await transport.send(HttpRequest(server.url, (), deadlines=deadlines))
         assert caught.value.phase == name
@@ -168,12 +199,11 @@ async def test_total_holds_in_a_stream_too(transport: NativeTransport) -> None:
     async def endless(peer: Peer) -> None:
         await peer.request()
         await peer.send(SSE_HEAD)
-        while True:
-            await peer.send(chunk(b"data: 1\n\n"))
-            await asyncio.sleep(SHORT / 5)
+        await repeat(lambda: peer.send(chunk(b"data: 1\n\n")))
 
     with RawServer(endless) as server:
-        reply = await transport.send(HttpRequest(server.url, (), framing="sse", deadlines=Deadlines(total=SHORT * 2)))
+        # Time enough for the head of the response, which must come before it passes.
+        reply = await transport.send(HttpRequest(server.url, (), framing="sse", deadlines=Deadlines(total=IDLE)))
         with pytest.raises(Timeout) as caught:  # noqa: PT012  # which batch raises is up to the clock
             while await reply.batch():
                 pass

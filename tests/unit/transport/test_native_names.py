@@ -47,11 +47,18 @@ async def outcome(transport, url, connect=30.0):
 
 async def main():
     transport = NativeTransport()
-    hanging = [asyncio.create_task(outcome(transport, f"http://hang{i % 20}.test/", 0.5)) for i in range(100)]
+
+    def hang(connect):
+        return [asyncio.create_task(outcome(transport, f"http://hang{i % 20}.test/", connect)) for i in range(100)]
+
+    hanging = hang(30.0)
     await asyncio.sleep(0)
     told = {name: await outcome(transport, f"http://{name}.test:{sys.argv[1]}/") for name in ("again", "none", "here")}
     told["others-wait"] = not any(task.done() for task in hanging)
-    told["hang"] = sorted(set(await asyncio.gather(*hanging)))
+    for task in hanging:
+        task.cancel()
+    await asyncio.wait(hanging)
+    told["hang"] = sorted(set(await asyncio.gather(*hang(0.5))))
     await transport.aclose()
     print(json.dumps(told))
 

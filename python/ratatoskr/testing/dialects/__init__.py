@@ -1,1 +1,1 @@
-"""The six dialects that the scripted upstream speaks, one file each."""
+"""The dialects of the scripted upstream, one file each."""

@@ -1,4 +1,4 @@
-"""What every dialect can do: read a request, put a `ScriptedTurn` into its words, and fail in its own manner."""
+"""The interface of a dialect: parse a request, encode a `ScriptedTurn`, and encode errors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, ScriptedTurn, encode_json
+from ratatoskr.testing.turns import ParsedRequest, ScriptedTurn, encode_json
 
 CREATED = 1_790_000_000
-"""Seconds since the epoch that every answer claims to be from, so that answers are equal from run to run."""
+"""The creation time of every answer, in seconds since the epoch; it is fixed so that answers are reproducible."""
 
 
-class Ids:
-    """Makes ids that are unique within one upstream and the same in every run."""
+class IdSequence:
+    """Generates ids that are unique within an upstream and the same in every run."""
 
     __slots__ = ("_count",)
 
@@ -37,15 +37,15 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error to be told in a dialect's words.
+    """An error, which each dialect encodes in its own shape.
 
     Attributes:
-        status: HTTP status that goes with it (and stands in the body where the dialect repeats it).
-        kind: a word for errors that a dialect words in its own way: `bad_key`, `no_key`, `quota`, `context_length`,
-            `unknown_model`, `unknown_path`, `overloaded`, `rate_limit`; "" means that the status says all.
-        message: for people; made up when left out.
-        field: the parameter that is wrong, where the dialect names it.
-        retry_after: seconds, for dialects that tell them in the body.
+        status: The HTTP status (also in the body, where the dialect repeats it).
+        kind: The kind of an error that dialects encode differently: `bad_key`, `no_key`, `quota`, `context_length`,
+            `unknown_model`, `unknown_path`, `overloaded` or `rate_limit`; "" means that the status is enough.
+        message: The message; default: one that suits the kind.
+        field: The invalid parameter, for dialects that name it.
+        retry_after: Seconds, for dialects that send them in the body.
     """
 
     status: int
@@ -55,7 +55,7 @@ class Problem:
     retry_after: float | None = None
 
     def text(self) -> str:
-        """The message, given or made up."""
+        """Return the given message, or one that suits the kind."""
         if self.message:
             return self.message
         phrase = next((one.phrase for one in HTTPStatus if one.value == self.status), "Unknown error")
@@ -74,16 +74,16 @@ _MESSAGES = {
 }
 
 
-class Refused(Exception):  # it is control flow between reading a request and answering it
-    """The request is not one that the provider would take."""
+class RequestRefused(Exception):  # control flow between parsing a request and answering it
+    """The provider would reject the request."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.text())
         self.problem = problem
 
 
-class Dialect(ABC):
-    """One provider's way of speaking. Stateless; `ids` come from the upstream."""
+class ScriptedDialect(ABC):
+    """The wire format of a provider. Stateless; `ids` come from the upstream."""
 
     name: ClassVar[str]
     stream_type: ClassVar[str] = "text/event-stream; charset=utf-8"
@@ -91,57 +91,59 @@ class Dialect(ABC):
     keep_alive: ClassVar[bytes] = b": keep-alive\n\n"
 
     @abstractmethod
-    def read(self, provider: str, path: str, query: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Asked:
-        """Understand a request.
+    def parse(
+        self, provider: str, path: str, query: str, headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> ParsedRequest:
+        """Parse a request.
 
         Raises:
-            Refused: something that the provider insists on is missing.
+            RequestRefused: A required field is missing.
         """
 
     @abstractmethod
-    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
-        """Put a turn into this dialect, as a stream if one was asked for."""
+    def reply(self, turn: ScriptedTurn, request: ParsedRequest, ids: IdSequence) -> Reply:
+        """Encode a turn, as a stream if the request asks for one."""
 
     @abstractmethod
-    def error(self, problem: Problem, provider: str, ids: Ids) -> dict[str, Any]:
+    def error_body(self, problem: Problem, provider: str, ids: IdSequence) -> dict[str, Any]:
         """Return the body of an error response."""
 
     @abstractmethod
-    def stream_error(self, problem: Problem, asked: Asked, ids: Ids) -> bytes:
-        """Return the event by which an error is told inside a stream."""
+    def stream_error(self, problem: Problem, request: ParsedRequest, ids: IdSequence) -> bytes:
+        """Return the event that reports an error within a stream."""
 
     @abstractmethod
     def unknown_event(self) -> bytes:
-        """Return an event of a kind that nobody knows yet."""
+        """Return an event of an unknown kind."""
 
     def frame(self, text: bytes) -> bytes:
-        """Return text as one unnamed event of a stream, whether it is JSON or not."""
+        """Return text as one event of a stream; it need not be JSON."""
         return b"data: " + text + b"\n\n"
 
     def event_line(self) -> tuple[bytes, bytes]:
-        """Return how an event opens and how its lines end, for faults that never come to an end of it."""
+        """Return how an event begins and how its lines end, for faults with endless events."""
         return b"data: ", b"\n"
 
-    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: Ids) -> dict[str, str]:
+    def request_id(self, turn: ScriptedTurn | None, provider: str, ids: IdSequence) -> dict[str, str]:
         """Return the headers that identify a request at this provider."""
         given = turn.request_id if turn is not None else None
         return {"x-request-id": given or ids.new("req_")}
 
-    def rate_hint(self, seconds: float) -> tuple[dict[str, str], float | None]:
-        """Return how this provider says when to come back: headers, and seconds to be told in the body."""
+    def retry_hint(self, seconds: float) -> tuple[dict[str, str], float | None]:
+        """Return how this provider sends a retry delay: headers, and the seconds to send in the body, if any."""
         return {"retry-after": f"{seconds:g}"}, None
 
-    def refuse(self, problem: Problem, provider: str, ids: Ids) -> Reply:
-        """Return a whole error response."""
+    def error_reply(self, problem: Problem, provider: str, ids: IdSequence) -> Reply:
+        """Return an error response."""
         headers = {"content-type": self.json_type, **self.request_id(None, provider, ids)}
-        return Reply(problem.status, headers, [encode_json(self.error(problem, provider, ids))])
+        return Reply(problem.status, headers, [encode_json(self.error_body(problem, provider, ids))])
 
-    def stream(
-        self, turn: ScriptedTurn, asked: Asked, ids: Ids, events: list[bytes], *, first: int, last: int
+    def stream_reply(
+        self, turn: ScriptedTurn, request: ParsedRequest, ids: IdSequence, events: list[bytes], *, first: int, last: int
     ) -> Reply:
         """Return a streamed response of these events."""
         head = {"content-type": self.stream_type, "cache-control": "no-cache"}
-        head |= self.request_id(turn, asked.provider, ids) | dict(turn.headers)
+        head |= self.request_id(turn, request.provider, ids) | dict(turn.headers)
         if turn.keep_alives:
             events[:0] = [self.keep_alive] * turn.keep_alives
             first, last = first + turn.keep_alives, last + turn.keep_alives
@@ -149,28 +151,32 @@ class Dialect(ABC):
         reply.pace, reply.delay, reply.gated = turn.pace, turn.delay, turn.gated
         return reply
 
-    def document(self, turn: ScriptedTurn, asked: Asked, ids: Ids, value: Any) -> Reply:
+    def document_reply(self, turn: ScriptedTurn, request: ParsedRequest, ids: IdSequence, value: Any) -> Reply:
         """Return a response with one JSON document."""
-        head = {"content-type": self.json_type, **self.request_id(turn, asked.provider, ids), **turn.headers}
+        head = {"content-type": self.json_type, **self.request_id(turn, request.provider, ids), **turn.headers}
         return Reply(200, head, [encode_json(value)], delay=turn.delay)
 
 
-def sse(value: Any, name: str = "") -> bytes:
+def sse_event(value: Any, name: str = "") -> bytes:
     """Return one event of a stream."""
     opening = f"event: {name}\n".encode() if name else b""
     return opening + b"data: " + encode_json(value) + b"\n\n"
 
 
-def need(body: Mapping[str, Any], name: str, kinds: type | tuple[type, ...], message: str) -> Any:
-    """Return a field of the body that the provider insists on."""
+def require_field(body: Mapping[str, Any], name: str, kinds: type | tuple[type, ...], message: str) -> Any:
+    """Return a required field of the body.
+
+    Raises:
+        RequestRefused: It is missing, empty or of another type.
+    """
     value = body.get(name)
     if not isinstance(value, kinds) or not value:
-        raise Refused(Problem(400, message=message, field=name))
+        raise RequestRefused(Problem(400, message=message, field=name))
     return value
 
 
 def text_of(content: Any) -> str:
-    """Return the text in a message's content, whichever of the usual shapes it has."""
+    """Return the text of a message's content: a string, a part, or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, Mapping):

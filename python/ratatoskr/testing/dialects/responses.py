@@ -1,4 +1,4 @@
-"""OpenAI Responses, also as OpenRouter serves it.
+"""OpenAI Responses, and OpenRouter's variant.
 
 Follows https://platform.openai.com/docs/api-reference/responses-streaming (read November 2026).
 """
@@ -8,38 +8,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ratatoskr.testing.dialects.chat_completions import ChatCompletions
-from ratatoskr.testing.dialects.dialect import CREATED, Ids, Problem, Refused, sse, text_of
+from ratatoskr.testing.dialects.chat_completions import ChatCompletionsDialect
+from ratatoskr.testing.dialects.dialect import CREATED, IdSequence, Problem, RequestRefused, sse_event, text_of
 from ratatoskr.testing.reply import Reply
-from ratatoskr.testing.turns import Asked, Offered, ScriptedTurn, pieces, whole
+from ratatoskr.testing.turns import OfferedTool, ParsedRequest, ScriptedTurn, join_text, split_text
 
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _CODES = {"rate_limit": "rate_limit_exceeded", "quota": "insufficient_quota", "bad_key": "invalid_api_key"}
 
 
-class Responses(ChatCompletions):
-    """`POST …/responses`. Errors before the stream are those of Chat Completions."""
+class ResponsesDialect(ChatCompletionsDialect):
+    """`POST …/responses`. Errors before a stream are those of Chat Completions."""
 
     name = "responses"
 
-    def read(self, provider: str, path: str, query: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Asked:
-        """Understand a request."""
+    def parse(
+        self, provider: str, path: str, query: str, headers: Mapping[str, str], body: Mapping[str, Any]
+    ) -> ParsedRequest:
+        """Parse a request."""
         if not body.get("model"):
-            raise Refused(Problem(400, message="Missing required parameter: 'model'.", field="model"))
+            raise RequestRefused(Problem(400, message="Missing required parameter: 'model'.", field="model"))
         if not body.get("input"):
-            raise Refused(Problem(400, message="Missing required parameter: 'input'.", field="input"))
-        prompt, results = _heard(body["input"])
+            raise RequestRefused(Problem(400, message="Missing required parameter: 'input'.", field="input"))
+        prompt, results = _last_prompt(body["input"])
         form = (body.get("text") or {}).get("format") or {}
         choice = body.get("tool_choice")
         reasoning = body.get("reasoning") or {}
-        return Asked(
+        return ParsedRequest(
             provider,
             body["model"],
             stream=bool(body.get("stream")),
             prompt=prompt,
             results=results,
             tools=tuple(
-                Offered(tool["name"], tool.get("parameters") or {})
+                OfferedTool(tool["name"], tool.get("parameters") or {})
                 for tool in body.get("tools") or ()
                 if tool.get("type") == "function"
             ),
@@ -51,52 +53,52 @@ class Responses(ChatCompletions):
             body=body,
         )
 
-    def answer(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> Reply:
-        """Put a turn into events or a `response`."""
-        story = _Story(turn, asked, ids)
-        if not asked.stream:
-            return self.document(turn, asked, ids, story.response(story.status, story.items()))
-        events, first = story.events()
+    def reply(self, turn: ScriptedTurn, request: ParsedRequest, ids: IdSequence) -> Reply:
+        """Encode a turn as events or a `response`."""
+        builder = _ResponseBuilder(turn, request, ids)
+        if not request.stream:
+            return self.document_reply(turn, request, ids, builder.response(builder.status, builder.items()))
+        events, first = builder.events()
         last = len(events)
-        events += [story.end(), *([b"data: [DONE]\n\n"] if asked.provider == "openrouter" else [])]
-        return self.stream(turn, asked, ids, events, first=first, last=last)
+        events += [builder.final_event(), *([b"data: [DONE]\n\n"] if request.provider == "openrouter" else [])]
+        return self.stream_reply(turn, request, ids, events, first=first, last=last)
 
-    def stream_error(self, problem: Problem, asked: Asked, ids: Ids) -> bytes:
-        """Return a bare `error` event."""
+    def stream_error(self, problem: Problem, request: ParsedRequest, ids: IdSequence) -> bytes:
+        """Return an `error` event."""
         code = _CODES.get(problem.kind, "server_error")
         value = {"type": "error", "code": code, "message": problem.text(), "param": None, "sequence_number": 99}
-        return sse(value, "error")
+        return sse_event(value, "error")
 
     def frame(self, text: bytes) -> bytes:
         """Return text as one named event."""
         return b"event: response.output_text.delta\ndata: " + text + b"\n\n"
 
     def unknown_event(self) -> bytes:
-        """Return an event of a type that nobody knows."""
-        value = {"type": "response.novelty.delta", "delta": "nobody knows me", "sequence_number": 98}
-        return sse(value, "response.novelty.delta")
+        """Return an event of an unknown type."""
+        value = {"type": "response.novelty.delta", "delta": "unknown", "sequence_number": 98}
+        return sse_event(value, "response.novelty.delta")
 
 
-class _Story:
-    """One turn as output items, and the events that tell them."""
+class _ResponseBuilder:
+    """Encodes a turn as output items and as events."""
 
-    def __init__(self, turn: ScriptedTurn, asked: Asked, ids: Ids) -> None:
-        self.turn, self.asked, self.ids = turn, asked, ids
-        self.named = asked.provider != "openrouter"  # OpenRouter names no events
+    def __init__(self, turn: ScriptedTurn, request: ParsedRequest, ids: IdSequence) -> None:
+        self.turn, self.request, self.ids = turn, request, ids
+        self.names_events = request.provider != "openrouter"  # OpenRouter's events have no names
         self.count = 0
-        self.id = ids.new("resp_" if self.named else "gen-")
-        word = turn.finish_word
+        self.id = ids.new("resp_" if self.names_events else "gen-")
+        word = turn.finish_reason
         self.reason = _REASONS.get(word)
         self.status = "incomplete" if self.reason else "completed"
         signed = turn.reasoning and turn.signature != ""
-        self.secret = (turn.signature or ids.blob("encrypted reasoning")) if signed or turn.signature else None
+        self.encrypted = (turn.signature or ids.blob("encrypted reasoning")) if signed or turn.signature else None
         self.reasoning_id = ids.new("rs_")
         self.message_id = ids.new("msg_")
         self.calls = [(call.id or ids.new("call_"), ids.new("fc_"), call) for call in turn.tool_calls]
 
     def response(self, status: str, output: list[dict[str, Any]]) -> dict[str, Any]:
-        """Spell the response object; what the request set is echoed."""
-        body, over = self.asked.body, status not in {"in_progress", "queued"}
+        """Return the response object, with the settings of the request."""
+        body, over = self.request.body, status not in {"in_progress", "queued"}
         form = (body.get("text") or {}).get("format") or {"type": "text"}
         reasoning = body.get("reasoning") or {}
         return {
@@ -112,7 +114,7 @@ class _Story:
             "instructions": body.get("instructions"),
             "max_output_tokens": body.get("max_output_tokens"),
             "max_tool_calls": None,
-            "model": self.turn.model or self.asked.model,
+            "model": self.turn.model or self.request.model,
             "output": output,
             "parallel_tool_calls": body.get("parallel_tool_calls", True),
             "presence_penalty": 0.0,
@@ -135,90 +137,92 @@ class _Story:
         }
 
     def usage(self) -> dict[str, Any]:
-        """Spell the usage."""
-        spent = self.turn.spent(self.asked)
+        """Return the usage."""
+        spent = self.turn.usage_for(self.request)
         inside = {"cached_tokens": spent.cache_read}
         if spent.cache_write:
             inside["cache_write_tokens"] = spent.cache_write
         usage = {
-            "input_tokens": spent.prompt,
+            "input_tokens": spent.total_input,
             "input_tokens_details": inside,
-            "output_tokens": spent.completion,
+            "output_tokens": spent.total_output,
             "output_tokens_details": {"reasoning_tokens": spent.reasoning},
-            "total_tokens": spent.prompt + spent.completion,
+            "total_tokens": spent.total_input + spent.total_output,
         }
-        if self.named:
+        if self.names_events:
             return usage
         parts = {"upstream_inference_input_cost": self.turn.cost / 2, "upstream_inference_output_cost": 0.0}
         details = {"upstream_inference_cost": self.turn.cost, **parts}
         return {**usage, "cost": self.turn.cost, "is_byok": False, "cost_details": details}
 
     def items(self) -> list[dict[str, Any]]:
-        """Spell the finished output items."""
+        """Return the completed output items."""
         turn, out = self.turn, []
-        if turn.reasoning or self.secret:
-            out.append(self.reasoning(whole(turn.reasoning)))
+        if turn.reasoning or self.encrypted:
+            out.append(self.reasoning_item(join_text(turn.reasoning)))
         out += [dict(block) for block in turn.blocks]
         if turn.text or turn.refusal or not (self.calls or out):
-            content = [self.part(whole(turn.text))] if turn.text or not turn.refusal else []
+            content = [self.text_part(join_text(turn.text))] if turn.text or not turn.refusal else []
             content += [{"type": "refusal", "refusal": turn.refusal}] if turn.refusal else []
-            out.append(self.message(content, "completed"))
-        return out + [self.call(at, whole(call.json), "completed") for at, (_, _, call) in enumerate(self.calls)]
+            out.append(self.message_item(content, "completed"))
+        return out + [
+            self.call_item(at, join_text(call.json), "completed") for at, (_, _, call) in enumerate(self.calls)
+        ]
 
-    def reasoning(self, text: str) -> dict[str, Any]:
-        """Spell a reasoning item."""
+    def reasoning_item(self, text: str) -> dict[str, Any]:
+        """Return a reasoning item."""
         summary = [{"type": "summary_text", "text": text}] if text else []
-        secret = {"encrypted_content": self.secret} if self.secret else {}
+        secret = {"encrypted_content": self.encrypted} if self.encrypted else {}
         return {"id": self.reasoning_id, "type": "reasoning", **secret, "summary": summary}
 
-    def part(self, text: str) -> dict[str, Any]:
-        """Spell a part of text."""
+    def text_part(self, text: str) -> dict[str, Any]:
+        """Return a part of text."""
         return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
-    def message(self, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
-        """Spell a message item."""
+    def message_item(self, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
+        """Return a message item."""
         made = {"id": self.message_id, "type": "message", "status": status, "content": content}
         return {**made, "role": "assistant"}
 
-    def call(self, at: int, arguments: str, status: str) -> dict[str, Any]:
-        """Spell a call item."""
+    def call_item(self, at: int, arguments: str, status: str) -> dict[str, Any]:
+        """Return a function call item."""
         call_id, item_id, call = self.calls[at]
         made = {"id": item_id, "type": "function_call", "status": status, "arguments": arguments}
         return {**made, "call_id": call_id, "name": call.name}
 
     def event(self, name: str, **fields: Any) -> bytes:
-        """Spell one event, with the next sequence number."""
-        made = sse({"type": name, **fields, "sequence_number": self.count}, name if self.named else "")
+        """Return an event with the next sequence number."""
+        made = sse_event({"type": name, **fields, "sequence_number": self.count}, name if self.names_events else "")
         self.count += 1
         return made
 
-    def end(self) -> bytes:
-        """Spell the terminal event."""
+    def final_event(self) -> bytes:
+        """Return the terminal event."""
         return self.event(f"response.{self.status}", response=self.response(self.status, self.items()))
 
     def events(self) -> tuple[list[bytes], int]:
-        """Spell all events but the terminal one; the number tells where content begins."""
+        """Return all events but the last, and the index of the first one with content."""
         opening = self.response("in_progress", [])
-        out = [] if self.named else [b": \n\n"]
+        out = [] if self.names_events else [b": \n\n"]
         out += [self.event(f"response.{word}", response=opening) for word in ("created", "in_progress")]
         first = 0
         for at, item in enumerate(self.items()):
-            told = list(self.tell(at, item))
+            events = list(self.item_events(at, item))
             if not first and (item["type"] != "reasoning" or self.turn.reasoning):
-                first = len(out) + next((n for n, event in enumerate(told) if b".delta" in event), 0)
-            out += told
+                first = len(out) + next((n for n, event in enumerate(events) if b".delta" in event), 0)
+            out += events
         return out, first
 
-    def tell(self, at: int, item: dict[str, Any]) -> Iterator[bytes]:
-        """Tell one item from `added` to `done`."""
+    def item_events(self, at: int, item: dict[str, Any]) -> Iterator[bytes]:
+        """Yield the events of an item, from `added` to `done`."""
         middle: Callable[[dict[str, Any]], Iterator[bytes]] | None
         match item["type"]:
             case "reasoning":
-                started, middle = {**item, "summary": []}, self.tell_summary
+                started, middle = {**item, "summary": []}, self.summary_events
             case "message":
-                started, middle = {**item, "status": "in_progress", "content": []}, self.tell_message
+                started, middle = {**item, "status": "in_progress", "content": []}, self.message_events
             case "function_call":
-                started, middle = {**item, "status": "in_progress", "arguments": ""}, self.tell_arguments
+                started, middle = {**item, "status": "in_progress", "arguments": ""}, self.argument_events
             case _:
                 started, middle = item, None
         yield self.event("response.output_item.added", item=started, output_index=at)
@@ -228,52 +232,52 @@ class _Story:
 
     @property
     def padding(self) -> dict[str, str]:
-        """What OpenAI pads its deltas with."""
-        return {"obfuscation": "x" * (self.count % 7)} if self.named and self.asked.obfuscate else {}
+        """The padding of OpenAI's deltas."""
+        return {"obfuscation": "x" * (self.count % 7)} if self.names_events and self.request.obfuscate else {}
 
-    def tell_summary(self, where: dict[str, Any]) -> Iterator[bytes]:
-        """Tell the summary of the thinking."""
-        text = whole(self.turn.reasoning)
+    def summary_events(self, where: dict[str, Any]) -> Iterator[bytes]:
+        """Yield the events of the reasoning summary."""
+        text = join_text(self.turn.reasoning)
         if not text:
             return
         where = {**where, "summary_index": 0}
         name = "response.reasoning_summary"
         yield self.event(f"{name}_part.added", **where, part={"type": "summary_text", "text": ""})
-        for piece in pieces(self.turn.reasoning, self.turn.deltas):
+        for piece in split_text(self.turn.reasoning, self.turn.deltas):
             yield self.event(f"{name}_text.delta", **where, delta=piece, **self.padding)
         yield self.event(f"{name}_text.done", **where, text=text)
         yield self.event(f"{name}_part.done", **where, part={"type": "summary_text", "text": text})
 
-    def tell_message(self, where: dict[str, Any]) -> Iterator[bytes]:
-        """Tell the parts of a message: text, refusal."""
-        text, refusal = whole(self.turn.text), self.turn.refusal
+    def message_events(self, where: dict[str, Any]) -> Iterator[bytes]:
+        """Yield the events of the parts of a message: text, refusal."""
+        text, refusal = join_text(self.turn.text), self.turn.refusal
         index = 0
         if text or not refusal:
             here = {**where, "content_index": 0}
-            yield self.event("response.content_part.added", **here, part=self.part(""))
-            for piece in pieces(self.turn.text, self.turn.deltas):
+            yield self.event("response.content_part.added", **here, part=self.text_part(""))
+            for piece in split_text(self.turn.text, self.turn.deltas):
                 yield self.event("response.output_text.delta", **here, delta=piece, logprobs=[], **self.padding)
             yield self.event("response.output_text.done", **here, text=text, logprobs=[])
-            yield self.event("response.content_part.done", **here, part=self.part(text))
+            yield self.event("response.content_part.done", **here, part=self.text_part(text))
             index = 1
         if refusal:
             here = {**where, "content_index": index}
             yield self.event("response.content_part.added", **here, part={"type": "refusal", "refusal": ""})
-            for piece in pieces(refusal, self.turn.deltas):
+            for piece in split_text(refusal, self.turn.deltas):
                 yield self.event("response.refusal.delta", **here, delta=piece)
             yield self.event("response.refusal.done", **here, refusal=refusal)
             yield self.event("response.content_part.done", **here, part={"type": "refusal", "refusal": refusal})
 
-    def tell_arguments(self, where: dict[str, Any]) -> Iterator[bytes]:
-        """Tell the arguments of a call."""
+    def argument_events(self, where: dict[str, Any]) -> Iterator[bytes]:
+        """Yield the events of the arguments of a call."""
         call = next(call for _, item_id, call in self.calls if item_id == where["item_id"])
-        for piece in pieces(call.json, self.turn.deltas):
+        for piece in split_text(call.json, self.turn.deltas):
             yield self.event("response.function_call_arguments.delta", **where, delta=piece, **self.padding)
-        yield self.event("response.function_call_arguments.done", **where, arguments=whole(call.json))
+        yield self.event("response.function_call_arguments.done", **where, arguments=join_text(call.json))
 
 
-def _heard(items: Any) -> tuple[str, tuple[str, ...]]:
-    """Return the last words of the user and the tool results after them."""
+def _last_prompt(items: Any) -> tuple[str, tuple[str, ...]]:
+    """Return the text of the user's last message and the tool results after it."""
     if isinstance(items, str):
         return items, ()
     prompt = ""

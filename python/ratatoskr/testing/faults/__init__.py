@@ -1,1 +1,1 @@
-"""What the faults do, in files by the part of a response that suffers."""
+"""The faults, in files by the part of the response that they change."""

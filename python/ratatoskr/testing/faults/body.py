@@ -1,4 +1,4 @@
-"""The deeds that send another body than the right one, or not all of it."""
+"""Faults of the body: another one than the correct one, or not all of it."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from ratatoskr.testing.turns import encode_json
 _HTML = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>\n"
 
 
-def html(scene: FaultContext) -> Reply:
-    """Send a page for people."""
-    return Reply(scene.options["status"], {"content-type": "text/html; charset=utf-8"}, [_HTML])
+def send_html(context: FaultContext) -> Reply:
+    """Send an HTML page."""
+    return Reply(context.options["status"], {"content-type": "text/html; charset=utf-8"}, [_HTML])
 
 
-def empty(scene: FaultContext) -> Reply:
-    """Send a right head and no body."""
-    reply = scene.right()
+def send_empty_body(context: FaultContext) -> Reply:
+    """Send the correct head and an empty body."""
+    reply = context.correct_reply()
     reply.body, reply.framing = (), "length"
     return reply
 
 
-def no_content(scene: FaultContext) -> Reply:
-    """Answer 204."""
+def send_no_content(context: FaultContext) -> Reply:
+    """Send status 204."""
     return Reply(204, framing="none")
 
 
-def relabel(scene: FaultContext) -> Reply:
-    """Send the right body under a wrong label."""
-    reply = scene.right()
-    reply.headers |= scene.options["headers"]
+def relabel(context: FaultContext) -> Reply:
+    """Send the correct body with a wrong content type."""
+    reply = context.correct_reply()
+    reply.headers |= context.options["headers"]
     return reply
 
 
-def other_form(scene: FaultContext) -> Reply:
-    """Send a document where a stream was asked for, and a stream where a document was."""
-    return replace(scene, asked=replace(scene.asked, stream=not scene.asked.stream)).right()
+def swap_form(context: FaultContext) -> Reply:
+    """Send a document instead of a stream, and a stream instead of a document."""
+    return replace(context, request=replace(context.request, stream=not context.request.stream)).correct_reply()
 
 
-def say(scene: FaultContext) -> Reply:
-    """Send other bytes than JSON of the right shape: as the first event, or as the whole document."""
-    text: bytes = scene.options["text"]
-    reply = scene.right()
-    if not scene.asked.stream:
+def replace_json(context: FaultContext) -> Reply:
+    """Send the bytes of the options as an event, or as the document."""
+    text: bytes = context.options["text"]
+    reply = context.correct_reply()
+    if not context.request.stream:
         reply.body = [text]
     else:
-        at = reply.first + 1 if scene.options.get("late") else 0
+        at = reply.first + 1 if context.options.get("late") else 0
         events = reply.events
-        reply.body = [*events[:at], scene.dialect.frame(text), *events[at:]]
+        reply.body = [*events[:at], context.dialect.frame(text), *events[at:]]
     return reply
 
 
-def error_in_200(scene: FaultContext) -> Reply:
-    """Tell an error under status 200: first thing, or after the first piece of content."""
-    problem, reply = scene.problem(529), scene.right()
-    if not scene.asked.stream:
-        reply.body = [encode_json(scene.dialect.error(problem, scene.asked.provider, scene.ids))]
+def send_error_in_200(context: FaultContext) -> Reply:
+    """Send an error with status 200: at once, or after the first content."""
+    problem, reply = context.make_problem(529), context.correct_reply()
+    if not context.request.stream:
+        reply.body = [encode_json(context.dialect.error_body(problem, context.request.provider, context.ids))]
         return reply
-    begun = reply.events[: reply.first + 1] if scene.options.get("late") else []
-    reply.body = [*begun, scene.dialect.stream_error(problem, scene.asked, scene.ids)]
+    begun = reply.events[: reply.first + 1] if context.options.get("late") else []
+    reply.body = [*begun, context.dialect.stream_error(problem, context.request, context.ids)]
     return reply
 
 
-def cut(scene: FaultContext) -> Reply:
-    """Send part of the body, and end as the options say."""
-    reply, ending, at = scene.right(), scene.options["ending"], scene.options.get("at")
+def cut(context: FaultContext) -> Reply:
+    """Send a part of the body, and end the connection as the options say."""
+    reply, ending, at = context.correct_reply(), context.options["ending"], context.options.get("at")
     size = len(reply.content)
-    if (events := scene.options.get("events")) is not None:
+    if (events := context.options.get("events")) is not None:
         at = len(b"".join(reply.events[:events]))
     reply.cut = size // 2 if at is None else at
     reply.ending = ending
@@ -79,84 +79,84 @@ def cut(scene: FaultContext) -> Reply:
     return reply
 
 
-def no_end(scene: FaultContext) -> Reply:
-    """Send everything but the dialect's end."""
-    reply = scene.right()
-    reply.body = reply.events[: reply.last] if scene.asked.stream else [reply.content[:-1]]
+def omit_end(context: FaultContext) -> Reply:
+    """Send everything except the end of the dialect's stream or document."""
+    reply = context.correct_reply()
+    reply.body = reply.events[: reply.last] if context.request.stream else [reply.content[:-1]]
     return reply
 
 
-def truncated_json(scene: FaultContext) -> Reply:
-    """Send JSON that stops in the middle, in right framing."""
-    reply = scene.right()
-    if not scene.asked.stream:
+def truncate_json(context: FaultContext) -> Reply:
+    """Send truncated JSON in correct framing."""
+    reply = context.correct_reply()
+    if not context.request.stream:
         reply.body = [reply.content[: len(reply.content) // 2]]
         return reply
     events = reply.events
     event = events[reply.first + 1 if reply.first + 1 < reply.last else reply.first].rstrip(b"\n")
-    lines = scene.dialect.frame(b"").rpartition(b"\n\n")[1] or b"\n"
+    lines = context.dialect.frame(b"").rpartition(b"\n\n")[1] or b"\n"
     reply.body = [*events[: reply.first + 1], event[: -len(event) // 4] + lines]
     return reply
 
 
-def stall(scene: FaultContext) -> Reply:
-    """Fall silent within the body, or right after the head."""
-    reply = scene.right()
-    events = reply.events if scene.asked.stream else [reply.content[: len(reply.content) // 2]]
-    reply.framing = reply.framing if scene.asked.stream else "length"
-    reply.length = None if scene.asked.stream else len(reply.content)
-    reply.body = [*(events[: reply.first + 1] if scene.options["late"] else []), math.inf]
+def stall(context: FaultContext) -> Reply:
+    """Stop sending within the body, or after the head."""
+    reply = context.correct_reply()
+    events = reply.events if context.request.stream else [reply.content[: len(reply.content) // 2]]
+    reply.framing = reply.framing if context.request.stream else "length"
+    reply.length = None if context.request.stream else len(reply.content)
+    reply.body = [*(events[: reply.first + 1] if context.options["late"] else []), math.inf]
     return reply
 
 
-def only_keep_alives(scene: FaultContext) -> Reply:
-    """Go on for ever without getting on: comments, pings, white space."""
-    reply = scene.right()
-    begun = reply.events[: reply.first + 1] if scene.options["late"] and scene.asked.stream else []
-    sign = scene.dialect.keep_alive if scene.asked.stream else b" "
+def send_keep_alives(context: FaultContext) -> Reply:
+    """Send keep-alives without end: comments, pings or white space."""
+    reply = context.correct_reply()
+    begun = reply.events[: reply.first + 1] if context.options["late"] and context.request.stream else []
+    sign = context.dialect.keep_alive if context.request.stream else b" "
     reply.framing, reply.length = "chunked", None
 
     def endless() -> Iterator[Piece]:
         yield from begun
         while True:
             yield sign
-            yield scene.options["seconds"]
+            yield context.options["seconds"]
 
     reply.body = endless()
     return reply
 
 
-def drip(scene: FaultContext) -> Reply:
-    """Send the right body in bits, each its own write, with a pause between them if the options say so."""
-    reply, size = scene.right(), scene.options["size"]
+def drip(context: FaultContext) -> Reply:
+    """Send the correct body in small writes, with a pause between them if the options have one."""
+    reply, size = context.correct_reply(), context.options["size"]
     content = reply.content
     reply.body = [content[at : at + size] for at in range(0, len(content), size)]
-    reply.pace = scene.options.get("seconds", 0.0)
+    reply.pace = context.options.get("seconds", 0.0)
     return reply
 
 
-def wrong_length(scene: FaultContext) -> Reply:
-    """State another length than the body has."""
-    reply = scene.right()
+def misstate_length(context: FaultContext) -> Reply:
+    """Send a wrong content length."""
+    reply = context.correct_reply()
     size = len(reply.content)
     reply.framing = "length"
-    reply.length = size + 100 if scene.options["more"] else size // 2
-    reply.ending, reply.close = ("end", False) if scene.options["more"] else ("clean", True)
+    reply.length = size + 100 if context.options["more"] else size // 2
+    reply.ending, reply.close = ("end", False) if context.options["more"] else ("clean", True)
     return reply
 
 
-def bad_chunk(scene: FaultContext) -> Reply:
-    """Send a chunk whose size is no number."""
-    reply = scene.right()
+def send_bad_chunk(context: FaultContext) -> Reply:
+    """Send a chunk whose size is not a number."""
+    reply = context.correct_reply()
     reply.headers["transfer-encoding"] = "chunked"
-    head = b"" if not scene.asked.stream else reply.events[0]
+    head = b"" if not context.request.stream else reply.events[0]
     reply.framing, reply.ending = "none", "end"
     reply.body = [b"%x\r\n%b\r\n" % (len(head), head)] * bool(head) + [b"ZZ\r\nhello\r\n0\r\n\r\n"]
     return reply
 
 
-def with_trailers(scene: FaultContext) -> Reply:
-    """Send trailers after the body."""
-    reply = scene.right()
+def add_trailers(context: FaultContext) -> Reply:
+    """Send trailers after the correct body."""
+    reply = context.correct_reply()
     reply.framing, reply.trailers = "chunked", {"x-trailer": "late", "content-length": "5"}
     return reply

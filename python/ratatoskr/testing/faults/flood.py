@@ -1,11 +1,11 @@
-"""The deeds that send far too much: lines without an end, deep nesting, bombs."""
+"""Faults that send too much: endless lines, deep nesting, compression bombs."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
 
-from ratatoskr.testing.faults.body import say
+from ratatoskr.testing.faults.body import replace_json
 from ratatoskr.testing.faults.context import FaultContext
 from ratatoskr.testing.reply import Piece, Reply
 
@@ -13,16 +13,16 @@ _BLOCK = 64 * 1024
 _MIB = 1024 * 1024
 
 
-def endless(scene: FaultContext) -> Reply:
-    """Send a line or an event of `size` bytes, or without an end."""
-    size, what = scene.options["size"], scene.options["what"]
-    reply = scene.right()
+def send_endless(context: FaultContext) -> Reply:
+    """Send a line or an event of `size` bytes, which may be infinite."""
+    size, what = context.options["size"], context.options["what"]
+    reply = context.correct_reply()
     reply.framing, reply.length = "chunked", None
-    opening, end = scene.dialect.event_line() if scene.asked.stream else (b'{"text": "', b'"}')
+    opening, end = context.dialect.event_line() if context.request.stream else (b'{"text": "', b'"}')
     block, prefix = b"x" * _BLOCK, opening
-    if what == "event" and scene.asked.stream:
+    if what == "event" and context.request.stream:
         block, prefix = (opening + b"x" * 1000 + end) * 60, b""
-    elif what == "empty" and scene.asked.stream:
+    elif what == "empty" and context.request.stream:
         block, prefix = opening.rstrip() + end, b""
         block *= _BLOCK // len(block)
     reply.body = _repeated(prefix, block, end, size)
@@ -38,29 +38,29 @@ def _repeated(prefix: bytes, block: bytes, end: bytes, size: float) -> Iterable[
     yield end
 
 
-def deep_json(scene: FaultContext) -> Reply:
-    """Nest arrays far too deep."""
-    depth = scene.options["depth"]
-    scene.options = {**scene.options, "text": b'{"deep":' + b"[" * depth + b"]" * depth + b"}"}
-    return say(scene)
+def nest_json(context: FaultContext) -> Reply:
+    """Send arrays that are nested too deeply."""
+    depth = context.options["depth"]
+    context.options = {**context.options, "text": b'{"deep":' + b"[" * depth + b"]" * depth + b"}"}
+    return replace_json(context)
 
 
-def bomb(scene: FaultContext) -> Reply:
-    """Send a few bytes that unpack to very many, once or twice over."""
-    reply = scene.right()
-    body: Iterable[bytes] = _spaces_gzipped(scene.options["size"])
-    for _ in range(scene.options["layers"] - 1):
+def send_bomb(context: FaultContext) -> Reply:
+    """Send a small body that decompresses to a huge one, compressed `layers` times."""
+    reply = context.correct_reply()
+    body: Iterable[bytes] = _spaces_gzipped(context.options["size"])
+    for _ in range(context.options["layers"] - 1):
         body = _gzipped(body)
-    reply.headers["content-encoding"] = ", ".join(["gzip"] * scene.options["layers"])
+    reply.headers["content-encoding"] = ", ".join(["gzip"] * context.options["layers"])
     reply.body, reply.framing = body, "chunked"
     return reply
 
 
-def gzipped(scene: FaultContext) -> Reply:
-    """Send the right body packed, though nobody asked for it."""
-    reply = scene.right()
-    reply.headers["content-encoding"] = scene.options["encoding"]
-    if scene.options["encoding"] == "gzip":
+def compress(context: FaultContext) -> Reply:
+    """Send the correct body compressed, although the request does not accept that."""
+    reply = context.correct_reply()
+    reply.headers["content-encoding"] = context.options["encoding"]
+    if context.options["encoding"] == "gzip":
         reply.body = list(_gzipped([reply.content]))
     return reply
 
@@ -74,9 +74,9 @@ def _gzipped(body: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _spaces_gzipped(size: int) -> Iterator[bytes]:
-    """Yield gzip of `size` spaces: one block packed once and repeated, so that it costs the sender nothing.
+    """Yield `size` spaces in gzip: one block, compressed once and repeated, which costs the sender little.
 
-    The checksum at the end is wrong: nobody should come so far.
+    The checksum at the end is wrong: no client should read so far.
     """
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(b" " * _MIB) + packer.flush(zlib.Z_FULL_FLUSH)

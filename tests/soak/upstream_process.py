@@ -1,6 +1,6 @@
-"""A scripted upstream in a process of its own, so that what is measured here is the client alone.
+"""A scripted upstream in its own process, so that measurements of this process are of the client alone.
 
-`Served` starts this file as a program and tells it, line by line in JSON, what to do.
+`UpstreamProcess` starts this file as a program and sends it commands, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any, Self
 from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
 from ratatoskr.testing.connection import Received
 from ratatoskr.testing.faults.table import Fault
-from ratatoskr.testing.upstream import Decider, Step
+from ratatoskr.testing.upstream import Step, StepFunction
 
 KINDS = ("compatible", "openai", "anthropic", "google", "ollama", "openrouter", "huggingface")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A request as the upstream saw it; times are of the machine's monotonic clock, which all processes share."""
+class SeenRequest:
+    """A request as the upstream received it; the times are of the monotonic clock, which all processes share."""
 
     prompt: str
     started_at: float
@@ -35,12 +35,12 @@ class Told:
     finished: bool
 
 
-class Served:
-    """Runs while its block does.
+class UpstreamProcess:
+    """Runs within its `with` block.
 
     Args:
-        script: a name in `SCRIPTS`; left out, everything is answered sensibly.
-        keep: how many requests it remembers for `requests()`.
+        script: A name in `SCRIPTS`; default: the default turn answers every request.
+        keep: The number of requests that it keeps for `requests()`.
     """
 
     def __init__(self, script: str = "", keep: int = 0) -> None:
@@ -50,7 +50,7 @@ class Served:
         self._process = subprocess.Popen(
             [sys.executable, __file__, *self._arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self._addresses: dict[str, Any] = self._hear()
+        self._addresses: dict[str, Any] = self._read_line()
         return self
 
     def __exit__(
@@ -64,43 +64,43 @@ class Served:
         assert kind is not None or status == 0, "the upstream's script failed; see above"
 
     def base_url(self, provider: str) -> str:
-        """Return what to give a client as the base URL of a provider."""
+        """Return the base URL of a provider, for a client."""
         return str(self._addresses[provider])
 
     @property
-    def mute(self) -> str:
-        """An https address that takes connections and never says a word."""
-        return str(self._addresses["mute"])
+    def silent(self) -> str:
+        """An https address that accepts connections and never sends anything."""
+        return str(self._addresses["silent"])
 
-    def _hear(self) -> Any:
+    def _read_line(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
-    def _ask(self, **what: Any) -> Any:
+    def _command(self, **fields: Any) -> Any:
         assert self._process.stdin is not None
-        print(json.dumps(what), file=self._process.stdin, flush=True)
-        return self._hear()
+        print(json.dumps(fields), file=self._process.stdin, flush=True)
+        return self._read_line()
 
     def fault(self, name: str, text: str = "", **options: Any) -> None:
-        """Let every request from now on meet a fault; nothing lets all be answered."""
-        self._ask(do="fault", name=name, text=text, options=options)
+        """Answer every request with a fault from now on; "" answers them normally."""
+        self._command(do="fault", name=name, text=text, options=options)
 
     def state(self) -> dict[str, int]:
-        """Return how many requests there were, and how many connections are open, muted ones too."""
-        found: dict[str, int] = self._ask(do="state")
+        """Return the number of requests and of open connections, silent ones included."""
+        found: dict[str, int] = self._command(do="state")
         return found
 
-    def requests(self) -> list[Told]:
-        """Return the requests that are remembered."""
-        return [Told(*one) for one in self._ask(do="requests")]
+    def requests(self) -> list[SeenRequest]:
+        """Return the requests that were kept."""
+        return [SeenRequest(*one) for one in self._command(do="requests")]
 
-    def mute_closed(self) -> list[float]:
-        """Return when each connection to the mute address was closed."""
-        found: list[float] = self._ask(do="mute")
+    def silent_closed_at(self) -> list[float]:
+        """Return when each connection to the silent address was closed."""
+        found: list[float] = self._command(do="silent")
         return found
 
     async def until(self, holds: Callable[[dict[str, int]], bool], patience: float = 10.0) -> dict[str, int]:
-        """Wait until something holds of its state; return the state, whether or not it does."""
+        """Wait until `holds(state)` is true or `patience` has passed; return the state."""
         ends = time.monotonic() + patience
         while True:
             state = self.state()
@@ -109,7 +109,7 @@ class Served:
             await asyncio.sleep(0.01)
 
 
-# in the process of its own
+# in the other process
 
 _STAGES: dict[str, Step] = {
     "slow": ScriptedTurn([f"{number} " for number in range(24)], delay=0.015, pace=0.002),
@@ -119,14 +119,14 @@ _STAGES: dict[str, Step] = {
 }
 
 
-def _stages(request: Received) -> Step:
-    """Answer as the model's name says."""
+def _answer_by_model(request: Received) -> Step:
+    """Answer as the name of the model says."""
     assert request.asked is not None
     return _STAGES[request.asked.model]
 
 
-def _numbered(request: Received) -> Step:
-    """Answer with so many deltas, each with its number, so long and so far apart as the prompt says."""
+def _answer_with_numbers(request: Received) -> Step:
+    """Answer with numbered deltas; the prompt has their count, their length and the pause between them."""
     assert request.asked is not None
     count, size, pace = request.asked.prompt.split()
     return ScriptedTurn([f"{number} ".ljust(int(size), ".") for number in range(int(count))], pace=float(pace))
@@ -155,45 +155,51 @@ _FAULTS = (
     "stale",
     "close_after",
 )
-_lot = random.Random(20261123)
+_chance = random.Random(20261123)
 _SHORT = ScriptedTurn("It carries words up and down.", deltas=6)
 
 
-def _wild(request: Received) -> Step:
-    """Let one request of twenty meet a fault."""
-    if _lot.random() < 1 / 20:
-        return fault(_lot.choice(_FAULTS), turn=_SHORT)
+def _answer_with_faults(request: Received) -> Step:
+    """Answer one request in twenty with a fault."""
+    if _chance.random() < 1 / 20:
+        return fault(_chance.choice(_FAULTS), turn=_SHORT)
     return _SHORT
 
 
-SCRIPTS: dict[str, Decider] = {"stages": _stages, "numbered": _numbered, "wild": _wild}
+SCRIPTS: dict[str, StepFunction] = {
+    "stages": _answer_by_model,
+    "numbered": _answer_with_numbers,
+    "faulty": _answer_with_faults,
+}
 
 
-class _Mute(asyncio.Protocol):
-    """A connection on which nothing is ever said."""
+class _SilentConnection(asyncio.Protocol):
+    """A connection on which nothing is ever sent."""
 
-    closed: list[float] = []  # noqa: RUF012  # one log for all of them
+    closed: list[float] = []  # noqa: RUF012  # shared by all connections
     open = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        _Mute.open += 1
+        _SilentConnection.open += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _Mute.open -= 1
-        _Mute.closed.append(time.monotonic())
+        _SilentConnection.open -= 1
+        _SilentConnection.closed.append(time.monotonic())
 
 
-class _Program:
+class _UpstreamProgram:
     def __init__(self, upstream: ScriptedUpstream) -> None:
         self.upstream = upstream
 
-    async def serve(self, mute: int) -> None:
-        _say({kind: self.upstream.base_url(kind) for kind in KINDS} | {"mute": f"https://127.0.0.1:{mute}"})
+    async def serve(self, silent_port: int) -> None:
+        _write_line(
+            {kind: self.upstream.base_url(kind) for kind in KINDS} | {"silent": f"https://127.0.0.1:{silent_port}"}
+        )
         lines = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while line := await lines.readline():
-            order = json.loads(line)
-            _say(await getattr(self, order.pop("do"))(**order))
+            command = json.loads(line)
+            _write_line(await getattr(self, command.pop("do"))(**command))
 
     async def fault(self, name: str, text: str, options: dict[str, Any]) -> None:
         made: Fault | None = None
@@ -204,7 +210,7 @@ class _Program:
         await self.upstream.use(made if made is not None else ())
 
     async def state(self) -> dict[str, int]:
-        return {"count": self.upstream.count, "open": self.upstream.open_connections + _Mute.open}
+        return {"count": self.upstream.count, "open": self.upstream.open_connections + _SilentConnection.open}
 
     async def requests(self) -> list[Any]:
         return [
@@ -212,19 +218,19 @@ class _Program:
             for one in self.upstream.requests
         ]
 
-    async def mute(self) -> list[float]:
-        return sorted(_Mute.closed)
+    async def silent(self) -> list[float]:
+        return sorted(_SilentConnection.closed)
 
 
-def _say(what: Any) -> None:
-    print(json.dumps(what), flush=True)
+def _write_line(fields: Any) -> None:
+    print(json.dumps(fields), flush=True)
 
 
 async def _main(script: str, keep: int) -> None:
-    quiet = await asyncio.get_running_loop().create_server(_Mute, "127.0.0.1", 0, backlog=1024)
+    silent = await asyncio.get_running_loop().create_server(_SilentConnection, "127.0.0.1", 0, backlog=1024)
     async with ScriptedUpstream(SCRIPTS.get(script, ()), keep=keep) as upstream:
-        await _Program(upstream).serve(quiet.sockets[0].getsockname()[1])
-    quiet.close()
+        await _UpstreamProgram(upstream).serve(silent.sockets[0].getsockname()[1])
+    silent.close()
 
 
 if __name__ == "__main__":
