@@ -16,7 +16,7 @@ from msgspec import Raw
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerToolCall, ServerToolResult
 from ratatoskr.wire.anthropic.shapes import Delta, Fields, Kind, Source, Unfolded, need, object_of, said
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
@@ -126,7 +126,7 @@ class Blocks:
                 continue
             if before is not None and bytes(before)[:1] == bytes(value)[:1] == b'"':
                 joined = decode(str, bytes(before)) + decode(str, bytes(value))
-                value = Raw(msgspec.json.encode(whole(joined)))  # noqa: PLW2901  # the piece as it stands in the block
+                value = Raw(msgspec.json.encode(replace_surrogates(joined)))  # noqa: PLW2901  # the piece as it stands in the block
             block.fields[name] = value
 
     def stop(self, index: int) -> None:
@@ -240,11 +240,11 @@ class Blocks:
 
 def _json_of(text: str) -> Raw:
     """Return written input as JSON; as a string where the model was cut before it had closed it."""
-    data = whole(text).encode()
+    data = replace_surrogates(text).encode()
     try:
         return Raw(bytes(decode(Raw, data)))
     except MalformedResponse:
-        return Raw(msgspec.json.encode(whole(text)))
+        return Raw(msgspec.json.encode(replace_surrogates(text)))
 
 
 _BEGINNINGS: dict[str, Callable[[Blocks, _Open], None]] = {

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 
 _STATUSES: dict[str, int] = {
     "invalid_request_error": 400,
@@ -106,4 +106,4 @@ def _plain(body: bytes) -> str:
 
 
 def _line(text: str, longest: int) -> str:
-    return whole(" ".join(_CONTROL.sub(" ", text[: 4 * longest]).split())[:longest])
+    return replace_surrogates(" ".join(_CONTROL.sub(" ", text[: 4 * longest]).split())[:longest])

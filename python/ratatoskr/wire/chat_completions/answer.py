@@ -27,7 +27,7 @@ from ratatoskr.wire.chat_completions.thinking import Thinking, object_of
 from ratatoskr.wire.chat_completions.usage import Meter
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
@@ -117,11 +117,11 @@ class Answer:
         """Note who answers."""
         turn = self.turn
         if answered.id:
-            turn.response_id = whole(str(answered.id))
+            turn.response_id = replace_surrogates(str(answered.id))
         if answered.model:
-            turn.model = whole(answered.model)
+            turn.model = replace_surrogates(answered.model)
         if answered.created is not None:
-            turn.seed = whole(str(answered.created))
+            turn.seed = replace_surrogates(str(answered.created))
         self.begun = turn.model is not None and turn.response_id is not None
 
     def tail(self, answered: Answered) -> None:
@@ -156,8 +156,10 @@ class Answer:
         if choice.error:
             raise FailureReported(failure_of({"error": choice.error}))
         if choice.finish_reason:
-            self._finish = whole(choice.finish_reason)
-            self._native = whole(choice.native_finish_reason) if choice.native_finish_reason else self._native
+            self._finish = replace_surrogates(choice.finish_reason)
+            self._native = (
+                replace_surrogates(choice.native_finish_reason) if choice.native_finish_reason else self._native
+            )
 
     @property
     def finished(self) -> bool:
@@ -258,7 +260,12 @@ class Answer:
         """Keep a thing that has no word here."""
         data = bytes(raw)
         self._whole += 1
-        self.turn.part(("kept", self._whole), ProviderPart(whole(kind), data, self.turn.issuer), whole(kind), data)
+        self.turn.part(
+            ("kept", self._whole),
+            ProviderPart(replace_surrogates(kind), data, self.turn.issuer),
+            replace_surrogates(kind),
+            data,
+        )
 
     def _annotate(self, raw: Raw) -> None:
         piece = object_of(raw)
@@ -310,7 +317,9 @@ class Answer:
             self._tokens += map(_token, told.content)
         elif told.tokens and told.token_logprobs and len(told.tokens) == len(told.token_logprobs):
             both = zip(told.tokens, told.token_logprobs, strict=True)
-            self._tokens += [TokenLogprob(whole(token or ""), _or_nothing(logprob)) for token, logprob in both]
+            self._tokens += [
+                TokenLogprob(replace_surrogates(token or ""), _or_nothing(logprob)) for token, logprob in both
+            ]
         if self._tokens and self.turn.has(self._text):
             self._hand_over_tokens()
         if told.refusal:
@@ -345,7 +354,7 @@ class Answer:
         url, title = (value.get("url"), value.get("title")) if isinstance(value, dict) else (value, None)
         if not isinstance(url, str):
             self.turn.event("citations", data)
-        elif (url := whole(url)) not in self._cited:
+        elif (url := replace_surrogates(url)) not in self._cited:
             self._cited.add(url)
             self.turn.citation(self._last_text(), Citation(url, _text(title), data=data))
 
@@ -378,7 +387,7 @@ class Answer:
 def _token(token: Token) -> TokenLogprob:
     data = None if token.bytes is None else tuple(token.bytes)
     top = tuple(_token(other) for other in token.top_logprobs or ())
-    return TokenLogprob(whole(token.token), _or_nothing(token.logprob), data, top)
+    return TokenLogprob(replace_surrogates(token.token), _or_nothing(token.logprob), data, top)
 
 
 def _or_nothing(logprob: float | None) -> float:
@@ -387,7 +396,7 @@ def _or_nothing(logprob: float | None) -> float:
 
 
 def _text(value: Any) -> str | None:
-    return whole(value) if isinstance(value, str) else None
+    return replace_surrogates(value) if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int | None:

@@ -7,7 +7,7 @@ from msgspec import Raw, UnsetType
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.chat_completions.shapes import Call, Function
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CUSTOM = b'"type":"custom"'
@@ -95,7 +95,7 @@ class Calls:
         if index is None and not id and not name:
             return self._unaddressed()
         slot = None if index is None and id else self._by_index.get(index)
-        if id and (slot is None or slot.id not in ("", whole(id))):
+        if id and (slot is None or slot.id not in ("", replace_surrogates(id))):
             slot = self._by_id.get(id, slot)
         if slot is None and not id and not name:
             slot = self._strayed(index)
@@ -130,7 +130,7 @@ class Calls:
 
     def _name(self, slot: _Slot, id: str | None) -> None:
         if id and not slot.id and id not in self._by_id:  # an id that another call has pairs neither with its result
-            slot.id = whole(id)
+            slot.id = replace_surrogates(id)
             self._by_id[id] = slot
 
     def _fill(self, slot: _Slot, name: str, arguments: str, extra: dict[str, bytes]) -> None:
@@ -159,11 +159,11 @@ class Calls:
 
 def _is_another(slot: _Slot, id: str | None, name: str, arguments: str) -> bool:
     """Tell whether a piece with a name begins another call than the one that stands under its index or id."""
-    if id and slot.id and whole(id) != slot.id:
+    if id and slot.id and replace_surrogates(id) != slot.id:
         return True
     if not slot.named:
         return False
-    if name != slot.named and not (id and whole(id) == slot.id):
+    if name != slot.named and not (id and replace_surrogates(id) == slot.id):
         return True
     return bool(arguments.strip()) and slot.complete()
 
@@ -178,12 +178,12 @@ def _content(call: Call) -> tuple[str, str, dict[str, bytes]]:
         extra["extra_content"] = f'"extra_content":{text}'.encode()
     if call.custom is not None:
         extra["type"] = CUSTOM
-        return whole(call.custom.name or ""), call.custom.input or "", extra
+        return replace_surrogates(call.custom.name or ""), call.custom.input or "", extra
     if call.type and call.type != "function":  # Moonshot's `builtin_function` goes back as it came
-        extra["type"] = b'"type":' + msgspec.json.encode(whole(call.type))
+        extra["type"] = b'"type":' + msgspec.json.encode(replace_surrogates(call.type))
     if call.function is None:
         return "", "", extra
-    return whole(call.function.name or ""), _arguments(call.function.arguments), extra
+    return replace_surrogates(call.function.name or ""), _arguments(call.function.arguments), extra
 
 
 def _arguments(raw: Raw | UnsetType) -> str:

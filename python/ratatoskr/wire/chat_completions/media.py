@@ -10,7 +10,7 @@ import msgspec
 
 from ratatoskr.types.part import AudioPart, ImagePart, ProviderPart, ProviderState
 from ratatoskr.wire.chat_completions.shapes import Audio
-from ratatoskr.wire.json import whole
+from ratatoskr.wire.json import replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 TRANSCRIPT = "transcript"
@@ -38,7 +38,7 @@ def image_of(piece: dict[str, Any], issuer: str) -> ImagePart | None:
         return None
     state = (ProviderState(issuer, IMAGES),)
     if not url.startswith("data:"):
-        return ImagePart(url=whole(url), state=state)
+        return ImagePart(url=replace_surrogates(url), state=state)
     head, comma, text = url[5:].partition(",")
     media_type, semicolon, _ = head.partition(";base64")
     if not comma or not semicolon:
@@ -47,7 +47,7 @@ def image_of(piece: dict[str, Any], issuer: str) -> ImagePart | None:
         data = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         return None
-    return ImagePart(data=data, media_type=whole(media_type) or "image/png", state=state)
+    return ImagePart(data=data, media_type=replace_surrogates(media_type) or "image/png", state=state)
 
 
 class Speech:
@@ -66,13 +66,13 @@ class Speech:
     def read(self, audio: Audio) -> None:
         """Take a piece in."""
         if audio.id and self._id is None:
-            self._id = whole(audio.id)
+            self._id = replace_surrogates(audio.id)
             self._turn.replace_state(TRANSCRIPT, msgspec.json.encode({"audio": {"id": self._id}}), "text")
         if audio.transcript:
             self._turn.text(TRANSCRIPT, audio.transcript)
         if audio.data:
             self._pieces.append(audio.data)
-            self._turn.event("audio", msgspec.json.encode({"data": whole(audio.data)}))
+            self._turn.event("audio", msgspec.json.encode({"data": replace_surrogates(audio.data)}))
 
     def close(self) -> None:
         """Add the sound, now that it is whole."""
@@ -81,7 +81,7 @@ class Speech:
         data = _decoded(self._pieces)
         issuer, told = self._turn.issuer, msgspec.json.encode({"id": self._id})
         if data is None:
-            kept = msgspec.json.encode({"id": self._id, "data": [whole(piece) for piece in self._pieces]})
+            kept = msgspec.json.encode({"id": self._id, "data": [replace_surrogates(piece) for piece in self._pieces]})
             self._turn.part("audio", ProviderPart("audio", kept, issuer), "audio", told)
             return
         media_type = next((kind for start, kind in _SOUNDS if data.startswith(start)), "audio/pcm")

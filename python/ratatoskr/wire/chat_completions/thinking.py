@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 _JOINED = frozenset({"text", "summary", "data"})
@@ -64,7 +64,7 @@ class Item:
         """Return the item as JSON: byte for byte if it came whole."""
         if self._pieces == 1:
             return self._first
-        joined = {name: whole(_paired("".join(pieces))) for name, pieces in self._joined.items()}
+        joined = {name: replace_surrogates(_paired("".join(pieces))) for name, pieces in self._joined.items()}
         members = {**self._members, **joined}
         try:
             return msgspec.json.encode(members)

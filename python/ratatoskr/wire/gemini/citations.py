@@ -21,7 +21,7 @@ from ratatoskr.wire.gemini.shapes import (
     UrlRead,
     given,
 )
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 
@@ -126,9 +126,9 @@ class _Place:
         url = source.uri or source.source_uri
         quoted = source.text or self.text
         return self.key, Citation(
-            None if url is None else whole(url),
-            None if source.title is None else whole(source.title),
-            None if quoted is None else whole(quoted),
+            None if url is None else replace_surrogates(url),
+            None if source.title is None else replace_surrogates(source.title),
+            None if quoted is None else replace_surrogates(quoted),
             self.start,
             self.end,
             data,
@@ -157,7 +157,7 @@ class _Said:
         if segment is None or (segment.end_index is None and not segment.text):
             return self.nowhere()
         counted = self._by_bytes(segment)
-        wanted = None if segment.text is None else whole(segment.text)
+        wanted = None if segment.text is None else replace_surrogates(segment.text)
         if counted is not None and (wanted is None or counted.text == wanted):
             return counted
         return self._by_text(wanted) or _Place(self._last(), text=wanted)
@@ -180,7 +180,7 @@ class _Said:
                     len(data[:end].decode("utf-8", "ignore")),
                     data[start:end].decode("utf-8", "ignore"),
                 )
-                if segment.text is None or found.text == whole(segment.text):
+                if segment.text is None or found.text == replace_surrogates(segment.text):
                     return found
                 first = first or found
         return first

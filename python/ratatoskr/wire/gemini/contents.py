@@ -31,10 +31,10 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.gemini.decode import CONTINUATION
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object
-from ratatoskr.wire.outgoing import clean
 
 Json: TypeAlias = dict[str, Any]
 
@@ -96,7 +96,7 @@ class History:
             self._answer(results)
             results = []
             if message.role == "system":
-                self.system += [{"text": clean(part.text, where)} for part, where in _texts(message, i)]
+                self.system += [{"text": require_utf8(part.text, where)} for part, where in _texts(message, i)]
             elif message.role == "user":
                 self.contents.append({"role": "user", "parts": self._user(message, i)})
             elif not (i == last and self._goes_on(message)):
@@ -123,7 +123,7 @@ class History:
         for j, part in enumerate(message.content):
             where = f"messages[{i}].content[{j}]"
             if isinstance(part, TextPart):
-                parts.append({"text": clean(part.text, where)})
+                parts.append({"text": require_utf8(part.text, where)})
             elif isinstance(part, ToolResult):
                 parts += self._result(part, where)
             else:
@@ -144,10 +144,10 @@ class History:
         name = known[0] if known is not None else result.name
         if name is None:
             raise InvalidInput(f"no call in the history has the id {result.tool_call_id!r:.80}", field=where)
-        text = clean(result.text, where)
+        text = require_utf8(result.text, where)
         response: Json = {
-            "id": clean(result.tool_call_id, where),
-            "name": clean(name, where),
+            "id": require_utf8(result.tool_call_id, where),
+            "name": require_utf8(name, where),
             "response": {"error" if result.is_error else "output": text},
         }
         inside: list[Json] = []
@@ -184,14 +184,14 @@ class History:
             state = self._own(part.state, "the signature of a text")
             if not part.text and state is None:
                 return None
-            return _signed({"text": clean(part.text, where)}, state)
+            return _signed({"text": require_utf8(part.text, where)}, state)
         if isinstance(part, ToolCall):
             return self._call(part, where)
         if isinstance(part, ReasoningPart):
             state = self._own(part.state, "thinking")
             if state is None:
                 return None
-            return _signed({"text": clean(part.text, where), "thought": True}, state)
+            return _signed({"text": require_utf8(part.text, where), "thought": True}, state)
         if isinstance(part, ServerToolCall | ServerToolResult):
             state = self._own(part.state, "a call of a provider's own tool")
             if state is None and not part.state:
@@ -207,12 +207,12 @@ class History:
         return _signed(self._media(part, where), self._own(part.state, "the signature of a medium"))
 
     def _call(self, part: ToolCall, where: str) -> Json:
-        name = clean(part.name, where)
+        name = require_utf8(part.name, where)
         self._calls[part.id] = (name, self._count)
         self._count += 1
-        arguments = arguments_object(clean(part.arguments, where), where)
+        arguments = arguments_object(require_utf8(part.arguments, where), where)
         state = self._own(part.state, "the signature of a call")
-        return _signed({"functionCall": {"id": clean(part.id, where), "name": name, "args": arguments}}, state)
+        return _signed({"functionCall": {"id": require_utf8(part.id, where), "name": name, "args": arguments}}, state)
 
     def _own(self, states: tuple[ProviderState, ...], kind: str) -> bytes | None:
         """Return the state that Google gave, and note any of others."""
@@ -229,17 +229,17 @@ class History:
             if part.provider != self._target.provider:
                 raise InvalidInput(f"a file at {part.provider} cannot be read by {self._target.provider}", field=where)
             uri = part.id if "://" in part.id else _FILES + part.id
-            return {"fileData": {"fileUri": clean(uri, where)}}
+            return {"fileData": {"fileUri": require_utf8(uri, where)}}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
             raise InvalidInput(f"a {part.type} cannot be said here", field=where)
         if part.data is not None:
             return self._inlined(part.data, part.media_type or "", where)
-        url = clean(part.url or "", where)
+        url = require_utf8(part.url or "", where)
         if url.startswith("data:"):
             return self._inlined(*_opened(url, part.media_type, where), where)
         file: Json = {"fileUri": url}
         if part.media_type is not None:
-            file = {"mimeType": clean(part.media_type, where), **file}
+            file = {"mimeType": require_utf8(part.media_type, where), **file}
         return {"fileData": file}
 
     def _inlined(self, data: bytes, media_type: str, where: str) -> Json:
@@ -251,7 +251,9 @@ class History:
             raise InvalidInput(
                 f"media of more than {size} MiB in one request: upload it and pass a FileRef", field=where
             )
-        return {"inlineData": {"mimeType": clean(media_type, where), "data": base64.b64encode(data).decode("ascii")}}
+        return {
+            "inlineData": {"mimeType": require_utf8(media_type, where), "data": base64.b64encode(data).decode("ascii")}
+        }
 
 
 def _signed(part: Json, state: bytes | None) -> Json:

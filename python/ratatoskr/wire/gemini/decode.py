@@ -14,7 +14,7 @@ from ratatoskr.wire.gemini.failure import decode_error
 from ratatoskr.wire.gemini.finish import block, finish
 from ratatoskr.wire.gemini.parts import Parts
 from ratatoskr.wire.gemini.shapes import Candidate, Chunk, UsageMetadata, given
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 
@@ -74,7 +74,7 @@ class Reader:
                     break
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason and not self.ended:
             feedback = chunk.prompt_feedback
-            block(turn, whole(feedback.block_reason or ""), _whole(feedback.block_reason_message))
+            block(turn, replace_surrogates(feedback.block_reason or ""), _whole(feedback.block_reason_message))
 
     def _meet(self, chunk: Chunk, data: bytes) -> None:
         """Note what every chunk repeats."""
@@ -108,7 +108,7 @@ class Reader:
         if (token := given(candidate.continuation_token)) is not None:
             self._parts.keep(CONTINUATION, token)
         if candidate.finish_reason:
-            native, message = whole(candidate.finish_reason), _whole(candidate.finish_message)
+            native, message = replace_surrogates(candidate.finish_reason), _whole(candidate.finish_message)
             finish(self.turn, native, message, spoken=self._parts.spoken, called=self._parts.called)
 
     def _count(self, new: UsageMetadata) -> None:
@@ -141,7 +141,7 @@ CONTINUATION = "continuationToken"
 
 
 def _whole(text: str | None) -> str | None:
-    return None if text is None else whole(text)
+    return None if text is None else replace_surrogates(text)
 
 
 def usage_of(counts: UsageMetadata) -> Usage:

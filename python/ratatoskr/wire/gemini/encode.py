@@ -14,8 +14,8 @@ from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, Reasoning
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.gemini.contents import History, Json
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
 
 PARAMETERS = frozenset(
     {
@@ -77,7 +77,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     if config:
         body["generationConfig"] = config
     if options.service_tier is not None:
-        body["serviceTier"] = clean(options.service_tier, "service_tier")
+        body["serviceTier"] = require_utf8(options.service_tier, "service_tier")
     if history.continuation is not None:
         body["continuationToken"] = history.continuation
     if options.cache_prompt is False:
@@ -89,7 +89,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
 def _path(target: Target, *, stream: bool) -> str:
     version = "v1" if "v1" in target.flags else "v1beta"
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    model = quote(clean(target.model.removeprefix("models/"), "model"), safe="")
+    model = quote(require_utf8(target.model.removeprefix("models/"), "model"), safe="")
     return f"/{version}/models/{model}:{method}"
 
 
@@ -99,7 +99,7 @@ def _config(options: ChatOptions, rules: ModelRules) -> Json:
         if (value := getattr(options, name)) is not None:
             config[word] = value
     if options.stop:
-        config["stopSequences"] = [clean(text, "stop") for text in options.stop]
+        config["stopSequences"] = [require_utf8(text, "stop") for text in options.stop]
     if options.logprobs is not None and options.logprobs is not False:
         config["responseLogprobs"] = True
         if options.logprobs is not True and options.logprobs:
@@ -142,12 +142,12 @@ def _output(request: ChatRequest, rules: ModelRules, history: History, config: J
     form = request.options.response_format
     with_tools = bool(request.tools) and rules.thinking != "level"
     if isinstance(form, JsonSchema):
-        as_json(form.schema, "response_format")
+        encode_json(form.schema, "response_format")
         if rules.schema == "native" and not with_tools:
             config["responseMimeType"] = "application/json"
             config["responseJsonSchema"] = form.schema
             return
-        history.system.append({"text": schema_in_words(form)})
+        history.system.append({"text": schema_instructions(form)})
         notices.append(OUTPUT_EMULATED)
     if rules.schema != "instructions" and not with_tools:
         config["responseMimeType"] = "application/json"
@@ -163,15 +163,15 @@ def _tools(request: ChatRequest) -> list[Any]:
     for i, tool in enumerate(request.tools):
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
-            as_json(tool.definition, where)
+            encode_json(tool.definition, where)
             tools.append(tool.definition)
             continue
         if not functions:
             tools.append({"functionDeclarations": functions})
-        as_json(tool.parameters, where)
-        function: Json = {"name": clean(tool.name, where)}
+        encode_json(tool.parameters, where)
+        function: Json = {"name": require_utf8(tool.name, where)}
         if tool.description:
-            function["description"] = clean(tool.description, where)
+            function["description"] = require_utf8(tool.description, where)
         functions.append({**function, "parametersJsonSchema": tool.parameters})
     return tools
 
@@ -193,7 +193,7 @@ def _calling(request: ChatRequest, rules: ModelRules) -> Json | None:
         elif choice == "required":
             config["functionCallingConfig"] = {"mode": "ANY"}
         elif choice not in (None, "auto"):
-            name = clean(choice or "", "tool_choice")
+            name = require_utf8(choice or "", "tool_choice")
             config["functionCallingConfig"] = {"mode": "ANY", "allowedFunctionNames": [name]}
         elif strict or choice == "auto":
             config["functionCallingConfig"] = {"mode": "VALIDATED" if strict else "AUTO"}

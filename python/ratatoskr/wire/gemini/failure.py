@@ -9,9 +9,9 @@ import json
 import math
 from typing import Any
 
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
-from ratatoskr.wire.json import whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import replace_surrogates
 
 
 def decode_error(body: bytes) -> ReportedFailure:
@@ -19,8 +19,8 @@ def decode_error(body: bytes) -> ReportedFailure:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return ReportedFailure(words_of(body))
-    return failure_of(value) or ReportedFailure(words_of(body))
+        return ReportedFailure(extract_error_text(body))
+    return failure_of(value) or ReportedFailure(extract_error_text(body))
 
 
 def failure_of(value: Any) -> ReportedFailure | None:
@@ -31,7 +31,7 @@ def failure_of(value: Any) -> ReportedFailure | None:
         return None
     error = value.get("error", value)
     if isinstance(error, str):
-        return ReportedFailure(whole(error), kind=_text(value, "status"), code=_text(value, "code"))
+        return ReportedFailure(replace_surrogates(error), kind=_text(value, "status"), code=_text(value, "code"))
     if not isinstance(error, dict) or not {"message", "status", "code", "details"} & error.keys():
         return None
     details = [detail for detail in _items(error, "details") if isinstance(detail, dict)]
@@ -49,7 +49,7 @@ def failure_of(value: Any) -> ReportedFailure | None:
 
 def _text(value: dict[str, Any], name: str) -> str | None:
     found = value.get(name)
-    return whole(found) if isinstance(found, str) and found else None
+    return replace_surrogates(found) if isinstance(found, str) and found else None
 
 
 def _items(value: dict[str, Any], name: str) -> list[Any]:

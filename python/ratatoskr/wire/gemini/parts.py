@@ -37,7 +37,7 @@ from ratatoskr.wire.gemini.shapes import (
     Token,
     given,
 )
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CODE_EXECUTION = "code_execution"
@@ -156,9 +156,9 @@ class Parts:
     def _whole_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
         """Gemini writes calls whole; an id that an earlier call has too is none."""
         if not name.isascii():
-            name = whole(name)
+            name = replace_surrogates(name)
         turn, key = self.turn, self._key()
-        own = whole(id) if id and id not in self._ids else None
+        own = replace_surrogates(id) if id and id not in self._ids else None
         self._ids.add(own or "")
         turn.tool(key, own, name)
         if signature is not None:
@@ -176,15 +176,15 @@ class Parts:
             data = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
         except (ValueError, binascii.Error):
             raise MalformedResponse("unexpected shape: inlineData.data is no base64") from None
-        media_type = whole(blob.mime_type or "application/octet-stream")
+        media_type = replace_surrogates(blob.mime_type or "application/octet-stream")
         made = _MEDIA.get(media_type.partition("/")[0], FilePart)
         part = made(data=data, media_type=media_type, state=self._signed(signature))
         self.turn.part(self._key(), part, "inlineData", raw)
 
     def _file(self, file: FileData, signature: bytes | None, raw: bytes) -> None:
-        media_type = None if file.mime_type is None else whole(file.mime_type)
+        media_type = None if file.mime_type is None else replace_surrogates(file.mime_type)
         made = _MEDIA.get((media_type or "").partition("/")[0], FilePart)
-        part = made(url=whole(file.file_uri), media_type=media_type, state=self._signed(signature))
+        part = made(url=replace_surrogates(file.file_uri), media_type=media_type, state=self._signed(signature))
         self.turn.part(self._key(), part, "fileData", raw)
 
     def _server_tool(self, part: Part, raw: bytes) -> bool:
@@ -197,16 +197,20 @@ class Parts:
         elif (result := given(part.code_execution_result)) is not None:
             read = decode(Execution, result)
             failed = read.outcome not in (None, "OUTCOME_OK")
-            call_id, kind = whole(read.id or self._server_id), "codeExecutionResult"
+            call_id, kind = replace_surrogates(read.id or self._server_id), "codeExecutionResult"
             made = ServerToolResult(call_id, CODE_EXECUTION, text_of(result), failed, state=state)
         elif (call := given(part.tool_call)) is not None:
             read = decode(Execution, call)
-            name, kind = whole(read.tool_type or "tool"), "toolCall"
+            name, kind = replace_surrogates(read.tool_type or "tool"), "toolCall"
             arguments = text_of(given(read.args) or b"{}")
             made = ServerToolCall(self._server_call(read.id, name), name, arguments, state=state)
         elif (response := given(part.tool_response)) is not None:
             read = decode(Execution, response)
-            call_id, name, kind = whole(read.id or self._server_id), whole(read.tool_type or "tool"), "toolResponse"
+            call_id, name, kind = (
+                replace_surrogates(read.id or self._server_id),
+                replace_surrogates(read.tool_type or "tool"),
+                "toolResponse",
+            )
             made = ServerToolResult(call_id, name, text_of(given(read.response) or b"{}"), state=state)
         else:
             return False
@@ -215,7 +219,7 @@ class Parts:
 
     def _server_call(self, id: str | None, name: str) -> str:
         self._servers += 1
-        self._server_id = whole(id) if id else self.turn.made_up_id(-self._servers, name)
+        self._server_id = replace_surrogates(id) if id else self.turn.made_up_id(-self._servers, name)
         return self._server_id
 
     def seed(self, data: bytes) -> None:
@@ -241,8 +245,8 @@ def _raw_part(data: bytes, candidate: int, index: int) -> bytes:
 def _kind_of(raw: bytes) -> str:
     """Return the word for a part without one here: its first key that says what it is."""
     names = [name for name in decode(dict[str, object], raw) if name not in ("thought", "thoughtSignature")]
-    return whole(names[0]) if names else "part"
+    return replace_surrogates(names[0]) if names else "part"
 
 
 def _token(token: Token, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
-    return TokenLogprob(whole(token.token), token.log_probability or 0.0, None, top)
+    return TokenLogprob(replace_surrogates(token.token), token.log_probability or 0.0, None, top)

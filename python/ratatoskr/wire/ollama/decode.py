@@ -14,9 +14,9 @@ from ratatoskr.types.event import ChatEvent, FinishReason
 from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, text_of, whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.ollama.shapes import Line, Token, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
 
@@ -57,7 +57,7 @@ class StreamDecoder:
         if line.error is not UNSET and bytes(line.error) != b"null":
             raise FailureReported(decode_error(data))
         if turn.model is None and line.model is not None:
-            turn.model, turn.seed = whole(line.model), whole(line.created_at or "")
+            turn.model, turn.seed = replace_surrogates(line.model), replace_surrogates(line.created_at or "")
         message = line.message
         if message is None:
             self._said(line.response, line.thinking)
@@ -96,11 +96,11 @@ class StreamDecoder:
         function = call.function
         if function is None or not function.name:
             raise MalformedResponse("unexpected shape: a tool call without a name")
-        own = whole(call.id) if call.id and call.id not in self._ids else None
+        own = replace_surrogates(call.id) if call.id and call.id not in self._ids else None
         self._ids.add(own or "")
         key = ("call", self._calls)
         self._calls += 1
-        self.turn.tool(key, own, whole(function.name))
+        self.turn.tool(key, own, replace_surrogates(function.name))
         self.turn.arguments(key, _arguments(function.arguments))
         self.turn.end(key)
 
@@ -129,7 +129,7 @@ class StreamDecoder:
             self.turn.logprobs(CONTENT, [_token(token) for token in tokens])
 
     def _end(self, line: Line) -> None:
-        turn, native = self.turn, whole(line.done_reason or "")
+        turn, native = self.turn, replace_surrogates(line.done_reason or "")
         turn.usage = Usage.of(prompt=_known(line.prompt_eval_count), completion=_known(line.eval_count))
         reason = FINISH.get(native or "stop", "unknown")
         turn.finish("tool_calls" if reason == "stop" and self._calls else reason, native or None)
@@ -142,7 +142,9 @@ def _known(n: int | None) -> int | None:
 
 def _token(token: Token) -> TokenLogprob:
     top = tuple(_token(other) for other in token.top_logprobs or ())
-    return TokenLogprob(whole(token.token), token.logprob, None if token.bytes is None else tuple(token.bytes), top)
+    return TokenLogprob(
+        replace_surrogates(token.token), token.logprob, None if token.bytes is None else tuple(token.bytes), top
+    )
 
 
 def _arguments(raw: Any) -> str:
@@ -150,7 +152,7 @@ def _arguments(raw: Any) -> str:
     if raw is UNSET or bytes(raw) == b"null":
         return "{}"
     text = text_of(raw)
-    return whole(decode(str, bytes(raw))) if text.startswith('"') else text
+    return replace_surrogates(decode(str, bytes(raw))) if text.startswith('"') else text
 
 
 def decode_response(body: bytes, target: Target) -> TurnBuilder:
@@ -172,10 +174,12 @@ def decode_error(body: bytes) -> ReportedFailure:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return ReportedFailure(words_of(body))
+        return ReportedFailure(extract_error_text(body))
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, str):
-        return ReportedFailure(whole(error), status=_status(value.get("status_code")) or _status(value.get("status")))
+        return ReportedFailure(
+            replace_surrogates(error), status=_status(value.get("status_code")) or _status(value.get("status"))
+        )
     if isinstance(error, dict):
         return ReportedFailure(
             _text(error.get("message")) or "",
@@ -184,11 +188,11 @@ def decode_error(body: bytes) -> ReportedFailure:
             param=_text(error.get("param")),
             status=_status(error.get("code")),
         )
-    return ReportedFailure(words_of(body))
+    return ReportedFailure(extract_error_text(body))
 
 
 def _text(value: Any) -> str | None:
-    return whole(value) if isinstance(value, str) and value else None
+    return replace_surrogates(value) if isinstance(value, str) and value else None
 
 
 def _status(value: Any) -> int | None:

@@ -15,8 +15,8 @@ from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, Reasoning
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.ollama.messages import Messages, one_prompt
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
 
 Json = dict[str, Any]
 
@@ -69,7 +69,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     messages = writer.write(request.messages, instructions)
     tools = _tools(request, target)
     prompt = one_prompt(messages) if "generate" in target.flags and not tools else None
-    body: Json = {"model": clean(target.model, "model")}
+    body: Json = {"model": require_utf8(target.model, "model")}
     body |= {"messages": messages} if prompt is None else prompt
     body["stream"] = stream
     if tools:
@@ -95,7 +95,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
 def _sampling(options: ChatOptions) -> Json:
     said = {word: value for name, word in _OPTIONS.items() if (value := getattr(options, name)) is not None}
     if options.stop:
-        said["stop"] = [clean(text, "stop") for text in options.stop]
+        said["stop"] = [require_utf8(text, "stop") for text in options.stop]
     return said
 
 
@@ -120,11 +120,11 @@ def _format(options: ChatOptions, rules: ModelRules, notices: list[Notice]) -> t
         return None, None
     mode = None if rules.schema == "instructions" else "json"
     if isinstance(form, JsonSchema):
-        as_json(form.schema, "response_format")
+        encode_json(form.schema, "response_format")
         if rules.schema == "native":
             return form.schema, None
         notices.append(OUTPUT_EMULATED)
-        return mode, schema_in_words(form)
+        return mode, schema_instructions(form)
     if mode is not None:
         return mode, None
     notices.append(OUTPUT_EMULATED)
@@ -140,12 +140,12 @@ def _tools(request: ChatRequest, target: Target) -> list[Any]:
     for i, tool in enumerate(request.tools):
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
-            as_json(tool.definition, where)
+            encode_json(tool.definition, where)
             tools.append(tool.definition)
             continue
-        as_json(tool.parameters, where)
-        function: Json = {"name": clean(tool.name, where)}
+        encode_json(tool.parameters, where)
+        function: Json = {"name": require_utf8(tool.name, where)}
         if tool.description:
-            function["description"] = clean(tool.description, where)
+            function["description"] = require_utf8(tool.description, where)
         tools.append({"type": "function", "function": {**function, "parameters": tool.parameters}})
     return tools

@@ -20,9 +20,9 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object
-from ratatoskr.wire.outgoing import clean
 
 Json = dict[str, Any]
 
@@ -91,7 +91,11 @@ class Messages:
         for k, item in enumerate(part.content):
             said.add(item, f"{where}.content[{k}]")
         result = said.message("tool")
-        return {**result, "tool_name": clean(name, where), "tool_call_id": clean(part.tool_call_id, where)}
+        return {
+            **result,
+            "tool_name": require_utf8(name, where),
+            "tool_call_id": require_utf8(part.tool_call_id, where),
+        }
 
     def _assistant(self, message: Message, i: int) -> Json:
         said = _Said()
@@ -102,7 +106,7 @@ class Messages:
             own = self._own(part)
             if isinstance(part, ReasoningPart):
                 if own:
-                    thoughts.append(clean(part.text, where))
+                    thoughts.append(require_utf8(part.text, where))
             elif isinstance(part, ToolCall):
                 calls.append(self._call(part, len(calls), where))
             elif not isinstance(part, ServerToolCall | ServerToolResult | ProviderPart):
@@ -115,11 +119,11 @@ class Messages:
         return out
 
     def _call(self, call: ToolCall, index: int, where: str) -> Json:
-        name = clean(call.name, where)
+        name = require_utf8(call.name, where)
         self._names[call.id] = name
-        arguments = arguments_object(clean(call.arguments, where), where)
+        arguments = arguments_object(require_utf8(call.arguments, where), where)
         function = {"index": index, "name": name, "arguments": arguments}
-        return {"id": clean(call.id, where), "function": function}
+        return {"id": require_utf8(call.id, where), "function": function}
 
     def _own(self, part: Part) -> bool:
         """Tell whether a part is not somebody else's; what others hung on it is left out, and noted."""
@@ -152,7 +156,7 @@ class _Said:
 
     def add(self, part: Part, where: str) -> None:
         if isinstance(part, TextPart):
-            self.texts.append(clean(part.text, where))
+            self.texts.append(require_utf8(part.text, where))
         elif isinstance(part, ImagePart):
             self.images.append(_image(part, where))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part, TextPart
-from ratatoskr.wire.outgoing import clean
+from ratatoskr.wire.encode import require_utf8
 
 MAX_FILES = 50 * 1024 * 1024
 """Bytes of inline documents in one request: https://platform.openai.com/docs/guides/pdf-files (November 2026)."""
@@ -58,7 +58,7 @@ class Contents:
         """
         match part:
             case TextPart():
-                said: dict[str, Any] = {"type": "input_text", "text": clean(part.text, where)}
+                said: dict[str, Any] = {"type": "input_text", "text": require_utf8(part.text, where)}
             case ImagePart():
                 said = self._image(part, where)
             case AudioPart():
@@ -68,7 +68,7 @@ class Contents:
             case FileRef():
                 if part.provider != self.provider:
                     raise InvalidInput(f"a file uploaded to {part.provider} is unknown to {self.provider}", field=where)
-                said = {"type": "input_file", "file_id": clean(part.id, where)}
+                said = {"type": "input_file", "file_id": require_utf8(part.id, where)}
             case _:
                 raise InvalidInput(f"{part.type} has no place in this message for the Responses API", field=where)
         if part.cache and self.breakpoints and said["type"] != "input_audio":
@@ -84,21 +84,21 @@ class Contents:
 
     def _file(self, part: FilePart, where: str) -> dict[str, Any]:
         if part.url is not None:
-            return {"type": "input_file", "file_url": clean(part.url, where)}
+            return {"type": "input_file", "file_url": require_utf8(part.url, where)}
         self._files += len(part.data or b"")
         if self._files > MAX_FILES:
             raise InvalidInput("documents of more than 50 MB in one request", field=where)
         media_type = part.media_type or ""
         name = part.name or f"file.{_ENDINGS.get(media_type) or media_type.rpartition('/')[2] or 'bin'}"
-        return {"type": "input_file", "filename": clean(name, where), "file_data": address(part, where)}
+        return {"type": "input_file", "filename": require_utf8(name, where), "file_data": address(part, where)}
 
 
 def address(part: ImagePart | FilePart, where: str) -> str:
     """Return the part's URL, or its bytes as a data URL."""
     if part.data is None:
-        return clean(part.url or "", where)
+        return require_utf8(part.url or "", where)
     encoded = base64.b64encode(part.data).decode("ascii")
-    return f"data:{clean(part.media_type or '', where)};base64,{encoded}"
+    return f"data:{require_utf8(part.media_type or '', where)};base64,{encoded}"
 
 
 def _sound(part: AudioPart, where: str) -> dict[str, Any]:

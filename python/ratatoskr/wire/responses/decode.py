@@ -10,7 +10,7 @@ from ratatoskr.types.event import FinishReason
 from ratatoskr.types.usage import Cost, Usage
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.responses.failure import decode_error
 from ratatoskr.wire.responses.items import Items
 from ratatoskr.wire.responses.shapes import InputTokens, Opening, OutputTokens, Response, Used, present
@@ -53,9 +53,9 @@ def _valid_utf8(body: bytes) -> bytes:
 def open_turn(turn: TurnBuilder, response: Response | Opening) -> None:
     """Note who answers, under which id."""
     if response.id is not None:
-        turn.response_id = whole(response.id)
+        turn.response_id = replace_surrogates(response.id)
     if response.model is not None:
-        turn.model = whole(response.model)
+        turn.model = replace_surrogates(response.model)
     turn.seed = turn.seed or turn.response_id or str(response.created_at or "")
 
 
@@ -79,7 +79,9 @@ def finish(items: Items, response: Response, status: str | None = None) -> None:
             turn.cost = Cost(Decimal(used.cost))
     tier = response.service_tier
     if tier and tier not in _USUAL_TIERS:
-        turn.notices.append(Notice("service_tier", f"served at service tier {whole(tier)!r}", "service_tier"))
+        turn.notices.append(
+            Notice("service_tier", f"served at service tier {replace_surrogates(tier)!r}", "service_tier")
+        )
     turn.finish(*_reason(items, response, response.status or status))
     turn.complete()
 
@@ -87,9 +89,9 @@ def finish(items: Items, response: Response, status: str | None = None) -> None:
 def _reason(items: Items, response: Response, status: str | None) -> tuple[FinishReason, str | None]:
     why = response.incomplete_details and response.incomplete_details.reason
     if status == "incomplete" or why:
-        return _INCOMPLETE.get(why or "", "unknown"), whole(why or "incomplete")
+        return _INCOMPLETE.get(why or "", "unknown"), replace_surrogates(why or "incomplete")
     if status not in {None, "completed"}:
-        return "unknown", whole(status or "")
+        return "unknown", replace_surrogates(status or "")
     if items.calls:
         return "tool_calls", status
     return ("refusal" if items.refused else "stop"), status

@@ -17,7 +17,7 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import TextPart
 from ratatoskr.types.tool import ProviderTool, Tool
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.responses.content import Contents
 from ratatoskr.wire.responses.history import History
 
@@ -107,7 +107,7 @@ def _say(
             messages = (*lead, Message.system(extra), *messages[system:])
         system = 0
     else:
-        texts = [clean(message.text, f"messages[{i}].content") for i, message in enumerate(lead)]
+        texts = [require_utf8(message.text, f"messages[{i}].content") for i, message in enumerate(lead)]
         instructions = "\n\n".join(text for text in (*texts, extra) if text)
         if instructions:
             body["instructions"] = instructions
@@ -136,12 +136,12 @@ def _format(options: ChatOptions, target: Target, notices: list[Notice]) -> tupl
         return None, ""
     if isinstance(wanted, JsonSchema):
         if target.rules.schema == "native":
-            schema = Raw(as_json(wanted.schema, "response_format"))
-            name = clean(wanted.name, "response_format")
+            schema = Raw(encode_json(wanted.schema, "response_format"))
+            name = require_utf8(wanted.name, "response_format")
             return {"type": "json_schema", "name": name, "schema": schema, "strict": wanted.strict}, ""
         notices.append(OUTPUT_EMULATED)
         form = {"type": "json_object"} if target.rules.schema == "json_mode" else None
-        return form, schema_in_words(wanted)
+        return form, schema_instructions(wanted)
     if target.rules.schema == "instructions":
         return None, _JSON_WORD
     return {"type": "json_object"}, ""
@@ -153,15 +153,15 @@ def _tools(tools: tuple[Tool, ...], target: Target, notices: list[Notice]) -> li
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
             if tool.provider == target.provider:
-                spelled.append(Raw(as_json(tool.definition, where)))
+                spelled.append(Raw(encode_json(tool.definition, where)))
             else:
                 words = f"a tool of {tool.provider} was left out"
                 notices.append(Notice("provider_tool_dropped", words, where))
             continue
-        item: dict[str, Any] = {"type": "function", "name": clean(tool.name, where)}
+        item: dict[str, Any] = {"type": "function", "name": require_utf8(tool.name, where)}
         if tool.description:
-            item["description"] = clean(tool.description, where)
-        item["parameters"] = Raw(as_json(tool.parameters, f"{where}.parameters"))
+            item["description"] = require_utf8(tool.description, where)
+        item["parameters"] = Raw(encode_json(tool.parameters, f"{where}.parameters"))
         # Left out it means true here, and the API would then rewrite the schema: every argument required.
         item["strict"] = bool(tool.strict)
         spelled.append(item)
@@ -186,7 +186,7 @@ def _choice(choice: str, tools: tuple[Tool, ...]) -> str | dict[str, Any]:
         elif tool.name == choice:
             return {"type": "function", "name": choice}
     if any(isinstance(tool, ProviderTool) and tool.definition.get("type") == "namespace" for tool in tools):
-        return {"type": "function", "name": clean(choice, "tool_choice")}  # a namespace holds tools of its own
+        return {"type": "function", "name": require_utf8(choice, "tool_choice")}  # a namespace holds tools of its own
     raise InvalidInput(f"tool_choice names {choice!r}, which is none of the tools", field="tool_choice")
 
 
@@ -229,9 +229,9 @@ def _options(body: dict[str, Any], options: ChatOptions, breakpoints: bool) -> N
     for name, word in _NAMES.items():
         value = getattr(options, name)
         if value is not None:
-            body[word] = clean(value, name) if isinstance(value, str) else value
+            body[word] = require_utf8(value, name) if isinstance(value, str) else value
     if options.metadata is not None:
-        as_json(options.metadata, "metadata")
+        encode_json(options.metadata, "metadata")
         body["metadata"] = dict(options.metadata)
     if options.logprobs is not None and options.logprobs is not True and options.logprobs > 0:
         body["top_logprobs"] = options.logprobs

@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
-from ratatoskr.wire.json import whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import replace_surrogates
 
 _PERMANENT = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"}
@@ -23,7 +23,7 @@ def decode_error(body: bytes) -> ReportedFailure:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return ReportedFailure(words_of(body))
+        return ReportedFailure(extract_error_text(body))
     return failure_of(value)
 
 
@@ -35,7 +35,7 @@ def failure_of(value: Any) -> ReportedFailure:
     if isinstance(value, dict) and value.get("error") is not None:
         value = value["error"]
     if isinstance(value, str):
-        return ReportedFailure(words_of(value.encode("utf-8", "replace")), code=_word(_get(outer, "code")))
+        return ReportedFailure(extract_error_text(value.encode("utf-8", "replace")), code=_word(_get(outer, "code")))
     if not isinstance(value, dict):
         return ReportedFailure()
     return _told(value)
@@ -67,10 +67,10 @@ def _message(error: dict[str, Any]) -> str:
         try:
             inner = failure_of(json.loads(raw)).message
         except (ValueError, RecursionError):
-            inner = words_of(raw.encode("utf-8", "replace"))
+            inner = extract_error_text(raw.encode("utf-8", "replace"))
         if inner and inner not in message:
             message = f"{message}: {inner}" if message else inner
-    return whole(message)
+    return replace_surrogates(message)
 
 
 def _wait(message: str) -> float | None:
@@ -90,7 +90,7 @@ def _get(value: Any, name: str) -> Any:
 def _word(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
-    return whole(str(value)) or None
+    return replace_surrogates(str(value)) or None
 
 
 def _is_status(value: Any) -> bool:

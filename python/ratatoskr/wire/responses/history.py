@@ -25,9 +25,9 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import decode
-from ratatoskr.wire.outgoing import clean
 from ratatoskr.wire.responses.content import Contents
 from ratatoskr.wire.responses.items import REFUSAL
 from ratatoskr.wire.responses.results import RESULTS, result_item
@@ -123,7 +123,7 @@ class History:
                 self._foreign(part)
                 return None
             return Raw(part.data)
-        text = clean(part.text, where)
+        text = require_utf8(part.text, where)
         if not mine:
             return text or None
         if REFUSAL in mine:
@@ -173,8 +173,8 @@ class History:
                 raise InvalidInput(f"the Responses API takes no {part.type} in the assistant's turn", field=where)
 
     def _call(self, call: ToolCall, mine: list[bytes], where: str) -> None:
-        call_id, name = _short_id(call.id, where), clean(call.name, where)
-        arguments = clean(call.arguments, where)
+        call_id, name = _short_id(call.id, where), require_utf8(call.name, where)
+        arguments = require_utf8(call.arguments, where)
         if not mine:
             item = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
             self.items.append(item)
@@ -229,5 +229,5 @@ def _kind_of(state: bytes, where: str) -> str:
 def _short_id(id: str, where: str) -> str:
     """Return a call's id; one longer than the API takes is replaced by a digest, the same for call and result."""
     if len(id) <= _LONGEST_ID:
-        return clean(id, where)
-    return f"call_{hashlib.blake2s(clean(id, where).encode(), digest_size=16).hexdigest()}"
+        return require_utf8(id, where)
+    return f"call_{hashlib.blake2s(require_utf8(id, where).encode(), digest_size=16).hexdigest()}"

@@ -23,7 +23,7 @@ from ratatoskr.types.part import (
     ServerToolResult,
     TokenLogprob,
 )
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.responses.shapes import (
     Annotation,
     CallItem,
@@ -127,7 +127,7 @@ class Items:
             self.words(key, content.refusal or "")
             turn.replace_state(key, state, "text")
             turn.state(key, REFUSAL, "text")
-            self.refused, turn.detail = True, whole(content.refusal or "")
+            self.refused, turn.detail = True, replace_surrogates(content.refusal or "")
         elif content.type == "output_text":
             self.words(key, content.text or "")
             turn.replace_state(key, state, "text")
@@ -161,7 +161,7 @@ class Items:
         item, key = decode(CallItem, data), (number, -1)
         self.calls = True
         if key not in self.said:
-            self.turn.tool(key, id_of(item), whole(item.name or ""))
+            self.turn.tool(key, id_of(item), replace_surrogates(item.name or ""))
         said = "".join(self.said.get(key, ()))
         if item.words.startswith(said):
             self.turn.arguments(key, item.words[len(said) :])
@@ -194,8 +194,8 @@ class Items:
 
     def _server_call(self, number: int, item: ToolItem, data: bytes) -> None:
         tool, asks, gives = _SERVER_TOOLS[item.type]
-        call_id = whole(item.call_id or item.id or self.turn.made_up_id(number, tool))
-        name = whole(item.name or tool)
+        call_id = replace_surrogates(item.call_id or item.id or self.turn.made_up_id(number, tool))
+        name = replace_surrogates(item.name or tool)
         self._asked[tool] = call_id
         states = (ProviderState(self.turn.issuer, data),)
         self.turn.part(
@@ -212,7 +212,7 @@ class Items:
     def _server_result(self, number: int, kind: str, data: bytes) -> None:
         name, field = _SERVER_RESULTS[kind]
         item = decode(ToolItem, data)
-        call_id = whole(item.call_id or self._asked.get(name) or item.id or "")
+        call_id = replace_surrogates(item.call_id or self._asked.get(name) or item.id or "")
         states = (ProviderState(self.turn.issuer, data),)
         part = ServerToolResult(call_id, name, _field(item, field) or "", state=states)
         self.turn.part((number, -1), part, kind, data)
@@ -240,7 +240,7 @@ class Items:
 def id_of(item: CallItem | ToolItem) -> str | None:
     """Return what pairs a call with its result."""
     found = item.call_id or item.id
-    return None if found is None else whole(found)
+    return None if found is None else replace_surrogates(found)
 
 
 def _field(item: ToolItem, name: str) -> str | None:
@@ -254,7 +254,7 @@ def _arguments(item: ToolItem, field: str) -> str:
     if text is None:
         return ""
     if text.startswith('"') and field == "arguments":
-        return whole(decode(str, text.encode()))
+        return replace_surrogates(decode(str, text.encode()))
     return f'{{"{field}":{text}}}' if field in _IN_AN_OBJECT else text
 
 
@@ -266,7 +266,7 @@ def citation_of(raw: Raw) -> Citation:
     except MalformedResponse:
         return Citation(data=data)
     texts = (note.url, note.title or note.filename, note.content)
-    url, title, text = (None if t is None else whole(t) for t in texts)
+    url, title, text = (None if t is None else replace_surrogates(t) for t in texts)
     return Citation(url, title, text, note.start_index, note.end_index, data)
 
 
@@ -274,7 +274,7 @@ def logprobs_of(tokens: Iterable[Logprob]) -> list[TokenLogprob]:
     """Return log probabilities in our form; tokens without one are left out."""
     return [
         TokenLogprob(
-            whole(one.token),
+            replace_surrogates(one.token),
             one.logprob,
             None if one.bytes is None else tuple(one.bytes),
             tuple(logprobs_of(one.top_logprobs or ())),

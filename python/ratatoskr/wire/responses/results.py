@@ -6,7 +6,7 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FileRef, ImagePart, TextPart, ToolResult
-from ratatoskr.wire.outgoing import clean
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.responses.content import Contents, address
 
 _SPOKEN = {"function_call": "function_call_output", "custom_tool_call": "custom_tool_call_output"}
@@ -45,7 +45,7 @@ def _output(result: ToolResult, contents: Contents, where: str) -> str | list[di
 
 
 def _text(result: ToolResult, where: str) -> str:
-    text = clean(result.text, where)
+    text = require_utf8(result.text, where)
     return f"{_FAILED}{text}" if result.is_error else text
 
 
@@ -53,7 +53,7 @@ def _only_text(result: ToolResult, where: str) -> str:
     for i, part in enumerate(result.content):
         if not isinstance(part, TextPart):
             raise InvalidInput(f"this tool's result is text, not {part.type}", field=f"{where}.content[{i}]")
-    return clean(result.text, where)
+    return require_utf8(result.text, where)
 
 
 def _computer(call_id: str, result: ToolResult, where: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _computer(call_id: str, result: ToolResult, where: str) -> dict[str, Any]:
         if isinstance(part, ImagePart):
             screen["image_url"] = address(part, f"{where}.content[{i}]")
         elif isinstance(part, FileRef):
-            screen["file_id"] = clean(part.id, f"{where}.content[{i}]")
+            screen["file_id"] = require_utf8(part.id, f"{where}.content[{i}]")
         else:
             continue
         return {"type": "computer_call_output", "call_id": call_id, "output": screen}

@@ -10,7 +10,7 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.responses.decode import finish, open_turn, refuse_failure
 from ratatoskr.wire.responses.failure import decode_error
 from ratatoskr.wire.responses.items import (
@@ -157,7 +157,7 @@ class StreamDecoder:
             return
         self._items.calls = True
         self._items.said[key] = []
-        self.turn.tool(key, id_of(item), whole(item.name))
+        self.turn.tool(key, id_of(item), replace_surrogates(item.name))
         for piece in slot.pending:
             self._argue(slot, piece)
 
