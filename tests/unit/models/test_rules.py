@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.models.openrouter import VENDORS
-from ratatoskr.models.row import find
+from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.models.rule_table import find_rules
 from ratatoskr.models.rules import TABLES, rules_for
-from ratatoskr.routing import KNOWN
 
 ANTHROPIC = [
     # name, sampling, thinking, thinks, off, forced, max_output, schema
@@ -239,11 +239,11 @@ def test_every_table_ends_with_the_row_for_names_not_listed_and_has_no_row_twice
 
 
 @given(
-    provider=st.sampled_from([*KNOWN, "my-host"]),
+    provider=st.sampled_from([*KNOWN_PROVIDERS, "my-host"]),
     model=st.one_of(st.text(max_size=30), st.text(alphabet=string.ascii_lowercase + "0123456789-./:", max_size=30)),
 )
 def test_every_name_has_rules(provider, model):
     rules = rules_for(provider, model)
     assert rules.off != "none" or "none" in rules.efforts
     assert rules.thinking in {"none", "budget", "switch"} or rules.efforts
-    assert rules.source or find(TABLES.get(provider, ()), model) is None
+    assert rules.source or find_rules(TABLES.get(provider, ()), model) is None
