@@ -100,7 +100,7 @@ def encode_part(part: Part, where: str, context: EncodeContext) -> dict[str, Any
             value = {"type": "file", "file": {"file_id": require_utf8(part.id, where)}}
         case _:
             raise InvalidInput(f"a message of the user cannot contain a {part.type}", field=where)
-    return context.mark_cached(value, cache=part.cache)
+    return context.mark_cached(value, cache=True) if part.cache else value
 
 
 def _encode_url(part: ImagePart | FilePart, where: str) -> str:

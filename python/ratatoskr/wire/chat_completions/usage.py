@@ -63,7 +63,11 @@ class UsageReader:
 
 
 def _max(*counts: int | None) -> int | None:
-    return max((count for count in counts if count is not None and count >= 0), default=None)
+    largest = None
+    for count in counts:
+        if count is not None and count >= 0 and (largest is None or count > largest):
+            largest = count
+    return largest
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:

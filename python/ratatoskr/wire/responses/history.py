@@ -196,6 +196,8 @@ class History:
 
     def _own_states(self, part: Part) -> list[bytes]:
         """Return the states that the target issued; add a notice for others."""
+        if not part.state:
+            return []
         own = [state.data for state in part.state if self._context.is_own(state.issuer)]
         if len(own) < len(part.state):
             self._note_foreign(part)

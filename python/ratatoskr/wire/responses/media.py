@@ -73,7 +73,7 @@ class ContentEncoder:
                 value = {"type": "input_file", "file_id": require_utf8(part.id, where)}
             case _:
                 raise InvalidInput(f"the Responses API does not accept a {part.type} in this message", field=where)
-        return self.context.mark_cached(value, cache=part.cache)
+        return self.context.mark_cached(value, cache=True) if part.cache else value
 
     def _encode_image(self, part: ImagePart, where: str) -> dict[str, Any]:
         if part.data is not None:
