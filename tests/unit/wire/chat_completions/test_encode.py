@@ -1,4 +1,4 @@
-"""Requests: options, tools, forms of answers, media."""
+"""Requests: options, tools, output formats, cache breakpoints."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import JsonSchema
 from ratatoskr.types.message import Message
-from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, TextPart
+from ratatoskr.types.part import TextPart, ToolCall, ToolResult
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
 from ratatoskr.wire import chat_completions as dialect
 
-PNG = ImagePart.from_bytes(b"\x89PNG", "image/png")
 SCHEMA = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}
+
 ADD = ToolDefinition("add", "Add.", SCHEMA)
 
 
@@ -172,67 +172,6 @@ def test_words_for_a_schema_stand_first_where_there_are_no_instructions(wire):
     assert [m["role"] for m in messages] == ["system", "user"]
 
 
-def test_media_in_a_message_of_the_user(wire):
-    wire.at("openai", provider="openai")
-    content = [
-        "Look:",
-        PNG,
-        ImagePart.from_url("https://x.test/a.png"),
-        AudioPart.from_bytes(b"RIFF", "audio/x-wav"),
-        FilePart.from_bytes(b"%PDF", "application/pdf", "a.pdf"),
-        FilePart.from_bytes(b"a,b\n", "text/csv", "t.csv"),
-        FileRef("openai", "file-1"),
-    ]
-    assert wire.messages(Message.user(content))[0]["content"] == [
-        {"type": "text", "text": "Look:"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
-        {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
-        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
-        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}},
-        {"type": "text", "text": '<file name="t.csv">\na,b\n\n</file>'},
-        {"type": "file", "file": {"file_id": "file-1"}},
-    ]
-
-
-def test_openrouter_takes_files_by_url_and_video(wire):
-    wire.at("openrouter")
-    video = FilePart.from_bytes(b"v", "video/mp4")
-    (message,) = wire.messages(Message.user([FilePart.from_url("https://x.test/d/p.pdf?x=1"), video]))
-    assert message["content"] == [
-        {"type": "file", "file": {"filename": "p.pdf", "file_data": "https://x.test/d/p.pdf?x=1"}},
-        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,dg=="}},
-    ]
-
-
-def test_mistral_takes_documents_and_sound_in_its_own_form(wire):
-    wire.at("mistral")
-    (message,) = wire.messages(
-        Message.user([FilePart.from_url("https://x.test/p.pdf"), AudioPart.from_bytes(b"abc", "audio/mpeg")])
-    )
-    assert message["content"] == [
-        {"type": "document_url", "document_url": "https://x.test/p.pdf"},
-        {"type": "input_audio", "input_audio": "YWJj"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        AudioPart.from_url("https://x.test/a.mp3"),
-        AudioPart.from_bytes(b"", "audio/midi"),
-        FilePart.from_url("https://x.test/a.pdf"),
-        FilePart.from_bytes(b"\xff", "text/plain"),
-        FileRef("other", "file-1"),
-        TextPart("\ud800"),
-        ImagePart.from_url("https://x.test/\udfff"),
-    ],
-)
-def test_what_cannot_be_carried_is_refused_with_its_place(wire, part):
-    with pytest.raises(InvalidInput) as caught:
-        wire.request("first", Message.user(["Look:", part]))
-    assert caught.value.field == "messages[1].content[1]"
-
-
 def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
     with pytest.raises(InvalidInput) as caught:
         wire.request("a\ud83d")
@@ -243,29 +182,64 @@ def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
         assert caught.value.field == name
 
 
-def test_hosts_that_want_strings_get_texts_joined(wire):
-    parts = Message.user(["a", "b"])
-    assert wire.messages(parts)[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert wire.at("string_content").messages(parts)[0]["content"] == "a\n\nb"
-
-
-def test_hosts_without_a_system_role_hear_the_instructions_from_the_user(wire):
-    wire.at("no_system")
-    messages = wire.messages(Message.system("Be brief."), "Hi", Message.assistant("Yes?"), Message.system("Now long."))
-    assert messages == [
-        {"role": "user", "content": "Be brief.\n\nHi"},
-        {"role": "assistant", "content": "Yes?"},
-        {"role": "user", "content": "Now long."},
-    ]
-
-
-def test_names_of_speakers(wire):
-    assert wire.messages(Message.user("Hi", name="ann"))[0]["name"] == "ann"
-    assert "name" not in wire.at("no_name").messages(Message.user("Hi", name="ann"))[0]
-
-
 def test_the_parameters_are_known_by_name():
     from ratatoskr.types.chat import PARAM_SET
 
     assert {*PARAM_SET, "tool_choice"} - {"raw_provider_options"} == dialect.PARAMETERS
     assert dialect.FRAMING == "sse"
+
+
+EPHEMERAL = {"cache_control": {"type": "ephemeral"}}
+
+HISTORY = (
+    Message.system(TextPart("Long.", cache=True)),
+    Message.user(["a", TextPart("b", cache=True)]),
+    Message.assistant((TextPart("x", cache=True), ToolCall("1", "f", "{}", cache=True))),
+    Message("tool", (ToolResult("1", "r", cache=True),)),
+)
+
+TOOL = ToolDefinition("f", "", {}, cache=True)
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude-opus-5", "google/gemini-3-pro"])
+def test_openrouter_marks_parts_calls_results_and_tools(wire, model):
+    body = wire.at("openrouter", model=model).body(*HISTORY, tools=(TOOL,))
+    system, user, assistant, tool = body["messages"]
+    assert system["content"] == [{"type": "text", "text": "Long.", **EPHEMERAL}]
+    assert user["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b", **EPHEMERAL}]
+    assert assistant["content"] == [{"type": "text", "text": "x", **EPHEMERAL}]
+    assert assistant["tool_calls"][0]["cache_control"] == {"type": "ephemeral"}
+    assert tool["content"] == [{"type": "text", "text": "r", **EPHEMERAL}]
+    assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_other_models_cache_by_themselves(wire):
+    body = wire.at("openrouter", model="openai/gpt-5").body(*HISTORY, tools=(TOOL,), cache_prompt=True)
+    assert "cache_control" not in str(body)
+
+
+def test_breakpoints_in_openais_words(wire):
+    (message,) = wire.at("openai", "cache_breakpoints").messages(Message.user([TextPart("a", cache=True)]))
+    assert message["content"] == [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]
+    assert wire.body(cache_prompt=False)["prompt_cache_options"] == {"mode": "explicit"}
+    assert "prompt_cache" not in str(wire.body(cache_prompt=True))
+
+
+def test_cache_prompt_marks_the_instructions_and_the_end_of_the_prompt(wire):
+    wire.at("cache_control")
+    messages = wire.messages(
+        Message.system("S"), "one", Message.assistant("two"), Message.user(["3", "4"]), cache_prompt=True
+    )
+    assert messages == [
+        {"role": "system", "content": [{"type": "text", "text": "S", **EPHEMERAL}]},
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": [{"type": "text", "text": "3"}, {"type": "text", "text": "4", **EPHEMERAL}]},
+    ]
+
+
+def test_the_callers_own_breakpoints_stand(wire):
+    wire.at("cache_control")
+    messages = wire.messages(Message.user(TextPart("a", cache=True)), Message.user("b"), cache_prompt=True)
+    assert messages[1] == {"role": "user", "content": "b"}
+    assert "cache_control" not in str(wire.messages("a", cache_prompt=False))

@@ -1,4 +1,4 @@
-"""Histories: calls and results, opaque state that goes back to its issuer byte for byte, state that is left out."""
+"""Histories: calls and results, opaque state that is sent back to its issuer byte for byte, state that is left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,30 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import chat_completions as dialect
 
+
+def test_hosts_that_want_strings_get_texts_joined(wire):
+    parts = Message.user(["a", "b"])
+    assert wire.messages(parts)[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert wire.at("string_content").messages(parts)[0]["content"] == "a\n\nb"
+
+
+def test_hosts_without_a_system_role_hear_the_instructions_from_the_user(wire):
+    wire.at("no_system")
+    messages = wire.messages(Message.system("Be brief."), "Hi", Message.assistant("Yes?"), Message.system("Now long."))
+    assert messages == [
+        {"role": "user", "content": "Be brief.\n\nHi"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Now long."},
+    ]
+
+
+def test_names_of_speakers(wire):
+    assert wire.messages(Message.user("Hi", name="ann"))[0]["name"] == "ann"
+    assert "name" not in wire.at("no_name").messages(Message.user("Hi", name="ann"))[0]
+
+
 FOREIGN = (ProviderState("other/messages/m", b'{"signature":"s"}'),)
+
 PNG = ImagePart.from_bytes(b"\x89PNG", "image/png")
 
 

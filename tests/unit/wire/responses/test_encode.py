@@ -1,22 +1,16 @@
-"""Requests in the words of the Responses API."""
+"""Requests: options, tools, output formats, cache breakpoints."""
 
 import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
-    AudioPart,
     ChatOptions,
     ChatRequest,
-    FilePart,
-    FileRef,
-    ImagePart,
     JsonSchema,
     Message,
     ProviderTool,
-    ReasoningConfig,
     TextPart,
-    ToolCall,
     ToolDefinition,
     ToolResult,
 )
@@ -25,13 +19,9 @@ from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.responses import encode_request
 
 PLAIN = Target("openai", "gpt-4.1", "responses")
-THINKING = Target(
-    "openai",
-    "gpt-5.5",
-    "responses",
-    ModelRules(thinking="effort", efforts={"minimal": "low", "low": "low", "high": "high"}, thinks=True, off="none"),
-)
+
 CACHING = Target("openai", "gpt-5.6-sol", "responses")
+
 ADD = ToolDefinition("add", "Adds.", {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "z": 1, "b": 2})
 
 
@@ -100,43 +90,6 @@ def test_log_probabilities_without_a_number_ask_for_no_runners_up():
     assert spelled["include"] == ["message.output_text.logprobs"]
     assert "top_logprobs" not in spelled
     assert "include" not in body(Message.user("Hi"), logprobs=False)[0]
-
-
-def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
-    assert body(Message.user("Hi"), target=THINKING)[0]["include"] == ["reasoning.encrypted_content"]
-    assert "include" not in body(Message.user("Hi"), target=PLAIN)[0]
-    flagged = Target("x", "m", "responses", flags=frozenset({"encrypted"}))
-    assert body(Message.user("Hi"), target=flagged)[0]["include"] == ["reasoning.encrypted_content"]
-
-
-@pytest.mark.parametrize(
-    ("config", "spelled"),
-    [
-        (None, None),
-        ("high", {"effort": "high", "summary": "auto"}),
-        ("minimal", {"effort": "low", "summary": "auto"}),
-        ("none", {"effort": "none"}),
-        (ReasoningConfig("low", include=False), {"effort": "low"}),
-        (ReasoningConfig(), {"summary": "auto"}),
-    ],
-)
-def test_reasoning_is_said_in_the_models_words(config, spelled):
-    assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == spelled
-
-
-def test_showing_the_thinking_means_nothing_to_a_model_that_does_not_think():
-    spelled, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
-    assert "reasoning" not in spelled
-    assert "include" not in spelled
-
-
-def test_a_budget_is_said_only_where_it_has_a_word():
-    spelled, notices = body(Message.user("Hi"), target=THINKING, reasoning=ReasoningConfig(budget_tokens=10))
-    assert spelled["reasoning"] == {"summary": "auto"}
-    assert [(n.code, n.field) for n in notices] == [("parameter_dropped", "reasoning.budget_tokens")]
-    budget = Target("openrouter", "m", "responses", ModelRules(thinking="budget"))
-    spelled, notices = body(Message.user("Hi"), target=budget, reasoning=ReasoningConfig(budget_tokens=10))
-    assert (spelled["reasoning"], notices) == ({"max_tokens": 10, "summary": "auto"}, [])
 
 
 def test_tools_are_flat_and_their_schemas_untouched():
@@ -222,52 +175,6 @@ def test_json_mode_has_the_word_json_in_the_input():
     assert spelled["input"] == [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]
 
 
-def test_media_go_as_data_urls_and_urls():
-    parts = [
-        TextPart("see"),
-        ImagePart(data=b"\x00", media_type="image/png"),
-        ImagePart(url="https://a.example/i.png"),
-        AudioPart(data=b"\x00", media_type="audio/mpeg"),
-        FilePart(data=b"\x00", media_type="application/pdf"),
-        FilePart(data=b"\x00", media_type="text/plain", name="notes.txt"),
-        FilePart(url="https://a.example/f.pdf"),
-        FileRef("openai", "file-1"),
-    ]
-    assert items(Message.user(parts))[0]["content"] == [
-        {"type": "input_text", "text": "see"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"},
-        {"type": "input_image", "image_url": "https://a.example/i.png", "detail": "auto"},
-        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}},
-        {"type": "input_file", "filename": "file.pdf", "file_data": "data:application/pdf;base64,AA=="},
-        {"type": "input_file", "filename": "notes.txt", "file_data": "data:text/plain;base64,AA=="},
-        {"type": "input_file", "file_url": "https://a.example/f.pdf"},
-        {"type": "input_file", "file_id": "file-1"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        AudioPart(url="https://a.example/a.mp3"),
-        AudioPart(data=b"\x00", media_type="audio/flac"),
-        FileRef("anthropic", "file-1"),
-        ToolCall("c", "f", "{}"),
-        TextPart("\ud800"),
-    ],
-)
-def test_what_the_api_cannot_carry_is_refused_with_its_place(part):
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.user("a"), Message.user([TextPart("b"), part]))
-    assert refused.value.field == "messages[1].content[1]"
-
-
-def test_documents_of_more_than_fifty_megabytes_are_refused():
-    half = FilePart(data=bytes(26 * 1024 * 1024), media_type="application/pdf")
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.user([half, half]))
-    assert refused.value.field == "messages[0].content[1]"
-
-
 @pytest.mark.parametrize(
     ("messages", "options", "tools", "field"),
     [
@@ -283,46 +190,6 @@ def test_what_is_wrong_is_refused_before_sending(messages, options, tools, field
     with pytest.raises(InvalidInput) as refused:
         body(*messages, tools=tools, **options)
     assert refused.value.field == field
-
-
-def test_calls_and_results_are_items_of_their_own():
-    history = [
-        Message.user("a"),
-        Message.assistant(
-            [TextPart("Let me see. "), TextPart("Yes."), ToolCall("c1", "f", '{"x": 1.0}'), ToolCall("c2", "g", "")]
-        ),
-        Message.tool_result("c1", "one"),
-        Message.tool_results(ToolResult("c2", "broken", is_error=True), ToolResult("c3", ())),
-    ]
-    assert items(*history)[1:] == [
-        {"role": "assistant", "content": "Let me see. Yes."},
-        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"x": 1.0}'},
-        {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c1", "output": "one"},
-        {"type": "function_call_output", "call_id": "c2", "output": "Error: broken"},
-        {"type": "function_call_output", "call_id": "c3", "output": ""},
-    ]
-
-
-def test_a_result_with_a_picture_is_a_list_of_content():
-    picture = ImagePart(data=b"\x00", media_type="image/png")
-    result = ToolResult("c1", (TextPart("look"), picture), is_error=True)
-    assert items(Message.tool_results(result))[0]["output"] == [
-        {"type": "input_text", "text": "Error:"},
-        {"type": "input_text", "text": "look"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"},
-    ]
-    sound = AudioPart(data=b"\x00", media_type="audio/wav")
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.tool_results(ToolResult("c1", (sound,))))
-    assert refused.value.field == "messages[0].content[0].content[0]"
-
-
-def test_an_id_longer_than_the_api_takes_is_shortened_alike_in_call_and_result():
-    long = "x" * 65
-    call, result = items(Message.assistant(ToolCall(long, "f", "{}")), Message.tool_result(long, "r"))
-    assert call["call_id"] == result["call_id"]
-    assert len(call["call_id"]) <= 64
 
 
 def test_cache_breakpoints_are_set_where_the_model_takes_them():
@@ -354,9 +221,3 @@ def test_cache_breakpoints_are_set_where_the_model_takes_them():
 def test_caching_is_switched_off_where_it_can_be(model, takes):
     spelled, _ = body(Message.user("x"), target=Target("openai", model, "responses"), cache_prompt=False)
     assert spelled.get("prompt_cache_options") == ({"mode": "explicit"} if takes else None)
-
-
-def test_a_name_of_the_speaker_is_left_out_with_a_notice():
-    spelled, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
-    assert [(n.code, n.field) for n in notices] == [("name_dropped", "messages[0].name")]
-    assert spelled["input"][0] == {"role": "user", "content": "x"}

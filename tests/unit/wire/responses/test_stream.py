@@ -1,9 +1,11 @@
-"""Streams become events, and the same message as the whole response."""
+"""Streams: events, and the same message as the complete response; no bytes break the decoder."""
 
 import json
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types import (
@@ -20,8 +22,10 @@ from ratatoskr.types import (
     ToolCallStart,
     UsageEvent,
 )
+from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.responses import StreamDecoder, decode_response, encode_request
+from unit.wire.responses import conftest as story
 
 
 @pytest.mark.parametrize("names", [True, False])
@@ -316,3 +320,54 @@ def test_a_summary_that_the_provider_rewrites_at_its_end_stays_as_it_was_streame
     part = turn.parts()[0]
     assert part.text == "".join(e.text for e in got if isinstance(e, ReasoningDelta)) == "First.\n\nSecond."
     assert part.state[0].data == wire.spell(rewritten)
+
+
+TARGET = Target("openai", "gpt-5.5", "responses")
+
+EVENTS = story.told(story.OUTPUT)
+
+KEYS = st.sampled_from(sorted({key for event in EVENTS for key in event} | set(story.CALL) | set(story.MESSAGE)))
+
+SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=4) | st.just("\ud83d")
+
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
+
+TYPES = st.sampled_from([event["type"] for event in EVENTS] + ["error", "response.failed", "response.novelty"])
+
+
+def fed(decoder, name, data):
+    try:
+        return decoder.feed(name, data)
+    except (FailureReported, MalformedResponse):
+        return []
+
+
+@given(
+    st.lists(st.tuples(TYPES | st.just(""), st.dictionaries(KEYS, VALUES, max_size=5), TYPES | st.none()), max_size=8)
+)
+@settings(max_examples=150, deadline=None)
+def test_random_events_never_break_the_stream(events):
+    decoder, found = StreamDecoder(TARGET), []
+    for name, event, kind in events:
+        found += fed(decoder, name, json.dumps({**event, **({"type": kind} if kind else {})}).encode())
+    decoder.turn.parts()
+    assert sum(isinstance(event, Done) for event in found) == int(decoder.turn.done)
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_mutated_events_never_break_the_stream(data):
+    events = data.draw(st.permutations(EVENTS)) if data.draw(st.booleans()) else list(EVENTS)
+    decoder, found = StreamDecoder(TARGET), []
+    for event in events:
+        changed = dict(event)
+        if data.draw(st.integers(0, 5)) == 0:
+            holder = data.draw(st.sampled_from(["self", "item", "response"]))
+            target = changed if holder == "self" or not isinstance(changed.get(holder), dict) else dict(changed[holder])
+            target[data.draw(st.sampled_from(sorted(target)))] = data.draw(VALUES)
+            changed = changed if target is changed or holder == "self" else {**changed, holder: target}
+        found += fed(decoder, data.draw(st.sampled_from(["", event["type"]])), json.dumps(changed).encode())
+    for index, part in enumerate(decoder.turn.parts()):
+        if decoder.turn.done and part.type == "text_part":
+            said = [e.text for e in found if isinstance(e, ContentDelta) and e.part == index]
+            assert "".join(said) == part.text

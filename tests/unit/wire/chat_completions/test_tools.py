@@ -1,12 +1,48 @@
-"""Calls of tools, in pieces and whole."""
+"""Tool calls, in deltas and complete, and tools that Groq runs."""
 
 from __future__ import annotations
 
 import pytest
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import Done, ToolCallDelta, ToolCallEnd, ToolCallStart
-from ratatoskr.types.part import ToolCall
+from ratatoskr.types.event import (
+    Done,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+)
+from ratatoskr.types.part import (
+    ProviderState,
+    ServerToolCall,
+    ServerToolResult,
+    ToolCall,
+)
+
+ISSUER = "host/chat_completions/some-model"
+
+
+def state(data: bytes) -> tuple[ProviderState, ...]:
+    return (ProviderState(ISSUER, data),)
+
+
+def test_tools_that_groq_runs(wire):
+    begun = {"index": 0, "type": "search", "arguments": '{"q":1}'}
+    done = {**begun, "output": "found"}
+    _, turn = wire.deltas({"executed_tools": [begun]}, {"executed_tools": [done]}, {"content": "Hi"})
+    call, result, _ = turn.parts()
+    assert call == ServerToolCall("0", "search", '{"q":1}', state=state(b'"executed_tools"'))
+    assert isinstance(result, ServerToolResult)
+    assert '"output":"found"' in result.content
+    whole = wire.whole({"content": "Hi", "executed_tools": [done]})
+    assert whole.parts() == turn.parts()
+
+
+def test_what_a_tool_found_is_kept_where_it_tells_no_output(wire):
+    ran = [{"type": "search", "arguments": "{}", "search_results": {"results": [n]}} for n in (1, 2)]
+    parts = wire.whole({"content": "Hi", "executed_tools": ran}).parts()
+    assert [part.type for part in parts] == [*["server_tool_call", "server_tool_result"] * 2, "text_part"]
+    assert [part.tool_call_id for part in parts if isinstance(part, ServerToolResult)] == ["0", "1"]
+    assert '"results":[2]' in parts[3].content
 
 
 def piece(index=None, id=None, name=None, arguments=None, **more):

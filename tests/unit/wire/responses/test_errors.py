@@ -1,4 +1,4 @@
-"""Error bodies, tidy and untidy."""
+"""Error bodies."""
 
 import pytest
 

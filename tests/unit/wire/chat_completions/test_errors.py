@@ -1,4 +1,4 @@
-"""Errors in the forms that hosts tell them in."""
+"""Error bodies of the hosts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,95 @@
+"""Images, audio and documents of messages, and generated images."""
+
+import msgspec
+import pytest
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types import (
+    AudioPart,
+    ChatOptions,
+    ChatRequest,
+    FilePart,
+    FileRef,
+    ImagePart,
+    Message,
+    ProviderPart,
+    TextPart,
+    ToolCall,
+)
+from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.responses import decode_response, encode_request
+
+
+def decoded(wire, output, **fields):
+    return decode_response(wire.spell(wire.whole(output, **fields)), wire.target)
+
+
+def test_a_picture_that_was_generated_is_an_image(wire):
+    item = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "AAEC"}
+    (part,) = decoded(wire, [{**item, "output_format": "webp"}]).parts()
+    assert (part.data, part.media_type) == (b"\x00\x01\x02", "image/webp")
+    (part,) = decoded(wire, [{**item, "result": "data:image/jpeg;base64,AAEC"}]).parts()
+    assert isinstance(part, ImagePart)
+    assert (part.data, part.media_type) == (b"\x00\x01\x02", "image/jpeg")
+    (part,) = decoded(wire, [{**item, "result": None}]).parts()
+    assert isinstance(part, ProviderPart)
+
+
+PLAIN = Target("openai", "gpt-4.1", "responses")
+
+
+def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
+    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
+    encoded = encode_request(request, target, stream=stream)
+    assert encoded.path == "/responses"
+    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
+
+
+def items(*messages, target=PLAIN):
+    return body(*messages, target=target)[0]["input"]
+
+
+def test_media_go_as_data_urls_and_urls():
+    parts = [
+        TextPart("see"),
+        ImagePart(data=b"\x00", media_type="image/png"),
+        ImagePart(url="https://a.example/i.png"),
+        AudioPart(data=b"\x00", media_type="audio/mpeg"),
+        FilePart(data=b"\x00", media_type="application/pdf"),
+        FilePart(data=b"\x00", media_type="text/plain", name="notes.txt"),
+        FilePart(url="https://a.example/f.pdf"),
+        FileRef("openai", "file-1"),
+    ]
+    assert items(Message.user(parts))[0]["content"] == [
+        {"type": "input_text", "text": "see"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"},
+        {"type": "input_image", "image_url": "https://a.example/i.png", "detail": "auto"},
+        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}},
+        {"type": "input_file", "filename": "file.pdf", "file_data": "data:application/pdf;base64,AA=="},
+        {"type": "input_file", "filename": "notes.txt", "file_data": "data:text/plain;base64,AA=="},
+        {"type": "input_file", "file_url": "https://a.example/f.pdf"},
+        {"type": "input_file", "file_id": "file-1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        AudioPart(url="https://a.example/a.mp3"),
+        AudioPart(data=b"\x00", media_type="audio/flac"),
+        FileRef("anthropic", "file-1"),
+        ToolCall("c", "f", "{}"),
+        TextPart("\ud800"),
+    ],
+)
+def test_what_the_api_cannot_carry_is_refused_with_its_place(part):
+    with pytest.raises(InvalidInput) as refused:
+        items(Message.user("a"), Message.user([TextPart("b"), part]))
+    assert refused.value.field == "messages[1].content[1]"
+
+
+def test_documents_of_more_than_fifty_megabytes_are_refused():
+    half = FilePart(data=bytes(26 * 1024 * 1024), media_type="application/pdf")
+    with pytest.raises(InvalidInput) as refused:
+        items(Message.user([half, half]))
+    assert refused.value.field == "messages[0].content[1]"
