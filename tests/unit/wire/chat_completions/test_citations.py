@@ -10,8 +10,7 @@ from ratatoskr.types.part import (
     ProviderPart,
     TextPart,
 )
-
-ISSUER = "host/chat_completions/some-model"
+from unit.wire.chat_completions.helpers import ISSUER
 
 
 def test_citations(wire):

@@ -13,8 +13,7 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import chat_completions as dialect
 from ratatoskr.wire.failure import FailureReported
-
-ISSUER = "host/chat_completions/some-model"
+from unit.wire.chat_completions.helpers import ISSUER
 
 
 def test_text(wire):

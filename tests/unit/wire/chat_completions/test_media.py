@@ -12,15 +12,9 @@ from ratatoskr.types.part import (
     FilePart,
     FileRef,
     ImagePart,
-    ProviderState,
     TextPart,
 )
-
-ISSUER = "host/chat_completions/some-model"
-
-
-def state(data: bytes) -> tuple[ProviderState, ...]:
-    return (ProviderState(ISSUER, data),)
+from unit.wire.chat_completions.helpers import state
 
 
 def test_images(wire):

@@ -8,16 +8,10 @@ from ratatoskr.types.chat import ReasoningConfig
 from ratatoskr.types.event import ContentDelta, Done, ReasoningDelta
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
-    ProviderState,
     ReasoningPart,
     TextPart,
 )
-
-ISSUER = "host/chat_completions/some-model"
-
-
-def state(data: bytes) -> tuple[ProviderState, ...]:
-    return (ProviderState(ISSUER, data),)
+from unit.wire.chat_completions.helpers import state
 
 
 @pytest.mark.parametrize("member", ["reasoning", "reasoning_content"])

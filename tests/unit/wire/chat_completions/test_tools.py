@@ -12,17 +12,11 @@ from ratatoskr.types.event import (
     ToolCallStart,
 )
 from ratatoskr.types.part import (
-    ProviderState,
     ServerToolCall,
     ServerToolResult,
     ToolCall,
 )
-
-ISSUER = "host/chat_completions/some-model"
-
-
-def state(data: bytes) -> tuple[ProviderState, ...]:
-    return (ProviderState(ISSUER, data),)
+from unit.wire.chat_completions.helpers import state
 
 
 def test_tools_that_groq_runs(wire):

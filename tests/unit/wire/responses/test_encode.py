@@ -1,12 +1,9 @@
 """Requests: options, tools, output formats, cache breakpoints."""
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
-    ChatOptions,
-    ChatRequest,
     JsonSchema,
     Message,
     ProviderTool,
@@ -16,45 +13,32 @@ from ratatoskr.types import (
 )
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import encode_request
-
-PLAIN = Target("openai", "gpt-4.1", "responses")
+from unit.wire.responses.helpers import PLAIN, body, items
 
 CACHING = Target("openai", "gpt-5.6-sol", "responses")
 
 ADD = ToolDefinition("add", "Adds.", {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "z": 1, "b": 2})
 
 
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
-
-
-def items(*messages, target=PLAIN):
-    return body(*messages, target=target)[0]["input"]
-
-
 def test_a_plain_request_is_small_and_stores_nothing():
-    spelled, notices = body(Message.user("Hello"))
-    assert spelled == {"model": "gpt-4.1", "input": [{"role": "user", "content": "Hello"}], "store": False}
+    encoded, notices = body(Message.user("Hello"))
+    assert encoded == {"model": "gpt-4.1", "input": [{"role": "user", "content": "Hello"}], "store": False}
     assert notices == []
     assert body(Message.user("Hello"), stream=True)[0]["stream"] is True
 
 
 def test_leading_system_messages_are_instructions_and_later_ones_are_items():
-    spelled, _ = body(
+    encoded, _ = body(
         Message.system("Be brief."), Message.system("Be kind."), Message.user("Hi"), Message.system("Now")
     )
-    assert spelled["instructions"] == "Be brief.\n\nBe kind."
-    assert spelled["input"] == [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Now"}]
+    assert encoded["instructions"] == "Be brief.\n\nBe kind."
+    assert encoded["input"] == [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Now"}]
 
 
 def test_the_rules_say_how_the_role_of_instructions_is_called():
     target = Target("openai", "gpt-5", "responses", ModelRules(instructions_role="developer"))
-    spelled, _ = body(Message.user("Hi"), Message.system("Now"), target=target)
-    assert spelled["input"][1] == {"role": "developer", "content": "Now"}
+    encoded, _ = body(Message.user("Hi"), Message.system("Now"), target=target)
+    assert encoded["input"][1] == {"role": "developer", "content": "Now"}
 
 
 def test_a_system_message_alone_is_input():
@@ -62,7 +46,7 @@ def test_a_system_message_alone_is_input():
 
 
 def test_options_have_their_names_on_the_wire():
-    spelled, _ = body(
+    encoded, _ = body(
         Message.user("Hi"),
         temperature=0.5,
         top_p=0.9,
@@ -72,8 +56,8 @@ def test_options_have_their_names_on_the_wire():
         metadata={"k": "v"},
         logprobs=3,
     )
-    del spelled["model"], spelled["input"], spelled["store"]
-    assert spelled == {
+    del encoded["model"], encoded["input"], encoded["store"]
+    assert encoded == {
         "temperature": 0.5,
         "top_p": 0.9,
         "max_output_tokens": 99,
@@ -86,9 +70,9 @@ def test_options_have_their_names_on_the_wire():
 
 
 def test_log_probabilities_without_a_number_ask_for_no_runners_up():
-    spelled, _ = body(Message.user("Hi"), logprobs=True)
-    assert spelled["include"] == ["message.output_text.logprobs"]
-    assert "top_logprobs" not in spelled
+    encoded, _ = body(Message.user("Hi"), logprobs=True)
+    assert encoded["include"] == ["message.output_text.logprobs"]
+    assert "top_logprobs" not in encoded
     assert "include" not in body(Message.user("Hi"), logprobs=False)[0]
 
 
@@ -96,8 +80,8 @@ def test_tools_are_flat_and_their_schemas_untouched():
     search = ProviderTool("openai", {"type": "web_search", "filters": {"x": 1}})
     foreign = ProviderTool("anthropic", {"type": "web_search_20250305"})
     strict = ToolDefinition("sub", "", {"type": "object"}, strict=True)
-    spelled, notices = body(Message.user("Hi"), tools=(search, ADD, foreign, strict))
-    assert spelled["tools"] == [
+    encoded, notices = body(Message.user("Hi"), tools=(search, ADD, foreign, strict))
+    assert encoded["tools"] == [
         {"type": "web_search", "filters": {"x": 1}},
         {
             "type": "function",
@@ -108,12 +92,12 @@ def test_tools_are_flat_and_their_schemas_untouched():
         },
         {"type": "function", "name": "sub", "parameters": {"type": "object"}, "strict": True},
     ]
-    assert list(spelled["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
+    assert list(encoded["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
     assert [(n.code, n.field) for n in notices] == [("provider_tool_dropped", "tools[2]")]
 
 
 @pytest.mark.parametrize(
-    ("choice", "spelled"),
+    ("choice", "encoded"),
     [
         ("auto", "auto"),
         ("required", "required"),
@@ -123,16 +107,16 @@ def test_tools_are_flat_and_their_schemas_untouched():
         ("deep", {"type": "mcp", "server_label": "deep"}),
     ],
 )
-def test_a_tool_choice_names_any_kind_of_tool(choice, spelled):
+def test_a_tool_choice_names_any_kind_of_tool(choice, encoded):
     own = [{"type": "web_search"}, {"type": "custom", "name": "math"}, {"type": "mcp", "server_label": "deep"}]
     tools = (ADD, *(ProviderTool("openai", definition) for definition in own))
-    assert body(Message.user("Hi"), tools=tools, tool_choice=choice)[0]["tool_choice"] == spelled
+    assert body(Message.user("Hi"), tools=tools, tool_choice=choice)[0]["tool_choice"] == encoded
 
 
 def test_a_name_inside_a_namespace_may_be_chosen():
     tools = (ProviderTool("openai", {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}),)
-    spelled, _ = body(Message.user("Hi"), tools=tools, tool_choice="f", parallel_tool_calls=False)
-    assert (spelled["tool_choice"], spelled["parallel_tool_calls"]) == ({"type": "function", "name": "f"}, False)
+    encoded, _ = body(Message.user("Hi"), tools=tools, tool_choice="f", parallel_tool_calls=False)
+    assert (encoded["tool_choice"], encoded["parallel_tool_calls"]) == ({"type": "function", "name": "f"}, False)
 
 
 @pytest.mark.parametrize(("choice", "tools"), [("required", ()), ("sub", (ADD,)), ("sub", ())])
@@ -159,20 +143,20 @@ def test_a_schema_is_asked_for_natively():
 def test_a_schema_without_a_native_word_goes_into_the_instructions(means, form):
     target = Target("x", "m", "responses", ModelRules(schema=means))
     schema = JsonSchema("out", {"type": "object"})
-    spelled, notices = body(Message.system("S"), Message.user("Hi"), target=target, response_format=schema)
-    assert spelled.get("text") == form
-    words = spelled.get("instructions") or " ".join(i["content"] for i in spelled["input"] if i["role"] == "system")
+    encoded, notices = body(Message.system("S"), Message.user("Hi"), target=target, response_format=schema)
+    assert encoded.get("text") == form
+    words = encoded.get("instructions") or " ".join(i["content"] for i in encoded["input"] if i["role"] == "system")
     assert words.startswith("S")
     assert '{"type":"object"}' in words
     assert [n.code for n in notices] == ["output_emulated"]
 
 
 def test_json_mode_has_the_word_json_in_the_input():
-    spelled, _ = body(Message.system("Reply in JSON"), Message.user("Hi"), response_format="json")
-    assert spelled["text"] == {"format": {"type": "json_object"}}
-    assert spelled["input"] == [{"role": "system", "content": "Reply in JSON"}, {"role": "user", "content": "Hi"}]
-    spelled, _ = body(Message.user("Hi"), response_format="json")
-    assert spelled["input"] == [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]
+    encoded, _ = body(Message.system("Reply in JSON"), Message.user("Hi"), response_format="json")
+    assert encoded["text"] == {"format": {"type": "json_object"}}
+    assert encoded["input"] == [{"role": "system", "content": "Reply in JSON"}, {"role": "user", "content": "Hi"}]
+    encoded, _ = body(Message.user("Hi"), response_format="json")
+    assert encoded["input"] == [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]
 
 
 @pytest.mark.parametrize(
@@ -200,9 +184,9 @@ def test_cache_breakpoints_are_set_where_the_model_takes_them():
         {"type": "input_text", "text": "b"},
     ]
     assert "prompt_cache_breakpoint" not in items(marked, target=PLAIN)[0]["content"][0]
-    spelled, _ = body(Message.system(TextPart("s", cache=True)), Message.user("x"), target=CACHING)
-    assert "instructions" not in spelled
-    assert spelled["input"][0]["content"][0]["prompt_cache_breakpoint"] == mark
+    encoded, _ = body(Message.system(TextPart("s", cache=True)), Message.user("x"), target=CACHING)
+    assert "instructions" not in encoded
+    assert encoded["input"][0]["content"][0]["prompt_cache_breakpoint"] == mark
     result = ToolResult("c", "r", cache=True)
     assert items(Message.tool_results(result), target=CACHING)[0]["output"][0]["prompt_cache_breakpoint"] == mark
 
@@ -219,5 +203,5 @@ def test_cache_breakpoints_are_set_where_the_model_takes_them():
     ],
 )
 def test_caching_is_switched_off_where_it_can_be(model, takes):
-    spelled, _ = body(Message.user("x"), target=Target("openai", model, "responses"), cache_prompt=False)
-    assert spelled.get("prompt_cache_options") == ({"mode": "explicit"} if takes else None)
+    encoded, _ = body(Message.user("x"), target=Target("openai", model, "responses"), cache_prompt=False)
+    assert encoded.get("prompt_cache_options") == ({"mode": "explicit"} if takes else None)

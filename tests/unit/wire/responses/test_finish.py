@@ -3,11 +3,6 @@
 import pytest
 
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.responses import decode_response
-
-
-def decoded(wire, output, **fields):
-    return decode_response(wire.spell(wire.whole(output, **fields)), wire.target)
 
 
 @pytest.mark.parametrize(
@@ -32,18 +27,18 @@ def decoded(wire, output, **fields):
 )
 def test_the_status_gives_the_finish_reason(wire, fields, reason, native):
     text = {**wire.output[2], "content": wire.output[2]["content"][:1]}
-    turn = decoded(wire, [text], **fields)
+    turn = wire.decode([text], **fields)
     assert (turn.finish_reason, turn.native_finish_reason, turn.done) == (reason, native, True)
 
 
 def test_a_call_and_a_refusal_end_with_a_reason_of_their_own(wire):
-    assert decoded(wire, wire.output).finish_reason == "tool_calls"
-    turn = decoded(wire, [wire.output[2]])
+    assert wire.decode(wire.output).finish_reason == "tool_calls"
+    turn = wire.decode([wire.output[2]])
     assert (turn.finish_reason, turn.detail) == ("refusal", "No more.")
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "queued", "in_progress"])
 def test_a_response_without_an_answer_is_told(wire, status):
-    with pytest.raises(FailureReported) as told:
-        decoded(wire, [], status=status)
-    assert told.value.failure.kind == status
+    with pytest.raises(FailureReported) as caught:
+        wire.decode([], status=status)
+    assert caught.value.failure.kind == status

@@ -3,13 +3,10 @@
 import json
 import pickle
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
-    ChatOptions,
-    ChatRequest,
     ImagePart,
     Message,
     ProviderPart,
@@ -22,20 +19,7 @@ from ratatoskr.types import (
     load_messages,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import encode_request
-
-PLAIN = Target("openai", "gpt-4.1", "responses")
-
-
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
-
-
-def items(*messages, target=PLAIN):
-    return body(*messages, target=target)[0]["input"]
+from unit.wire.responses.helpers import EVERYTHING, body, items, sent
 
 
 def test_calls_and_results_are_items_of_their_own():
@@ -65,43 +49,9 @@ def test_an_id_longer_than_the_api_takes_is_shortened_alike_in_call_and_result()
 
 
 def test_a_name_of_the_speaker_is_left_out_with_a_notice():
-    spelled, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
+    encoded, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
     assert [(n.code, n.field) for n in notices] == [("name_dropped", "messages[0].name")]
-    assert spelled["input"][0] == {"role": "user", "content": "x"}
-
-
-EVERYTHING = [
-    {
-        "id": "ml",
-        "type": "mcp_list_tools",
-        "server_label": "s",
-        "tools": [{"name": "t", "input_schema": {"b": 1, "a": 2}}],
-    },
-    {"id": "mc", "type": "mcp_call", "name": "ask", "arguments": "{}", "output": "yes", "server_label": "s"},
-    {"id": "fs", "type": "file_search_call", "queries": ["q"], "results": [{"score": 0.50}]},
-    {"id": "ci", "type": "code_interpreter_call", "code": "1", "outputs": [{"type": "logs", "logs": "1"}]},
-    {"id": "ig", "type": "image_generation_call", "result": "AAEC", "status": "completed"},
-    {"id": "ts", "type": "tool_search_call", "execution": "server", "call_id": None, "arguments": {}},
-    {"id": "to", "type": "tool_search_output", "execution": "server", "call_id": None, "tools": []},
-    {"id": "cp", "type": "compaction", "encrypted_content": "blob"},
-    {"id": "ct", "type": "custom_tool_call", "call_id": "c_ct", "name": "math", "input": "4 + 4"},
-    {
-        "id": "cc",
-        "type": "computer_call",
-        "call_id": "c_cc",
-        "action": {"type": "click", "x": 1},
-        "status": "completed",
-    },
-    {"id": "ls", "type": "local_shell_call", "call_id": "c_ls", "action": {"type": "exec"}, "status": "completed"},
-    {"id": "sh", "type": "shell_call", "call_id": "c_sh", "action": {"commands": ["ls"]}, "status": "completed"},
-    {"id": "ap", "type": "apply_patch_call", "call_id": "c_ap", "operation": {"type": "delete_file", "path": "a"}},
-    {"id": "mr", "type": "mcp_approval_request", "name": "t", "arguments": "{}", "server_label": "s"},
-]
-
-
-def sent(messages, target):
-    encoded = encode_request(ChatRequest(tuple(messages)), target, stream=False)
-    return [msgspec.json.encode(item) for item in encoded.body["input"]], encoded.notices
+    assert encoded["input"][0] == {"role": "user", "content": "x"}
 
 
 def without_logprobs(item):
@@ -117,12 +67,12 @@ def test_a_turn_goes_back_byte_for_byte_and_in_its_order(wire):
         if was["type"] == "message":
             assert json.loads(item) == without_logprobs(was)
         else:
-            assert item == wire.spell(was)
+            assert item == wire.to_json(was)
 
 
 def test_a_streamed_turn_goes_back_like_a_whole_one(wire):
     output = [*wire.output, *EVERYTHING]
-    _, turn = wire.stream(wire.told(output))
+    _, turn = wire.stream(wire.events_for(output))
     assert sent([Message.assistant(turn.parts())], wire.target) == sent([wire.message(output)], wire.target)
 
 
@@ -142,7 +92,7 @@ def test_keeping_a_history_changes_nothing(wire, keep):
 @pytest.mark.parametrize("model", ["gpt-5.5-2026-04-23", "gpt-5.5-latest"])
 def test_state_returns_to_another_edition_of_the_same_model(wire, model):
     items, notices = sent([wire.message(wire.output)], Target("openai", model, "responses"))
-    assert items[0] == wire.spell(wire.output[0])
+    assert items[0] == wire.to_json(wire.output[0])
     assert notices == []
 
 

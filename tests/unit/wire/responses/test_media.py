@@ -1,13 +1,10 @@
 """Images, audio and documents of messages, and generated images."""
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
     AudioPart,
-    ChatOptions,
-    ChatRequest,
     FilePart,
     FileRef,
     ImagePart,
@@ -16,37 +13,18 @@ from ratatoskr.types import (
     TextPart,
     ToolCall,
 )
-from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import decode_response, encode_request
-
-
-def decoded(wire, output, **fields):
-    return decode_response(wire.spell(wire.whole(output, **fields)), wire.target)
+from unit.wire.responses.helpers import items
 
 
 def test_a_picture_that_was_generated_is_an_image(wire):
     item = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "AAEC"}
-    (part,) = decoded(wire, [{**item, "output_format": "webp"}]).parts()
+    (part,) = wire.decode([{**item, "output_format": "webp"}]).parts()
     assert (part.data, part.media_type) == (b"\x00\x01\x02", "image/webp")
-    (part,) = decoded(wire, [{**item, "result": "data:image/jpeg;base64,AAEC"}]).parts()
+    (part,) = wire.decode([{**item, "result": "data:image/jpeg;base64,AAEC"}]).parts()
     assert isinstance(part, ImagePart)
     assert (part.data, part.media_type) == (b"\x00\x01\x02", "image/jpeg")
-    (part,) = decoded(wire, [{**item, "result": None}]).parts()
+    (part,) = wire.decode([{**item, "result": None}]).parts()
     assert isinstance(part, ProviderPart)
-
-
-PLAIN = Target("openai", "gpt-4.1", "responses")
-
-
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
-
-
-def items(*messages, target=PLAIN):
-    return body(*messages, target=target)[0]["input"]
 
 
 def test_media_go_as_data_urls_and_urls():

@@ -1,19 +1,14 @@
 """Reasoning parameters."""
 
-import msgspec
 import pytest
 
 from ratatoskr.types import (
-    ChatOptions,
-    ChatRequest,
     Message,
     ReasoningConfig,
 )
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import encode_request
-
-PLAIN = Target("openai", "gpt-4.1", "responses")
+from unit.wire.responses.helpers import PLAIN, body
 
 THINKING = Target(
     "openai",
@@ -21,13 +16,6 @@ THINKING = Target(
     "responses",
     ModelRules(thinking="effort", efforts={"minimal": "low", "low": "low", "high": "high"}, thinks=True, off="none"),
 )
-
-
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
 
 
 def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
@@ -38,7 +26,7 @@ def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
 
 
 @pytest.mark.parametrize(
-    ("config", "spelled"),
+    ("config", "encoded"),
     [
         (None, None),
         ("high", {"effort": "high", "summary": "auto"}),
@@ -48,20 +36,20 @@ def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
         (ReasoningConfig(), {"summary": "auto"}),
     ],
 )
-def test_reasoning_is_said_in_the_models_words(config, spelled):
-    assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == spelled
+def test_reasoning_is_said_in_the_models_words(config, encoded):
+    assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == encoded
 
 
 def test_showing_the_thinking_means_nothing_to_a_model_that_does_not_think():
-    spelled, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
-    assert "reasoning" not in spelled
-    assert "include" not in spelled
+    encoded, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
+    assert "reasoning" not in encoded
+    assert "include" not in encoded
 
 
 def test_a_budget_is_said_only_where_it_has_a_word():
-    spelled, notices = body(Message.user("Hi"), target=THINKING, reasoning=ReasoningConfig(budget_tokens=10))
-    assert spelled["reasoning"] == {"summary": "auto"}
+    encoded, notices = body(Message.user("Hi"), target=THINKING, reasoning=ReasoningConfig(budget_tokens=10))
+    assert encoded["reasoning"] == {"summary": "auto"}
     assert [(n.code, n.field) for n in notices] == [("parameter_dropped", "reasoning.budget_tokens")]
     budget = Target("openrouter", "m", "responses", ModelRules(thinking="budget"))
-    spelled, notices = body(Message.user("Hi"), target=budget, reasoning=ReasoningConfig(budget_tokens=10))
-    assert (spelled["reasoning"], notices) == ({"max_tokens": 10, "summary": "auto"}, [])
+    encoded, notices = body(Message.user("Hi"), target=budget, reasoning=ReasoningConfig(budget_tokens=10))
+    assert (encoded["reasoning"], notices) == ({"max_tokens": 10, "summary": "auto"}, [])

@@ -2,14 +2,11 @@
 
 import json
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
     AudioPart,
-    ChatOptions,
-    ChatRequest,
     ImagePart,
     Message,
     ServerToolCall,
@@ -17,12 +14,7 @@ from ratatoskr.types import (
     TextPart,
     ToolResult,
 )
-from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import decode_response, encode_request
-
-
-def decoded(wire, output, **fields):
-    return decode_response(wire.spell(wire.whole(output, **fields)), wire.target)
+from unit.wire.responses.helpers import EVERYTHING, items, sent
 
 
 def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
@@ -32,7 +24,7 @@ def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
     found = {"id": "so", "type": "tool_search_output", "call_id": None, "execution": "server", "tools": []}
     search = {"id": "sc", "type": "tool_search_call", "call_id": None, "execution": "server", "arguments": {"p": 1}}
     failed = {**mcp, "id": "mcp_2", "output": None, "error": "gone"}
-    parts = decoded(wire, [{**code, "outputs": outputs}, {**mcp, "output": "yes"}, failed, search, found]).parts()
+    parts = wire.decode([{**code, "outputs": outputs}, {**mcp, "output": "yes"}, failed, search, found]).parts()
     assert [(p.id, p.name, p.arguments) for p in parts if isinstance(p, ServerToolCall)] == [
         ("ci_1", "code_interpreter", '{"code":"1+1"}'),
         ("mcp_1", "ask", '{"q":1}'),
@@ -45,7 +37,7 @@ def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
         ("mcp_2", '"gone"', True),
         ("sc", "[]", False),
     ]
-    assert decoded(wire, [mcp]).finish_reason == "stop"
+    assert wire.decode([mcp]).finish_reason == "stop"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +55,7 @@ def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
     ],
 )
 def test_tools_that_the_caller_runs_are_calls(wire, item, name, arguments):
-    turn = decoded(wire, [{"id": "x_1", "call_id": "call_9", **item}])
+    turn = wire.decode([{"id": "x_1", "call_id": "call_9", **item}])
     (part,) = turn.parts()
     assert (part.id, part.name, part.arguments) == ("call_9", name, arguments)
     assert turn.finish_reason == "tool_calls"
@@ -71,22 +63,8 @@ def test_tools_that_the_caller_runs_are_calls(wire, item, name, arguments):
 
 def test_a_shell_in_a_container_is_run_by_the_provider(wire):
     shell = {"id": "sh", "type": "shell_call", "call_id": "c", "action": {"commands": ["ls"]}}
-    (part,) = decoded(wire, [{**shell, "environment": {"type": "container_reference", "container_id": "c"}}]).parts()
+    (part,) = wire.decode([{**shell, "environment": {"type": "container_reference", "container_id": "c"}}]).parts()
     assert isinstance(part, ServerToolCall)
-
-
-PLAIN = Target("openai", "gpt-4.1", "responses")
-
-
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
-
-
-def items(*messages, target=PLAIN):
-    return body(*messages, target=target)[0]["input"]
 
 
 def test_a_result_with_a_picture_is_a_list_of_content():
@@ -101,40 +79,6 @@ def test_a_result_with_a_picture_is_a_list_of_content():
     with pytest.raises(InvalidInput) as refused:
         items(Message.tool_results(ToolResult("c1", (sound,))))
     assert refused.value.field == "messages[0].content[0].content[0]"
-
-
-EVERYTHING = [
-    {
-        "id": "ml",
-        "type": "mcp_list_tools",
-        "server_label": "s",
-        "tools": [{"name": "t", "input_schema": {"b": 1, "a": 2}}],
-    },
-    {"id": "mc", "type": "mcp_call", "name": "ask", "arguments": "{}", "output": "yes", "server_label": "s"},
-    {"id": "fs", "type": "file_search_call", "queries": ["q"], "results": [{"score": 0.50}]},
-    {"id": "ci", "type": "code_interpreter_call", "code": "1", "outputs": [{"type": "logs", "logs": "1"}]},
-    {"id": "ig", "type": "image_generation_call", "result": "AAEC", "status": "completed"},
-    {"id": "ts", "type": "tool_search_call", "execution": "server", "call_id": None, "arguments": {}},
-    {"id": "to", "type": "tool_search_output", "execution": "server", "call_id": None, "tools": []},
-    {"id": "cp", "type": "compaction", "encrypted_content": "blob"},
-    {"id": "ct", "type": "custom_tool_call", "call_id": "c_ct", "name": "math", "input": "4 + 4"},
-    {
-        "id": "cc",
-        "type": "computer_call",
-        "call_id": "c_cc",
-        "action": {"type": "click", "x": 1},
-        "status": "completed",
-    },
-    {"id": "ls", "type": "local_shell_call", "call_id": "c_ls", "action": {"type": "exec"}, "status": "completed"},
-    {"id": "sh", "type": "shell_call", "call_id": "c_sh", "action": {"commands": ["ls"]}, "status": "completed"},
-    {"id": "ap", "type": "apply_patch_call", "call_id": "c_ap", "operation": {"type": "delete_file", "path": "a"}},
-    {"id": "mr", "type": "mcp_approval_request", "name": "t", "arguments": "{}", "server_label": "s"},
-]
-
-
-def sent(messages, target):
-    encoded = encode_request(ChatRequest(tuple(messages)), target, stream=False)
-    return [msgspec.json.encode(item) for item in encoded.body["input"]], encoded.notices
 
 
 def test_each_kind_of_call_is_answered_in_its_own_way(wire):
