@@ -19,15 +19,15 @@ from unit.wire.chat_completions.helpers import ISSUER
 def test_text(wire):
     events, turn = wire.deltas({"role": "assistant", "content": ""}, {"content": "Hel"}, {"content": "lo"})
     assert events == [ContentDelta("Hel"), ContentDelta("lo"), Done("stop")]
-    assert turn.parts() == wire.whole({"content": "Hello"}).parts() == (TextPart("Hello"),)
+    assert turn.parts() == wire.decode({"content": "Hello"}).parts() == (TextPart("Hello"),)
     assert (turn.model, turn.response_id, turn.native_finish_reason) == ("some-model-1", "r1", "stop")
 
 
-def test_content_in_chunks_is_text_and_thinking_in_turn(wire):
+def test_content_chunks_are_alternating_text_and_thinking(wire):
     def thinking(text):
         return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
-    said = {"type": "text", "text": "Yes."}
+    text = {"type": "text", "text": "Yes."}
     events, turn = wire.deltas(
         {"content": [thinking("H")]},
         {"content": [thinking("m.")]},
@@ -38,23 +38,23 @@ def test_content_in_chunks_is_text_and_thinking_in_turn(wire):
     )
     assert [type(e).__name__ for e in events[:3]] == ["ReasoningDelta", "ReasoningDelta", "ContentDelta"]
     assert [part.text for part in turn.parts()] == ["Hm.", "Yes.", "Then", "No."]
-    whole = wire.whole({"content": [thinking("Hm."), said, thinking("Then"), {"type": "text", "text": "No."}]})
-    assert turn.parts() == whole.parts()
+    complete = wire.decode({"content": [thinking("Hm."), text, thinking("Then"), {"type": "text", "text": "No."}]})
+    assert turn.parts() == complete.parts()
 
 
-def test_a_chunk_of_content_without_a_word_is_kept(wire):
+def test_an_unknown_content_chunk_is_kept(wire):
     chunks = [{"type": "text", "text": "a"}, {"type": "reference", "reference_ids": [0]}, {"type": "text", "text": "b"}]
     events, turn = wire.deltas(*({"content": [chunk]} for chunk in chunks))
     data = b'{"type":"reference","reference_ids":[0]}'
     assert turn.parts() == (TextPart("a"), ProviderPart("content.reference", data, ISSUER), TextPart("b"))
     assert ProviderEvent("content.reference", data) in events
-    assert wire.whole({"content": chunks}).parts() == turn.parts()
+    assert wire.decode({"content": chunks}).parts() == turn.parts()
 
 
 def test_a_refusal_is_text_and_a_finish_reason(wire):
     events, turn = wire.deltas({"content": None, "refusal": "I ca"}, {"refusal": "n't."})
     assert events[-1] == Done("refusal")
-    assert turn.parts() == wire.whole({"content": None, "refusal": "I can't."}).parts() == (TextPart("I can't."),)
+    assert turn.parts() == wire.decode({"content": None, "refusal": "I can't."}).parts() == (TextPart("I can't."),)
     assert turn.native_finish_reason == "stop"
 
 
@@ -72,29 +72,29 @@ def test_log_probabilities(wire):
         TokenLogprob("i", -0.5, (104,)),
     )
     assert turn.parts() == (TextPart("hi", logprobs=expected),)
-    assert wire.whole({"content": "hi"}, choice={"logprobs": {"content": tokens}}).parts() == turn.parts()
+    assert wire.decode({"content": "hi"}, choice={"logprobs": {"content": tokens}}).parts() == turn.parts()
 
 
-def test_log_probabilities_that_come_while_it_thinks_do_not_change_the_order(wire):
+def test_log_probabilities_of_thinking_do_not_change_the_order(wire):
     chunk = wire.chunk({"reasoning": "H"}, choice={"logprobs": {"content": [{"token": "H", "logprob": 0}]}})
     _, turn = wire.stream(chunk, wire.chunk({"content": "Yes"}, "stop"))
     assert [part.type for part in turn.parts()] == ["reasoning_part", "text_part"]
     assert [t.token for t in turn.parts()[1].logprobs] == ["H"]
 
 
-def test_log_probabilities_in_other_shapes_break_nothing(wire):
+def test_log_probabilities_of_other_shapes(wire):
     old = {"tokens": ["a", "b"], "token_logprobs": [-1.0, None]}
-    assert wire.whole({"content": "ab"}, choice={"logprobs": old}).parts()[0].logprobs == (
+    assert wire.decode({"content": "ab"}, choice={"logprobs": old}).parts()[0].logprobs == (
         TokenLogprob("a", -1.0),
         TokenLogprob("b", -9999.0),
     )
-    assert wire.whole({"content": "ab"}, choice={"logprobs": -0.1}).parts() == (TextPart("ab"),)
+    assert wire.decode({"content": "ab"}, choice={"logprobs": -0.1}).parts() == (TextPart("ab"),)
     special = {"tokens": ["a", None], "token_logprobs": [-1.0, -2.0]}
-    tokens = wire.whole({"content": "a"}, choice={"logprobs": special}).parts()[0].logprobs
+    tokens = wire.decode({"content": "a"}, choice={"logprobs": special}).parts()[0].logprobs
     assert [(one.token, one.logprob) for one in tokens] == [("a", -1.0), ("", -2.0)]
 
 
-def test_a_log_probability_beside_a_delta_is_that_of_its_token(wire):
+def test_a_log_probability_that_is_a_number_belongs_to_the_delta(wire):
     chunks = [wire.chunk({"content": text}, choice={"logprobs": -n}) for n, text in enumerate("abc")]
     _, turn = wire.stream(*chunks, wire.chunk({"content": ""}, "stop", choice={"logprobs": -9}))
     assert [(one.token, one.logprob) for one in turn.parts()[0].logprobs] == [("a", 0), ("b", -1), ("c", -2)]
@@ -103,7 +103,7 @@ def test_a_log_probability_beside_a_delta_is_that_of_its_token(wire):
 def test_only_the_first_of_several_choices_is_kept(wire):
     other = {"index": 1, "message": {"content": "No"}, "finish_reason": "length"}
     mine = {"index": 0, "message": {"content": "Yes"}, "finish_reason": "stop"}
-    turn = wire.whole(choices=[other, mine, {**other, "index": 2}])
+    turn = wire.decode(choices=[other, mine, {**other, "index": 2}])
     assert turn.parts() == (TextPart("Yes"),)
     assert turn.finish_reason == "stop"
     assert [n.code for n in turn.notices] == ["other_choices_dropped"]
@@ -115,22 +115,22 @@ def test_only_the_first_of_several_choices_is_kept(wire):
 @pytest.mark.parametrize(
     "body", [b'{"id":"x","choices":[]}', b"{}", b'{"choices":[{"index":0}]}', b"[]", b"", b"<html>"]
 )
-def test_a_body_without_an_answer_is_malformed(wire, body):
+def test_a_body_without_a_message_is_malformed(wire, body):
     with pytest.raises(MalformedResponse):
         dialect.decode_response(body, wire.target)
 
 
-def test_an_error_inside_a_200_is_told(wire):
+def test_an_error_with_status_200_is_raised(wire):
     with pytest.raises(FailureReported) as caught:
         dialect.decode_response(b'{"error":{"message":"Provider returned error","code":400}}', wire.target)
     assert (caught.value.failure.message, caught.value.failure.status) == ("Provider returned error", 400)
     with pytest.raises(FailureReported):
-        wire.whole({"content": ""}, choice={"error": {"message": "no", "code": 502}})
+        wire.decode({"content": ""}, choice={"error": {"message": "no", "code": 502}})
     with pytest.raises(FailureReported):
         dialect.decode_response(b'{"object":"error","message":"bad","code":400}', wire.target)
 
 
-def test_a_lone_surrogate_in_a_whole_answer_becomes_a_replacement_character(wire):
+def test_a_lone_surrogate_in_a_response_becomes_a_replacement_character(wire):
     call = rb'{"id":"c","function":{"name":"f","arguments":"\ud83d"}}'
     message = rb'{"content":"a\ud800b","tool_calls":[' + call + b"]}"
     body = b'{"choices":[{"message":' + message + b',"finish_reason":"stop"}]}'

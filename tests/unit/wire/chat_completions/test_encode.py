@@ -24,7 +24,7 @@ def test_a_plain_request_is_model_and_messages_in_this_order(wire):
     assert encoded.body == {"model": "some-model", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-def test_all_options_have_their_words(wire):
+def test_all_options(wire):
     body = wire.body(
         temperature=0.5,
         top_p=0.9,
@@ -57,17 +57,17 @@ def test_all_options_have_their_words(wire):
     }
 
 
-@pytest.mark.parametrize(("asked", "said"), [(True, {"logprobs": True}), (False, {}), (0, {"logprobs": True})])
-def test_log_probabilities_without_runners_up(wire, asked, said):
-    body = wire.body(logprobs=asked)
-    assert {name: value for name, value in body.items() if "logprobs" in name} == said
+@pytest.mark.parametrize(("logprobs", "members"), [(True, {"logprobs": True}), (False, {}), (0, {"logprobs": True})])
+def test_log_probabilities_without_alternatives(wire, logprobs, members):
+    body = wire.body(logprobs=logprobs)
+    assert {name: value for name, value in body.items() if "logprobs" in name} == members
 
 
-def test_no_limit_is_sent_when_none_was_given(wire):
+def test_no_default_limit_is_sent(wire):
     assert "max_tokens" not in wire.at(max_output_tokens=4096).body()
 
 
-def test_the_rules_name_the_limit_and_the_role_of_instructions(wire):
+def test_the_rules_name_the_limit_and_the_instructions_role(wire):
     wire.at(max_tokens_field="max_completion_tokens", instructions_role="developer")
     body = wire.body(Message.system("Be brief."), "Hi", max_tokens=5)
     assert body["max_completion_tokens"] == 5
@@ -84,14 +84,14 @@ def test_a_stream_asks_for_usage(wire):
     assert wire.body(stream=True)["stream"] is True
 
 
-def test_openai_is_told_not_to_store_unless_there_is_metadata_to_store(wire):
+def test_openai_stores_only_with_metadata(wire):
     wire.at("openai")
     assert wire.body(user="u")["safety_identifier"] == "u"
     assert wire.body()["store"] is False
     assert wire.body(metadata={"a": "b"})["store"] is True
 
 
-def test_mistral_has_words_of_its_own(wire):
+def test_mistrals_parameters(wire):
     body = wire.at("mistral").body(Message.user("Hi", name="ann"), seed=1, stream=True)
     assert body["random_seed"] == 1
     assert "stream_options" not in body
@@ -113,11 +113,11 @@ def test_tools_are_sent_untouched_and_in_their_place(wire):
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required"])
-def test_choices_in_a_word(wire, choice):
+def test_tool_choices(wire, choice):
     assert wire.body(tools=(ADD,), tool_choice=choice)["tool_choice"] == choice
 
 
-def test_choices_about_no_tools_are_not_sent_or_refused(wire):
+def test_tool_choices_without_tools(wire):
     assert "tool_choice" not in wire.body(tool_choice="auto", parallel_tool_calls=True)
     for choice in ("required", "add"):
         with pytest.raises(InvalidInput) as caught:
@@ -125,32 +125,32 @@ def test_choices_about_no_tools_are_not_sent_or_refused(wire):
         assert caught.value.field == "tool_choice"
 
 
-def test_a_custom_tool_is_chosen_as_such(wire):
+def test_a_custom_tool_can_be_chosen(wire):
     custom = ProviderTool("host", {"type": "custom", "custom": {"name": "sql"}})
     body = wire.body(tools=(custom,), tool_choice="sql")
     assert body["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
 
 
-def test_a_tool_of_another_provider_is_left_out_and_told(wire):
+def test_a_tool_of_another_provider_is_dropped_with_a_notice(wire):
     encoded = wire.request(tools=(ProviderTool("other", {"type": "x"}), ADD))
     assert len(encoded.body["tools"]) == 1
     assert [(n.code, n.field) for n in encoded.notices] == [("provider_tool_dropped", "tools[0]")]
 
 
 @pytest.mark.parametrize("schema", [{"a": "\ud800"}, {"a": object()}])
-def test_a_schema_that_is_no_json_is_refused(wire, schema):
+def test_a_schema_without_a_json_form_is_rejected(wire, schema):
     with pytest.raises(InvalidInput) as caught:
         wire.body(tools=(ToolDefinition("f", "", schema),))
     assert caught.value.field == "tools[0]"
 
 
-def test_a_schema_for_the_answer_goes_by_the_hosts_means(wire):
-    wanted = JsonSchema("answer", SCHEMA)
-    assert wire.body(response_format=wanted)["response_format"] == {
+def test_native_structured_output(wire):
+    schema = JsonSchema("answer", SCHEMA)
+    assert wire.body(response_format=schema)["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
     }
-    assert wire.at("json_object_value").body(response_format=wanted)["response_format"] == {
+    assert wire.at("json_object_value").body(response_format=schema)["response_format"] == {
         "type": "json_object",
         "value": SCHEMA,
     }
@@ -158,21 +158,21 @@ def test_a_schema_for_the_answer_goes_by_the_hosts_means(wire):
 
 
 @pytest.mark.parametrize("how", ["json_mode", "instructions"])
-def test_where_a_schema_has_no_means_it_is_asked_for_in_words(wire, how):
+def test_emulated_structured_output(wire, how):
     encoded = wire.at(schema=how).request(Message.system("Be brief."), "Hi", response_format=JsonSchema("a", SCHEMA))
     assert [n.code for n in encoded.notices] == ["output_emulated"]
-    words = encoded.body["messages"][0]["content"]
-    assert words.startswith("Be brief.\n\n")
-    assert '"$ref":"#/$defs/x"' in words
+    instructions = encoded.body["messages"][0]["content"]
+    assert instructions.startswith("Be brief.\n\n")
+    assert '"$ref":"#/$defs/x"' in instructions
     assert ("response_format" in encoded.body) == (how == "json_mode")
 
 
-def test_words_for_a_schema_stand_first_where_there_are_no_instructions(wire):
+def test_emulated_structured_output_without_instructions(wire):
     messages = wire.at(schema="instructions").messages("Hi", response_format="json")
     assert [m["role"] for m in messages] == ["system", "user"]
 
 
-def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
+def test_a_lone_surrogate_is_rejected_everywhere(wire):
     with pytest.raises(InvalidInput) as caught:
         wire.request("a\ud83d")
     assert caught.value.field == "messages[0].content[0]"
@@ -182,7 +182,7 @@ def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
         assert caught.value.field == name
 
 
-def test_the_parameters_are_known_by_name():
+def test_parameters_are_options():
     from ratatoskr.types.chat import PARAM_SET
 
     assert {*PARAM_SET, "tool_choice"} - {"raw_provider_options"} == dialect.PARAMETERS
@@ -218,7 +218,7 @@ def test_other_models_cache_by_themselves(wire):
     assert "cache_control" not in str(body)
 
 
-def test_breakpoints_in_openais_words(wire):
+def test_openais_breakpoints(wire):
     (message,) = wire.at("openai", "cache_breakpoints").messages(Message.user([TextPart("a", cache=True)]))
     assert message["content"] == [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]
     assert wire.body(cache_prompt=False)["prompt_cache_options"] == {"mode": "explicit"}
@@ -238,7 +238,7 @@ def test_cache_prompt_marks_the_instructions_and_the_end_of_the_prompt(wire):
     ]
 
 
-def test_the_callers_own_breakpoints_stand(wire):
+def test_the_callers_breakpoints_take_precedence(wire):
     wire.at("cache_control")
     messages = wire.messages(Message.user(TextPart("a", cache=True)), Message.user("b"), cache_prompt=True)
     assert messages[1] == {"role": "user", "content": "b"}

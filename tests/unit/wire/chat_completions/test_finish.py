@@ -22,20 +22,22 @@ REASONS = [
 ]
 
 
-@pytest.mark.parametrize(("word", "native", "reason"), REASONS)
-def test_finish_reasons(wire, word, native, reason):
-    _, turn = wire.stream(wire.chunk({"content": "Hi"}), wire.chunk({}, word, choice={"native_finish_reason": native}))
-    assert (turn.finish_reason, turn.native_finish_reason) == (reason, native or word)
-    whole = wire.whole({"content": "Hi"}, word, choice={"native_finish_reason": native})
-    assert (whole.finish_reason, whole.native_finish_reason) == (reason, native or word)
+@pytest.mark.parametrize(("finish", "native", "reason"), REASONS)
+def test_finish_reasons(wire, finish, native, reason):
+    _, turn = wire.stream(
+        wire.chunk({"content": "Hi"}), wire.chunk({}, finish, choice={"native_finish_reason": native})
+    )
+    assert (turn.finish_reason, turn.native_finish_reason) == (reason, native or finish)
+    complete = wire.decode({"content": "Hi"}, finish, choice={"native_finish_reason": native})
+    assert (complete.finish_reason, complete.native_finish_reason) == (reason, native or finish)
 
 
-def test_a_whole_answer_without_a_finish_reason_is_unknown(wire):
-    assert wire.whole({"content": "Hi"}, None).finish_reason == "unknown"
+def test_a_response_without_a_finish_reason_is_unknown(wire):
+    assert wire.decode({"content": "Hi"}, None).finish_reason == "unknown"
 
 
 @pytest.mark.parametrize(
-    ("word", "native"),
+    ("finish", "native"),
     [
         ("error", None),
         ("error", "MALFORMED_FUNCTION_CALL"),
@@ -45,16 +47,16 @@ def test_a_whole_answer_without_a_finish_reason_is_unknown(wire):
         ("stop", "OTHER"),
     ],
 )
-def test_ends_that_are_failures(wire, word, native):
+def test_finish_reasons_that_are_failures(wire, finish, native):
     last = {"native_finish_reason": native}
     with pytest.raises(FailureReported) as caught:
-        wire.whole({"content": "", "reasoning": "Hm."}, word, choice=last)
-    assert caught.value.failure.code == (native or word)
+        wire.decode({"content": "", "reasoning": "Hm."}, finish, choice=last)
+    assert caught.value.failure.code == (native or finish)
     with pytest.raises(FailureReported):
-        wire.stream(wire.chunk({"content": ""}), wire.chunk({"content": ""}, word, choice=last))
+        wire.stream(wire.chunk({"content": ""}), wire.chunk({"content": ""}, finish, choice=last))
 
 
-def test_an_empty_stop_is_an_empty_answer(wire):
-    assert wire.whole({"content": ""}).parts() == ()
+def test_an_empty_stop_is_an_empty_message(wire):
+    assert wire.decode({"content": ""}).parts() == ()
     events, _ = wire.deltas({"content": ""})
     assert events == [Done("stop")]

@@ -28,11 +28,11 @@ def test_images(wire):
         ImagePart(url="https://x.test/a.png", state=state(b'"images"')),
     )
     assert turn.parts()[3].type == "provider_part"
-    assert turn.parts() == wire.whole({"content": "See", "images": images}).parts()
+    assert turn.parts() == wire.decode({"content": "See", "images": images}).parts()
     assert sum(isinstance(e, ProviderEvent) for e in events) == 3
 
 
-def test_speech(wire):
+def test_audio(wire):
     events, turn = wire.deltas(
         {"audio": {"id": "a1"}},
         {"audio": {"transcript": "Hel"}},
@@ -44,9 +44,9 @@ def test_speech(wire):
     assert text == TextPart("Hello", state=state(b'{"audio":{"id":"a1"}}'))
     assert sound == AudioPart(data=b"\0\1\2\3", media_type="audio/pcm", state=state(b'{"id":"a1"}'))
     assert [e.data for e in events if isinstance(e, ProviderEvent)][:2] == [b'{"data":"AAE="}', b'{"data":"AgM="}']
-    whole = wire.whole({"content": None, "audio": {"id": "a1", "data": "AAECAw==", "transcript": "Hello"}})
-    assert whole.parts() == turn.parts()
-    wav = wire.whole({"audio": {"id": "a", "data": "UklGRg==", "transcript": ""}}).parts()[1]
+    complete = wire.decode({"content": None, "audio": {"id": "a1", "data": "AAECAw==", "transcript": "Hello"}})
+    assert complete.parts() == turn.parts()
+    wav = wire.decode({"audio": {"id": "a", "data": "UklGRg==", "transcript": ""}}).parts()[1]
     assert wav.media_type == "audio/wav"
 
 
@@ -75,7 +75,7 @@ def test_media_in_a_message_of_the_user(wire):
     ]
 
 
-def test_openrouter_takes_files_by_url_and_video(wire):
+def test_openrouter_accepts_files_by_url_and_video(wire):
     wire.at("openrouter")
     video = FilePart.from_bytes(b"v", "video/mp4")
     (message,) = wire.messages(Message.user([FilePart.from_url("https://x.test/d/p.pdf?x=1"), video]))
@@ -85,7 +85,7 @@ def test_openrouter_takes_files_by_url_and_video(wire):
     ]
 
 
-def test_mistral_takes_documents_and_sound_in_its_own_form(wire):
+def test_mistrals_documents_and_audio(wire):
     wire.at("mistral")
     (message,) = wire.messages(
         Message.user([FilePart.from_url("https://x.test/p.pdf"), AudioPart.from_bytes(b"abc", "audio/mpeg")])
@@ -108,7 +108,7 @@ def test_mistral_takes_documents_and_sound_in_its_own_form(wire):
         ImagePart.from_url("https://x.test/\udfff"),
     ],
 )
-def test_what_cannot_be_carried_is_refused_with_its_place(wire, part):
+def test_unsupported_parts_are_rejected_with_their_path(wire, part):
     with pytest.raises(InvalidInput) as caught:
         wire.request("first", Message.user(["Look:", part]))
     assert caught.value.field == "messages[1].content[1]"

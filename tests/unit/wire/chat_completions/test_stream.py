@@ -22,7 +22,7 @@ from ratatoskr.wire.failure import FailureReported
 
 TARGET = Target("openrouter", "m", "chat_completions", flags=frozenset({"openrouter", "no_done"}))
 
-_WORDS = """
+_NAMES = """
     id object created model choices usage error x_groq citations index delta message finish_reason logprobs content
     native_finish_reason reasoning reasoning_content reasoning_details refusal tool_calls function_call annotations
     images audio executed_tools function name arguments custom input extra_content type text summary data signature
@@ -30,7 +30,7 @@ _WORDS = """
     tokens output google thought thought_signature token_logprobs search_results title
 """
 
-WORDS = st.sampled_from(_WORDS.split())
+NAMES = st.sampled_from(_NAMES.split())
 
 TYPES = st.sampled_from(
     ["text", "thinking", "reasoning.text", "reasoning.encrypted", "url_citation", "image_url", "stop", "error", "{}"]
@@ -38,7 +38,7 @@ TYPES = st.sampled_from(
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | TYPES | st.just("\ud83d")
 
-JSON = st.recursive(LEAVES, lambda v: st.lists(v, max_size=3) | st.dictionaries(WORDS, v, max_size=5), max_leaves=20)
+JSON = st.recursive(LEAVES, lambda v: st.lists(v, max_size=3) | st.dictionaries(NAMES, v, max_size=5), max_leaves=20)
 
 CALL = {"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a"'}, "extra_content": {"g": [1.5]}}
 
@@ -83,7 +83,7 @@ def _check(body: bytes) -> None:
 
 
 def _send_back(turn: object) -> None:
-    """What came can be kept, and sent again."""
+    """Check that the turn can be stored and sent back."""
     history = (Message("assistant", turn.parts()),)  # type: ignore[attr-defined]
     assert load_messages(dump_messages(history)) == list(history)
     msgspec.json.encode(dialect.encode_request(ChatRequest(history), TARGET, stream=False).body)
@@ -95,13 +95,13 @@ def test_any_json_and_any_bytes(body):
     _check(body)
 
 
-@given(st.dictionaries(WORDS, JSON, max_size=6))
+@given(st.dictionaries(NAMES, JSON, max_size=6))
 @settings(max_examples=120, deadline=None)
 def test_any_delta(delta):
     _check(json.dumps({"choices": [{"delta": delta, "message": delta, "finish_reason": "stop"}]}).encode())
 
 
-def test_a_rich_chunk_is_understood():
+def test_a_chunk_with_every_member():
     turn = dialect.decode_response(json.dumps(CHUNK).encode(), TARGET)
     assert [part.type for part in turn.parts()] == [
         "reasoning_part",
@@ -130,7 +130,7 @@ def test_a_rich_chunk_is_understood():
         b'{"choices":[{"message":{"annotations":[{"type":["url_citation"]}]},"finish_reason":"stop"}]}',
     ],
 )
-def test_text_that_is_none(body):
+def test_data_that_is_not_an_object(body):
     _check(body)
 
 
@@ -163,7 +163,7 @@ def _mutate(node, chance, value):
         return
 
 
-def test_done_comes_once_and_everything_after_it_is_ignored(wire):
+def test_everything_after_done_is_ignored(wire):
     decoder = dialect.StreamDecoder(wire.target)
     events = decoder.feed("", wire.chunk({"content": "Hi"}, "stop")) + decoder.feed("", b"[DONE]")
     assert events[-1] == Done("stop")
@@ -172,13 +172,13 @@ def test_done_comes_once_and_everything_after_it_is_ignored(wire):
     assert decoder.end() == []
 
 
-def test_without_done_a_stream_is_not_whole(wire):
+def test_without_done_a_stream_is_incomplete(wire):
     events, turn = wire.stream(wire.chunk({"content": "Hi"}, "stop"), done=False)
     assert events == [ContentDelta("Hi")]
     assert not turn.done
 
 
-def test_hosts_that_send_no_done_are_whole_with_a_finish_reason_and_the_end_of_the_body(wire):
+def test_no_done_flag_a_finish_reason_and_the_end_of_the_body_are_enough(wire):
     wire.at("no_done")
     events, turn = wire.stream(wire.chunk({"content": "Hi"}, "stop"), done=False)
     assert events == [ContentDelta("Hi"), Done("stop")]
@@ -187,8 +187,8 @@ def test_hosts_that_send_no_done_are_whole_with_a_finish_reason_and_the_end_of_t
     assert not turn.done
 
 
-def test_behind_huggingface_a_stream_without_done_is_whole_once_its_usage_is_told(wire):
-    """Some of the hosts behind its router send no `[DONE]`; others send the usage just before it."""
+def test_usage_or_done_flag_a_stream_without_done_must_have_usage(wire):
+    """Some hosts behind the router of HuggingFace send no `[DONE]`; others send usage directly before it."""
     wire.at(*SPECS["huggingface"].flags)
     last = wire.chunk({}, "stop")
     _, turn = wire.stream(wire.chunk({"content": "Hi"}), last, done=False)
@@ -203,7 +203,7 @@ def test_done_without_a_finish_reason_is_malformed(wire):
         wire.stream(wire.chunk({"content": "Hi"}))
 
 
-def test_a_whole_message_where_a_delta_should_be_is_taken_once(wire):
+def test_a_message_in_place_of_a_delta_is_read_once(wire):
     def chunk(content, finish=None):
         choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}
         return json.dumps({"id": "r", "model": "m", "choices": [choice]}).encode()
@@ -214,7 +214,7 @@ def test_a_whole_message_where_a_delta_should_be_is_taken_once(wire):
     assert [part.text for part in turn.parts()] == ["Hello"]
 
 
-def test_what_has_no_choices_is_passed_over(wire):
+def test_objects_without_choices_are_ignored(wire):
     events, _ = wire.stream(
         b'{"object":"chat.completion.novelty","novelty":{"delta":"x"}}',
         b'{"choices":[],"prompt_filter_results":[{"prompt_index":0}],"model":""}',
@@ -239,7 +239,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("name", "data"), ERRORS)
-def test_errors_inside_a_stream_are_told(wire, name, data):
+def test_errors_in_a_stream_are_raised(wire, name, data):
     decoder = dialect.StreamDecoder(wire.target)
     assert decoder.feed("", wire.chunk({"content": "Hi"})) == [ContentDelta("Hi")]
     with pytest.raises(FailureReported) as caught:
@@ -248,7 +248,7 @@ def test_errors_inside_a_stream_are_told(wire, name, data):
     assert not decoder.turn.done
 
 
-def test_text_in_the_chunk_of_an_error_is_not_lost(wire):
+def test_text_in_a_chunk_with_an_error_is_kept(wire):
     decoder = dialect.StreamDecoder(wire.target)
     with pytest.raises(FailureReported):
         decoder.feed("", wire.chunk({"content": "Hi"}, "error", error={"code": 502, "message": "x"}))
@@ -258,7 +258,7 @@ def test_text_in_the_chunk_of_an_error_is_not_lost(wire):
 @pytest.mark.parametrize(
     "data", [b"{", b"[1]", b'"x"', b'{"choices":{}}', b'{"choices":[{"delta":"x"}]}', b"[DONE", b"\xff"]
 )
-def test_what_is_not_of_the_dialect_is_malformed(wire, data):
+def test_other_objects_are_malformed(wire, data):
     with pytest.raises(MalformedResponse):
         dialect.StreamDecoder(wire.target).feed("", data)
 
@@ -269,7 +269,7 @@ def test_json_deeper_than_the_limit_is_malformed(wire):
         dialect.StreamDecoder(wire.target).feed("", deep)
 
 
-def test_halves_of_a_surrogate_pair_in_two_deltas_are_joined(wire):
+def test_a_surrogate_pair_split_between_two_deltas_is_joined(wire):
     events, turn = wire.stream(
         rb'{"choices":[{"delta":{"content":"a\ud83d"}}]}',
         rb'{"choices":[{"delta":{"content":"\ude00"}}]}',

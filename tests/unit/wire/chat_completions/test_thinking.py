@@ -15,7 +15,7 @@ from unit.wire.chat_completions.helpers import state
 
 
 @pytest.mark.parametrize("member", ["reasoning", "reasoning_content"])
-def test_thinking_in_a_member_of_its_own(wire, member):
+def test_thinking_in_a_separate_member(wire, member):
     events, turn = wire.deltas({member: "H", "content": ""}, {member: "m.", "content": None}, {"content": "Yes"})
     assert events == [
         ReasoningDelta("H"),
@@ -25,10 +25,10 @@ def test_thinking_in_a_member_of_its_own(wire, member):
     ]
     expected = (ReasoningPart("Hm.", state=state(b'"%s"' % member.encode())), TextPart("Yes"))
     assert turn.parts() == expected
-    assert wire.whole({"content": "Yes", member: "Hm."}).parts() == expected
+    assert wire.decode({"content": "Yes", member: "Hm."}).parts() == expected
 
 
-def test_thinking_that_is_said_in_two_members_is_taken_once(wire):
+def test_thinking_that_is_in_two_members_is_read_once(wire):
     _, turn = wire.deltas({"reasoning": "Hm.", "reasoning_content": "Hm."}, {"content": "Yes"})
     assert [part.text for part in turn.parts()] == ["Hm.", "Yes"]
 
@@ -44,8 +44,8 @@ def test_reasoning_details_and_reasoning_are_the_same_text(wire):
         {"content": "Yes"},
     )
     assert [e.text for e in events if isinstance(e, ReasoningDelta)] == ["H", "m."]
-    whole = wire.whole({"content": "Yes", "reasoning": "Hm.", "reasoning_details": [piece("Hm.", signature="s")]})
-    assert turn.parts() == whole.parts()
+    complete = wire.decode({"content": "Yes", "reasoning": "Hm.", "reasoning_details": [piece("Hm.", signature="s")]})
+    assert turn.parts() == complete.parts()
     data = b'{"type":"reasoning.text","text":"Hm.","format":"f","index":0,"signature":"s"}'
     assert turn.parts() == (ReasoningPart("Hm.", state=state(data)), TextPart("Yes"))
 
@@ -64,10 +64,10 @@ def test_details_of_one_index_and_two_types_are_two_items(wire):
     assert (second.text, second.state[0].data) == ("", b'{"type":"reasoning.encrypted","data":"x=y=","index":0}')
 
 
-def test_items_with_ids_of_their_own_are_not_run_together(wire):
+def test_items_with_different_ids_are_not_joined(wire):
     items = [{"type": "reasoning.encrypted", "data": "x", "id": name, "index": 0} for name in ("a", "b")]
     _, turn = wire.deltas(*({"reasoning_details": [item]} for item in items))
-    assert turn.parts() == wire.whole({"reasoning_details": items}).parts()
+    assert turn.parts() == wire.decode({"reasoning_details": items}).parts()
     assert len(turn.parts()) == 2
 
 
@@ -81,11 +81,11 @@ def test_a_signed_thought_without_text_is_kept(wire):
 
 def test_thinking_beside_details_without_text_is_not_lost(wire):
     item = {"type": "reasoning.encrypted", "data": "x", "index": 0}
-    turn = wire.whole({"reasoning": "Hm.", "reasoning_details": [item], "content": "Yes"})
+    turn = wire.decode({"reasoning": "Hm.", "reasoning_details": [item], "content": "Yes"})
     assert [part.text for part in turn.parts()] == ["", "Hm.", "Yes"]
 
 
-def test_an_item_of_thinking_survives_a_surrogate_pair_cut_in_two(wire):
+def test_an_item_of_thinking_joins_a_split_surrogate_pair(wire):
     half = [
         rb'{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"a\ud83d","index":0}]}}]}',
         rb'{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","text":"\ude00b","index":0}]}}]}',
@@ -95,7 +95,7 @@ def test_an_item_of_thinking_survives_a_surrogate_pair_cut_in_two(wire):
     assert turn.parts()[0].state[0].data.decode() == '{"type":"reasoning.text","text":"a😀b","index":0}'
 
 
-def test_google_marks_thinking_and_signs_words_beside_the_content(wire):
+def test_googles_extra_content_marks_thinking_and_signs_text(wire):
     signed = {"google": {"thought_signature": "c2ln"}}
     _, turn = wire.deltas(
         {"content": "Hm", "extra_content": {"google": {"thought": True}}},
@@ -105,13 +105,13 @@ def test_google_marks_thinking_and_signs_words_beside_the_content(wire):
     thought, text = turn.parts()
     assert thought == ReasoningPart("Hm", state=state(b'"content"'))
     assert text == TextPart("Hi", state=state(b'{"extra_content":{"google":{"thought_signature":"c2ln"}}}'))
-    assert wire.whole({"content": "Hi", "extra_content": signed}).parts() == (text,)
+    assert wire.decode({"content": "Hi", "extra_content": signed}).parts() == (text,)
     (back,) = wire.messages(Message.assistant(turn.parts()))
     assert back["extra_content"] == signed
     assert back["content"] == "Hi"
-    (silent,) = wire.messages(Message.assistant(wire.whole({"content": None, "extra_content": signed}).parts()))
+    (silent,) = wire.messages(Message.assistant(wire.decode({"content": None, "extra_content": signed}).parts()))
     assert silent == {"role": "assistant", "content": None, "extra_content": signed}
-    assert wire.whole({"content": "Hi", "extra_content": None}).parts() == (TextPart("Hi"),)
+    assert wire.decode({"content": "Hi", "extra_content": None}).parts() == (TextPart("Hi"),)
 
 
 GRADED = {
@@ -121,51 +121,51 @@ GRADED = {
 }
 
 
-def said(wire, wanted):
-    body = wire.body(reasoning=wanted)
+def reasoning(wire, config):
+    body = wire.body(reasoning=config)
     del body["model"], body["messages"]
     return body
 
 
-@pytest.mark.parametrize(("effort", "word"), [("low", "low"), ("max", "xhigh"), ("none", "none")])
-def test_an_effort_in_the_models_word(wire, effort, word):
-    assert said(wire.at(**GRADED), effort) == {"reasoning_effort": word}
+@pytest.mark.parametrize(("effort", "name"), [("low", "low"), ("max", "xhigh"), ("none", "none")])
+def test_an_effort_as_the_model_names_it(wire, effort, name):
+    assert reasoning(wire.at(**GRADED), effort) == {"reasoning_effort": name}
 
 
-def test_the_lowest_effort_stands_for_none_where_it_is_near_enough(wire):
+def test_the_lowest_effort_replaces_none(wire):
     wire.at(thinking="effort", efforts={"low": "low", "high": "high"}, off="lowest")
-    assert said(wire, "none") == {"reasoning_effort": "low"}
+    assert reasoning(wire, "none") == {"reasoning_effort": "low"}
 
 
 def test_switches(wire):
     wire.at(thinking="switch", off="disabled")
-    assert said(wire, "none") == {"thinking": {"type": "disabled"}}
-    assert said(wire, "high") == {"thinking": {"type": "enabled"}}
-    assert said(wire.at("enable_thinking", thinking="switch"), "high") == {"enable_thinking": True}
-    assert said(wire.at("template_thinking", thinking="switch"), "none") == {
+    assert reasoning(wire, "none") == {"thinking": {"type": "disabled"}}
+    assert reasoning(wire, "high") == {"thinking": {"type": "enabled"}}
+    assert reasoning(wire.at("enable_thinking", thinking="switch"), "high") == {"enable_thinking": True}
+    assert reasoning(wire.at("template_thinking", thinking="switch"), "none") == {
         "chat_template_kwargs": {"enable_thinking": False}
     }
 
 
-def test_a_switch_with_efforts_says_both(wire):
+def test_a_switch_with_efforts(wire):
     wire.at(thinking="switch", efforts={"high": "max"})
-    assert said(wire, "high") == {"thinking": {"type": "enabled"}, "reasoning_effort": "max"}
+    assert reasoning(wire, "high") == {"thinking": {"type": "enabled"}, "reasoning_effort": "max"}
 
 
 def test_efforts_with_a_switch_to_turn_them_off(wire):
     wire.at(thinking="effort", efforts={"high": "high"}, off="disabled")
-    assert said(wire, "none") == {"thinking": {"type": "disabled"}}
-    assert said(wire, "high") == {"reasoning_effort": "high"}
+    assert reasoning(wire, "none") == {"thinking": {"type": "disabled"}}
+    assert reasoning(wire, "high") == {"reasoning_effort": "high"}
 
 
 def test_a_budget(wire):
     wire.at(thinking="budget", off="zero")
-    assert said(wire, ReasoningConfig(budget_tokens=99)) == {"thinking": {"type": "enabled", "budget_tokens": 99}}
-    assert said(wire, "none") == {"thinking": {"type": "enabled", "budget_tokens": 0}}
+    assert reasoning(wire, ReasoningConfig(budget_tokens=99)) == {"thinking": {"type": "enabled", "budget_tokens": 99}}
+    assert reasoning(wire, "none") == {"thinking": {"type": "enabled", "budget_tokens": 0}}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "object_"),
+    ("config", "members"),
     [
         (ReasoningConfig("high"), {"effort": "high"}),
         (ReasoningConfig("none"), {"effort": "none"}),
@@ -176,17 +176,20 @@ def test_a_budget(wire):
         (ReasoningConfig(include=False), {"exclude": True}),
     ],
 )
-def test_openrouters_object(wire, wanted, object_):
-    assert said(wire.at("openrouter", thinking="effort", off="none"), wanted) == {"reasoning": object_}
+def test_openrouters_object(wire, config, members):
+    assert reasoning(wire.at("openrouter", thinking="effort", off="none"), config) == {"reasoning": members}
 
 
-def test_groq_is_asked_to_keep_thinking_out_of_the_text(wire):
+def test_groqs_reasoning_format(wire):
     wire.at("groq", model="qwen/qwen3-32b", thinking="effort", thinks=True)
     assert wire.body()["reasoning_format"] == "parsed"
-    assert said(wire, ReasoningConfig("low", include=False)) == {
+    assert reasoning(wire, ReasoningConfig("low", include=False)) == {
         "reasoning_effort": "low",
         "reasoning_format": "hidden",
     }
     wire.at("groq", model="openai/gpt-oss-20b", thinking="effort", thinks=True)
-    assert said(wire, ReasoningConfig("low", include=False)) == {"reasoning_effort": "low", "include_reasoning": False}
+    assert reasoning(wire, ReasoningConfig("low", include=False)) == {
+        "reasoning_effort": "low",
+        "include_reasoning": False,
+    }
     assert "reasoning_format" not in wire.at("groq", model="llama-3.3-70b").body()

@@ -47,16 +47,16 @@ USAGES = [
 ]
 
 
-@pytest.mark.parametrize(("told", "usage"), USAGES)
-def test_usage(wire, told, usage):
-    assert wire.whole({"content": "Hi"}, usage=told).usage == usage
-    after = b'{"choices":[],"usage":%s}' % json.dumps(told).encode()
+@pytest.mark.parametrize(("reported", "usage"), USAGES)
+def test_usage(wire, reported, usage):
+    assert wire.decode({"content": "Hi"}, usage=reported).usage == usage
+    after = b'{"choices":[],"usage":%s}' % json.dumps(reported).encode()
     events, turn = wire.stream(wire.chunk({"content": "Hi"}, usage=None), wire.chunk({}, "stop"), after)
     assert turn.usage == usage
     assert events[-2:] == [UsageEvent(usage), Done("stop")]
 
 
-def test_usage_from_any_chunk_never_sinks_and_comes_once(wire):
+def test_usage_from_any_chunk_never_decreases_and_is_reported_once(wire):
     events, turn = wire.stream(
         wire.chunk({"content": "Hi"}, usage={"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4}}),
         wire.chunk({}, "stop", x_groq={"id": "x", "usage": {"completion_tokens": 3}}),
@@ -66,14 +66,14 @@ def test_usage_from_any_chunk_never_sinks_and_comes_once(wire):
     assert sum(isinstance(e, UsageEvent) for e in events) == 1
 
 
-def test_usage_that_was_not_told_is_unknown(wire):
+def test_missing_usage_is_unknown(wire):
     events, turn = wire.deltas({"content": "Hi"})
     assert turn.usage == Usage()
     assert not any(isinstance(e, UsageEvent) for e in events)
 
 
 @pytest.mark.parametrize("written", ["0.0076509169000000005", "7e-05", "0", "0.10"])
-def test_openrouters_price_is_taken_as_it_is_written(wire, written):
+def test_openrouters_price_keeps_all_digits(wire, written):
     body = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"cost":%s}}'
     data = body % written.encode()
     turn = dialect.decode_response(data, wire.at("openrouter").target)
@@ -83,5 +83,5 @@ def test_openrouters_price_is_taken_as_it_is_written(wire, written):
 
 
 @pytest.mark.parametrize("cost", [{"total": 1}, "free", None])
-def test_a_price_that_is_no_number_is_none(wire, cost):
-    assert wire.at("openrouter").whole({"content": "x"}, usage={"prompt_tokens": 1, "cost": cost}).cost is None
+def test_a_price_that_is_not_a_number_is_ignored(wire, cost):
+    assert wire.at("openrouter").decode({"content": "x"}, usage={"prompt_tokens": 1, "cost": cost}).cost is None

@@ -30,7 +30,7 @@ def sent(messages, target):
     return [msgspec.json.encode(item) for item in encoded.body["input"]], encoded.notices
 
 
-EVERYTHING = [
+ALL_ITEMS = [
     {
         "id": "ml",
         "type": "mcp_list_tools",

@@ -41,12 +41,12 @@ def test_every_item_becomes_a_part_in_its_place_with_its_state(wire):
     assert novelty == ProviderPart("novelty_call", wire.to_json(wire.output[4]), "openai/responses/gpt-5.5")
 
 
-def test_a_service_tier_other_than_the_usual_is_noticed(wire):
+def test_another_service_tier_gives_a_notice(wire):
     assert [n.code for n in wire.decode([wire.output[2]], service_tier="flex").notices] == ["service_tier"]
     assert wire.decode([wire.output[2]], service_tier="default").notices == []
 
 
-def test_log_probabilities_keep_bytes_and_runners_up(wire):
+def test_log_probabilities_keep_bytes_and_alternatives(wire):
     top = {"token": "H", "logprob": -1.5, "bytes": [72]}
     token = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": [top]}
     content = [{"type": "output_text", "text": "Hi", "annotations": [], "logprobs": [token]}]
@@ -54,7 +54,7 @@ def test_log_probabilities_keep_bytes_and_runners_up(wire):
     assert part.logprobs == (TokenLogprob("Hi", -0.5, (72, 105), (TokenLogprob("H", -1.5, (72,)),)),)
 
 
-def test_a_content_part_without_a_word_is_kept_inside_its_message(wire):
+def test_an_unknown_content_part_is_kept_inside_its_message(wire):
     content = [{"type": "hologram", "shape": {"sides": 4}}]
     (part,) = wire.decode([{**wire.output[2], "content": content}]).parts()
     assert (part.kind, part.data) == ("hologram", b'{"type":"hologram","shape":{"sides":4}}')
@@ -71,7 +71,7 @@ def test_invalid_utf8_becomes_a_replacement_character(wire):
     assert decode_response(body, wire.target).parts()[0].text == "Hi \ufffd"
 
 
-def test_an_error_inside_a_200_is_told(wire):
+def test_an_error_with_status_200_is_raised(wire):
     with pytest.raises(FailureReported) as caught:
         decode_response(b'{"error":{"code":502,"message":"Provider returned error"}}', wire.target)
     assert (caught.value.failure.status, caught.value.failure.message) == (502, "Provider returned error")

@@ -35,7 +35,7 @@ def test_leading_system_messages_are_instructions_and_later_ones_are_items():
     assert encoded["input"] == [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Now"}]
 
 
-def test_the_rules_say_how_the_role_of_instructions_is_called():
+def test_the_rules_name_the_instructions_role():
     target = Target("openai", "gpt-5", "responses", ModelRules(instructions_role="developer"))
     encoded, _ = body(Message.user("Hi"), Message.system("Now"), target=target)
     assert encoded["input"][1] == {"role": "developer", "content": "Now"}
@@ -45,7 +45,7 @@ def test_a_system_message_alone_is_input():
     assert items(Message.system("Speak.")) == [{"role": "system", "content": "Speak."}]
 
 
-def test_options_have_their_names_on_the_wire():
+def test_all_options():
     encoded, _ = body(
         Message.user("Hi"),
         temperature=0.5,
@@ -69,7 +69,7 @@ def test_options_have_their_names_on_the_wire():
     }
 
 
-def test_log_probabilities_without_a_number_ask_for_no_runners_up():
+def test_log_probabilities_without_alternatives():
     encoded, _ = body(Message.user("Hi"), logprobs=True)
     assert encoded["include"] == ["message.output_text.logprobs"]
     assert "top_logprobs" not in encoded
@@ -120,17 +120,17 @@ def test_a_name_inside_a_namespace_may_be_chosen():
 
 
 @pytest.mark.parametrize(("choice", "tools"), [("required", ()), ("sub", (ADD,)), ("sub", ())])
-def test_a_choice_that_no_tool_can_meet_is_refused(choice, tools):
+def test_a_choice_that_names_no_tool_is_rejected(choice, tools):
     with pytest.raises(InvalidInput) as refused:
         body(Message.user("Hi"), tools=tools, tool_choice=choice)
     assert refused.value.field == "tool_choice"
 
 
-def test_a_choice_of_nothing_is_not_sent_without_tools():
+def test_tool_choice_none_is_not_sent_without_tools():
     assert "tool_choice" not in body(Message.user("Hi"), tool_choice="none")[0]
 
 
-def test_a_schema_is_asked_for_natively():
+def test_native_structured_output():
     schema = JsonSchema("out", {"type": "object", "properties": {}}, True)
     assert body(Message.user("Hi"), response_format=schema)[0]["text"] == {
         "format": {"type": "json_schema", "name": "out", "schema": {"type": "object", "properties": {}}, "strict": True}
@@ -140,14 +140,16 @@ def test_a_schema_is_asked_for_natively():
 @pytest.mark.parametrize(
     ("means", "form"), [("json_mode", {"format": {"type": "json_object"}}), ("instructions", None)]
 )
-def test_a_schema_without_a_native_word_goes_into_the_instructions(means, form):
+def test_emulated_structured_output(means, form):
     target = Target("x", "m", "responses", ModelRules(schema=means))
     schema = JsonSchema("out", {"type": "object"})
     encoded, notices = body(Message.system("S"), Message.user("Hi"), target=target, response_format=schema)
     assert encoded.get("text") == form
-    words = encoded.get("instructions") or " ".join(i["content"] for i in encoded["input"] if i["role"] == "system")
-    assert words.startswith("S")
-    assert '{"type":"object"}' in words
+    instructions = encoded.get("instructions") or " ".join(
+        i["content"] for i in encoded["input"] if i["role"] == "system"
+    )
+    assert instructions.startswith("S")
+    assert '{"type":"object"}' in instructions
     assert [n.code for n in notices] == ["output_emulated"]
 
 
@@ -170,13 +172,13 @@ def test_json_mode_has_the_word_json_in_the_input():
         ([Message("tool", (TextPart("x"),))], {}, (), "messages[0].content[0]"),
     ],
 )
-def test_what_is_wrong_is_refused_before_sending(messages, options, tools, field):
+def test_invalid_requests_are_rejected(messages, options, tools, field):
     with pytest.raises(InvalidInput) as refused:
         body(*messages, tools=tools, **options)
     assert refused.value.field == field
 
 
-def test_cache_breakpoints_are_set_where_the_model_takes_them():
+def test_cache_breakpoints_are_set_where_the_model_supports_them():
     marked = Message.user([TextPart("a", cache=True), TextPart("b")])
     mark = {"mode": "explicit"}
     assert items(marked, target=CACHING)[0]["content"] == [

@@ -31,14 +31,14 @@ def test_the_status_gives_the_finish_reason(wire, fields, reason, native):
     assert (turn.finish_reason, turn.native_finish_reason, turn.done) == (reason, native, True)
 
 
-def test_a_call_and_a_refusal_end_with_a_reason_of_their_own(wire):
+def test_finish_reasons_of_calls_and_refusals(wire):
     assert wire.decode(wire.output).finish_reason == "tool_calls"
     turn = wire.decode([wire.output[2]])
     assert (turn.finish_reason, turn.detail) == ("refusal", "No more.")
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "queued", "in_progress"])
-def test_a_response_without_an_answer_is_told(wire, status):
+def test_a_response_without_output_is_a_failure(wire, status):
     with pytest.raises(FailureReported) as caught:
         wire.decode([], status=status)
     assert caught.value.failure.kind == status

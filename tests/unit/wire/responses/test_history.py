@@ -19,7 +19,7 @@ from ratatoskr.types import (
     load_messages,
 )
 from ratatoskr.wire.dialect import Target
-from unit.wire.responses.helpers import EVERYTHING, body, items, sent
+from unit.wire.responses.helpers import ALL_ITEMS, body, items, sent
 
 
 def test_calls_and_results_are_items_of_their_own():
@@ -41,14 +41,14 @@ def test_calls_and_results_are_items_of_their_own():
     ]
 
 
-def test_an_id_longer_than_the_api_takes_is_shortened_alike_in_call_and_result():
+def test_long_ids_are_shortened_in_call_and_result():
     long = "x" * 65
     call, result = items(Message.assistant(ToolCall(long, "f", "{}")), Message.tool_result(long, "r"))
     assert call["call_id"] == result["call_id"]
     assert len(call["call_id"]) <= 64
 
 
-def test_a_name_of_the_speaker_is_left_out_with_a_notice():
+def test_names_of_messages_are_dropped_with_a_notice():
     encoded, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
     assert [(n.code, n.field) for n in notices] == [("name_dropped", "messages[0].name")]
     assert encoded["input"][0] == {"role": "user", "content": "x"}
@@ -59,8 +59,8 @@ def without_logprobs(item):
     return {**item, "content": content}
 
 
-def test_a_turn_goes_back_byte_for_byte_and_in_its_order(wire):
-    output = [*wire.output, *EVERYTHING]
+def test_a_turn_is_sent_back_byte_for_byte_and_in_order(wire):
+    output = [*wire.output, *ALL_ITEMS]
     items, notices = sent([wire.message(output)], wire.target)
     assert notices == []
     for item, was in zip(items, output, strict=True):
@@ -70,8 +70,8 @@ def test_a_turn_goes_back_byte_for_byte_and_in_its_order(wire):
             assert item == wire.to_json(was)
 
 
-def test_a_streamed_turn_goes_back_like_a_whole_one(wire):
-    output = [*wire.output, *EVERYTHING]
+def test_a_streamed_turn_is_sent_back_like_a_complete_one(wire):
+    output = [*wire.output, *ALL_ITEMS]
     _, turn = wire.stream(wire.events_for(output))
     assert sent([Message.assistant(turn.parts())], wire.target) == sent([wire.message(output)], wire.target)
 
@@ -84,8 +84,8 @@ def test_a_streamed_turn_goes_back_like_a_whole_one(wire):
         lambda message: load_messages(dump_messages([message]))[0],
     ],
 )
-def test_keeping_a_history_changes_nothing(wire, keep):
-    message = wire.message([*wire.output, *EVERYTHING])
+def test_storing_a_history_changes_nothing(wire, keep):
+    message = wire.message([*wire.output, *ALL_ITEMS])
     assert sent([keep(message)], wire.target) == sent([message], wire.target)
 
 
@@ -104,8 +104,8 @@ def test_state_returns_to_another_edition_of_the_same_model(wire, model):
         Target("openai", "gpt-5.5", "x"),
     ],
 )
-def test_another_model_gets_the_words_and_calls_and_a_notice_a_kind(wire, target):
-    items, notices = sent([wire.message([*wire.output, *EVERYTHING[:5]]), Message.user("go")], target)
+def test_another_model_gets_text_and_calls_and_a_notice_a_kind(wire, target):
+    items, notices = sent([wire.message([*wire.output, *ALL_ITEMS[:5]]), Message.user("go")], target)
     assert [json.loads(item) for item in items] == [
         {"role": "assistant", "content": "Hi 🌍No more."},
         {"type": "function_call", "call_id": "call_1", "name": "add", "arguments": '{"b": 2.0, "a":1}'},
@@ -116,13 +116,13 @@ def test_another_model_gets_the_words_and_calls_and_a_notice_a_kind(wire, target
     assert len(notices) == len({n.message for n in notices}) == len([*kinds, "image_part"])
 
 
-def test_thinking_without_state_is_left_out(wire):
+def test_thinking_without_state_is_dropped(wire):
     items, notices = sent([Message.assistant([ReasoningPart("hm"), TextPart("a")])], wire.target)
     assert [json.loads(item) for item in items] == [{"role": "assistant", "content": "a"}]
     assert [n.code for n in notices] == ["foreign_state_dropped"]
 
 
-def test_a_call_that_the_caller_mended_goes_back_mended(wire):
+def test_a_call_that_the_caller_changed_is_sent_back_changed(wire):
     message = wire.message([wire.output[3]])
     call = message.tool_calls[0]
     mended = ToolCall(call.id, call.name, '{"a":2}', state=call.state)
@@ -133,11 +133,11 @@ def test_a_call_that_the_caller_mended_goes_back_mended(wire):
 def test_a_raw_item_of_the_caller_is_sent_in_its_place(wire):
     approval = b'{"type":"mcp_approval_response","approval_request_id":"mr","approve":true}'
     part = ProviderPart("mcp_approval_response", approval, wire.target.issuer)
-    items, _ = sent([wire.message(EVERYTHING[13:]), Message.user([part, TextPart("Go.")])], wire.target)
+    items, _ = sent([wire.message(ALL_ITEMS[13:]), Message.user([part, TextPart("Go.")])], wire.target)
     assert items[1:] == [approval, b'{"role":"user","content":"Go."}']
 
 
-def test_a_content_part_without_a_word_returns_inside_its_message(wire):
+def test_an_unknown_content_part_is_sent_back_inside_its_message(wire):
     message = {**wire.output[2], "content": [{"type": "hologram", "n": 1.0}, wire.output[2]["content"][1]]}
     items, _ = sent([wire.message([message])], wire.target)
     assert [json.loads(item) for item in items] == [message]
@@ -160,7 +160,7 @@ def test_two_messages_of_one_turn_stay_two(wire):
         ToolCall("c", "f", "{}", state=(ProviderState("openai/responses/gpt-5.5", b"broken"),)),
     ],
 )
-def test_an_assistants_turn_that_cannot_be_sent_is_refused(wire, part):
+def test_an_unsupported_assistant_message_is_rejected(wire, part):
     with pytest.raises(InvalidInput) as refused:
         sent([Message.assistant(part)], wire.target)
     assert refused.value.field.startswith("messages[0].content")

@@ -16,7 +16,7 @@ from ratatoskr.types import (
 from unit.wire.responses.helpers import items
 
 
-def test_a_picture_that_was_generated_is_an_image(wire):
+def test_a_generated_image(wire):
     item = {"id": "ig_1", "type": "image_generation_call", "status": "completed", "result": "AAEC"}
     (part,) = wire.decode([{**item, "output_format": "webp"}]).parts()
     assert (part.data, part.media_type) == (b"\x00\x01\x02", "image/webp")
@@ -27,7 +27,7 @@ def test_a_picture_that_was_generated_is_an_image(wire):
     assert isinstance(part, ProviderPart)
 
 
-def test_media_go_as_data_urls_and_urls():
+def test_media_are_sent_as_urls_and_data_urls():
     parts = [
         TextPart("see"),
         ImagePart(data=b"\x00", media_type="image/png"),
@@ -60,13 +60,13 @@ def test_media_go_as_data_urls_and_urls():
         TextPart("\ud800"),
     ],
 )
-def test_what_the_api_cannot_carry_is_refused_with_its_place(part):
+def test_unsupported_parts_are_rejected_with_their_path(part):
     with pytest.raises(InvalidInput) as refused:
         items(Message.user("a"), Message.user([TextPart("b"), part]))
     assert refused.value.field == "messages[1].content[1]"
 
 
-def test_documents_of_more_than_fifty_megabytes_are_refused():
+def test_documents_of_more_than_fifty_megabytes_are_rejected():
     half = FilePart(data=bytes(26 * 1024 * 1024), media_type="application/pdf")
     with pytest.raises(InvalidInput) as refused:
         items(Message.user([half, half]))

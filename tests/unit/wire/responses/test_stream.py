@@ -30,7 +30,7 @@ from unit.wire.responses import conftest as sample
 
 
 @pytest.mark.parametrize("names", [True, False])
-def test_a_stream_gives_the_same_turn_as_its_whole_form(wire, names):
+def test_a_stream_gives_the_same_turn_as_the_complete_response(wire, names):
     events, turn = wire.stream(wire.events_for(wire.output), names)
     complete = decode_response(wire.to_json(wire.response_body(wire.output)), wire.target)
     assert turn.parts() == complete.parts()
@@ -43,15 +43,15 @@ def test_a_stream_gives_the_same_turn_as_its_whole_form(wire, names):
 def test_events_name_the_part_that_they_belong_to(wire):
     events, turn = wire.stream(wire.events_for(wire.output))
     for index, part in enumerate(turn.parts()):
-        said = [e.text for e in events if isinstance(e, (ContentDelta, ReasoningDelta)) and e.part == index]
-        assert "".join(said) == getattr(part, "text", "")
+        deltas = [e.text for e in events if isinstance(e, (ContentDelta, ReasoningDelta)) and e.part == index]
+        assert "".join(deltas) == getattr(part, "text", "")
     assert [e.part for e in events if isinstance(e, CitationDelta)] == [2]
     assert [e.kind for e in events if isinstance(e, ProviderEvent)] == ["web_search_call", "novelty_call"]
     assert events[0] == ReasoningDelta("Fi", part=0)
     assert ReasoningDelta("\n\nSe", part=0) in events
 
 
-def test_a_call_is_told_from_start_to_end(wire):
+def test_events_of_a_call(wire):
     events, turn = wire.stream(wire.events_for([wire.output[3]]))
     call = turn.parts()[0]
     assert events[0] == ToolCallStart(0, "call_1", "add")
@@ -60,29 +60,29 @@ def test_a_call_is_told_from_start_to_end(wire):
     assert call.state[0].data == wire.to_json(wire.output[3])
 
 
-def test_a_text_delta_is_a_content_delta_at_once(wire):
+def test_a_text_delta_is_a_content_delta(wire):
     decoder = StreamDecoder(wire.target)
     data = b'{"type":"response.output_text.delta","output_index":0,"content_index":0,"item_id":"m","delta":"Hi"}'
     assert decoder.feed("response.output_text.delta", data) == [ContentDelta("Hi", part=0)]
 
 
-def test_items_that_come_only_whole_still_give_everything(wire):
+def test_items_without_deltas_give_everything(wire):
     events = [e for e in wire.events_for(wire.output) if e["type"].endswith(("output_item.done", "completed"))]
     _, turn = wire.stream(events)
     assert turn.parts() == decode_response(wire.to_json(wire.response_body(wire.output)), wire.target).parts()
 
 
-def test_items_that_only_the_terminal_event_brings_still_give_everything(wire):
+def test_items_of_the_last_event_only_give_everything(wire):
     _, turn = wire.stream(wire.events_for(wire.output)[-1:])
     assert turn.parts() == decode_response(wire.to_json(wire.response_body(wire.output)), wire.target).parts()
 
 
-def test_a_terminal_event_without_output_takes_nothing_away(wire):
+def test_a_last_event_without_output_changes_nothing(wire):
     _, turn = wire.stream(wire.events_for(wire.output, wire.response_body([])))
     assert turn.parts() == decode_response(wire.to_json(wire.response_body(wire.output)), wire.target).parts()
 
 
-def test_text_is_completed_by_what_its_end_says(wire):
+def test_text_is_completed_by_its_done_event(wire):
     text = {**wire.output[2], "content": wire.output[2]["content"][:1]}
     events = [e for e in wire.events_for([text]) if e.get("delta") != " \N{EARTH GLOBE EUROPE-AFRICA}"]
     got, turn = wire.stream(events)
@@ -90,7 +90,7 @@ def test_text_is_completed_by_what_its_end_says(wire):
     assert "".join(e.text for e in got if isinstance(e, ContentDelta)) == "Hi 🌍"
 
 
-def test_state_is_that_of_the_finished_item_not_of_the_terminal_copy(wire):
+def test_state_is_that_of_the_done_item_not_of_the_last_event(wire):
     other = {**wire.output[0], "encrypted_content": "another-blob"}
     _, turn = wire.stream(wire.events_for([wire.output[0]], wire.response_body([other])))
     assert turn.parts()[0].state[0].data == wire.to_json(wire.output[0])
@@ -111,7 +111,7 @@ def call(n, at):
 
 
 @pytest.mark.parametrize("same_index", [True, False])
-def test_interleaved_calls_never_mix_even_where_all_have_one_index(wire, same_index):
+def test_interleaved_calls_with_one_index_are_separated(wire, same_index):
     events, (first, where_first), (second, where_second) = [], call(1, 0), call(2, 0 if same_index else 1)
     for item, where in ((first, where_first), (second, where_second)):
         added = {**item, "arguments": ""}
@@ -128,7 +128,7 @@ def test_interleaved_calls_never_mix_even_where_all_have_one_index(wire, same_in
     assert [e.index for e in got if isinstance(e, ToolCallEnd)] == [0, 1]
 
 
-def test_ids_that_change_with_every_event_do_no_harm(wire):
+def test_ids_that_change_with_every_event(wire):
     events = wire.events_for(wire.output)
     for n, event in enumerate(events):
         if "item_id" in event:
@@ -140,7 +140,7 @@ def test_ids_that_change_with_every_event_do_no_harm(wire):
     assert turn.parts()[4].arguments == '{"b": 2.0, "a":1}'
 
 
-def test_a_call_whose_name_comes_late_is_told_when_it_is_known(wire):
+def test_a_call_with_a_late_name_begins_when_it_is_known(wire):
     item, where = call(1, 0)
     events = [
         {"type": "response.function_call_arguments.delta", **where, "delta": "[1"},
@@ -152,7 +152,7 @@ def test_a_call_whose_name_comes_late_is_told_when_it_is_known(wire):
     assert isinstance(turn.parts()[0], ToolCall)
 
 
-def test_a_call_without_an_id_gets_one_that_is_always_the_same(wire):
+def test_missing_ids_are_generated_deterministically(wire):
     item = {"type": "function_call", "name": "f", "arguments": "{}"}
     ids = {wire.stream(wire.events_for([{**item, "id": None}]))[1].parts()[0].id for _ in range(2)}
     ids |= {wire.message([item]).tool_calls[0].id}
@@ -168,7 +168,7 @@ def test_a_surrogate_pair_split_over_deltas_is_joined(wire):
     assert (first, second) == ([ContentDelta("a", part=0)], [ContentDelta("🌍", part=0)])
 
 
-def test_log_probabilities_of_deltas_stand_in_where_the_item_has_none(wire):
+def test_log_probabilities_of_deltas_are_used_if_the_item_has_none(wire):
     text = {**wire.output[2], "content": [{"type": "output_text", "text": "Hi", "annotations": []}]}
     events = wire.events_for([text])
     assert events[2]["delta"] == "Hi"
@@ -178,7 +178,7 @@ def test_log_probabilities_of_deltas_stand_in_where_the_item_has_none(wire):
 
 
 @pytest.mark.parametrize("id", ["", None])
-def test_items_without_ids_of_their_own_are_told_apart_by_their_index(wire, id):
+def test_items_without_ids_are_separated_by_index(wire, id):
     output = [{**item, "id": id} for item in (*wire.output, {**wire.output[2], "phase": "commentary"})]
     events = wire.events_for(output)
     complete = wire.message(output).content
@@ -186,7 +186,7 @@ def test_items_without_ids_of_their_own_are_told_apart_by_their_index(wire, id):
     assert wire.stream([events[0], events[-1]])[1].parts() == complete
 
 
-def test_an_item_that_only_the_end_tells_is_kept_though_another_had_its_index(wire):
+def test_an_item_of_the_last_event_with_the_index_of_another_is_kept(wire):
     reasoning, message = wire.output[0], wire.output[2]
     events = [
         *wire.events_for([message])[:-1],
@@ -220,7 +220,7 @@ def test_a_message_without_content_is_kept_in_its_place(wire):
         ),
     ],
 )
-def test_a_call_that_is_never_told_whole_is_put_together_from_what_came(wire, begun, events):
+def test_a_call_without_a_done_event_is_built_from_its_deltas(wire, begun, events):
     item = {**wire.output[3], **begun}
     where = {"output_index": 0, "item_id": item["id"]}
     added = {"type": "response.output_item.added", "output_index": 0, "item": item}
@@ -234,13 +234,13 @@ def test_a_call_that_is_never_told_whole_is_put_together_from_what_came(wire, be
     assert json.loads(msgspec.json.encode(body["input"]))[1] == {**item, "arguments": '{"b": 2}'}
 
 
-def test_an_unfinished_call_is_no_part_until_the_end(wire):
+def test_an_incomplete_call_is_not_a_part(wire):
     events = wire.events_for([wire.output[3]])
     _, turn = wire.stream(events[:-2])
     assert (turn.done, turn.parts()) == (False, ())
 
 
-def test_no_cut_of_a_stream_is_taken_for_its_end(wire):
+def test_no_truncated_stream_is_complete(wire):
     events = wire.events_for(wire.output)
     for cut in range(len(events)):
         got, turn = wire.stream(events[:cut])
@@ -248,7 +248,7 @@ def test_no_cut_of_a_stream_is_taken_for_its_end(wire):
         assert not any(isinstance(e, Done) for e in got)
 
 
-def test_after_the_end_nothing_means_anything(wire):
+def test_everything_after_the_end_is_ignored(wire):
     decoder = StreamDecoder(wire.target)
     decoder.feed("", wire.to_json(wire.events_for(wire.output)[-1]))
     assert decoder.turn.done
@@ -269,7 +269,7 @@ def test_unknown_events_and_done_marks_are_ignored(wire):
     assert not decoder.turn.done
 
 
-def test_content_without_an_event_of_ours_is_told_raw(wire):
+def test_content_without_our_event_is_a_provider_event(wire):
     data = b'{"type":"response.image_generation_call.partial_image","output_index":0,"partial_image_b64":"AAEC"}'
     kind = "response.image_generation_call.partial_image"
     assert StreamDecoder(wire.target).feed(kind, data) == [ProviderEvent(kind, data)]
@@ -287,7 +287,7 @@ def test_content_without_an_event_of_ours_is_told_raw(wire):
         b'{"error":{"code":"rate_limit_exceeded","message":"Slow down"}}',
     ],
 )
-def test_every_form_of_an_error_is_told(wire, data):
+def test_errors_in_a_stream_are_raised(wire, data):
     with pytest.raises(FailureReported) as caught:
         StreamDecoder(wire.target).feed("", data)
     assert (caught.value.failure.code, caught.value.failure.message) == ("rate_limit_exceeded", "Slow down")
@@ -310,7 +310,7 @@ def test_an_event_of_another_shape_is_malformed(wire, data):
         StreamDecoder(wire.target).feed("", data)
 
 
-def test_an_incomplete_response_ends_with_its_reason(wire):
+def test_an_incomplete_response_has_its_reason(wire):
     end = wire.response_body([], status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     text = {**wire.output[2], "content": wire.output[2]["content"][:1]}
     events = wire.events_for([text], end)
@@ -320,8 +320,8 @@ def test_an_incomplete_response_ends_with_its_reason(wire):
     assert turn.native_finish_reason == "max_output_tokens"
 
 
-def test_a_summary_that_the_provider_rewrites_at_its_end_stays_as_it_was_streamed(wire):
-    """Seen in November 2026: the item's summary began anew in mid-stream; what was told cannot be taken back."""
+def test_a_summary_that_differs_at_its_end_stays_as_streamed(wire):
+    """Seen in November 2026: the summary began again in mid-stream; deltas cannot be withdrawn."""
     rewritten = {**wire.output[0], "summary": [{"type": "summary_text", "text": "Anew."}]}
     events = wire.events_for([wire.output[0]], wire.response_body([rewritten]))
     events[-2]["item"] = rewritten
@@ -378,8 +378,8 @@ def test_mutated_events_never_break_the_stream(data):
         found += fed(decoder, data.draw(st.sampled_from(["", event["type"]])), json.dumps(changed).encode())
     for index, part in enumerate(decoder.turn.parts()):
         if decoder.turn.done and part.type == "text_part":
-            said = [e.text for e in found if isinstance(e, ContentDelta) and e.part == index]
-            assert "".join(said) == part.text
+            deltas = [e.text for e in found if isinstance(e, ContentDelta) and e.part == index]
+            assert "".join(deltas) == part.text
 
 
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))

@@ -18,7 +18,7 @@ THINKING = Target(
 )
 
 
-def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
+def test_encrypted_reasoning_is_always_requested_of_reasoning_models():
     assert body(Message.user("Hi"), target=THINKING)[0]["include"] == ["reasoning.encrypted_content"]
     assert "include" not in body(Message.user("Hi"), target=PLAIN)[0]
     flagged = Target("x", "m", "responses", flags=frozenset({"encrypted"}))
@@ -36,17 +36,17 @@ def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
         (ReasoningConfig(), {"summary": "auto"}),
     ],
 )
-def test_reasoning_is_said_in_the_models_words(config, encoded):
+def test_reasoning_as_the_model_names_it(config, encoded):
     assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == encoded
 
 
-def test_showing_the_thinking_means_nothing_to_a_model_that_does_not_think():
+def test_include_is_ignored_for_a_model_that_does_not_think():
     encoded, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
     assert "reasoning" not in encoded
     assert "include" not in encoded
 
 
-def test_a_budget_is_said_only_where_it_has_a_word():
+def test_a_budget_is_sent_only_where_it_is_supported():
     encoded, notices = body(Message.user("Hi"), target=THINKING, reasoning=ReasoningConfig(budget_tokens=10))
     assert encoded["reasoning"] == {"summary": "auto"}
     assert [(n.code, n.field) for n in notices] == [("parameter_dropped", "reasoning.budget_tokens")]

@@ -14,10 +14,10 @@ from ratatoskr.types import (
     TextPart,
     ToolResult,
 )
-from unit.wire.responses.helpers import EVERYTHING, items, sent
+from unit.wire.responses.helpers import ALL_ITEMS, items, sent
 
 
-def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
+def test_server_tools_give_a_call_and_a_result(wire):
     code = {"id": "ci_1", "type": "code_interpreter_call", "status": "completed", "code": "1+1", "container_id": "c"}
     outputs = [{"type": "logs", "logs": "2"}]
     mcp = {"id": "mcp_1", "type": "mcp_call", "name": "ask", "arguments": '{"q":1}', "server_label": "s"}
@@ -54,20 +54,20 @@ def test_tools_run_by_the_provider_give_a_call_and_a_result(wire):
         ({"type": "apply_patch_call", "operation": {"path": "a"}}, "apply_patch", '{"path":"a"}'),
     ],
 )
-def test_tools_that_the_caller_runs_are_calls(wire, item, name, arguments):
+def test_client_tools_are_calls(wire, item, name, arguments):
     turn = wire.decode([{"id": "x_1", "call_id": "call_9", **item}])
     (part,) = turn.parts()
     assert (part.id, part.name, part.arguments) == ("call_9", name, arguments)
     assert turn.finish_reason == "tool_calls"
 
 
-def test_a_shell_in_a_container_is_run_by_the_provider(wire):
+def test_a_shell_in_a_container_is_a_server_tool(wire):
     shell = {"id": "sh", "type": "shell_call", "call_id": "c", "action": {"commands": ["ls"]}}
     (part,) = wire.decode([{**shell, "environment": {"type": "container_reference", "container_id": "c"}}]).parts()
     assert isinstance(part, ServerToolCall)
 
 
-def test_a_result_with_a_picture_is_a_list_of_content():
+def test_a_result_with_an_image_is_a_list_of_content():
     picture = ImagePart(data=b"\x00", media_type="image/png")
     result = ToolResult("c1", (TextPart("look"), picture), is_error=True)
     assert items(Message.tool_results(result))[0]["output"] == [
@@ -81,7 +81,7 @@ def test_a_result_with_a_picture_is_a_list_of_content():
     assert refused.value.field == "messages[0].content[0].content[0]"
 
 
-def test_each_kind_of_call_is_answered_in_its_own_way(wire):
+def test_each_type_of_call_has_its_type_of_output(wire):
     screen = ImagePart(data=b"\x00", media_type="image/png")
     results = [
         ToolResult("c_ct", "8"),
@@ -90,7 +90,7 @@ def test_each_kind_of_call_is_answered_in_its_own_way(wire):
         ToolResult("c_sh", "bad", is_error=True),
         ToolResult("c_ap", "done"),
     ]
-    items, _ = sent([wire.message(EVERYTHING[8:13]), Message.tool_results(*results)], wire.target)
+    items, _ = sent([wire.message(ALL_ITEMS[8:13]), Message.tool_results(*results)], wire.target)
     outcome = {"type": "exit", "exit_code": 1}
     url = "data:image/png;base64,AA=="
     assert [json.loads(item) for item in items[5:]] == [
