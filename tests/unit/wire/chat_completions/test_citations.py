@@ -10,7 +10,7 @@ from ratatoskr.types.part import (
     ProviderPart,
     TextPart,
 )
-from unit.wire.chat_completions.helpers import ISSUER
+from unit.wire.chat_completions.states import ISSUER
 
 
 def test_citations(wire):

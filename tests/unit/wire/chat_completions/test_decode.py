@@ -13,7 +13,7 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import chat_completions as dialect
 from ratatoskr.wire.failure import FailureReported
-from unit.wire.chat_completions.helpers import ISSUER
+from unit.wire.chat_completions.states import ISSUER
 
 
 def test_text(wire):

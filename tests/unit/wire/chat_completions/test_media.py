@@ -14,7 +14,7 @@ from ratatoskr.types.part import (
     ImagePart,
     TextPart,
 )
-from unit.wire.chat_completions.helpers import state
+from unit.wire.chat_completions.states import state
 
 
 def test_images(wire):

@@ -11,7 +11,7 @@ from ratatoskr.types.part import (
     ReasoningPart,
     TextPart,
 )
-from unit.wire.chat_completions.helpers import state
+from unit.wire.chat_completions.states import state
 
 
 @pytest.mark.parametrize("member", ["reasoning", "reasoning_content"])

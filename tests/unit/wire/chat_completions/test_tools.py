@@ -16,7 +16,7 @@ from ratatoskr.types.part import (
     ServerToolResult,
     ToolCall,
 )
-from unit.wire.chat_completions.helpers import state
+from unit.wire.chat_completions.states import state
 
 
 def test_tools_that_groq_runs(wire):

@@ -13,7 +13,7 @@ from ratatoskr.types import (
 )
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from unit.wire.responses.helpers import PLAIN, body, items
+from unit.wire.responses.requests import PLAIN, body, items
 
 CACHING = Target("openai", "gpt-5.6-sol", "responses")
 

@@ -19,7 +19,7 @@ from ratatoskr.types import (
     load_messages,
 )
 from ratatoskr.wire.dialect import Target
-from unit.wire.responses.helpers import ALL_ITEMS, body, items, sent
+from unit.wire.responses.requests import ALL_ITEMS, body, items, sent
 
 
 def test_calls_and_results_are_items_of_their_own():

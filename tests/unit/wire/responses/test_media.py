@@ -13,7 +13,7 @@ from ratatoskr.types import (
     TextPart,
     ToolCall,
 )
-from unit.wire.responses.helpers import items
+from unit.wire.responses.requests import items
 
 
 def test_a_generated_image(wire):

@@ -8,7 +8,7 @@ from ratatoskr.types import (
 )
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from unit.wire.responses.helpers import PLAIN, body
+from unit.wire.responses.requests import PLAIN, body
 
 THINKING = Target(
     "openai",

@@ -14,7 +14,7 @@ from ratatoskr.types import (
     TextPart,
     ToolResult,
 )
-from unit.wire.responses.helpers import ALL_ITEMS, items, sent
+from unit.wire.responses.requests import ALL_ITEMS, items, sent
 
 
 def test_server_tools_give_a_call_and_a_result(wire):
