@@ -47,8 +47,8 @@ AS_IS: Spelling = ((r".+", r"\g<0>"),)
 _DATE = r"(?:-\d{8}|-latest|@.*)?"
 
 
-def _after(author: str) -> Spelling:
-    return ((r".+", rf"{author}/\g<0>"),)
+def _prefix(vendor: str) -> Spelling:
+    return ((r".+", rf"{vendor}/\g<0>"),)
 
 
 _CLAUDE_TO_OPENROUTER: Spelling = (
@@ -159,7 +159,7 @@ FAMILIES: tuple[ModelFamily, ...] = (
         "gpt-oss*",
         r"gpt-oss.*",
         (
-            *((name, _after("openai")) for name in ("openrouter", "huggingface", "together", "groq")),
+            *((name, _prefix("openai")) for name in ("openrouter", "huggingface", "together", "groq")),
             ("ollama", AS_IS),
         ),
         open=True,
@@ -170,7 +170,7 @@ FAMILIES: tuple[ModelFamily, ...] = (
         (("openai", AS_IS), ("openrouter", _GPT_TO_OPENROUTER)),
     ),
     ModelFamily("gemini-*", r"gemini-.+", (("google", AS_IS), ("openrouter", _GEMINI_TO_OPENROUTER))),
-    ModelFamily("gemma-*", r"gemma-.+", (("google", AS_IS), ("openrouter", _after("google"))), open=True),
+    ModelFamily("gemma-*", r"gemma-.+", (("google", AS_IS), ("openrouter", _prefix("google"))), open=True),
     ModelFamily("Google's embeddings", r"(?:text-)?(?:multilingual-)?embedding-\d+", (("google", AS_IS),)),
     ModelFamily("grok-*", r"grok-.+", (("xai", AS_IS), ("openrouter", _GROK_TO_OPENROUTER))),
     ModelFamily(
@@ -179,7 +179,9 @@ FAMILIES: tuple[ModelFamily, ...] = (
         (("deepseek", AS_IS), ("openrouter", _DEEPSEEK_TO_OPENROUTER), ("ollama", AS_IS)),
         open=True,
     ),
-    ModelFamily("glm-*", r"glm-.+", (("openrouter", _after("z-ai")), ("mistral", AS_IS), ("ollama", AS_IS)), open=True),
+    ModelFamily(
+        "glm-*", r"glm-.+", (("openrouter", _prefix("z-ai")), ("mistral", AS_IS), ("ollama", AS_IS)), open=True
+    ),
     ModelFamily(
         "mistral-*",
         _MISTRAL_NAME,
@@ -193,8 +195,8 @@ FAMILIES: tuple[ModelFamily, ...] = (
         open=True,
     ),
     *(
-        ModelFamily(f"{prefix}*", rf"{prefix}[\d.-].*", (("openrouter", _after(author)), ("ollama", AS_IS)), open=True)
-        for prefix, author in (
+        ModelFamily(f"{prefix}*", rf"{prefix}[\d.-].*", (("openrouter", _prefix(vendor)), ("ollama", AS_IS)), open=True)
+        for prefix, vendor in (
             ("qwen", "qwen"),
             ("kimi-", "moonshotai"),
             ("command-", "cohere"),

@@ -65,7 +65,7 @@ def parse_failure(value: Any) -> ReportedFailure:
     kinds = (metadata.get("error_type"), inner.get("type"), inner.get("status"), inner.get("error_type"))
     kind = next((text for one in (*kinds, value.get("error_type")) if (text := _text_or_none(one))), None)
     return ReportedFailure(
-        message=_message(inner, metadata, error),
+        message=_find_message(inner, metadata, error),
         kind=kind,
         code=code,
         param=_text_or_none(inner.get("param")),
@@ -75,7 +75,7 @@ def parse_failure(value: Any) -> ReportedFailure:
     )
 
 
-def _message(inner: Mapping[str, Any], metadata: Mapping[str, Any], error: Any) -> str:
+def _find_message(inner: Mapping[str, Any], metadata: Mapping[str, Any], error: Any) -> str:
     """Return the message, with that of the provider behind OpenRouter, which is in `metadata.raw`."""
     message = ""
     for value in (inner.get("message"), error, inner.get("detail"), inner.get("msg")):

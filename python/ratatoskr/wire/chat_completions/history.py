@@ -42,14 +42,14 @@ def encode_messages(messages: Sequence[Message], context: EncodeContext) -> list
     Raises:
         InvalidInput: the API does not support something in it; `field` is its path.
     """
-    history = _History(context)
+    encoder = _MessageEncoder(context)
     for i, message in enumerate(messages):
-        history.add(message, f"messages[{i}]")
-    history.flush()
-    return _without_system(history.out) if context.has("no_system") else history.out
+        encoder.add(message, f"messages[{i}]")
+    encoder.flush()
+    return _without_system(encoder.out) if context.has("no_system") else encoder.out
 
 
-class _History:
+class _MessageEncoder:
     """The messages encoded so far, and media of tool results that go into the next message of the user."""
 
     def __init__(self, context: EncodeContext) -> None:
@@ -67,9 +67,9 @@ class _History:
                 self._names[call.id] = call.name
         elif message.role == "system":
             self.flush()
-            self._system(message, where)
+            self._add_system(message, where)
         else:
-            self._user(message, where)
+            self._add_input(message, where)
 
     def flush(self) -> None:
         """Add a message of the user with the media that tool messages cannot contain."""
@@ -82,14 +82,14 @@ class _History:
             value["name"] = require_utf8(message.name, f"{where}.name")
         return value
 
-    def _system(self, message: Message, where: str) -> None:
+    def _add_system(self, message: Message, where: str) -> None:
         for j, part in enumerate(message.content):
             if not isinstance(part, TextPart):
                 raise InvalidInput(f"a system message cannot contain a {part.type}", field=f"{where}.content[{j}]")
         role = self.context.target.rules.instructions_role
         self._add_texts(role, message, message.content, where)
 
-    def _user(self, message: Message, where: str) -> None:
+    def _add_input(self, message: Message, where: str) -> None:
         """Encode a message of the user or of tools; each tool result in it becomes a message, in its place."""
         run: list[tuple[int, Part]] = []
         for j, part in enumerate(message.content):
@@ -185,7 +185,7 @@ class _AssistantMessage:
     def encode(self, message: Message) -> dict[str, Any]:
         for j, part in enumerate(message.content):
             self._add(part, f"{self.where}.content[{j}]")
-        value: dict[str, Any] = {"role": "assistant", "content": self._content()}
+        value: dict[str, Any] = {"role": "assistant", "content": self._encode_content()}
         if self.details:
             value["reasoning_details"] = self.details
         elif self.thinking:
@@ -202,11 +202,11 @@ class _AssistantMessage:
     def _add(self, part: Part, where: str) -> None:
         match part:
             case TextPart():
-                self._text(part, where)
+                self._add_text(part, where)
             case ToolCall():
-                self.calls.append(self._call(part, where))
+                self.calls.append(self._encode_call(part, where))
             case ReasoningPart():
-                self._reasoning(part, where)
+                self._add_reasoning(part, where)
             case ImagePart() if self.context.has("openrouter") and self.context.own_state(part) is not None:
                 self.images.append(encode_part(part, where, self.context))
             case ImagePart() if self.context.has("mistral") and self.context.own_state(part) is not None:
@@ -217,14 +217,14 @@ class _AssistantMessage:
                 message = f"{self.context.target.provider} does not accept a {part.type} in a message of the assistant"
                 self.context.notice("media_dropped", part.type, message, where)
             case ProviderPart():
-                self._provider_part(part, where)
+                self._add_provider_part(part, where)
             case ServerToolCall() | ServerToolResult():
                 if self.context.own_state(part) is None:
                     _note_dropped(part.type, where, self.context)
             case ToolResult():
                 raise InvalidInput("a message of the assistant cannot contain a tool result", field=where)
 
-    def _text(self, part: TextPart, where: str) -> None:
+    def _add_text(self, part: TextPart, where: str) -> None:
         for state in part.state:
             if self.context.is_own(state.issuer):
                 if state.data.startswith(b'{"audio":'):
@@ -236,7 +236,7 @@ class _AssistantMessage:
                 _note_dropped(part.type, where, self.context)
         self.chunks.append((part, require_utf8(part.text, where)))
 
-    def _reasoning(self, part: ReasoningPart, where: str) -> None:
+    def _add_reasoning(self, part: ReasoningPart, where: str) -> None:
         data = self.context.own_state(part)
         is_item = data is not None and data.startswith(b"{")
         if data is None:
@@ -248,7 +248,7 @@ class _AssistantMessage:
         elif part.text and self.context.has("openrouter", "reasoning_content", "reasoning"):
             self.thinking.append(require_utf8(part.text, where))
 
-    def _provider_part(self, part: ProviderPart, where: str) -> None:
+    def _add_provider_part(self, part: ProviderPart, where: str) -> None:
         if not self.context.is_own(part.issuer):
             _note_dropped(part.type, where, self.context)
         elif part.kind.startswith("content."):
@@ -258,7 +258,7 @@ class _AssistantMessage:
         elif part.kind == "images" and self.context.has("openrouter"):
             self.images.append(Raw(part.data))
 
-    def _content(self) -> Any:
+    def _encode_content(self) -> Any:
         """Return the content: a string, or a list if it is more than text."""
         marked = self.context.cache_mark is not None and any(part is not None and part.cache for part, _ in self.chunks)
         if not marked and all(part is not None for part, _ in self.chunks):
@@ -269,7 +269,7 @@ class _AssistantMessage:
             if part is None or value
         ]
 
-    def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
+    def _encode_call(self, call: ToolCall, where: str) -> dict[str, Any]:
         name, arguments = require_utf8(call.name, where), require_utf8(call.arguments, where)
         state: dict[str, Any] = {}
         for one in call.state:

@@ -33,24 +33,24 @@ def encode_reasoning(config: ReasoningConfig | None, target: Target) -> dict[str
     """Return the members of the body; what the model does not support has been rejected before."""
     members = {} if config is None else _encode_config(config, target)
     if "groq" in target.flags:
-        members |= _groq_format(config, target)
+        members |= _encode_groq(config, target)
     return members
 
 
 def _encode_config(config: ReasoningConfig, target: Target) -> dict[str, Any]:
     if "openrouter" in target.flags:
-        return {"reasoning": _openrouter_reasoning(config, target.rules)}
+        return {"reasoning": _encode_openrouter(config, target.rules)}
     rules = target.rules
     if config.effort == "none" or (config.effort is None and config.budget_tokens == 0):
-        return _off(target)
+        return _encode_off(target)
     if rules.thinking == "switch":
-        return _switch(target, on=True) | _effort(config, rules)
+        return _encode_switch(target, on=True) | _encode_effort(config, rules)
     if rules.thinking == "budget" and config.budget_tokens is not None:
         return {"thinking": {"type": "enabled", "budget_tokens": config.budget_tokens}}
-    return _effort(config, rules)
+    return _encode_effort(config, rules)
 
 
-def _groq_format(config: ReasoningConfig | None, target: Target) -> dict[str, Any]:
+def _encode_groq(config: ReasoningConfig | None, target: Target) -> dict[str, Any]:
     """Ask Groq not to put thinking into the text, as it does by default (https://console.groq.com/docs/reasoning).
 
     gpt-oss never does, and has another parameter to hide it.
@@ -63,17 +63,17 @@ def _groq_format(config: ReasoningConfig | None, target: Target) -> dict[str, An
     return {"reasoning_format": "hidden" if hidden else "parsed"}
 
 
-def _effort(config: ReasoningConfig, rules: ModelRules) -> dict[str, Any]:
+def _encode_effort(config: ReasoningConfig, rules: ModelRules) -> dict[str, Any]:
     """Return the effort as the model names it; a mere switch has none."""
     if config.effort is None or (rules.thinking == "switch" and config.effort not in rules.efforts):
         return {}
     return {"reasoning_effort": rules.efforts.get(config.effort, config.effort)}
 
 
-def _off(target: Target) -> dict[str, Any]:
+def _encode_off(target: Target) -> dict[str, Any]:
     rules = target.rules
     if rules.thinking == "switch" or rules.off == "disabled":
-        return _switch(target, on=False)
+        return _encode_switch(target, on=False)
     if rules.off == "zero":
         return {"thinking": {"type": "enabled", "budget_tokens": 0}}
     return {"reasoning_effort": _lowest_effort(rules)}
@@ -86,7 +86,7 @@ def _lowest_effort(rules: ModelRules) -> str:
     return next((rules.efforts[effort] for effort in EFFORTS if effort in rules.efforts), "none")
 
 
-def _switch(target: Target, *, on: bool) -> dict[str, Any]:
+def _encode_switch(target: Target, *, on: bool) -> dict[str, Any]:
     """Return the switch as DeepSeek and Moonshot, Alibaba, or chat templates in vLLM and SGLang expect it."""
     if "enable_thinking" in target.flags:
         return {"enable_thinking": on}
@@ -95,7 +95,7 @@ def _switch(target: Target, *, on: bool) -> dict[str, Any]:
     return {"thinking": {"type": "enabled" if on else "disabled"}}
 
 
-def _openrouter_reasoning(config: ReasoningConfig, rules: ModelRules) -> dict[str, Any]:
+def _encode_openrouter(config: ReasoningConfig, rules: ModelRules) -> dict[str, Any]:
     """Return OpenRouter's object: an effort or a budget, not both; OpenRouter maps it to what the model supports."""
     value: dict[str, Any] = {}
     budget_first = rules.thinking == "budget" or config.effort is None

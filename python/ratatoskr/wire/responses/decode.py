@@ -146,21 +146,21 @@ class OutputReader:
             turn.part(key, ProviderPart(content.type, data, turn.issuer, state=states), content.type, data)
         turn.end(key)
 
-    def _rest(self, key: Hashable, text: str) -> str:
+    def _unstreamed_rest(self, key: Hashable, text: str) -> str:
         """Return what of a complete text has not been streamed; nothing if it differs from the deltas."""
         streamed = "".join(self.streamed.get(key, ()))
         return text[len(streamed) :] if text.startswith(streamed) else ""
 
     def complete_text(self, key: Hashable, text: str) -> None:
         """Add what of a text part has not been streamed."""
-        if rest := self._rest(key, text):
+        if rest := self._unstreamed_rest(key, text):
             self.turn.text(key, rest)
             self.streamed[key] = [text]
 
     def _add_reasoning(self, number: int, data: bytes) -> None:
         item, key = decode(ResponseReasoningItem, data), (number, -1)
         sections = [one.text for one in (*(item.summary or ()), *(item.content or ())) if one.text]
-        self.turn.reasoning(key, self._rest(key, SECTION_SEPARATOR.join(sections)))
+        self.turn.reasoning(key, self._unstreamed_rest(key, SECTION_SEPARATOR.join(sections)))
         self.turn.replace_state(key, data, "reasoning")
         self.turn.end(key)
 
@@ -169,7 +169,7 @@ class OutputReader:
         self.has_calls = True
         if key not in self.streamed:
             self.turn.tool(key, call_id_of(item), replace_surrogates(item.name or ""))
-        self.turn.arguments(key, self._rest(key, item.input_text))
+        self.turn.arguments(key, self._unstreamed_rest(key, item.input_text))
         self.turn.replace_state(key, data, "tool")
         self.turn.end(key)
 

@@ -83,7 +83,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     if reasoning:
         body["reasoning"] = reasoning
     _add_options(body, options, context)
-    include = _include(options, target)
+    include = _encode_include(options, target)
     if include:
         body["include"] = include
     body["store"] = False
@@ -214,7 +214,7 @@ def _add_options(body: dict[str, Any], options: ChatOptions, context: EncodeCont
         body["prompt_cache_options"] = {"mode": "explicit"}  # caches nothing but the parts with a breakpoint
 
 
-def _include(options: ChatOptions, target: Target) -> list[str]:
+def _encode_include(options: ChatOptions, target: Target) -> list[str]:
     rules, include, reasoning = target.rules, list[str](), options.reasoning
     wants_reasoning = isinstance(reasoning, ReasoningConfig) and reasoning.effort not in {None, "none"}
     if wants_reasoning or rules.thinks or rules.thinking != "none" or "encrypted" in target.flags:

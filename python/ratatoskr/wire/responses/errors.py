@@ -44,7 +44,7 @@ def parse_failure(value: Any) -> ReportedFailure:
     kind = _text_or_none(value.get("type"))
     kind = _text_or_none(_get(metadata, "error_type")) or (kind if kind != "error" else None)
     code_text = _text_or_none(_get(metadata, "provider_code") if isinstance(code, int) else code)
-    message = _message(value)
+    message = _find_message(value)
     return ReportedFailure(
         message=message,
         kind=kind,
@@ -56,7 +56,7 @@ def parse_failure(value: Any) -> ReportedFailure:
     )
 
 
-def _message(error: dict[str, Any]) -> str:
+def _find_message(error: dict[str, Any]) -> str:
     """Return the message, with that of the provider behind OpenRouter, which is in `metadata.raw`."""
     message = next((m for m in (error.get(k) for k in ("message", "detail", "title")) if isinstance(m, str)), "")
     raw = _get(error.get("metadata"), "raw")

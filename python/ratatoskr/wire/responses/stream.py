@@ -127,12 +127,12 @@ class StreamDecoder:
             self._by_id[id] = item
         return item
 
-    def _created(self, event: ResponseStreamEvent) -> None:
+    def _on_created(self, event: ResponseStreamEvent) -> None:
         response = raw_or_none(event.response)
         if response is not None:
             read_head(self.turn, decode(CreatedResponse, response))
 
-    def _item_added(self, event: ResponseStreamEvent) -> None:
+    def _on_item_added(self, event: ResponseStreamEvent) -> None:
         data = raw_or_none(event.item)
         if data is None:
             return
@@ -170,7 +170,7 @@ class StreamDecoder:
             streamed.append(delta)
             self.turn.arguments(key, delta)
 
-    def _text_delta(self, event: ResponseStreamEvent) -> None:
+    def _on_text_delta(self, event: ResponseStreamEvent) -> None:
         delta = event.delta
         if not delta:
             return
@@ -187,15 +187,15 @@ class StreamDecoder:
         if event.logprobs:
             self._reader.streamed_logprobs.setdefault(key, []).extend(parse_logprobs(event.logprobs))
 
-    def _text_done(self, event: ResponseStreamEvent) -> None:
+    def _on_text_done(self, event: ResponseStreamEvent) -> None:
         text = event.text if event.text is not None else event.refusal
         if text is not None:
             self._reader.complete_text((self._item_of(event).number, event.content_index or 0), text)
 
-    def _summary_delta(self, event: ResponseStreamEvent) -> None:
+    def _on_summary_delta(self, event: ResponseStreamEvent) -> None:
         self._add_reasoning(event, ("summary", event.summary_index or 0))
 
-    def _reasoning_delta(self, event: ResponseStreamEvent) -> None:
+    def _on_reasoning_delta(self, event: ResponseStreamEvent) -> None:
         self._add_reasoning(event, ("content", event.content_index or 0))
 
     def _add_reasoning(self, event: ResponseStreamEvent, section: tuple[str, int]) -> None:
@@ -212,12 +212,12 @@ class StreamDecoder:
         self._reader.streamed.setdefault(key, []).append(delta)
         self.turn.reasoning(key, delta)
 
-    def _arguments_delta(self, event: ResponseStreamEvent) -> None:
+    def _on_arguments_delta(self, event: ResponseStreamEvent) -> None:
         item = self._item_of(event)
         if event.delta and (item.kind is None or item.kind in TOOL_CALLS):
             self._add_arguments(item, event.delta)
 
-    def _arguments_done(self, event: ResponseStreamEvent) -> None:
+    def _on_arguments_done(self, event: ResponseStreamEvent) -> None:
         """Add what of the arguments has not been streamed."""
         item, text = self._item_of(event), event.arguments if event.arguments is not None else event.input
         if not text or item.done or item.kind not in TOOL_CALLS | {None}:
@@ -226,14 +226,14 @@ class StreamDecoder:
         if text.startswith(streamed) and text != streamed:
             self._add_arguments(item, text[len(streamed) :])
 
-    def _annotation_added(self, event: ResponseStreamEvent) -> None:
+    def _on_annotation_added(self, event: ResponseStreamEvent) -> None:
         if raw_or_none(event.annotation) is None:
             return
         key = (self._item_of(event).number, event.content_index or 0)
         self._reader.streamed_citations[key] = self._reader.streamed_citations.get(key, 0) + 1
         self.turn.citation(key, parse_annotation(event.annotation))
 
-    def _item_done(self, event: ResponseStreamEvent) -> None:
+    def _on_item_done(self, event: ResponseStreamEvent) -> None:
         data = raw_or_none(event.item)
         if data is None:
             return
@@ -254,7 +254,7 @@ class StreamDecoder:
             self._begin_call(item, bytes(raw))
         self._reader.add(item.number, raw)
 
-    def _response_ended(self, event: ResponseStreamEvent) -> None:
+    def _on_response_ended(self, event: ResponseStreamEvent) -> None:
         data = raw_or_none(event.response)
         if data is None:
             raise MalformedResponse(f"unexpected shape: {event.type} without a response")
@@ -283,21 +283,21 @@ _END_STATUS = {
 """The last event of a stream, and its status for responses without one."""
 
 _EVENTS: dict[str, Callable[[StreamDecoder, ResponseStreamEvent], None]] = {
-    "response.output_text.delta": StreamDecoder._text_delta,
-    "response.output_text.done": StreamDecoder._text_done,
-    "response.output_text.annotation.added": StreamDecoder._annotation_added,
-    "response.refusal.delta": StreamDecoder._text_delta,
-    "response.refusal.done": StreamDecoder._text_done,
-    "response.reasoning_summary_text.delta": StreamDecoder._summary_delta,
-    "response.reasoning_text.delta": StreamDecoder._reasoning_delta,
-    "response.function_call_arguments.delta": StreamDecoder._arguments_delta,
-    "response.custom_tool_call_input.delta": StreamDecoder._arguments_delta,
-    "response.function_call_arguments.done": StreamDecoder._arguments_done,
-    "response.custom_tool_call_input.done": StreamDecoder._arguments_done,
-    "response.created": StreamDecoder._created,
-    "response.queued": StreamDecoder._created,
-    "response.in_progress": StreamDecoder._created,
-    "response.output_item.added": StreamDecoder._item_added,
-    "response.output_item.done": StreamDecoder._item_done,
-    **dict.fromkeys(_END_STATUS, StreamDecoder._response_ended),
+    "response.output_text.delta": StreamDecoder._on_text_delta,
+    "response.output_text.done": StreamDecoder._on_text_done,
+    "response.output_text.annotation.added": StreamDecoder._on_annotation_added,
+    "response.refusal.delta": StreamDecoder._on_text_delta,
+    "response.refusal.done": StreamDecoder._on_text_done,
+    "response.reasoning_summary_text.delta": StreamDecoder._on_summary_delta,
+    "response.reasoning_text.delta": StreamDecoder._on_reasoning_delta,
+    "response.function_call_arguments.delta": StreamDecoder._on_arguments_delta,
+    "response.custom_tool_call_input.delta": StreamDecoder._on_arguments_delta,
+    "response.function_call_arguments.done": StreamDecoder._on_arguments_done,
+    "response.custom_tool_call_input.done": StreamDecoder._on_arguments_done,
+    "response.created": StreamDecoder._on_created,
+    "response.queued": StreamDecoder._on_created,
+    "response.in_progress": StreamDecoder._on_created,
+    "response.output_item.added": StreamDecoder._on_item_added,
+    "response.output_item.done": StreamDecoder._on_item_done,
+    **dict.fromkeys(_END_STATUS, StreamDecoder._on_response_ended),
 }
