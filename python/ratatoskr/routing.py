@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
-from ratatoskr.models.known import KNOWN
-from ratatoskr.models.names import is_mistrals, served
+from ratatoskr.models.names import match_family, provider_prefix
+from ratatoskr.models.providers import KNOWN_PROVIDERS
 
-__all__ = ["KNOWN", "Candidate", "Routes", "Rules", "resolve", "resolve_chain", "resolve_embedding"]
+__all__ = ["Candidate", "Routes", "Rules", "resolve", "resolve_chain", "resolve_embedding"]
 
 Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
 """Shell patterns (`*`, `?`, `[…]`) of names, each with the names to ask instead, in order."""
@@ -204,22 +204,13 @@ def _named(name: str, configured: Collection[str], local: Mapping[str, Sequence[
         raise PresetNotFound("there is no such preset", model=name)
     if prefix == "local" and rest in local:
         return (Candidate("local", rest, "named by its prefix"),)
-    provider = _provider_of(prefix, configured)
-    if provider == "mistral" and not is_mistrals(rest):
-        provider = None  # `mistral:7b` is a tag of Ollama's
+    provider = provider_prefix(name, configured)
     if provider is None:
         return (_other_prefix(name, prefix, rest, configured),)
     if not rest:
         raise InvalidInput(f"{name!r} names a provider and no model", field="model")
     _require(provider, configured, name)
     return (Candidate(provider, rest, "named by its prefix"),)
-
-
-def _provider_of(prefix: str, configured: Collection[str]) -> str | None:
-    if prefix in configured:
-        return prefix
-    folded = prefix.casefold()
-    return folded if folded in KNOWN else None
 
 
 def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:
@@ -229,7 +220,7 @@ def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]
         return Candidate("openai", name, "a fine-tuned model of OpenAI's")
     if "ollama" in configured and prefix and rest:
         return Candidate("ollama", name, "a name and a tag of Ollama's")
-    known = ", ".join(sorted({*KNOWN, *configured}))
+    known = ", ".join(sorted({*KNOWN_PROVIDERS, *configured}))
     what = f"{rest!r} is no model of Mistral's" if prefix == "mistral" else f"{prefix!r} is no provider"
     raise InvalidInput(
         f"{what} (known are {known}), and Ollama, whose names have such tags, is not configured",
@@ -240,7 +231,7 @@ def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]
 
 def _require(provider: str, configured: Collection[str], name: str) -> None:
     if provider not in configured:
-        raise NoProvider(f"not configured; {KNOWN[provider].missing()}", provider=provider, model=name)
+        raise NoProvider(f"not configured; {KNOWN_PROVIDERS[provider].setup_hint()}", provider=provider, model=name)
 
 
 def _twins(names: Sequence[str], configured: Collection[str]) -> tuple[Candidate, ...]:
@@ -298,7 +289,7 @@ def _first_of_each(
 
 def _table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
     """Return the configured providers that serve the name by the table, the natural one first."""
-    entry = served(name)
+    entry = match_family(name)
     label, natural = entry.family.label, entry.providers[0][0]
     found: list[Candidate] = []
     for provider, model in entry.providers:
@@ -312,11 +303,13 @@ def _table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
             reason = f"serves {label}, too"
         found.append(Candidate(provider, model, reason, only_if_unavailable=bool(found)))
     if not found and entry.family.open:
-        own = [provider for provider in configured if provider not in KNOWN]
+        own = [provider for provider in configured if provider not in KNOWN_PROVIDERS]
         if len(own) == 1:
             found.append(Candidate(own[0], name, f"the only host of your own, for {label}"))
     if not found:
-        wanted = "; or ".join(f"{provider}: {KNOWN[provider].missing()}" for provider, _ in entry.providers)
+        wanted = "; or ".join(
+            f"{provider}: {KNOWN_PROVIDERS[provider].setup_hint()}" for provider, _ in entry.providers
+        )
         raise NoProvider(f"nobody is configured who serves it ({wanted})", model=name)
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""Which recordings are played, through which way in, and which are not, with the reason."""
+"""The recordings that are played and the provider that plays each, and those that are not played, with the reason."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ READERS: dict[str, Reader] = {
     "ollama": ollama.read,
     "ollama generate": ollama.read,
 }
-"""Families of endpoints, and what tells independently what their answers say."""
+"""Endpoint families, and the independent readers of their responses."""
 
-WIRES = {
+DIALECT_MODULES = {
     "messages": "ratatoskr.wire.anthropic",
     "responses": "ratatoskr.wire.responses",
     "chat_completions": "ratatoskr.wire.chat_completions",
@@ -54,22 +54,21 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
 """Provider, path of its endpoint, family."""
 
 PUBLISHED_WITHOUT_REQUEST = {"anthropic": "messages", "google": "generate_content"}
-"""Families of recordings of which only the payloads are there; OpenAI's are of the Responses API, as their tags say."""
+"""Families of recordings that have only payloads; those of OpenAI are of the Responses API, as their tags say."""
 
 NOT_COVERED: tuple[tuple[str, str, str], ...] = (
-    # where the request went (or, without one, a word of the tags), and why nothing here asks for it
     ("openai", r"/v1/embeddings", "embeddings"),
     ("openai", r"/v1/moderations", "moderation"),
-    ("openai", r"/v1/completions", "text completions of the old kind, which no face of the gateway asks for"),
+    ("openai", r"/v1/completions", "text completions, which the gateway does not support"),
     ("openai", r"/v1/responses/input_tokens", "a count of tokens"),
-    ("openai", r"/v1/models/.*", "one model's record, which no face of the gateway asks for"),
-    ("anthropic", r"/v1/models", "an error of a list of models, not of a chat"),
-    ("google", r"/v1beta/models", "an error of a list of models, not of a chat"),
-    ("anthropic", r"/v1/complete", "text completions of the old kind, which no face of the gateway asks for"),
+    ("openai", r"/v1/models/.*", "the record of one model, which the gateway does not request"),
+    ("anthropic", r"/v1/models", "an error of the list of models, not of a chat"),
+    ("google", r"/v1beta/models", "an error of the list of models, not of a chat"),
+    ("anthropic", r"/v1/complete", "text completions, which the gateway does not support"),
     ("anthropic", r"/v1/messages/count_tokens", "a count of tokens"),
     ("google", r".*:countTokens", "a count of tokens"),
     ("google", r".*:batchEmbedContents", "embeddings"),
-    ("google", r"/v1beta/cachedContents/.*", "upkeep of explicit caches, which no face of the gateway does"),
+    ("google", r"/v1beta/cachedContents/.*", "explicit caches, which the gateway does not manage"),
     ("ollama", r"/api/embed", "embeddings"),
     ("huggingface", r".*/pipeline/feature-extraction/.*", "embeddings"),
     ("huggingface", r"/pipeline/question-answering/.*", "a task of the inference API, not chat"),
@@ -80,23 +79,23 @@ NOT_COVERED: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True)
 class Case:
-    """One recording and how it is played.
+    """One recording, and how it is played.
 
     Attributes:
-        path: of its file.
-        family: of the endpoint.
-        way: which of the gateways' providers asks for it.
-        model: as asked for.
-        streamed: whether the answer comes as a stream.
-        asks: what the caller does.
+        path: its file.
+        family: the endpoint family.
+        provider: the provider of the gateway that plays it.
+        model: the model of the request.
+        streamed: whether the response is a stream.
+        operation: the method of the gateway.
     """
 
     path: Path
     family: str
-    way: str
+    provider: str
     model: str
     streamed: bool
-    asks: Literal["chat", "generate"] = "chat"
+    operation: Literal["chat", "generate"] = "chat"
 
     @property
     def id(self) -> str:
@@ -106,32 +105,38 @@ class Case:
     @property
     def recording(self) -> dict[str, Any]:
         """The recording, framed as a stream where only payloads were published."""
-        return framed(recordings.exchange(self.path))
+        return add_framing(recordings.exchange(self.path))
 
     @property
     def expected(self) -> Answer | Failure:
-        """What it says."""
+        """The content, as the independent reader returns it."""
         return READERS[self.family](recordings.exchange(self.path))
 
     @property
     def body(self) -> bytes:
-        """The bytes of a streamed answer."""
+        """The bytes of a streamed response."""
         return bytes(self.recording["response"]["body_text"].encode())
 
     @property
     def dialect(self) -> Dialect:
-        """The package that speaks it."""
-        return load_dialect(WIRES[self.family])
+        """The dialect of the endpoint."""
+        return load_dialect(DIALECT_MODULES[self.family])
 
     @property
     def target(self) -> Target:
-        """Who is asked."""
-        flags = {"openrouter"} if self.way == "openrouter" else {"openai"} if self.way.startswith("openai") else set()
-        return Target(self.way, self.model, self.family.split()[0], flags=frozenset(flags))
+        """The target of the request."""
+        flags = (
+            {"openrouter"}
+            if self.provider == "openrouter"
+            else {"openai"}
+            if self.provider.startswith("openai")
+            else set()
+        )
+        return Target(self.provider, self.model, self.family.split()[0], flags=frozenset(flags))
 
 
-def framed(recording: dict[str, Any]) -> dict[str, Any]:
-    """Return a recording with bytes to play: payloads alone are framed as each provider frames them."""
+def add_framing(recording: dict[str, Any]) -> dict[str, Any]:
+    """Return a recording with bytes to play: mere payloads are framed as their provider frames them."""
     response = recording["response"]
     if "payloads" in response:
         names = recording["provider"] != "google"
@@ -144,14 +149,14 @@ def framed(recording: dict[str, Any]) -> dict[str, Any]:
     return recording
 
 
-def _where(recording: dict[str, Any]) -> str:
+def _path(recording: dict[str, Any]) -> str:
     request = recording["request"]
     return urlsplit(request["url_path_and_query"]).path if request else ""
 
 
 def family_of(recording: dict[str, Any]) -> str | None:
-    """Return the family of endpoints that a recording is of; `None` if it is no chat."""
-    provider, path = recording["provider"], _where(recording)
+    """Return the endpoint family of a recording; `None` if it is not a chat."""
+    provider, path = recording["provider"], _path(recording)
     if not path:
         return "responses" if "responses_api" in recording["tags"] else PUBLISHED_WITHOUT_REQUEST.get(provider)
     for name, pattern, family in FAMILIES:
@@ -160,9 +165,9 @@ def family_of(recording: dict[str, Any]) -> str | None:
     return None
 
 
-def reason_of(recording: dict[str, Any]) -> str | None:
+def exclusion_reason(recording: dict[str, Any]) -> str | None:
     """Return why a recording is not played."""
-    provider, path = recording["provider"], _where(recording)
+    provider, path = recording["provider"], _path(recording)
     return next((why for name, pattern, why in NOT_COVERED if name == provider and re.fullmatch(pattern, path)), None)
 
 
@@ -172,17 +177,15 @@ def _case(path: Path) -> Case | None:
     if family is None:
         return None
     response, body = recording["response"], (recording["request"] or {}).get("body") or {}
-    is_array = isinstance(response.get("body"), list)  # of Gemini, which a whole answer may be too
-    asked = body.get("stream") or ":streamGenerateContent" in _where(recording)
-    streamed = "body" not in response or (bool(asked) and not is_array and response["status"] >= 400)
-    return Case(path, family, _way(provider, family), _model(recording), streamed, _asks(family))
+    is_array = isinstance(response.get("body"), list)  # from Gemini, also for a complete response
+    wants_stream = body.get("stream") or ":streamGenerateContent" in _path(recording)
+    streamed = "body" not in response or (bool(wants_stream) and not is_array and response["status"] >= 400)
+    model = unquote(recording.get("model") or "gemini-3-flash-preview")
+    operation: Literal["chat", "generate"] = "generate" if family == "ollama generate" else "chat"
+    return Case(path, family, _provider(provider, family), model, streamed, operation)
 
 
-def _asks(family: str) -> Literal["chat", "generate"]:
-    return "generate" if family == "ollama generate" else "chat"
-
-
-def _way(provider: str, family: str) -> str:
+def _provider(provider: str, family: str) -> str:
     if provider == "openai":
         return f"openai {family}"
     if family == "responses":
@@ -192,31 +195,27 @@ def _way(provider: str, family: str) -> str:
     return provider
 
 
-def _model(recording: dict[str, Any]) -> str:
-    return unquote(recording.get("model") or "gemini-3-flash-preview")
-
-
 @cache
 def all_cases() -> tuple[Case, ...]:
-    """Return what is played, in the order of the files."""
+    """Return all cases, in the order of the files."""
     return tuple(case for path in recordings.paths() if (case := _case(path)) is not None)
 
 
-def streams() -> list[Case]:
-    """Return the recordings of streams, those that tell of an error too."""
+def stream_cases() -> list[Case]:
+    """Return the recordings of streams, including those with an error."""
     return [case for case in all_cases() if case.streamed and "body" not in case.recording["response"]]
 
 
 def parameters(cases: Iterable[Case]) -> list[Any]:
-    """Return cases as parameters of a test; without recordings one that is skipped."""
-    found = [pytest.param(case, id=case.id) for case in cases]
-    return found or [pytest.param(None, id="no recordings", marks=recordings.needed)]
+    """Return cases as parameters of a test; without recordings, one that is skipped."""
+    params = [pytest.param(case, id=case.id) for case in cases]
+    return params or [pytest.param(None, id="no recordings", marks=recordings.needed)]
 
 
-def gateway_to(upstream: ScriptedUpstream, case: Case) -> EmbeddedGateway:
-    """Return a gateway whose only provider is the one that asks for this recording."""
+def build_gateway(upstream: ScriptedUpstream, case: Case) -> EmbeddedGateway:
+    """Return a gateway whose only provider is the one that plays the recording."""
     builder = Ratatoskr.builder().retries(0).timeout(20)
-    match case.way.split():
+    match case.provider.split():
         case ["openai", family]:
             api: Any = family
             builder.openai(KEY, base_url=upstream.base_url("openai"), api=api)
@@ -225,11 +224,11 @@ def gateway_to(upstream: ScriptedUpstream, case: Case) -> EmbeddedGateway:
         case ["house"]:
             builder.compatible("house", base_url=upstream.base_url("compatible"))
         case _:
-            builder.provider(case.way, KEY, base_url=upstream.base_url(case.way))
+            builder.provider(case.provider, KEY, base_url=upstream.base_url(case.provider))
     return builder.build()
 
 
-def name_of(case: Case) -> str:
-    """Return the model's name for the gateway."""
-    prefix = "openai" if case.way.startswith(("openai", "openrouter as")) else case.way
+def model_name(case: Case) -> str:
+    """Return the model's name, with the prefix of the provider."""
+    prefix = "openai" if case.provider.startswith(("openai", "openrouter as")) else case.provider
     return f"{prefix}:{case.model}"

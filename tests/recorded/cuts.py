@@ -1,9 +1,9 @@
-"""Cuts recorded streams short and judges what is left: the whole answer, a typed error, or something wrong.
+"""Truncates recorded streams and checks the result: the complete answer, a typed error, or something wrong.
 
-A stream that ends after any of its bytes is fed to the parser and the dialect's decoder, as the transport and the glue
-do it, in two ways: the connection breaks there, or the body ends there in right framing. The bytes go one by one
-through one parser. What it has given so far stands for every place up to the next event; what the parser makes of the
-bytes behind the latest event when the body ends is asked of a parser of its own, at every single place.
+A stream that ends after any of its bytes is fed to the parser and the dialect's decoder in two ways: the connection
+breaks there, or the body ends there with correct framing. The bytes are fed one by one to one parser, whose events so
+far are valid for every position up to the next event. A second parser shows, at every position, which events the end of
+the body there makes of the bytes after the last event.
 
     PYTHONPATH=tests python -m recorded.cuts
 """
@@ -21,51 +21,51 @@ from ratatoskr._core import SseParser
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.turn import TurnBuilder
-from recorded.cases import Case, streams
+from recorded.cases import Case, stream_cases
 
 ENDED_EARLY = "ended before its end"
 Events = list[tuple[str, bytes]]
 
 
 @dataclass
-class Tally:
-    """What was counted, of one dialect or of all."""
+class CutCounts:
+    """The results, of one dialect or of all."""
 
-    streams: int = 0
-    places: int = 0
+    stream_cases: int = 0
+    positions: int = 0
     complete: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     @property
     def cuts(self) -> int:
-        """How many ends were judged: two at each place."""
+        """The number of ends that were checked: two at each position."""
         return self.complete + self.errors.total() + len(self.wrong)
 
-    def add(self, other: Tally) -> None:
-        """Count another one's too."""
+    def add(self, other: CutCounts) -> None:
+        """Add the results of another one."""
         self.streams += other.streams
-        self.places += other.places
+        self.positions += other.positions
         self.complete += other.complete
         self.errors += other.errors
         self.wrong += other.wrong
 
 
-class Fork:
-    """A decoder to which the first events of a stream have been told."""
+class PartialDecoder:
+    """A decoder that has been fed the first events of a stream."""
 
     def __init__(self, case: Case, events: Iterable[tuple[str, bytes]]) -> None:
         self._decoder = case.dialect.StreamDecoder(case.target)
-        self.error = self.tell(events)
+        self.error = self.feed(events)
 
     @property
     def turn(self) -> TurnBuilder:
-        """What it has understood."""
+        """The turn so far."""
         turn: TurnBuilder = self._decoder.turn
         return turn
 
-    def tell(self, events: Iterable[tuple[str, bytes]]) -> str | None:
-        """Tell more events; returns the name of the error that one of them is or tells."""
+    def feed(self, events: Iterable[tuple[str, bytes]]) -> str | None:
+        """Feed more events; return the name of the error that one of them raises."""
         try:
             for name, data in events:
                 self._decoder.feed(name, data)
@@ -74,7 +74,7 @@ class Fork:
         return None
 
     def end(self) -> str | None:
-        """End the body cleanly; returns the name of the error, if that is one."""
+        """End the body; return the name of the error, if that is one."""
         try:
             self._decoder.end()
         except (FailureReported, RatatoskrError) as error:
@@ -82,8 +82,8 @@ class Fork:
         return None if self.turn.done else ENDED_EARLY
 
 
-def essence(turn: TurnBuilder) -> Any:
-    """Return what an answer that calls itself whole has to hold."""
+def snapshot(turn: TurnBuilder) -> Any:
+    """Return what a turn that claims to be complete must contain."""
     return (
         turn.parts(),
         turn.finish_reason,
@@ -96,96 +96,97 @@ def essence(turn: TurnBuilder) -> Any:
     )
 
 
-class Stream:
-    """One recorded stream, to be cut."""
+class RecordedStream:
+    """One recorded stream, to be truncated."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.body = case.body
         self.framing: Any = case.dialect.FRAMING
         parser = SseParser(self.framing)
-        whole = Fork(case, parser.feed(self.body) + parser.finish())
-        self.failed = whole.error or whole.end()
-        self.whole = None if self.failed else essence(whole.turn)
+        complete = PartialDecoder(case, parser.feed(self.body) + parser.finish())
+        self.failed = complete.error or complete.end()
+        self.complete = None if self.failed else snapshot(complete.turn)
 
-    def borders(self) -> list[int]:
-        """Return the places behind which an event is complete."""
+    def event_ends(self) -> list[int]:
+        """Return the positions at which an event is complete."""
         parser = SseParser(self.framing)
-        return [place + 1 for place in range(len(self.body)) if parser.feed(self.body[place : place + 1])]
+        return [position + 1 for position in range(len(self.body)) if parser.feed(self.body[position : position + 1])]
 
-    def judge(self, places: Collection[int]) -> Tally:
-        """Cut at each of the places."""
-        tally = Tally(1, len(places))
-        for place, events, tail in self._walk(places):
-            self._judge(tally, place, events, tail)
-        return tally
+    def check(self, positions: Collection[int]) -> CutCounts:
+        """Truncate the stream at each of the positions."""
+        counts = CutCounts(1, len(positions))
+        for position, events, tail in self._walk(positions):
+            self._check(counts, position, events, tail)
+        return counts
 
-    def _walk(self, places: Collection[int]) -> Iterator[tuple[int, Events, Events]]:
-        """Yield the places with the events before each, and those that a clean end there makes of what is left."""
-        parser, told, border = SseParser(self.framing), Events(), 0
-        for place in range(len(self.body)):
-            if place in places:
+    def _walk(self, positions: Collection[int]) -> Iterator[tuple[int, Events, Events]]:
+        """Yield each position, the events before it, and those that the end of the body there adds."""
+        parser, so_far, last_end = SseParser(self.framing), Events(), 0
+        for position in range(len(self.body)):
+            if position in positions:
                 rest = SseParser(self.framing)
-                early = rest.feed(self.body[border:place])
-                yield place, told, early + rest.finish()
-            events = parser.feed(self.body[place : place + 1])
+                early = rest.feed(self.body[last_end:position])
+                yield position, so_far, early + rest.finish()
+            events = parser.feed(self.body[position : position + 1])
             if events:
-                told, border = told + events, place + 1
+                so_far, last_end = so_far + events, position + 1
 
-    _known: tuple[Events, Fork, str | None, Fork] | None = None
+    _cached: tuple[Events, PartialDecoder, str | None, PartialDecoder] | None = None
 
-    def _judge(self, tally: Tally, place: int, events: Events, tail: Events) -> None:
-        if self._known is None or self._known[0] is not events:
-            ended = Fork(self.case, events)
-            self._known = events, Fork(self.case, events), ended.error or ended.end(), ended
-        _, open_, outcome, ended = self._known
+    def _check(self, counts: CutCounts, position: int, events: Events, tail: Events) -> None:
+        if self._cached is None or self._cached[0] is not events:
+            ended = PartialDecoder(self.case, events)
+            self._cached = events, PartialDecoder(self.case, events), ended.error or ended.end(), ended
+        _, open_, outcome, ended = self._cached
         broken = open_.error or (None if open_.turn.done else "ConnectionFailed")
-        self._count(tally, place, "broken", broken, open_.turn)
+        self._count(counts, position, "broken", broken, open_.turn)
         if tail and open_.error is None and not open_.turn.done:
-            outcome = open_.tell(tail)
-            if outcome is None:  # it has taken something in
+            outcome = open_.feed(tail)
+            if outcome is None:  # the events of the tail have changed it
                 ended, outcome = open_, open_.end()
-                self._known = None
-        self._count(tally, place, "clean", outcome, ended.turn)
+                self._cached = None
+        self._count(counts, position, "clean", outcome, ended.turn)
 
-    def _count(self, tally: Tally, place: int, way: str, error: str | None, turn: TurnBuilder) -> None:
+    def _count(self, counts: CutCounts, position: int, ending: str, error: str | None, turn: TurnBuilder) -> None:
         if error is not None:
-            tally.errors[error] += 1
-        elif self.whole is not None and essence(turn) == self.whole:
-            tally.complete += 1
+            counts.errors[error] += 1
+        elif self.complete is not None and snapshot(turn) == self.complete:
+            counts.complete += 1
         else:
-            tally.wrong.append(f"{self.case.id} {way} at byte {place} of {len(self.body)}")
+            counts.wrong.append(f"{self.case.id} {ending} at byte {position} of {len(self.body)}")
 
 
-def every_byte(cases: Iterable[Case], out: TextIO) -> dict[str, Tally]:
-    """Cut each stream at each of its bytes and print the figures of each dialect.
-
-    Returns:
-        The figures by family of endpoints.
-    """
-    tallies: dict[str, Tally] = defaultdict(Tally)
+def cut_at_every_byte(cases: Iterable[Case], out: TextIO) -> dict[str, CutCounts]:
+    """Truncate each stream at each of its bytes, and print and return the results by endpoint family."""
+    counts_by_family: dict[str, CutCounts] = defaultdict(CutCounts)
     began = time.perf_counter()
     for case in cases:
-        stream = Stream(case)
-        tallies[case.family].add(stream.judge(range(len(stream.body))))
-    total = Tally()
+        stream = RecordedStream(case)
+        counts_by_family[case.family].add(stream.check(range(len(stream.body))))
+    total = CutCounts()
     head = f"{'dialect':<18}{'streams':>8}{'bytes':>10}{'cuts':>10}{'complete':>10}{'typed errors':>14}{'wrong':>7}"
     print(head, file=out)
-    for family, tally in sorted(tallies.items()):
-        total.add(tally)
-        print(_line(family, tally), file=out)
+    for family, counts in sorted(counts_by_family.items()):
+        total.add(counts)
+        print(_line(family, counts), file=out)
     print(_line("all", total), file=out)
     for name, count in total.errors.most_common():
         print(f"  {count:>9} {name}", file=out)
-    print(f"in {time.perf_counter() - began:.1f} s; two cuts a byte: broken off, and ended in right framing", file=out)
-    return dict(tallies)
+    print(
+        f"in {time.perf_counter() - began:.1f} s; two cuts a byte: broken connection, and end of the body",
+        file=out,
+    )
+    return dict(counts_by_family)
 
 
-def _line(name: str, tally: Tally) -> str:
-    numbers = f"{tally.streams:>8}{tally.places:>10}{tally.cuts:>10}{tally.complete:>10}{tally.errors.total():>14}"
-    return f"{name:<18}{numbers}{len(tally.wrong):>7}"
+def _line(name: str, counts: CutCounts) -> str:
+    numbers = (
+        f"{counts.streams:>8}{counts.positions:>10}{counts.cuts:>10}{counts.complete:>10}{counts.errors.total():>14}"
+    )
+    return f"{name:<18}{numbers}{len(counts.wrong):>7}"
 
 
 if __name__ == "__main__":
-    figures = every_byte(streams(), sys.stdout)
-    sys.exit(any(tally.wrong for tally in figures.values()))
+    figures = cut_at_every_byte(stream_cases(), sys.stdout)
+    sys.exit(any(counts.wrong for counts in figures.values()))

@@ -1,4 +1,4 @@
-"""Streams cut short are complete, or a typed error; never short and clean."""
+"""Truncated streams are complete or give a typed error, never a truncated answer."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ import pytest
 import recordings
 from ratatoskr import ConnectionFailed, Done, MalformedResponse, RatatoskrError, StreamInterrupted, UsageEvent
 from ratatoskr._core import SseParser
-from recorded.cases import Case, parameters, streams
-from recorded.cuts import ENDED_EARLY, Events, Fork, Stream, every_byte
-from recorded.playing import Played, player
+from recorded.cases import Case, parameters, stream_cases
+from recorded.cuts import ENDED_EARLY, Events, PartialDecoder, RecordedStream, cut_at_every_byte
+from recorded.player import PlayResult, open_player
 
 AROUND = range(-3, 4)
-"""Bytes around the end of an event at which a stream is cut."""
+"""The offsets from the end of an event at which a stream is truncated."""
 
 SAMPLE = 64
-"""Further places in each stream, drawn by a seed of its own."""
+"""The number of further positions in each stream, drawn with the case's id as seed."""
 
 THROUGH_THE_GATEWAY = 4
-"""Places in each stream at which the whole way over HTTP is gone."""
+"""The number of positions in each stream that are tested over HTTP."""
 
 
-def places_of(stream: Stream) -> set[int]:
-    """Return the places around the ends of events, and a sample of the others."""
+def positions_of(stream: RecordedStream) -> set[int]:
+    """Return the positions around the ends of events, and a sample of the others."""
     size = len(stream.body)
-    near = {border + shift for border in stream.borders() for shift in AROUND}
+    near = {end + shift for end in stream.event_ends() for shift in AROUND}
     drawn = Random(stream.case.id).sample(range(size), min(SAMPLE, size))
-    return {place for place in near if 0 <= place < size} | set(drawn)
+    return {position for position in near if 0 <= position < size} | set(drawn)
 
 
-@pytest.mark.parametrize("case", parameters(streams()))
-def test_a_stream_cut_short_is_complete_or_an_error(case: Case) -> None:
-    """Around every end of an event and in a sample of places, broken off and ended cleanly."""
-    stream = Stream(case)
-    tally = stream.judge(places_of(stream))
-    assert tally.wrong == []
-    assert tally.cuts == 2 * tally.places
-    assert tally.errors.total() > 0
+@pytest.mark.parametrize("case", parameters(stream_cases()))
+def test_a_truncated_stream_is_complete_or_an_error(case: Case) -> None:
+    """Around every end of an event and at a sample of positions, by a broken connection or an end of the body."""
+    stream = RecordedStream(case)
+    counts = stream.check(positions_of(stream))
+    assert counts.wrong == []
+    assert counts.cuts == 2 * counts.positions
+    assert counts.errors.total() > 0
 
 
-def outcome(case: Case, place: int, *, clean: bool) -> Any:
-    """Return what a cut gives, the long way: everything before it, told to a parser and a decoder of its own."""
+def outcome(case: Case, position: int, *, clean: bool) -> Any:
+    """Return the result of a cut from a parser and a decoder of its own."""
     parser = SseParser(case.dialect.FRAMING)
-    events: Events = parser.feed(case.body[:place])
-    fork = Fork(case, events + (parser.finish() if clean else []))
+    events: Events = parser.feed(case.body[:position])
+    fork = PartialDecoder(case, events + (parser.finish() if clean else []))
     if fork.error is not None:
         return fork.error
     if clean:
@@ -55,70 +55,72 @@ def outcome(case: Case, place: int, *, clean: bool) -> Any:
     return None if fork.turn.done else "ConnectionFailed"
 
 
-@pytest.mark.parametrize("case", parameters(streams()))
-def test_the_short_way_of_cutting_judges_as_the_long_way(case: Case) -> None:
-    """What the walk over a stream says of a place is what the bytes before it say by themselves."""
-    stream = Stream(case)
+@pytest.mark.parametrize("case", parameters(stream_cases()))
+def test_one_pass_gives_the_same_results_as_separate_decoders(case: Case) -> None:
+    """The results of one pass over a stream are those of the bytes before each position alone."""
+    stream = RecordedStream(case)
     size = len(stream.body)
-    places = sorted({*Random(case.id).sample(range(size), min(8, size)), size - 1, *stream.borders()[-2:]} - {size})
-    long = [outcome(case, place, clean=clean) for place in places for clean in (False, True)]
-    tally = stream.judge(places)
-    assert tally.complete == long.count(None)
-    assert tally.errors == {name: long.count(name) for name in long if name is not None}
+    positions = sorted(
+        {*Random(case.id).sample(range(size), min(8, size)), size - 1, *stream.event_ends()[-2:]} - {size}
+    )
+    long = [outcome(case, position, clean=clean) for position in positions for clean in (False, True)]
+    counts = stream.check(positions)
+    assert counts.complete == long.count(None)
+    assert counts.errors == {name: long.count(name) for name in long if name is not None}
 
 
-def test_a_short_answer_that_calls_itself_whole_would_be_seen() -> None:
-    """The judge is no yes-man: an end before the end counts as wrong."""
-    case = next((case for case in streams() if case.family == "messages"), None)
+def test_a_truncated_answer_that_claims_to_be_complete_is_found() -> None:
+    """An end before the actual one counts as wrong."""
+    case = next((case for case in stream_cases() if case.family == "messages"), None)
     if case is None:
         pytest.skip(recordings.needed.kwargs["reason"])
-    stream = Stream(case)
+    stream = RecordedStream(case)
     stream.body = stream.body[: stream.body.index(b"event: content_block_delta")] + b'data: {"type":"message_stop"}\n\n'
-    tally = stream.judge([len(stream.body) - 1])
-    assert tally.errors[ENDED_EARLY] == 1
+    counts = stream.check([len(stream.body) - 1])
+    assert counts.errors[ENDED_EARLY] == 1
     stream.body += b"\n"
-    assert len(stream.judge([len(stream.body) - 1]).wrong) == 2
+    assert len(stream.check([len(stream.body) - 1]).wrong) == 2
 
 
-def check_ending(played: Played, whole: Played) -> None:
-    """Compare a stream that was cut with the whole one."""
-    if played.error is None:
-        assert isinstance(played.events[-1], Done)
-        assert played.response is not None
-        assert whole.response is not None
-        assert played.response.to_dict() | {"attempts": None} == whole.response.to_dict() | {"attempts": None}
+def check_ending(result: PlayResult, complete: PlayResult) -> None:
+    """Compare a truncated stream with the complete one."""
+    if result.error is None:
+        assert isinstance(result.events[-1], Done)
+        assert result.response is not None
+        assert complete.response is not None
+        assert result.response.to_dict() | {"attempts": None} == complete.response.to_dict() | {"attempts": None}
         return
-    assert isinstance(played.error, RatatoskrError)
-    assert not any(isinstance(event, Done) for event in played.events)
-    if isinstance(played.error, StreamInterrupted):
-        assert played.events
-        assert played.error.cause is not None
-        assert played.error.partial is not None
-        assert type(played.error.cause) in {ConnectionFailed, MalformedResponse} or whole.error is not None
+    assert isinstance(result.error, RatatoskrError)
+    assert not any(isinstance(event, Done) for event in result.events)
+    if isinstance(result.error, StreamInterrupted):
+        assert result.events
+        assert result.error.cause is not None
+        assert result.error.partial is not None
+        assert type(result.error.cause) in {ConnectionFailed, MalformedResponse} or complete.error is not None
     else:
-        assert all(isinstance(event, UsageEvent) for event in played.events)
-        assert played.error.partial is None
+        assert all(isinstance(event, UsageEvent) for event in result.events)
+        assert result.error.partial is None
 
 
-@pytest.mark.parametrize("case", parameters(streams()))
-async def test_a_stream_cut_on_its_way_is_complete_or_an_error(case: Case) -> None:
-    """Over HTTP: reset, closed without the body's end, and ended in right framing."""
-    stream = Stream(case)
+@pytest.mark.parametrize("case", parameters(stream_cases()))
+async def test_a_stream_truncated_over_http_is_complete_or_an_error(case: Case) -> None:
+    """Over HTTP: reset, closed without the end of the body, and ended with correct framing."""
+    stream = RecordedStream(case)
     size, random = len(stream.body), Random(case.id)
     drawn = random.sample(range(1, size), min(THROUGH_THE_GATEWAY // 2, size - 1))
-    near = random.sample(stream.borders(), min(THROUGH_THE_GATEWAY // 2, len(stream.borders())))
-    async with player(case) as one:
-        whole = await one.play()
-        for place in {*drawn, *near, size - 1}:
+    near = random.sample(stream.event_ends(), min(THROUGH_THE_GATEWAY // 2, len(stream.event_ends())))
+    async with open_player(case) as one:
+        complete = await one.play()
+        for position in {*drawn, *near, size - 1}:
             for ending in ("reset", "end", "clean"):
-                check_ending(await one.play(at=place, ending=ending), whole)
+                check_ending(await one.play(at=position, ending=ending), complete)
 
 
 @pytest.mark.slow
 @recordings.needed
-def test_cuts_at_every_byte_leave_nothing_short_and_clean() -> None:
-    """Every byte of every stream, with the figures of each dialect."""
-    print()  # the figures are what this is run for
-    figures = every_byte(streams(), sys.stdout)
-    assert [one for tally in figures.values() for one in tally.wrong] == []
-    assert all(tally.cuts == 2 * tally.places for tally in figures.values())
+def test_cuts_at_every_byte_give_no_truncated_answer() -> None:
+    """Every byte of every stream, with the results of each dialect."""
+    print()  # the results are printed
+    counts_by_family = cut_at_every_byte(stream_cases(), sys.stdout)
+    assert [one for counts in counts_by_family.values() for one in counts.wrong] == []
+    assert all(counts.cuts == 2 * counts.positions for counts in counts_by_family.values())

@@ -1,4 +1,4 @@
-"""Recordings decode without loss: what comes through the public gateway is what their JSON says."""
+"""Recordings decode without loss: the public gateway returns what their JSON contains."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ratatoskr import (
     RateLimited,
     ServiceUnavailable,
 )
-from recorded.cases import Case, all_cases, parameters, reason_of, streams
+from recorded.cases import Case, all_cases, exclusion_reason, parameters, stream_cases
 from recorded.expected.answer import Answer, Failure
-from recorded.playing import Played, differences, joined, player, told_differently
+from recorded.player import PlayResult, find_differences, find_event_differences, join_deltas, open_player
 
-RECUTS = 20
-"""How often each stream is cut anew."""
+SPLITS = 20
+"""The number of ways in which each stream is split into chunks."""
 
 BY_STATUS: dict[int | None, type[RatatoskrError]] = {
     400: InvalidInput,
@@ -38,36 +38,38 @@ BY_STATUS: dict[int | None, type[RatatoskrError]] = {
     429: RateLimited,
     **dict.fromkeys((408, 500, 502, 503, 504, 529), ServiceUnavailable),
 }
-BY_WORD: dict[str, type[RatatoskrError]] = {
+BY_CODE: dict[str, type[RatatoskrError]] = {
     "API_KEY_INVALID": AuthenticationFailed,
     "model_not_found": ModelNotFound,
     "insufficient_quota": QuotaExhausted,
 }
-"""Codes that tell more than the status."""
+"""Codes that are more specific than the status."""
 
 TOO_LONG = re.compile("max context length|prompt is too long|exceeds the maximum number of tokens")
-"""Words that tell more than the status."""
+"""Messages that are more specific than the status."""
 
 BLOCKED = frozenset({"refusal", "SAFETY", "MODEL_ARMOR"})
-"""The providers' words for an answer that was refused; nothing is left of it where nothing had been said."""
+"""Native finish reasons of an answer that was blocked, which is an error if it has no content."""
 
 
-def check(case: Case, played: Played) -> None:
-    """Compare what came with what the recording says."""
+def check(case: Case, result: PlayResult) -> None:
+    """Compare the result with the recording."""
     expected = case.expected
     if isinstance(expected, Failure):
-        check_failure(case, expected, played.error)
+        check_failure(case, expected, result.error)
     elif expected.finish in BLOCKED and not (expected.text or expected.calls):
-        check_block(expected, played.error)
+        check_block(expected, result.error)
     else:
-        assert played.error is None
-        assert isinstance(played.response, ChatResponse if case.streamed or case.asks == "chat" else GenerateResponse)
-        assert differences(expected, played.response) == {}
+        assert result.error is None
+        assert isinstance(
+            result.response, ChatResponse if case.streamed or case.operation == "chat" else GenerateResponse
+        )
+        assert find_differences(expected, result.response) == {}
         if case.streamed:
-            assert told_differently(played.events, played.response) == []
+            assert find_event_differences(result.events, result.response) == []
         else:
-            assert played.response.raw is not None
-            assert played.response.raw.body
+            assert result.response.raw is not None
+            assert result.response.raw.body
 
 
 def check_failure(case: Case, expected: Failure, error: RatatoskrError | None) -> None:
@@ -86,11 +88,11 @@ def check_failure(case: Case, expected: Failure, error: RatatoskrError | None) -
 
 
 def class_of(failure: Failure) -> type[RatatoskrError]:
-    """Return the class that stands for what was told."""
+    """Return the class of the error."""
     if TOO_LONG.search(failure.message):
         return ContextLengthExceeded
-    finer = [BY_WORD[word] for word in failure.codes if word in BY_WORD]
-    return finer[0] if finer else BY_STATUS[failure.status]
+    by_code = [BY_CODE[code] for code in failure.codes if code in BY_CODE]
+    return by_code[0] if by_code else BY_STATUS[failure.status]
 
 
 def check_block(expected: Answer, error: RatatoskrError | None) -> None:
@@ -101,33 +103,37 @@ def check_block(expected: Answer, error: RatatoskrError | None) -> None:
 
 @pytest.mark.parametrize("case", parameters(all_cases()))
 async def test_a_recording_decodes_without_loss(case: Case) -> None:
-    """Text, thinking, calls, sources, server tools, tokens, finish reason, model and errors are those recorded."""
-    async with player(case) as one:
+    """Text, thinking, calls, sources, server tools, tokens, finish reason, model and errors are as recorded."""
+    async with open_player(case) as one:
         check(case, await one.play())
 
 
-def essence(played: Played) -> Any:
-    """Return everything of what came that may not depend on how the bytes were cut."""
-    response, error = played.response, played.error
-    kept = response and (response.to_dict() | {"attempts": None})
-    return kept, joined(played.events), error and (type(error), error.fields() | {"attempts": None}, error.message)
+def snapshot(result: PlayResult) -> Any:
+    """Return all of the result that must not depend on how the bytes were split."""
+    response, error = result.response, result.error
+    response_fields = response and (response.to_dict() | {"attempts": None})
+    return (
+        response_fields,
+        join_deltas(result.events),
+        error and (type(error), error.fields() | {"attempts": None}, error.message),
+    )
 
 
-@pytest.mark.parametrize("case", parameters(streams()))
-async def test_a_stream_does_not_depend_on_how_it_was_cut(case: Case) -> None:
-    """Cut anew at random twenty times, a stream gives equal message, usage, end and events."""
-    async with player(case) as one:
-        whole = essence(await one.play())
-        for seed in range(RECUTS):
-            assert essence(await one.play(seed=seed, cuts=RECUTS + 2 * seed)) == whole, f"seed {seed}"
-            assert len(one.replay.reply(one.recording).events) > RECUTS
+@pytest.mark.parametrize("case", parameters(stream_cases()))
+async def test_a_stream_does_not_depend_on_how_it_is_split(case: Case) -> None:
+    """Split at random in twenty ways, a stream gives equal message, usage, end and events."""
+    async with open_player(case) as one:
+        complete = snapshot(await one.play())
+        for seed in range(SPLITS):
+            assert snapshot(await one.play(seed=seed, cuts=SPLITS + 2 * seed)) == complete, f"seed {seed}"
+            assert len(one.replay.reply(one.recording).events) > SPLITS
 
 
 @recordings.needed
 def test_every_recording_is_covered_or_has_a_reason() -> None:
-    """No file of the folder is passed over in silence."""
-    played = {case.id for case in all_cases()}
+    """Every file of the folder is result, or excluded with a reason."""
+    result = {case.id for case in all_cases()}
     for path in recordings.paths():
-        reason = reason_of(recordings.exchange(path))
-        assert (path.stem in played) != (reason is not None), path.stem
-    assert len(played) > 100
+        reason = exclusion_reason(recordings.exchange(path))
+        assert (path.stem in result) != (reason is not None), path.stem
+    assert len(result) > 100

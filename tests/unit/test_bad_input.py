@@ -177,7 +177,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"messages": Message.user(ToolCall("1", "f", "{}"))},
         InvalidInput,
         "messages[0].content[0]",
-        "cannot stand in a message of the user",
+        "a message of the user cannot contain a tool_call",
     ),
     "arguments that are no JSON": (
         {"messages": [Message.assistant(ToolCall("1", "f", "{"))], "model": CLAUDE},

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
-from ratatoskr.models.names import FAMILIES, served
-from ratatoskr.routing import KNOWN, resolve, resolve_chain
+from ratatoskr.models.names import FAMILIES, match_family
+from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.routing import resolve, resolve_chain
 
 ALL = frozenset({"openrouter", "anthropic", "openai", "google", "ollama"})
 
@@ -251,7 +252,7 @@ def test_every_candidate_says_why():
         assert all(c.reason for c in resolve(model, ALL))
 
 
-providers = st.frozensets(st.sampled_from([*KNOWN, "my-host", "ft2"]))
+providers = st.frozensets(st.sampled_from([*KNOWN_PROVIDERS, "my-host", "ft2"]))
 names = st.one_of(
     st.text(max_size=40),
     st.text(alphabet=string.ascii_lowercase + string.digits + ":/.-~@", min_size=1, max_size=40),
@@ -277,7 +278,7 @@ def test_any_name_gives_configured_candidates_or_one_of_our_errors(model, config
 
 
 @given(
-    provider=st.sampled_from([name for name in KNOWN if name != "mistral"]),
+    provider=st.sampled_from([name for name in KNOWN_PROVIDERS if name != "mistral"]),
     rest=st.text(alphabet=string.ascii_letters + "0123456789-.:/@", min_size=1),
     configured=providers,
 )
@@ -288,5 +289,5 @@ def test_an_explicit_prefix_always_wins(provider, rest, configured):
 
 @given(model=names)
 def test_the_table_always_has_somebody_who_serves_a_name(model):
-    entry = served(model) if model else None
+    entry = match_family(model) if model else None
     assert entry is None or (entry.providers and entry.family in FAMILIES)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ratatoskr.config.secrets import key_for, ollama_host, secrets_files, variables_of
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.models.known import KNOWN
-from ratatoskr.models.names import is_mistrals
+from ratatoskr.models.names import provider_prefix
+from ratatoskr.models.providers import KNOWN_PROVIDERS
 
 if TYPE_CHECKING:
     from ratatoskr.gateway.embedded import EmbeddedGateway
@@ -52,34 +52,21 @@ def _gateway(
 ) -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
-    named = [*providers, *(provider_in(model, addresses) for model in models)]
+    named = [*providers, *(provider_prefix(model.strip(), addresses) for model in models)]
     wanted = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not addresses and (None in named or not named):
         return _everything()
     builder = Ratatoskr.builder()
     for name in wanted:
-        if name in KNOWN:
+        if name in KNOWN_PROVIDERS:
             _require_key(name)
             builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
         elif name in addresses:
             builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
         else:
-            known = ", ".join(KNOWN)
+            known = ", ".join(KNOWN_PROVIDERS)
             raise ConfigurationError(f"no provider is named {name!r}; known are {known}, others need --base-url")
     return builder.build()
-
-
-def provider_in(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> str | None:
-    """Return the provider that a model's name spells out, `None` where it leaves that to the routing."""
-    prefix, colon, rest = model.strip().partition(":")
-    if not colon or "/" in prefix:
-        return None
-    if prefix in addresses:
-        return prefix
-    folded = prefix.casefold()
-    if folded == "mistral" and not is_mistrals(rest):  # `mistral:7b` is a tag of Ollama's
-        return None
-    return folded if folded in KNOWN else None
 
 
 def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
@@ -93,7 +80,7 @@ def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
 
 
 def _require_key(provider: str) -> None:
-    if KNOWN[provider].key == "required" and key_for(provider) is None:
+    if KNOWN_PROVIDERS[provider].key == "required" and key_for(provider) is None:
         variables = " or ".join(variables_of(provider))
         raise ConfigurationError(
             f"no key for {provider}: set {variables}, or put it into {secrets_files()[-1]} "
@@ -107,7 +94,7 @@ def _everything() -> EmbeddedGateway:
     try:
         return Ratatoskr.from_env()
     except ConfigurationError:
-        if ollama_host() is not None or any(key_for(name) is not None for name in KNOWN):
+        if ollama_host() is not None or any(key_for(name) is not None for name in KNOWN_PROVIDERS):
             raise
         raise nobody() from None
 

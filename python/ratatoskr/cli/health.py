@@ -62,9 +62,9 @@ def _told(provider: ProviderHealth) -> str:
 
 
 def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
-    from ratatoskr.models.known import KNOWN
+    from ratatoskr.models.providers import KNOWN_PROVIDERS
 
-    for name, known in KNOWN.items():
+    for name, known in KNOWN_PROVIDERS.items():
         if name in configured:
             continue
         if name == "ollama":

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, Self, final
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.models.known import KNOWN
+from ratatoskr.models.providers import KNOWN_PROVIDERS
 
 __all__ = ["Found", "Secret", "key_for", "ollama_host", "read_secrets", "secrets_files", "variables_of"]
 
@@ -98,7 +98,7 @@ class Found:
 
 def variables_of(provider: str) -> tuple[str, ...]:
     """Return the environment variables that may hold a provider's key, in their order."""
-    known = KNOWN.get(provider)
+    known = KNOWN_PROVIDERS.get(provider)
     return known.variables if known is not None else ()
 
 

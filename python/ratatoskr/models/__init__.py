@@ -1,1 +1,1 @@
-"""What is known of models, as data: rows of rules per family, and what they mean for a request's parameters."""
+"""Data about models: their names, the providers that serve them, and the parameters that they accept."""

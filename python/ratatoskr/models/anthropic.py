@@ -1,30 +1,30 @@
 """Claude models at Anthropic's Messages endpoint.
 
-Facts: platform.claude.com/docs (models overview, extended and adaptive thinking, effort, tool use, structured outputs)
-and the live-verified profiles of pydantic-ai 2.68, read 2026-11.
+Sources: platform.claude.com/docs (models overview, extended and adaptive thinking, effort, tool use, structured
+outputs) and the live-verified profiles of pydantic-ai 2.68, read 2026-11.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import RuleRow, Table, words
+from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _DOCS = "platform.claude.com/docs/en/about-claude/models/overview"
-_NOW = f"{_DOCS}, adaptive thinking and effort pages; pydantic-ai 2.68 profiles/anthropic.py; 2026-11"
-_THEN = f"{_DOCS}, extended thinking page; 2026-11"
+_CURRENT = f"{_DOCS}, adaptive thinking and effort pages; pydantic-ai 2.68 profiles/anthropic.py; 2026-11"
+_EARLIER = f"{_DOCS}, extended thinking page; 2026-11"
 _RETIRED = f"{_DOCS}, deprecations page; 2026-11"
 
 _GENERATION_5 = ModelRules(
     sampling="never",
     thinking="adaptive",
-    efforts=words("low", "medium", "high", "xhigh", "max"),
+    efforts=map_efforts("low", "medium", "high", "xhigh", "max"),
     thinks=True,
     off="disabled",
     endpoint="messages",
     max_output_tokens=128_000,
-    source=_NOW,
+    source=_CURRENT,
 )
 _BUDGET = ModelRules(
     sampling="unless_reasoning",
@@ -33,11 +33,11 @@ _BUDGET = ModelRules(
     endpoint="messages",
     forced_while_reasoning=False,
     max_output_tokens=64_000,
-    source=_THEN,
+    source=_EARLIER,
 )
-_UNTHINKING = ModelRules(endpoint="messages", max_output_tokens=4_096, schema="instructions", source=_RETIRED)
+_NO_THINKING = ModelRules(endpoint="messages", max_output_tokens=4_096, schema="instructions", source=_RETIRED)
 
-ANTHROPIC: Table = (
+ANTHROPIC: RuleTable = (
     RuleRow(r"claude-(fable|mythos)-5-[12]\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
     RuleRow(r"claude-(fable-5|mythos-5|mythos-preview)\b", replace(_GENERATION_5, off=None)),
     RuleRow(r"claude-opus-5-5\b", replace(_GENERATION_5, off=None, forced_tool_choice=False)),
@@ -49,7 +49,7 @@ ANTHROPIC: Table = (
         replace(
             _GENERATION_5,
             sampling="unless_reasoning",
-            efforts=words("low", "medium", "high", "max"),
+            efforts=map_efforts("low", "medium", "high", "max"),
             thinks=False,
         ),
     ),
@@ -60,7 +60,10 @@ ANTHROPIC: Table = (
         replace(_BUDGET, max_output_tokens=32_000, schema="instructions", source=_RETIRED),
     ),
     RuleRow(r"claude-(sonnet-4(?!-[1-9]\b)|4-sonnet|3-7)\b", replace(_BUDGET, schema="instructions", source=_RETIRED)),
-    RuleRow(r"claude-3-5\b", replace(_UNTHINKING, max_output_tokens=8_192)),
-    RuleRow(r"claude-([123]\b|instant)", _UNTHINKING),
-    RuleRow(r"", replace(_GENERATION_5, source=f"newest generation, assumed of names not listed; {_NOW}")),
+    RuleRow(r"claude-3-5\b", replace(_NO_THINKING, max_output_tokens=8_192)),
+    RuleRow(r"claude-([123]\b|instant)", _NO_THINKING),
+    RuleRow(
+        r"",
+        replace(_GENERATION_5, source=f"newest generation, assumed for names not listed; {_CURRENT}"),
+    ),
 )

@@ -1,6 +1,6 @@
 """Gemini and Gemma models at Google's generateContent.
 
-Facts: ai.google.dev/gemini-api/docs/thinking (levels and budgets per model), pydantic-ai 2.68 profiles/google.py and
+Sources: ai.google.dev/gemini-api/docs/thinking (levels and budgets per model), pydantic-ai 2.68 profiles/google.py and
 LiteLLM 1.109's model table (which models ignore sampling parameters), read 2026-11.
 """
 
@@ -8,38 +8,38 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import RuleRow, Table, words
+from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
-_THINKING = "ai.google.dev/gemini-api/docs/thinking; pydantic-ai 2.68 profiles/google.py; 2026-11"
+_THINKING_SOURCE = "ai.google.dev/gemini-api/docs/thinking; pydantic-ai 2.68 profiles/google.py; 2026-11"
 
 _LEVEL = ModelRules(
     thinking="level",
-    efforts=words("low", "medium", "high"),
+    efforts=map_efforts("low", "medium", "high"),
     thinks=True,
     endpoint="generate_content",
     max_output_tokens=65_536,
-    source=_THINKING,
+    source=_THINKING_SOURCE,
 )
-_WITH_MINIMAL = replace(_LEVEL, efforts=words("minimal", "low", "medium", "high"), off="lowest")
-_DEAF = f"{_THINKING}; LiteLLM 1.109 supports_sampling_params"
+_WITH_MINIMAL = replace(_LEVEL, efforts=map_efforts("minimal", "low", "medium", "high"), off="lowest")
+_SAMPLING_SOURCE = f"{_THINKING_SOURCE}; LiteLLM 1.109 supports_sampling_params"
 _BUDGET = replace(_LEVEL, thinking="budget", efforts={}, off="zero")
-_UNTHINKING = replace(_LEVEL, thinking="none", efforts={}, thinks=False, max_output_tokens=8_192)
+_NO_THINKING = replace(_LEVEL, thinking="none", efforts={}, thinks=False, max_output_tokens=8_192)
 
-GOOGLE: Table = (
-    RuleRow(r"gemini-(1|2\.0|pro$|pro-vision|exp-1)", _UNTHINKING),
-    RuleRow(r"gemini-2\.5-flash-image|gemini-2\.5-[a-z-]*tts", replace(_UNTHINKING, max_output_tokens=32_768)),
+GOOGLE: RuleTable = (
+    RuleRow(r"gemini-(1|2\.0|pro$|pro-vision|exp-1)", _NO_THINKING),
+    RuleRow(r"gemini-2\.5-flash-image|gemini-2\.5-[a-z-]*tts", replace(_NO_THINKING, max_output_tokens=32_768)),
     RuleRow(r"gemini-2\.5-pro", replace(_BUDGET, off=None)),
     RuleRow(r"gemini-2\.5-flash-lite", replace(_BUDGET, thinks=False)),
     RuleRow(r"gemini-2\.5", _BUDGET),
-    RuleRow(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=words("minimal", "high"), off="lowest")),
-    RuleRow(r"gemini-3-pro", replace(_LEVEL, efforts=words("low", "high"))),
-    RuleRow(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_DEAF)),
-    RuleRow(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_DEAF)),
+    RuleRow(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=map_efforts("minimal", "high"), off="lowest")),
+    RuleRow(r"gemini-3-pro", replace(_LEVEL, efforts=map_efforts("low", "high"))),
+    RuleRow(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_SAMPLING_SOURCE)),
+    RuleRow(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_SAMPLING_SOURCE)),
     RuleRow(r"gemini-3(\.\d+)?-flash|gemini-flash-lite-latest", _WITH_MINIMAL),
     RuleRow(r"gemini-3\.1-pro", _LEVEL),
     RuleRow(r"gemini-4-argon", replace(_LEVEL, max_output_tokens=1_048_576)),
     RuleRow(r"gemini-4-carbon", _LEVEL),
-    RuleRow(r"gemma-|learnlm-", replace(_UNTHINKING, schema="instructions")),
-    RuleRow(r"", replace(_LEVEL, source=f"newest generation, assumed of names not listed; {_THINKING}")),
+    RuleRow(r"gemma-|learnlm-", replace(_NO_THINKING, schema="instructions")),
+    RuleRow(r"", replace(_LEVEL, source=f"newest generation, assumed for names not listed; {_THINKING_SOURCE}")),
 )

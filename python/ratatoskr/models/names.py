@@ -1,29 +1,32 @@
-"""Which providers serve a model of this name, and how each of them spells it: data, first match stands.
+"""The families of models by name: the providers that serve each, and the name that each provider has for a model.
 
-Spellings: the vendors' model pages and openrouter.ai/models, read 2026-11. A provider whose spelling does not match
-does not serve the model under that name.
+The first family that matches applies. A provider whose spelling does not match does not serve the model. The spellings
+are from the vendors' model pages and openrouter.ai/models, read in November 2026.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ratatoskr.models.providers import KNOWN_PROVIDERS
+
 Spelling: TypeAlias = tuple[tuple[str, str], ...]
-"""Rows of a pattern (the whole name) and what it becomes, as in `re.Match.expand`."""
+"""Pairs of a pattern that matches a full name and a template for `re.Match.expand`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Models that are told apart by their names.
+class ModelFamily:
+    """Models whose names match one pattern.
 
     Attributes:
-        label: how people write the family.
-        pattern: a regular expression for the whole name.
-        providers: who serves them, the natural provider first, and the spelling there.
-        open: whether anybody may host them, so that a host of the user's own can be meant.
+        label: the family's name in messages.
+        pattern: a regular expression for the full name.
+        providers: the providers that serve the models, the vendor first, with the spelling of names there.
+        open: whether the weights are open, so that a host of the user's own may serve them.
     """
 
     label: str
@@ -33,10 +36,10 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """What the table says of one name: its family, and each provider with the name there."""
+class FamilyMatch:
+    """The family of one name, and each provider that serves the model with the name there."""
 
-    family: Family
+    family: ModelFamily
     providers: tuple[tuple[str, str], ...]
 
 
@@ -44,8 +47,8 @@ AS_IS: Spelling = ((r".+", r"\g<0>"),)
 _DATE = r"(?:-\d{8}|-latest|@.*)?"
 
 
-def _after(author: str) -> Spelling:
-    return ((r".+", rf"{author}/\g<0>"),)
+def _prefix(vendor: str) -> Spelling:
+    return ((r".+", rf"{vendor}/\g<0>"),)
 
 
 _CLAUDE_TO_OPENROUTER: Spelling = (
@@ -111,87 +114,89 @@ _MISTRAL_NAME = (
 _OPEN_HOSTS = (("openrouter", AS_IS), ("huggingface", AS_IS), ("together", AS_IS))
 _NOT_A_VARIANT = r"(?!free$|nitro$|floor$|online$|thinking$|extended$|beta$|exacto$)"
 
-FAMILIES: tuple[Family, ...] = (
-    # Names with an author.
-    Family("hf.co/*", r"(?:hf\.co|huggingface\.co)/.+", (("ollama", AS_IS),)),
-    Family("models/*", r"(?:models|tunedModels)/.+", (("google", ((r"models/(.+)|(.+)", r"\1\2"),)),)),
-    Family(
+FAMILIES: tuple[ModelFamily, ...] = (
+    # Names with a vendor.
+    ModelFamily("hf.co/*", r"(?:hf\.co|huggingface\.co)/.+", (("ollama", AS_IS),)),
+    ModelFamily("models/*", r"(?:models|tunedModels)/.+", (("google", ((r"models/(.+)|(.+)", r"\1\2"),)),)),
+    ModelFamily(
         "anthropic/*",
         r"~?anthropic/.+",
         (("openrouter", AS_IS), ("anthropic", _CLAUDE_FROM_OPENROUTER)),
     ),
-    Family("openai/gpt-oss*", r"openai/gpt-oss[^:]*", (*_OPEN_HOSTS, ("groq", AS_IS)), open=True),
-    Family(
+    ModelFamily("openai/gpt-oss*", r"openai/gpt-oss[^:]*", (*_OPEN_HOSTS, ("groq", AS_IS)), open=True),
+    ModelFamily(
         "openai/*",
         r"~?openai/(?:gpt-(?!oss)|o\d|chatgpt-|text-embedding-).*",
         (("openrouter", AS_IS), ("openai", _GPT_FROM_OPENROUTER)),
     ),
-    Family(
+    ModelFamily(
         "google/gemini-*",
         r"~?google/gemini-.+",
         (("openrouter", AS_IS), ("google", ((r"google/(gemini-[^/:]+)", r"\1"),))),
     ),
-    Family("x-ai/*", r"~?x-ai/.+", (("openrouter", AS_IS), ("xai", _GROK_FROM_OPENROUTER))),
-    Family(
+    ModelFamily("x-ai/*", r"~?x-ai/.+", (("openrouter", AS_IS), ("xai", _GROK_FROM_OPENROUTER))),
+    ModelFamily(
         "deepseek/*",
         r"deepseek/.+",
         (("openrouter", AS_IS), ("deepseek", ((r"deepseek/(deepseek-(?:chat|flash|v4-[^/:]+))", r"\1"),))),
     ),
-    Family(
+    ModelFamily(
         "mistralai/*",
         r"mistralai/[^:]+",
         (("openrouter", AS_IS), ("mistral", _MISTRAL_FROM_OPENROUTER), *_OPEN_HOSTS[1:]),
         open=True,
     ),
-    Family(
+    ModelFamily(
         "org/name:provider",
         rf"[^/:~]+/[^/:]+:{_NOT_A_VARIANT}[a-z0-9-]+",
         (("huggingface", AS_IS), ("openrouter", AS_IS)),
     ),
-    Family("vendor/model:variant", r"[^/]+/[^:]+:.+", (("openrouter", AS_IS),)),
-    Family("vendor/model", r"[^/]+/.+", _OPEN_HOSTS, open=True),
-    # Names without.
-    Family("claude-*", r"claude-.+", (("anthropic", AS_IS), ("openrouter", _CLAUDE_TO_OPENROUTER))),
-    Family(
+    ModelFamily("vendor/model:variant", r"[^/]+/[^:]+:.+", (("openrouter", AS_IS),)),
+    ModelFamily("vendor/model", r"[^/]+/.+", _OPEN_HOSTS, open=True),
+    # Names without a vendor.
+    ModelFamily("claude-*", r"claude-.+", (("anthropic", AS_IS), ("openrouter", _CLAUDE_TO_OPENROUTER))),
+    ModelFamily(
         "gpt-oss*",
         r"gpt-oss.*",
         (
-            *((name, _after("openai")) for name in ("openrouter", "huggingface", "together", "groq")),
+            *((name, _prefix("openai")) for name in ("openrouter", "huggingface", "together", "groq")),
             ("ollama", AS_IS),
         ),
         open=True,
     ),
-    Family(
+    ModelFamily(
         "gpt-*, o1-*, o3-*, o4-*, chatgpt-*",
         r"(?:gpt-|o\d-|chatgpt-|chat-latest$|codex-|computer-use-|text-embedding-(?:3|ada)|davinci-|babbage-).*|o\d",
         (("openai", AS_IS), ("openrouter", _GPT_TO_OPENROUTER)),
     ),
-    Family("gemini-*", r"gemini-.+", (("google", AS_IS), ("openrouter", _GEMINI_TO_OPENROUTER))),
-    Family("gemma-*", r"gemma-.+", (("google", AS_IS), ("openrouter", _after("google"))), open=True),
-    Family("Google's embeddings", r"(?:text-)?(?:multilingual-)?embedding-\d+", (("google", AS_IS),)),
-    Family("grok-*", r"grok-.+", (("xai", AS_IS), ("openrouter", _GROK_TO_OPENROUTER))),
-    Family(
+    ModelFamily("gemini-*", r"gemini-.+", (("google", AS_IS), ("openrouter", _GEMINI_TO_OPENROUTER))),
+    ModelFamily("gemma-*", r"gemma-.+", (("google", AS_IS), ("openrouter", _prefix("google"))), open=True),
+    ModelFamily("Google's embeddings", r"(?:text-)?(?:multilingual-)?embedding-\d+", (("google", AS_IS),)),
+    ModelFamily("grok-*", r"grok-.+", (("xai", AS_IS), ("openrouter", _GROK_TO_OPENROUTER))),
+    ModelFamily(
         "deepseek-*",
         r"deepseek-.+",
         (("deepseek", AS_IS), ("openrouter", _DEEPSEEK_TO_OPENROUTER), ("ollama", AS_IS)),
         open=True,
     ),
-    Family("glm-*", r"glm-.+", (("openrouter", _after("z-ai")), ("mistral", AS_IS), ("ollama", AS_IS)), open=True),
-    Family(
+    ModelFamily(
+        "glm-*", r"glm-.+", (("openrouter", _prefix("z-ai")), ("mistral", AS_IS), ("ollama", AS_IS)), open=True
+    ),
+    ModelFamily(
         "mistral-*",
         _MISTRAL_NAME,
         (("mistral", AS_IS), ("openrouter", _MISTRAL_TO_OPENROUTER), ("ollama", AS_IS)),
         open=True,
     ),
-    Family(
+    ModelFamily(
         "llama-*",
         r"llama-.+",
         (("groq", ((r"llama-.+-(?:versatile|instant)", r"\g<0>"),)), ("openrouter", _LLAMA_TO_OPENROUTER)),
         open=True,
     ),
     *(
-        Family(f"{prefix}*", rf"{prefix}[\d.-].*", (("openrouter", _after(author)), ("ollama", AS_IS)), open=True)
-        for prefix, author in (
+        ModelFamily(f"{prefix}*", rf"{prefix}[\d.-].*", (("openrouter", _prefix(vendor)), ("ollama", AS_IS)), open=True)
+        for prefix, vendor in (
             ("qwen", "qwen"),
             ("kimi-", "moonshotai"),
             ("command-", "cohere"),
@@ -201,19 +206,20 @@ FAMILIES: tuple[Family, ...] = (
             ("phi-", "microsoft"),
         )
     ),
-    Family("any other name", r".+", (("openrouter", AS_IS), ("ollama", AS_IS)), open=True),
+    ModelFamily("any other name", r".+", (("openrouter", AS_IS), ("ollama", AS_IS)), open=True),
 )
 
 
 @functools.lru_cache(maxsize=4096)
-def served(model: str) -> Served:
-    """Return who serves a model of this name, the natural provider first; nobody is asked."""
+def match_family(model: str) -> FamilyMatch:
+    """Return the family of a model's name, and the providers that serve it, the model's own vendor first."""
     family = next(f for f in FAMILIES if re.fullmatch(f.pattern, model, re.DOTALL))
-    found = ((provider, _spell(spelling, model)) for provider, spelling in family.providers)
-    return Served(family, tuple((provider, name) for provider, name in found if name))
+    names = ((provider, _spell(spelling, model)) for provider, spelling in family.providers)
+    return FamilyMatch(family, tuple((provider, name) for provider, name in names if name))
 
 
 def _spell(spelling: Spelling, model: str) -> str:
+    """Return the name that a provider has for a model; `""` if the provider does not serve it."""
     for pattern, template in spelling:
         match = re.fullmatch(pattern, model, re.DOTALL)
         if match:
@@ -221,6 +227,17 @@ def _spell(spelling: Spelling, model: str) -> str:
     return ""
 
 
-def is_mistrals(name: str) -> bool:
-    """Tell whether `mistral:name` means a model of Mistral's and not a tag of Ollama's `mistral`."""
-    return re.fullmatch(_MISTRAL_NAME, name) is not None
+def provider_prefix(model: str, configured: Collection[str]) -> str | None:
+    """Return the provider that `provider:model` names; `None` if the name has no such prefix.
+
+    Args:
+        model: the name as the user wrote it.
+        configured: names of providers besides those that are built in.
+    """
+    prefix, colon, rest = model.partition(":")
+    if not colon or "/" in prefix:
+        return None
+    provider = prefix if prefix in configured else prefix.casefold()
+    if provider == "mistral" and not re.fullmatch(_MISTRAL_NAME, rest):
+        return None  # `mistral:7b` is a tag of Ollama's model `mistral`
+    return provider if prefix in configured or provider in KNOWN_PROVIDERS else None

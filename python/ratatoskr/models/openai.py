@@ -1,14 +1,14 @@
-"""Models at OpenAI's two chat endpoints: Responses for what reasons, Chat Completions for the rest.
+"""Models at OpenAI's two chat endpoints: Responses for models that reason, Chat Completions for all others.
 
-Facts: developers.openai.com/api/docs (reasoning, models, latest-model) and the live-verified profiles of pydantic-ai
-2.68, read 2026-11. Sampling parameters are refused while a model reasons.
+Sources: developers.openai.com/api/docs (reasoning, models, latest-model) and the live-verified profiles of pydantic-ai
+2.68, read 2026-11. Sampling parameters are rejected while a model reasons.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import RuleRow, Table, words
+from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _MODELS = "developers.openai.com/api/docs/models"
@@ -18,7 +18,7 @@ _STOP = frozenset({"stop"})  # "not supported with latest reasoning models o3 an
 _REASONS = ModelRules(
     sampling="never",
     thinking="effort",
-    efforts=words("low", "medium", "high"),
+    efforts=map_efforts("low", "medium", "high"),
     thinks=True,
     endpoint="responses",
     max_output_tokens=128_000,
@@ -27,35 +27,35 @@ _REASONS = ModelRules(
     source=_REASONING,
 )
 _CAN_BE_OFF = replace(
-    _REASONS, sampling="unless_reasoning", efforts=words("none", "low", "medium", "high", "xhigh"), off="none"
+    _REASONS, sampling="unless_reasoning", efforts=map_efforts("none", "low", "medium", "high", "xhigh"), off="none"
 )
 _OPT_IN = replace(_CAN_BE_OFF, thinks=False)
-_PRO = replace(_REASONS, efforts=words("medium", "high", "xhigh"))
-_FIXED_EFFORT = replace(_REASONS, efforts=words("medium"), max_output_tokens=16_384)
+_PRO = replace(_REASONS, efforts=map_efforts("medium", "high", "xhigh"))
+_FIXED_EFFORT = replace(_REASONS, efforts=map_efforts("medium"), max_output_tokens=16_384)
 _O_SERIES = replace(_REASONS, max_output_tokens=100_000)
-_TO_THE_MAX = words("low", "medium", "high", "xhigh", "max")
-_OFF_TO_THE_MAX = words("none", "low", "medium", "high", "xhigh", "max")
+_LOW_TO_MAX = map_efforts("low", "medium", "high", "xhigh", "max")
+_NONE_TO_MAX = map_efforts("none", "low", "medium", "high", "xhigh", "max")
 _BREAKPOINTS = frozenset({"cache_breakpoints"})  # "prompt caching" guide, gpt-5.6 and later, 2026-11
 _PLAIN = ModelRules(max_output_tokens=16_384, source=f"{_MODELS}; 2026-11")
 _OLD = replace(_PLAIN, max_output_tokens=4_096, source=f"{_MODELS}, structured outputs page; 2026-11")
 
-OPENAI: Table = (
-    RuleRow(r"gpt-oss", replace(_PLAIN, thinking="effort", efforts=words("low", "medium", "high"), thinks=True)),
-    RuleRow(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
-    RuleRow(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_TO_THE_MAX, flags=_BREAKPOINTS)),
-    RuleRow(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
-    RuleRow(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, flags=_BREAKPOINTS)),
+OPENAI: RuleTable = (
+    RuleRow(r"gpt-oss", replace(_PLAIN, thinking="effort", efforts=map_efforts("low", "medium", "high"), thinks=True)),
+    RuleRow(r"gpt-6(\.\d+)?-[a-z]+-pro\b", replace(_PRO, efforts=_LOW_TO_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-(6-astra|6\.1-sol|6-rosalind)\b", replace(_REASONS, efforts=_LOW_TO_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-(6-(sol|luna)|6\.1-terra)\b", replace(_CAN_BE_OFF, efforts=_NONE_TO_MAX, flags=_BREAKPOINTS)),
+    RuleRow(r"gpt-5\.6\b", replace(_CAN_BE_OFF, efforts=_NONE_TO_MAX, flags=_BREAKPOINTS)),
     RuleRow(r"gpt-5-search-api\b|gpt-4o(-mini)?-search-preview\b", replace(_PLAIN, sampling="never")),
     RuleRow(r"gpt-5\.\d+-pro\b", _PRO),
-    RuleRow(r"gpt-5-pro\b", replace(_REASONS, efforts=words("high"), max_output_tokens=272_000)),
+    RuleRow(r"gpt-5-pro\b", replace(_REASONS, efforts=map_efforts("high"), max_output_tokens=272_000)),
     RuleRow(r"gpt-5-chat\b", _PLAIN),
     RuleRow(r"(gpt-5\.\d+-)?chat(-latest)?\b", _FIXED_EFFORT),
     RuleRow(r"gpt-5\.5\b", _CAN_BE_OFF),
-    RuleRow(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=words("low", "medium", "high", "xhigh"))),
+    RuleRow(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=map_efforts("low", "medium", "high", "xhigh"))),
     RuleRow(r"gpt-5(\.1)?-codex\b", _REASONS),
-    RuleRow(r"gpt-5\.1\b", replace(_OPT_IN, efforts=words("none", "low", "medium", "high"))),
+    RuleRow(r"gpt-5\.1\b", replace(_OPT_IN, efforts=map_efforts("none", "low", "medium", "high"))),
     RuleRow(r"gpt-5\.[234]\b", _OPT_IN),
-    RuleRow(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=words("minimal", "low", "medium", "high"))),
+    RuleRow(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=map_efforts("minimal", "low", "medium", "high"))),
     RuleRow(
         r"o1-(mini|preview)\b",
         replace(
@@ -77,7 +77,7 @@ OPENAI: Table = (
     RuleRow(r"gpt-[34]\b|davinci|babbage", replace(_OLD, schema="instructions")),
     RuleRow(
         r"gpt-\d|o\d",
-        replace(_CAN_BE_OFF, efforts=_OFF_TO_THE_MAX, source=f"newest generation, assumed; {_REASONING}"),
+        replace(_CAN_BE_OFF, efforts=_NONE_TO_MAX, source=f"newest generation, assumed; {_REASONING}"),
     ),
-    RuleRow(r"", replace(_PLAIN, source=f"names that are not a known series; {_MODELS}; 2026-11")),
+    RuleRow(r"", replace(_PLAIN, source=f"names that belong to no known series; {_MODELS}; 2026-11")),
 )

@@ -1,7 +1,7 @@
-"""Models through OpenRouter: it takes every effort word, and drops silently what the model behind does not take.
+"""Models through OpenRouter, which accepts every effort and silently drops what the model does not accept.
 
-So only what is certain of the model itself is refused here: sampling that no host of a model takes, forced tool choice,
-and switching off what must think.
+So only what the model itself certainly does not accept is rejected here: sampling parameters, forced tool choice, and
+switching off thinking that is mandatory.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.others import EVERYTHING
-from ratatoskr.models.row import Table, find
+from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.rules import ModelRules, Thinking
 
 _SOURCE = "openrouter.ai/docs (reasoning tokens, parameters)"
 
-VENDORS: dict[str, Table] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
-"""Authors whose models are the same wherever they are served; without the last row, which only assumes."""
+VENDORS: dict[str, RuleTable] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
+"""Vendors whose models have the same rules at every provider; without the last row, which is an assumption."""
 
 # 400 "Reasoning is mandatory for this endpoint and cannot be disabled": `reasoning.mandatory` of openrouter.ai's model
 # list, as read by pydantic-ai 2.68 providers/openrouter.py, 2026-11.
@@ -40,14 +40,14 @@ _MANDATORY = re.compile(
 )
 
 
-def through_openrouter(model: str) -> ModelRules:
+def rules_at_openrouter(model: str) -> ModelRules:
     """Return the rules of `author/slug[:variant]` (lower case) as OpenRouter serves it."""
     author, _, slug = model.removeprefix("~").partition("/")
     slug = slug.partition(":")[0]
-    must_think = _MANDATORY.match(model) is not None
-    vendor = find(VENDORS[author], _spelled(author, slug)) if author in VENDORS else None
+    mandatory = _MANDATORY.match(model) is not None
+    vendor = find_rules(VENDORS[author], _vendor_spelling(author, slug)) if author in VENDORS else None
     if vendor is None:
-        return replace(EVERYTHING, off=None if must_think else "none", thinks=must_think, source=_SOURCE)
+        return replace(EVERYTHING, off=None if mandatory else "none", thinks=mandatory, source=_SOURCE)
     thinking: Thinking = "none" if vendor.thinking == "none" else "effort"
     return replace(
         EVERYTHING,
@@ -55,13 +55,13 @@ def through_openrouter(model: str) -> ModelRules:
         thinking=thinking,
         efforts=EVERYTHING.efforts if thinking == "effort" else {},
         thinks=vendor.thinks,
-        off=None if must_think or vendor.off is None else "none",
+        off=None if mandatory or vendor.off is None else "none",
         forced_tool_choice=vendor.forced_tool_choice,
         forced_while_reasoning=vendor.forced_while_reasoning,
         source=f"{_SOURCE}; {vendor.source}",
     )
 
 
-def _spelled(author: str, slug: str) -> str:
-    """Return the slug as its author spells it: Claude's versions have hyphens there and dots here."""
+def _vendor_spelling(author: str, slug: str) -> str:
+    """Return the slug as its vendor writes it: Anthropic has hyphens in versions where OpenRouter has dots."""
     return slug.replace(".", "-") if author == "anthropic" else slug

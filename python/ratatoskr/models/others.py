@@ -1,28 +1,28 @@
-"""Models at hosts of their own dialect or with the shape of Chat Completions.
+"""Models at Ollama and at hosts of the Chat Completions API.
 
-A host that is not listed here takes everything: what it refuses, it says itself.
+A host that is not listed here accepts everything: nothing is rejected before it is sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.row import RuleRow, Table, all_as, words
+from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts, map_efforts_to
 from ratatoskr.types.rules import ModelRules
 
 EVERYTHING = ModelRules(
     thinking="effort",
-    efforts=words("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    efforts=map_efforts("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     off="none",
-    source="a host of which nothing is known: nothing is refused before it is asked",
+    source="an unknown host: nothing is rejected before it is sent",
 )
-_LOW_TO_HIGH = words("low", "medium", "high")
+_LOW_TO_HIGH = map_efforts("low", "medium", "high")
 _GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
 
-# Words for `think` are taken by gpt-oss alone, other models have a plain switch (`efforts` is empty): a word is 400
+# Only gpt-oss accepts efforts for `think`, other models have a switch (`efforts` is empty): an effort is 400
 # "think value … is not supported for this model". github.com/ollama/ollama server/routes.go, read 2026-11.
 _OLLAMA = "github.com/ollama/ollama docs/api.md and server/routes.go; 2026-11"
-OLLAMA: Table = (
+OLLAMA: RuleTable = (
     RuleRow(
         r"(.*/)?gpt-oss",
         ModelRules(thinking="switch", efforts=_LOW_TO_HIGH, thinks=True, endpoint="ollama", source=_OLLAMA),
@@ -31,71 +31,71 @@ OLLAMA: Table = (
 )
 
 # Forced tool choice while thinking: 400 "Thinking mode does not support this tool_choice"; json_schema: 400 "This
-# response_format type is unavailable now". Sampling is ignored while thinking, so it is refused here.
+# response_format type is unavailable now". Sampling is ignored while thinking, so it is rejected here.
 _DEEPSEEK = "api-docs.deepseek.com/guides/thinking_mode and create-chat-completion; pydantic-ai 2.68; 2026-11"
 _DEEPSEEK_HYBRID = ModelRules(
     sampling="unless_reasoning",
     thinking="effort",
-    efforts=words("low", "high", "max"),
+    efforts=map_efforts("low", "high", "max"),
     thinks=True,
     off="disabled",
     forced_while_reasoning=False,
     schema="json_mode",
     source=_DEEPSEEK,
 )
-DEEPSEEK: Table = (
+DEEPSEEK: RuleTable = (
     RuleRow(r"deepseek-(reasoner|r1)", replace(_DEEPSEEK_HYBRID, off=None, forced_tool_choice=False)),
     RuleRow(r"deepseek-(chat|coder|v3)", ModelRules(schema="json_mode", source=_DEEPSEEK)),
     RuleRow(r"", _DEEPSEEK_HYBRID),
 )
 
-# Unknown fields are 422 "extra_forbidden" there, so what its reference does not list is refused.
+# Unknown fields are 422 "extra_forbidden" there, so what its reference does not list is rejected.
 _MISTRAL = "docs.mistral.ai/api, docs.mistral.ai/capabilities/reasoning; LiteLLM 1.109 reasoning_effort_levels; 2026-11"
-_MISTRAL_PLAIN = ModelRules(unsupported=frozenset({"logprobs", "user", "service_tier", "top_k"}), source=_MISTRAL)
-_MISTRAL_SWITCH = replace(_MISTRAL_PLAIN, thinking="effort", efforts=words("none", "high"), off="none")
-MISTRAL: Table = (
+_MISTRAL_DEFAULT = ModelRules(unsupported=frozenset({"logprobs", "user", "service_tier", "top_k"}), source=_MISTRAL)
+_MISTRAL_SWITCH = replace(_MISTRAL_DEFAULT, thinking="effort", efforts=map_efforts("none", "high"), off="none")
+MISTRAL: RuleTable = (
     RuleRow(r"magistral-(small|medium)-latest", _MISTRAL_SWITCH),
-    RuleRow(r"magistral-", replace(_MISTRAL_PLAIN, thinks=True)),
-    RuleRow(r"(zai-)?glm-5-2", replace(EVERYTHING, unsupported=_MISTRAL_PLAIN.unsupported, source=_MISTRAL)),
+    RuleRow(r"magistral-", replace(_MISTRAL_DEFAULT, thinks=True)),
+    RuleRow(r"(zai-)?glm-5-2", replace(EVERYTHING, unsupported=_MISTRAL_DEFAULT.unsupported, source=_MISTRAL)),
     RuleRow(
         r"(zai-)?glm-",
-        replace(_MISTRAL_PLAIN, thinking="effort", efforts=words("low", "high", "max"), thinks=True),
+        replace(_MISTRAL_DEFAULT, thinking="effort", efforts=map_efforts("low", "high", "max"), thinks=True),
     ),
     RuleRow(
         r"mistral-(large-4|small$|small-(latest|2603)|medium$|medium-(latest|3|2604)|vibe|code-agent)|devstral-",
         _MISTRAL_SWITCH,
     ),
-    RuleRow(r"", _MISTRAL_PLAIN),
+    RuleRow(r"", _MISTRAL_DEFAULT),
 )
 
 # "Not yet supported by any of our models": console.groq.com/docs/openai and api-reference.
 _GROQ = "console.groq.com/docs/reasoning, structured-outputs and api-reference; 2026-11"
-_GROQ_PLAIN = ModelRules(
+_GROQ_DEFAULT = ModelRules(
     schema="json_mode",
     unsupported=frozenset({"logprobs", "frequency_penalty", "presence_penalty", "top_k"}),
     source=_GROQ,
 )
-GROQ: Table = (
+GROQ: RuleTable = (
     RuleRow(
         r"openai/gpt-oss",
-        replace(_GROQ_PLAIN, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, schema="native"),
+        replace(_GROQ_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, schema="native"),
     ),
     RuleRow(
         r"qwen/qwen3",
         replace(
-            _GROQ_PLAIN,
+            _GROQ_DEFAULT,
             thinking="effort",
-            efforts={"none": "none", **all_as("default", ("minimal", "low", "medium", "high", "xhigh", "max"))},
+            efforts={"none": "none", **map_efforts_to("default", ("minimal", "low", "medium", "high", "xhigh", "max"))},
             thinks=True,
             off="none",
         ),
     ),
-    RuleRow(r"moonshotai/|meta-llama/llama-4", replace(_GROQ_PLAIN, schema="native")),
-    RuleRow(r"deepseek-r1|qwen-qwq", replace(_GROQ_PLAIN, thinks=True)),
-    RuleRow(r"", _GROQ_PLAIN),
+    RuleRow(r"moonshotai/|meta-llama/llama-4", replace(_GROQ_DEFAULT, schema="native")),
+    RuleRow(r"deepseek-r1|qwen-qwq", replace(_GROQ_DEFAULT, thinks=True)),
+    RuleRow(r"", _GROQ_DEFAULT),
 )
 
-TOGETHER: Table = (
+TOGETHER: RuleTable = (
     RuleRow(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
     RuleRow(
         r"deepseek-ai/deepseek-v4",
@@ -104,19 +104,19 @@ TOGETHER: Table = (
     RuleRow(r"", EVERYTHING),
 )
 
-# Penalties and `stop` are errors on what reasons. Names that say `reasoning` or `non-reasoning` have no effort.
+# Penalties and `stop` are errors for models that reason. Names with `reasoning` or `non-reasoning` have no effort.
 _XAI = "docs.x.ai/docs/models and guides/reasoning; pydantic-ai 2.68 profiles/grok.py; LiteLLM 1.109; 2026-11"
 _NO_PENALTIES = frozenset({"stop", "frequency_penalty", "presence_penalty"})
-_XAI_PLAIN = ModelRules(source=_XAI)
-_XAI_ALWAYS = replace(_XAI_PLAIN, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
-_XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=words("none", "low", "medium", "high"), off="none")
-XAI: Table = (
+_XAI_DEFAULT = ModelRules(source=_XAI)
+_XAI_ALWAYS = replace(_XAI_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
+_XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=map_efforts("none", "low", "medium", "high"), off="none")
+XAI: RuleTable = (
     RuleRow(r"grok-(4\.3\b|latest$|4-0709|4-1-fast|4-fast|3$)", _XAI_SWITCHABLE),
-    RuleRow(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=words("none", "low", "high"))),
-    RuleRow(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=words("low", "high"))),
-    RuleRow(r"grok-4\.7", replace(_XAI_ALWAYS, efforts=words("low", "medium", "high", "xhigh"))),
+    RuleRow(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=map_efforts("none", "low", "high"))),
+    RuleRow(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=map_efforts("low", "high"))),
+    RuleRow(r"grok-4\.7", replace(_XAI_ALWAYS, efforts=map_efforts("low", "medium", "high", "xhigh"))),
     RuleRow(r"grok-(4\.[56]\b|build-latest)", _XAI_ALWAYS),
-    RuleRow(r"grok-(4|code|build)", replace(_XAI_PLAIN, thinks=True, unsupported=_NO_PENALTIES)),
-    RuleRow(r"grok-[23]", _XAI_PLAIN),
-    RuleRow(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed of names not listed; {_XAI}")),
+    RuleRow(r"grok-(4|code|build)", replace(_XAI_DEFAULT, thinks=True, unsupported=_NO_PENALTIES)),
+    RuleRow(r"grok-[23]", _XAI_DEFAULT),
+    RuleRow(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed for names not listed; {_XAI}")),
 )

@@ -1,4 +1,4 @@
-"""Rules of a model at a provider: which of the tables counts, and what the endpoint changes."""
+"""The rules of a model at a provider: the table that applies, and what the endpoint changes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Literal, TypeAlias
 from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
-from ratatoskr.models.openrouter import through_openrouter
+from ratatoskr.models.openrouter import rules_at_openrouter
 from ratatoskr.models.others import DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
-from ratatoskr.models.row import Table, find
+from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.chat import Effort
 from ratatoskr.types.rules import ModelRules
 
 Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
 
-TABLES: dict[str, Table] = {
+TABLES: dict[str, RuleTable] = {
     "anthropic": ANTHROPIC,
     "google": GOOGLE,
     "ollama": OLLAMA,
@@ -32,42 +32,37 @@ _OPENAI_SERIES = ("gpt-5", "gpt-6", "o1", "o3", "o4", "chat-latest")
 
 @functools.lru_cache(maxsize=4096)
 def rules_for(provider: str, model: str, *, api: Api = "auto") -> ModelRules:
-    """Return what a model takes at a provider.
+    """Return the rules of a model at a provider.
 
     Args:
-        provider: name as configured; one that is not built in is taken for a host with the shape of Chat Completions.
-        model: the model's name there. A name that no row knows gets the rules of its family's newest generation.
-        api: of OpenAI, the endpoint to use whatever the model is.
+        provider: its name as configured; one that is not built in is treated as a host of the Chat Completions API.
+        model: the model's name there. A name without a row gets the rules of its family's newest generation.
+        api: for OpenAI, the endpoint to use; `auto` is that of the model's row.
     """
     name = model.strip().lower()
     if provider == "openai":
-        return _at_openai(name, api)
+        return _rules_at_openai(name, api)
     if provider == "openrouter":
-        return through_openrouter(name)
+        return rules_at_openrouter(name)
     if provider == "google":
-        name = name.rpartition("/")[2]  # `models/gemini-…` is the resource's name of the same model
+        name = name.rpartition("/")[2]  # `models/gemini-…` is the resource name of the same model
     table = TABLES.get(provider)
     if table is not None:
-        return find(table, name) or EVERYTHING
-    return _at_compatible_host(name)
+        return find_rules(table, name) or EVERYTHING
+    if name.startswith(_OPENAI_SERIES):  # behind a compatible host they reject the same parameters
+        return _for_chat_completions(find_rules(OPENAI, name) or EVERYTHING)
+    return EVERYTHING
 
 
-def _at_openai(name: str, api: Api) -> ModelRules:
+def _rules_at_openai(name: str, api: Api) -> ModelRules:
     if name.startswith("ft:"):
         name = name.split(":", 2)[1]
-    rules = find(OPENAI, name) or EVERYTHING
+    rules = find_rules(OPENAI, name) or EVERYTHING
     endpoint = rules.endpoint if api == "auto" else api
-    return _on_chat_completions(rules) if endpoint == "chat_completions" else replace(rules, endpoint="responses")
+    return _for_chat_completions(rules) if endpoint == "chat_completions" else replace(rules, endpoint="responses")
 
 
-def _on_chat_completions(rules: ModelRules) -> ModelRules:
-    """Return rules as that endpoint has them: there `max` is refused on every model (pydantic-ai 2.68, 2026-11)."""
+def _for_chat_completions(rules: ModelRules) -> ModelRules:
+    """Return the rules at Chat Completions, which rejects `max` for every model (pydantic-ai 2.68, 2026-11)."""
     efforts: dict[Effort, str] = {effort: word for effort, word in rules.efforts.items() if effort != "max"}
     return replace(rules, endpoint="chat_completions", efforts=efforts)
-
-
-def _at_compatible_host(name: str) -> ModelRules:
-    """Return the rules at a host of which only the shape is known; OpenAI's own series are refused the same there."""
-    if name.startswith(_OPENAI_SERIES):
-        return _on_chat_completions(find(OPENAI, name) or EVERYTHING)
-    return EVERYTHING

@@ -1,4 +1,4 @@
-"""What is known of a model's parameters: the shape of one row; the rows stand in `ratatoskr.models.rules`."""
+"""The parameters that a model accepts, as data; `ratatoskr.models` has the tables."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import Literal, TypeAlias
 from ratatoskr.types.chat import Effort
 
 ParameterPolicy: TypeAlias = Literal["error", "drop", "pass"]
-"""What happens to a parameter that a model does not take: an error, left out with a notice, or sent all the same."""
+"""What is done with a parameter that a model does not accept: raise, drop it with a notice, or send it anyway."""
 
 Thinking: TypeAlias = Literal["none", "effort", "adaptive", "budget", "level", "switch"]
-"""How a model is told to think: not at all, by an effort word, adaptively with an effort, by a budget in tokens, by a
-level, or by a switch (on, off, or a word)."""
+"""How thinking is configured: not at all, by an effort, adaptively with an effort, by a budget in tokens, by a level,
+or by a switch (on, off, or an effort)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRules:
-    """One model at one kind of endpoint.
+    """The rules of one model at one kind of endpoint.
 
     Attributes:
-        sampling: whether `temperature`, `top_p`, `top_k`, penalties and `logprobs` are taken: always, never, or only
-            while the model does not reason.
-        thinking: how depth of thought is said.
-        efforts: our word to the word on the wire; a word that is missing is refused by the model.
-        thinks: whether it reasons when nothing is said.
-        off: how thinking is switched off: `disabled`, `between_tools`, `zero` (a budget of 0), `lowest` (near enough),
-            `none` (a word); `None` where it cannot be.
-        endpoint: which of a provider's chat endpoints it is asked at.
-        max_output_tokens: the most it can answer; sent where a limit is required and the caller gave none.
-        max_tokens_field: name of the limit on the wire.
-        instructions_role: role of system messages on the wire.
-        forced_tool_choice: whether `required` or a tool's name is taken.
-        forced_while_reasoning: whether it is taken while the model reasons, too.
-        schema: how a JSON Schema for the answer is asked for: by the provider's own means, by JSON mode with the
-            schema in the instructions, or by instructions alone.
-        unsupported: parameters refused whatever else is set.
-        flags: quirks that the dialect reads, besides the host's.
-        source: where this was read, with the date.
+        sampling: whether `temperature`, `top_p`, `top_k`, penalties and `logprobs` are accepted: always, never, or
+            only while the model does not reason.
+        thinking: how thinking is configured.
+        efforts: our efforts to the API's; the model rejects an effort that is missing here.
+        thinks: whether the model reasons by default.
+        off: how thinking is switched off: `disabled`, `between_tools`, `zero` (a budget of 0), `lowest` (the lowest
+            effort), `none` (an effort); `None` where it cannot be.
+        endpoint: the chat endpoint of the provider that is used.
+        max_output_tokens: the limit of its answers; sent where a limit is required and the caller gave none.
+        max_tokens_field: the name of the limit in the request.
+        instructions_role: the role of system messages in the request.
+        forced_tool_choice: whether `required` or a tool's name is accepted.
+        forced_while_reasoning: whether it is also accepted while the model reasons.
+        schema: how a JSON Schema for the answer is requested: natively, by JSON mode with the schema in the
+            instructions, or by instructions alone.
+        unsupported: parameters that are always rejected.
+        flags: quirks that the dialect reads, in addition to the host's.
+        source: where the rules were read, with the date.
     """
 
     sampling: Literal["always", "never", "unless_reasoning"] = "always"

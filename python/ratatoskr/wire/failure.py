@@ -1,4 +1,4 @@
-"""An error as a provider told it, before it has one of our classes: what status and body said, nothing interpreted."""
+"""A provider's error as the provider reported it, before it is mapped to an exception class."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReportedFailure:
-    """What an error body or an error event said.
+    """The content of an error body or an error event.
 
     Attributes:
-        message: the provider's words.
-        kind: its word for the class of error (`type`, `status`), as in `overloaded_error`.
-        code: its finer code, as in `insufficient_quota`.
-        param: the argument it complains about.
-        status: the HTTP status that the body or event itself names, if any.
-        retry_after: seconds, where the body (not a header) says them.
-        permanent: waiting does not help, as the body says (a daily or spending limit).
+        message: the provider's message.
+        kind: the provider's error type (`type`, `status`), as in `overloaded_error`.
+        code: the provider's error code, as in `insufficient_quota`.
+        param: the parameter that the error is about.
+        status: the HTTP status that the body or event itself contains.
+        retry_after: seconds to wait, where the body (not a header) contains them.
+        permanent: whether the body says that waiting does not help (a daily or spending limit).
     """
 
     message: str = ""
@@ -28,8 +28,8 @@ class ReportedFailure:
     permanent: bool = False
 
 
-class FailureReported(Exception):  # it carries a provider's error to the place that gives it a class; never public
-    """A decoder met an error inside a 200."""
+class FailureReported(Exception):  # internal: the provider maps it to a public exception
+    """An error that a decoder found in a response with status 200."""
 
     def __init__(self, failure: ReportedFailure) -> None:
         super().__init__(failure.message)

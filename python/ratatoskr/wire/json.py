@@ -1,4 +1,4 @@
-"""Careful JSON of the providers: typed structs, a limit on depth, split surrogate pairs that break nothing."""
+"""Decoding of the providers' JSON into structs: limited in depth, tolerant of invalid UTF-8 and lone surrogates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 
 def decode(shape: type[T], data: bytes) -> T:
-    """Return provider JSON as a struct; unknown fields are ignored, a byte order mark and invalid UTF-8 put right.
+    """Return provider JSON as a struct. Unknown fields and a byte order mark are ignored, invalid UTF-8 is replaced.
 
     Raises:
         MalformedResponse: not JSON, not of that shape, or nested deeper than 64; the message names the path.
@@ -35,94 +35,82 @@ def decode(shape: type[T], data: bytes) -> T:
     except msgspec.ValidationError as error:
         raise MalformedResponse(f"unexpected shape: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        plain = _plain_utf8(data)
-        return _decode_surrogates(shape, data, error) if plain == data else decode(shape, plain)
+        # RFC 8259 §8.1 allows parsers to ignore a byte order mark. The parser of event streams does the same, so that a
+        # body and a stream give the same text.
+        valid = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").encode()
+        return _decode_surrogates(shape, data, error) if valid == data else decode(shape, valid)
     except RecursionError:
         raise MalformedResponse("JSON nested too deep") from None
 
 
-def _plain_utf8(data: bytes) -> bytes:
-    """Return bytes without a byte order mark (RFC 8259 §8.1 allows to pass over one), invalid UTF-8 made U+FFFD.
-
-    The parser of event streams does the same, so that a call and a stream read the same text.
-    """
-    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").encode()
-
-
 def _decode_surrogates(shape: type[T], data: bytes, error: Exception) -> T:
-    """Read JSON that the strict decoder refused for a lone surrogate escape, which providers do send."""
+    """Decode JSON with lone surrogate escapes, which providers do send and the strict decoder refuses."""
     if not _SURROGATE_ESCAPE.search(data):
         raise MalformedResponse(f"not JSON: {error}") from None
-    from msgspec import inspect  # hardly ever needed
+    from msgspec import inspect  # rarely needed
 
     try:
-        return msgspec.convert(_with_raw(_mended(json.loads(data)), inspect.type_info(shape)), shape)
+        return msgspec.convert(_restore_raw(_replace_unpaired(json.loads(data)), inspect.type_info(shape)), shape)
     except msgspec.ValidationError as wrong:
         raise MalformedResponse(f"unexpected shape: {wrong}") from None
     except (ValueError, RecursionError) as wrong:
         raise MalformedResponse(f"not JSON: {wrong}") from None
 
 
-def _with_raw(value: Any, kind: Any) -> Any:
-    """Give a value back its bytes wherever the shape keeps `msgspec.Raw`, which `convert` does not make by itself."""
+def _restore_raw(value: Any, kind: Any) -> Any:
+    """Encode the values for which the shape has `msgspec.Raw`, which `msgspec.convert` does not do by itself."""
     name = type(kind).__name__
     if name == "UnionType":
-        return next((raw for one in kind.types if (raw := _with_raw(value, one)) is not value), value)
+        return next((raw for one in kind.types if (raw := _restore_raw(value, one)) is not value), value)
     if name == "RawType":
         return msgspec.Raw(json.dumps(value, separators=(",", ":")).encode())
     if name == "StructType" and isinstance(value, dict):
         kinds = {field.encode_name: field.type for field in kind.fields}
-        return {k: _with_raw(v, kinds[k]) if k in kinds else v for k, v in value.items()}
+        return {k: _restore_raw(v, kinds[k]) if k in kinds else v for k, v in value.items()}
     if name == "ListType" and isinstance(value, list):
-        return [_with_raw(v, kind.item_type) for v in value]
+        return [_restore_raw(v, kind.item_type) for v in value]
     if name == "DictType" and isinstance(value, dict):
-        return {k: _with_raw(v, kind.value_type) for k, v in value.items()}
+        return {k: _restore_raw(v, kind.value_type) for k, v in value.items()}
     return value
 
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE_INSIDE = re.compile("(?<!^)[\udc00-\udfff]|[\ud800-\udbff](?!$)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNPAIRED = re.compile("(?<!^)[\udc00-\udfff]|[\ud800-\udbff](?!$)")
+"""Lone surrogates, except one at an end of the text that the next or previous delta may complete."""
 
 
-def _mended(value: Any) -> Any:
-    """Replace lone surrogates by U+FFFD, save one that a neighbouring delta may complete."""
+def _replace_unpaired(value: Any) -> Any:
     if isinstance(value, str):
-        return _LONE_INSIDE.sub("\ufffd", value)
+        return _UNPAIRED.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_whole(k): _mended(v) for k, v in value.items()}
+        return {_SURROGATE.sub("\ufffd", k): _replace_unpaired(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_mended(v) for v in value]
+        return [_replace_unpaired(v) for v in value]
     return value
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _whole(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", text)
-
-
-def whole(text: str) -> str:
-    """Return text in which a lone surrogate has become U+FFFD."""
+def replace_surrogates(text: str) -> str:
+    """Return the text with each lone surrogate replaced by U+FFFD."""
     if text.isascii():
         return text
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _whole(text)
+        return _SURROGATE.sub("\ufffd", text)
     return text
 
 
 def text_of(raw: msgspec.Raw | bytes) -> str:
-    """Return a raw JSON value as text, exactly as it stood."""
+    """Return a raw JSON value as text, unchanged."""
     return bytes(raw).decode("utf-8", "replace")
 
 
 def arguments_object(arguments: str, where: str) -> msgspec.Raw:
-    """Return a tool call's arguments as the JSON object that some dialects want, byte for byte.
+    """Return a tool call's arguments as a JSON object, byte for byte, for dialects that send an object and not text.
 
     Raises:
-        InvalidToolArguments: they are no JSON object, which a dialect that wants one cannot carry.
+        InvalidToolArguments: they are not a JSON object.
     """
     text = arguments.strip() or "{}"
     data = text.encode("utf-8", "replace")
@@ -133,5 +121,5 @@ def arguments_object(arguments: str, where: str) -> msgspec.Raw:
     except (ValueError, RecursionError):
         is_object = False
     if not is_object:
-        raise InvalidToolArguments("the arguments of a tool call in the history are no JSON object", field=where)
+        raise InvalidToolArguments("the arguments of a tool call in the history are not a JSON object", field=where)
     return msgspec.Raw(data)

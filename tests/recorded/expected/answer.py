@@ -1,4 +1,4 @@
-"""What a recording says, as plain data: derived from its JSON and text alone, by nothing of the package."""
+"""The content of a recording as plain data, read from its JSON and text without any code of the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Call:
-    """A call of one of the caller's tools: name, arguments parsed, id where the provider gave one."""
+    """A call of one of the caller's tools: name, parsed arguments, and the id if the provider sent one."""
 
     name: str
     arguments: Any
@@ -19,25 +19,25 @@ class Call:
 
 @dataclass
 class Answer:
-    """One answer.
+    """The expected response.
 
     Attributes:
-        text: all text, refusals in words included.
-        reasoning: all thinking that can be read.
-        calls: in order.
-        sources: address and title of each citation, in order; `None` for what it has not.
-        server_calls: names of the provider's own tools that ran, in order.
-        server_results: how many results of such tools are told of.
+        text: all text, including refusals.
+        reasoning: all readable thinking.
+        calls: the tool calls, in order.
+        sources: URL and title of each citation, in order.
+        server_calls: the names of the provider's tools that ran, in order.
+        server_results: the number of results of such tools.
         opaque: every signature, ciphertext and the like, in order.
-        tokens: log probabilities' tokens.
-        images: pictures.
-        prompt, cached, written, completion, reasoned: tokens; the first and the fourth are the wholes.
-        cost: money, if the provider says it in this dialect.
-        finish: the provider's own word.
-        reason: that word in ours.
-        model: as answered.
-        id: of the response.
-        wire: the assistant's turn in the provider's words, folded from its pieces.
+        tokens: the tokens of the log probabilities.
+        images: the number of images.
+        prompt, cached, written, completion, reasoned: token counts; `prompt` and `completion` include the others.
+        cost: the price, if the provider sends it.
+        finish: the native finish reason.
+        reason: our finish reason.
+        model: the model of the response.
+        id: the id of the response.
+        wire: the assistant's turn as the provider's JSON, merged from its deltas.
     """
 
     text: str = ""
@@ -64,13 +64,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error, as a body or an event told it.
+    """The expected error.
 
     Attributes:
-        status: of the response, or the one that the error inside a 200 names.
-        message: its words.
-        codes: every word for its kind that stands in it.
-        wait: seconds to wait, where header or body name them.
+        status: the status of the response, or the one in an error with status 200.
+        message: the message.
+        codes: every code and type in it.
+        wait: the seconds to wait, if header or body contain them.
     """
 
     status: int | None
@@ -86,13 +86,13 @@ def payloads(recording: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the JSON of each event of a stream, or the body."""
     response = recording["response"]
     if "payloads" in response:
-        found = [json.loads(one) if isinstance(one, str) else one for one in response["payloads"]]
+        events = [json.loads(one) if isinstance(one, str) else one for one in response["payloads"]]
     elif "body_text" in response:
-        found = list(_events(response["body_text"], response["framing"]))
+        events = list(_events(response["body_text"], response["framing"]))
     else:
         body = response["body"]
-        found = body if isinstance(body, list) else [body]
-    return [one for one in found if isinstance(one, dict)]
+        events = body if isinstance(body, list) else [body]
+    return [one for one in events if isinstance(one, dict)]
 
 
 def _events(text: str, framing: str) -> Iterator[Any]:
@@ -106,25 +106,25 @@ def _events(text: str, framing: str) -> Iterator[Any]:
             yield json.loads(data)
 
 
-def opaque_in(value: Any, names: frozenset[str]) -> Iterator[str]:
-    """Yield every text that stands under one of the names, in the order in which they stand."""
+def find_opaque(value: Any, names: frozenset[str]) -> Iterator[str]:
+    """Yield every text whose member has one of the names, in order."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name in names and isinstance(inner, str) and inner:
                 yield inner
             else:
-                yield from opaque_in(inner, names)
+                yield from find_opaque(inner, names)
     elif isinstance(value, list):
         for inner in value:
-            yield from opaque_in(inner, names)
+            yield from find_opaque(inner, names)
 
 
 def status_of(recording: dict[str, Any]) -> int:
-    """Return the status of the response; 200 where only payloads were published."""
+    """Return the status of the response; 200 for recordings with payloads only."""
     return recording["response"].get("status") or 200
 
 
-def wait_of(recording: dict[str, Any]) -> float | None:
+def retry_after_of(recording: dict[str, Any]) -> float | None:
     """Return the seconds of `retry-after`."""
     headers = {name.lower(): value for name, value in (recording["response"].get("headers") or {}).items()}
     return float(headers["retry-after"]) if "retry-after" in headers else None

@@ -1,4 +1,4 @@
-"""Anthropic Messages: content blocks, whole or in pieces."""
+"""Anthropic Messages: content blocks, complete or in deltas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from recorded.expected.answer import Answer, Call, Failure, opaque_in, payloads, status_of, wait_of
+from recorded.expected.answer import Answer, Call, Failure, find_opaque, payloads, retry_after_of, status_of
 
 OPAQUE = frozenset({"signature", "data", "encrypted_content", "encrypted_index", "encrypted_stdout"})
 
@@ -24,18 +24,18 @@ REASONS = {
 
 
 def read(recording: dict[str, Any]) -> Answer | Failure:
-    """Return what the recording says."""
+    """Return the content of the recording."""
     events = payloads(recording)
     failed = next((event for event in events if event.get("error")), None)
     if failed is not None:
         error = failed["error"]
         status = status_of(recording)
-        return Failure(status, error["message"], frozenset({error["type"]}), wait_of(recording))
+        return Failure(status, error["message"], frozenset({error["type"]}), retry_after_of(recording))
     is_stream = "content" not in events[0] or events[0]["type"] == "message_start"
-    return _answer(_folded(events) if is_stream else events[0])
+    return _answer(_merge_events(events) if is_stream else events[0])
 
 
-def _folded(events: list[dict[str, Any]]) -> dict[str, Any]:
+def _merge_events(events: list[dict[str, Any]]) -> dict[str, Any]:
     message: dict[str, Any] = {}
     blocks: dict[int, dict[str, Any]] = {}
     inputs: dict[int, str] = {}
@@ -46,7 +46,7 @@ def _folded(events: list[dict[str, Any]]) -> dict[str, Any]:
             case "content_block_start":
                 blocks[event["index"]] = copy.deepcopy(event["content_block"])
             case "content_block_delta":
-                _piece(blocks[event["index"]], event["delta"], inputs, event["index"])
+                _add_delta(blocks[event["index"]], event["delta"], inputs, event["index"])
             case "message_delta":
                 message |= {name: value for name, value in event["delta"].items() if value is not None}
                 message["usage"] |= {name: n for name, n in (event.get("usage") or {}).items() if n is not None}
@@ -56,7 +56,7 @@ def _folded(events: list[dict[str, Any]]) -> dict[str, Any]:
     return message
 
 
-def _piece(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, str], index: int) -> None:
+def _add_delta(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, str], index: int) -> None:
     match delta["type"]:
         case "text_delta":
             block["text"] += delta["text"]
@@ -72,7 +72,7 @@ def _piece(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, str],
         case "compaction_delta":
             block |= {name: value for name, value in delta.items() if name != "type"}
         case other:
-            raise AssertionError(f"a kind of delta that nobody has looked at: {other}")
+            raise AssertionError(f"unknown type of delta: {other}")
 
 
 def _answer(message: dict[str, Any]) -> Answer:
@@ -86,7 +86,7 @@ def _answer(message: dict[str, Any]) -> Answer:
         sources=[(one.get("url") or one.get("source"), one.get("title") or one.get("document_title")) for one in cited],
         server_calls=[b["name"] for b in blocks if b["type"] in {"server_tool_use", "mcp_tool_use"}],
         server_results=sum(b["type"].endswith("_tool_result") for b in blocks),
-        opaque=list(opaque_in(blocks, OPAQUE)),
+        opaque=list(find_opaque(blocks, OPAQUE)),
         prompt=usage["input_tokens"] + (read or 0) + (written or 0),
         cached=read,
         written=written,

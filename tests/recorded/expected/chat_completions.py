@@ -1,11 +1,11 @@
-"""Chat Completions: one choice, whole or as deltas."""
+"""Chat Completions: one choice, complete or in deltas."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from recorded.expected.answer import Answer, Call, Failure, opaque_in, payloads, status_of, wait_of
+from recorded.expected.answer import Answer, Call, Failure, find_opaque, payloads, retry_after_of, status_of
 
 OPAQUE = frozenset({"signature", "data", "thought_signature"})
 
@@ -19,13 +19,13 @@ REASONS = {
 
 
 def read(recording: dict[str, Any]) -> Answer | Failure:
-    """Return what the recording says."""
+    """Return the content of the recording."""
     chunks = payloads(recording)
     status = status_of(recording)
     failed = next((chunk for chunk in chunks if chunk.get("error")), None)
     if status >= 400 or failed is not None:
         return _failure(failed, recording, status)
-    message: dict[str, Any] = {"content": "", "refusal": "", "thoughts": "", "details": [], "annotations": []}
+    message: dict[str, Any] = {"content": "", "refusal": "", "thinking": "", "details": [], "annotations": []}
     calls: dict[Any, dict[str, Any]] = {}
     answer = Answer()
     for chunk in chunks:
@@ -38,13 +38,13 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
             answer.reason = REASONS[choice["finish_reason"]] if choice.get("finish_reason") else answer.reason
             answer.tokens += [one["token"] for one in (choice.get("logprobs") or {}).get("content") or []]
     answer.text = message["content"] + message["refusal"]
-    answer.reasoning = message["thoughts"]
+    answer.reasoning = message["thinking"]
     answer.calls = [_call(call) for call in calls.values()]
     notes = [note["url_citation"] for note in message["annotations"] if note["type"] == "url_citation"]
     answer.sources = [(note["url"], note.get("title")) for note in notes]
     answer.reason = "refusal" if message["refusal"] else answer.reason
     answer.reason = "tool_calls" if calls and answer.reason == "stop" else answer.reason
-    answer.opaque = list(opaque_in(message["details"], OPAQUE)) + list(opaque_in(list(calls.values()), OPAQUE))
+    answer.opaque = list(find_opaque(message["details"], OPAQUE)) + list(find_opaque(list(calls.values()), OPAQUE))
     answer.images = len(message.get("images", []))
     answer.wire = {**message, "calls": list(calls.values())}
     return answer
@@ -56,30 +56,30 @@ def _failure(body: Any, recording: dict[str, Any], status: int) -> Failure:
         return Failure(status, page.split("<title>")[1].split("</title>")[0].strip() if "<title>" in page else page)
     error = body["error"]
     if isinstance(error, str):
-        return Failure(status, error, _words(body.get("error_type")), wait_of(recording))
+        return Failure(status, error, _texts(body.get("error_type")), retry_after_of(recording))
     metadata = error.get("metadata") or {}
     if status == 200:
         status = error["code"]
-    behind = f": {metadata['raw']}" if metadata.get("raw") else ""  # what a provider behind OpenRouter said
-    codes = _words(error.get("code"), error.get("type"), metadata.get("error_type"))
-    return Failure(status, error["message"] + behind, codes, wait_of(recording))
+    behind = f": {metadata['raw']}" if metadata.get("raw") else ""  # the message of the provider behind OpenRouter
+    codes = _texts(error.get("code"), error.get("type"), metadata.get("error_type"))
+    return Failure(status, error["message"] + behind, codes, retry_after_of(recording))
 
 
-def _words(*values: Any) -> frozenset[str]:
+def _texts(*values: Any) -> frozenset[str]:
     return frozenset(value for value in values if isinstance(value, str))
 
 
-def _add(message: dict[str, Any], calls: dict[Any, dict[str, Any]], piece: dict[str, Any]) -> None:
-    message["content"] += piece.get("content") or ""
-    message["refusal"] += piece.get("refusal") or ""
-    message["thoughts"] += piece.get("reasoning") or piece.get("reasoning_content") or ""
-    message["details"] += piece.get("reasoning_details") or []
-    message["annotations"] += piece.get("annotations") or []
-    if piece.get("images"):
-        message.setdefault("images", []).extend(piece["images"])
-    if piece.get("function_call"):
-        calls["legacy"] = {"function": piece["function_call"]}
-    for call in piece.get("tool_calls") or []:
+def _add(message: dict[str, Any], calls: dict[Any, dict[str, Any]], delta: dict[str, Any]) -> None:
+    message["content"] += delta.get("content") or ""
+    message["refusal"] += delta.get("refusal") or ""
+    message["thinking"] += delta.get("reasoning") or delta.get("reasoning_content") or ""
+    message["details"] += delta.get("reasoning_details") or []
+    message["annotations"] += delta.get("annotations") or []
+    if delta.get("images"):
+        message.setdefault("images", []).extend(delta["images"])
+    if delta.get("function_call"):
+        calls["legacy"] = {"function": delta["function_call"]}
+    for call in delta.get("tool_calls") or []:
         place = calls.setdefault(call["index"] if "index" in call else call["id"], {"function": {"arguments": ""}})
         for name in ("id", "type", "extra_content"):
             if call.get(name):

@@ -1,18 +1,18 @@
-"""Ollama's own API: lines of a chat or of a generation, or one whole answer."""
+"""Ollama's API: the lines of a stream, or one complete response."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from recorded.expected.answer import Answer, Call, Failure, payloads, status_of, wait_of
+from recorded.expected.answer import Answer, Call, Failure, payloads, retry_after_of, status_of
 
 
 def read(recording: dict[str, Any]) -> Answer | Failure:
-    """Return what the recording says."""
+    """Return the content of the recording."""
     lines = payloads(recording)
     failed = next((line["error"] for line in lines if line.get("error")), None)
     if failed is not None:
-        return Failure(status_of(recording), failed, wait=wait_of(recording))
+        return Failure(status_of(recording), failed, wait=retry_after_of(recording))
     answer, last = Answer(), lines[-1]
     for line in lines:
         message = line.get("message") or line
@@ -22,7 +22,7 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
             answer.calls.append(Call(call["function"]["name"], call["function"]["arguments"], call.get("id")))
         answer.tokens += [one["token"] for one in line.get("logprobs") or []]
     if answer.reasoning:
-        answer.tokens = _of_text(answer.tokens, answer.text)
+        answer.tokens = _text_tokens(answer.tokens, answer.text)
     assert last["done"] is True
     answer.prompt, answer.completion = last.get("prompt_eval_count"), last.get("eval_count")
     answer.finish, answer.model = last.get("done_reason"), last["model"]
@@ -33,8 +33,8 @@ def read(recording: dict[str, Any]) -> Answer | Failure:
     return answer
 
 
-def _of_text(tokens: list[str], text: str) -> list[str]:
-    """Leave out the tokens of the thinking: those of the text are the last ones."""
+def _text_tokens(tokens: list[str], text: str) -> list[str]:
+    """Return the last tokens, which are those of the text; the first are those of the thinking."""
     first, length = len(tokens), 0
     while first and length < len(text):
         first -= 1

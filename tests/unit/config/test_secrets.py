@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ratatoskr.config import secrets
 from ratatoskr.config.secrets import Secret, key_for, read_secrets, secrets_files, variables_of
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.routing import KNOWN
+from ratatoskr.models.providers import KNOWN_PROVIDERS
 
 CANARY = "sk-canary-0123456789"
 CONTENT = f'[providers.anthropic]\nkey = "{CANARY}"\n'
@@ -123,7 +123,7 @@ def test_several_keys_and_a_host_of_ones_own(path):
 def test_every_known_provider_has_its_variables():
     assert variables_of("google") == ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     assert variables_of("my-host") == ()
-    assert {name: known.variables for name, known in KNOWN.items()} == {
+    assert {name: known.variables for name, known in KNOWN_PROVIDERS.items()} == {
         "openrouter": ("OPENROUTER_API_KEY",),
         "anthropic": ("ANTHROPIC_API_KEY",),
         "openai": ("OPENAI_API_KEY",),
@@ -324,7 +324,7 @@ def test_any_content_gives_keys_or_a_refusal(content, tmp_path_factory):
 def test_the_example_that_is_shipped_is_one(tmp_path):
     example = Path(__file__).parents[3] / "contrib" / "secrets.example.toml"
     tmp_path.chmod(0o700)
-    assert set(read_secrets(write(tmp_path / "secrets.toml", example.read_text()))) <= set(KNOWN)
+    assert set(read_secrets(write(tmp_path / "secrets.toml", example.read_text()))) <= set(KNOWN_PROVIDERS)
 
 
 # The type

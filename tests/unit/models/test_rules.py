@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.models.openrouter import VENDORS
-from ratatoskr.models.row import find
+from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.models.rule_table import find_rules
 from ratatoskr.models.rules import TABLES, rules_for
-from ratatoskr.routing import KNOWN
 
 ANTHROPIC = [
     # name, sampling, thinking, thinks, off, forced, max_output, schema
@@ -55,12 +55,12 @@ def test_claude(row):
     assert rules.endpoint == "messages"
 
 
-def test_only_claude_models_from_4_7_on_take_xhigh():
+def test_only_claude_models_from_4_7_on_accept_xhigh():
     assert "xhigh" not in rules_for("anthropic", "claude-opus-4-6").efforts
     assert "xhigh" in rules_for("anthropic", "claude-opus-4-7").efforts
 
 
-def test_claude_models_that_think_by_a_budget_take_no_forced_tool_meanwhile():
+def test_claude_models_with_a_budget_accept_no_forced_tool_while_thinking():
     assert not rules_for("anthropic", "claude-sonnet-4-5").forced_while_reasoning
     assert rules_for("anthropic", "claude-sonnet-4-6").forced_while_reasoning
 
@@ -109,7 +109,7 @@ def test_openai(row):
     )
 
 
-def test_the_endpoint_may_be_chosen_against_the_models_own():
+def test_the_endpoint_can_be_chosen():
     assert rules_for("openai", "gpt-4o", api="responses").endpoint == "responses"
     rules = rules_for("openai", "gpt-5.6", api="chat_completions")
     assert (rules.endpoint, rules.max_tokens_field, rules.instructions_role) == (
@@ -125,7 +125,7 @@ def test_plain_openai_models_keep_the_old_field_and_role():
     assert (rules.max_tokens_field, rules.instructions_role) == ("max_tokens", "system")
 
 
-def test_stop_is_refused_where_openai_says_so():
+def test_stop_is_rejected_where_openai_rejects_it():
     assert "stop" in rules_for("openai", "o3").unsupported
     assert "stop" in rules_for("openai", "o4-mini").unsupported
     assert "stop" not in rules_for("openai", "gpt-4o").unsupported
@@ -162,7 +162,7 @@ def test_google(name, thinking, efforts, off, sampling):
     assert rules_for("google", f"models/{name}") == rules
 
 
-def test_openrouter_takes_every_effort_word_and_refuses_only_what_is_certain():
+def test_openrouter_accepts_every_effort_and_rejects_only_what_is_certain():
     unknown = rules_for("openrouter", "qwen/qwen3.5-35b-a3b")
     assert (unknown.sampling, len(unknown.efforts), unknown.off, unknown.forced_tool_choice) == (
         "always",
@@ -179,7 +179,7 @@ def test_openrouter_takes_every_effort_word_and_refuses_only_what_is_certain():
     assert rules_for("openrouter", "anthropic/claude-saga-7").sampling == "always"
 
 
-def test_ollama_takes_words_for_gpt_oss_and_a_switch_for_the_rest():
+def test_ollama_accepts_efforts_for_gpt_oss_and_a_switch_for_others():
     assert list(rules_for("ollama", "gpt-oss:20b").efforts) == ["low", "medium", "high"]
     assert rules_for("ollama", "gpt-oss:20b").off is None
     other = rules_for("ollama", "qwen3:8b")
@@ -208,7 +208,7 @@ def test_named_hosts(provider, name, efforts, off):
     assert (" ".join(rules.efforts), rules.off, rules.endpoint) == (efforts, off, "chat_completions")
 
 
-def test_a_host_of_which_nothing_is_known_refuses_nothing_beforehand():
+def test_an_unknown_host_rejects_nothing():
     rules = rules_for("my-host", "my-model")
     assert (rules.sampling, rules.thinking, rules.unsupported, rules.forced_tool_choice) == (
         "always",
@@ -218,7 +218,7 @@ def test_a_host_of_which_nothing_is_known_refuses_nothing_beforehand():
     )
 
 
-def test_openais_own_series_are_the_same_models_at_a_compatible_host():
+def test_openais_series_have_the_same_rules_at_a_compatible_host():
     rules = rules_for("azure", "gpt-5")
     assert (rules.endpoint, rules.sampling, rules.max_tokens_field) == (
         "chat_completions",
@@ -227,7 +227,7 @@ def test_openais_own_series_are_the_same_models_at_a_compatible_host():
     )
 
 
-def test_every_row_tells_where_it_was_read():
+def test_every_row_has_a_source():
     tables = [*TABLES.values(), *VENDORS.values()]
     assert all(row.rules.source for table in tables for row in table)
 
@@ -239,11 +239,11 @@ def test_every_table_ends_with_the_row_for_names_not_listed_and_has_no_row_twice
 
 
 @given(
-    provider=st.sampled_from([*KNOWN, "my-host"]),
+    provider=st.sampled_from([*KNOWN_PROVIDERS, "my-host"]),
     model=st.one_of(st.text(max_size=30), st.text(alphabet=string.ascii_lowercase + "0123456789-./:", max_size=30)),
 )
 def test_every_name_has_rules(provider, model):
     rules = rules_for(provider, model)
     assert rules.off != "none" or "none" in rules.efforts
     assert rules.thinking in {"none", "budget", "switch"} or rules.efforts
-    assert rules.source or find(TABLES.get(provider, ()), model) is None
+    assert rules.source or find_rules(TABLES.get(provider, ()), model) is None

@@ -1,4 +1,4 @@
-"""Provider JSON that is not quite JSON and yet can be read."""
+"""Provider JSON that is not quite valid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.json import decode
 
 
-class Said(msgspec.Struct):
-    """A text."""
+class Message(msgspec.Struct):
+    """An object with a text."""
 
     text: str
 
@@ -23,15 +23,15 @@ class Said(msgspec.Struct):
         (b'\xef\xbb\xbf{"text": "\xc3"}', "\ufffd"),
         (b'{"text": "\xff\\ud83d."}', "\ufffd\ufffd."),
     ],
-    ids=["mark", "invalid", "both", "invalid and half a pair"],
+    ids=["mark", "invalid", "both", "invalid and a lone surrogate"],
 )
-def test_a_byte_order_mark_and_invalid_utf8_are_put_right(data: bytes, text: str) -> None:
-    assert decode(Said, data).text == text
+def test_a_byte_order_mark_and_invalid_utf8_are_replaced(data: bytes, text: str) -> None:
+    assert decode(Message, data).text == text
 
 
 @pytest.mark.parametrize(
     "data", [b"\xef\xbb\xbf", b"\xff\xfe", b'\xef\xbb\xbf{"text": "a"', b"\xef\xbb\xbf\xef\xbb\xbf"]
 )
-def test_what_is_no_json_stays_malformed(data: bytes) -> None:
+def test_other_invalid_json_is_malformed(data: bytes) -> None:
     with pytest.raises(MalformedResponse):
-        decode(Said, data)
+        decode(Message, data)

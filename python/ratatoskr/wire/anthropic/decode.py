@@ -30,7 +30,7 @@ from ratatoskr.wire.anthropic.shapes import (
 )
 from ratatoskr.wire.anthropic.usage import convert_usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CONTAINER = "container"
@@ -188,7 +188,7 @@ class BlockReader:
                 continue
             if before is not None and bytes(before)[:1] == bytes(value)[:1] == b'"':
                 text = decode(str, bytes(before)) + decode(str, bytes(value))
-                block.fields[name] = Raw(msgspec.json.encode(whole(text)))
+                block.fields[name] = Raw(msgspec.json.encode(replace_surrogates(text)))
             else:
                 block.fields[name] = value
 
@@ -304,11 +304,11 @@ class BlockReader:
 
 def _to_json(text: str) -> Raw:
     """Return input that came as text as JSON; as a string if it is incomplete."""
-    data = whole(text).encode()
+    data = replace_surrogates(text).encode()
     try:
         return Raw(bytes(decode(Raw, data)))
     except MalformedResponse:
-        return Raw(msgspec.json.encode(whole(text)))
+        return Raw(msgspec.json.encode(replace_surrogates(text)))
 
 
 _STARTS: dict[str, Callable[[BlockReader, _OpenBlock], None]] = {

@@ -17,7 +17,7 @@ from ratatoskr.wire.anthropic.history import BlockWriter, simplify_content, writ
 from ratatoskr.wire.anthropic.thinking import continues_without_thinking, encode_thinking
 from ratatoskr.wire.anthropic.tools import encode_tool, encode_tool_choice
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8
 
 PATH = "/v1/messages"
 VERSION = "2026-10-21"
@@ -102,11 +102,11 @@ def _encode_options(options: ChatOptions, writer: BlockWriter, body: dict[str, A
         if value is not None:
             body[name] = value
     if options.stop:
-        body["stop_sequences"] = [clean(text, "stop") for text in options.stop]
+        body["stop_sequences"] = [require_utf8(text, "stop") for text in options.stop]
     if options.user is not None:
-        body["metadata"] = {"user_id": clean(options.user, "user")}
+        body["metadata"] = {"user_id": require_utf8(options.user, "user")}
     if options.service_tier is not None:
-        body["service_tier"] = clean(options.service_tier, "service_tier")
+        body["service_tier"] = require_utf8(options.service_tier, "service_tier")
     if options.cache_prompt:
         writer.count_breakpoint("cache_prompt")
         body["cache_control"] = {"type": "ephemeral"}
@@ -124,7 +124,7 @@ def _encode_format(wanted: ResponseFormat, target: Target, output: dict[str, Any
     """Set `format` in `output` if the provider can guarantee it, or return instructions to use in its place."""
     if not isinstance(wanted, JsonSchema):
         return "Answer with one JSON object and nothing else: no other words, no code fence."
-    schema = as_json(wanted.schema, "response_format")
+    schema = encode_json(wanted.schema, "response_format")
     if target.rules.schema == "native" and (wanted.strict or _is_closed(wanted.schema)):
         output["format"] = {"type": "json_schema", "schema": Raw(schema)}
         return ""

@@ -9,9 +9,9 @@ from typing import Any
 from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import decode, replace_surrogates
 
 _STATUSES: dict[str, int] = {
     "invalid_request_error": 400,
@@ -51,7 +51,7 @@ def decode_error(body: bytes) -> ReportedFailure:
     try:
         value = decode(Any, body)
     except MalformedResponse:
-        return ReportedFailure(_to_line(words_of(body), _MAX_WORD) or "an empty body")
+        return ReportedFailure(_to_line(extract_error_text(body), _MAX_WORD) or "an empty body")
     if isinstance(value, list) and value:
         value = value[0]
     if isinstance(value, str):
@@ -94,4 +94,4 @@ def _to_word(value: Any) -> str | None:
 
 
 def _to_line(text: str, length: int) -> str:
-    return whole(" ".join(_CONTROL.sub(" ", text[: 4 * length]).split())[:length])
+    return replace_surrogates(" ".join(_CONTROL.sub(" ", text[: 4 * length]).split())[:length])

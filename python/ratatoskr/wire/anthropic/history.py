@@ -34,9 +34,9 @@ from ratatoskr.wire.anthropic.decode import CONTAINER
 from ratatoskr.wire.anthropic.media import encode_media
 from ratatoskr.wire.anthropic.shapes import RawObject
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object, decode
-from ratatoskr.wire.outgoing import clean
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ class BlockWriter:
             try:
                 text.encode()
             except UnicodeEncodeError:
-                return clean(text, self.where)  # raises InvalidInput
+                return require_utf8(text, self.where)  # raises InvalidInput
         return text
 
     def _find_state(self, part: Part) -> RawObject | None:

@@ -13,7 +13,7 @@ from ratatoskr.errors import InvalidInput, UnsupportedParameter
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.anthropic.history import BlockWriter
-from ratatoskr.wire.outgoing import as_json, clean
+from ratatoskr.wire.encode import encode_json, require_utf8
 
 _BETAS = {
     "computer_20250124": "computer-use-2025-01-24",
@@ -38,11 +38,11 @@ def encode_tool(writer: BlockWriter, tool: Tool, where: str) -> dict[str, Any] |
             writer.add_beta(beta)
         if tool.definition.get("cache_control") is not None:
             writer.count_breakpoint(where)
-        return Raw(as_json(tool.definition, where))
-    encoded: dict[str, Any] = {"name": clean(tool.name, where)}
+        return Raw(encode_json(tool.definition, where))
+    encoded: dict[str, Any] = {"name": require_utf8(tool.name, where)}
     if tool.description:
-        encoded["description"] = clean(tool.description, where)
-    encoded["input_schema"] = Raw(as_json(tool.parameters, where))
+        encoded["description"] = require_utf8(tool.description, where)
+    encoded["input_schema"] = Raw(encode_json(tool.parameters, where))
     if tool.strict is not None:
         encoded["strict"] = tool.strict
     if tool.cache:

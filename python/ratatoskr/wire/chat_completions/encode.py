@@ -1,20 +1,17 @@
-"""A chat as the body of `POST /chat/completions`; `model` stands first, as the HuggingFace router wants it."""
+"""A chat as the body of `POST /chat/completions`; `model` is the first member, as the HuggingFace router requires."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
-from ratatoskr.types.message import Message
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
-from ratatoskr.wire.chat_completions.content import Asked, checked
 from ratatoskr.wire.chat_completions.history import encode_messages
-from ratatoskr.wire.chat_completions.reasoning import encode_reasoning
+from ratatoskr.wire.chat_completions.thinking import encode_reasoning
 from ratatoskr.wire.dialect import Encoded, Target
+from ratatoskr.wire.encode import EncodeContext, encode_json, require_utf8
 
 PATH = "/chat/completions"
 
@@ -39,58 +36,58 @@ PARAMETERS: frozenset[str] = frozenset(
         "metadata",
     }
 )
-"""The superset of what hosts of this dialect have words for."""
+"""The parameters that some host of this API supports."""
 
-_SAME_WORD = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "service_tier")
+_SAME_NAME = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "service_tier")
 
 _CACHE_CONTROL: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
 _CACHE_BREAKPOINT: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
-_CACHED_BY_CONTROL = ("anthropic/", "google/")
-"""Makers whose models OpenRouter caches by `cache_control` (https://openrouter.ai/docs/features/prompt-caching)."""
+_CACHE_CONTROL_VENDORS = ("anthropic/", "google/")
+"""Vendors whose models OpenRouter caches by `cache_control` (https://openrouter.ai/docs/features/prompt-caching)."""
 
 
 def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Encoded:
-    """Return the request in the dialect's words.
+    """Return the request.
 
     Raises:
-        InvalidInput: something in it cannot be said; `field` names it.
+        InvalidInput: the API does not support something in it; `field` is its path.
     """
     options = request.options
-    asked = Asked(target, _mark(target))
+    context = EncodeContext(target, _cache_mark(target))
     body: dict[str, Any] = {"model": target.model}
-    body["messages"] = messages = encode_messages(request.messages, asked)
+    body["messages"] = messages = encode_messages(request.messages, context)
     if request.tools or request.tool_choice:
-        _add_tools(body, request, asked)
+        _add_tools(body, request, context)
     _add_options(body, options, target)
     if options.response_format is not None:
-        _add_format(body, messages, options.response_format, asked)
+        _add_format(body, messages, options.response_format, context)
     if isinstance(options.reasoning, ReasoningConfig) or options.reasoning is None:
         body.update(encode_reasoning(options.reasoning, target))
     if options.cache_prompt is not None:
-        _add_caching(body, request, asked)
+        _add_caching(body, request, context)
     if stream:
         body["stream"] = True
-        if not asked.has("no_stream_options", "mistral"):
-            quiet = {"include_obfuscation": False} if asked.has("openai") else {}
-            body["stream_options"] = {"include_usage": True, **quiet}
-    return Encoded(PATH, body, notices=asked.notices)
+        if not context.has("no_stream_options", "mistral"):
+            no_padding = {"include_obfuscation": False} if context.has("openai") else {}
+            body["stream_options"] = {"include_usage": True, **no_padding}
+    return Encoded(PATH, body, notices=context.notices)
 
 
-def _mark(target: Target) -> Mapping[str, Any] | None:
+def _cache_mark(target: Target) -> Mapping[str, Any] | None:
     if "cache_breakpoints" in target.flags:
         return _CACHE_BREAKPOINT
-    by_control = "openrouter" in target.flags and target.model.startswith(_CACHED_BY_CONTROL)
+    by_control = "openrouter" in target.flags and target.model.startswith(_CACHE_CONTROL_VENDORS)
     return _CACHE_CONTROL if by_control or "cache_control" in target.flags else None
 
 
 def _add_options(body: dict[str, Any], options: ChatOptions, target: Target) -> None:
-    for name in _SAME_WORD:
+    for name in _SAME_NAME:
         if (value := getattr(options, name)) is not None:
             body[name] = value
     if options.max_tokens is not None:
         body[target.rules.max_tokens_field] = options.max_tokens
     if options.stop:
-        body["stop"] = [checked(text, "stop") for text in options.stop]
+        body["stop"] = [require_utf8(text, "stop") for text in options.stop]
     if options.seed is not None:
         body["random_seed" if "mistral" in target.flags else "seed"] = options.seed
     if options.logprobs is not None and options.logprobs is not False:
@@ -98,41 +95,34 @@ def _add_options(body: dict[str, Any], options: ChatOptions, target: Target) -> 
         if options.logprobs is not True and options.logprobs > 0:
             body["top_logprobs"] = options.logprobs
     if options.user is not None:
-        body["safety_identifier" if "openai" in target.flags else "user"] = checked(options.user, "user")
+        body["safety_identifier" if "openai" in target.flags else "user"] = require_utf8(options.user, "user")
     if options.metadata is not None:
-        body["metadata"] = _sendable(dict(options.metadata), "metadata")
+        encode_json(options.metadata, "metadata")
+        body["metadata"] = dict(options.metadata)
     if "openai" in target.flags:
         body["store"] = options.metadata is not None
 
 
-def _sendable(value: Any, where: str) -> Any:
-    """Return a value that has a JSON form; `InvalidInput` for one that has none."""
-    try:
-        msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        raise InvalidInput(f"{where} holds a lone surrogate", field=where) from None
-    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-        raise InvalidInput(f"{where} has no JSON form: {error}", field=where) from None
-    return value
-
-
-def _add_tools(body: dict[str, Any], request: ChatRequest, asked: Asked) -> None:
-    tools = [tool for i, one in enumerate(request.tools) if (tool := _tool(one, f"tools[{i}]", asked)) is not None]
+def _add_tools(body: dict[str, Any], request: ChatRequest, context: EncodeContext) -> None:
+    tools = [
+        tool for i, one in enumerate(request.tools) if (tool := _encode_tool(one, f"tools[{i}]", context)) is not None
+    ]
     if tools:
         body["tools"] = tools
     choice = request.tool_choice
     if choice is not None and (tools or choice not in ("auto", "none")):
-        body["tool_choice"] = _choice(choice, request.tools)
+        body["tool_choice"] = _encode_tool_choice(choice, request.tools)
     if tools and request.options.parallel_tool_calls is not None:
         body["parallel_tool_calls"] = request.options.parallel_tool_calls
 
 
-def _tool(tool: Tool, where: str, asked: Asked) -> dict[str, Any] | None:
+def _encode_tool(tool: Tool, where: str, context: EncodeContext) -> dict[str, Any] | None:
     if isinstance(tool, ProviderTool):
-        if tool.provider == asked.target.provider:
-            return _sendable(dict(tool.definition), where)  # type: ignore[no-any-return]  # the dict that went in
-        message = f"{asked.target.provider} has no tools of {tool.provider}"
-        asked.notice("provider_tool_dropped", tool.provider, message, where)
+        if tool.provider == context.target.provider:
+            encode_json(tool.definition, where)
+            return dict(tool.definition)
+        message = f"{context.target.provider} has no tools of {tool.provider}"
+        context.notice("provider_tool_dropped", tool.provider, message, where)
         return None
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
@@ -140,11 +130,11 @@ def _tool(tool: Tool, where: str, asked: Asked) -> dict[str, Any] | None:
     function["parameters"] = dict(tool.parameters)
     if tool.strict is not None:
         function["strict"] = tool.strict
-    _sendable(function, where)
-    return asked.marked({"type": "function", "function": function}, cache=tool.cache)
+    encode_json(function, where)
+    return context.mark_cached({"type": "function", "function": function}, cache=tool.cache)
 
 
-def _choice(choice: str, tools: Sequence[Tool]) -> Any:
+def _encode_tool_choice(choice: str, tools: Sequence[Tool]) -> Any:
     if choice in ("auto", "none", "required"):
         if choice == "required" and not tools:
             raise InvalidInput("tool_choice is 'required' without tools", field="tool_choice")
@@ -155,79 +145,76 @@ def _choice(choice: str, tools: Sequence[Tool]) -> Any:
                 return {"type": "function", "function": {"name": choice}}
         elif (custom := tool.definition.get("custom")) and custom.get("name") == choice:
             return {"type": "custom", "custom": {"name": choice}}
-    raise InvalidInput(f"tool_choice names {choice!r}, which is none of the tools", field="tool_choice")
+    raise InvalidInput(f"tool_choice names {choice!r}, which is not one of the tools", field="tool_choice")
 
 
-def _add_format(body: dict[str, Any], messages: list[dict[str, Any]], wanted: Any, asked: Asked) -> None:
-    """Ask for JSON: by the host's own means, or in words where the model has none."""
-    how = asked.target.rules.schema
-    if isinstance(wanted, JsonSchema):
-        schema = _sendable(dict(wanted.schema), "response_format")
-        if how == "native":
-            body["response_format"] = _native_format(wanted, schema, asked)
+def _add_format(body: dict[str, Any], messages: list[dict[str, Any]], format: Any, context: EncodeContext) -> None:
+    """Request JSON natively, or by instructions where the model has no structured output."""
+    support = context.target.rules.schema
+    if isinstance(format, JsonSchema):
+        schema = encode_json(format.schema, "response_format").decode()
+        if support == "native":
+            body["response_format"] = _native_format(format, context)
             return
-        text = msgspec.json.encode(schema).decode()
-        words = (
-            f"Answer with JSON alone, without any other words or a code fence. It must follow this JSON Schema:\n{text}"
+        instructions = (
+            "Answer with JSON alone, without any other words or a code fence. "
+            f"It must follow this JSON Schema:\n{schema}"
         )
     else:
-        words = "Answer with one JSON object alone, without any other words or a code fence."
-    if how != "instructions":
+        instructions = "Answer with one JSON object alone, without any other words or a code fence."
+    if support != "instructions":
         body["response_format"] = {"type": "json_object"}
-        if not isinstance(wanted, JsonSchema):
+        if not isinstance(format, JsonSchema):
             return
-    _instruct(messages, words, asked)
-    message = f"{asked.target.model} cannot guarantee the form of the answer; it was asked for in words"
-    asked.notice("output_emulated", "", message, "response_format")
+    _add_instructions(messages, instructions, context)
+    message = f"{context.target.model} cannot guarantee the form of the answer; the instructions ask for it"
+    context.notice("output_emulated", "", message, "response_format")
 
 
-def _native_format(wanted: JsonSchema, schema: dict[str, Any], asked: Asked) -> dict[str, Any]:
-    if asked.has("json_object_value"):
+def _native_format(format: JsonSchema, context: EncodeContext) -> dict[str, Any]:
+    schema = dict(format.schema)
+    if context.has("json_object_value"):
         return {"type": "json_object", "value": schema}
-    name = checked(wanted.name, "response_format")
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": wanted.strict}}
+    name = require_utf8(format.name, "response_format")
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": format.strict}}
 
 
-def _instruct(messages: list[dict[str, Any]], words: str, asked: Asked) -> None:
-    """Add to the instructions at the head of the history, or put some there."""
-    role = "user" if asked.has("no_system") else asked.target.rules.instructions_role
+def _add_instructions(messages: list[dict[str, Any]], instructions: str, context: EncodeContext) -> None:
+    """Append to the instructions at the beginning of the messages, or insert some."""
+    role = "user" if context.has("no_system") else context.target.rules.instructions_role
     if not messages or messages[0]["role"] != role:
-        messages.insert(0, {"role": role, "content": words})
+        messages.insert(0, {"role": role, "content": instructions})
     elif isinstance(content := messages[0]["content"], str):
-        messages[0]["content"] = f"{content}\n\n{words}" if content else words
+        messages[0]["content"] = f"{content}\n\n{instructions}" if content else instructions
     else:
-        messages[0]["content"] = [*content, {"type": "text", "text": words}]
+        messages[0]["content"] = [*content, {"type": "text", "text": instructions}]
 
 
-def _add_caching(body: dict[str, Any], request: ChatRequest, asked: Asked) -> None:
-    """Put breakpoints behind the instructions and the whole prompt, unless the caller has put some.
+def _add_caching(body: dict[str, Any], request: ChatRequest, context: EncodeContext) -> None:
+    """Add breakpoints after the instructions and at the end of the prompt, unless the caller has set some.
 
-    Hosts without breakpoints cache by themselves; OpenAI's can be kept from it where they know breakpoints.
+    Hosts without breakpoints cache by themselves; OpenAI's can be told not to, where they support breakpoints.
     """
-    if asked.mark is _CACHE_BREAKPOINT:
+    if context.cache_mark is _CACHE_BREAKPOINT:
         if request.options.cache_prompt is False:
             body["prompt_cache_options"] = {"mode": "explicit"}
-    elif asked.mark is not None and request.options.cache_prompt and not _has_breakpoints(request):
+    elif context.cache_mark is not None and request.options.cache_prompt and not _has_breakpoints(request):
         messages = body["messages"]
-        heads = [message for message in messages if message["role"] in ("system", "developer")]
-        for message in {id(one): one for one in (*heads[-1:], *messages[-1:])}.values():
-            message["content"] = _broken_after(message["content"], asked)
+        instructions = [message for message in messages if message["role"] in ("system", "developer")]
+        for message in {id(one): one for one in (*instructions[-1:], *messages[-1:])}.values():
+            message["content"] = _mark_last_part(message["content"], context)
 
 
-def _broken_after(content: Any, asked: Asked) -> Any:
-    """Return content with a breakpoint behind its last part."""
+def _mark_last_part(content: Any, context: EncodeContext) -> Any:
+    """Return the content with a breakpoint at its last part."""
     if isinstance(content, str) and content:
-        return [asked.marked({"type": "text", "text": content}, cache=True)]
+        return [context.mark_cached({"type": "text", "text": content}, cache=True)]
     if isinstance(content, list) and content and isinstance(content[-1], dict):
-        return [*content[:-1], asked.marked(content[-1], cache=True)]
+        return [*content[:-1], context.mark_cached(content[-1], cache=True)]
     return content
 
 
 def _has_breakpoints(request: ChatRequest) -> bool:
-    return any(_any_cached(message) for message in request.messages) or any(
+    return any(part.cache for message in request.messages for part in message.content) or any(
         isinstance(tool, ToolDefinition) and tool.cache for tool in request.tools
     )
-
-
-def _any_cached(message: Message) -> bool:
-    return any(part.cache for part in message.content)

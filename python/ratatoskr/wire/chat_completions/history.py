@@ -1,4 +1,4 @@
-"""Messages in the dialect's words, with what is opaque going back to its issuer and to nobody else."""
+"""Our messages as the API's messages; opaque state is sent back to its issuer only."""
 
 from __future__ import annotations
 
@@ -26,150 +26,157 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
-from ratatoskr.wire.chat_completions.content import Asked, checked, content_part
-from ratatoskr.wire.issuer import same_issuer
+from ratatoskr.wire.chat_completions.media import encode_part
+from ratatoskr.wire.encode import EncodeContext, require_utf8
 
-_SEVERAL = "\n\n"
-"""Stands between texts of a message that can only be one string."""
+_SEPARATOR = "\n\n"
+"""Between the texts of a message whose content must be one string."""
 
 _MISTRAL_ID = re.compile(r"[A-Za-z0-9]{9}")
 _OPENAI_ID_LENGTH = 40
 
 
-def encode_messages(messages: Sequence[Message], asked: Asked) -> list[dict[str, Any]]:
-    """Return the history as `messages`.
+def encode_messages(messages: Sequence[Message], context: EncodeContext) -> list[dict[str, Any]]:
+    """Return the member `messages`.
 
     Raises:
-        InvalidInput: something in it cannot be said in this dialect; `field` names the part.
+        InvalidInput: the API does not support something in it; `field` is its path.
     """
-    history = _History(asked)
+    encoder = _MessageEncoder(context)
     for i, message in enumerate(messages):
-        history.add(message, f"messages[{i}]")
-    history.flush()
-    return _without_system(history.out) if asked.has("no_system") else history.out
+        encoder.add(message, f"messages[{i}]")
+    encoder.flush()
+    return _without_system(encoder.out) if context.has("no_system") else encoder.out
 
 
-class _History:
-    """Messages said so far, and media of tools that wait for the next place where a user may speak."""
+class _MessageEncoder:
+    """The messages encoded so far, and media of tool results that go into the next message of the user."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, context: EncodeContext) -> None:
+        self.context = context
         self.out: list[dict[str, Any]] = []
         self._names: dict[str, str] = {}
         self._media: list[dict[str, Any]] = []
 
     def add(self, message: Message, where: str) -> None:
-        """Say one message."""
+        """Encode one message."""
         if message.role == "assistant":
             self.flush()
-            self.out.append(self._named(_Assistant(self.asked, where).encode(message), message, where))
+            self.out.append(self._with_name(_AssistantMessage(self.context, where).encode(message), message, where))
             for call in message.tool_calls:
                 self._names[call.id] = call.name
         elif message.role == "system":
             self.flush()
-            self._system(message, where)
+            self._add_system(message, where)
         else:
-            self._user(message, where)
+            self._add_input(message, where)
 
     def flush(self) -> None:
-        """Let the user say what a tool message could not carry."""
+        """Add a message of the user with the media that tool messages cannot contain."""
         if self._media:
             self.out.append({"role": "user", "content": self._media})
             self._media = []
 
-    def _named(self, value: dict[str, Any], message: Message, where: str) -> dict[str, Any]:
-        if message.name is not None and not self.asked.has("no_name", "mistral"):
-            value["name"] = checked(message.name, f"{where}.name")
+    def _with_name(self, value: dict[str, Any], message: Message, where: str) -> dict[str, Any]:
+        if message.name is not None and not self.context.has("no_name", "mistral"):
+            value["name"] = require_utf8(message.name, f"{where}.name")
         return value
 
-    def _system(self, message: Message, where: str) -> None:
+    def _add_system(self, message: Message, where: str) -> None:
         for j, part in enumerate(message.content):
             if not isinstance(part, TextPart):
-                raise InvalidInput(f"a system message cannot hold a {part.type}", field=f"{where}.content[{j}]")
-        role = self.asked.target.rules.instructions_role
-        self._say(role, message, message.content, where)
+                raise InvalidInput(f"a system message cannot contain a {part.type}", field=f"{where}.content[{j}]")
+        role = self.context.target.rules.instructions_role
+        self._add_texts(role, message, message.content, where)
 
-    def _user(self, message: Message, where: str) -> None:
-        """Say a message of the user or of tools; results in it are messages of their own, in their place."""
+    def _add_input(self, message: Message, where: str) -> None:
+        """Encode a message of the user or of tools; each tool result in it becomes a message, in its place."""
         run: list[tuple[int, Part]] = []
         for j, part in enumerate(message.content):
             if isinstance(part, ToolResult):
-                self._speak(run, message, where)
+                self._add_user(run, message, where)
                 run = []
-                self._result(part, f"{where}.content[{j}]")
+                self._add_result(part, f"{where}.content[{j}]")
             elif message.role == "tool":
-                raise InvalidInput(f"a tool message cannot hold a {part.type}", field=f"{where}.content[{j}]")
+                raise InvalidInput(f"a tool message cannot contain a {part.type}", field=f"{where}.content[{j}]")
             else:
                 run.append((j, part))
         if run or not message.content:
-            self._speak(run, message, where, even_empty=True)
+            self._add_user(run, message, where, allow_empty=True)
 
-    def _speak(self, run: list[tuple[int, Part]], message: Message, where: str, *, even_empty: bool = False) -> None:
-        if not run and not (even_empty and message.role == "user"):
+    def _add_user(
+        self, run: list[tuple[int, Part]], message: Message, where: str, *, allow_empty: bool = False
+    ) -> None:
+        if not run and not (allow_empty and message.role == "user"):
             return
         self.flush()
-        if len(run) == 1 and _is_plain(run[0][1]):
-            self._say("user", message, (run[0][1],), where, run[0][0])
+        if len(run) == 1 and isinstance(run[0][1], TextPart):
+            self._add_texts("user", message, (run[0][1],), where, run[0][0])
             return
-        content = [content_part(part, f"{where}.content[{j}]", self.asked) for j, part in run]
+        content = [encode_part(part, f"{where}.content[{j}]", self.context) for j, part in run]
         for _, part in run:
-            _note_foreign(part, where, self.asked)
-        self.out.append(self._named({"role": "user", "content": self._joined(content)}, message, where))
+            _note_foreign_state(part, where, self.context)
+        self.out.append(self._with_name({"role": "user", "content": self._join_content(content)}, message, where))
 
-    def _say(self, role: str, message: Message, parts: Sequence[Part], where: str, first: int = 0) -> None:
-        """Say texts: one alone is a string."""
-        if len(parts) == 1 and isinstance(part := parts[0], TextPart) and not (part.cache and self.asked.mark):
-            _note_foreign(part, where, self.asked)
-            content: Any = checked(part.text, f"{where}.content[{first}]")
+    def _add_texts(self, role: str, message: Message, parts: Sequence[Part], where: str, first: int = 0) -> None:
+        """Add a message of texts; a single one is a string."""
+        if len(parts) == 1 and isinstance(part := parts[0], TextPart) and not (part.cache and self.context.cache_mark):
+            _note_foreign_state(part, where, self.context)
+            content: Any = require_utf8(part.text, f"{where}.content[{first}]")
         else:
-            objects = [content_part(part, f"{where}.content[{j}]", self.asked) for j, part in enumerate(parts)]
-            content = self._joined(objects)
-        self.out.append(self._named({"role": role, "content": content}, message, where))
+            objects = [encode_part(part, f"{where}.content[{j}]", self.context) for j, part in enumerate(parts)]
+            content = self._join_content(objects)
+        self.out.append(self._with_name({"role": role, "content": content}, message, where))
 
-    def _joined(self, objects: list[dict[str, Any]]) -> Any:
+    def _join_content(self, objects: list[dict[str, Any]]) -> Any:
         texts = [value["text"] for value in objects if value["type"] == "text" and len(value) == 2]
         if not objects:
             return ""
-        if self.asked.has("string_content") and len(texts) == len(objects):
-            return _SEVERAL.join(texts)
+        if self.context.has("string_content") and len(texts) == len(objects):
+            return _SEPARATOR.join(texts)
         return [value for value in objects if value.get("text") != ""] or ""
 
-    def _result(self, result: ToolResult, where: str) -> None:
-        texts, carried = [], []
-        kept: list[dict[str, Any]] = []
+    def _add_result(self, result: ToolResult, where: str) -> None:
+        texts: list[str] = []
+        media: list[dict[str, Any]] = []
+        user_media: list[dict[str, Any]] = []
         for k, part in enumerate(result.content):
-            value = content_part(part, f"{where}.content[{k}]", self.asked)
+            value = encode_part(part, f"{where}.content[{k}]", self.context)
             if value["type"] == "text":
                 texts.append(value["text"])
-            elif self.asked.has("tool_media"):
-                kept.append(value)
+            elif self.context.has("tool_media"):
+                media.append(value)
             else:
-                carried.append(value)
+                user_media.append(value)
         name = result.name or self._names.get(result.tool_call_id)
-        text = ("Error: " if result.is_error else "") + _SEVERAL.join(texts)
-        if carried:
-            said = f"Result of tool {name or 'call'} ({result.tool_call_id}):"
-            self._media += [{"type": "text", "text": checked(said, where)}, *carried]
+        text = ("Error: " if result.is_error else "") + _SEPARATOR.join(texts)
+        if user_media:
+            caption = f"Result of tool {name or 'call'} ({result.tool_call_id}):"
+            self._media += [{"type": "text", "text": require_utf8(caption, where)}, *user_media]
             text = text or "The result is attached to the next message of the user."
         content: Any = text
-        if kept or (result.cache and self.asked.mark):
-            block = self.asked.marked({"type": "text", "text": text}, cache=result.cache)
-            content = [block, *kept] if text else kept
-        value = {"role": "tool", "tool_call_id": wire_id(result.tool_call_id, where, self.asked), "content": content}
-        if name is not None and self.asked.has("mistral"):
-            value["name"] = checked(name, where)
+        if media or (result.cache and self.context.cache_mark):
+            block = self.context.mark_cached({"type": "text", "text": text}, cache=result.cache)
+            content = [block, *media] if text else media
+        value = {
+            "role": "tool",
+            "tool_call_id": _encode_id(result.tool_call_id, where, self.context),
+            "content": content,
+        }
+        if name is not None and self.context.has("mistral"):
+            value["name"] = require_utf8(name, where)
         self.out.append(value)
 
 
-class _Assistant:
-    """One turn of the assistant."""
+class _AssistantMessage:
+    """One message of the assistant."""
 
-    def __init__(self, asked: Asked, where: str) -> None:
-        self.asked = asked
+    def __init__(self, context: EncodeContext, where: str) -> None:
+        self.context = context
         self.where = where
         self.chunks: list[tuple[TextPart | None, Any]] = []
         self.calls: list[dict[str, Any]] = []
-        self.thought: list[str] = []
+        self.thinking: list[str] = []
         self.details: list[Raw] = []
         self.images: list[Any] = []
         self.annotations: list[Raw] = []
@@ -178,11 +185,12 @@ class _Assistant:
     def encode(self, message: Message) -> dict[str, Any]:
         for j, part in enumerate(message.content):
             self._add(part, f"{self.where}.content[{j}]")
-        value: dict[str, Any] = {"role": "assistant", "content": self._content()}
+        value: dict[str, Any] = {"role": "assistant", "content": self._encode_content()}
         if self.details:
             value["reasoning_details"] = self.details
-        elif self.thought:
-            value["reasoning_content" if self.asked.has("reasoning_content") else "reasoning"] = "".join(self.thought)
+        elif self.thinking:
+            member = "reasoning_content" if self.context.has("reasoning_content") else "reasoning"
+            value[member] = "".join(self.thinking)
         if self.annotations:
             value["annotations"] = self.annotations
         if self.images:
@@ -194,92 +202,82 @@ class _Assistant:
     def _add(self, part: Part, where: str) -> None:
         match part:
             case TextPart():
-                self._text(part, where)
+                self._add_text(part, where)
             case ToolCall():
-                self.calls.append(self._call(part, where))
+                self.calls.append(self._encode_call(part, where))
             case ReasoningPart():
-                self._reasoning(part, where)
-            case ImagePart() if self.asked.has("openrouter") and own_state(part, self.asked) is not None:
-                self.images.append(content_part(part, where, self.asked))
-            case ImagePart() if self.asked.has("mistral") and own_state(part, self.asked) is not None:
-                self.chunks.append((None, content_part(part, where, self.asked)))
-            case AudioPart() if own_state(part, self.asked) is not None:
-                pass  # its transcript stands for it
+                self._add_reasoning(part, where)
+            case ImagePart() if self.context.has("openrouter") and self.context.own_state(part) is not None:
+                self.images.append(encode_part(part, where, self.context))
+            case ImagePart() if self.context.has("mistral") and self.context.own_state(part) is not None:
+                self.chunks.append((None, encode_part(part, where, self.context)))
+            case AudioPart() if self.context.own_state(part) is not None:
+                pass  # its transcript refers to it
             case ImagePart() | AudioPart() | FilePart() | FileRef():
-                message = f"{self.asked.target.provider} takes no {part.type} in a turn of the assistant"
-                self.asked.notice("media_dropped", part.type, message, where)
+                message = f"{self.context.target.provider} does not accept a {part.type} in a message of the assistant"
+                self.context.notice("media_dropped", part.type, message, where)
             case ProviderPart():
-                self._provider_part(part, where)
+                self._add_provider_part(part, where)
             case ServerToolCall() | ServerToolResult():
-                if own_state(part, self.asked) is None:
-                    self._foreign(part.type, where)
+                if self.context.own_state(part) is None:
+                    _note_dropped(part.type, where, self.context)
             case ToolResult():
-                raise InvalidInput("a turn of the assistant cannot hold the result of a tool", field=where)
+                raise InvalidInput("a message of the assistant cannot contain a tool result", field=where)
 
-    def _foreign(self, kind: str, where: str) -> None:
-        _note(kind, where, self.asked)
-
-    def _text(self, part: TextPart, where: str) -> None:
+    def _add_text(self, part: TextPart, where: str) -> None:
         for state in part.state:
-            if same_issuer(state.issuer, self.asked.target.issuer):
+            if self.context.is_own(state.issuer):
                 if state.data.startswith(b'{"audio":'):
                     self.extra["audio"] = msgspec.json.decode(state.data)["audio"]
                     return
-                if (extra := _members(state.data).get("extra_content")) is not None:
+                if (extra := _decode_members(state.data).get("extra_content")) is not None:
                     self.extra["extra_content"] = Raw(extra)
             else:
-                self._foreign(part.type, where)
-        self.chunks.append((part, checked(part.text, where)))
+                _note_dropped(part.type, where, self.context)
+        self.chunks.append((part, require_utf8(part.text, where)))
 
-    def _reasoning(self, part: ReasoningPart, where: str) -> None:
-        data = own_state(part, self.asked)
+    def _add_reasoning(self, part: ReasoningPart, where: str) -> None:
+        data = self.context.own_state(part)
+        is_item = data is not None and data.startswith(b"{")
         if data is None:
-            self._foreign(part.type, where)
-        elif data.startswith(b"{"):
-            if self.asked.has("openrouter"):
-                self.details.append(Raw(data))
-            elif self.asked.has("mistral"):
-                self.chunks.append((None, Raw(data)))
-            else:
-                self._plain(part, where)
-        else:
-            self._plain(part, where)
+            _note_dropped(part.type, where, self.context)
+        elif is_item and self.context.has("openrouter"):
+            self.details.append(Raw(data))
+        elif is_item and self.context.has("mistral"):
+            self.chunks.append((None, Raw(data)))
+        elif part.text and self.context.has("openrouter", "reasoning_content", "reasoning"):
+            self.thinking.append(require_utf8(part.text, where))
 
-    def _plain(self, part: ReasoningPart, where: str) -> None:
-        """Say thinking again as text, where the host has a member for it."""
-        if part.text and self.asked.has("openrouter", "reasoning_content", "reasoning"):
-            self.thought.append(checked(part.text, where))
-
-    def _provider_part(self, part: ProviderPart, where: str) -> None:
-        if not same_issuer(part.issuer, self.asked.target.issuer):
-            self._foreign(part.type, where)
+    def _add_provider_part(self, part: ProviderPart, where: str) -> None:
+        if not self.context.is_own(part.issuer):
+            _note_dropped(part.type, where, self.context)
         elif part.kind.startswith("content."):
             self.chunks.append((None, Raw(part.data)))
-        elif part.kind.startswith("annotations.") and self.asked.has("openrouter"):
+        elif part.kind.startswith("annotations.") and self.context.has("openrouter"):
             self.annotations.append(Raw(part.data))
-        elif part.kind == "images" and self.asked.has("openrouter"):
+        elif part.kind == "images" and self.context.has("openrouter"):
             self.images.append(Raw(part.data))
 
-    def _content(self) -> Any:
-        """Return the content: a string, or a list where something in it is more than text."""
-        marked = self.asked.mark is not None and any(part is not None and part.cache for part, _ in self.chunks)
+    def _encode_content(self) -> Any:
+        """Return the content: a string, or a list if it is more than text."""
+        marked = self.context.cache_mark is not None and any(part is not None and part.cache for part, _ in self.chunks)
         if not marked and all(part is not None for part, _ in self.chunks):
-            return "".join(said for _, said in self.chunks) or (None if self.calls or self.extra else "")
+            return "".join(text for _, text in self.chunks) or (None if self.calls or self.extra else "")
         return [
-            value if part is None else self.asked.marked({"type": "text", "text": value}, cache=part.cache)
+            value if part is None else self.context.mark_cached({"type": "text", "text": value}, cache=part.cache)
             for part, value in self.chunks
             if part is None or value
         ]
 
-    def _call(self, call: ToolCall, where: str) -> dict[str, Any]:
-        name, arguments = checked(call.name, where), checked(call.arguments, where)
+    def _encode_call(self, call: ToolCall, where: str) -> dict[str, Any]:
+        name, arguments = require_utf8(call.name, where), require_utf8(call.arguments, where)
         state: dict[str, Any] = {}
         for one in call.state:
-            if same_issuer(one.issuer, self.asked.target.issuer):
-                state |= _members(one.data)
+            if self.context.is_own(one.issuer):
+                state |= _decode_members(one.data)
             else:
-                self._foreign(call.type, where)
-        value: dict[str, Any] = {"id": wire_id(call.id, where, self.asked), "type": "function"}
+                _note_dropped(call.type, where, self.context)
+        value: dict[str, Any] = {"id": _encode_id(call.id, where, self.context), "type": "function"}
         if state.get("type") == b'"custom"':
             value |= {"type": "custom", "custom": {"name": name, "input": arguments}}
         else:
@@ -288,66 +286,57 @@ class _Assistant:
                 value["type"] = Raw(state["type"])
         if "extra_content" in state:
             value["extra_content"] = Raw(state["extra_content"])
-        return self.asked.marked(value, cache=call.cache)
+        return self.context.mark_cached(value, cache=call.cache)
 
 
-def own_state(part: Part, asked: Asked) -> bytes | None:
-    """Return the state of a part that this target issued."""
-    return next((s.data for s in part.state if same_issuer(s.issuer, asked.target.issuer)), None)
-
-
-def _members(data: bytes) -> dict[str, bytes]:
-    """Return the members of a state, each byte for byte; none if the state is not of this dialect."""
+def _decode_members(data: bytes) -> dict[str, bytes]:
+    """Return the members of a state, each byte for byte; none if the state is not a JSON object."""
     try:
         return {name: bytes(raw) for name, raw in msgspec.json.decode(data, type=dict[str, Raw]).items()}
     except msgspec.DecodeError:
         return {}
 
 
-def _is_plain(part: Part) -> bool:
-    return isinstance(part, TextPart)
-
-
-def _note(kind: str, where: str, asked: Asked) -> None:
+def _note_dropped(kind: str, where: str, context: EncodeContext) -> None:
     what = {
         "text_part": "state on text",
         "tool_call": "state on a tool call",
         "reasoning_part": "thinking",
-        "provider_part": "a part without a word here",
+        "provider_part": "a provider part",
         "server_tool_call": "a tool that ran there",
         "server_tool_result": "the result of a tool that ran there",
     }.get(kind, f"state on a {kind}")
-    message = f"{what} of another provider or model was left out for {asked.target.provider}"
-    asked.notice("foreign_state_dropped", kind, message, where)
+    message = f"{what} of another provider or model was left out for {context.target.provider}"
+    context.notice("foreign_state_dropped", kind, message, where)
 
 
-def _note_foreign(part: Part, where: str, asked: Asked) -> None:
-    if part.state and own_state(part, asked) is None:
-        _note(part.type, where, asked)
+def _note_foreign_state(part: Part, where: str, context: EncodeContext) -> None:
+    if part.state and context.own_state(part) is None:
+        _note_dropped(part.type, where, context)
 
 
-def wire_id(id: str, where: str, asked: Asked) -> str:
-    """Return a call's id as the host takes it; one that is too long or of another form becomes a digest of itself."""
-    checked(id, where)
-    if asked.has("mistral"):
+def _encode_id(id: str, where: str, context: EncodeContext) -> str:
+    """Return a call's id as the host accepts it: one that is too long or of another form is replaced by its digest."""
+    require_utf8(id, where)
+    if context.has("mistral"):
         return id if _MISTRAL_ID.fullmatch(id) else hashlib.blake2s(id.encode()).hexdigest()[:9]
-    if asked.has("openai") and len(id) > _OPENAI_ID_LENGTH:
+    if context.has("openai") and len(id) > _OPENAI_ID_LENGTH:
         return f"call_{hashlib.blake2s(id.encode(), digest_size=12).hexdigest()}"
     return id
 
 
 def _without_system(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Let the user say the instructions, together with what the user says next."""
+    """Move the instructions into messages of the user, at the beginning of the next one."""
     out: list[dict[str, Any]] = []
     before = ""
     for message in messages:
         if message["role"] in ("system", "developer"):
             if before:
                 out.append({"role": "user", "content": before})
-            before = _as_text(message["content"])
+            before = _join_text(message["content"])
         elif before and message["role"] == "user":
             content = message["content"]
-            both = f"{before}{_SEVERAL}{content}" if isinstance(content, str) else [_block(before), *content]
+            both = f"{before}{_SEPARATOR}{content}" if isinstance(content, str) else [_text_block(before), *content]
             out.append({**message, "content": both})
             before = ""
         else:
@@ -356,9 +345,9 @@ def _without_system(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*out, {"role": "user", "content": before}] if before else out
 
 
-def _block(text: str) -> dict[str, Any]:
+def _text_block(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _as_text(content: Any) -> str:
-    return content if isinstance(content, str) else _SEVERAL.join(block["text"] for block in content)
+def _join_text(content: Any) -> str:
+    return content if isinstance(content, str) else _SEPARATOR.join(block["text"] for block in content)

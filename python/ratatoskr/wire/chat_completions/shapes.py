@@ -1,4 +1,7 @@
-"""The JSON of answers as structs. Unknown members are ignored; what must keep its bytes is `msgspec.Raw`."""
+"""The JSON of responses as structs. Unknown members are ignored; what must be kept byte for byte is `msgspec.Raw`.
+
+The names are those of https://platform.openai.com/docs/api-reference/chat and of the official SDK (November 2026).
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,25 @@ from typing import Any, TypeAlias
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 Base64: TypeAlias = bytes
-"""Bytes as text; the name of a member hides the type's own."""
+"""The type `bytes`, which msgspec decodes from base64, in classes with a member of that name."""
 
 
 class Function(Struct, gc=False):
-    """The function of a call: arguments as JSON text, or on some hosts as the object itself."""
+    """The function of a call: its arguments are JSON text, or on some hosts a JSON object."""
 
     name: str | None = None
     arguments: Raw | UnsetType = UNSET
 
 
 class Custom(Struct, gc=False):
-    """The free text for a tool that takes no JSON."""
+    """The call of a custom tool, whose input is free text."""
 
     name: str | None = None
     input: str | None = None
 
 
-class Call(Struct, gc=False):
-    """A call of a tool, or a piece of one; HuggingFace's TGI has known numbers as ids."""
+class ChatCompletionMessageToolCall(Struct, gc=False):
+    """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids."""
 
     index: int | None = None
     id: str | int | None = None
@@ -35,7 +38,7 @@ class Call(Struct, gc=False):
     extra_content: Raw | UnsetType = UNSET
 
 
-class Audio(Struct, gc=False):
+class ChatCompletionAudio(Struct, gc=False):
     """Spoken output."""
 
     id: str | None = None
@@ -43,99 +46,99 @@ class Audio(Struct, gc=False):
     transcript: str | None = None
 
 
-class Said(Struct, gc=False):
-    """A message, or a delta of one: both have the same members; TGI has streamed a call without the list around it."""
+class Delta(Struct, gc=False):
+    """A message, or a delta of one: both have the same members. TGI has streamed `tool_calls` without the list."""
 
     content: str | list[Raw] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
     reasoning_details: list[Raw] | None = None
     refusal: str | None = None
-    tool_calls: list[Call] | Call | None = None
+    tool_calls: list[ChatCompletionMessageToolCall] | ChatCompletionMessageToolCall | None = None
     function_call: Function | None = None
     annotations: list[Raw] | None = None
     images: list[Raw] | None = None
-    audio: Audio | None = None
+    audio: ChatCompletionAudio | None = None
     executed_tools: list[Raw] | None = None
     extra_content: Raw | UnsetType = UNSET
 
 
-class Token(Struct, gc=False):
-    """A token and its log probability; some hosts behind HuggingFace write its bytes as base64."""
+class ChatCompletionTokenLogprob(Struct, gc=False):
+    """A token and its log probability; some hosts behind HuggingFace send its bytes as base64."""
 
     token: str
     logprob: float | None = None
     bytes: list[int] | Base64 | None = None
-    top_logprobs: list[Token] | None = None
+    top_logprobs: list[ChatCompletionTokenLogprob] | None = None
 
 
-class Logprobs(Struct, gc=False):
-    """Log probabilities; the last two members are the form of the old completions."""
+class ChoiceLogprobs(Struct, gc=False):
+    """Log probabilities; the last two members are those of the older Completions API."""
 
-    content: list[Token] | None = None
-    refusal: list[Token] | None = None
+    content: list[ChatCompletionTokenLogprob] | None = None
+    refusal: list[ChatCompletionTokenLogprob] | None = None
     tokens: list[str | None] | None = None
     token_logprobs: list[float | None] | None = None
 
 
 class Choice(Struct, gc=False):
-    """One of the answers: `message` when whole, `delta` in a stream."""
+    """One choice: with a `message` in a complete response, with a `delta` in a stream."""
 
     index: int | None = None
-    delta: Said | None = None
-    message: Said | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
     finish_reason: str | None = None
     native_finish_reason: str | None = None
-    logprobs: Logprobs | float | None = None
+    logprobs: ChoiceLogprobs | float | None = None
     error: Any = None
 
 
-class PromptDetails(Struct, gc=False):
-    """Parts of the prompt's tokens; `cache_creation_input_tokens` is Alibaba's word for cache writes."""
+class PromptTokensDetails(Struct, gc=False):
+    """Details of the prompt tokens; `cache_creation_input_tokens` are cache writes at Alibaba."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
 
 
-class CompletionDetails(Struct, gc=False):
-    """Parts of the answer's tokens."""
+class CompletionTokensDetails(Struct, gc=False):
+    """Details of the completion tokens."""
 
     reasoning_tokens: int | None = None
 
 
-class Spent(Struct, gc=False):
-    """Usage; Moonshot, DeepSeek and Mistral (the latter two ways) have words of their own for cache reads."""
+class CompletionUsage(Struct, gc=False):
+    """Token counts; for cache reads Moonshot, DeepSeek and Mistral (which has two) have members of their own."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
-    prompt_tokens_details: PromptDetails | None = None
-    completion_tokens_details: CompletionDetails | None = None
+    prompt_tokens_details: PromptTokensDetails | None = None
+    completion_tokens_details: CompletionTokensDetails | None = None
     cached_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
     num_cached_tokens: int | None = None
-    prompt_token_details: PromptDetails | None = None
+    prompt_token_details: PromptTokensDetails | None = None
     reasoning_tokens: int | None = None
     cost: Raw | UnsetType = UNSET
 
 
-class Groq(Struct, gc=False):
-    """What Groq puts beside the protocol."""
+class XGroq(Struct, gc=False):
+    """Groq's extension of a response."""
 
-    usage: Spent | None = None
+    usage: CompletionUsage | None = None
     error: Any = None
 
 
-class Answered(Struct, gc=False):
-    """A whole response, or a chunk of a stream: both have the same members."""
+class ChatCompletion(Struct, gc=False):
+    """A complete response, or a `ChatCompletionChunk` of a stream: both have the same members."""
 
     id: str | int | None = None
     object: str | None = None
     created: int | float | str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: Spent | None = None
+    usage: CompletionUsage | None = None
     error: Any = None
-    x_groq: Groq | None = None
+    x_groq: XGroq | None = None
     citations: list[Raw] | None = None

@@ -1,4 +1,4 @@
-"""Tokens and money out of any number of usage objects."""
+"""Token counts and the price of a response, out of any number of usage objects."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from decimal import Decimal, InvalidOperation
 from msgspec import Raw, UnsetType
 
 from ratatoskr.types.usage import Cost, Usage
-from ratatoskr.wire.chat_completions.shapes import CompletionDetails, PromptDetails, Spent
+from ratatoskr.wire.chat_completions.shapes import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 from ratatoskr.wire.turn import TurnBuilder
 
-_NO_PROMPT_DETAILS = PromptDetails()
-_NO_COMPLETION_DETAILS = CompletionDetails()
+_NO_PROMPT_DETAILS = PromptTokensDetails()
+_NO_COMPLETION_DETAILS = CompletionTokensDetails()
 
 
-class Meter:
-    """Sums up what the chunks of one answer say of its usage: a count never sinks, a later chunk may leave one out."""
+class UsageReader:
+    """Combines the usage objects of one response: a count never decreases, and a later object may omit it.
 
-    __slots__ = ("_cache_read", "_cache_write", "_completion", "_prompt", "_reasoning", "_total", "billed")
+    Attributes:
+        has_price: whether `cost` is a price in USD; some hosts use the name for something else.
+    """
 
-    def __init__(self, *, billed: bool) -> None:
-        """`billed` tells whether `cost` is a price in USD; other hosts mean other things by the word."""
-        self.billed = billed
+    __slots__ = ("_cache_read", "_cache_write", "_completion", "_prompt", "_reasoning", "_total", "has_price")
+
+    def __init__(self, *, has_price: bool) -> None:
+        self.has_price = has_price
         self._prompt: int | None = None
         self._cache_read: int | None = None
         self._cache_write: int | None = None
@@ -29,46 +32,46 @@ class Meter:
         self._reasoning: int | None = None
         self._total: int | None = None
 
-    def read(self, spent: Spent, turn: TurnBuilder) -> None:
-        """Take one usage object in."""
-        prompt = spent.prompt_tokens_details or _NO_PROMPT_DETAILS
-        completion = spent.completion_tokens_details or _NO_COMPLETION_DETAILS
-        mistrals = spent.prompt_token_details or _NO_PROMPT_DETAILS
-        own_words = (spent.cached_tokens, spent.prompt_cache_hit_tokens, spent.num_cached_tokens)
-        self._prompt = _most(self._prompt, spent.prompt_tokens)
-        self._cache_read = _most(self._cache_read, prompt.cached_tokens, mistrals.cached_tokens, *own_words)
-        self._cache_write = _most(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
-        self._completion = _most(self._completion, spent.completion_tokens)
-        self._reasoning = _most(self._reasoning, completion.reasoning_tokens, spent.reasoning_tokens)
-        self._total = _most(self._total, spent.total_tokens)
+    def read(self, usage: CompletionUsage, turn: TurnBuilder) -> None:
+        """Add one usage object and set the usage and cost of the turn."""
+        prompt = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
+        completion = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
+        mistral = usage.prompt_token_details or _NO_PROMPT_DETAILS
+        top_level = (usage.cached_tokens, usage.prompt_cache_hit_tokens, usage.num_cached_tokens)
+        self._prompt = _max(self._prompt, usage.prompt_tokens)
+        self._cache_read = _max(self._cache_read, prompt.cached_tokens, mistral.cached_tokens, *top_level)
+        self._cache_write = _max(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
+        self._completion = _max(self._completion, usage.completion_tokens)
+        self._reasoning = _max(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
+        self._total = _max(self._total, usage.total_tokens)
         turn.usage = Usage.of(
             prompt=self._prompt,
             cache_read=self._cache_read,
             cache_write=self._cache_write,
-            completion=self._whole_completion(),
+            completion=self._completion_with_reasoning(),
             reasoning=self._reasoning,
         )
-        if self.billed and (cost := _price(spent.cost)) is not None:
+        if self.has_price and (cost := _parse_price(usage.cost)) is not None:
             turn.cost = cost
 
-    def _whole_completion(self) -> int | None:
-        """Return the completion with the thinking in it; xAI counts the two side by side, which the total betrays."""
+    def _completion_with_reasoning(self) -> int | None:
+        """Return the completion tokens including reasoning; xAI counts the two separately, as its total shows."""
         if self._prompt is None or self._completion is None or not self._reasoning:
             return self._completion
-        apart = self._total == self._prompt + self._completion + self._reasoning
-        return self._completion + self._reasoning if apart else self._completion
+        separate = self._total == self._prompt + self._completion + self._reasoning
+        return self._completion + self._reasoning if separate else self._completion
 
 
-def _most(*counts: int | None) -> int | None:
-    most = None
+def _max(*counts: int | None) -> int | None:
+    largest = None
     for count in counts:
-        if count is not None and count >= 0 and (most is None or count > most):
-            most = count
-    return most
+        if count is not None and count >= 0 and (largest is None or count > largest):
+            largest = count
+    return largest
 
 
-def _price(raw: Raw | UnsetType) -> Cost | None:
-    """Return a price exactly as it was written; anything but a number is none."""
+def _parse_price(raw: Raw | UnsetType) -> Cost | None:
+    """Return a price with all of its digits; `None` for anything but a number."""
     if isinstance(raw, UnsetType):
         return None
     try:

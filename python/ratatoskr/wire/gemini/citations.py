@@ -21,7 +21,7 @@ from ratatoskr.wire.gemini.shapes import (
     UrlMetadata,
     bytes_or_none,
 )
-from ratatoskr.wire.json import decode, whole
+from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 
@@ -129,9 +129,9 @@ class _Location:
         url = source.uri or source.source_uri
         quoted = source.text or self.text
         return self.key, Citation(
-            None if url is None else whole(url),
-            None if source.title is None else whole(source.title),
-            None if quoted is None else whole(quoted),
+            None if url is None else replace_surrogates(url),
+            None if source.title is None else replace_surrogates(source.title),
+            None if quoted is None else replace_surrogates(quoted),
             self.start,
             self.end,
             data,
@@ -157,7 +157,7 @@ class _AnswerText:
         if segment is None or (segment.end_index is None and not segment.text):
             return self.last_part()
         by_bytes = self._locate_by_bytes(segment)
-        wanted = None if segment.text is None else whole(segment.text)
+        wanted = None if segment.text is None else replace_surrogates(segment.text)
         if by_bytes is not None and (wanted is None or by_bytes.text == wanted):
             return by_bytes
         return self._locate_by_text(wanted) or _Location(self.last_part().key, text=wanted)
@@ -180,7 +180,7 @@ class _AnswerText:
                     len(data[:end].decode("utf-8", "ignore")),
                     data[start:end].decode("utf-8", "ignore"),
                 )
-                if segment.text is None or location.text == whole(segment.text):
+                if segment.text is None or location.text == replace_surrogates(segment.text):
                     return location
                 first = first or location
         return first

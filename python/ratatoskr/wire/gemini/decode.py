@@ -46,7 +46,7 @@ from ratatoskr.wire.gemini.shapes import (
 )
 from ratatoskr.wire.gemini.tools import PartialFunctionCall
 from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CODE_EXECUTION = "code_execution"
@@ -115,7 +115,9 @@ class GenerateContentReader:
                     break
         feedback = response.prompt_feedback
         if feedback is not None and feedback.block_reason and not self.ended:
-            set_block_reason(self.turn, whole(feedback.block_reason), _text_or_none(feedback.block_reason_message))
+            set_block_reason(
+                self.turn, replace_surrogates(feedback.block_reason), _text_or_none(feedback.block_reason_message)
+            )
 
     def _identify(self, response: GenerateContentResponse, data: bytes) -> None:
         """Take model and id, which every response repeats; without an id, call ids are made from the first data."""
@@ -146,7 +148,7 @@ class GenerateContentReader:
         if (token := bytes_or_none(candidate.continuation_token)) is not None:
             self._parts.add_provider_part(CONTINUATION, token)
         if candidate.finish_reason:
-            native, message = whole(candidate.finish_reason), _text_or_none(candidate.finish_message)
+            native, message = replace_surrogates(candidate.finish_reason), _text_or_none(candidate.finish_message)
             has_output, has_calls = self._parts.has_output, self._parts.has_calls
             set_finish_reason(self.turn, native, message, has_output=has_output, has_calls=has_calls)
 
@@ -209,7 +211,7 @@ class PartReader:
             self._read_file(part.file_data, bytes_or_none(part.thought_signature), raw)
         elif not self._read_server_tool(part, raw):
             names = [name for name in decode(dict[str, object], raw) if name not in ("thought", "thoughtSignature")]
-            self.add_provider_part(whole(names[0]) if names else "part", raw)
+            self.add_provider_part(replace_surrogates(names[0]) if names else "part", raw)
 
     def add_provider_part(self, kind: str, data: bytes) -> None:
         """Add a part that has no type here, as JSON text."""
@@ -270,9 +272,9 @@ class PartReader:
     def _add_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
         """Add a complete call; an id that an earlier call has is replaced."""
         if not name.isascii():
-            name = whole(name)
+            name = replace_surrogates(name)
         turn, key = self.turn, self._new_key()
-        call_id = whole(id) if id and id not in self._ids else None
+        call_id = replace_surrogates(id) if id and id not in self._ids else None
         self._ids.add(call_id or "")
         turn.tool(key, call_id, name)
         if signature is not None:
@@ -290,7 +292,7 @@ class PartReader:
             data = base64.b64decode(standard + b"=" * (-len(standard) % 4), validate=True)
         except (ValueError, binascii.Error):
             raise MalformedResponse("unexpected shape: inlineData.data is not base64") from None
-        media_type = whole(blob.mime_type or "application/octet-stream")
+        media_type = replace_surrogates(blob.mime_type or "application/octet-stream")
         part_type = _MEDIA_PARTS.get(media_type.partition("/")[0], FilePart)
         part = part_type(data=data, media_type=media_type, state=self._state(signature))
         self.turn.part(self._new_key(), part, "inlineData", raw)
@@ -298,7 +300,7 @@ class PartReader:
     def _read_file(self, file: FileData, signature: bytes | None, raw: bytes) -> None:
         media_type = _text_or_none(file.mime_type)
         part_type = _MEDIA_PARTS.get((media_type or "").partition("/")[0], FilePart)
-        part = part_type(url=whole(file.file_uri), media_type=media_type, state=self._state(signature))
+        part = part_type(url=replace_surrogates(file.file_uri), media_type=media_type, state=self._state(signature))
         self.turn.part(self._new_key(), part, "fileData", raw)
 
     def _read_server_tool(self, part: Part, raw: bytes) -> bool:
@@ -311,16 +313,19 @@ class PartReader:
         elif (result := bytes_or_none(part.code_execution_result)) is not None:
             fields = decode(ToolInvocation, result)
             failed = fields.outcome not in (None, "OUTCOME_OK")
-            call_id, kind = whole(fields.id or self._server_call_id), "codeExecutionResult"
+            call_id, kind = replace_surrogates(fields.id or self._server_call_id), "codeExecutionResult"
             added = ServerToolResult(call_id, CODE_EXECUTION, text_of(result), failed, state=state)
         elif (call := bytes_or_none(part.tool_call)) is not None:
             fields = decode(ToolInvocation, call)
-            name, kind = whole(fields.tool_type or "tool"), "toolCall"
+            name, kind = replace_surrogates(fields.tool_type or "tool"), "toolCall"
             arguments = text_of(bytes_or_none(fields.args) or b"{}")
             added = ServerToolCall(self._start_server_call(fields.id, name), name, arguments, state=state)
         elif (response := bytes_or_none(part.tool_response)) is not None:
             fields = decode(ToolInvocation, response)
-            call_id, name = whole(fields.id or self._server_call_id), whole(fields.tool_type or "tool")
+            call_id, name = (
+                replace_surrogates(fields.id or self._server_call_id),
+                replace_surrogates(fields.tool_type or "tool"),
+            )
             content, kind = text_of(bytes_or_none(fields.response) or b"{}"), "toolResponse"
             added = ServerToolResult(call_id, name, content, state=state)
         else:
@@ -331,13 +336,13 @@ class PartReader:
     def _start_server_call(self, id: str | None, name: str) -> str:
         """Return the id of a new server tool call, which a result without an id belongs to."""
         self._server_calls += 1
-        self._server_call_id = whole(id) if id else self.turn.made_up_id(-self._server_calls, name)
+        self._server_call_id = replace_surrogates(id) if id else self.turn.made_up_id(-self._server_calls, name)
         return self._server_call_id
 
 
 def _text_or_none(text: str | None) -> str | None:
-    return None if text is None else whole(text)
+    return None if text is None else replace_surrogates(text)
 
 
 def _token_logprob(token: LogprobsCandidate, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
-    return TokenLogprob(whole(token.token), token.log_probability or 0.0, None, top)
+    return TokenLogprob(replace_surrogates(token.token), token.log_probability or 0.0, None, top)

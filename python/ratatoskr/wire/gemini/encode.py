@@ -11,10 +11,10 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Encoded, Target
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.gemini.history import ContentWriter, JsonObject
 from ratatoskr.wire.gemini.thinking import encode_thinking
 from ratatoskr.wire.gemini.tools import encode_tool_config, encode_tools
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
 
 PARAMETERS = frozenset(
     {
@@ -69,7 +69,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     if config:
         body["generationConfig"] = config
     if options.service_tier is not None:
-        body["serviceTier"] = clean(options.service_tier, "service_tier")
+        body["serviceTier"] = require_utf8(options.service_tier, "service_tier")
     if history.continuation is not None:
         body["continuationToken"] = history.continuation
     if options.cache_prompt is False:
@@ -77,7 +77,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
         notices.append(Notice("parameter_dropped", message, "cache_prompt"))
     version = "v1" if "v1" in target.flags else "v1beta"
     method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    model = quote(clean(target.model.removeprefix("models/"), "model"), safe="")
+    model = quote(require_utf8(target.model.removeprefix("models/"), "model"), safe="")
     return Encoded(f"/{version}/models/{model}:{method}", body, (), notices)
 
 
@@ -87,7 +87,7 @@ def _encode_config(options: ChatOptions, rules: ModelRules) -> JsonObject:
         if (value := getattr(options, key)) is not None:
             config[name] = value
     if options.stop:
-        config["stopSequences"] = [clean(text, "stop") for text in options.stop]
+        config["stopSequences"] = [require_utf8(text, "stop") for text in options.stop]
     if options.logprobs is not None and options.logprobs is not False:
         config["responseLogprobs"] = True
         if options.logprobs is not True and options.logprobs:
@@ -104,12 +104,12 @@ def _encode_format(
     wanted = request.options.response_format
     with_tools = bool(request.tools) and rules.thinking != "level"
     if isinstance(wanted, JsonSchema):
-        as_json(wanted.schema, "response_format")
+        encode_json(wanted.schema, "response_format")
         if rules.schema == "native" and not with_tools:
             config["responseMimeType"] = "application/json"
             config["responseJsonSchema"] = wanted.schema
             return
-        system.append({"text": schema_in_words(wanted)})
+        system.append({"text": schema_instructions(wanted)})
         notices.append(OUTPUT_EMULATED)
     if rules.schema != "instructions" and not with_tools:
         config["responseMimeType"] = "application/json"

@@ -9,9 +9,9 @@ import json
 import math
 from typing import Any
 
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
-from ratatoskr.wire.json import whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import replace_surrogates
 
 
 def decode_error(body: bytes) -> ReportedFailure:
@@ -20,7 +20,7 @@ def decode_error(body: bytes) -> ReportedFailure:
         failure = _parse_error(json.loads(body))
     except (ValueError, RecursionError):
         failure = None
-    return failure or ReportedFailure(words_of(body))
+    return failure or ReportedFailure(extract_error_text(body))
 
 
 def _parse_error(value: Any) -> ReportedFailure | None:
@@ -31,7 +31,9 @@ def _parse_error(value: Any) -> ReportedFailure | None:
         return None
     error = value.get("error", value)
     if isinstance(error, str):
-        return ReportedFailure(whole(error), kind=_get_text(value, "status"), code=_get_text(value, "code"))
+        return ReportedFailure(
+            replace_surrogates(error), kind=_get_text(value, "status"), code=_get_text(value, "code")
+        )
     if not isinstance(error, dict) or not {"message", "status", "code", "details"} & error.keys():
         return None
     details = _get_dicts(error, "details")
@@ -54,7 +56,7 @@ def _parse_error(value: Any) -> ReportedFailure | None:
 
 def _get_text(value: dict[str, Any], name: str) -> str | None:
     text = value.get(name)
-    return whole(text) if isinstance(text, str) and text else None
+    return replace_surrogates(text) if isinstance(text, str) and text else None
 
 
 def _get_dicts(value: dict[str, Any], name: str) -> list[dict[str, Any]]:

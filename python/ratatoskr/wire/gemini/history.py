@@ -24,11 +24,11 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.gemini.media import MediaWriter
 from ratatoskr.wire.gemini.shapes import CONTINUATION
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object
-from ratatoskr.wire.outgoing import clean
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -107,14 +107,14 @@ class ContentWriter:
             where = f"messages[{i}].content[{j}]"
             if not isinstance(part, TextPart):
                 raise InvalidInput(f"a system message must hold text only, not a {part.type}", field=where)
-            self.system.append({"text": clean(part.text, where)})
+            self.system.append({"text": require_utf8(part.text, where)})
 
     def _write_user(self, message: Message, i: int) -> None:
         parts: list[JsonObject] = []
         for j, part in enumerate(message.content):
             where = f"messages[{i}].content[{j}]"
             if isinstance(part, TextPart):
-                parts.append({"text": clean(part.text, where)})
+                parts.append({"text": require_utf8(part.text, where)})
             elif isinstance(part, ToolResult):
                 parts += self._write_result(part, where)
             else:
@@ -137,10 +137,10 @@ class ContentWriter:
         name, _ = self._calls.get(result.tool_call_id, (result.name, 0))
         if name is None:
             raise InvalidInput(f"no call in the history has the id {result.tool_call_id!r:.80}", field=where)
-        text = clean(result.text, where)
+        text = require_utf8(result.text, where)
         response: JsonObject = {
-            "id": clean(result.tool_call_id, where),
-            "name": clean(name, where),
+            "id": require_utf8(result.tool_call_id, where),
+            "name": require_utf8(name, where),
             "response": {"error" if result.is_error else "output": text},
         }
         inside: list[JsonObject] = []
@@ -177,14 +177,14 @@ class ContentWriter:
             state = self._find_state(part.state, "the signature of a text")
             if not part.text and state is None:
                 return None
-            return _sign({"text": clean(part.text, where)}, state)
+            return _sign({"text": require_utf8(part.text, where)}, state)
         if isinstance(part, ToolCall):
             return self._write_call(part, where)
         if isinstance(part, ReasoningPart):
             state = self._find_state(part.state, "thinking")
             if state is None:
                 return None
-            return _sign({"text": clean(part.text, where), "thought": True}, state)
+            return _sign({"text": require_utf8(part.text, where), "thought": True}, state)
         if isinstance(part, ServerToolCall | ServerToolResult):
             state = self._find_state(part.state, "a call of a provider's own tool")
             if state is None and not part.state:
@@ -200,12 +200,12 @@ class ContentWriter:
         return _sign(self._media.write(part, where), self._find_state(part.state, "the signature of a medium"))
 
     def _write_call(self, call: ToolCall, where: str) -> JsonObject:
-        name = clean(call.name, where)
+        name = require_utf8(call.name, where)
         self._calls[call.id] = (name, self._count)
         self._count += 1
-        arguments = arguments_object(clean(call.arguments, where), where)
+        arguments = arguments_object(require_utf8(call.arguments, where), where)
         state = self._find_state(call.state, "the signature of a call")
-        return _sign({"functionCall": {"id": clean(call.id, where), "name": name, "args": arguments}}, state)
+        return _sign({"functionCall": {"id": require_utf8(call.id, where), "name": name, "args": arguments}}, state)
 
     def _find_state(self, states: tuple[ProviderState, ...], kind: str) -> bytes | None:
         """Return the state of this issuer, and note any other as left out."""

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part
-from ratatoskr.wire.outgoing import clean
+from ratatoskr.wire.encode import require_utf8
 
 MAX_INLINE = 100 * 1024 * 1024
 """Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
@@ -43,17 +43,17 @@ class MediaWriter:
             if part.provider != self._provider:
                 raise InvalidInput(f"a file at {part.provider!r} cannot be read by {self._provider!r}", field=where)
             uri = part.id if "://" in part.id else _FILES + part.id
-            return {"fileData": {"fileUri": clean(uri, where)}}
+            return {"fileData": {"fileUri": require_utf8(uri, where)}}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
             raise InvalidInput(f"this message cannot hold a {part.type}", field=where)
         if part.data is not None:
             return self._write_inline(part.data, part.media_type or "", where)
-        url = clean(part.url or "", where)
+        url = require_utf8(part.url or "", where)
         if url.startswith("data:"):
             return self._write_inline(*_parse_data_url(url, part.media_type, where), where)
         file: dict[str, Any] = {"fileUri": url}
         if part.media_type is not None:
-            file = {"mimeType": clean(part.media_type, where), **file}
+            file = {"mimeType": require_utf8(part.media_type, where), **file}
         return {"fileData": file}
 
     def _write_inline(self, data: bytes, media_type: str, where: str) -> dict[str, Any]:
@@ -67,7 +67,9 @@ class MediaWriter:
                 f"the media of the request are larger than {MAX_INLINE // 2**20} MiB: upload them and pass a FileRef",
                 field=where,
             )
-        return {"inlineData": {"mimeType": clean(media_type, where), "data": base64.b64encode(data).decode("ascii")}}
+        return {
+            "inlineData": {"mimeType": require_utf8(media_type, where), "data": base64.b64encode(data).decode("ascii")}
+        }
 
 
 def _parse_data_url(url: str, media_type: str | None, where: str) -> tuple[bytes, str]:

@@ -16,9 +16,9 @@ from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.part import MAX_DEPTH
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
+from ratatoskr.wire.encode import encode_json, require_utf8
 from ratatoskr.wire.gemini.shapes import FunctionCall, PartialArg, bytes_or_none
 from ratatoskr.wire.json import decode
-from ratatoskr.wire.outgoing import as_json, clean
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d{1,6})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]""")
 
@@ -30,15 +30,15 @@ def encode_tools(request: ChatRequest) -> list[Any]:
     for i, tool in enumerate(request.tools):
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
-            as_json(tool.definition, where)
+            encode_json(tool.definition, where)
             tools.append(tool.definition)
             continue
         if not functions:
             tools.append({"functionDeclarations": functions})
-        as_json(tool.parameters, where)
-        function: dict[str, Any] = {"name": clean(tool.name, where)}
+        encode_json(tool.parameters, where)
+        function: dict[str, Any] = {"name": require_utf8(tool.name, where)}
         if tool.description:
-            function["description"] = clean(tool.description, where)
+            function["description"] = require_utf8(tool.description, where)
         functions.append({**function, "parametersJsonSchema": tool.parameters})
     return tools
 
@@ -60,7 +60,7 @@ def encode_tool_config(request: ChatRequest, rules: ModelRules) -> dict[str, Any
     elif choice == "required":
         config["functionCallingConfig"] = {"mode": "ANY"}
     elif choice not in (None, "auto"):
-        name = clean(choice or "", "tool_choice")
+        name = require_utf8(choice or "", "tool_choice")
         config["functionCallingConfig"] = {"mode": "ANY", "allowedFunctionNames": [name]}
     elif validated or choice == "auto":
         config["functionCallingConfig"] = {"mode": "VALIDATED" if validated else "AUTO"}

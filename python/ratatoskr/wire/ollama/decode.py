@@ -14,7 +14,7 @@ from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, text_of, whole
+from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.ollama.errors import decode_error
 from ratatoskr.wire.ollama.shapes import ChatResponse, Logprob, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
@@ -69,7 +69,7 @@ class ChatResponseReader:
         if response.error is not UNSET and bytes(response.error) != b"null":
             raise FailureReported(decode_error(data))
         if turn.model is None and response.model is not None:
-            turn.model, turn.seed = whole(response.model), whole(response.created_at or "")
+            turn.model, turn.seed = replace_surrogates(response.model), replace_surrogates(response.created_at or "")
         message = response.message
         if message is None:
             content, thinking, tool_calls = response.response, response.thinking, response.tool_calls
@@ -99,11 +99,11 @@ class ChatResponseReader:
         function = call.function
         if function is None or not function.name:
             raise MalformedResponse("unexpected shape: a tool call without a name")
-        call_id = whole(call.id) if call.id and call.id not in self._ids else None
+        call_id = replace_surrogates(call.id) if call.id and call.id not in self._ids else None
         self._ids.add(call_id or "")
         key = ("call", self._calls)
         self._calls += 1
-        self.turn.tool(key, call_id, whole(function.name))
+        self.turn.tool(key, call_id, replace_surrogates(function.name))
         self.turn.arguments(key, _arguments_text(function.arguments))
         self.turn.end(key)
 
@@ -129,7 +129,7 @@ class ChatResponseReader:
             self.turn.logprobs(CONTENT, [_token_logprob(token) for token in logprobs])
 
     def _complete(self, response: ChatResponse) -> None:
-        turn, native = self.turn, whole(response.done_reason or "")
+        turn, native = self.turn, replace_surrogates(response.done_reason or "")
         turn.usage = Usage.of(prompt=_count(response.prompt_eval_count), completion=_count(response.eval_count))
         reason = FINISH_REASONS.get(native or "stop", "unknown")
         turn.finish("tool_calls" if reason == "stop" and self._calls else reason, native or None)
@@ -142,7 +142,9 @@ def _count(n: int | None) -> int | None:
 
 def _token_logprob(token: Logprob) -> TokenLogprob:
     top = tuple(_token_logprob(other) for other in token.top_logprobs or ())
-    return TokenLogprob(whole(token.token), token.logprob, None if token.bytes is None else tuple(token.bytes), top)
+    return TokenLogprob(
+        replace_surrogates(token.token), token.logprob, None if token.bytes is None else tuple(token.bytes), top
+    )
 
 
 def _arguments_text(raw: Raw | UnsetType) -> str:
@@ -150,4 +152,4 @@ def _arguments_text(raw: Raw | UnsetType) -> str:
     if raw is UNSET or bytes(raw) == b"null":
         return "{}"
     text = text_of(raw)
-    return whole(decode(str, bytes(raw))) if text.startswith('"') else text
+    return replace_surrogates(decode(str, bytes(raw))) if text.startswith('"') else text

@@ -15,8 +15,8 @@ from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, Reasoning
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.ollama.history import JsonObject, MessageWriter, generate_prompt
-from ratatoskr.wire.outgoing import OUTPUT_EMULATED, as_json, clean, schema_in_words
 
 PARAMETERS = frozenset(
     {
@@ -65,7 +65,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     messages = writer.write(request.messages, instructions)
     tools = _encode_tools(request)
     prompt = generate_prompt(messages) if "generate" in target.flags and not tools else None
-    body: JsonObject = {"model": clean(target.model, "model")}
+    body: JsonObject = {"model": require_utf8(target.model, "model")}
     body |= {"messages": messages} if prompt is None else prompt
     body["stream"] = stream
     if tools:
@@ -80,7 +80,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
             body["top_logprobs"] = options.logprobs
     sampling = {name: value for key, name in _OPTIONS.items() if (value := getattr(options, key)) is not None}
     if options.stop:
-        sampling["stop"] = [clean(text, "stop") for text in options.stop]
+        sampling["stop"] = [require_utf8(text, "stop") for text in options.stop]
     if sampling:
         body["options"] = sampling
     body["truncate"] = body["shift"] = False
@@ -111,11 +111,11 @@ def _encode_format(options: ChatOptions, rules: ModelRules, notices: list[Notice
         return None, None
     mode = None if rules.schema == "instructions" else "json"
     if isinstance(wanted, JsonSchema):
-        as_json(wanted.schema, "response_format")
+        encode_json(wanted.schema, "response_format")
         if rules.schema == "native":
             return wanted.schema, None
         notices.append(OUTPUT_EMULATED)
-        return mode, schema_in_words(wanted)
+        return mode, schema_instructions(wanted)
     if mode is not None:
         return mode, None
     notices.append(OUTPUT_EMULATED)
@@ -134,12 +134,12 @@ def _encode_tools(request: ChatRequest) -> list[Any]:
     for i, tool in enumerate(request.tools):
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
-            as_json(tool.definition, where)
+            encode_json(tool.definition, where)
             tools.append(tool.definition)
             continue
-        as_json(tool.parameters, where)
-        function: JsonObject = {"name": clean(tool.name, where)}
+        encode_json(tool.parameters, where)
+        function: JsonObject = {"name": require_utf8(tool.name, where)}
         if tool.description:
-            function["description"] = clean(tool.description, where)
+            function["description"] = require_utf8(tool.description, where)
         tools.append({"type": "function", "function": {**function, "parameters": tool.parameters}})
     return tools

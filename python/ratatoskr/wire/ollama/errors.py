@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
-from ratatoskr.wire.json import whole
-from ratatoskr.wire.odd_body import words_of
+from ratatoskr.wire.json import replace_surrogates
 
 
 def decode_error(body: bytes) -> ReportedFailure:
@@ -15,10 +15,12 @@ def decode_error(body: bytes) -> ReportedFailure:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return ReportedFailure(words_of(body))
+        return ReportedFailure(extract_error_text(body))
     error = value.get("error") if isinstance(value, dict) else None
     if isinstance(error, str):
-        return ReportedFailure(whole(error), status=_status(value.get("status_code")) or _status(value.get("status")))
+        return ReportedFailure(
+            replace_surrogates(error), status=_status(value.get("status_code")) or _status(value.get("status"))
+        )
     if isinstance(error, dict):
         return ReportedFailure(
             _text(error.get("message")) or "",
@@ -27,11 +29,11 @@ def decode_error(body: bytes) -> ReportedFailure:
             param=_text(error.get("param")),
             status=_status(error.get("code")),
         )
-    return ReportedFailure(words_of(body))
+    return ReportedFailure(extract_error_text(body))
 
 
 def _text(value: Any) -> str | None:
-    return whole(value) if isinstance(value, str) and value else None
+    return replace_surrogates(value) if isinstance(value, str) and value else None
 
 
 def _status(value: Any) -> int | None:

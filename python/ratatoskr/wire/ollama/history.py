@@ -20,9 +20,9 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object
-from ratatoskr.wire.outgoing import clean
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -103,7 +103,11 @@ class MessageWriter:
         for k, item in enumerate(part.content):
             content.add(item, f"{where}.content[{k}]")
         message = content.to_message("tool")
-        return {**message, "tool_name": clean(name, where), "tool_call_id": clean(part.tool_call_id, where)}
+        return {
+            **message,
+            "tool_name": require_utf8(name, where),
+            "tool_call_id": require_utf8(part.tool_call_id, where),
+        }
 
     def _write_assistant(self, message: Message, i: int) -> JsonObject:
         content = _Content()
@@ -114,7 +118,7 @@ class MessageWriter:
             own = self._check_issuer(part)
             if isinstance(part, ReasoningPart):
                 if own:
-                    thinking.append(clean(part.text, where))
+                    thinking.append(require_utf8(part.text, where))
             elif isinstance(part, ToolCall):
                 calls.append(self._write_call(part, len(calls), where))
             elif not isinstance(part, ServerToolCall | ServerToolResult | ProviderPart):
@@ -129,11 +133,11 @@ class MessageWriter:
         return out
 
     def _write_call(self, call: ToolCall, index: int, where: str) -> JsonObject:
-        name = clean(call.name, where)
+        name = require_utf8(call.name, where)
         self._names[call.id] = name
-        arguments = arguments_object(clean(call.arguments, where), where)
+        arguments = arguments_object(require_utf8(call.arguments, where), where)
         function = {"index": index, "name": name, "arguments": arguments}
-        return {"id": clean(call.id, where), "function": function}
+        return {"id": require_utf8(call.id, where), "function": function}
 
     def _check_issuer(self, part: Part) -> bool:
         """Return whether a part has no state or state of this issuer; note any other state as left out."""
@@ -158,7 +162,7 @@ class _Content:
 
     def add(self, part: Part, where: str) -> None:
         if isinstance(part, TextPart):
-            self.texts.append(clean(part.text, where))
+            self.texts.append(require_utf8(part.text, where))
         elif isinstance(part, ImagePart):
             self.images.append(_encode_image(part, where))
         else:

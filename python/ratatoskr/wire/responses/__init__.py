@@ -1,14 +1,14 @@
-"""OpenAI Responses, also as OpenRouter serves it at `/responses`.
+"""OpenAI's Responses API, which OpenRouter also has at `/responses`.
 
 Follows https://platform.openai.com/docs/api-reference/responses and the types of the official SDK (November 2026).
-Nothing is stored at the provider: reasoning comes back encrypted and is replayed as it came.
+The provider stores nothing: reasoning is returned encrypted and is sent back byte for byte.
 
-Flags of a host that are read here: `encrypted` (ask for encrypted reasoning whatever the rules say of the model).
+Reads one flag of the host: `encrypted` requests encrypted reasoning for every model.
 """
 
 from ratatoskr.wire.responses.decode import decode_response
 from ratatoskr.wire.responses.encode import PARAMETERS, encode_request
-from ratatoskr.wire.responses.failure import decode_error
+from ratatoskr.wire.responses.errors import decode_error
 from ratatoskr.wire.responses.stream import StreamDecoder
 
 FRAMING = "sse"

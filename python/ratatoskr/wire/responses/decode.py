@@ -1,111 +1,203 @@
-"""Whole responses, and what a terminal event says besides its items."""
+"""Complete responses, and the reader of output items that they share with streams.
+
+The parts of a message have the message without its content as state, so that id, status and phase are sent back. The
+state of every other part is its item, byte for byte.
+"""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Hashable, Iterable
+
+import msgspec
+from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
-from ratatoskr.types.event import FinishReason
-from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.part import ProviderPart, ProviderState, TokenLogprob
+from ratatoskr.types.usage import Cost
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.failure import FailureReported, ReportedFailure
-from ratatoskr.wire.json import decode, whole
-from ratatoskr.wire.responses.failure import decode_error
-from ratatoskr.wire.responses.items import Items
-from ratatoskr.wire.responses.shapes import InputTokens, Opening, OutputTokens, Response, Used, present
+from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.responses.citations import parse_annotation
+from ratatoskr.wire.responses.finish import map_finish_reason, raise_for_failure
+from ratatoskr.wire.responses.media import decode_image
+from ratatoskr.wire.responses.shapes import (
+    REFUSAL_STATE,
+    CreatedResponse,
+    Logprob,
+    OutputContent,
+    OutputItem,
+    Response,
+    ResponseOutputMessage,
+    ResponseReasoningItem,
+    ToolCallItem,
+    decode_members,
+    raw_or_none,
+)
+from ratatoskr.wire.responses.tools import TOOL_CALLS, BuiltInToolReader, call_id_of
+from ratatoskr.wire.responses.usage import parse_usage
 from ratatoskr.wire.turn import TurnBuilder
 
-_INCOMPLETE: dict[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
-_USUAL_TIERS = frozenset({"auto", "default", "standard"})
+SECTION_SEPARATOR = "\n\n"
+"""Between two sections of one reasoning item."""
+
+_DEFAULT_TIERS = frozenset({"auto", "default", "standard"})
 
 
 def decode_response(body: bytes, target: Target) -> TurnBuilder:
-    """Return the turn that a whole response holds, finished.
+    """Return the turn of a complete response.
 
     Raises:
-        FailureReported: the response failed, was cancelled, has not ended, or is an error object.
-        MalformedResponse: it is no response.
+        FailureReported: the response failed, was cancelled, is not finished, or is an error object.
+        MalformedResponse: it is not a response.
     """
-    response = decode(Response, _valid_utf8(body))
+    try:
+        body.decode()
+    except UnicodeDecodeError:  # items are kept as raw JSON, which must be valid
+        body = body.decode("utf-8", "replace").encode()
+    response = decode(Response, body)
     turn = TurnBuilder(target.issuer)
-    error = present(response.error)
-    if error is None and response.output is None and response.status is None:
+    if raw_or_none(response.error) is None and response.output is None and response.status is None:
         raise MalformedResponse("unexpected shape: a response without output")
-    open_turn(turn, response)
-    refuse_failure(response)
-    items = Items(turn)
+    read_head(turn, response)
+    raise_for_failure(response)
+    reader = OutputReader(turn)
     for number, raw in enumerate(response.output or ()):
-        items.put(number, raw)
-    finish(items, response)
+        reader.add(number, raw)
+    reader.complete(response, response.status)
     return turn
 
 
-def _valid_utf8(body: bytes) -> bytes:
-    """Return the body with invalid UTF-8 replaced by U+FFFD, as the parser of event streams does."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return body.decode("utf-8", "replace").encode()
-    return body
-
-
-def open_turn(turn: TurnBuilder, response: Response | Opening) -> None:
-    """Note who answers, under which id."""
+def read_head(turn: TurnBuilder, response: Response | CreatedResponse) -> None:
+    """Read the model and the id of the response."""
     if response.id is not None:
-        turn.response_id = whole(response.id)
+        turn.response_id = replace_surrogates(response.id)
     if response.model is not None:
-        turn.model = whole(response.model)
+        turn.model = replace_surrogates(response.model)
     turn.seed = turn.seed or turn.response_id or str(response.created_at or "")
 
 
-def refuse_failure(response: Response, status: str | None = None) -> None:
-    """Raise `FailureReported` for a response that brought no answer."""
-    error = present(response.error)
-    if error is not None:
-        raise FailureReported(decode_error(error))
-    status = response.status or status
-    if status in {"failed", "cancelled", "queued", "in_progress"}:
-        raise FailureReported(ReportedFailure(f"the response ended as {status}", kind=status))
+class OutputReader:
+    """Fills a turn from output items, each under a number of its own that never changes.
+
+    Attributes:
+        turn: the turn.
+        streamed: the deltas that have come, by key.
+        streamed_citations: the number of citations that have come as events, by key.
+        streamed_logprobs: the log probabilities that have come with deltas, by key.
+        has_calls: whether there is a call that the caller has to answer.
+        is_refusal: whether the model refused.
+    """
+
+    __slots__ = ("_tools", "has_calls", "is_refusal", "streamed", "streamed_citations", "streamed_logprobs", "turn")
+
+    def __init__(self, turn: TurnBuilder) -> None:
+        self.turn = turn
+        self.streamed: dict[Hashable, list[str]] = {}
+        self.streamed_citations: dict[Hashable, int] = {}
+        self.streamed_logprobs: dict[Hashable, list[TokenLogprob]] = {}
+        self.has_calls = False
+        self.is_refusal = False
+        self._tools = BuiltInToolReader(turn)
+
+    def add(self, number: int, raw: Raw) -> None:
+        """Add a complete item, or complete one that has been streamed."""
+        data = bytes(raw)
+        kind = decode(OutputItem, data).type
+        if kind == "message":
+            self._add_message(number, data)
+        elif kind == "reasoning":
+            self._add_reasoning(number, data)
+        elif kind in TOOL_CALLS:
+            self._add_call(number, data)
+        elif kind == "image_generation_call" and (image := decode_image(data, self.turn.issuer)) is not None:
+            self.turn.part((number, -1), image, kind, data)
+        elif not self._tools.add(number, kind, data):
+            self.turn.part((number, -1), ProviderPart(kind, data, self.turn.issuer), kind, data)
+
+    def _add_message(self, number: int, data: bytes) -> None:
+        contents = decode(ResponseOutputMessage, data).content
+        if not contents:  # without text, but part of the turn
+            self.turn.part((number, -1), ProviderPart("message", data, self.turn.issuer), "message", data)
+            return
+        envelope = decode_members(data)
+        envelope.pop("content", None)
+        # Hosts order the members of a streamed and of a complete item in different ways.
+        state = msgspec.json.encode(envelope, order="deterministic")
+        for index, raw in enumerate(contents):
+            self._add_content((number, index), bytes(raw), state)
+
+    def _add_content(self, key: tuple[int, int], data: bytes, state: bytes) -> None:
+        content, turn = decode(OutputContent, data), self.turn
+        if content.type == "refusal":
+            self.complete_text(key, content.refusal or "")
+            turn.replace_state(key, state, "text")
+            turn.state(key, REFUSAL_STATE, "text")
+            self.is_refusal, turn.detail = True, replace_surrogates(content.refusal or "")
+        elif content.type == "output_text":
+            self.complete_text(key, content.text or "")
+            turn.replace_state(key, state, "text")
+            for annotation in (content.annotations or [])[self.streamed_citations.get(key, 0) :]:
+                turn.citation(key, parse_annotation(annotation))
+            logprobs = parse_logprobs(content.logprobs or ()) or self.streamed_logprobs.get(key)
+            if logprobs:
+                turn.logprobs(key, logprobs)
+        else:
+            states = (ProviderState(turn.issuer, state),)
+            turn.part(key, ProviderPart(content.type, data, turn.issuer, state=states), content.type, data)
+        turn.end(key)
+
+    def _unstreamed_rest(self, key: Hashable, text: str) -> str:
+        """Return what of a complete text has not been streamed; nothing if it differs from the deltas."""
+        streamed = "".join(self.streamed.get(key, ()))
+        return text[len(streamed) :] if text.startswith(streamed) else ""
+
+    def complete_text(self, key: Hashable, text: str) -> None:
+        """Add what of a text part has not been streamed."""
+        if rest := self._unstreamed_rest(key, text):
+            self.turn.text(key, rest)
+            self.streamed[key] = [text]
+
+    def _add_reasoning(self, number: int, data: bytes) -> None:
+        item, key = decode(ResponseReasoningItem, data), (number, -1)
+        sections = [one.text for one in (*(item.summary or ()), *(item.content or ())) if one.text]
+        self.turn.reasoning(key, self._unstreamed_rest(key, SECTION_SEPARATOR.join(sections)))
+        self.turn.replace_state(key, data, "reasoning")
+        self.turn.end(key)
+
+    def _add_call(self, number: int, data: bytes) -> None:
+        item, key = decode(ToolCallItem, data), (number, -1)
+        self.has_calls = True
+        if key not in self.streamed:
+            self.turn.tool(key, call_id_of(item), replace_surrogates(item.name or ""))
+        self.turn.arguments(key, self._unstreamed_rest(key, item.input_text))
+        self.turn.replace_state(key, data, "tool")
+        self.turn.end(key)
+
+    def complete(self, response: Response, status: str | None) -> None:
+        """Read usage, cost, service tier and finish reason, and complete the turn."""
+        turn, usage = self.turn, response.usage
+        if usage is not None:
+            turn.usage = parse_usage(usage)
+            if usage.cost is not None and usage.cost.is_finite() and usage.cost >= 0:
+                turn.cost = Cost(usage.cost)
+        tier = response.service_tier
+        if tier and tier not in _DEFAULT_TIERS:
+            message = f"served at service tier {replace_surrogates(tier)!r}"
+            turn.notices.append(Notice("service_tier", message, "service_tier"))
+        has_calls = self.has_calls or self._tools.has_calls
+        turn.finish(*map_finish_reason(response, status, has_calls=has_calls, is_refusal=self.is_refusal))
+        turn.complete()
 
 
-def finish(items: Items, response: Response, status: str | None = None) -> None:
-    """Note usage, cost, tier and why the answer ended, and complete the turn."""
-    turn = items.turn
-    used = response.usage
-    if used is not None:
-        turn.usage = usage_of(used)
-        if used.cost is not None and used.cost.is_finite() and used.cost >= 0:
-            turn.cost = Cost(Decimal(used.cost))
-    tier = response.service_tier
-    if tier and tier not in _USUAL_TIERS:
-        turn.notices.append(Notice("service_tier", f"served at service tier {whole(tier)!r}", "service_tier"))
-    turn.finish(*_reason(items, response, response.status or status))
-    turn.complete()
-
-
-def _reason(items: Items, response: Response, status: str | None) -> tuple[FinishReason, str | None]:
-    why = response.incomplete_details and response.incomplete_details.reason
-    if status == "incomplete" or why:
-        return _INCOMPLETE.get(why or "", "unknown"), whole(why or "incomplete")
-    if status not in {None, "completed"}:
-        return "unknown", whole(status or "")
-    if items.calls:
-        return "tool_calls", status
-    return ("refusal" if items.refused else "stop"), status
-
-
-def usage_of(used: Used) -> Usage:
-    """Return the tokens in disjoint buckets; cached ones are within the input, reasoning within the output."""
-    inside, out = used.input_tokens_details or InputTokens(), used.output_tokens_details or OutputTokens()
-    return Usage.of(
-        prompt=_count(used.input_tokens),
-        cache_read=_count(inside.cached_tokens),
-        cache_write=_count(inside.cache_write_tokens),
-        completion=_count(used.output_tokens),
-        reasoning=_count(out.reasoning_tokens),
-    )
-
-
-def _count(tokens: int | None) -> int | None:
-    return None if tokens is None else max(0, tokens)
+def parse_logprobs(tokens: Iterable[Logprob]) -> list[TokenLogprob]:
+    """Return log probabilities as our type; tokens without one are left out."""
+    return [
+        TokenLogprob(
+            replace_surrogates(one.token),
+            one.logprob,
+            None if one.bytes is None else tuple(one.bytes),
+            tuple(parse_logprobs(one.top_logprobs or ())),
+        )
+        for one in tokens
+        if one.token is not None and one.logprob is not None
+    ]

@@ -1,4 +1,4 @@
-"""The history as input items: opaque items return as they came, in position; another issuer's are left out."""
+"""Our messages as input items: opaque items are sent back byte for byte in their place, to their issuer only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Raw
 
 from ratatoskr.errors import InvalidInput, MalformedResponse
-from ratatoskr.types.attempt import Notice
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
     AudioPart,
@@ -24,210 +23,201 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
-from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.issuer import same_issuer
+from ratatoskr.wire.encode import EncodeContext, require_utf8
 from ratatoskr.wire.json import decode
-from ratatoskr.wire.outgoing import clean
-from ratatoskr.wire.responses.content import Contents
-from ratatoskr.wire.responses.items import REFUSAL
-from ratatoskr.wire.responses.results import RESULTS, result_item
-from ratatoskr.wire.responses.shapes import CallItem, fields_of
+from ratatoskr.wire.responses.media import ContentEncoder
+from ratatoskr.wire.responses.shapes import REFUSAL_STATE, ToolCallItem, decode_members
+from ratatoskr.wire.responses.tools import CLIENT_OUTPUTS, encode_output
 
-_LONGEST_ID = 64
+_MAX_ID_LENGTH = 64
 
 
 class History:
-    """Turns messages into the items of one request.
+    """Encodes the messages of one request.
 
     Attributes:
-        items: what has been said so far.
-        notices: what had to be left out.
+        items: the input items so far.
     """
 
-    __slots__ = ("_calls", "_dropped", "_issuer", "_ran", "contents", "items", "notices", "role")
+    __slots__ = ("_call_types", "_contents", "_context", "_server_calls", "items")
 
-    def __init__(self, target: Target, contents: Contents, notices: list[Notice]) -> None:
+    def __init__(self, context: EncodeContext) -> None:
         self.items: list[Any] = []
-        self.notices = notices
-        self.contents = contents
-        self._issuer = target.issuer
-        self.role = target.rules.instructions_role
-        self._calls: dict[str, str] = {}
-        self._ran: set[str] = set()
-        self._dropped: set[str] = set()
+        self._context = context
+        self._contents = ContentEncoder(context)
+        self._call_types: dict[str, str] = {}
+        self._server_calls: set[str] = set()
 
     def add(self, message: Message, where: str) -> None:
         """Add one message.
 
         Raises:
-            InvalidInput: it holds what the API cannot carry; `field` is its path.
+            InvalidInput: the API does not support something in it; `field` is its path.
         """
         if message.name is not None:
-            self._notice("name_dropped", "name", "the Responses API has no name of a speaker", f"{where}.name")
+            text = "the Responses API does not support the name of a speaker"
+            self._context.notice("name_dropped", "name", text, f"{where}.name")
         if message.role == "assistant":
-            self._assistant(message.content, f"{where}.content")
+            self._add_assistant(message.content, f"{where}.content")
         else:
-            role = self.role if message.role == "system" else "user"
-            self._others(message, role, f"{where}.content")
+            role = self._context.target.rules.instructions_role if message.role == "system" else "user"
+            self._add_input(message, role, f"{where}.content")
 
-    def _others(self, message: Message, role: str, where: str) -> None:
-        """Add what people, the system and tools say; results and raw items stand between the words."""
-        words: list[tuple[int, Part]] = []
+    def _add_input(self, message: Message, role: str, where: str) -> None:
+        """Add a message of the user, the system or tools; tool results and provider parts are separate items."""
+        parts: list[tuple[int, Part]] = []
         for i, part in enumerate(message.content):
             if isinstance(part, (ToolResult, ProviderPart)):
-                self._say(role, words, where)
-                words = []
+                self._add_message(role, parts, where)
+                parts = []
                 if isinstance(part, ToolResult):
-                    self._result(part, f"{where}[{i}]")
+                    self._add_result(part, f"{where}[{i}]")
                 else:
-                    self._provider_part(part)
+                    self._add_provider_part(part)
             elif message.role == "tool":
-                raise InvalidInput(f"a tool message holds results, not {part.type}", field=f"{where}[{i}]")
+                raise InvalidInput(f"a tool message cannot contain a {part.type}", field=f"{where}[{i}]")
             else:
-                words.append((i, part))
-        self._say(role, words, where)
+                parts.append((i, part))
+        self._add_message(role, parts, where)
 
-    def _say(self, role: str, words: list[tuple[int, Part]], where: str) -> None:
-        if words:
-            self.items.append({"role": role, "content": self.contents.of(words, where)})
+    def _add_message(self, role: str, parts: list[tuple[int, Part]], where: str) -> None:
+        if parts:
+            self.items.append({"role": role, "content": self._contents.encode(parts, where)})
 
-    def _result(self, result: ToolResult, where: str) -> None:
-        kind = self._calls.get(result.tool_call_id, "function_call")
-        call_id = _short_id(result.tool_call_id, where)
-        self.items.append(result_item(kind, call_id, result, self.contents, where))
+    def _add_result(self, result: ToolResult, where: str) -> None:
+        call_type = self._call_types.get(result.tool_call_id, "function_call")
+        call_id = _encode_id(result.tool_call_id, where)
+        self.items.append(encode_output(call_type, call_id, result, self._contents, where))
 
-    def _assistant(self, content: tuple[Part, ...], where: str) -> None:
-        """Add the model's own turn; texts of one message item go back into one."""
-        envelope, spoken = b"", list[Any]()
-        for i, part in enumerate(content):
-            here = f"{where}[{i}]"
-            mine = self._own_state(part)
+    def _add_assistant(self, parts: tuple[Part, ...], where: str) -> None:
+        """Add a message of the assistant; texts that came in one item are sent back in one."""
+        envelope, contents = b"", list[Any]()
+        for i, part in enumerate(parts):
+            part_where = f"{where}[{i}]"
+            own = self._own_states(part)
             if isinstance(part, TextPart) or (isinstance(part, ProviderPart) and part.state):
-                state = mine[0] if mine else b""
-                said = self._spoken(part, mine, here)
+                state = own[0] if own else b""
+                content = self._encode_content(part, own, part_where)
                 if state != envelope:
-                    self._flush(envelope, spoken, where)
-                    envelope, spoken = state, []
-                if said is not None:
-                    spoken.append(said)
+                    self._flush(envelope, contents, where)
+                    envelope, contents = state, []
+                if content is not None:
+                    contents.append(content)
                 continue
-            self._flush(envelope, spoken, where)
-            envelope, spoken = b"", []
-            self._item(part, mine, here)
-        self._flush(envelope, spoken, where)
+            self._flush(envelope, contents, where)
+            envelope, contents = b"", []
+            self._add_item(part, own, part_where)
+        self._flush(envelope, contents, where)
 
-    def _spoken(self, part: TextPart | ProviderPart, mine: list[bytes], where: str) -> Any:
-        """Return a part of a message item; a plain text where the item is not ours."""
+    def _encode_content(self, part: TextPart | ProviderPart, own: list[bytes], where: str) -> Any:
+        """Return a content of a message item; a string where the item is of another issuer."""
         if isinstance(part, ProviderPart):
-            if not mine:
-                self._foreign(part)
+            if not own:
+                self._note_foreign(part)
                 return None
             return Raw(part.data)
-        text = clean(part.text, where)
-        if not mine:
+        text = require_utf8(part.text, where)
+        if not own:
             return text or None
-        if REFUSAL in mine:
+        if REFUSAL_STATE in own:
             return {"type": "refusal", "refusal": text}
-        sources = [Raw(citation.data) for citation in part.citations if citation.data is not None]
-        return {"type": "output_text", "text": text, "annotations": sources}
+        annotations = [Raw(citation.data) for citation in part.citations if citation.data is not None]
+        return {"type": "output_text", "text": text, "annotations": annotations}
 
-    def _flush(self, envelope: bytes, spoken: list[Any], where: str) -> None:
-        if not spoken:
+    def _flush(self, envelope: bytes, contents: list[Any], where: str) -> None:
+        if not contents:
             return
         if not envelope:
-            self.items.append({"role": "assistant", "content": "".join(spoken)})
+            self.items.append({"role": "assistant", "content": "".join(contents)})
             return
         try:
-            item: dict[str, Any] = dict(fields_of(envelope))
+            item: dict[str, Any] = dict(decode_members(envelope))
         except MalformedResponse:
-            raise InvalidInput("the state of a text is no JSON object", field=where) from None
-        self.items.append({**item, "content": spoken})
+            raise InvalidInput("the state of a text is not a JSON object", field=where) from None
+        self.items.append({**item, "content": contents})
 
-    def _item(self, part: Part, mine: list[bytes], where: str) -> None:
+    def _add_item(self, part: Part, own: list[bytes], where: str) -> None:
         match part:
             case ReasoningPart():
-                if mine:
-                    self.items.extend(map(Raw, mine))
+                if own:
+                    self.items.extend(map(Raw, own))
                 elif not part.state:
-                    self._foreign(part)
+                    self._note_foreign(part)
             case ToolCall():
-                self._call(part, mine, where)
+                self._add_call(part, own, where)
             case ServerToolCall():
-                if mine:
-                    self._ran.add(part.id)
-                    self.items.extend(map(Raw, mine))
+                if own:
+                    self._server_calls.add(part.id)
+                    self.items.extend(map(Raw, own))
                 elif not part.state:
-                    self._foreign(part)
+                    self._note_foreign(part)
             case ServerToolResult():
-                if mine:
-                    self.items.extend(map(Raw, mine))
-                elif part.tool_call_id not in self._ran and not part.state:
-                    self._foreign(part)  # one whose call is ours is part of the call's item
+                if own:
+                    self.items.extend(map(Raw, own))
+                elif part.tool_call_id not in self._server_calls and not part.state:
+                    self._note_foreign(part)  # otherwise it is part of the call's item
             case ProviderPart():
-                self._provider_part(part)
+                self._add_provider_part(part)
             case ToolResult():
-                self._result(part, where)
+                self._add_result(part, where)
             case ImagePart() | AudioPart() | FilePart() if part.state:
-                self.items.extend(map(Raw, mine))
+                self.items.extend(map(Raw, own))
             case _:
-                raise InvalidInput(f"the Responses API takes no {part.type} in the assistant's turn", field=where)
+                text = f"the Responses API does not accept a {part.type} in a message of the assistant"
+                raise InvalidInput(text, field=where)
 
-    def _call(self, call: ToolCall, mine: list[bytes], where: str) -> None:
-        call_id, name = _short_id(call.id, where), clean(call.name, where)
-        arguments = clean(call.arguments, where)
-        if not mine:
-            item = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
-            self.items.append(item)
+    def _add_call(self, call: ToolCall, own: list[bytes], where: str) -> None:
+        call_id, name = _encode_id(call.id, where), require_utf8(call.name, where)
+        arguments = require_utf8(call.arguments, where)
+        if not own:
+            self.items.append(
+                {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
+            )
             return
-        state = mine[0]
+        state = own[0]
         try:
-            was = decode(CallItem, state)
-        except MalformedResponse:
-            was = CallItem(type=_kind_of(state, where))
-        self._calls[call.id] = was.type
-        if was.type in RESULTS or (was.call_id == call.id and was.name == name and was.words == arguments):
+            item = decode(ToolCallItem, state)
+        except MalformedResponse:  # a built-in tool, with other members
+            item = ToolCallItem(type=_type_of(state, where))
+        self._call_types[call.id] = item.type
+        unchanged = item.call_id == call.id and item.name == name and item.input_text == arguments
+        if unchanged or item.type in CLIENT_OUTPUTS:
             self.items.append(Raw(state))
             return
-        words = "input" if was.type == "custom_tool_call" else "arguments"
-        changed = {"call_id": call_id, "name": name, words: arguments}
-        self.items.append({**fields_of(state), **changed})
+        member = "input" if item.type == "custom_tool_call" else "arguments"
+        changed = {"call_id": call_id, "name": name, member: arguments}
+        self.items.append({**decode_members(state), **changed})
 
-    def _provider_part(self, part: ProviderPart) -> None:
-        if part.issuer == self._issuer or same_issuer(part.issuer, self._issuer):
+    def _add_provider_part(self, part: ProviderPart) -> None:
+        if self._context.is_own(part.issuer):
             self.items.append(Raw(part.data))
         else:
-            self._foreign(part)
+            self._note_foreign(part)
 
-    def _own_state(self, part: Part) -> list[bytes]:
-        """Return the state that this issuer made; another's is reported."""
-        own = []
-        for state in part.state:
-            if state.issuer == self._issuer or same_issuer(state.issuer, self._issuer):
-                own.append(state.data)
-            else:
-                self._foreign(part)
+    def _own_states(self, part: Part) -> list[bytes]:
+        """Return the states that the target issued; add a notice for others."""
+        if not part.state:
+            return []
+        own = [state.data for state in part.state if self._context.is_own(state.issuer)]
+        if len(own) < len(part.state):
+            self._note_foreign(part)
         return own
 
-    def _foreign(self, part: Part) -> None:
-        words = f"what another model or provider put on a {part.type} was left out"
-        self._notice("foreign_state_dropped", part.type, words, "messages")
-
-    def _notice(self, code: str, kind: str, message: str, field: str) -> None:
-        if kind not in self._dropped:
-            self._dropped.add(kind)
-            self.notices.append(Notice(code, message, field))
+    def _note_foreign(self, part: Part) -> None:
+        message = f"state of another provider or model on a {part.type} was left out"
+        self._context.notice("foreign_state_dropped", part.type, message, "messages")
 
 
-def _kind_of(state: bytes, where: str) -> str:
-    """Return the type of a call whose fields are not those of a function's, as `shell_call`."""
+def _type_of(state: bytes, where: str) -> str:
+    """Return the type of a call of a built-in tool, such as `shell_call`."""
     try:
-        return str(msgspec.json.decode(fields_of(state)["type"]))
+        return str(msgspec.json.decode(decode_members(state)["type"]))
     except (KeyError, MalformedResponse, msgspec.DecodeError):
-        raise InvalidInput("the state of a tool call is no item", field=where) from None
+        raise InvalidInput("the state of a tool call is not an item", field=where) from None
 
 
-def _short_id(id: str, where: str) -> str:
-    """Return a call's id; one longer than the API takes is replaced by a digest, the same for call and result."""
-    if len(id) <= _LONGEST_ID:
-        return clean(id, where)
-    return f"call_{hashlib.blake2s(clean(id, where).encode(), digest_size=16).hexdigest()}"
+def _encode_id(id: str, where: str) -> str:
+    """Return a call's id; one that is too long for the API is replaced by its digest."""
+    if len(id) <= _MAX_ID_LENGTH:
+        return require_utf8(id, where)
+    return f"call_{hashlib.blake2s(require_utf8(id, where).encode(), digest_size=16).hexdigest()}"

@@ -1,6 +1,6 @@
-"""The JSON of the Responses API as typed structs; unknown fields are ignored, what must return unchanged stays raw.
+"""The JSON of responses as structs. Unknown members are ignored; what must be kept byte for byte is `msgspec.Raw`.
 
-Follows https://platform.openai.com/docs/api-reference/responses and the types of the official SDK (November 2026).
+The names are those of https://platform.openai.com/docs/api-reference/responses and of the official SDK (November 2026).
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from msgspec import Meta, Raw, Struct
 
 from ratatoskr.wire.json import decode
 
-NOTHING = Raw(b"")
-"""What a field that did not come holds; `present` also takes `null` for that. (msgspec decodes no `Raw | None`.)"""
+ABSENT = Raw(b"")
+"""The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
+
+REFUSAL_STATE = b'{"type":"refusal"}'
+"""The second state of a text that is a refusal."""
 
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
-class Named(Struct):
-    """The one field that everything has."""
+class TypeTag(Struct):
+    """The type of any object."""
 
     type: str = ""
 
 
-class Event(Struct):
+class ResponseStreamEvent(Struct):
     """Any event of a stream."""
 
     type: str = ""
@@ -38,14 +41,14 @@ class Event(Struct):
     refusal: str | None = None
     arguments: str | None = None
     input: str | None = None
-    annotation: Raw = NOTHING
-    item: Raw = NOTHING
-    response: Raw = NOTHING
-    error: Raw = NOTHING
+    annotation: Raw = ABSENT
+    item: Raw = ABSENT
+    response: Raw = ABSENT
+    error: Raw = ABSENT
 
 
 class Logprob(Struct):
-    """A token and the likeliest others at its place."""
+    """A token, its log probability, and the most likely tokens at its position."""
 
     token: str | None = None
     logprob: float | None = None
@@ -54,71 +57,71 @@ class Logprob(Struct):
 
 
 class Response(Struct):
-    """A whole response, or the one inside a terminal event."""
+    """A complete response, or the one in the last event of a stream."""
 
     id: str | None = None
     model: str | None = None
     created_at: float | None = None
     status: str | None = None
     output: list[Raw] | None = None
-    usage: Used | None = None
+    usage: ResponseUsage | None = None
     service_tier: str | None = None
-    error: Raw = NOTHING
-    incomplete_details: Incomplete | None = None
+    error: Raw = ABSENT
+    incomplete_details: IncompleteDetails | None = None
 
 
-class Opening(Struct):
-    """What `response.created` says of a response."""
+class CreatedResponse(Struct):
+    """The members of a response that are read from `response.created`."""
 
     id: str | None = None
     model: str | None = None
     created_at: float | None = None
 
 
-class Incomplete(Struct):
-    """Why a response stopped early."""
+class IncompleteDetails(Struct):
+    """Why a response is incomplete."""
 
     reason: str | None = None
 
 
-class Used(Struct):
-    """Tokens; OpenRouter adds what it billed, in US dollars."""
+class ResponseUsage(Struct):
+    """Token counts; OpenRouter adds the cost in USD."""
 
     input_tokens: int | None = None
-    input_tokens_details: InputTokens | None = None
+    input_tokens_details: InputTokensDetails | None = None
     output_tokens: int | None = None
-    output_tokens_details: OutputTokens | None = None
+    output_tokens_details: OutputTokensDetails | None = None
     cost: Decimal | None = None
 
 
-class InputTokens(Struct):
-    """Parts of the input's tokens."""
+class InputTokensDetails(Struct):
+    """Details of the input tokens."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
 
 
-class OutputTokens(Struct):
-    """Parts of the output's tokens."""
+class OutputTokensDetails(Struct):
+    """Details of the output tokens."""
 
     reasoning_tokens: int | None = None
 
 
-class ItemHead(Struct):
-    """What tells one output item from another."""
+class OutputItem(Struct):
+    """The members that every output item has."""
 
     type: str = ""
     id: str | None = None
 
 
-class MessageItem(Struct):
-    """Words of the assistant."""
+class ResponseOutputMessage(Struct):
+    """A message of the assistant."""
 
     content: list[Raw] | None = None
 
 
-class Content(Struct):
-    """One part of a message."""
+class OutputContent(Struct):
+    """One part of a message: `output_text`, `refusal`, or another type."""
 
     type: str = ""
     text: str | None = None
@@ -128,7 +131,7 @@ class Content(Struct):
 
 
 class Annotation(Struct):
-    """Where words come from: `url_citation`, `file_citation`, `container_file_citation`, `file_path`."""
+    """A source: `url_citation`, `file_citation`, `container_file_citation`, `file_path`."""
 
     url: str | None = None
     title: str | None = None
@@ -138,21 +141,21 @@ class Annotation(Struct):
     end_index: int | None = None
 
 
-class ReasoningItem(Struct):
-    """Thinking: a summary, its text, or neither beside the encrypted state."""
+class ResponseReasoningItem(Struct):
+    """Reasoning: a summary, its text, or only encrypted content."""
 
-    summary: list[Said] | None = None
-    content: list[Said] | None = None
+    summary: list[ReasoningText] | None = None
+    content: list[ReasoningText] | None = None
 
 
-class Said(Struct):
-    """A text inside a reasoning item."""
+class ReasoningText(Struct):
+    """A section of the summary or content of a reasoning item."""
 
     text: str | None = None
 
 
-class CallItem(Struct):
-    """A call of a function, or of a custom tool whose input is free text."""
+class ToolCallItem(Struct):
+    """A `function_call`, or a `custom_tool_call`, whose input is free text."""
 
     type: str = ""
     id: str | None = None
@@ -162,13 +165,13 @@ class CallItem(Struct):
     input: str | None = None
 
     @property
-    def words(self) -> str:
-        """What the model wrote for the tool."""
+    def input_text(self) -> str:
+        """The arguments or the input."""
         return (self.input if self.type == "custom_tool_call" else self.arguments) or ""
 
 
-class ToolItem(Struct):
-    """Any other item that is a call or a result of one; what each field holds depends on the type."""
+class BuiltInToolItem(Struct):
+    """A call of a built-in tool, or the output of one; the meaning of the members depends on the type."""
 
     type: str = ""
     id: str | None = None
@@ -176,33 +179,33 @@ class ToolItem(Struct):
     name: str | None = None
     status: str | None = None
     execution: str | None = None
-    arguments: Raw = NOTHING
-    action: Raw = NOTHING
-    actions: Raw = NOTHING
-    operation: Raw = NOTHING
-    queries: Raw = NOTHING
-    code: Raw = NOTHING
-    results: Raw = NOTHING
-    outputs: Raw = NOTHING
-    output: Raw = NOTHING
-    tools: Raw = NOTHING
-    error: Raw = NOTHING
-    environment: Named | None = None
+    arguments: Raw = ABSENT
+    action: Raw = ABSENT
+    actions: Raw = ABSENT
+    operation: Raw = ABSENT
+    queries: Raw = ABSENT
+    code: Raw = ABSENT
+    results: Raw = ABSENT
+    outputs: Raw = ABSENT
+    output: Raw = ABSENT
+    tools: Raw = ABSENT
+    error: Raw = ABSENT
+    environment: TypeTag | None = None
 
 
-class GeneratedImage(Struct):
+class ImageGenerationCall(Struct):
     """An `image_generation_call`."""
 
     result: str | None = None
     output_format: str | None = None
 
 
-def present(raw: Raw) -> bytes | None:
-    """Return a field's JSON text; `None` if it is absent or `null`."""
+def raw_or_none(raw: Raw) -> bytes | None:
+    """Return a member's JSON; `None` if it is missing or `null`."""
     data = bytes(raw)
     return None if not data or data == b"null" else data
 
 
-def fields_of(data: bytes | Raw) -> dict[str, Raw]:
-    """Return the members of a JSON object, each byte for byte; `MalformedResponse` if it is none."""
+def decode_members(data: bytes | Raw) -> dict[str, Raw]:
+    """Return the members of a JSON object, each byte for byte; raise `MalformedResponse` if it is not an object."""
     return decode(dict[str, Raw], bytes(data))

@@ -1,4 +1,4 @@
-"""The events of a stream, keyed by `output_index` first and `item_id` second, never by what came last."""
+"""The events of a stream, which belong to an item by its id or its index, never by their order."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, whole
-from ratatoskr.wire.responses.decode import finish, open_turn, refuse_failure
-from ratatoskr.wire.responses.failure import decode_error
-from ratatoskr.wire.responses.items import (
-    BETWEEN,
-    CALLS,
-    CLIENT_TOOLS,
-    Items,
-    citation_of,
-    id_of,
-    logprobs_of,
+from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.responses.citations import parse_annotation
+from ratatoskr.wire.responses.decode import SECTION_SEPARATOR, OutputReader, parse_logprobs, read_head
+from ratatoskr.wire.responses.errors import decode_error
+from ratatoskr.wire.responses.finish import raise_for_failure
+from ratatoskr.wire.responses.shapes import (
+    CreatedResponse,
+    OutputItem,
+    Response,
+    ResponseStreamEvent,
+    ToolCallItem,
+    TypeTag,
+    raw_or_none,
 )
-from ratatoskr.wire.responses.shapes import CallItem, Event, ItemHead, Named, Opening, Response, present
+from ratatoskr.wire.responses.tools import CLIENT_TOOLS, TOOL_CALLS, call_id_of
 from ratatoskr.wire.turn import TurnBuilder
 
-_TOLD_ON = frozenset(
+_PROVIDER_EVENTS = frozenset(
     {
         "response.image_generation_call.partial_image",
         "response.code_interpreter_call_code.delta",
@@ -34,19 +36,19 @@ _TOLD_ON = frozenset(
         "response.audio.transcript.delta",
     }
 )
-"""Events that bring content early which has no event of ours; the item brings it again, whole."""
+"""Events with deltas for which we have no event; the complete item has the content again."""
 
 
-class _Slot:
-    """An output item under way.
+class _OpenItem:
+    """An output item of the stream.
 
     Attributes:
-        number: of the item in this turn, whatever index the provider gave.
+        number: its number in the turn, whatever index the provider sent.
         id: the provider's id.
         kind: its type, once known.
-        done: whether it is whole.
-        added: the item as it began, which has to do where it is never told whole.
-        section: which section of a reasoning item spoke last.
+        done: whether it is complete.
+        added: the item of `response.output_item.added`, used if the complete item never comes.
+        section: the section of a reasoning item that the last delta belongs to.
         pending: arguments of a call whose name has not come.
     """
 
@@ -63,243 +65,239 @@ class _Slot:
 
 
 class StreamDecoder:
-    """Turns the events of one stream into ours; it does not depend on how the bytes were cut."""
+    """Decodes the events of one stream."""
 
-    __slots__ = ("_all", "_ids", "_items", "_slots", "turn")
+    __slots__ = ("_by_id", "_by_index", "_items", "_reader", "turn")
 
     def __init__(self, target: Target) -> None:
         self.turn = TurnBuilder(target.issuer)
-        self._items = Items(self.turn)
-        self._slots: dict[int | None, _Slot] = {}
-        self._ids: dict[str, _Slot] = {}
-        self._all: list[_Slot] = []
+        self._reader = OutputReader(self.turn)
+        self._by_index: dict[int | None, _OpenItem] = {}
+        self._by_id: dict[str, _OpenItem] = {}
+        self._items: list[_OpenItem] = []
 
     def feed(self, event: str, data: bytes) -> list[ChatEvent]:
-        """Return what one event means; none after the terminal one means anything.
+        """Return the events of one event of the API; after the last one everything is ignored.
 
         Raises:
-            FailureReported: the provider told an error.
-            MalformedResponse: the event is not of the dialect.
+            FailureReported: it reports an error.
+            MalformedResponse: it is not an event of the API.
         """
         if self.turn.done or data == b"[DONE]":
             return []
         try:
-            told = decode(Event, data)
+            parsed = decode(ResponseStreamEvent, data)
         except MalformedResponse:
-            kind = decode(Named, data).type or event
+            kind = decode(TypeTag, data).type or event
             if kind in _EVENTS:
                 raise
-            return self._unknown(kind, data)
-        kind = told.type or event
-        act = _EVENTS.get(kind)
-        if act is None:
-            if not told.type and present(told.error) is not None:
+            return self._read_other(kind, data)
+        kind = parsed.type or event
+        handle = _EVENTS.get(kind)
+        if handle is None:
+            if not parsed.type and raw_or_none(parsed.error) is not None:
                 raise FailureReported(decode_error(data))
-            return self._unknown(kind, data)
-        told.type = kind
-        act(self, told)
+            return self._read_other(kind, data)
+        parsed.type = kind
+        handle(self, parsed)
         return self.turn.take()
 
     def end(self) -> list[ChatEvent]:
-        """Return nothing: only a terminal event ends a response."""
+        """Return no events: only a terminal event ends a response."""
         return []
 
-    def _unknown(self, kind: str, data: bytes) -> list[ChatEvent]:
+    def _read_other(self, kind: str, data: bytes) -> list[ChatEvent]:
         if kind in _ERRORS:
             raise FailureReported(decode_error(data))
-        if kind in _TOLD_ON:
+        if kind in _PROVIDER_EVENTS:
             self.turn.event(kind, data)
         return self.turn.take()
 
-    def _slot(self, told: Event) -> _Slot:
-        """Return the item that an event belongs to; a host that gives all the same index is told by its ids."""
-        return self._known(told.output_index, told.item_id) or self._new_slot(told.output_index, told.item_id)
+    def _item_of(self, event: ResponseStreamEvent) -> _OpenItem:
+        """Return the item of an event: by id first, as some hosts send the same index with every item."""
+        return self._find(event.output_index, event.item_id) or self._begin(event.output_index, event.item_id)
 
-    def _known(self, index: int | None, id: str | None) -> _Slot | None:
-        return (self._ids.get(id) if id else None) or self._slots.get(index)
+    def _find(self, index: int | None, id: str | None) -> _OpenItem | None:
+        return (self._by_id.get(id) if id else None) or self._by_index.get(index)
 
-    def _new_slot(self, index: int | None, id: str | None) -> _Slot:
-        slot = self._slots[index] = _Slot(len(self._all), id)
-        self._all.append(slot)
-        if id:  # some hosts give every item the same, empty one
-            self._ids[id] = slot
-        return slot
+    def _begin(self, index: int | None, id: str | None) -> _OpenItem:
+        item = self._by_index[index] = _OpenItem(len(self._items), id)
+        self._items.append(item)
+        if id:  # some hosts send an empty id with every item
+            self._by_id[id] = item
+        return item
 
-    def _created(self, told: Event) -> None:
-        response = present(told.response)
+    def _on_created(self, event: ResponseStreamEvent) -> None:
+        response = raw_or_none(event.response)
         if response is not None:
-            open_turn(self.turn, decode(Opening, response))
+            read_head(self.turn, decode(CreatedResponse, response))
 
-    def _added(self, told: Event) -> None:
-        data = present(told.item)
+    def _on_item_added(self, event: ResponseStreamEvent) -> None:
+        data = raw_or_none(event.item)
         if data is None:
             return
-        head = decode(ItemHead, data)
-        before = self._slots.get(told.output_index)
-        if before is not None and not before.done and before.id in {None, head.id}:
-            slot = before
-        else:
-            slot = self._new_slot(told.output_index, head.id)
-        slot.kind, key = head.type, (slot.number, -1)
-        if head.type in CALLS:
-            self._begin_call(slot, data)
+        head = decode(OutputItem, data)
+        item = self._by_index.get(event.output_index)
+        if item is None or item.done or item.id not in {None, head.id}:
+            item = self._begin(event.output_index, head.id)
+        item.kind, key = head.type, (item.number, -1)
+        if head.type in TOOL_CALLS:
+            self._begin_call(item, data)
         elif head.type == "reasoning":
             self.turn.place(key, "reasoning")
         elif head.type != "message" and head.type not in CLIENT_TOOLS:
             self.turn.place(key, "whole")
         if head.type not in {"message", "reasoning"}:
-            slot.added = told.item
+            item.added = event.item
 
-    def _begin_call(self, slot: _Slot, data: bytes) -> None:
-        """Begin a call as soon as its name and id are known; what came earlier follows."""
-        item, key = decode(CallItem, data), (slot.number, -1)
-        if key in self._items.said or not item.name or not item.call_id:
+    def _begin_call(self, item: _OpenItem, data: bytes) -> None:
+        """Begin the part of a call once its name and id are known, with the arguments that have come before."""
+        call, key = decode(ToolCallItem, data), (item.number, -1)
+        if key in self._reader.streamed or not call.name or not call.call_id:
             return
-        self._items.calls = True
-        self._items.said[key] = []
-        self.turn.tool(key, id_of(item), whole(item.name))
-        for piece in slot.pending:
-            self._argue(slot, piece)
+        self._reader.has_calls = True
+        self._reader.streamed[key] = []
+        self.turn.tool(key, call_id_of(call), replace_surrogates(call.name))
+        for delta in item.pending:
+            self._add_arguments(item, delta)
 
-    def _argue(self, slot: _Slot, delta: str) -> None:
-        key = (slot.number, -1)
-        said = self._items.said.get(key)
-        if said is None:
-            slot.pending.append(delta)
+    def _add_arguments(self, item: _OpenItem, delta: str) -> None:
+        key = (item.number, -1)
+        streamed = self._reader.streamed.get(key)
+        if streamed is None:
+            item.pending.append(delta)
         else:
-            said.append(delta)
+            streamed.append(delta)
             self.turn.arguments(key, delta)
 
-    def _text_delta(self, told: Event) -> None:
-        delta = told.delta
+    def _on_text_delta(self, event: ResponseStreamEvent) -> None:
+        delta = event.delta
         if not delta:
             return
-        slot = self._slots.get(told.output_index)
-        if slot is None or slot.id != told.item_id:
-            slot = self._slot(told)
-        key = (slot.number, told.content_index or 0)
-        said = self._items.said.get(key)
-        if said is None:
-            self._items.said[key] = [delta]
+        item = self._by_index.get(event.output_index)
+        if item is None or item.id != event.item_id:
+            item = self._item_of(event)
+        key = (item.number, event.content_index or 0)
+        streamed = self._reader.streamed.get(key)
+        if streamed is None:
+            self._reader.streamed[key] = [delta]
         else:
-            said.append(delta)
+            streamed.append(delta)
         self.turn.text(key, delta)
-        if told.logprobs:
-            self._items.heard.setdefault(key, []).extend(logprobs_of(told.logprobs))
+        if event.logprobs:
+            self._reader.streamed_logprobs.setdefault(key, []).extend(parse_logprobs(event.logprobs))
 
-    def _text_done(self, told: Event) -> None:
-        text = told.text if told.text is not None else told.refusal
+    def _on_text_done(self, event: ResponseStreamEvent) -> None:
+        text = event.text if event.text is not None else event.refusal
         if text is not None:
-            self._items.words((self._slot(told).number, told.content_index or 0), text)
+            self._reader.complete_text((self._item_of(event).number, event.content_index or 0), text)
 
-    def _summary_delta(self, told: Event) -> None:
-        self._think(told, ("summary", told.summary_index or 0))
+    def _on_summary_delta(self, event: ResponseStreamEvent) -> None:
+        self._add_reasoning(event, ("summary", event.summary_index or 0))
 
-    def _reasoning_delta(self, told: Event) -> None:
-        self._think(told, ("content", told.content_index or 0))
+    def _on_reasoning_delta(self, event: ResponseStreamEvent) -> None:
+        self._add_reasoning(event, ("content", event.content_index or 0))
 
-    def _think(self, told: Event, section: tuple[str, int]) -> None:
-        delta = told.delta
+    def _add_reasoning(self, event: ResponseStreamEvent, section: tuple[str, int]) -> None:
+        delta = event.delta
         if not delta:
             return
-        slot = self._slot(told)
-        if slot.kind not in {None, "reasoning"}:
+        item = self._item_of(event)
+        if item.kind not in {None, "reasoning"}:
             return
-        slot.kind, key = "reasoning", (slot.number, -1)
-        said = self._items.said.setdefault(key, [])
-        if slot.section != section:
-            delta = BETWEEN + delta if slot.section is not None else delta
-            slot.section = section
-        said.append(delta)
+        item.kind, key = "reasoning", (item.number, -1)
+        if item.section != section:
+            delta = SECTION_SEPARATOR + delta if item.section is not None else delta
+            item.section = section
+        self._reader.streamed.setdefault(key, []).append(delta)
         self.turn.reasoning(key, delta)
 
-    def _arguments_delta(self, told: Event) -> None:
-        slot = self._slot(told)
-        if told.delta and (slot.kind is None or slot.kind in CALLS):
-            self._argue(slot, told.delta)
+    def _on_arguments_delta(self, event: ResponseStreamEvent) -> None:
+        item = self._item_of(event)
+        if event.delta and (item.kind is None or item.kind in TOOL_CALLS):
+            self._add_arguments(item, event.delta)
 
-    def _arguments_done(self, told: Event) -> None:
+    def _on_arguments_done(self, event: ResponseStreamEvent) -> None:
         """Add what of the arguments has not been streamed."""
-        slot, words = self._slot(told), told.arguments if told.arguments is not None else told.input
-        if not words or slot.done or slot.kind not in CALLS | {None}:
+        item, text = self._item_of(event), event.arguments if event.arguments is not None else event.input
+        if not text or item.done or item.kind not in TOOL_CALLS | {None}:
             return
-        said = "".join(self._items.said.get((slot.number, -1), slot.pending))
-        if words.startswith(said) and words != said:
-            self._argue(slot, words[len(said) :])
+        streamed = "".join(self._reader.streamed.get((item.number, -1), item.pending))
+        if text.startswith(streamed) and text != streamed:
+            self._add_arguments(item, text[len(streamed) :])
 
-    def _annotation(self, told: Event) -> None:
-        if present(told.annotation) is None:
+    def _on_annotation_added(self, event: ResponseStreamEvent) -> None:
+        if raw_or_none(event.annotation) is None:
             return
-        key = (self._slot(told).number, told.content_index or 0)
-        self._items.cited[key] = self._items.cited.get(key, 0) + 1
-        self.turn.citation(key, citation_of(told.annotation))
+        key = (self._item_of(event).number, event.content_index or 0)
+        self._reader.streamed_citations[key] = self._reader.streamed_citations.get(key, 0) + 1
+        self.turn.citation(key, parse_annotation(event.annotation))
 
-    def _done(self, told: Event) -> None:
-        data = present(told.item)
+    def _on_item_done(self, event: ResponseStreamEvent) -> None:
+        data = raw_or_none(event.item)
         if data is None:
             return
-        head = decode(ItemHead, data)
-        slot = self._known(told.output_index, head.id)
-        if slot is None or (slot.done and slot.id != head.id):
-            slot = self._new_slot(told.output_index, head.id)
-        self._complete(slot, told.item)
+        head = decode(OutputItem, data)
+        item = self._find(event.output_index, head.id)
+        if item is None or (item.done and item.id != head.id):
+            item = self._begin(event.output_index, head.id)
+        self._complete(item, event.item)
 
-    def _complete(self, slot: _Slot, item: Raw) -> None:
-        data = bytes(item)
-        head = decode(ItemHead, data)
-        if slot.kind not in {None, head.type}:
-            slot = self._new_slot(None, head.id)
-        if slot.done:
+    def _complete(self, item: _OpenItem, raw: Raw) -> None:
+        head = decode(OutputItem, bytes(raw))
+        if item.kind not in {None, head.type}:
+            item = self._begin(None, head.id)
+        if item.done:
             return
-        slot.kind, slot.done, slot.added = head.type, True, None
-        if head.type in CALLS:
-            self._begin_call(slot, data)
-        self._items.put(slot.number, item)
+        item.kind, item.done, item.added = head.type, True, None
+        if head.type in TOOL_CALLS:
+            self._begin_call(item, bytes(raw))
+        self._reader.add(item.number, raw)
 
-    def _terminal(self, told: Event) -> None:
-        data = present(told.response)
+    def _on_response_ended(self, event: ResponseStreamEvent) -> None:
+        data = raw_or_none(event.response)
         if data is None:
-            raise MalformedResponse(f"unexpected shape: {told.type} without a response")
+            raise MalformedResponse(f"unexpected shape: {event.type} without a response")
         response = decode(Response, data)
-        status = _ENDS[told.type]
-        open_turn(self.turn, response)
-        refuse_failure(response, status)
-        for index, item in enumerate(response.output or ()):
-            head = decode(ItemHead, bytes(item))
-            self._complete(self._known(index, head.id) or self._new_slot(index, head.id), item)
-        for slot in list(self._all):
-            if slot.added is not None:
-                self._complete(slot, slot.added)
-        finish(self._items, response, status)
+        status = _END_STATUS[event.type]
+        read_head(self.turn, response)
+        raise_for_failure(response, status)
+        for index, raw in enumerate(response.output or ()):
+            head = decode(OutputItem, bytes(raw))
+            self._complete(self._find(index, head.id) or self._begin(index, head.id), raw)
+        for item in list(self._items):
+            if item.added is not None:
+                self._complete(item, item.added)
+        self._reader.complete(response, response.status or status)
 
 
 _ERRORS = frozenset({"error", "response.error"})
 
-_ENDS = {
+_END_STATUS = {
     "response.completed": "completed",
     "response.done": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
     "response.cancelled": "cancelled",
 }
-"""Terminal events, and the status they mean where the response inside tells none."""
+"""The last event of a stream, and its status for responses without one."""
 
-_EVENTS: dict[str, Callable[[StreamDecoder, Event], None]] = {
-    "response.output_text.delta": StreamDecoder._text_delta,
-    "response.output_text.done": StreamDecoder._text_done,
-    "response.output_text.annotation.added": StreamDecoder._annotation,
-    "response.refusal.delta": StreamDecoder._text_delta,
-    "response.refusal.done": StreamDecoder._text_done,
-    "response.reasoning_summary_text.delta": StreamDecoder._summary_delta,
-    "response.reasoning_text.delta": StreamDecoder._reasoning_delta,
-    "response.function_call_arguments.delta": StreamDecoder._arguments_delta,
-    "response.custom_tool_call_input.delta": StreamDecoder._arguments_delta,
-    "response.function_call_arguments.done": StreamDecoder._arguments_done,
-    "response.custom_tool_call_input.done": StreamDecoder._arguments_done,
-    "response.created": StreamDecoder._created,
-    "response.queued": StreamDecoder._created,
-    "response.in_progress": StreamDecoder._created,
-    "response.output_item.added": StreamDecoder._added,
-    "response.output_item.done": StreamDecoder._done,
-    **dict.fromkeys(_ENDS, StreamDecoder._terminal),
+_EVENTS: dict[str, Callable[[StreamDecoder, ResponseStreamEvent], None]] = {
+    "response.output_text.delta": StreamDecoder._on_text_delta,
+    "response.output_text.done": StreamDecoder._on_text_done,
+    "response.output_text.annotation.added": StreamDecoder._on_annotation_added,
+    "response.refusal.delta": StreamDecoder._on_text_delta,
+    "response.refusal.done": StreamDecoder._on_text_done,
+    "response.reasoning_summary_text.delta": StreamDecoder._on_summary_delta,
+    "response.reasoning_text.delta": StreamDecoder._on_reasoning_delta,
+    "response.function_call_arguments.delta": StreamDecoder._on_arguments_delta,
+    "response.custom_tool_call_input.delta": StreamDecoder._on_arguments_delta,
+    "response.function_call_arguments.done": StreamDecoder._on_arguments_done,
+    "response.custom_tool_call_input.done": StreamDecoder._on_arguments_done,
+    "response.created": StreamDecoder._on_created,
+    "response.queued": StreamDecoder._on_created,
+    "response.in_progress": StreamDecoder._on_created,
+    "response.output_item.added": StreamDecoder._on_item_added,
+    "response.output_item.done": StreamDecoder._on_item_done,
+    **dict.fromkeys(_END_STATUS, StreamDecoder._on_response_ended),
 }

@@ -1,4 +1,4 @@
-"""Short ways to speak and to hear the dialect."""
+"""A host of the dialect: encodes requests, and decodes responses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ratatoskr.wire.turn import TurnBuilder
 
 
 class Wire:
-    """One host: requests as it would get them, answers as it would send them."""
+    """One host: the requests that it would get, and the responses that it would send."""
 
     def __init__(self) -> None:
         self.target = Target("host", "some-model", "chat_completions")
 
     def at(self, *flags: str, provider: str = "host", model: str = "some-model", **rules: Any) -> Wire:
-        """Speak with another host."""
+        """Use another host."""
         self.target = Target(provider, model, "chat_completions", ModelRules(**rules), frozenset(flags))
         return self
 
     def request(self, *messages: Message | str, stream: bool = False, **more: Any) -> Encoded:
-        """Encode a request; options go by their names."""
+        """Encode a request; options are passed by name."""
         about = {name: more.pop(name) for name in ("tools", "tool_choice") if name in more}
         history = tuple(Message.user(m) if isinstance(m, str) else m for m in messages) or (Message.user("Hi"),)
         return dialect.encode_request(
@@ -37,15 +37,15 @@ class Wire:
         )
 
     def body(self, *messages: Message | str, **more: Any) -> dict[str, Any]:
-        """Encode a request and return what would be read on the other side."""
+        """Encode a request and return its body as the host would decode it."""
         return json.loads(msgspec.json.encode(self.request(*messages, **more).body))
 
     def messages(self, *messages: Message | str, **more: Any) -> list[dict[str, Any]]:
-        """Return the messages of the body alone."""
+        """Return the messages of the body."""
         return self.body(*messages, **more)["messages"]
 
-    def whole(self, message: dict[str, Any] | None = None, finish: str | None = "stop", **top: Any) -> TurnBuilder:
-        """Decode a whole response with one choice."""
+    def decode(self, message: dict[str, Any] | None = None, finish: str | None = "stop", **top: Any) -> TurnBuilder:
+        """Decode a complete response with one choice."""
         choice = {"index": 0, "message": {"role": "assistant", **(message or {})}, "finish_reason": finish}
         choice |= top.pop("choice", {})
         value = {"id": "r1", "object": "chat.completion", "created": 7, "model": "some-model-1", "choices": [choice]}
@@ -68,7 +68,7 @@ class Wire:
         return events + decoder.end(), decoder.turn
 
     def deltas(self, *deltas: dict[str, Any], finish: str = "stop", **top: Any) -> tuple[list[ChatEvent], TurnBuilder]:
-        """Decode a stream of deltas with a last chunk that tells why it ended."""
+        """Decode a stream of deltas, with a last chunk that has the finish reason."""
         return self.stream(*deltas, self.chunk({}, finish, **top))
 
 

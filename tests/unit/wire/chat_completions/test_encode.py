@@ -1,4 +1,4 @@
-"""Requests: options, tools, forms of answers, media."""
+"""Requests: options, tools, output formats, cache breakpoints."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import JsonSchema
 from ratatoskr.types.message import Message
-from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, TextPart
+from ratatoskr.types.part import TextPart, ToolCall, ToolResult
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
 from ratatoskr.wire import chat_completions as dialect
 
-PNG = ImagePart.from_bytes(b"\x89PNG", "image/png")
 SCHEMA = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}
+
 ADD = ToolDefinition("add", "Add.", SCHEMA)
 
 
@@ -24,7 +24,7 @@ def test_a_plain_request_is_model_and_messages_in_this_order(wire):
     assert encoded.body == {"model": "some-model", "messages": [{"role": "user", "content": "Hi"}]}
 
 
-def test_all_options_have_their_words(wire):
+def test_all_options(wire):
     body = wire.body(
         temperature=0.5,
         top_p=0.9,
@@ -57,17 +57,17 @@ def test_all_options_have_their_words(wire):
     }
 
 
-@pytest.mark.parametrize(("asked", "said"), [(True, {"logprobs": True}), (False, {}), (0, {"logprobs": True})])
-def test_log_probabilities_without_runners_up(wire, asked, said):
-    body = wire.body(logprobs=asked)
-    assert {name: value for name, value in body.items() if "logprobs" in name} == said
+@pytest.mark.parametrize(("logprobs", "members"), [(True, {"logprobs": True}), (False, {}), (0, {"logprobs": True})])
+def test_log_probabilities_without_alternatives(wire, logprobs, members):
+    body = wire.body(logprobs=logprobs)
+    assert {name: value for name, value in body.items() if "logprobs" in name} == members
 
 
-def test_no_limit_is_sent_when_none_was_given(wire):
+def test_no_default_limit_is_sent(wire):
     assert "max_tokens" not in wire.at(max_output_tokens=4096).body()
 
 
-def test_the_rules_name_the_limit_and_the_role_of_instructions(wire):
+def test_the_rules_name_the_limit_and_the_instructions_role(wire):
     wire.at(max_tokens_field="max_completion_tokens", instructions_role="developer")
     body = wire.body(Message.system("Be brief."), "Hi", max_tokens=5)
     assert body["max_completion_tokens"] == 5
@@ -84,14 +84,14 @@ def test_a_stream_asks_for_usage(wire):
     assert wire.body(stream=True)["stream"] is True
 
 
-def test_openai_is_told_not_to_store_unless_there_is_metadata_to_store(wire):
+def test_openai_stores_only_with_metadata(wire):
     wire.at("openai")
     assert wire.body(user="u")["safety_identifier"] == "u"
     assert wire.body()["store"] is False
     assert wire.body(metadata={"a": "b"})["store"] is True
 
 
-def test_mistral_has_words_of_its_own(wire):
+def test_mistrals_parameters(wire):
     body = wire.at("mistral").body(Message.user("Hi", name="ann"), seed=1, stream=True)
     assert body["random_seed"] == 1
     assert "stream_options" not in body
@@ -113,11 +113,11 @@ def test_tools_are_sent_untouched_and_in_their_place(wire):
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required"])
-def test_choices_in_a_word(wire, choice):
+def test_tool_choices(wire, choice):
     assert wire.body(tools=(ADD,), tool_choice=choice)["tool_choice"] == choice
 
 
-def test_choices_about_no_tools_are_not_sent_or_refused(wire):
+def test_tool_choices_without_tools(wire):
     assert "tool_choice" not in wire.body(tool_choice="auto", parallel_tool_calls=True)
     for choice in ("required", "add"):
         with pytest.raises(InvalidInput) as caught:
@@ -125,32 +125,32 @@ def test_choices_about_no_tools_are_not_sent_or_refused(wire):
         assert caught.value.field == "tool_choice"
 
 
-def test_a_custom_tool_is_chosen_as_such(wire):
+def test_a_custom_tool_can_be_chosen(wire):
     custom = ProviderTool("host", {"type": "custom", "custom": {"name": "sql"}})
     body = wire.body(tools=(custom,), tool_choice="sql")
     assert body["tool_choice"] == {"type": "custom", "custom": {"name": "sql"}}
 
 
-def test_a_tool_of_another_provider_is_left_out_and_told(wire):
+def test_a_tool_of_another_provider_is_dropped_with_a_notice(wire):
     encoded = wire.request(tools=(ProviderTool("other", {"type": "x"}), ADD))
     assert len(encoded.body["tools"]) == 1
     assert [(n.code, n.field) for n in encoded.notices] == [("provider_tool_dropped", "tools[0]")]
 
 
 @pytest.mark.parametrize("schema", [{"a": "\ud800"}, {"a": object()}])
-def test_a_schema_that_is_no_json_is_refused(wire, schema):
+def test_a_schema_without_a_json_form_is_rejected(wire, schema):
     with pytest.raises(InvalidInput) as caught:
         wire.body(tools=(ToolDefinition("f", "", schema),))
     assert caught.value.field == "tools[0]"
 
 
-def test_a_schema_for_the_answer_goes_by_the_hosts_means(wire):
-    wanted = JsonSchema("answer", SCHEMA)
-    assert wire.body(response_format=wanted)["response_format"] == {
+def test_native_structured_output(wire):
+    schema = JsonSchema("answer", SCHEMA)
+    assert wire.body(response_format=schema)["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
     }
-    assert wire.at("json_object_value").body(response_format=wanted)["response_format"] == {
+    assert wire.at("json_object_value").body(response_format=schema)["response_format"] == {
         "type": "json_object",
         "value": SCHEMA,
     }
@@ -158,82 +158,21 @@ def test_a_schema_for_the_answer_goes_by_the_hosts_means(wire):
 
 
 @pytest.mark.parametrize("how", ["json_mode", "instructions"])
-def test_where_a_schema_has_no_means_it_is_asked_for_in_words(wire, how):
+def test_emulated_structured_output(wire, how):
     encoded = wire.at(schema=how).request(Message.system("Be brief."), "Hi", response_format=JsonSchema("a", SCHEMA))
     assert [n.code for n in encoded.notices] == ["output_emulated"]
-    words = encoded.body["messages"][0]["content"]
-    assert words.startswith("Be brief.\n\n")
-    assert '"$ref":"#/$defs/x"' in words
+    instructions = encoded.body["messages"][0]["content"]
+    assert instructions.startswith("Be brief.\n\n")
+    assert '"$ref":"#/$defs/x"' in instructions
     assert ("response_format" in encoded.body) == (how == "json_mode")
 
 
-def test_words_for_a_schema_stand_first_where_there_are_no_instructions(wire):
+def test_emulated_structured_output_without_instructions(wire):
     messages = wire.at(schema="instructions").messages("Hi", response_format="json")
     assert [m["role"] for m in messages] == ["system", "user"]
 
 
-def test_media_in_a_message_of_the_user(wire):
-    wire.at("openai", provider="openai")
-    content = [
-        "Look:",
-        PNG,
-        ImagePart.from_url("https://x.test/a.png"),
-        AudioPart.from_bytes(b"RIFF", "audio/x-wav"),
-        FilePart.from_bytes(b"%PDF", "application/pdf", "a.pdf"),
-        FilePart.from_bytes(b"a,b\n", "text/csv", "t.csv"),
-        FileRef("openai", "file-1"),
-    ]
-    assert wire.messages(Message.user(content))[0]["content"] == [
-        {"type": "text", "text": "Look:"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
-        {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}},
-        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
-        {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERg=="}},
-        {"type": "text", "text": '<file name="t.csv">\na,b\n\n</file>'},
-        {"type": "file", "file": {"file_id": "file-1"}},
-    ]
-
-
-def test_openrouter_takes_files_by_url_and_video(wire):
-    wire.at("openrouter")
-    video = FilePart.from_bytes(b"v", "video/mp4")
-    (message,) = wire.messages(Message.user([FilePart.from_url("https://x.test/d/p.pdf?x=1"), video]))
-    assert message["content"] == [
-        {"type": "file", "file": {"filename": "p.pdf", "file_data": "https://x.test/d/p.pdf?x=1"}},
-        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,dg=="}},
-    ]
-
-
-def test_mistral_takes_documents_and_sound_in_its_own_form(wire):
-    wire.at("mistral")
-    (message,) = wire.messages(
-        Message.user([FilePart.from_url("https://x.test/p.pdf"), AudioPart.from_bytes(b"abc", "audio/mpeg")])
-    )
-    assert message["content"] == [
-        {"type": "document_url", "document_url": "https://x.test/p.pdf"},
-        {"type": "input_audio", "input_audio": "YWJj"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        AudioPart.from_url("https://x.test/a.mp3"),
-        AudioPart.from_bytes(b"", "audio/midi"),
-        FilePart.from_url("https://x.test/a.pdf"),
-        FilePart.from_bytes(b"\xff", "text/plain"),
-        FileRef("other", "file-1"),
-        TextPart("\ud800"),
-        ImagePart.from_url("https://x.test/\udfff"),
-    ],
-)
-def test_what_cannot_be_carried_is_refused_with_its_place(wire, part):
-    with pytest.raises(InvalidInput) as caught:
-        wire.request("first", Message.user(["Look:", part]))
-    assert caught.value.field == "messages[1].content[1]"
-
-
-def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
+def test_a_lone_surrogate_is_rejected_everywhere(wire):
     with pytest.raises(InvalidInput) as caught:
         wire.request("a\ud83d")
     assert caught.value.field == "messages[0].content[0]"
@@ -243,29 +182,64 @@ def test_a_lone_surrogate_is_refused_wherever_it_stands(wire):
         assert caught.value.field == name
 
 
-def test_hosts_that_want_strings_get_texts_joined(wire):
-    parts = Message.user(["a", "b"])
-    assert wire.messages(parts)[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert wire.at("string_content").messages(parts)[0]["content"] == "a\n\nb"
-
-
-def test_hosts_without_a_system_role_hear_the_instructions_from_the_user(wire):
-    wire.at("no_system")
-    messages = wire.messages(Message.system("Be brief."), "Hi", Message.assistant("Yes?"), Message.system("Now long."))
-    assert messages == [
-        {"role": "user", "content": "Be brief.\n\nHi"},
-        {"role": "assistant", "content": "Yes?"},
-        {"role": "user", "content": "Now long."},
-    ]
-
-
-def test_names_of_speakers(wire):
-    assert wire.messages(Message.user("Hi", name="ann"))[0]["name"] == "ann"
-    assert "name" not in wire.at("no_name").messages(Message.user("Hi", name="ann"))[0]
-
-
-def test_the_parameters_are_known_by_name():
+def test_parameters_are_options():
     from ratatoskr.types.chat import PARAM_SET
 
     assert {*PARAM_SET, "tool_choice"} - {"raw_provider_options"} == dialect.PARAMETERS
     assert dialect.FRAMING == "sse"
+
+
+EPHEMERAL = {"cache_control": {"type": "ephemeral"}}
+
+HISTORY = (
+    Message.system(TextPart("Long.", cache=True)),
+    Message.user(["a", TextPart("b", cache=True)]),
+    Message.assistant((TextPart("x", cache=True), ToolCall("1", "f", "{}", cache=True))),
+    Message("tool", (ToolResult("1", "r", cache=True),)),
+)
+
+TOOL = ToolDefinition("f", "", {}, cache=True)
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude-opus-5", "google/gemini-3-pro"])
+def test_openrouter_marks_parts_calls_results_and_tools(wire, model):
+    body = wire.at("openrouter", model=model).body(*HISTORY, tools=(TOOL,))
+    system, user, assistant, tool = body["messages"]
+    assert system["content"] == [{"type": "text", "text": "Long.", **EPHEMERAL}]
+    assert user["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b", **EPHEMERAL}]
+    assert assistant["content"] == [{"type": "text", "text": "x", **EPHEMERAL}]
+    assert assistant["tool_calls"][0]["cache_control"] == {"type": "ephemeral"}
+    assert tool["content"] == [{"type": "text", "text": "r", **EPHEMERAL}]
+    assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_other_models_cache_by_themselves(wire):
+    body = wire.at("openrouter", model="openai/gpt-5").body(*HISTORY, tools=(TOOL,), cache_prompt=True)
+    assert "cache_control" not in str(body)
+
+
+def test_openais_breakpoints(wire):
+    (message,) = wire.at("openai", "cache_breakpoints").messages(Message.user([TextPart("a", cache=True)]))
+    assert message["content"] == [{"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}}]
+    assert wire.body(cache_prompt=False)["prompt_cache_options"] == {"mode": "explicit"}
+    assert "prompt_cache" not in str(wire.body(cache_prompt=True))
+
+
+def test_cache_prompt_marks_the_instructions_and_the_end_of_the_prompt(wire):
+    wire.at("cache_control")
+    messages = wire.messages(
+        Message.system("S"), "one", Message.assistant("two"), Message.user(["3", "4"]), cache_prompt=True
+    )
+    assert messages == [
+        {"role": "system", "content": [{"type": "text", "text": "S", **EPHEMERAL}]},
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "two"},
+        {"role": "user", "content": [{"type": "text", "text": "3"}, {"type": "text", "text": "4", **EPHEMERAL}]},
+    ]
+
+
+def test_the_callers_breakpoints_take_precedence(wire):
+    wire.at("cache_control")
+    messages = wire.messages(Message.user(TextPart("a", cache=True)), Message.user("b"), cache_prompt=True)
+    assert messages[1] == {"role": "user", "content": "b"}
+    assert "cache_control" not in str(wire.messages("a", cache_prompt=False))

@@ -1,4 +1,4 @@
-"""Histories: calls and results, opaque state that goes back to its issuer byte for byte, state that is left out."""
+"""Histories: calls and results, opaque state that is sent back to its issuer byte for byte, state that is left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,30 @@ from ratatoskr.types.part import (
 )
 from ratatoskr.wire import chat_completions as dialect
 
+
+def test_string_content_flag_joins_texts(wire):
+    parts = Message.user(["a", "b"])
+    assert wire.messages(parts)[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert wire.at("string_content").messages(parts)[0]["content"] == "a\n\nb"
+
+
+def test_no_system_flag_moves_instructions_to_the_user(wire):
+    wire.at("no_system")
+    messages = wire.messages(Message.system("Be brief."), "Hi", Message.assistant("Yes?"), Message.system("Now long."))
+    assert messages == [
+        {"role": "user", "content": "Be brief.\n\nHi"},
+        {"role": "assistant", "content": "Yes?"},
+        {"role": "user", "content": "Now long."},
+    ]
+
+
+def test_names_of_messages(wire):
+    assert wire.messages(Message.user("Hi", name="ann"))[0]["name"] == "ann"
+    assert "name" not in wire.at("no_name").messages(Message.user("Hi", name="ann"))[0]
+
+
 FOREIGN = (ProviderState("other/messages/m", b'{"signature":"s"}'),)
+
 PNG = ImagePart.from_bytes(b"\x89PNG", "image/png")
 
 
@@ -53,7 +76,7 @@ def test_calls_and_results(wire):
     ]
 
 
-def test_calls_without_words_have_no_content(wire):
+def test_calls_without_text_have_no_content(wire):
     messages = wire.messages(Message.assistant(ToolCall("c1", "f", "{}")), Message.assistant(""))
     assert [m["content"] for m in messages] == [None, ""]
 
@@ -100,13 +123,13 @@ def test_results_inside_a_message_of_the_user_keep_their_place(wire):
         Message.user(ToolCall("c1", "f", "{}")),
     ],
 )
-def test_parts_in_the_wrong_place_are_refused(wire, message):
+def test_parts_in_the_wrong_message_are_rejected(wire, message):
     with pytest.raises(InvalidInput) as caught:
         wire.request(message)
     assert caught.value.field == "messages[0].content[0]"
 
 
-def test_mistral_wants_short_ids_and_the_names_of_tools(wire):
+def test_mistral_gets_short_ids_and_the_names_of_tools(wire):
     wire.at("mistral")
     _, tool, other = wire.messages(
         Message.assistant([ToolCall("call_0123456789", "f", "{}")]),
@@ -120,7 +143,7 @@ def test_mistral_wants_short_ids_and_the_names_of_tools(wire):
     assert call["id"] == tool["tool_call_id"]
 
 
-def test_openai_gets_no_id_longer_than_it_takes(wire):
+def test_long_ids_are_shortened_for_openai(wire):
     wire.at("openai")
     (tool,) = wire.messages(Message.tool_result("x" * 41, "r"))
     assert len(tool["tool_call_id"]) <= 40
@@ -151,7 +174,7 @@ def _answer(wire):
         lambda m: load_messages(dump_messages([m]))[0],
     ],
 )
-def test_reasoning_details_go_back_byte_for_byte_and_in_order(wire, keep):
+def test_reasoning_details_are_sent_back_byte_for_byte_and_in_order(wire, keep):
     wire.at("openrouter", provider="openrouter", model="openai/gpt-5")
     encoded = wire.request("Hi", keep(_answer(wire)), "And?")
     assert encoded.notices == []
@@ -159,7 +182,7 @@ def test_reasoning_details_go_back_byte_for_byte_and_in_order(wire, keep):
     assert encoded.body["messages"][1]["content"] == "Yes."
 
 
-def test_the_same_model_of_another_date_gets_its_state_back(wire):
+def test_another_edition_of_the_model_gets_its_state_back(wire):
     wire.at("openrouter", provider="openrouter", model="openai/gpt-5-2025-08-07")
     answer = _answer(wire)
     wire.at("openrouter", provider="openrouter", model="openai/gpt-5")
@@ -167,7 +190,7 @@ def test_the_same_model_of_another_date_gets_its_state_back(wire):
 
 
 @pytest.mark.parametrize(("provider", "model"), [("openrouter", "x-ai/grok-4"), ("other", "openai/gpt-5")])
-def test_state_of_another_model_or_provider_is_left_out_and_told_once(wire, provider, model):
+def test_foreign_state_is_dropped_with_one_notice(wire, provider, model):
     answer = _answer(wire.at("openrouter", provider="openrouter", model="openai/gpt-5"))
     wire.at("openrouter", provider=provider, model=model)
     encoded = wire.request(answer, answer)
@@ -177,22 +200,22 @@ def test_state_of_another_model_or_provider_is_left_out_and_told_once(wire, prov
 
 @pytest.mark.parametrize(("flag", "member"), [("reasoning_content", "reasoning_content"), ("reasoning", "reasoning")])
 @pytest.mark.parametrize("sent", ["reasoning", "reasoning_content"])
-def test_thinking_goes_back_in_the_hosts_member(wire, flag, member, sent):
+def test_thinking_is_sent_back_in_the_hosts_member(wire, flag, member, sent):
     wire.at(flag)
-    answer = Message("assistant", wire.whole({sent: "Hm.", "content": "Yes."}).parts())
+    answer = Message("assistant", wire.decode({sent: "Hm.", "content": "Yes."}).parts())
     assert wire.messages(answer) == [{"role": "assistant", "content": "Yes.", member: "Hm."}]
     encoded = wire.at().request(answer)
     assert encoded.body["messages"] == [{"role": "assistant", "content": "Yes."}]
     assert encoded.notices == []
 
 
-def test_thinking_of_nobody_known_is_left_out(wire):
+def test_thinking_without_an_issuer_is_dropped(wire):
     encoded = wire.at("reasoning_content").request(Message.assistant([ReasoningPart("Hm."), "Yes."]))
     assert encoded.body["messages"] == [{"role": "assistant", "content": "Yes."}]
     assert codes(encoded) == [("foreign_state_dropped", "messages[0].content[0]")]
 
 
-def test_mistrals_thinking_goes_back_in_its_place(wire):
+def test_mistrals_thinking_is_sent_back_in_its_place(wire):
     wire.at("mistral", provider="mistral")
     chunks = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": True},
@@ -200,7 +223,7 @@ def test_mistrals_thinking_goes_back_in_its_place(wire):
         {"type": "reference", "reference_ids": [1]},
         {"type": "text", "text": "No."},
     ]
-    answer = Message("assistant", wire.whole({"content": chunks}).parts())
+    answer = Message("assistant", wire.decode({"content": chunks}).parts())
     assert answer.text == "Yes.No."
     assert wire.messages(answer) == [{"role": "assistant", "content": chunks}]
     encoded = wire.at(provider="other").request(answer)
@@ -208,27 +231,27 @@ def test_mistrals_thinking_goes_back_in_its_place(wire):
     assert [n.code for n in encoded.notices] == ["foreign_state_dropped"] * 2
 
 
-def test_extra_content_of_a_call_goes_back_and_only_to_its_issuer(wire):
+def test_extra_content_of_a_call_is_sent_back_to_its_issuer_only(wire):
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     signed = {**call, "extra_content": {"google": {"thought_signature": "abc="}}}
-    answer = Message("assistant", wire.whole({"tool_calls": [signed]}, "tool_calls").parts())
+    answer = Message("assistant", wire.decode({"tool_calls": [signed]}, "tool_calls").parts())
     assert wire.messages(answer)[0]["tool_calls"] == [signed]
     encoded = wire.at(provider="elsewhere").request(answer)
     assert encoded.body["messages"][0]["tool_calls"] == [call]
     assert codes(encoded) == [("foreign_state_dropped", "messages[0].content[0]")]
 
 
-def test_a_custom_call_goes_back_as_one(wire):
+def test_a_custom_call_is_sent_back_as_one(wire):
     custom = {"id": "c", "type": "custom", "custom": {"name": "sql", "input": "select 1"}}
-    answer = Message("assistant", wire.whole({"tool_calls": [custom]}, "tool_calls").parts())
+    answer = Message("assistant", wire.decode({"tool_calls": [custom]}, "tool_calls").parts())
     assert answer.tool_calls[0].arguments == "select 1"
     assert wire.messages(answer)[0]["tool_calls"] == [custom]
 
 
-def test_speech_goes_back_by_its_id_or_else_as_its_transcript(wire):
+def test_audio_is_sent_back_by_its_id_or_as_its_transcript(wire):
     wire.at("openai", provider="openai")
     audio = {"id": "audio_1", "data": "UklGRg==", "transcript": "Hello.", "expires_at": 1}
-    answer = Message("assistant", wire.whole({"content": None, "audio": audio}).parts())
+    answer = Message("assistant", wire.decode({"content": None, "audio": audio}).parts())
     assert answer.text == "Hello."
     assert wire.messages(answer) == [{"role": "assistant", "content": None, "audio": {"id": "audio_1"}}]
     encoded = wire.at(provider="other").request(answer)
@@ -236,40 +259,40 @@ def test_speech_goes_back_by_its_id_or_else_as_its_transcript(wire):
     assert {n.code for n in encoded.notices} == {"foreign_state_dropped", "media_dropped"}
 
 
-def test_openrouters_images_and_file_annotations_go_back(wire):
+def test_openrouters_images_and_file_annotations_are_sent_back(wire):
     wire.at("openrouter", provider="openrouter")
     images = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}]
     annotations = [{"type": "file", "file": {"hash": "h", "content": []}}]
-    answer = Message("assistant", wire.whole({"content": "See", "images": images, "annotations": annotations}).parts())
+    answer = Message("assistant", wire.decode({"content": "See", "images": images, "annotations": annotations}).parts())
     assert wire.messages(answer) == [
         {"role": "assistant", "content": "See", "images": images, "annotations": annotations}
     ]
 
 
-def test_a_call_of_another_type_goes_back_as_one(wire):
+def test_a_call_of_another_type_is_sent_back_as_one(wire):
     builtin = {"id": "c", "type": "builtin_function", "function": {"name": "$web_search", "arguments": '{"q":1}'}}
-    answer = Message("assistant", wire.whole({"tool_calls": [builtin]}, "tool_calls").parts())
+    answer = Message("assistant", wire.decode({"tool_calls": [builtin]}, "tool_calls").parts())
     assert wire.messages(answer)[0]["tool_calls"] == [builtin]
     _, turn = wire.deltas({"tool_calls": [{"index": 0, **builtin}]}, finish="tool_calls")
     assert turn.parts() == answer.content
 
 
-def test_a_picture_that_cannot_be_read_goes_back_to_openrouter_as_it_came(wire):
+def test_an_undecodable_image_is_sent_back_to_openrouter_unchanged(wire):
     wire.at("openrouter", provider="openrouter")
     images = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,???"}}]
-    answer = Message("assistant", wire.whole({"content": "See", "images": images}).parts())
+    answer = Message("assistant", wire.decode({"content": "See", "images": images}).parts())
     assert wire.messages(answer) == [{"role": "assistant", "content": "See", "images": images}]
 
 
-def test_a_picture_among_mistrals_chunks_goes_back_in_its_place(wire):
+def test_an_image_in_mistrals_chunks_is_sent_back_in_its_place(wire):
     wire.at("mistral", provider="mistral")
     picture = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
     chunks = [{"type": "text", "text": "See"}, picture, {"type": "text", "text": "that"}]
-    answer = Message("assistant", wire.whole({"content": chunks}).parts())
+    answer = Message("assistant", wire.decode({"content": chunks}).parts())
     assert wire.messages(answer)[0]["content"] == chunks
 
 
-def test_everything_foreign_is_left_out_and_each_kind_told_once(wire):
+def test_everything_foreign_is_dropped_with_one_notice_a_kind(wire):
     turn = Message.assistant(
         [
             ReasoningPart("Hm.", state=FOREIGN),

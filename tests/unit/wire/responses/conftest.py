@@ -1,4 +1,4 @@
-"""A whole turn of the Responses API, and the events that tell it, written from the documentation."""
+"""A complete turn of the Responses API, and the events of its stream, written after the documentation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from ratatoskr.types import ChatEvent, Message
 from ratatoskr.wire import responses
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.turn import TurnBuilder
 
 REASONING = {
     "id": "rs_1",
@@ -49,49 +50,49 @@ USAGE = {
 }
 
 
-def spell(value: Any) -> bytes:
+def to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def whole(output: list[Any], **fields: Any) -> dict[str, Any]:
+def response_body(output: list[Any], **fields: Any) -> dict[str, Any]:
     response = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-5.5-2026-04-23"}
     ended = {"status": "completed", "error": None, "incomplete_details": None, "output": output, "usage": USAGE}
     return {**response, **ended, **fields}
 
 
-def told(output: list[Any], end: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Return the events that tell these items, with deltas of two characters."""
-    events = [{"type": "response.created", "response": whole([], status="in_progress", usage=None)}]
+def events_for(output: list[Any], end: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the events of a stream with these items, with deltas of two characters."""
+    events = [{"type": "response.created", "response": response_body([], status="in_progress", usage=None)}]
     for at, item in enumerate(output):
         where = {"output_index": at, "item_id": item["id"]}
         begun = {**item, "status": "in_progress"}
         for empty in ({"content": []}, {"arguments": ""}, {"input": ""}, {"summary": []}):
             begun.update({name: value for name, value in empty.items() if name in item})
         events.append({"type": "response.output_item.added", "output_index": at, "item": begun})
-        events += _middle(item, where)
+        events += _item_events(item, where)
         events.append({"type": "response.output_item.done", "output_index": at, "item": item})
-    events.append({"type": "response.completed", "response": end or whole(output)})
+    events.append({"type": "response.completed", "response": end or response_body(output)})
     return [{**event, "sequence_number": n} for n, event in enumerate(events)]
 
 
-def _pieces(text: str) -> list[str]:
+def _deltas(text: str) -> list[str]:
     return [text[i : i + 2] for i in range(0, len(text), 2)]
 
 
-def _middle(item: dict[str, Any], where: dict[str, Any]) -> list[dict[str, Any]]:
+def _item_events(item: dict[str, Any], where: dict[str, Any]) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     for n, section in enumerate(item.get("summary", ())):
         name = "response.reasoning_summary_text.delta"
-        events += [{"type": name, **where, "summary_index": n, "delta": d} for d in _pieces(section["text"])]
+        events += [{"type": name, **where, "summary_index": n, "delta": d} for d in _deltas(section["text"])]
     for n, part in enumerate(item.get("content", ())):
         here = {**where, "content_index": n}
-        name, word = ("refusal", "refusal") if part["type"] == "refusal" else ("output_text", "text")
-        events += [{"type": f"response.{name}.delta", **here, "delta": d} for d in _pieces(part[word])]
+        name, member = ("refusal", "refusal") if part["type"] == "refusal" else ("output_text", "text")
+        events += [{"type": f"response.{name}.delta", **here, "delta": d} for d in _deltas(part[member])]
         for i, note in enumerate(part.get("annotations", ())):
             name = "response.output_text.annotation.added"
             events.append({"type": name, **here, "annotation_index": i, "annotation": note})
     name = "response.function_call_arguments.delta"
-    return events + [{"type": name, **where, "delta": d} for d in _pieces(item.get("arguments", ""))]
+    return events + [{"type": name, **where, "delta": d} for d in _deltas(item.get("arguments", ""))]
 
 
 class Wire:
@@ -99,21 +100,25 @@ class Wire:
 
     target = Target("openai", "gpt-5.5", "responses")
     output = OUTPUT
-    spell = staticmethod(spell)
-    whole = staticmethod(whole)
-    told = staticmethod(told)
+    to_json = staticmethod(to_json)
+    response_body = staticmethod(response_body)
+    events_for = staticmethod(events_for)
 
     def stream(self, events: list[dict[str, Any]], names: bool = True) -> tuple[list[ChatEvent], Any]:
         decoder = responses.StreamDecoder(self.target)
-        found: list[ChatEvent] = []
+        decoded: list[ChatEvent] = []
         for event in events:
-            found += decoder.feed(event["type"] if names else "", spell(event))
-        found += decoder.end()
-        return found, decoder.turn
+            decoded += decoder.feed(event["type"] if names else "", to_json(event))
+        decoded += decoder.end()
+        return decoded, decoder.turn
+
+    def decode(self, output: list[Any], **fields: Any) -> TurnBuilder:
+        """Decode a complete response with these items."""
+        return responses.decode_response(to_json(response_body(output, **fields)), self.target)
 
     def message(self, output: list[Any]) -> Message:
-        turn = responses.decode_response(spell(whole(output)), self.target)
-        return Message.assistant(turn.parts())
+        """Return the message of a complete response with these items."""
+        return Message.assistant(self.decode(output).parts())
 
 
 @pytest.fixture

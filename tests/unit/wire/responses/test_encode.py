@@ -1,78 +1,52 @@
-"""Requests in the words of the Responses API."""
+"""Requests: options, tools, output formats, cache breakpoints."""
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
-    AudioPart,
-    ChatOptions,
-    ChatRequest,
-    FilePart,
-    FileRef,
-    ImagePart,
     JsonSchema,
     Message,
     ProviderTool,
-    ReasoningConfig,
     TextPart,
-    ToolCall,
     ToolDefinition,
     ToolResult,
 )
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import encode_request
+from unit.wire.responses.requests import PLAIN, body, items
 
-PLAIN = Target("openai", "gpt-4.1", "responses")
-THINKING = Target(
-    "openai",
-    "gpt-5.5",
-    "responses",
-    ModelRules(thinking="effort", efforts={"minimal": "low", "low": "low", "high": "high"}, thinks=True, off="none"),
-)
 CACHING = Target("openai", "gpt-5.6-sol", "responses")
+
 ADD = ToolDefinition("add", "Adds.", {"type": "object", "properties": {"a": {"$ref": "#/$defs/n"}}, "z": 1, "b": 2})
 
 
-def body(*messages, target=PLAIN, stream=False, tools=(), tool_choice=None, **options):
-    request = ChatRequest(messages, tools, tool_choice, options=ChatOptions(**options))
-    encoded = encode_request(request, target, stream=stream)
-    assert encoded.path == "/responses"
-    return msgspec.json.decode(msgspec.json.encode(encoded.body)), encoded.notices
-
-
-def items(*messages, target=PLAIN):
-    return body(*messages, target=target)[0]["input"]
-
-
 def test_a_plain_request_is_small_and_stores_nothing():
-    spelled, notices = body(Message.user("Hello"))
-    assert spelled == {"model": "gpt-4.1", "input": [{"role": "user", "content": "Hello"}], "store": False}
+    encoded, notices = body(Message.user("Hello"))
+    assert encoded == {"model": "gpt-4.1", "input": [{"role": "user", "content": "Hello"}], "store": False}
     assert notices == []
     assert body(Message.user("Hello"), stream=True)[0]["stream"] is True
 
 
 def test_leading_system_messages_are_instructions_and_later_ones_are_items():
-    spelled, _ = body(
+    encoded, _ = body(
         Message.system("Be brief."), Message.system("Be kind."), Message.user("Hi"), Message.system("Now")
     )
-    assert spelled["instructions"] == "Be brief.\n\nBe kind."
-    assert spelled["input"] == [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Now"}]
+    assert encoded["instructions"] == "Be brief.\n\nBe kind."
+    assert encoded["input"] == [{"role": "user", "content": "Hi"}, {"role": "system", "content": "Now"}]
 
 
-def test_the_rules_say_how_the_role_of_instructions_is_called():
+def test_the_rules_name_the_instructions_role():
     target = Target("openai", "gpt-5", "responses", ModelRules(instructions_role="developer"))
-    spelled, _ = body(Message.user("Hi"), Message.system("Now"), target=target)
-    assert spelled["input"][1] == {"role": "developer", "content": "Now"}
+    encoded, _ = body(Message.user("Hi"), Message.system("Now"), target=target)
+    assert encoded["input"][1] == {"role": "developer", "content": "Now"}
 
 
 def test_a_system_message_alone_is_input():
     assert items(Message.system("Speak.")) == [{"role": "system", "content": "Speak."}]
 
 
-def test_options_have_their_names_on_the_wire():
-    spelled, _ = body(
+def test_all_options():
+    encoded, _ = body(
         Message.user("Hi"),
         temperature=0.5,
         top_p=0.9,
@@ -82,8 +56,8 @@ def test_options_have_their_names_on_the_wire():
         metadata={"k": "v"},
         logprobs=3,
     )
-    del spelled["model"], spelled["input"], spelled["store"]
-    assert spelled == {
+    del encoded["model"], encoded["input"], encoded["store"]
+    assert encoded == {
         "temperature": 0.5,
         "top_p": 0.9,
         "max_output_tokens": 99,
@@ -95,56 +69,19 @@ def test_options_have_their_names_on_the_wire():
     }
 
 
-def test_log_probabilities_without_a_number_ask_for_no_runners_up():
-    spelled, _ = body(Message.user("Hi"), logprobs=True)
-    assert spelled["include"] == ["message.output_text.logprobs"]
-    assert "top_logprobs" not in spelled
+def test_log_probabilities_without_alternatives():
+    encoded, _ = body(Message.user("Hi"), logprobs=True)
+    assert encoded["include"] == ["message.output_text.logprobs"]
+    assert "top_logprobs" not in encoded
     assert "include" not in body(Message.user("Hi"), logprobs=False)[0]
-
-
-def test_reasoning_models_are_always_asked_for_encrypted_reasoning():
-    assert body(Message.user("Hi"), target=THINKING)[0]["include"] == ["reasoning.encrypted_content"]
-    assert "include" not in body(Message.user("Hi"), target=PLAIN)[0]
-    flagged = Target("x", "m", "responses", flags=frozenset({"encrypted"}))
-    assert body(Message.user("Hi"), target=flagged)[0]["include"] == ["reasoning.encrypted_content"]
-
-
-@pytest.mark.parametrize(
-    ("config", "spelled"),
-    [
-        (None, None),
-        ("high", {"effort": "high", "summary": "auto"}),
-        ("minimal", {"effort": "low", "summary": "auto"}),
-        ("none", {"effort": "none"}),
-        (ReasoningConfig("low", include=False), {"effort": "low"}),
-        (ReasoningConfig(), {"summary": "auto"}),
-    ],
-)
-def test_reasoning_is_said_in_the_models_words(config, spelled):
-    assert body(Message.user("Hi"), target=THINKING, reasoning=config)[0].get("reasoning") == spelled
-
-
-def test_showing_the_thinking_means_nothing_to_a_model_that_does_not_think():
-    spelled, _ = body(Message.user("Hi"), target=PLAIN, reasoning=ReasoningConfig(include=True))
-    assert "reasoning" not in spelled
-    assert "include" not in spelled
-
-
-def test_a_budget_is_said_only_where_it_has_a_word():
-    spelled, notices = body(Message.user("Hi"), target=THINKING, reasoning=ReasoningConfig(budget_tokens=10))
-    assert spelled["reasoning"] == {"summary": "auto"}
-    assert [(n.code, n.field) for n in notices] == [("parameter_dropped", "reasoning.budget_tokens")]
-    budget = Target("openrouter", "m", "responses", ModelRules(thinking="budget"))
-    spelled, notices = body(Message.user("Hi"), target=budget, reasoning=ReasoningConfig(budget_tokens=10))
-    assert (spelled["reasoning"], notices) == ({"max_tokens": 10, "summary": "auto"}, [])
 
 
 def test_tools_are_flat_and_their_schemas_untouched():
     search = ProviderTool("openai", {"type": "web_search", "filters": {"x": 1}})
     foreign = ProviderTool("anthropic", {"type": "web_search_20250305"})
     strict = ToolDefinition("sub", "", {"type": "object"}, strict=True)
-    spelled, notices = body(Message.user("Hi"), tools=(search, ADD, foreign, strict))
-    assert spelled["tools"] == [
+    encoded, notices = body(Message.user("Hi"), tools=(search, ADD, foreign, strict))
+    assert encoded["tools"] == [
         {"type": "web_search", "filters": {"x": 1}},
         {
             "type": "function",
@@ -155,12 +92,12 @@ def test_tools_are_flat_and_their_schemas_untouched():
         },
         {"type": "function", "name": "sub", "parameters": {"type": "object"}, "strict": True},
     ]
-    assert list(spelled["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
+    assert list(encoded["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
     assert [(n.code, n.field) for n in notices] == [("provider_tool_dropped", "tools[2]")]
 
 
 @pytest.mark.parametrize(
-    ("choice", "spelled"),
+    ("choice", "encoded"),
     [
         ("auto", "auto"),
         ("required", "required"),
@@ -170,30 +107,30 @@ def test_tools_are_flat_and_their_schemas_untouched():
         ("deep", {"type": "mcp", "server_label": "deep"}),
     ],
 )
-def test_a_tool_choice_names_any_kind_of_tool(choice, spelled):
+def test_a_tool_choice_names_any_kind_of_tool(choice, encoded):
     own = [{"type": "web_search"}, {"type": "custom", "name": "math"}, {"type": "mcp", "server_label": "deep"}]
     tools = (ADD, *(ProviderTool("openai", definition) for definition in own))
-    assert body(Message.user("Hi"), tools=tools, tool_choice=choice)[0]["tool_choice"] == spelled
+    assert body(Message.user("Hi"), tools=tools, tool_choice=choice)[0]["tool_choice"] == encoded
 
 
 def test_a_name_inside_a_namespace_may_be_chosen():
     tools = (ProviderTool("openai", {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}),)
-    spelled, _ = body(Message.user("Hi"), tools=tools, tool_choice="f", parallel_tool_calls=False)
-    assert (spelled["tool_choice"], spelled["parallel_tool_calls"]) == ({"type": "function", "name": "f"}, False)
+    encoded, _ = body(Message.user("Hi"), tools=tools, tool_choice="f", parallel_tool_calls=False)
+    assert (encoded["tool_choice"], encoded["parallel_tool_calls"]) == ({"type": "function", "name": "f"}, False)
 
 
 @pytest.mark.parametrize(("choice", "tools"), [("required", ()), ("sub", (ADD,)), ("sub", ())])
-def test_a_choice_that_no_tool_can_meet_is_refused(choice, tools):
+def test_a_choice_that_names_no_tool_is_rejected(choice, tools):
     with pytest.raises(InvalidInput) as refused:
         body(Message.user("Hi"), tools=tools, tool_choice=choice)
     assert refused.value.field == "tool_choice"
 
 
-def test_a_choice_of_nothing_is_not_sent_without_tools():
+def test_tool_choice_none_is_not_sent_without_tools():
     assert "tool_choice" not in body(Message.user("Hi"), tool_choice="none")[0]
 
 
-def test_a_schema_is_asked_for_natively():
+def test_native_structured_output():
     schema = JsonSchema("out", {"type": "object", "properties": {}}, True)
     assert body(Message.user("Hi"), response_format=schema)[0]["text"] == {
         "format": {"type": "json_schema", "name": "out", "schema": {"type": "object", "properties": {}}, "strict": True}
@@ -203,69 +140,25 @@ def test_a_schema_is_asked_for_natively():
 @pytest.mark.parametrize(
     ("means", "form"), [("json_mode", {"format": {"type": "json_object"}}), ("instructions", None)]
 )
-def test_a_schema_without_a_native_word_goes_into_the_instructions(means, form):
+def test_emulated_structured_output(means, form):
     target = Target("x", "m", "responses", ModelRules(schema=means))
     schema = JsonSchema("out", {"type": "object"})
-    spelled, notices = body(Message.system("S"), Message.user("Hi"), target=target, response_format=schema)
-    assert spelled.get("text") == form
-    words = spelled.get("instructions") or " ".join(i["content"] for i in spelled["input"] if i["role"] == "system")
-    assert words.startswith("S")
-    assert '{"type":"object"}' in words
+    encoded, notices = body(Message.system("S"), Message.user("Hi"), target=target, response_format=schema)
+    assert encoded.get("text") == form
+    instructions = encoded.get("instructions") or " ".join(
+        i["content"] for i in encoded["input"] if i["role"] == "system"
+    )
+    assert instructions.startswith("S")
+    assert '{"type":"object"}' in instructions
     assert [n.code for n in notices] == ["output_emulated"]
 
 
 def test_json_mode_has_the_word_json_in_the_input():
-    spelled, _ = body(Message.system("Reply in JSON"), Message.user("Hi"), response_format="json")
-    assert spelled["text"] == {"format": {"type": "json_object"}}
-    assert spelled["input"] == [{"role": "system", "content": "Reply in JSON"}, {"role": "user", "content": "Hi"}]
-    spelled, _ = body(Message.user("Hi"), response_format="json")
-    assert spelled["input"] == [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]
-
-
-def test_media_go_as_data_urls_and_urls():
-    parts = [
-        TextPart("see"),
-        ImagePart(data=b"\x00", media_type="image/png"),
-        ImagePart(url="https://a.example/i.png"),
-        AudioPart(data=b"\x00", media_type="audio/mpeg"),
-        FilePart(data=b"\x00", media_type="application/pdf"),
-        FilePart(data=b"\x00", media_type="text/plain", name="notes.txt"),
-        FilePart(url="https://a.example/f.pdf"),
-        FileRef("openai", "file-1"),
-    ]
-    assert items(Message.user(parts))[0]["content"] == [
-        {"type": "input_text", "text": "see"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"},
-        {"type": "input_image", "image_url": "https://a.example/i.png", "detail": "auto"},
-        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "mp3"}},
-        {"type": "input_file", "filename": "file.pdf", "file_data": "data:application/pdf;base64,AA=="},
-        {"type": "input_file", "filename": "notes.txt", "file_data": "data:text/plain;base64,AA=="},
-        {"type": "input_file", "file_url": "https://a.example/f.pdf"},
-        {"type": "input_file", "file_id": "file-1"},
-    ]
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        AudioPart(url="https://a.example/a.mp3"),
-        AudioPart(data=b"\x00", media_type="audio/flac"),
-        FileRef("anthropic", "file-1"),
-        ToolCall("c", "f", "{}"),
-        TextPart("\ud800"),
-    ],
-)
-def test_what_the_api_cannot_carry_is_refused_with_its_place(part):
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.user("a"), Message.user([TextPart("b"), part]))
-    assert refused.value.field == "messages[1].content[1]"
-
-
-def test_documents_of_more_than_fifty_megabytes_are_refused():
-    half = FilePart(data=bytes(26 * 1024 * 1024), media_type="application/pdf")
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.user([half, half]))
-    assert refused.value.field == "messages[0].content[1]"
+    encoded, _ = body(Message.system("Reply in JSON"), Message.user("Hi"), response_format="json")
+    assert encoded["text"] == {"format": {"type": "json_object"}}
+    assert encoded["input"] == [{"role": "system", "content": "Reply in JSON"}, {"role": "user", "content": "Hi"}]
+    encoded, _ = body(Message.user("Hi"), response_format="json")
+    assert encoded["input"] == [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]
 
 
 @pytest.mark.parametrize(
@@ -279,53 +172,13 @@ def test_documents_of_more_than_fifty_megabytes_are_refused():
         ([Message("tool", (TextPart("x"),))], {}, (), "messages[0].content[0]"),
     ],
 )
-def test_what_is_wrong_is_refused_before_sending(messages, options, tools, field):
+def test_invalid_requests_are_rejected(messages, options, tools, field):
     with pytest.raises(InvalidInput) as refused:
         body(*messages, tools=tools, **options)
     assert refused.value.field == field
 
 
-def test_calls_and_results_are_items_of_their_own():
-    history = [
-        Message.user("a"),
-        Message.assistant(
-            [TextPart("Let me see. "), TextPart("Yes."), ToolCall("c1", "f", '{"x": 1.0}'), ToolCall("c2", "g", "")]
-        ),
-        Message.tool_result("c1", "one"),
-        Message.tool_results(ToolResult("c2", "broken", is_error=True), ToolResult("c3", ())),
-    ]
-    assert items(*history)[1:] == [
-        {"role": "assistant", "content": "Let me see. Yes."},
-        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"x": 1.0}'},
-        {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{}"},
-        {"type": "function_call_output", "call_id": "c1", "output": "one"},
-        {"type": "function_call_output", "call_id": "c2", "output": "Error: broken"},
-        {"type": "function_call_output", "call_id": "c3", "output": ""},
-    ]
-
-
-def test_a_result_with_a_picture_is_a_list_of_content():
-    picture = ImagePart(data=b"\x00", media_type="image/png")
-    result = ToolResult("c1", (TextPart("look"), picture), is_error=True)
-    assert items(Message.tool_results(result))[0]["output"] == [
-        {"type": "input_text", "text": "Error:"},
-        {"type": "input_text", "text": "look"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AA==", "detail": "auto"},
-    ]
-    sound = AudioPart(data=b"\x00", media_type="audio/wav")
-    with pytest.raises(InvalidInput) as refused:
-        items(Message.tool_results(ToolResult("c1", (sound,))))
-    assert refused.value.field == "messages[0].content[0].content[0]"
-
-
-def test_an_id_longer_than_the_api_takes_is_shortened_alike_in_call_and_result():
-    long = "x" * 65
-    call, result = items(Message.assistant(ToolCall(long, "f", "{}")), Message.tool_result(long, "r"))
-    assert call["call_id"] == result["call_id"]
-    assert len(call["call_id"]) <= 64
-
-
-def test_cache_breakpoints_are_set_where_the_model_takes_them():
+def test_cache_breakpoints_are_set_where_the_model_supports_them():
     marked = Message.user([TextPart("a", cache=True), TextPart("b")])
     mark = {"mode": "explicit"}
     assert items(marked, target=CACHING)[0]["content"] == [
@@ -333,9 +186,9 @@ def test_cache_breakpoints_are_set_where_the_model_takes_them():
         {"type": "input_text", "text": "b"},
     ]
     assert "prompt_cache_breakpoint" not in items(marked, target=PLAIN)[0]["content"][0]
-    spelled, _ = body(Message.system(TextPart("s", cache=True)), Message.user("x"), target=CACHING)
-    assert "instructions" not in spelled
-    assert spelled["input"][0]["content"][0]["prompt_cache_breakpoint"] == mark
+    encoded, _ = body(Message.system(TextPart("s", cache=True)), Message.user("x"), target=CACHING)
+    assert "instructions" not in encoded
+    assert encoded["input"][0]["content"][0]["prompt_cache_breakpoint"] == mark
     result = ToolResult("c", "r", cache=True)
     assert items(Message.tool_results(result), target=CACHING)[0]["output"][0]["prompt_cache_breakpoint"] == mark
 
@@ -352,11 +205,5 @@ def test_cache_breakpoints_are_set_where_the_model_takes_them():
     ],
 )
 def test_caching_is_switched_off_where_it_can_be(model, takes):
-    spelled, _ = body(Message.user("x"), target=Target("openai", model, "responses"), cache_prompt=False)
-    assert spelled.get("prompt_cache_options") == ({"mode": "explicit"} if takes else None)
-
-
-def test_a_name_of_the_speaker_is_left_out_with_a_notice():
-    spelled, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
-    assert [(n.code, n.field) for n in notices] == [("name_dropped", "messages[0].name")]
-    assert spelled["input"][0] == {"role": "user", "content": "x"}
+    encoded, _ = body(Message.user("x"), target=Target("openai", model, "responses"), cache_prompt=False)
+    assert encoded.get("prompt_cache_options") == ({"mode": "explicit"} if takes else None)

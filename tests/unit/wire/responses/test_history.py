@@ -1,14 +1,12 @@
-"""What the provider said goes back as it came, to it alone."""
+"""Histories: what the provider sent is sent back byte for byte, to its issuer only."""
 
 import json
 import pickle
 
-import msgspec
 import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
-    ChatRequest,
     ImagePart,
     Message,
     ProviderPart,
@@ -21,40 +19,39 @@ from ratatoskr.types import (
     load_messages,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.responses import encode_request
-
-EVERYTHING = [
-    {
-        "id": "ml",
-        "type": "mcp_list_tools",
-        "server_label": "s",
-        "tools": [{"name": "t", "input_schema": {"b": 1, "a": 2}}],
-    },
-    {"id": "mc", "type": "mcp_call", "name": "ask", "arguments": "{}", "output": "yes", "server_label": "s"},
-    {"id": "fs", "type": "file_search_call", "queries": ["q"], "results": [{"score": 0.50}]},
-    {"id": "ci", "type": "code_interpreter_call", "code": "1", "outputs": [{"type": "logs", "logs": "1"}]},
-    {"id": "ig", "type": "image_generation_call", "result": "AAEC", "status": "completed"},
-    {"id": "ts", "type": "tool_search_call", "execution": "server", "call_id": None, "arguments": {}},
-    {"id": "to", "type": "tool_search_output", "execution": "server", "call_id": None, "tools": []},
-    {"id": "cp", "type": "compaction", "encrypted_content": "blob"},
-    {"id": "ct", "type": "custom_tool_call", "call_id": "c_ct", "name": "math", "input": "4 + 4"},
-    {
-        "id": "cc",
-        "type": "computer_call",
-        "call_id": "c_cc",
-        "action": {"type": "click", "x": 1},
-        "status": "completed",
-    },
-    {"id": "ls", "type": "local_shell_call", "call_id": "c_ls", "action": {"type": "exec"}, "status": "completed"},
-    {"id": "sh", "type": "shell_call", "call_id": "c_sh", "action": {"commands": ["ls"]}, "status": "completed"},
-    {"id": "ap", "type": "apply_patch_call", "call_id": "c_ap", "operation": {"type": "delete_file", "path": "a"}},
-    {"id": "mr", "type": "mcp_approval_request", "name": "t", "arguments": "{}", "server_label": "s"},
-]
+from unit.wire.responses.requests import ALL_ITEMS, body, items, sent
 
 
-def sent(messages, target):
-    encoded = encode_request(ChatRequest(tuple(messages)), target, stream=False)
-    return [msgspec.json.encode(item) for item in encoded.body["input"]], encoded.notices
+def test_calls_and_results_are_items_of_their_own():
+    history = [
+        Message.user("a"),
+        Message.assistant(
+            [TextPart("Let me see. "), TextPart("Yes."), ToolCall("c1", "f", '{"x": 1.0}'), ToolCall("c2", "g", "")]
+        ),
+        Message.tool_result("c1", "one"),
+        Message.tool_results(ToolResult("c2", "broken", is_error=True), ToolResult("c3", ())),
+    ]
+    assert items(*history)[1:] == [
+        {"role": "assistant", "content": "Let me see. Yes."},
+        {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"x": 1.0}'},
+        {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "one"},
+        {"type": "function_call_output", "call_id": "c2", "output": "Error: broken"},
+        {"type": "function_call_output", "call_id": "c3", "output": ""},
+    ]
+
+
+def test_long_ids_are_shortened_in_call_and_result():
+    long = "x" * 65
+    call, result = items(Message.assistant(ToolCall(long, "f", "{}")), Message.tool_result(long, "r"))
+    assert call["call_id"] == result["call_id"]
+    assert len(call["call_id"]) <= 64
+
+
+def test_names_of_messages_are_dropped_with_a_notice():
+    encoded, notices = body(Message.user("x", name="Ann"), Message.user("y", name="Bob"))
+    assert [(n.code, n.field) for n in notices] == [("name_dropped", "messages[0].name")]
+    assert encoded["input"][0] == {"role": "user", "content": "x"}
 
 
 def without_logprobs(item):
@@ -62,20 +59,20 @@ def without_logprobs(item):
     return {**item, "content": content}
 
 
-def test_a_turn_goes_back_byte_for_byte_and_in_its_order(wire):
-    output = [*wire.output, *EVERYTHING]
+def test_a_turn_is_sent_back_byte_for_byte_and_in_order(wire):
+    output = [*wire.output, *ALL_ITEMS]
     items, notices = sent([wire.message(output)], wire.target)
     assert notices == []
     for item, was in zip(items, output, strict=True):
         if was["type"] == "message":
             assert json.loads(item) == without_logprobs(was)
         else:
-            assert item == wire.spell(was)
+            assert item == wire.to_json(was)
 
 
-def test_a_streamed_turn_goes_back_like_a_whole_one(wire):
-    output = [*wire.output, *EVERYTHING]
-    _, turn = wire.stream(wire.told(output))
+def test_a_streamed_turn_is_sent_back_like_a_complete_one(wire):
+    output = [*wire.output, *ALL_ITEMS]
+    _, turn = wire.stream(wire.events_for(output))
     assert sent([Message.assistant(turn.parts())], wire.target) == sent([wire.message(output)], wire.target)
 
 
@@ -87,15 +84,15 @@ def test_a_streamed_turn_goes_back_like_a_whole_one(wire):
         lambda message: load_messages(dump_messages([message]))[0],
     ],
 )
-def test_keeping_a_history_changes_nothing(wire, keep):
-    message = wire.message([*wire.output, *EVERYTHING])
+def test_storing_a_history_changes_nothing(wire, keep):
+    message = wire.message([*wire.output, *ALL_ITEMS])
     assert sent([keep(message)], wire.target) == sent([message], wire.target)
 
 
 @pytest.mark.parametrize("model", ["gpt-5.5-2026-04-23", "gpt-5.5-latest"])
 def test_state_returns_to_another_edition_of_the_same_model(wire, model):
     items, notices = sent([wire.message(wire.output)], Target("openai", model, "responses"))
-    assert items[0] == wire.spell(wire.output[0])
+    assert items[0] == wire.to_json(wire.output[0])
     assert notices == []
 
 
@@ -107,8 +104,8 @@ def test_state_returns_to_another_edition_of_the_same_model(wire, model):
         Target("openai", "gpt-5.5", "x"),
     ],
 )
-def test_another_model_gets_the_words_and_calls_and_a_notice_a_kind(wire, target):
-    items, notices = sent([wire.message([*wire.output, *EVERYTHING[:5]]), Message.user("go")], target)
+def test_another_model_gets_text_and_calls_and_a_notice_a_kind(wire, target):
+    items, notices = sent([wire.message([*wire.output, *ALL_ITEMS[:5]]), Message.user("go")], target)
     assert [json.loads(item) for item in items] == [
         {"role": "assistant", "content": "Hi 🌍No more."},
         {"type": "function_call", "call_id": "call_1", "name": "add", "arguments": '{"b": 2.0, "a":1}'},
@@ -119,13 +116,13 @@ def test_another_model_gets_the_words_and_calls_and_a_notice_a_kind(wire, target
     assert len(notices) == len({n.message for n in notices}) == len([*kinds, "image_part"])
 
 
-def test_thinking_without_state_is_left_out(wire):
+def test_thinking_without_state_is_dropped(wire):
     items, notices = sent([Message.assistant([ReasoningPart("hm"), TextPart("a")])], wire.target)
     assert [json.loads(item) for item in items] == [{"role": "assistant", "content": "a"}]
     assert [n.code for n in notices] == ["foreign_state_dropped"]
 
 
-def test_a_call_that_the_caller_mended_goes_back_mended(wire):
+def test_a_call_that_the_caller_changed_is_sent_back_changed(wire):
     message = wire.message([wire.output[3]])
     call = message.tool_calls[0]
     mended = ToolCall(call.id, call.name, '{"a":2}', state=call.state)
@@ -133,43 +130,14 @@ def test_a_call_that_the_caller_mended_goes_back_mended(wire):
     assert json.loads(items[0]) == {**wire.output[3], "arguments": '{"a":2}'}
 
 
-def test_each_kind_of_call_is_answered_in_its_own_way(wire):
-    screen = ImagePart(data=b"\x00", media_type="image/png")
-    results = [
-        ToolResult("c_ct", "8"),
-        ToolResult("c_cc", screen),
-        ToolResult("c_ls", "out"),
-        ToolResult("c_sh", "bad", is_error=True),
-        ToolResult("c_ap", "done"),
-    ]
-    items, _ = sent([wire.message(EVERYTHING[8:13]), Message.tool_results(*results)], wire.target)
-    outcome = {"type": "exit", "exit_code": 1}
-    url = "data:image/png;base64,AA=="
-    assert [json.loads(item) for item in items[5:]] == [
-        {"type": "custom_tool_call_output", "call_id": "c_ct", "output": "8"},
-        {
-            "type": "computer_call_output",
-            "call_id": "c_cc",
-            "output": {"type": "computer_screenshot", "image_url": url},
-        },
-        {"type": "local_shell_call_output", "call_id": "c_ls", "output": "out"},
-        {
-            "type": "shell_call_output",
-            "call_id": "c_sh",
-            "output": [{"stdout": "", "stderr": "bad", "outcome": outcome}],
-        },
-        {"type": "apply_patch_call_output", "call_id": "c_ap", "status": "completed", "output": "done"},
-    ]
-
-
 def test_a_raw_item_of_the_caller_is_sent_in_its_place(wire):
     approval = b'{"type":"mcp_approval_response","approval_request_id":"mr","approve":true}'
     part = ProviderPart("mcp_approval_response", approval, wire.target.issuer)
-    items, _ = sent([wire.message(EVERYTHING[13:]), Message.user([part, TextPart("Go.")])], wire.target)
+    items, _ = sent([wire.message(ALL_ITEMS[13:]), Message.user([part, TextPart("Go.")])], wire.target)
     assert items[1:] == [approval, b'{"role":"user","content":"Go."}']
 
 
-def test_a_content_part_without_a_word_returns_inside_its_message(wire):
+def test_an_unknown_content_part_is_sent_back_inside_its_message(wire):
     message = {**wire.output[2], "content": [{"type": "hologram", "n": 1.0}, wire.output[2]["content"][1]]}
     items, _ = sent([wire.message([message])], wire.target)
     assert [json.loads(item) for item in items] == [message]
@@ -192,7 +160,7 @@ def test_two_messages_of_one_turn_stay_two(wire):
         ToolCall("c", "f", "{}", state=(ProviderState("openai/responses/gpt-5.5", b"broken"),)),
     ],
 )
-def test_an_assistants_turn_that_cannot_be_sent_is_refused(wire, part):
+def test_an_unsupported_assistant_message_is_rejected(wire, part):
     with pytest.raises(InvalidInput) as refused:
         sent([Message.assistant(part)], wire.target)
     assert refused.value.field.startswith("messages[0].content")

@@ -1,4 +1,4 @@
-"""The assistant's turn inside a request: of ours, and of the real clients whose follow-up was recorded."""
+"""The assistant's turn within a request: of our requests, and of the recorded requests of real clients."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from recorded.cases import Case
 from recorded.expected.answer import Answer
 
 Turn = list[Any]
-"""The pieces of a turn in the provider's words: blocks, items, parts, or one message."""
+"""A turn as the provider's JSON: blocks, items, parts, or one message."""
 
 DUMMY = "skip_thought_signature_validator"
-"""What Google documents for a call that no model has signed."""
+"""The value that Google documents for calls without a signature."""
 
 
 def last_turn(family: str, body: dict[str, Any]) -> Turn:
@@ -27,7 +27,7 @@ def last_turn(family: str, body: dict[str, Any]) -> Turn:
         return list(next((one["parts"] for one in reversed(body["contents"]) if one.get("role") == "model"), []))
     message = next((one for one in reversed(body["messages"]) if one["role"] == "assistant"), None)
     if message is None:
-        return []  # nothing was said
+        return []
     if family == "messages":
         content = message["content"]
         return [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -46,23 +46,23 @@ def _last_items(items: list[Any]) -> Turn:
     return turn
 
 
-def plain(family: str, turn: Turn, answer: Answer) -> Turn:
-    """Return a turn without what says nothing, so that two spellings of the same turn are equal."""
-    return _PLAIN[family](turn, answer)
+def normalize(family: str, turn: Turn, answer: Answer) -> Turn:
+    """Return a turn in a form in which two encodings of the same turn are equal."""
+    return _NORMALIZE[family](turn, answer)
 
 
 def _blocks(turn: Turn, answer: Answer) -> Turn:
-    """Leave out empty texts, which the provider refuses, nulls, and breakpoints of caches."""
+    """Remove empty texts, which the provider rejects, nulls, and cache breakpoints."""
     out = []
     for block in turn:
-        said = {k: v for k, v in block.items() if v is not None and v != [] and k != "cache_control"}
-        if said != {"type": "text", "text": ""}:
-            out.append(said)
+        kept = {k: v for k, v in block.items() if v is not None and v != [] and k != "cache_control"}
+        if kept != {"type": "text", "text": ""}:
+            out.append(kept)
     return out
 
 
 def _items(turn: Turn, answer: Answer) -> Turn:
-    """Spell messages alike; log probabilities are for the reader, not for the model."""
+    """Write messages in one form, without log probabilities."""
     return [_item(item) for item in turn]
 
 
@@ -70,20 +70,20 @@ def _item(item: dict[str, Any]) -> dict[str, Any]:
     if item.get("type", "message") != "message":
         return item
     content = item["content"]
-    said = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
-    parts = [{name: value for name, value in part.items() if name != "logprobs"} for part in said]
+    contents = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+    parts = [{name: value for name, value in part.items() if name != "logprobs"} for part in contents]
     return {"type": "message", **item, "content": parts}
 
 
 def _parts(turn: Turn, answer: Answer) -> Turn:
-    """Leave out thinking that nobody signed, ids that the provider did not give, and the stand-in for a signature."""
+    """Remove thinking without a signature, ids that the provider did not send, and the value for missing signatures."""
     given = {call.id for call in answer.calls}
     out = []
     for one in turn:
         part = {_camel(name): value for name, value in one.items()}
         if part.get("thoughtSignature") == DUMMY:
             del part["thoughtSignature"]
-        if "thoughtSignature" in part:  # base64 may be spelled in either alphabet
+        if "thoughtSignature" in part:  # either alphabet of base64
             part["thoughtSignature"] = part["thoughtSignature"].replace("-", "+").replace("_", "/")
         if part.get("thought") and "thoughtSignature" not in part:
             continue
@@ -100,7 +100,7 @@ def _camel(name: str) -> str:
 
 
 def _message(turn: Turn, answer: Answer) -> Turn:
-    """Leave out what is empty, and the names under which clients repeat thinking that has no state."""
+    """Remove empty members, and those in which clients send back thinking without state."""
     (message,) = turn
     kept = {name: value for name, value in message.items() if value and name not in {"reasoning", "reasoning_content"}}
     given = {call.id for call in answer.calls}
@@ -111,7 +111,7 @@ def _message(turn: Turn, answer: Answer) -> Turn:
     return [{**kept, "tool_calls": calls} if calls else kept]
 
 
-_PLAIN: dict[str, Callable[[Turn, Answer], Turn]] = {
+_NORMALIZE: dict[str, Callable[[Turn, Answer], Turn]] = {
     "messages": _blocks,
     "responses": _items,
     "generate_content": _parts,
@@ -120,26 +120,26 @@ _PLAIN: dict[str, Callable[[Turn, Answer], Turn]] = {
 }
 
 
-def as_answered(case: Case, answer: Answer) -> Turn:
-    """Return the turn that the recording of the answer holds, in the words of a request."""
+def recorded_turn(case: Case, answer: Answer) -> Turn:
+    """Return the turn of the recorded response, as it is written in a request."""
     if case.family == "chat_completions":
         return [_as_message(case, answer.wire)]
     if case.family == "ollama":
-        return [_as_ollamas(answer)]
+        return [_as_ollama_message(answer)]
     return list(answer.wire)
 
 
 def _as_message(case: Case, wire: dict[str, Any]) -> dict[str, Any]:
     calls = [{"type": "function", **call} for call in wire["calls"]]
     message: dict[str, Any] = {"role": "assistant", "content": wire["content"] + wire["refusal"], "tool_calls": calls}
-    if case.way == "openrouter":
-        message["reasoning_details"] = _run_together(wire["details"])
+    if case.provider == "openrouter":
+        message["reasoning_details"] = _join_details(wire["details"])
         message["annotations"] = [note for note in wire["annotations"] if note["type"] != "url_citation"]
     return message
 
 
-def _run_together(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Join the pieces of one index and type, as OpenRouter asks for; what is not text is what came last."""
+def _join_details(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Join the deltas of one index and type, as OpenRouter requires; of other members the last value counts."""
     items: dict[Any, dict[str, Any]] = {}
     for piece in pieces:
         item = items.setdefault((piece.get("index"), piece["type"]), {})
@@ -151,7 +151,7 @@ def _run_together(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(items.values())
 
 
-def _as_ollamas(answer: Answer) -> dict[str, Any]:
+def _as_ollama_message(answer: Answer) -> dict[str, Any]:
     functions = [{"index": n, "name": c.name, "arguments": c.arguments} for n, c in enumerate(answer.calls)]
     calls = [{"id": call.id, "function": made} for call, made in zip(answer.calls, functions, strict=True)]
     message: dict[str, Any] = {"role": "assistant", "content": answer.text}
@@ -162,21 +162,21 @@ def _as_ollamas(answer: Answer) -> dict[str, Any]:
     )
 
 
-def is_within(said: Any, ours: Any) -> bool:
-    """Tell whether everything in one JSON value is in another; pieces of a list in their order."""
-    if isinstance(said, dict) and isinstance(ours, dict):
-        return all(name in ours and is_within(value, ours[name]) for name, value in said.items())
-    if isinstance(said, list) and isinstance(ours, list):
+def is_subset(theirs: Any, ours: Any) -> bool:
+    """Return whether another JSON value contains everything in one; items of lists in order."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        return all(name in ours and is_subset(value, ours[name]) for name, value in theirs.items())
+    if isinstance(theirs, list) and isinstance(ours, list):
         rest = iter(ours)
-        return all(any(is_within(piece, other) for other in rest) for piece in said)
-    if isinstance(said, str) and isinstance(ours, str) and said[:1] == ours[:1] == "{":
+        return all(any(is_subset(piece, other) for other in rest) for piece in theirs)
+    if isinstance(theirs, str) and isinstance(ours, str) and theirs[:1] == ours[:1] == "{":
         with contextlib.suppress(ValueError):
-            return bool(json.loads(said) == json.loads(ours))  # arguments, which clients write anew
-    return bool(said == ours)
+            return bool(json.loads(theirs) == json.loads(ours))  # arguments, which clients encode again
+    return bool(theirs == ours)
 
 
 def follow_ups(cases: list[Case]) -> list[tuple[Case, dict[str, Any]]]:
-    """Return the answers whose next request was recorded, with the body of that request up to the answer in it."""
+    """Return the cases whose next request was recorded, with the body of that request up to the answer."""
     runs: dict[tuple[str, str, str], dict[int, tuple[Case, dict[str, Any]]]] = defaultdict(dict)
     for case in cases:
         recording = recordings.exchange(case.path)
@@ -187,19 +187,19 @@ def follow_ups(cases: list[Case]) -> list[tuple[Case, dict[str, Any]]]:
     return [
         (case, body)
         for run in runs.values()
-        for place, (case, asked) in run.items()
-        if place + 1 in run and (body := _up_to_answer(asked, run[place + 1][1])) is not None
+        for place, (case, request) in run.items()
+        if place + 1 in run and (body := _up_to_answer(request, run[place + 1][1])) is not None
     ]
 
 
-def _up_to_answer(asked: dict[str, Any], next_asked: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a request that goes on where another ended, without what stands behind the answer to the other."""
-    if next_asked.get("previous_response_id"):
+def _up_to_answer(request: dict[str, Any], next_request: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a request that continues another, without what follows the answer to the other."""
+    if next_request.get("previous_response_id"):
         return None
-    if "input" in next_asked:
-        return next_asked
-    name = "messages" if "messages" in next_asked else "contents"
-    before, after = len(asked.get(name, ())), next_asked[name]
+    if "input" in next_request:
+        return next_request
+    name = "messages" if "messages" in next_request else "contents"
+    before, after = len(request.get(name, ())), next_request[name]
     if len(after) <= before or after[before]["role"] not in {"assistant", "model"}:
         return None
-    return {**next_asked, name: after[: before + 1]}
+    return {**next_request, name: after[: before + 1]}

@@ -1,4 +1,4 @@
-"""Errors in the forms that hosts tell them in."""
+"""Error bodies of the hosts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("body", "failure"), FORMS)
-def test_forms_of_errors(body, failure):
+def test_error_bodies(body, failure):
     assert decode_error(json.dumps(body).encode()) == failure
 
 
@@ -83,11 +83,11 @@ def test_forms_of_errors(body, failure):
         (b"[" * 100, "[" * 100),
     ],
 )
-def test_bodies_that_are_no_json(body, message):
+def test_bodies_that_are_not_json(body, message):
     assert decode_error(body).message == message
 
 
-def test_a_page_is_cut_short():
+def test_long_messages_are_truncated():
     assert len(decode_error(b"x" * 100_000).message) == 200
     assert len(decode_error(b"<title>" + b"x" * 100_000).message) <= 200
     assert len(decode_error(json.dumps({"error": {"message": "x" * 9999}}).encode()).message) <= 2000
@@ -109,6 +109,6 @@ JSON = st.recursive(
 
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
 @settings(deadline=None)
-def test_no_body_breaks_it(body):
+def test_no_body_raises(body):
     failure = decode_error(body)
     failure.message.encode()

@@ -1,12 +1,42 @@
-"""Calls of tools, in pieces and whole."""
+"""Tool calls, in deltas and complete, and tools that Groq runs."""
 
 from __future__ import annotations
 
 import pytest
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.event import Done, ToolCallDelta, ToolCallEnd, ToolCallStart
-from ratatoskr.types.part import ToolCall
+from ratatoskr.types.event import (
+    Done,
+    ToolCallDelta,
+    ToolCallEnd,
+    ToolCallStart,
+)
+from ratatoskr.types.part import (
+    ServerToolCall,
+    ServerToolResult,
+    ToolCall,
+)
+from unit.wire.chat_completions.states import state
+
+
+def test_tools_that_groq_runs(wire):
+    begun = {"index": 0, "type": "search", "arguments": '{"q":1}'}
+    done = {**begun, "output": "found"}
+    _, turn = wire.deltas({"executed_tools": [begun]}, {"executed_tools": [done]}, {"content": "Hi"})
+    call, result, _ = turn.parts()
+    assert call == ServerToolCall("0", "search", '{"q":1}', state=state(b'"executed_tools"'))
+    assert isinstance(result, ServerToolResult)
+    assert '"output":"found"' in result.content
+    complete = wire.decode({"content": "Hi", "executed_tools": [done]})
+    assert complete.parts() == turn.parts()
+
+
+def test_search_results_of_a_tool_without_output_are_kept(wire):
+    ran = [{"type": "search", "arguments": "{}", "search_results": {"results": [n]}} for n in (1, 2)]
+    parts = wire.decode({"content": "Hi", "executed_tools": ran}).parts()
+    assert [part.type for part in parts] == [*["server_tool_call", "server_tool_result"] * 2, "text_part"]
+    assert [part.tool_call_id for part in parts if isinstance(part, ServerToolResult)] == ["0", "1"]
+    assert '"results":[2]' in parts[3].content
 
 
 def piece(index=None, id=None, name=None, arguments=None, **more):
@@ -19,7 +49,7 @@ def calls(turn):
     return [(call.id, call.name, call.arguments) for call in turn.parts() if isinstance(call, ToolCall)]
 
 
-def test_a_call_in_pieces(wire):
+def test_a_call_in_deltas(wire):
     events, turn = wire.deltas(
         piece(0, "c1", "add", "", type="function"),
         piece(0, arguments='{"a"'),
@@ -34,13 +64,13 @@ def test_a_call_in_pieces(wire):
         ToolCallEnd(0, call),
         Done("tool_calls"),
     ]
-    whole = wire.whole(
+    complete = wire.decode(
         {"tool_calls": [{"id": "c1", "function": {"name": "add", "arguments": '{"a": 1}'}}]}, "tool_calls"
     )
-    assert turn.parts() == whole.parts() == (call,)
+    assert turn.parts() == complete.parts() == (call,)
 
 
-def test_interleaved_calls_are_told_apart_by_their_index(wire):
+def test_interleaved_calls_are_separated_by_index(wire):
     _, turn = wire.deltas(
         piece(0, "a", "f", ""),
         piece(1, "b", "g", ""),
@@ -52,11 +82,11 @@ def test_interleaved_calls_are_told_apart_by_their_index(wire):
     assert calls(turn) == [("a", "f", '{"y":2}'), ("b", "g", '{"x":1}')]
 
 
-def test_several_pieces_in_one_delta(wire):
+def test_several_calls_in_one_delta(wire):
     both = {"tool_calls": piece(0, "a", "f", "{}")["tool_calls"] + piece(1, "b", "g", "{}")["tool_calls"]}
     _, turn = wire.deltas(both)
     assert calls(turn) == [("a", "f", "{}"), ("b", "g", "{}")]
-    assert turn.finish_reason == "tool_calls"  # though the host said `stop`
+    assert turn.finish_reason == "tool_calls"  # although the host sent `stop`
 
 
 @pytest.mark.parametrize("index", [0, -1, None])
@@ -65,7 +95,7 @@ def test_a_new_id_under_the_same_index_is_a_new_call(wire, index):
     assert calls(turn) == [("a", "f", "{}"), ("b", "f", '{"x":1}')]
 
 
-def test_a_whole_call_after_a_whole_call_under_the_same_index_is_a_new_call(wire):
+def test_a_complete_call_after_a_complete_call_with_the_same_index_is_a_new_call(wire):
     _, turn = wire.deltas(piece(0, None, "f", '{"x":1}'), piece(0, None, "f", '{"x":2}'), piece(0, None, "g", "{}"))
     assert [(name, arguments) for _, name, arguments in calls(turn)] == [
         ("f", '{"x":1}'),
@@ -75,22 +105,22 @@ def test_a_whole_call_after_a_whole_call_under_the_same_index_is_a_new_call(wire
     assert len({call[0] for call in calls(turn)}) == 3
 
 
-def test_hosts_that_repeat_id_and_name_with_every_piece(wire):
+def test_hosts_that_repeat_id_and_name_with_every_delta(wire):
     _, turn = wire.deltas(piece(0, "a", "f", '{"x"'), piece(0, "a", "f", ":1}"), piece(0, "a", "f", ""))
     assert calls(turn) == [("a", "f", '{"x":1}')]
 
 
-def test_arguments_under_another_index_than_their_head_go_to_the_call_that_waits_for_them(wire):
+def test_arguments_with_another_index_than_the_name_belong_to_the_open_call(wire):
     pieces = [piece(0, "a", "f", "{}"), piece(0, "b", "g", ""), piece(1, None, None, '{"x"'), piece(1, "", "", ":1}")]
     assert calls(wire.deltas(*pieces)[1]) == [("a", "f", "{}"), ("b", "g", '{"x":1}')]
 
 
-def test_an_id_that_is_known_tells_more_than_an_index_that_two_calls_share(wire):
+def test_a_known_id_takes_precedence_over_a_shared_index(wire):
     pieces = [piece(0, "a", "f", ""), piece(0, "b", "g", ""), piece(0, "a", None, "{}"), piece(0, "b", None, "[1]")]
     assert calls(wire.deltas(*pieces)[1]) == [("a", "f", "{}"), ("b", "g", "[1]")]
 
 
-def test_pieces_without_an_index_go_by_their_id(wire):
+def test_deltas_without_an_index_are_matched_by_id(wire):
     _, turn = wire.deltas(
         piece(None, "a", "f", ""),
         piece(None, "b", "g", ""),
@@ -100,30 +130,30 @@ def test_pieces_without_an_index_go_by_their_id(wire):
     assert calls(turn) == [("a", "f", "{}"), ("b", "g", "[1]")]
 
 
-def test_a_piece_with_neither_belongs_to_the_only_call_there_is(wire):
+def test_a_delta_with_neither_belongs_to_the_only_call(wire):
     _, turn = wire.deltas(piece(0, "a", "f", ""), piece(arguments="{}"))
     assert calls(turn) == [("a", "f", "{}")]
 
 
-def test_a_piece_with_neither_belongs_to_the_only_call_that_is_not_whole(wire):
+def test_a_delta_with_neither_belongs_to_the_only_incomplete_call(wire):
     _, turn = wire.deltas(
         piece(None, "a", "f", "{}"), piece(None, "b", "g", ""), piece(arguments="[1]"), {"tool_calls": [{}]}
     )
     assert calls(turn) == [("a", "f", "{}"), ("b", "g", "[1]")]
 
 
-def test_a_piece_that_could_be_anybodys_is_malformed(wire):
+def test_an_ambiguous_delta_is_malformed(wire):
     with pytest.raises(MalformedResponse):
         wire.deltas(piece(0, "a", "f", ""), piece(1, "b", "g", ""), piece(arguments="{}"))
 
 
-def test_missing_ids_are_made_up_the_same_for_the_same_answer(wire):
+def test_missing_ids_are_generated_deterministically(wire):
     _, turn = wire.deltas(piece(0, None, "f", "{}"), piece(1, "", "f", "{}"))
-    whole = wire.whole({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}] * 2})
-    assert turn.parts() == whole.parts()
+    complete = wire.decode({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}] * 2})
+    assert turn.parts() == complete.parts()
     first, second = (call.id for call in turn.parts())
     assert first != second
-    other = wire.whole({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}, id="r2")
+    other = wire.decode({"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}, id="r2")
     assert other.parts()[0].id not in {first, second}
 
 
@@ -133,7 +163,7 @@ def test_a_name_that_comes_late_starts_the_call_late(wire):
     assert calls(turn) == [("a", "f", '{"x":1}')]
 
 
-def test_a_call_that_never_gets_a_name_is_kept(wire):
+def test_a_call_without_a_name_is_kept(wire):
     _, turn = wire.deltas(piece(0, "a", None, "{}"))
     assert calls(turn) == [("a", "", "{}")]
 
@@ -152,7 +182,7 @@ def test_arguments_that_are_an_object_keep_their_bytes(wire):
     assert calls(turn) == [("a", "f", raw)]
 
 
-def test_halves_of_a_pair_in_two_pieces_are_joined(wire):
+def test_a_surrogate_pair_split_between_two_deltas_is_joined(wire):
     data = rb'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"%s"}}]}}]}'
     _, turn = wire.stream(
         wire.chunk(piece(0, "a", "f", "")), data % rb"[\"\ud83d", data % rb"\ude00\"]", wire.chunk({}, "tool_calls")
@@ -160,19 +190,19 @@ def test_halves_of_a_pair_in_two_pieces_are_joined(wire):
     assert calls(turn) == [("a", "f", '["😀"]')]
 
 
-def test_the_form_before_tools(wire):
+def test_function_call(wire):
     _, turn = wire.deltas(
         {"function_call": {"name": "f", "arguments": ""}},
         {"function_call": {"arguments": "{}"}},
         finish="function_call",
     )
-    whole = wire.whole({"content": None, "function_call": {"name": "f", "arguments": "{}"}}, "function_call")
-    assert turn.parts() == whole.parts()
+    complete = wire.decode({"content": None, "function_call": {"name": "f", "arguments": "{}"}}, "function_call")
+    assert turn.parts() == complete.parts()
     assert [call[1:] for call in calls(turn)] == [("f", "{}")]
     assert (turn.finish_reason, turn.native_finish_reason) == ("tool_calls", "function_call")
 
 
-def test_state_of_a_call_in_pieces(wire):
+def test_state_of_a_call_in_deltas(wire):
     _, turn = wire.deltas(piece(0, "a", "f", "{}", extra_content={"g": 1}))
     assert turn.parts()[0].state[0].data == b'{"extra_content":{"g":1}}'
 
@@ -186,13 +216,13 @@ def test_tgis_calls(wire):
     assert [(call.name, call.arguments) for call in turn.parts()] == [("f", "{}")]
     assert turn.finish_reason == "tool_calls"
     function = {"description": None, "name": "f", "arguments": {"a": 1.0}}
-    (call,) = wire.whole({"tool_calls": [{"id": 0, "type": "function", "function": function}]}, "eos_token").parts()
+    (call,) = wire.decode({"tool_calls": [{"id": 0, "type": "function", "function": function}]}, "eos_token").parts()
     assert call == ToolCall("0", "f", '{"a":1.0}')
 
 
 def test_calls_with_the_same_id_get_ids_of_their_own(wire):
     calls = [{"id": "null", "function": {"name": name, "arguments": "{}"}} for name in "fg"]
-    parts = wire.whole({"tool_calls": calls}, "tool_calls").parts()
+    parts = wire.decode({"tool_calls": calls}, "tool_calls").parts()
     assert [part.name for part in parts] == ["f", "g"]
     assert parts[0].id == "null" != parts[1].id
     _, turn = wire.deltas({"tool_calls": [{"index": n, **call} for n, call in enumerate(calls)]}, finish="tool_calls")
@@ -208,11 +238,13 @@ def test_custom_calls(wire):
         {"tool_calls": [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": "sel"}}]},
         {"tool_calls": [{"index": 0, "custom": {"input": "ect"}}]},
     )
-    whole = wire.whole({"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "select"}}]})
-    assert turn.parts() == whole.parts()
+    complete = wire.decode(
+        {"tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "sql", "input": "select"}}]}
+    )
+    assert turn.parts() == complete.parts()
     assert calls(turn) == [("a", "sql", "select")]
 
 
-def test_a_call_that_is_not_whole_is_left_out_of_what_has_come_so_far(wire):
+def test_an_incomplete_call_is_not_a_part(wire):
     _, turn = wire.stream(piece(0, "a", "f", '{"x'), done=False)
     assert turn.parts() == ()

@@ -1,4 +1,4 @@
-"""Plays one recording through the public gateway over real HTTP, and compares what comes with what is expected."""
+"""Plays one recording through the public gateway over real HTTP, and compares the result with the expectation."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from ratatoskr import (
     UsageEvent,
 )
 from ratatoskr.testing import Replay, ScriptedUpstream
-from recorded.cases import Case, gateway_to, name_of
+from recorded.cases import Case, build_gateway, model_name
 from recorded.expected.answer import Answer
 
 
 @dataclass
-class Played:
-    """What came.
+class PlayResult:
+    """The result of one request.
 
     Attributes:
-        response: the whole response; what was partial of it after an error.
-        events: those of a stream.
-        error: what was raised.
+        response: the response; after an error the partial one.
+        events: the events of a stream.
+        error: the error that was raised.
     """
 
     response: ChatResponse[Any] | GenerateResponse | None
@@ -47,46 +47,46 @@ class Played:
 
 
 class Player:
-    """A gateway to an upstream that plays what it is given."""
+    """A gateway to an upstream that plays one recording."""
 
     def __init__(self, case: Case, upstream: ScriptedUpstream) -> None:
         self.case = case
         self.recording = case.recording
         self.upstream = upstream
-        self.gateway = gateway_to(upstream, case)
+        self.gateway = build_gateway(upstream, case)
         self.replay = Replay([self.recording])
 
-    async def play(self, messages: Any = "Hi", **how: Any) -> Played:
-        """Ask once; the arguments are those of `Replay`, which cuts the answer."""
-        self.replay = Replay([self.recording], **how)
+    async def play(self, messages: Any = "Hi", **options: Any) -> PlayResult:
+        """Send one request; the options are those of `Replay`, which truncates the response."""
+        self.replay = Replay([self.recording], **options)
         case, events = self.case, list[ChatEvent]()
         try:
             if not case.streamed:
-                ask = self.gateway.generate if case.asks == "generate" else self.gateway.chat
-                return Played(await ask(messages, name_of(case)), events)
-            begin = self.gateway.generate_stream if case.asks == "generate" else self.gateway.chat_stream
-            async with begin(messages, name_of(case)) as stream:
+                call = self.gateway.generate if case.operation == "generate" else self.gateway.chat
+                return PlayResult(await call(messages, model_name(case)), events)
+            open_stream = self.gateway.generate_stream if case.operation == "generate" else self.gateway.chat_stream
+            async with open_stream(messages, model_name(case)) as stream:
                 async for event in stream:
                     events.append(event)
-                return Played(stream.response, events)
+                return PlayResult(stream.response, events)
         except RatatoskrError as error:
-            return Played(error.partial, events, error)
+            return PlayResult(error.partial, events, error)
 
 
 @asynccontextmanager
-async def player(case: Case) -> AsyncIterator[Player]:
-    """Open an upstream for one recording, and a gateway to it."""
-    made: list[Player] = []
-    async with ScriptedUpstream(lambda request: made[0].replay(request)) as upstream:
-        made.append(Player(case, upstream))
+async def open_player(case: Case) -> AsyncIterator[Player]:
+    """Open an upstream with one recording, and a gateway to it."""
+    players: list[Player] = []
+    async with ScriptedUpstream(lambda request: players[0].replay(request)) as upstream:
+        players.append(Player(case, upstream))
         try:
-            yield made[0]
+            yield players[0]
         finally:
-            await made[0].gateway.aclose()
+            await players[0].gateway.aclose()
 
 
-def joined(events: list[ChatEvent]) -> list[Any]:
-    """Return events with neighbours of one part run together, so that only what they say is compared."""
+def join_deltas(events: list[ChatEvent]) -> list[Any]:
+    """Return events with the consecutive deltas of one part joined, so that only the content is compared."""
     out: list[Any] = []
     key: tuple[str, int]
     for event in events:
@@ -105,15 +105,15 @@ def joined(events: list[ChatEvent]) -> list[Any]:
     return out
 
 
-def differences(expected: Answer, response: ChatResponse[Any] | GenerateResponse) -> dict[str, tuple[Any, Any]]:
-    """Return what is expected and what came, wherever the two differ."""
+def find_differences(expected: Answer, response: ChatResponse[Any] | GenerateResponse) -> dict[str, tuple[Any, Any]]:
+    """Return the expected and the actual value of everything that differs."""
     usage = response.usage
     message = response.message if isinstance(response, ChatResponse) else Message.assistant(response.text)
-    found: dict[str, tuple[Any, Any]] = {
+    pairs: dict[str, tuple[Any, Any]] = {
         "text": (expected.text, message.text),
         "reasoning": (expected.reasoning, response.reasoning),
         "calls": ([(c.name, c.arguments) for c in expected.calls], calls_of(message)),
-        "ids": ([c.id or "made up" for c in expected.calls], ids_of(expected, message)),
+        "ids": ([c.id or "generated" for c in expected.calls], ids_of(expected, message)),
         "sources": (expected.sources, [(c.url, c.title) for c in citations_of(message)]),
         "server calls": (expected.server_calls, [p.name for p in message.content if isinstance(p, ServerToolCall)]),
         "server results": (expected.server_results, sum(isinstance(p, ServerToolResult) for p in message.content)),
@@ -129,8 +129,8 @@ def differences(expected: Answer, response: ChatResponse[Any] | GenerateResponse
         "reason": (expected.reason, response.finish_reason),
     }
     if expected.model is not None:
-        found["model"] = (expected.model, response.model)
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+        pairs["model"] = (expected.model, response.model)
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def texts_of(message: Message) -> list[TextPart]:
@@ -144,24 +144,24 @@ def citations_of(message: Message) -> list[Any]:
 
 
 def calls_of(message: Message) -> list[tuple[str, Any]]:
-    """Return the calls with their arguments parsed; what is no JSON object is the text of a custom tool."""
+    """Return the calls with their arguments parsed; the text of a custom tool is returned as it is."""
     return [(c.name, c.args() if c.arguments[:1] in ("{", "") else c.arguments) for c in message.tool_calls]
 
 
 def ids_of(expected: Answer, message: Message) -> list[str]:
-    """Return the calls' ids; those that the provider did not give have to be there and to differ."""
+    """Return the ids of the calls; those that the provider did not send must exist and be unique."""
     ids = [call.id for call in message.tool_calls]
     assert len(set(ids)) == len(ids)
     assert all(ids)
     pairs = zip(ids, expected.calls, strict=False)
-    return ["made up" if call.id is None else own for own, call in pairs] + ids[len(expected.calls) :]
+    return ["generated" if call.id is None else own for own, call in pairs] + ids[len(expected.calls) :]
 
 
-def told_differently(events: list[ChatEvent], response: ChatResponse[Any]) -> list[str]:
-    """Return where the events of a stream do not tell the same as the response at its end."""
+def find_event_differences(events: list[ChatEvent], response: ChatResponse[Any]) -> list[str]:
+    """Return the differences between the events of a stream and the response at its end."""
     message = response.message
     starts = [event for event in events if isinstance(event, ToolCallStart)]
-    pieces = [
+    arguments = [
         "".join(e.arguments for e in events if isinstance(e, ToolCallDelta) and e.index == s.index) for s in starts
     ]
     ends = [event.call for event in events if isinstance(event, ToolCallEnd)]
@@ -169,9 +169,12 @@ def told_differently(events: list[ChatEvent], response: ChatResponse[Any]) -> li
     pairs = {
         "text": ("".join(e.text for e in events if isinstance(e, ContentDelta)), message.text),
         "reasoning": ("".join(e.text for e in events if isinstance(e, ReasoningDelta)), message.reasoning),
-        "part": (_by_part(events, message), True),
-        "starts": ([(s.id, s.name, text) for s, text in zip(starts, pieces, strict=True)], _spelled(message)),
-        "ends": (sorted(ends, key=_place(message)), list(message.tool_calls)),
+        "part": (_parts_match(events, message), True),
+        "starts": (
+            [(s.id, s.name, text) for s, text in zip(starts, arguments, strict=True)],
+            [(call.id, call.name, call.arguments) for call in message.tool_calls],
+        ),
+        "ends": (sorted(ends, key=_position_in(message)), list(message.tool_calls)),
         "citations": (
             sorted(e.citation.data or b"" for e in events if isinstance(e, CitationDelta)),
             sorted(c.data or b"" for c in citations_of(message)),
@@ -180,21 +183,17 @@ def told_differently(events: list[ChatEvent], response: ChatResponse[Any]) -> li
         "done": ([i for i, e in enumerate(events) if isinstance(e, Done)], [len(events) - 1]),
         "reason": (events[-1], Done(response.finish_reason)),
     }
-    return [f"{name}: {told!r} but {held!r}" for name, (told, held) in pairs.items() if told != held]
+    return [f"{name}: {streamed!r} but {actual!r}" for name, (streamed, actual) in pairs.items() if streamed != actual]
 
 
-def _spelled(message: Message) -> list[tuple[str, str, str]]:
-    return [(call.id, call.name, call.arguments) for call in message.tool_calls]
-
-
-def _place(message: Message) -> Any:
+def _position_in(message: Message) -> Any:
     return lambda call: [other.id for other in message.tool_calls].index(call.id)
 
 
-def _by_part(events: list[ChatEvent], message: Message) -> bool:
-    """Tell whether the pieces of each part make up the part that has its index."""
-    said: dict[int, str] = {}
+def _parts_match(events: list[ChatEvent], message: Message) -> bool:
+    """Return whether the deltas of each part make up the part with its index."""
+    texts: dict[int, str] = {}
     for event in events:
         if isinstance(event, ContentDelta | ReasoningDelta):
-            said[event.part] = said.get(event.part, "") + event.text
-    return all(getattr(message.content[index], "text", None) == text for index, text in said.items())
+            texts[event.part] = texts.get(event.part, "") + event.text
+    return all(getattr(message.content[index], "text", None) == text for index, text in texts.items())

@@ -1,4 +1,4 @@
-"""Error bodies, tidy and untidy."""
+"""Error bodies."""
 
 import pytest
 
@@ -41,12 +41,12 @@ from ratatoskr.wire.responses import decode_error
         (b'{"error":{"message":5,"code":true,"type":[],"metadata":[]}}', ReportedFailure()),
     ],
 )
-def test_an_error_body_gives_what_it_says(body, failure):
+def test_error_bodies(body, failure):
     assert decode_error(body) == failure
 
 
 @pytest.mark.parametrize(
-    ("words", "seconds"),
+    ("time", "seconds"),
     [
         ("in 1.898s.", 1.898),
         ("in 28ms", 0.028),
@@ -56,6 +56,6 @@ def test_an_error_body_gives_what_it_says(body, failure):
         ("in 1.2.3s", None),
     ],
 )
-def test_a_wait_named_in_words_is_read(words, seconds):
-    found = decode_error(b'{"error":{"message":"Please try again %s"}}' % words.encode()).retry_after
+def test_retry_after_in_a_message(time, seconds):
+    found = decode_error(b'{"error":{"message":"Please try again %s"}}' % time.encode()).retry_after
     assert found == (None if seconds is None else pytest.approx(seconds))
