@@ -20,10 +20,10 @@ NEEDED = ("ratatoskr/py.typed", "ratatoskr/_core.pyi", "ratatoskr/_core.abi3.so"
 CHAT = """
 import asyncio
 from ratatoskr import Ratatoskr
-from ratatoskr.testing import ScriptedUpstream, Turn
+from ratatoskr.testing import ScriptedTurn, ScriptedUpstream
 
 async def main():
-    async with ScriptedUpstream(Turn("up and down the ash")) as upstream:
+    async with ScriptedUpstream(ScriptedTurn("up and down the ash")) as upstream:
         builder = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai"))
         async with builder.build() as gateway:
             print((await gateway.chat("Where?", "gpt-4.1")).content)

@@ -29,7 +29,7 @@ from ratatoskr import (
     ToolCallEnd,
     ToolDefinition,
 )
-from ratatoskr.testing import Call, ScriptedGateway, ScriptedTurn, ScriptedUpstream, fault
+from ratatoskr.testing import ScriptedGateway, ScriptedToolCall, ScriptedTurn, ScriptedUpstream, fault
 
 MODEL = "openrouter:anthropic/claude-sonnet-5"
 TEXT = "Zwischen Ästen – 🐿️ runs,\u2028 up\u0085and down."
@@ -54,7 +54,7 @@ class Turn:
     def upstream(self) -> Any:
         if self.failed:
             return fault("bad_key")
-        calls = tuple(Call(name, arguments) for name, arguments in self.calls)
+        calls = tuple(ScriptedToolCall(name, arguments) for name, arguments in self.calls)
         return ScriptedTurn(self.text, reasoning=self.reasoning, tool_calls=calls, deltas=4)
 
 
