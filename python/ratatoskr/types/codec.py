@@ -25,8 +25,9 @@ Decode = Callable[[Any, str], Any]
 """Takes a JSON value and the path it stands at; gives the Python value or raises `InvalidInput(field=path)`."""
 
 
+@functools.lru_cache(maxsize=512)
 def is_plain(cls: Any) -> bool:
-    """Return whether a class is one of plain data: a dataclass with a `type`."""
+    """Return whether a type is one of plain data: a dataclass with a `type`."""
     return isinstance(cls, type) and isinstance(getattr(cls, "type", None), str) and dataclasses.is_dataclass(cls)
 
 
@@ -43,13 +44,19 @@ def parse(text: str | bytes) -> Any:
         raise InvalidInput(f"not JSON: {error}") from None
 
 
+_JSON_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
 def to_value(value: Any) -> Any:
     """Return the JSON form of any value that plain data may hold."""
+    cls: Any = type(value)
+    if cls in _JSON_SCALARS:
+        return value
+    if is_plain(cls):
+        return value.to_dict()
     match value:
-        case None | str() | bool() | int() | float():
+        case str() | int() | float():
             return value
-        case _ if is_plain(type(value)):
-            return value.to_dict()
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case Decimal():

@@ -93,9 +93,11 @@ class _Vectors(Plain):
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput(f"vectors: {error}", field="vectors") from None
         rest = {name: value for name, value in data.items() if name not in {"vectors", "shape"}}
-        made = super().from_dict({**rest, "vectors": []})
-        object.__setattr__(made, "vectors", vectors)
-        return made
+        return replace(super().from_dict({**rest, "vectors": []}), vectors=vectors)
+
+    def with_attempts(self, attempts: tuple[Attempt, ...]) -> Self:
+        """Return the same embeddings with the attempts of their call."""
+        return replace(self, attempts=attempts)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

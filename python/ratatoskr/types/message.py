@@ -37,7 +37,9 @@ class Message(Plain):
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise InvalidInput(f"role must be one of {', '.join(ROLES)}, not {self.role!r}", field="role")
-        object.__setattr__(self, "content", parts_of(self.content))
+        content = parts_of(self.content)
+        if content is not self.content:
+            object.__setattr__(self, "content", content)
 
     @property
     def text(self) -> str:

@@ -162,7 +162,9 @@ class ToolResult(_Part):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "content", _result_content(self.content))
+        content = _result_content(self.content)
+        if content is not self.content:
+            object.__setattr__(self, "content", content)
 
     @property
     def text(self) -> str:
