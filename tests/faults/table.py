@@ -39,6 +39,7 @@ class FaultRow:
         may_continue: The names of models whose streams may have more text.
         options: The options of the fault.
         concurrency: The number of cases that run at a time.
+        closes: Whether the upstream closes each connection unannounced, which the next case must not race with.
         counts_requests: Whether each case is one request at the provider.
     """
 
@@ -53,6 +54,7 @@ class FaultRow:
     may_continue: Collection[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     concurrency: int = 16
+    closes: bool = False
     counts_requests: bool = True
 
     def expected(self, model: str, mode: str, transport: str) -> str:
@@ -206,8 +208,9 @@ def _size_rows() -> Iterator[FaultRow]:
         yield _uniform_row(name, _BAD, concurrency=2)
     for name in ("gzip_bomb", "gzip_bomb_stacked", "unasked_gzip", "unknown_encoding"):
         yield _uniform_row(name, _BAD)
-    for name in ("trailers", "close_after", "stale"):
+    for name in ("trailers", "close_after"):
         yield _uniform_row(name, "right")
+    yield _uniform_row("stale", "right", concurrency=1, closes=True)
 
 
 _GROUPS = (_head_rows, _status_rows, _content_rows, _body_rows, _text_rows, _size_rows)

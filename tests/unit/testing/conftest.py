@@ -25,7 +25,7 @@ def tls():
 
 @pytest.fixture
 async def client(tls):
-    async with httpx.AsyncClient(trust_env=False, verify=tls) as made:
+    async with httpx.AsyncClient(timeout=60, trust_env=False, verify=tls) as made:
         yield made
 
 

@@ -140,7 +140,7 @@ async def test_certificates_stand_beside_the_script(script_file, tmp_path):
     upstream = await listening
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    async with httpx.AsyncClient(trust_env=False, verify=trusting) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False, verify=trusting) as client:
         address = WIRES["chat"].address(upstream)
         assert address.startswith("https://")
         with pytest.raises(httpx.ConnectError, match=r"(?i)protocol.version"):

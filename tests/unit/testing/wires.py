@@ -101,3 +101,8 @@ ENDS = {
     "ollama": lambda name, data: data["done"],
 }
 """Whether an event is the end of a stream in its dialect."""
+
+
+def document_text(response):
+    """Return the text of a document of Chat Completions."""
+    return response.json()["choices"][0]["message"]["content"]

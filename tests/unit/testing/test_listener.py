@@ -1,7 +1,8 @@
-"""TLS of the upstream: the caller's certificates, picked by the fault's name."""
+"""The listening socket: TLS with the caller's certificates, chosen by the name of the fault, and full backlogs."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import ssl
 
@@ -9,8 +10,9 @@ import httpx
 import pytest
 import trustme
 
+from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing import ScriptedUpstream, fault
-from unit.testing.wires import WIRES
+from unit.testing.wires import WIRES, document_text
 
 CHAT = WIRES["chat"]
 
@@ -51,7 +53,7 @@ def old(context):
 async def trusting(authority):
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    async with httpx.AsyncClient(trust_env=False, verify=context) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False, verify=context) as client:
         yield client
 
 
@@ -87,7 +89,7 @@ async def test_whoever_checks_no_certificate_is_found_out(contexts):
     careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
     async with (
         ScriptedUpstream([fault("tls_expired")], tls=contexts) as upstream,
-        httpx.AsyncClient(trust_env=False, verify=careless) as client,
+        httpx.AsyncClient(timeout=60, trust_env=False, verify=careless) as client,
     ):
         assert (await client.post(CHAT.address(upstream), json=CHAT.body())).status_code == 200
         assert upstream.last.answered == "tls_expired"
@@ -98,7 +100,7 @@ async def test_whoever_speaks_what_is_too_old_is_found_out(contexts):
     careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
     async with (
         ScriptedUpstream([fault("tls_old_version")], tls=contexts) as upstream,
-        httpx.AsyncClient(trust_env=False, verify=careless) as client,
+        httpx.AsyncClient(timeout=60, trust_env=False, verify=careless) as client,
     ):
         assert (await client.post(CHAT.address(upstream), json=CHAT.body())).status_code == 200
         assert upstream.last.answered == "tls_old_version"
@@ -111,3 +113,19 @@ async def test_an_https_address_of_a_plain_upstream_gets_no_handshake(trusting):
         with pytest.raises(httpx.ConnectError):
             await trusting.post(upstream.base_url("openai", scheme="https") + CHAT.path, json=CHAT.body())
         assert upstream.count == 0
+
+
+async def test_a_full_backlog_never_makes_the_connection(upstream):
+    await upstream.use(fault("never_accept"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await asyncio.open_connection("127.0.0.1", upstream.port)
+    await upstream.use("Hello")
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        assert document_text(await client.post(CHAT.address(upstream), json=CHAT.body())) == "Hello"
+
+
+async def test_a_fault_without_its_tls_context_is_a_wrong_configuration():
+    with pytest.raises(ConfigurationError, match="no TLS context named 'expired'"):
+        async with ScriptedUpstream([fault("tls_expired")]):
+            pass

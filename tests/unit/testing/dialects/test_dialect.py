@@ -7,8 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts, fault
-from unit.testing.wires import SCHEMA, WIRES, joined
+from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts
+from ratatoskr.testing.dialects.dialect import IdSequence
+from ratatoskr.testing.routes import DIALECTS
+from unit.testing.wires import ENDS, WIRES, joined
+
+DIALECT_NAMES = dict.fromkeys(("chat", "openrouter", "huggingface"), "chat_completions")
 
 TURN = ScriptedTurn(
     "Hello, it is warm.",
@@ -80,19 +84,6 @@ async def test_usage_stands_where_the_dialect_puts_it(wire, stream, ask):
     assert {name: usage[name] for name in USAGE[wire.name]} == USAGE[wire.name]
 
 
-async def test_chat_completions_tells_usage_in_streams_only_when_asked(ask):
-    wire = WIRES["chat"]
-    async with ScriptedUpstream(TURN) as upstream:
-        without = wire.events((await ask(upstream, wire, stream=True)).content)
-        options = {"stream_options": {"include_usage": True}}
-        asked = wire.events((await ask(upstream, wire, stream=True, **options)).content)
-    assert not any("usage" in data for _, data in without[:-1])
-    assert [data["usage"] for _, data in asked[:-2]] == [None] * (len(asked) - 2)
-    assert asked[-2][1]["choices"] == []
-    assert asked[-2][1]["usage"]["total_tokens"] == 40
-    assert asked[-1][1] == "[DONE]"
-
-
 @pytest.mark.parametrize("stream", [False, True])
 async def test_calls_are_told_with_their_arguments(wire, stream, ask):
     turn = CALLS
@@ -147,102 +138,31 @@ async def test_finish_reasons_are_said_in_the_dialects_word(word, name, stream, 
     assert f'"{FINISH[word][ORDER.index(name)]}"' in response.text
 
 
-async def test_gemini_blocks_a_prompt_without_candidates(ask):
-    async with ScriptedUpstream(ScriptedTurn(finish="content_filter")) as upstream:
-        document = (await ask(upstream, WIRES["gemini"])).json()
-    assert document["promptFeedback"] == {"blockReason": "SAFETY"}
-    assert "candidates" not in document
-
-
-async def test_gemini_without_sse_streams_one_array(client):
-    async with ScriptedUpstream(TURN) as upstream:
-        address = upstream.base_url("google") + "/v1/models/some-model:streamGenerateContent"
-        response = await client.post(address, json=WIRES["gemini"].body())
-    parts = [part for one in response.json() for part in one["candidates"][0]["content"]["parts"]]
-    assert "".join(p["text"] for p in parts if not p.get("thought")) == TURN.text
-
-
-async def test_responses_number_their_events_and_end_once(ask):
-    async with ScriptedUpstream(replace(TURN, refusal="No more.")) as upstream:
-        events = WIRES["responses"].events((await ask(upstream, WIRES["responses"], stream=True)).content)
-    assert [data["sequence_number"] for _, data in events] == list(range(len(events)))
-    assert [name for name, _ in events if name in {"response.completed", "response.incomplete"}] == [events[-1][0]]
-    assert all(name == data["type"] for name, data in events)
-
-
-async def test_anthropic_names_a_refused_request_alike_in_head_and_body(ask):
-    async with ScriptedUpstream(fault("overloaded")) as upstream:
-        response = await ask(upstream, WIRES["anthropic"])
-    assert response.json()["request_id"] == response.headers["request-id"]
-
-
-async def test_blocks_go_out_as_they_are(ask):
-    block = {"type": "redacted_thinking", "data": "b3BhcXVl"}
-    async with ScriptedUpstream(ScriptedTurn("Hello", blocks=[block])) as upstream:
-        document = (await ask(upstream, WIRES["anthropic"])).json()
-        events = WIRES["anthropic"].events((await ask(upstream, WIRES["anthropic"], stream=True)).content)
-    assert document["content"][0] == block
-    assert events[1][1]["content_block"] == block
-
-
-async def test_ollama_generates_too(client, upstream):
-    wire = WIRES["ollama"]
-    body = {"model": "m", "prompt": "Tell me.", "stream": False}
-    whole = (await client.post(upstream.base_url("ollama") + "/api/generate", json=body)).json()
-    assert whole["done"] is True
-    streamed = await client.post(upstream.base_url("ollama") + "/api/generate", json={**body, "stream": True})
-    assert "".join(data["response"] for _, data in wire.events(streamed.content)) == whole["response"]
-
-
-def with_tools(wire):
-    weather = {"name": "weather", "description": "Tells it.", "parameters": SCHEMA}
-    match wire.name:
-        case "responses":
-            return {"tools": [{"type": "function", **weather}]}
-        case "anthropic":
-            return {"tools": [{"name": "weather", "input_schema": SCHEMA}]}
-        case "gemini":
-            return {"tools": [{"functionDeclarations": [weather]}]}
-    return {"tools": [{"type": "function", "function": weather}]}
-
-
-RESULTS = {
-    "responses": {"type": "function_call_output", "call_id": "c", "output": "22 degrees"},
-    "anthropic": {
-        "role": "user",
-        "content": [{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "22 degrees"}]}],
-    },
-    "gemini": {
-        "role": "user",
-        "parts": [{"functionResponse": {"name": "weather", "response": {"said": "22 degrees"}}}],
-    },
-    "ollama": {"role": "tool", "tool_name": "weather", "content": "22 degrees"},
+TURNS = {
+    "text": ScriptedTurn("Hello, you."),
+    "thinking": ScriptedTurn("Hello.", reasoning="They greet."),
+    "calls": ScriptedTurn(tool_calls=[ScriptedToolCall("look", {"at": "it"})]),
 }
 
 
-async def test_by_itself_a_tool_is_called_and_its_result_is_used(wire, ask, client, upstream):
-    first = await ask(upstream, wire, **with_tools(wire))
-    assert upstream.last.asked.tools[0].name == "weather"
-    assert '"city' in first.text.replace("\\", "")
-    assert "3" in first.text
-    body = wire.body(**with_tools(wire))
-    history = body["input" if wire.name == "responses" else "contents" if wire.name == "gemini" else "messages"]
-    history.append(RESULTS.get(wire.name, {"role": "tool", "tool_call_id": "c", "content": "22 degrees"}))
-    second = await client.post(wire.address(upstream), json=body, headers=wire.headers)
-    assert upstream.last.asked.results[0].count("22 degrees") == 1
-    assert "22 degrees" in second.text.replace("\\", "")
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS)
+async def test_a_response_knows_where_content_and_end_begin(wire, turn):
+    """Faults are placed by these two."""
+    dialect = DIALECTS[DIALECT_NAMES.get(wire.name, wire.name)]
+    path = "/models/m:streamGenerateContent" if wire.name == "gemini" else wire.path
+    request = dialect.parse(wire.provider, path, "alt=sse", {"anthropic-version": "2023-06-01"}, wire.body(stream=True))
+    reply = dialect.reply(turn, request, IdSequence())
 
+    def has_content(count):
+        events = b"".join(reply.events[:count]).decode()
+        said = [text for text in ("Hello", "They greet", "look", "Hel", "Th") if text in events]
+        return bool(said)
 
-FORMATS = {
-    "responses": {"text": {"format": {"type": "json_schema", "name": "w", "schema": SCHEMA, "strict": True}}},
-    "anthropic": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
-    "gemini": {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
-    "ollama": {"format": SCHEMA},
-}
-
-
-async def test_by_itself_an_answer_fits_the_schema_that_was_asked_for(wire, ask, upstream):
-    chat = {"response_format": {"type": "json_schema", "json_schema": {"name": "w", "schema": SCHEMA}}}
-    response = await ask(upstream, wire, **FORMATS.get(wire.name, chat))
-    assert upstream.last.asked.schema == SCHEMA
-    assert '{\\"city\\":\\"city\\",\\"degrees\\":3}' in response.text
+    thinking_is_hidden = wire.name == "chat" and turn.reasoning
+    assert has_content(reply.first + 1) or thinking_is_hidden
+    assert reply.first <= reply.last < len(reply.events)
+    assert not has_content(reply.first) or wire.name == "responses"
+    told = [(number, *one) for number, event in enumerate(reply.events) for one in wire.events(event)]
+    ends = [number for number, name, data in told if ENDS[wire.name](name, data)]
+    assert ends
+    assert all(n >= reply.last for n in ends)
