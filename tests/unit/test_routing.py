@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import FAMILIES, served
-from ratatoskr.routing import KNOWN, resolve, resolve_chain
+from ratatoskr.providers.specs import SPECS
+from ratatoskr.routing import resolve, resolve_chain
 
 ALL = frozenset({"openrouter", "anthropic", "openai", "google", "ollama"})
 
@@ -122,6 +123,18 @@ def test_a_known_prefix_that_is_not_configured_names_the_missing_key():
 def test_nobody_configured_names_every_key_that_would_do():
     with pytest.raises(NoProvider, match=r"ANTHROPIC_API_KEY.*OPENROUTER_API_KEY"):
         resolve("claude-sonnet-5", {"google"})
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_every_row_is_a_prefix_and_says_what_would_configure_it(spec):
+    model = f"{spec.name}:{spec.example_model}"
+    assert pairs(resolve(model, {spec.name})) == [(spec.name, spec.example_model)]
+    with pytest.raises(NoProvider) as caught:
+        resolve(model, {"my-host"})
+    assert caught.value.provider == spec.name
+    assert spec.setup_hint() in str(caught.value)
+    expected = [spec.base_url_variable] if spec.configured_by == "address" else spec.key_variables
+    assert all(variable in spec.setup_hint() for variable in expected)
 
 
 def test_a_slash_before_the_colon_means_no_prefix():
@@ -251,7 +264,7 @@ def test_every_candidate_says_why():
         assert all(c.reason for c in resolve(model, ALL))
 
 
-providers = st.frozensets(st.sampled_from([*KNOWN, "my-host", "ft2"]))
+providers = st.frozensets(st.sampled_from([*SPECS, "my-host", "ft2"]))
 names = st.one_of(
     st.text(max_size=40),
     st.text(alphabet=string.ascii_lowercase + string.digits + ":/.-~@", min_size=1, max_size=40),
@@ -277,7 +290,7 @@ def test_any_name_gives_configured_candidates_or_one_of_our_errors(model, config
 
 
 @given(
-    provider=st.sampled_from([name for name in KNOWN if name != "mistral"]),
+    provider=st.sampled_from([name for name in SPECS if name != "mistral"]),
     rest=st.text(alphabet=string.ascii_letters + "0123456789-.:/@", min_size=1),
     configured=providers,
 )

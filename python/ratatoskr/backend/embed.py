@@ -160,9 +160,13 @@ class EmbedBackend:
         providers = [(self._providers[candidate.provider], candidate) for candidate in self.candidates(model)]
         return [(provider, candidate) for provider, candidate in providers if isinstance(provider, KeepsModels)]
 
+    def close(self) -> None:
+        """Refuse further calls with `GatewayClosed`; the providers stay open."""
+        self._closed = True
+
     async def aclose(self) -> None:
         """Let go of everything; calls under way end with `GatewayClosed`."""
-        self._closed = True
+        self.close()
         for provider in self._providers.values():
             if isinstance(provider, KeepsModels):
                 await provider.aclose()

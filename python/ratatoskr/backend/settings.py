@@ -1,4 +1,4 @@
-"""What a gateway is made of besides its providers: what the builder has decided, and what carries the bytes."""
+"""What a gateway is made of besides its providers: its settings and its transport."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ratatoskr.types.timeouts import DEFAULTS, Timeouts
 
 
 class Carrier(Protocol):
-    """What carries the providers' bytes, as far as a gateway cares."""
+    """The part of a transport that a gateway uses itself."""
 
     @property
     def loop_bound(self) -> bool:
@@ -23,22 +23,30 @@ class Carrier(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
+        ...
+
+
+class Closeable(Protocol):
+    """The parts of a gateway, which other gateways may share."""
+
+    async def aclose(self) -> None:
+        """Close the parts that no other gateway uses. May be called twice."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the builder has decided.
+    """The settings that hold for every call.
 
     Attributes:
-        timeouts: deadlines where a call says nothing.
-        retries: repeats of one candidate.
-        policy: what to do with a parameter that a model does not take.
-        rules: the user's routing: pattern of a model's name to the names to ask instead.
+        timeouts: deadlines of calls that set none themselves.
+        retries: the number of retries at each candidate.
+        policy: what to do with a parameter that a model does not support.
+        rules: the user's routing: patterns of model names to the names to use instead.
         fallbacks: patterns of models to the models that may follow them after a failure.
         substitute: whether the built-in chain may be used after any failure.
-        key_origins: provider to where its key came from.
+        key_origins: the source of each provider's key.
     """
 
     timeouts: Timeouts = DEFAULTS

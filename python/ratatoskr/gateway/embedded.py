@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from ratatoskr.backend import inspect as listing
 from ratatoskr.backend.embed import EmbedBackend
-from ratatoskr.backend.settings import Carrier, Settings
+from ratatoskr.backend.settings import Carrier, Closeable, Settings
 from ratatoskr.backend.stream import open_stream
 from ratatoskr.errors import GatewayClosed, RatatoskrError
 from ratatoskr.gateway.protocol import MessagesLike, ModelLike, T
@@ -63,6 +63,7 @@ class EmbeddedGateway:
             substitute=settings.substitute,
             embeds=self._embedders.has,
         )
+        self.assembly: Closeable | None = None  # closes what no other gateway shares, in place of this gateway
         self._closed = False
         self._sync: SyncGateway | None = None
 
@@ -307,7 +308,7 @@ class EmbeddedGateway:
             NoProvider: nobody is configured for it.
         """
         self._check_open()
-        return self._routes.to(models_of(request.options))
+        return self._routes.resolve(models_of(request.options))
 
     def _provider(self, candidate: Candidate) -> ChatProvider:
         self._check_open()
@@ -390,7 +391,8 @@ class EmbeddedGateway:
         """Close every connection, unload every model; all under way ends with `GatewayClosed`. May be called twice."""
         self._closed = True
         self._chain.close()
-        await self._embedders.aclose()
-        await self._carrier.aclose()
+        self._embedders.close()
+        for part in (self._embedders, self._carrier) if self.assembly is None else (self.assembly,):
+            await part.aclose()
         if self._sync is not None:
             self._sync.stop()

@@ -221,6 +221,10 @@ def _spell(spelling: Spelling, model: str) -> str:
     return ""
 
 
-def is_mistrals(name: str) -> bool:
-    """Tell whether `mistral:name` means a model of Mistral's and not a tag of Ollama's `mistral`."""
-    return re.fullmatch(_MISTRAL_NAME, name) is not None
+_PREFIXED_NAMES = {"mistral": _MISTRAL_NAME}
+
+
+def is_model_of(provider: str, name: str) -> bool:
+    """Return whether `provider:name` can name a model of the provider; `mistral:7b` is a tag of Ollama's `mistral`."""
+    pattern = _PREFIXED_NAMES.get(provider)
+    return pattern is None or re.fullmatch(pattern, name) is not None

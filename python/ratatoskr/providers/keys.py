@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import AuthenticationFailed, QuotaExhausted, RatatoskrError, RateLimited
+from ratatoskr.types.secret import Secret
 
 _REST: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, QuotaExhausted: 300.0, RateLimited: 5.0}
 """Seconds that a key rests after an error which another key may not meet; a provider's own hint stands above it."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import AdaptedRequest, apply_rules
@@ -26,6 +25,7 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatRequest, ChatResponse, RawResponse
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import ModelInfo, ParameterChange, Plan
+from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Dialect, Encoded, Target

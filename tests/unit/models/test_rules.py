@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ratatoskr.models.openrouter import VENDORS
 from ratatoskr.models.row import find
 from ratatoskr.models.rules import TABLES, rules_for
-from ratatoskr.routing import KNOWN
+from ratatoskr.providers.specs import SPECS
 
 ANTHROPIC = [
     # name, sampling, thinking, thinks, off, forced, max_output, schema
@@ -239,7 +239,7 @@ def test_every_table_ends_with_the_row_for_names_not_listed_and_has_no_row_twice
 
 
 @given(
-    provider=st.sampled_from([*KNOWN, "my-host"]),
+    provider=st.sampled_from([*SPECS, "my-host"]),
     model=st.one_of(st.text(max_size=30), st.text(alphabet=string.ascii_lowercase + "0123456789-./:", max_size=30)),
 )
 def test_every_name_has_rules(provider, model):

@@ -134,4 +134,4 @@ def test_a_secrets_file_that_others_may_read_is_refused(empty_environment: Path)
     for make in (Ratatoskr.from_env, Ratatoskr.builder().openai().build):
         with pytest.raises(ConfigurationError) as caught:
             make()
-        said(caught.value, "secrets.toml has mode 0644, so others may use it; run `chmod 600` on it")
+        said(caught.value, "secrets.toml has mode 0644, so other users can access it; run `chmod 600` on it")
