@@ -236,7 +236,9 @@ class Builder:
     def ram_budget(self, bytes: int) -> Self:
         """Limit the bytes that local models add to this process; the least recently used are unloaded for others."""
         if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
-            raise ConfigurationError(f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget")
+            raise ConfigurationError(
+                f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget"
+            )
         return self._set_local(ram_budget=bytes)
 
     # behaviour
