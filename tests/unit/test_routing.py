@@ -1,4 +1,4 @@
-"""From a model's name to the candidates: order, prefixes, the table, the user's rules, and who is only a substitute."""
+"""From a model's name to the candidates: order, prefixes, the table, the user's rules, and mere substitutes."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_known_prefix_that_is_not_configured_names_the_missing_key():
     assert (caught.value.provider, caught.value.model) == ("groq", "groq:llama-3.3-70b-versatile")
 
 
-def test_nobody_configured_names_every_key_that_would_do():
+def test_without_any_provider_that_serves_it_the_error_names_every_key_that_would_do():
     with pytest.raises(NoProvider, match=r"ANTHROPIC_API_KEY.*OPENROUTER_API_KEY"):
         resolve("claude-sonnet-5", {"google"})
 
@@ -206,7 +206,7 @@ def test_the_users_rules_come_before_the_table_over_configured_providers_only():
     assert first("something", rules=rules) == ("google", "gemini-2.5-flash")
 
 
-def test_a_rule_that_nobody_configured_can_serve_is_not_passed_over_for_the_table():
+def test_a_rule_without_a_configured_provider_is_not_skipped_for_the_table():
     with pytest.raises(NoProvider, match="GROQ_API_KEY"):
         resolve("claude-sonnet-5", ALL, rules=[("claude-*", ["groq:openai/gpt-oss-20b"])])
 
@@ -245,14 +245,14 @@ def test_the_only_host_of_ones_own_is_meant_by_an_open_name_but_not_by_a_vendors
         resolve("claude-sonnet-5", {"my-host"})
 
 
-def test_a_chain_of_the_callers_keeps_its_order_and_tells_whom_it_lacks():
+def test_a_chain_of_the_callers_keeps_its_order_and_lists_what_is_missing():
     found, missing = resolve_chain(["groq:x", "gpt-5", "claude-sonnet-5"], {"openai", "anthropic"})
     assert pairs(found) == [("openai", "gpt-5"), ("anthropic", "claude-sonnet-5")]
     assert not any(c.only_if_unavailable for c in found)
     assert [error.provider for error in missing] == ["groq"]
 
 
-def test_a_chain_that_nobody_serves_is_no_provider_and_an_empty_one_invalid():
+def test_a_chain_that_no_provider_serves_is_no_provider_and_an_empty_one_invalid():
     with pytest.raises(NoProvider, match=r"GROQ_API_KEY.*OPENAI_API_KEY"):
         resolve_chain(["groq:x", "openai:y"], {"google"})
     with pytest.raises(InvalidInput):
@@ -300,6 +300,6 @@ def test_an_explicit_prefix_always_wins(provider, rest, configured):
 
 
 @given(model=names)
-def test_the_table_always_has_somebody_who_serves_a_name(model):
+def test_the_table_always_has_a_provider_for_a_name(model):
     entry = served(model) if model else None
     assert entry is None or (entry.providers and entry.family in FAMILIES)

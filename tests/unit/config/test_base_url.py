@@ -49,8 +49,8 @@ def test_a_value_that_is_not_an_address_is_refused_and_not_repeated(monkeypatch,
     monkeypatch.setenv("OLLAMA_HOST", value)
     with pytest.raises(ConfigurationError, match="OLLAMA_HOST") as caught:
         base_url_from_environment(OLLAMA)
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    inner = [frame for frame in told.stack if frame.filename == base_url.__file__]
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    inner = [frame for frame in report.stack if frame.filename == base_url.__file__]
     assert inner
     assert value not in str(caught.value)
     assert value not in str([frame.locals for frame in inner])

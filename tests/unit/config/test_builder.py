@@ -14,12 +14,18 @@ from ratatoskr import (
     Ratatoskr,
 )
 from ratatoskr.config.builder import Builder
+from ratatoskr.providers.specs import SPECS, ProviderSpec
 from unit.test_bad_input import KEY, said
 
 Set = Callable[[Builder], Any]
 
 BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
-    "no provider": (lambda b: b, ConfigurationError, None, "no provider is configured: call e.g. builder().openai(key)"),
+    "no provider": (
+        lambda b: b,
+        ConfigurationError,
+        None,
+        "no provider is configured: call e.g. builder().openai(key)",
+    ),
     "twice": (lambda b: b.openai(KEY).openai(KEY), ConfigurationError, None, "openai: configured twice"),
     "twice in two ways": (lambda b: b.groq(KEY).provider("groq", KEY), ConfigurationError, None, "configured twice"),
     "no key": (lambda b: b.openai(), ConfigurationError, None, "openai: no key: pass one, set OPENAI_API_KEY, or"),
@@ -119,6 +125,24 @@ def test_a_set_up_that_cannot_work_is_refused_by_the_builder(case: str) -> None:
         make(Ratatoskr.builder()).build()
     said(caught.value, text)
     assert getattr(caught.value, "field", None) == field
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: False)
+    if spec.configured_by == "address":
+        monkeypatch.setenv(spec.base_url_variable or "", "127.0.0.1:1")
+    else:
+        monkeypatch.setenv(spec.key_variables[0], KEY)
+    async with Ratatoskr.from_env() as gateway:
+        assert [provider.name for provider in (await gateway.health()).providers] == [spec.name]
+
+
+async def test_a_server_at_the_address_of_a_row_configures_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: True)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    async with Ratatoskr.from_env() as gateway:
+        assert [provider.name for provider in (await gateway.health()).providers] == ["openai", "ollama"]
 
 
 def test_an_environment_without_any_provider_says_what_would_make_one() -> None:

@@ -56,11 +56,11 @@ def write(path, content=CONTENT, mode=0o600):
 
 
 def refusal(path=None):
-    """Return what a refusal says, after looking for the canary wherever it could have leaked."""
+    """Return the message of a refusal, after looking for the canary wherever it could have leaked."""
     with pytest.raises(ConfigurationError) as caught:
         find_keys("anthropic") if path is None else read_secrets(path)
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    whole = "".join(told.format()) + repr(caught.value) + str(caught.value.fields())
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    whole = "".join(report.format()) + repr(caught.value) + str(caught.value.fields())
     for frame, _ in traceback.walk_tb(caught.value.__traceback__):
         if frame.f_code.co_filename == secrets.__file__:
             whole += repr(frame.f_locals)
@@ -218,7 +218,7 @@ def test_08_a_file_with_a_second_name_is_refused(path):
     assert "hard links" in refusal()
 
 
-def test_09_a_file_of_somebody_elses_is_refused(path, monkeypatch):
+def test_09_a_file_of_another_user_is_refused(path, monkeypatch):
     write(path)
     if os.geteuid() == 0:
         os.chown(path, 12345, -1)
@@ -249,9 +249,9 @@ def test_12_a_file_of_just_the_largest_size_is_read(path):
 def test_13_a_folder_that_others_may_change_is_refused(path, folder, mode):
     write(path)
     folder.chmod(mode)
-    told = refusal()
-    assert str(folder) in told
-    assert "chmod go-w" in told
+    message = refusal()
+    assert str(folder) in message
+    assert "chmod go-w" in message
     folder.chmod(0o700)
     folder.parent.chmod(mode)
     assert str(folder.parent) in refusal()
@@ -315,11 +315,11 @@ def test_the_checks_are_made_again_at_every_reading(path):
         ("[providers.anthropic]\n", None, "a string or a list"),
     ],
 )
-def test_wrong_content_is_told_by_file_and_line_and_never_shown(path, content, line, says):
+def test_wrong_content_is_reported_by_file_and_line_and_never_shown(path, content, line, says):
     write(path, content)
-    told = refusal()
-    assert told.startswith(f"{path}:{line}: " if line else f"{path}: ")
-    assert says in told
+    message = refusal()
+    assert message.startswith(f"{path}:{line}: " if line else f"{path}: ")
+    assert says in message
 
 
 def test_a_file_that_is_not_utf8_is_refused(path):
