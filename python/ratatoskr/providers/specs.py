@@ -203,6 +203,26 @@ SPECS: dict[str, ProviderSpec] = {
             example_model="grok-4-fast",
             builder_method=True,
         ),
+        # inference-docs.cerebras.ai/resources/openai and /capabilities/reasoning: both penalties are status 400.
+        ProviderSpec(
+            "cerebras",
+            "Cerebras",
+            "https://api.cerebras.ai/v1",
+            key_variables=("CEREBRAS_API_KEY",),
+            base_url_variable="CEREBRAS_BASE_URL",
+            flags=frozenset({"reasoning"}),
+            refused=frozenset({"frequency_penalty", "presence_penalty"}),
+            example_model="gpt-oss-120b",
+        ),
+        # deepinfra.com/docs/advanced/openai_api; the vendor's own examples call the key a token.
+        ProviderSpec(
+            "deepinfra",
+            "DeepInfra",
+            "https://api.deepinfra.com/v1/openai",
+            key_variables=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
+            flags=frozenset({"reasoning_content"}),
+            example_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        ),
     )
 }
 """The built-in providers by name, in the order in which messages list them."""
