@@ -1,9 +1,10 @@
-"""From a model's name to the candidates that may answer: pure, nobody is asked.
+"""Resolve a model's name to the candidates that can serve it. Pure: no request is made.
 
-1. `provider:model`, where the provider is configured or known. A `/` before the colon means no prefix.
+1. `provider:model`, where the provider is configured or built in. A `/` before the colon means that there is no prefix.
 2. Then the user's rules, then the table of `ratatoskr.models.names`, over configured providers only.
-3. Prompts do not wander: behind the first candidate come only those that serve the same model, and they are for the
-   case that it is not available; what the caller named, and everything with `substitute`, is tried after any failure.
+3. Prompts go only where the caller allows it: after the first candidate come only those that serve the same model, and
+   they are tried only if it is not available. Candidates that the caller named, and all with `substitute`, are tried
+   after any failure.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
-from ratatoskr.models.names import match_family, provider_prefix
-from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.models.names import is_model_of, match_family
+from ratatoskr.providers.specs import SPECS
 
-__all__ = ["Candidate", "Routes", "Rules", "resolve", "resolve_chain", "resolve_embedding"]
+__all__ = ["Candidate", "Routes", "Rules", "provider_prefix", "resolve", "resolve_chain", "resolve_embedding"]
 
 Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
-"""Shell patterns (`*`, `?`, `[…]`) of names, each with the names to ask instead, in order."""
+"""Shell patterns (`*`, `?`, `[…]`) of model names, each with the names to use instead, in order."""
 
-MOST_ROUTES = 1024
-"""Routes that are kept; names may come from strangers."""
+MAX_ROUTES = 1024
+"""The number of routes that are cached; names may come from untrusted input."""
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may be asked.
+    """One provider and model that can serve the request.
 
     Attributes:
-        provider: name as configured.
+        provider: its name as configured.
         model: the model's name there.
-        reason: why, in a few words, for people.
-        only_if_unavailable: to be tried only after `ModelNotAvailable`, never after another failure.
+        reason: why it was chosen, for people to read.
+        only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
     """
 
     provider: str
@@ -54,28 +55,32 @@ def resolve(
     substitute: bool = False,
     local: Mapping[str, Sequence[str]] = _NO_LOCAL,
 ) -> tuple[Candidate, ...]:
-    """Return who may answer for a model's name, in order; never empty.
+    """Return the candidates for a model's name, in order; never empty.
 
     Args:
         model: the name as the caller gave it.
         configured: names of the providers that can be used.
-        rules: the user's, asked before the table.
-        fallbacks: names that the user allows after any failure of a name that matches.
-        substitute: let the rest of the built-in chain be tried after any failure, too.
-        local: models of this process, each with the names of the very same model at other providers.
+        rules: the user's rules, which come before the table.
+        fallbacks: patterns of names to the names that the user allows after any failure.
+        substitute: whether the rest of the built-in chain may be tried after any failure, too.
+        local: models of this process, each with the names of the same model at other providers.
 
     Raises:
-        InvalidInput: no name, or a prefix that nobody knows.
-        NoProvider: nobody who serves it is configured; says what is missing.
-        PresetNotFound: a preset's name, `ratatoskr:tier/capability`.
+        InvalidInput: the name is empty, or has an unknown prefix.
+        NoProvider: no configured provider serves it; the message says what is missing.
+        PresetNotFound: the name is a preset's, `ratatoskr:tier/capability`.
     """
-    name = _checked(model)
-    found = _named(name, configured, local) or _ruled(name, configured, rules, local) or _table(name, configured)
-    for names in _matching(name, fallbacks):
-        found += _first_of_each(names, configured, local, f"allowed as a fallback of {name}")
+    name = _check_name(model)
+    candidates = (
+        _resolve_explicit(name, configured, local)
+        or _resolve_by_rules(name, configured, rules, local)
+        or _resolve_by_table(name, configured)
+    )
+    for names in _match_rules(name, fallbacks):
+        candidates += _resolve_each(names, configured, local, f"allowed as a fallback of {name}")
     if substitute:
-        found = tuple(replace(candidate, only_if_unavailable=False) for candidate in found)
-    return _merged(found)
+        candidates = tuple(replace(candidate, only_if_unavailable=False) for candidate in candidates)
+    return _merge(candidates)
 
 
 def resolve_chain(
@@ -87,35 +92,37 @@ def resolve_chain(
     substitute: bool = False,
     local: Mapping[str, Sequence[str]] = _NO_LOCAL,
 ) -> tuple[tuple[Candidate, ...], tuple[NoProvider, ...]]:
-    """Return the candidates of a chain of the caller's own, and the names in it that nobody configured serves.
+    """Return the candidates of the caller's own chain, and an error for each name that no configured provider serves.
 
     Raises:
-        InvalidInput, PresetNotFound: as `resolve`, for any of the names; or there are none.
+        InvalidInput, PresetNotFound: as `resolve`, for any of the names; or the chain is empty.
         NoProvider: none of the names can be served.
     """
     if not models:
         raise InvalidInput("no model was named", field="model")
-    found: tuple[Candidate, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     missing: list[NoProvider] = []
     for model in models:
         try:
-            found += resolve(model, configured, rules=rules, fallbacks=fallbacks, substitute=substitute, local=local)
+            candidates += resolve(
+                model, configured, rules=rules, fallbacks=fallbacks, substitute=substitute, local=local
+            )
         except NoProvider as error:
             missing.append(error)
-    if not found:
+    if not candidates:
         raise missing[0] if len(missing) == 1 else NoProvider("; ".join(map(str, missing)))
-    return _merged(found), tuple(missing)
+    return _merge(candidates), tuple(missing)
 
 
 class Routes:
-    """The ways to the models of one gateway, each worked out once.
+    """The routes of one gateway: resolves each chain of names once.
 
     Args:
         configured: names of the providers that can be used.
-        rules: as `resolve` takes them.
-        fallbacks: as `resolve` takes them.
-        substitute: as `resolve` takes it.
-        embeds: tells whether a name is one of an embedding model, which does not chat.
+        rules: as for `resolve`.
+        fallbacks: as for `resolve`.
+        substitute: as for `resolve`.
+        embeds: whether a name is that of an embedding model, which does not chat.
     """
 
     def __init__(
@@ -128,75 +135,91 @@ class Routes:
         embeds: Callable[[str], bool],
     ) -> None:
         self._configured = configured
-        self._how: Any = {"rules": rules, "fallbacks": fallbacks, "substitute": substitute}
+        self._options: Any = {"rules": rules, "fallbacks": fallbacks, "substitute": substitute}
         self._embeds = embeds
-        self._known: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
+        self._cache: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
 
-    def to(self, models: tuple[str, ...]) -> tuple[Candidate, ...]:
-        """Return who may answer for a chain of names; raises what `resolve_chain` raises."""
-        route = self._known.get(models)
+    def resolve(self, models: tuple[str, ...]) -> tuple[Candidate, ...]:
+        """Return the candidates for a chain of names; raises what `resolve_chain` raises."""
+        route = self._cache.get(models)
         if route is None:
             embedding = next((model for model in models if self._embeds(model)), None)
             if embedding is not None:
-                raise InvalidInput("it embeds texts and does not chat", field="model", model=embedding)
-            route, _ = resolve_chain(models, self._configured, **self._how)
-            if len(self._known) >= MOST_ROUTES:
-                self._known.clear()
-            self._known[models] = route
+                raise InvalidInput("this is an embedding model, which does not chat", field="model", model=embedding)
+            route, _ = resolve_chain(models, self._configured, **self._options)
+            if len(self._cache) >= MAX_ROUTES:
+                self._cache.clear()
+            self._cache[models] = route
         return route
 
 
 def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) -> tuple[Candidate, ...]:
-    """Return who may embed with a model, in order; never empty.
+    """Return the candidates that can embed with a model, in order; never empty.
 
-    Vectors of different models do not mix: no rule and no fallback applies, and behind the first candidate come only
-    those that serve the very same model, for the case that it is not available there.
+    Vectors of different models cannot be compared: no rule and no fallback applies, and after the first candidate come
+    only those that serve the same model, for when it is not available there.
 
     Args:
         model: the name as the caller gave it, with a provider's prefix or without.
-        embedders: who embeds, in order, each with the names that callers may use, folded, and the model's one name.
+        embedders: the providers that embed, in order, each with the case-folded names that callers may use and the
+            canonical name of the model.
 
     Raises:
-        InvalidInput: no name.
-        NoProvider: nobody is configured who embeds with it; lists the models that are.
+        InvalidInput: the name is empty or not a string.
+        NoProvider: no configured provider embeds with it; the message lists the models that are configured.
     """
     if not isinstance(model, str):
         raise InvalidInput(f"model must be one name of an embedding model, not {type(model).__name__}", field="model")
-    name = _checked(model)
+    name = _check_name(model)
     prefix, colon, rest = name.partition(":")
     only = prefix.casefold() if colon and prefix.casefold() in embedders else None
-    wanted = rest.strip() if only else name
-    asked = {who: names for who, names in embedders.items() if only in (None, who)}
-    one = next((found for names in asked.values() if (found := _called(wanted, names)) is not None), None)
-    if one is None:
+    requested = rest.strip() if only else name
+    eligible = {provider: names for provider, names in embedders.items() if only in (None, provider)}
+    matches = (_find_canonical(requested, names) for names in eligible.values())
+    canonical = next((match for match in matches if match is not None), None)
+    if canonical is None:
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
-        raise NoProvider(f"{name!r} is no embedding model here: {those}; see builder().local_embeddings", model=name)
-    serving = [who for who, names in asked.items() if one in (_called(wanted, names), _called(one, names))]
-    whys = ("named by its prefix" if only else "embeds with it", "serves the very same model")
-    return tuple(Candidate(who, one, whys[place > 0], place > 0) for place, who in enumerate(serving))
+        raise NoProvider(
+            f"{name!r} is not a configured embedding model: {those}; see builder().local_embeddings", model=name
+        )
+    serving = [
+        provider
+        for provider, names in eligible.items()
+        if canonical in (_find_canonical(requested, names), _find_canonical(canonical, names))
+    ]
+    reasons = ("named by its prefix" if only else "embeds with it", "serves the same model")
+    return tuple(
+        Candidate(provider, canonical, reasons[place > 0], place > 0) for place, provider in enumerate(serving)
+    )
 
 
-def _called(name: str, names: Mapping[str, str]) -> str | None:
-    """Return the one name of the model that is called so."""
+def _find_canonical(name: str, names: Mapping[str, str]) -> str | None:
+    """Return the canonical name of the model that one of its names means."""
     return names[name] if name in names else names.get(name.casefold())
 
 
-def _checked(model: str) -> str:
+def _check_name(model: str) -> str:
     if not isinstance(model, str):
         raise InvalidInput(f"model must be a name, not {type(model).__name__}", field="model")
     name = model.strip()
     if not name:
         raise InvalidInput("no model was named", field="model")
     if not name.isprintable():
-        raise InvalidInput("the model's name holds a character that cannot be printed", field="model")
+        raise InvalidInput("the model's name contains a character that cannot be printed", field="model")
     return name
 
 
-def _named(name: str, configured: Collection[str], local: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
-    """Return the candidate that the name itself spells out, if it does."""
+def _resolve_explicit(
+    name: str, configured: Collection[str], local: Mapping[str, Sequence[str]]
+) -> tuple[Candidate, ...]:
+    """Return the candidates that the name itself spells out, empty if it does not."""
     if name in local:
-        return (Candidate("local", name, "runs in this process"), *_twins(local[name], configured))
+        same = _resolve_each(local[name], configured, _NO_LOCAL, "serves the same model", strict=False)
+        return (
+            Candidate("local", name, "runs in this process"),
+            *(replace(candidate, only_if_unavailable=True) for candidate in same),
+        )
     prefix, colon, rest = name.partition(":")
     if not colon or "/" in prefix:
         return ()
@@ -206,48 +229,62 @@ def _named(name: str, configured: Collection[str], local: Mapping[str, Sequence[
         return (Candidate("local", rest, "named by its prefix"),)
     provider = provider_prefix(name, configured)
     if provider is None:
-        return (_other_prefix(name, prefix, rest, configured),)
+        return (_resolve_other_prefix(name, prefix, rest, configured),)
     if not rest:
         raise InvalidInput(f"{name!r} names a provider and no model", field="model")
-    _require(provider, configured, name)
+    _require_configured(provider, configured, name)
     return (Candidate(provider, rest, "named by its prefix"),)
 
 
-def _other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:
-    """Return the candidate for `ft:…` and for Ollama's `name:tag`."""
-    if prefix == "ft" and rest:
-        _require("openai", configured, name)
-        return Candidate("openai", name, "a fine-tuned model of OpenAI's")
-    if "ollama" in configured and prefix and rest:
-        return Candidate("ollama", name, "a name and a tag of Ollama's")
-    known = ", ".join(sorted({*KNOWN_PROVIDERS, *configured}))
-    what = f"{rest!r} is no model of Mistral's" if prefix == "mistral" else f"{prefix!r} is no provider"
+def provider_prefix(model: str, configured: Collection[str]) -> str | None:
+    """Return the provider that `provider:model` names; `None` if the name has no such prefix.
+
+    Args:
+        model: the name as the user wrote it.
+        configured: names of providers besides those that are built in.
+    """
+    prefix, colon, rest = model.partition(":")
+    if not colon or "/" in prefix:
+        return None
+    provider = prefix if prefix in configured else prefix.casefold()
+    known = prefix in configured or provider in SPECS
+    return provider if known and is_model_of(provider, rest) else None
+
+
+def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:
+    """Return the candidate for a prefix that is not a provider's name: `ft:…`, or `name:tag` at Ollama."""
+    for spec in SPECS.values():
+        description = dict(spec.model_prefixes).get(prefix)
+        if description and rest:
+            _require_configured(spec.name, configured, name)
+            return Candidate(spec.name, name, description)
+    tagged = [spec for spec in SPECS.values() if spec.tagged_models]
+    for spec in tagged:
+        if spec.name in configured and prefix and rest:
+            return Candidate(spec.name, name, f"a name and a tag of {spec.title}")
+    known = ", ".join(sorted({*SPECS, *configured}))
+    what = f"{rest!r} is not a model of {SPECS[prefix].title}" if prefix in SPECS else f"{prefix!r} is not a provider"
+    titles = " or ".join(spec.title for spec in tagged)
     raise InvalidInput(
-        f"{what} (known are {known}), and Ollama, whose names have such tags, is not configured",
+        f"{what} (known are {known}), and {titles}, whose names have such tags, is not configured",
         field="model",
         model=name,
     )
 
 
-def _require(provider: str, configured: Collection[str], name: str) -> None:
+def _require_configured(provider: str, configured: Collection[str], name: str) -> None:
     if provider not in configured:
-        raise NoProvider(f"not configured; {KNOWN_PROVIDERS[provider].setup_hint()}", provider=provider, model=name)
+        raise NoProvider(f"not configured; {SPECS[provider].setup_hint()}", provider=provider, model=name)
 
 
-def _twins(names: Sequence[str], configured: Collection[str]) -> tuple[Candidate, ...]:
-    """Return where else the very same model is served, as far as configured."""
-    found = _first_of_each(names, configured, _NO_LOCAL, "serves the very same model", strict=False)
-    return tuple(replace(candidate, only_if_unavailable=True) for candidate in found)
-
-
-def _ruled(
+def _resolve_by_rules(
     name: str, configured: Collection[str], rules: Rules, local: Mapping[str, Sequence[str]]
 ) -> tuple[Candidate, ...]:
-    """Return what the user's rules say; a rule that matches is never silently passed over for the table."""
+    """Return the candidates of the user's rules. If a rule matches, the table is never used instead."""
     refused: NoProvider | None = None
-    for names in _matching(name, rules):
+    for names in _match_rules(name, rules):
         try:
-            return _first_of_each(names, configured, local, f"the rule for {name} says so")
+            return _resolve_each(names, configured, local, f"by the rule for {name}")
         except NoProvider as error:
             refused = refused or error
     if refused is not None:
@@ -255,12 +292,12 @@ def _ruled(
     return ()
 
 
-def _matching(name: str, rules: Rules) -> Iterable[Sequence[str]]:
+def _match_rules(name: str, rules: Rules) -> Iterable[Sequence[str]]:
     pairs = rules.items() if isinstance(rules, Mapping) else rules
     return [names for pattern, names in pairs if fnmatchcase(name, pattern)]
 
 
-def _first_of_each(
+def _resolve_each(
     names: Sequence[str],
     configured: Collection[str],
     local: Mapping[str, Sequence[str]],
@@ -268,62 +305,61 @@ def _first_of_each(
     *,
     strict: bool = True,
 ) -> tuple[Candidate, ...]:
-    """Return the candidates for names that the user listed, leaving out who is not configured.
+    """Return the candidates for names that the user listed, without those of providers that are not configured.
 
     Raises:
-        NoProvider: nobody of them is, and that is not allowed.
+        NoProvider: no provider of them is configured, and `strict` is true.
     """
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     missing: list[NoProvider] = []
     for name in (names,) if isinstance(names, str) else names:
+        checked = _check_name(name)
         try:
-            chain = _named(_checked(name), configured, local) or _table(_checked(name), configured)
+            chain = _resolve_explicit(checked, configured, local) or _resolve_by_table(checked, configured)
         except NoProvider as error:
             missing.append(error)
         else:
-            found += (replace(candidate, reason=reason) for candidate in chain)
-    if missing and not found and strict:
+            candidates += (replace(candidate, reason=reason) for candidate in chain)
+    if missing and not candidates and strict:
         raise missing[0]
-    return tuple(found)
+    return tuple(candidates)
 
 
-def _table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
+def _resolve_by_table(name: str, configured: Collection[str]) -> tuple[Candidate, ...]:
     """Return the configured providers that serve the name by the table, the natural one first."""
     entry = match_family(name)
     label, natural = entry.family.label, entry.providers[0][0]
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for provider, model in entry.providers:
         if provider not in configured:
             continue
         if provider == natural:
             reason = f"natural provider of {label}"
-        elif not found:
+        elif not candidates:
             reason = f"{natural} is not configured, {provider} serves {label}, too"
         else:
             reason = f"serves {label}, too"
-        found.append(Candidate(provider, model, reason, only_if_unavailable=bool(found)))
-    if not found and entry.family.open:
-        own = [provider for provider in configured if provider not in KNOWN_PROVIDERS]
+        candidates.append(Candidate(provider, model, reason, only_if_unavailable=bool(candidates)))
+    if not candidates and entry.family.open:
+        own = [provider for provider in configured if provider not in SPECS]
         if len(own) == 1:
-            found.append(Candidate(own[0], name, f"the only host of your own, for {label}"))
-    if not found:
-        wanted = "; or ".join(
-            f"{provider}: {KNOWN_PROVIDERS[provider].setup_hint()}" for provider, _ in entry.providers
-        )
-        raise NoProvider(f"nobody is configured who serves it ({wanted})", model=name)
-    return tuple(found)
+            candidates.append(Candidate(own[0], name, f"the only host of your own, for {label}"))
+    if not candidates:
+        hints = "; or ".join(f"{provider}: {SPECS[provider].setup_hint()}" for provider, _ in entry.providers)
+        raise NoProvider(f"no configured provider serves this model ({hints})", model=name)
+    return tuple(candidates)
 
 
-def _merged(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """Return each candidate once, where it stands first, and free to be tried if any mention of it is."""
+def _merge(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return each candidate once, at its first place; it is a mere substitute only if it is one wherever it occurs."""
     if len(candidates) == 1:
         return candidates
-    kept: dict[tuple[str, str], Candidate] = {}
+    merged: dict[tuple[str, str], Candidate] = {}
     for candidate in candidates:
         key = (candidate.provider, candidate.model)
-        before = kept.get(key)
+        before = merged.get(key)
         if before is None:
-            kept[key] = candidate
+            merged[key] = candidate
         elif before.only_if_unavailable and not candidate.only_if_unavailable:
-            kept[key] = replace(before, only_if_unavailable=False)
-    return tuple(kept.values())
+            merged[key] = replace(before, only_if_unavailable=False)
+    return tuple(merged.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ratatoskr import ChatEvent, ChatResponse, EmbeddedGateway, Ratatoskr
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.testing import ScriptedUpstream
 
 MODELS: dict[str, str] = {
@@ -33,11 +34,16 @@ def provider_of(model: str) -> str:
     return "compatible" if prefix == "house" else prefix
 
 
+def upstream_name(provider: str) -> str:
+    """Return what the scripted upstream calls a built-in provider: a host that it does not imitate is compatible."""
+    return provider if provider in ScriptedUpstream.providers else "compatible"
+
+
 def gateway_to(upstream: ScriptedUpstream, **settings: Any) -> EmbeddedGateway:
     """Return a gateway with every provider at the upstream; settings are the builder's methods and their arguments."""
     builder = Ratatoskr.builder()
-    for name in ("openai", "openrouter", "anthropic", "google", "ollama", "huggingface"):
-        builder.provider(name, KEY, base_url=upstream.base_url(name))
+    for name in SPECS:
+        builder.provider(name, KEY, base_url=upstream.base_url(upstream_name(name)))
     builder.compatible("house", base_url=upstream.base_url("compatible"), key=KEY)
     for name, value in settings.items():
         getattr(builder, name)(*value) if isinstance(value, tuple) else getattr(builder, name)(value)

@@ -227,14 +227,14 @@ async def test_a_model_is_found_by_each_of_its_names(local: Embedder, model_fold
 
 async def test_a_model_that_is_not_configured_is_told_with_those_that_are(local: Embedder, model_folder: Path) -> None:
     for name in ("AllMiniLmL6V2", "gpt-4.1", "local:other", "openai:text-embedding-3-small"):
-        with pytest.raises(NoProvider, match="is no embedding model here") as caught:
+        with pytest.raises(NoProvider, match="is not a configured embedding model") as caught:
             await local.face.call("embed", SHORT, name)
         assert str(model_folder) in caught.value.message
         assert caught.value.model == name
 
 
 async def test_a_model_that_embeds_does_not_chat(local: Embedder) -> None:
-    with pytest.raises(InvalidInput, match="embeds texts and does not chat") as caught:
+    with pytest.raises(InvalidInput, match="an embedding model, which does not chat") as caught:
         await local.face.call("chat", "Hi", local.model)
     assert caught.value.field == "model"
     assert await local.face.call("capabilities") == {"embed", "list_models"}

@@ -79,5 +79,5 @@ async def test_a_proxy_gets_everything_even_what_is_on_this_machine() -> None:
 async def test_what_a_client_of_ones_own_would_not_do_is_refused_instead_of_forgotten(also: object) -> None:
     assert callable(also)
     async with httpx.AsyncClient(trust_env=False) as client:
-        with pytest.raises(ConfigurationError, match="brings its proxy, TLS, socket and limits"):
+        with pytest.raises(ConfigurationError, match="has its own proxy, TLS, socket and limits"):
             also(_builder_for("http://127.0.0.1:9/v1").http_client(client)).build()

@@ -51,7 +51,7 @@ def _gateway(upstream: UpstreamProcess, client: httpx.AsyncClient | None) -> Emb
         provider = provider_of(model)
         if provider == "compatible":
             builder.compatible("house", base_url=upstream.base_url(provider), key=KEY)
-        elif provider not in [wanted.name for wanted in builder._wanted]:
+        elif provider not in [config.name for config in builder.recipe().providers]:
             builder.provider(provider, KEY, base_url=upstream.base_url(provider))
     return (builder.http_client(client) if client is not None else builder).build()
 

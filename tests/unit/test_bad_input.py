@@ -102,7 +102,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"model": "opnai:gpt-4.1"},
         InvalidInput,
         "model",
-        "'opnai' is no provider (known are anthropic, ",
+        "'opnai' is not a provider (known are anthropic, ",
     ),
     "prefix not configured": ({"model": "groq:llama-4"}, NoProvider, None, "not configured; set GROQ_API_KEY, or call"),
     "name that nobody serves": ({"model": "grok-4"}, NoProvider, None, "set XAI_API_KEY, or call .xai(key)"),

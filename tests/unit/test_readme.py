@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ratatoskr
-from ratatoskr.providers import specs as rows
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.testing.routes import BASES
 from ratatoskr.testing.thread import ThreadedUpstream
@@ -28,9 +28,9 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedUpstream]:
     """Stand in for every provider and give each a key in the environment."""
     with ScriptedUpstream.in_thread() as upstream:
-        for name, row in rows.SPECS.items():
+        for name, spec in SPECS.items():
             if name in BASES:
-                monkeypatch.setitem(rows.SPECS, name, replace(row, base_url=upstream.base_url(name)))
+                monkeypatch.setitem(SPECS, name, replace(spec, base_url=upstream.base_url(name)))
         for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"):
             monkeypatch.setenv(variable, "sk-readme")
         yield upstream
@@ -71,6 +71,18 @@ def test_every_public_class_of_error_is_in_the_table() -> None:
     public = {name for name, value in vars(errors).items() if getattr(value, "__module__", "") == errors.__name__}
     for name in public & {*ratatoskr.__all__} - {"PresetNotFound"}:
         assert f"`{name}`" in text, name
+
+
+def test_the_table_of_providers_equals_the_rows() -> None:
+    rows = ["| prefix | provider | key | example |", "|---|---|---|---|"]
+    for spec in SPECS.values():
+        key = " or ".join(f"`{variable}`" for variable in spec.key_variables)
+        if spec.configured_by == "address":
+            key = f"none needed; `{spec.base_url_variable}` is its address"
+        elif not spec.needs_key:
+            key += ", optional"
+        rows.append(f"| `{spec.name}` | {spec.title} | {key} | `{spec.name}:{spec.example_model}` |")
+    assert "\n\n" + "\n".join(rows) + "\n\n" in README.read_text()
 
 
 def test_the_commands_for_a_fresh_machine_exist() -> None:

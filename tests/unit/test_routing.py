@@ -1,4 +1,4 @@
-"""From a model's name to the candidates: order, prefixes, the table, the user's rules, and who is only a substitute."""
+"""From a model's name to the candidates: order, prefixes, the table, the user's rules, and mere substitutes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import FAMILIES, match_family
-from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.routing import resolve, resolve_chain
 
 ALL = frozenset({"openrouter", "anthropic", "openai", "google", "ollama"})
@@ -120,9 +120,21 @@ def test_a_known_prefix_that_is_not_configured_names_the_missing_key():
     assert (caught.value.provider, caught.value.model) == ("groq", "groq:llama-3.3-70b-versatile")
 
 
-def test_nobody_configured_names_every_key_that_would_do():
+def test_without_any_provider_that_serves_it_the_error_names_every_key_that_would_do():
     with pytest.raises(NoProvider, match=r"ANTHROPIC_API_KEY.*OPENROUTER_API_KEY"):
         resolve("claude-sonnet-5", {"google"})
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_every_row_is_a_prefix_and_says_what_would_configure_it(spec):
+    model = f"{spec.name}:{spec.example_model}"
+    assert pairs(resolve(model, {spec.name})) == [(spec.name, spec.example_model)]
+    with pytest.raises(NoProvider) as caught:
+        resolve(model, {"my-host"})
+    assert caught.value.provider == spec.name
+    assert spec.setup_hint() in str(caught.value)
+    expected = [spec.base_url_variable] if spec.configured_by == "address" else spec.key_variables
+    assert all(variable in spec.setup_hint() for variable in expected)
 
 
 def test_a_slash_before_the_colon_means_no_prefix():
@@ -166,7 +178,7 @@ def test_the_prefix_mistral_before_a_tag_means_ollama(name):
 
 
 def test_a_name_with_a_tag_needs_ollama_and_the_error_lists_the_prefixes():
-    with pytest.raises(InvalidInput, match=r"anthropic, deepseek.*openai.*xai") as caught:
+    with pytest.raises(InvalidInput, match=", ".join(sorted(SPECS))) as caught:
         resolve("antropic:claude-sonnet-5", {"anthropic"})
     assert caught.value.field == "model"
 
@@ -194,7 +206,7 @@ def test_the_users_rules_come_before_the_table_over_configured_providers_only():
     assert first("something", rules=rules) == ("google", "gemini-2.5-flash")
 
 
-def test_a_rule_that_nobody_configured_can_serve_is_not_passed_over_for_the_table():
+def test_a_rule_without_a_configured_provider_is_not_skipped_for_the_table():
     with pytest.raises(NoProvider, match="GROQ_API_KEY"):
         resolve("claude-sonnet-5", ALL, rules=[("claude-*", ["groq:openai/gpt-oss-20b"])])
 
@@ -233,14 +245,14 @@ def test_the_only_host_of_ones_own_is_meant_by_an_open_name_but_not_by_a_vendors
         resolve("claude-sonnet-5", {"my-host"})
 
 
-def test_a_chain_of_the_callers_keeps_its_order_and_tells_whom_it_lacks():
+def test_a_chain_of_the_callers_keeps_its_order_and_lists_what_is_missing():
     found, missing = resolve_chain(["groq:x", "gpt-5", "claude-sonnet-5"], {"openai", "anthropic"})
     assert pairs(found) == [("openai", "gpt-5"), ("anthropic", "claude-sonnet-5")]
     assert not any(c.only_if_unavailable for c in found)
     assert [error.provider for error in missing] == ["groq"]
 
 
-def test_a_chain_that_nobody_serves_is_no_provider_and_an_empty_one_invalid():
+def test_a_chain_that_no_provider_serves_is_no_provider_and_an_empty_one_invalid():
     with pytest.raises(NoProvider, match=r"GROQ_API_KEY.*OPENAI_API_KEY"):
         resolve_chain(["groq:x", "openai:y"], {"google"})
     with pytest.raises(InvalidInput):
@@ -252,7 +264,7 @@ def test_every_candidate_says_why():
         assert all(c.reason for c in resolve(model, ALL))
 
 
-providers = st.frozensets(st.sampled_from([*KNOWN_PROVIDERS, "my-host", "ft2"]))
+providers = st.frozensets(st.sampled_from([*SPECS, "my-host", "ft2"]))
 names = st.one_of(
     st.text(max_size=40),
     st.text(alphabet=string.ascii_lowercase + string.digits + ":/.-~@", min_size=1, max_size=40),
@@ -278,7 +290,7 @@ def test_any_name_gives_configured_candidates_or_one_of_our_errors(model, config
 
 
 @given(
-    provider=st.sampled_from([name for name in KNOWN_PROVIDERS if name != "mistral"]),
+    provider=st.sampled_from([name for name in SPECS if name != "mistral"]),
     rest=st.text(alphabet=string.ascii_letters + "0123456789-.:/@", min_size=1),
     configured=providers,
 )
@@ -288,6 +300,6 @@ def test_an_explicit_prefix_always_wins(provider, rest, configured):
 
 
 @given(model=names)
-def test_the_table_always_has_somebody_who_serves_a_name(model):
+def test_the_table_always_has_a_provider_for_a_name(model):
     entry = match_family(model) if model else None
     assert entry is None or (entry.providers and entry.family in FAMILIES)

@@ -63,7 +63,7 @@ class ChatBackend:
             InvalidInput: no model, or a name that cannot be parsed.
             NoProvider: no configured provider serves it.
         """
-        return self._routes.to(model_names(request))
+        return self._routes.resolve(model_names(request))
 
     async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
         """Return the whole answer, with every attempt."""

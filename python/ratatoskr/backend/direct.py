@@ -9,7 +9,7 @@ from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import RequestTransport
+from ratatoskr.backend.protocol import Closeable, RequestTransport
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
@@ -33,6 +33,7 @@ class DirectBackend:
         settings: what the builder has decided.
         embedders: providers of embeddings, in order of preference.
         clock: time and chance of retries.
+        shared: closes transport and embedders in place of the backend, where other backends use them, too.
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class DirectBackend:
         *,
         embedders: Sequence[EmbedProvider] = (),
         clock: Clock | None = None,
+        shared: Closeable | None = None,
     ) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
         self._transport = transport
+        self._shared = shared
         self._chain = chain = Chain(retries=settings.retries, clock=clock)
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
@@ -104,5 +107,8 @@ class DirectBackend:
         """Close every connection and unload every model; calls under way end with `GatewayClosed`."""
         self.lifecycle.close()
         self._chain.close()
-        await self.embeddings.aclose()
-        await self._transport.aclose()
+        if self._shared is not None:
+            await self._shared.aclose()
+        else:
+            await self.embeddings.aclose()
+            await self._transport.aclose()

@@ -125,3 +125,11 @@ class RequestTransport(Protocol):
     async def aclose(self) -> None:
         """Close every connection."""
         ...
+
+
+class Closeable(Protocol):
+    """Parts that several backends may share."""
+
+    async def aclose(self) -> None:
+        """Close the parts that no other backend uses; may be called twice."""
+        ...

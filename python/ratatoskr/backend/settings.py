@@ -20,7 +20,7 @@ class Settings:
         rules: the user's routing: pattern of a model's name to the names to ask instead.
         fallbacks: patterns of models to the models that may follow them after a failure.
         substitute: whether the built-in chain may be used after any failure.
-        key_origins: provider to where its key came from.
+        key_origins: the source of each provider's key.
     """
 
     timeouts: Timeouts = DEFAULTS

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratatoskr.config.secrets import key_for, ollama_host, secrets_files, variables_of
+from ratatoskr.config.base_url import base_url_from_environment
+from ratatoskr.config.secrets import find_keys, list_secrets_files
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.models.names import provider_prefix
-from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.providers.specs import SPECS, example_variables
+from ratatoskr.routing import provider_prefix
 
 if TYPE_CHECKING:
     from ratatoskr.gateway.embedded import EmbeddedGateway
@@ -58,13 +59,13 @@ def _gateway(
         return _everything()
     builder = Ratatoskr.builder()
     for name in wanted:
-        if name in KNOWN_PROVIDERS:
+        if name in SPECS:
             _require_key(name)
             builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
         elif name in addresses:
             builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
         else:
-            known = ", ".join(KNOWN_PROVIDERS)
+            known = ", ".join(SPECS)
             raise ConfigurationError(f"no provider is named {name!r}; known are {known}, others need --base-url")
     return builder.build()
 
@@ -80,10 +81,10 @@ def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
 
 
 def _require_key(provider: str) -> None:
-    if KNOWN_PROVIDERS[provider].key == "required" and key_for(provider) is None:
-        variables = " or ".join(variables_of(provider))
+    if SPECS[provider].needs_key and find_keys(provider) is None:
+        variables = " or ".join(SPECS[provider].key_variables)
         raise ConfigurationError(
-            f"no key for {provider}: set {variables}, or put it into {secrets_files()[-1]} "
+            f"no key for {provider}: set {variables}, or put it into {list_secrets_files()[-1]} "
             f'as key = "…" below [providers.{provider}]'
         )
 
@@ -94,7 +95,8 @@ def _everything() -> EmbeddedGateway:
     try:
         return Ratatoskr.from_env()
     except ConfigurationError:
-        if ollama_host() is not None or any(key_for(name) is not None for name in KNOWN_PROVIDERS):
+        addressed = (spec for spec in SPECS.values() if spec.configured_by == "address")
+        if any(map(base_url_from_environment, addressed)) or any(map(find_keys, SPECS)):
             raise
         raise nobody() from None
 
@@ -102,6 +104,5 @@ def _everything() -> EmbeddedGateway:
 def nobody() -> ConfigurationError:
     """Return the complaint that there is nobody to ask."""
     return ConfigurationError(
-        "no provider is configured: set a key such as OPENROUTER_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or "
-        "GEMINI_API_KEY, or start Ollama; `rat health` lists them all"
+        f"no provider is configured: set a key such as {example_variables()}, or start Ollama; `rat health` lists all"
     )

@@ -28,22 +28,8 @@ from ratatoskr import (
     Usage,
     run_tools,
 )
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.chat import ChatOptions
-
-MODELS = {
-    "anthropic": "anthropic:claude-haiku-4-5",
-    "openai": "openai:gpt-5-mini",
-    "google": "google:gemini-2.5-flash",
-    "openrouter": "openrouter:openai/gpt-5-mini",
-    "groq": "groq:llama-3.3-70b-versatile",
-    "mistral": "mistral:mistral-small-latest",
-    "deepseek": "deepseek:deepseek-chat",
-    "together": "together:meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    "xai": "xai:grok-4-fast",
-    "huggingface": "huggingface:Qwen/Qwen3-4B-Instruct-2507",
-}
-"""A small model of each provider; `RATATOSKR_DEMO_MODEL` names another."""
-
 
 EMBEDDER = "AllMiniLmL6V2"
 QUERY = "How do I get my money back?"
@@ -77,13 +63,17 @@ async def real_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str] | Non
         return None
     wanted = os.environ.get("RATATOSKR_DEMO_MODEL")
     names = [provider.name for provider in (await gateway.health()).providers]
-    known = next((MODELS[name] for name in names if name in MODELS), None)
-    if wanted or known:
-        return gateway, wanted or known or ""
-    served = await gateway.list_models("ollama")
+    specs = [SPECS[name] for name in names]
+    example = next((f"{spec.name}:{spec.example_model}" for spec in specs if spec.configured_by == "key"), None)
+    if wanted or example:
+        return gateway, wanted or example or ""
+    served = await gateway.list_models(names[0])
     if served:
         return gateway, served[0].id
-    print("Ollama answers, but serves no model: `ollama pull qwen3:4b` gives it one.", file=sys.stderr)
+    print(
+        f"{specs[0].title} answers, but serves no model: `ollama pull {specs[0].example_model}` gives it one.",
+        file=sys.stderr,
+    )
     return None
 
 

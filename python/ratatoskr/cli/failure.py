@@ -32,7 +32,7 @@ EXITS: tuple[tuple[int, tuple[type[errors.RatatoskrError], ...]], ...] = (
 """The exit codes; whatever stands in no line is 1."""
 
 _WORDS: tuple[tuple[str, str], ...] = (
-    (r",? or call \.\w+\((key)?\) on the builder", ""),
+    (r",? or call \.\w+\([^)]*\) on the builder", ""),
     (r"; or choose the parameter policy \"drop\" or \"pass\"", ""),
     (r"\ballow_insecure=True\b", "--allow-insecure"),
     (r"\breasoning=\"(\w+)\"", r"--reasoning \1"),
@@ -89,16 +89,17 @@ def hint_for(error: errors.RatatoskrError) -> str:
 
 
 def _about_the_key(error: errors.RatatoskrError) -> str:
-    from ratatoskr.config.secrets import key_for, variables_of
+    from ratatoskr.config.secrets import find_keys
+    from ratatoskr.providers.specs import SPECS
 
     provider = error.provider or ""
     try:
-        found = key_for(provider)
+        found = find_keys(provider)
     except errors.ConfigurationError:
         return ""
     if found is not None:
         return f"the key is from {found.origin}"
-    variables = " or ".join(variables_of(provider))
+    variables = " or ".join(SPECS[provider].key_variables) if provider in SPECS else ""
     return f"no key was sent: set {variables}" if variables else ""
 
 
@@ -111,7 +112,12 @@ def _about_the_wait(error: errors.RatatoskrError) -> str:
 
 
 def _about_the_line(error: errors.RatatoskrError) -> str:
-    return "is Ollama running, and OLLAMA_HOST right?" if error.provider == "ollama" else ""
+    from ratatoskr.providers.specs import SPECS
+
+    spec = SPECS.get(error.provider or "")
+    if spec is None or spec.configured_by != "address":
+        return ""
+    return f"is {spec.title} running, and {spec.base_url_variable} right?"
 
 
 def _about_the_time(_: errors.RatatoskrError) -> str:

@@ -62,16 +62,16 @@ def _told(provider: ProviderHealth) -> str:
 
 
 def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
-    from ratatoskr.models.providers import KNOWN_PROVIDERS
+    from ratatoskr.providers.specs import SPECS
 
-    for name, known in KNOWN_PROVIDERS.items():
+    for name, spec in SPECS.items():
         if name in configured:
             continue
-        if name == "ollama":
-            yield name, "start it, or set OLLAMA_HOST"
+        if spec.configured_by == "address":
+            yield name, f"start it, or set {spec.base_url_variable}"
         else:
-            without = "; works without a key where -m names it" if known.key == "optional" else ""
-            yield name, f"set {' or '.join(known.variables)}{without}"
+            without = "" if spec.needs_key else "; works without a key where -m names it"
+            yield name, f"set {' or '.join(spec.key_variables)}{without}"
 
 
 def _local() -> Iterator[tuple[str, str]]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def _providers(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
-    from ratatoskr.models.providers import KNOWN_PROVIDERS
+    from ratatoskr.providers.specs import SPECS
 
-    return [name for name in KNOWN_PROVIDERS if name.startswith(begun)]
+    return [name for name in SPECS if name.startswith(begun)]
 
 
 @click.group("models", cls=Group, commands=COMMANDS, invoke_without_command=True)

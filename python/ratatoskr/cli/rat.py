@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from ratatoskr.cli.help import Group
+from ratatoskr.providers.specs import example_variables
 
 COMMANDS: dict[str, str] = {
     "chat": "Ask a model, or converse with one.",
@@ -116,7 +117,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(
     cls=Rat,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Keys come from the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) or from "
+    epilog=f"Keys come from the environment ({example_variables()}, …) or from "
     "~/.config/ratatoskr/secrets.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
     "4 no such model; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
 )

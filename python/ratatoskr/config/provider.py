@@ -1,154 +1,173 @@
-"""A provider as the caller of the builder wants it: its row, its keys, its address, checked and made."""
+"""One provider as configured: its keys, base URL and headers, and the checks of each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from typing import Any, TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
-from ratatoskr.config import secrets
+from ratatoskr.config.base_url import base_url_from_environment
+from ratatoskr.config.secrets import find_keys, parse_key
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.providers import specs as rows
-from ratatoskr.providers.protocol import ChatProvider
-from ratatoskr.providers.provider import HttpProvider
-from ratatoskr.transport.client import Transport
+from ratatoskr.providers.specs import SPECS, ProviderSpec
+from ratatoskr.types.secret import Secret
 
 Keys: TypeAlias = "str | Sequence[str] | None"
 ENTRY_POINTS = "ratatoskr.providers"
-"""Group in which packages announce providers: a function (transport, keys, base_url, headers) -> provider."""
-# Field names and values as RFC 9110, section 5, has them.
+"""The group in which packages register providers: functions (transport, keys, base_url, headers) -> provider."""
+# Field names and values as in RFC 9110, section 5.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_PRINTABLE_URL = re.compile(r"https?://[^@?#\s]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ProviderConfig:
-    """A provider as the caller asked for it."""
+    """A provider as the caller configured it. Its repr contains no key, header value or URL that may hold a password.
+
+    Attributes:
+        name: the prefix of its models' names.
+        keys: those passed as an argument; empty if they come from the environment or a file.
+        base_url: in place of the row's.
+        headers: sent with every request.
+        api: the endpoint family, where the row has several; `auto` leaves it to the model's rules.
+        allow_insecure: whether plain http to another machine is allowed.
+        custom_spec: the row of a host that is not built in.
+    """
 
     name: str
-    key: Keys = field(default=None, repr=False)
+    keys: tuple[Secret, ...] = ()
     base_url: str | None = None
-    headers: Mapping[str, str] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     api: str = "auto"
     allow_insecure: bool = False
-    row: rows.ProviderSpec | None = None
+    custom_spec: ProviderSpec | None = None
+
+    @property
+    def spec(self) -> ProviderSpec | None:
+        """The provider's row; `None` if an installed package provides it."""
+        return self.custom_spec or SPECS.get(self.name)
+
+    def __repr__(self) -> str:
+        fields = [repr(self.name)]
+        if self.keys:
+            fields.append(f"keys={self.keys!r}")
+        if self.base_url is not None:
+            shown = isinstance(self.base_url, str) and _PRINTABLE_URL.fullmatch(self.base_url)
+            fields.append(f"base_url={self.base_url!r}" if shown else "base_url=…")
+        if self.headers:
+            fields.append(f"headers=({', '.join(f'{name}: …' for name, _ in self.headers)})")
+        fields += [f"api={self.api!r}"] if self.api != "auto" else []
+        fields += ["allow_insecure=True"] if self.allow_insecure else []
+        return f"ProviderConfig({', '.join(fields)})"
 
 
-def _row(wanted: ProviderConfig) -> rows.ProviderSpec | None:
-    return wanted.row or rows.SPECS.get(wanted.name)
-
-
-def provider_of(
-    wanted: ProviderConfig, transport: Transport, keys: tuple[secrets.Secret, ...], address: str
-) -> ChatProvider:
-    """Make the provider."""
-    row = _row(wanted)
-    if row is not None:
-        return HttpProvider(row, transport, keys, base_url=address, headers=wanted.headers, api=wanted.api)
-    make: Callable[..., ChatProvider] = _announced()[wanted.name].load()
-    return make(transport=transport, keys=keys, base_url=wanted.base_url, headers=wanted.headers)
-
-
-def _announced() -> dict[str, Any]:
+def load_entry_points() -> dict[str, EntryPoint]:
+    """Return the providers that installed packages register, by name."""
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-def keys_of(wanted: ProviderConfig) -> tuple[tuple[secrets.Secret, ...], str | None]:
-    """Return the keys and where they came from; a missing one is told by the name of its variable."""
-    if wanted.key is not None:
-        several = isinstance(wanted.key, (list, tuple, set, frozenset))
-        given = cast("tuple[str, ...]", tuple(wanted.key) if several else (wanted.key,))
-        if not given:
-            raise ConfigurationError("the sequence of keys is empty", provider=wanted.name, field="key")
-        return tuple(secrets.given(one, wanted.name) for one in given), "argument"
-    found = secrets.key_for(wanted.name)
-    if found is not None:
-        return found.keys, found.origin
-    row = _row(wanted)
-    if row is not None and row.needs_key:
-        variables = " or ".join(secrets.variables_of(wanted.name)) or "an argument"
-        raise ConfigurationError(
-            f"no key: pass one, set {variables}, or put it into the secrets file",
-            provider=wanted.name,
-        )
-    return (), None
+def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
+    """Return the keys that the caller passed, one or several; empty for `None`.
+
+    Raises:
+        ConfigurationError: the sequence is empty, or one of them is not a valid key.
+    """
+    if key is None:
+        return ()
+    several = isinstance(key, (list, tuple, set, frozenset))
+    keys = cast("tuple[str, ...]", tuple(key) if several else (key,))
+    if not keys:
+        raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
+    return tuple(parse_key(one, provider) for one in keys)
 
 
-def address_of(wanted: ProviderConfig) -> str:
-    """Return where the provider is asked, checked."""
-    row = _row(wanted)
-    if row is None and wanted.name not in _announced():
-        known = ", ".join([*rows.SPECS, *_announced()])
-        raise ConfigurationError(f"no provider is named {wanted.name!r}; known are {known}", field="name")
-    given = wanted.base_url
-    if given is None and wanted.name == "ollama":
-        given = secrets.ollama_host()
-    if given is None:
-        given = row.base_url if row is not None else ""
-    if row is None and not given:
-        return ""
-    address = given.rstrip("/") if isinstance(given, str) else ""
-    host = _host_of(address)
-    if host is None:
-        raise ConfigurationError(
-            "base_url must be http(s)://host[:port][/path]", provider=wanted.name, field="base_url"
-        )
-    if address.startswith("http:") and not _is_loopback(host) and not wanted.allow_insecure:
-        raise ConfigurationError(
-            f"the prompts and the key would go over plain http to {host}; use https, or allow_insecure=True",
-            provider=wanted.name,
-            field="base_url",
-        )
-    return address
+def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Return the headers as pairs.
 
-
-def _host_of(address: str) -> str | None:
-    """Return the host of an address that can be a provider's; `None` for any other."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # raises for one that is no number, or too large
-    except ValueError:
-        return None
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    return parts.hostname if plain and parts.scheme in ("http", "https") else None
-
-
-def check_headers(wanted: ProviderConfig, *, has_key: bool) -> None:
-    """Raise `ConfigurationError` for headers that cannot be sent, or that would say the key twice."""
-    if wanted.headers is None:
-        return
-    if not isinstance(wanted.headers, Mapping):
-        raise ConfigurationError("headers must map names to texts", provider=wanted.name, field="headers")
-    row = _row(wanted)
-    for name, value in wanted.headers.items():
+    Raises:
+        ConfigurationError: a name or a value cannot be sent.
+    """
+    if headers is None:
+        return ()
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError("headers must map names to strings", provider=provider, field="headers")
+    for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"{name!r:.80} is no name of a header", provider=wanted.name, field="headers")
+            raise ConfigurationError(f"{name!r:.80} is not a valid header name", provider=provider, field="headers")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(
-                f"the header {name} must be text that HTTP allows", provider=wanted.name, field="headers"
+                f"the value of the header {name} is not a string that HTTP allows", provider=provider, field="headers"
             )
-        if has_key and row is not None and name.lower() == row.key_header[0]:
+    return tuple(headers.items())
+
+
+def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None]:
+    """Return the provider's keys and their source: `argument`, a variable or a file; `None` if it has none.
+
+    Raises:
+        ConfigurationError: a key is required and there is none, or both a key and a header set the same header.
+    """
+    spec = config.spec
+    found = None if config.keys else find_keys(config.name)
+    keys, origin = (found.keys, found.origin) if found else (config.keys, "argument" if config.keys else None)
+    if not keys and spec is not None and spec.needs_key:
+        variables = " or ".join(spec.key_variables) or "an argument"
+        raise ConfigurationError(
+            f"no key: pass one, set {variables}, or put it into the secrets file", provider=config.name
+        )
+    for name, _ in config.headers:
+        if keys and spec is not None and name.lower() == spec.key_header[0]:
             raise ConfigurationError(
-                f"the header {name} is set by the key; give one of the two", provider=wanted.name, field="headers"
+                f"the header {name} is set by the key; give one of the two", provider=config.name, field="headers"
             )
+    return keys, origin
+
+
+def resolve_base_url(config: ProviderConfig) -> str:
+    """Return the provider's base URL; empty if an installed package provides it and chooses its own.
+
+    Raises:
+        ConfigurationError: there is no such provider, or the URL is invalid, or it is plain http to another machine.
+    """
+    spec, base_url = config.spec, config.base_url
+    if spec is None and config.name not in load_entry_points():
+        known = ", ".join([*SPECS, *load_entry_points()])
+        raise ConfigurationError(f"no provider is named {config.name!r}; known are {known}", field="name")
+    if base_url is None and spec is not None and spec.configured_by == "address":
+        base_url = base_url_from_environment(spec)
+    if base_url is None:
+        base_url = spec.base_url if spec is not None else ""
+    if spec is None and not base_url:
+        return ""
+    base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
+    host = _parse_host(base_url)
+    if host is None:
+        raise ConfigurationError(
+            "base_url must be http(s)://host[:port][/path]", provider=config.name, field="base_url"
+        )
+    if base_url.startswith("http:") and not _is_loopback(host) and not config.allow_insecure:
+        raise ConfigurationError(
+            f"the prompts and the key would go over plain http to {host}; use https, or allow_insecure=True",
+            provider=config.name,
+            field="base_url",
+        )
+    return base_url
+
+
+def _parse_host(base_url: str) -> str | None:
+    """Return the host of a valid base URL; `None` for any other string."""
+    try:
+        parts = urlsplit(base_url)
+        _ = parts.port  # raises if it is not a number, or too large
+    except ValueError:
+        return None
+    extra = parts.query or parts.fragment or parts.username or parts.password
+    return parts.hostname if parts.scheme in ("http", "https") and not extra else None
 
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
-
-
-def names_of(names: str | Sequence[str], field: str) -> tuple[str, ...]:
-    """Return the models that a rule names; `ConfigurationError` where it names none."""
-    found = (names,) if isinstance(names, str) else tuple(names)
-    if not found or not all(isinstance(name, str) and name.strip() for name in found):
-        raise ConfigurationError(f"{field} must name models, one or more, not {names!r:.80}", field=field)
-    return found
-
-
-def origin_of(address: str) -> str:
-    """Return scheme, host and port of an address."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"

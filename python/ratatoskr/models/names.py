@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
-
-from ratatoskr.models.providers import KNOWN_PROVIDERS
 
 Spelling: TypeAlias = tuple[tuple[str, str], ...]
 """Pairs of a pattern that matches a full name and a template for `re.Match.expand`."""
@@ -227,17 +224,10 @@ def _spell(spelling: Spelling, model: str) -> str:
     return ""
 
 
-def provider_prefix(model: str, configured: Collection[str]) -> str | None:
-    """Return the provider that `provider:model` names; `None` if the name has no such prefix.
+_PREFIXED_NAMES = {"mistral": _MISTRAL_NAME}
 
-    Args:
-        model: the name as the user wrote it.
-        configured: names of providers besides those that are built in.
-    """
-    prefix, colon, rest = model.partition(":")
-    if not colon or "/" in prefix:
-        return None
-    provider = prefix if prefix in configured else prefix.casefold()
-    if provider == "mistral" and not re.fullmatch(_MISTRAL_NAME, rest):
-        return None  # `mistral:7b` is a tag of Ollama's model `mistral`
-    return provider if prefix in configured or provider in KNOWN_PROVIDERS else None
+
+def is_model_of(provider: str, name: str) -> bool:
+    """Return whether `provider:name` can name a model of the provider; `mistral:7b` is a tag of Ollama's `mistral`."""
+    pattern = _PREFIXED_NAMES.get(provider)
+    return pattern is None or re.fullmatch(pattern, name) is not None

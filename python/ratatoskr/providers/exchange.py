@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.errors import build_error
 from ratatoskr.providers.keys import KeyRing
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
+from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.wire.dialect import Dialect, Target
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import AuthenticationFailed, QuotaExhausted, RatatoskrError, RateLimited
+from ratatoskr.types.secret import Secret
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import apply_rules
@@ -22,6 +21,7 @@ from ratatoskr.transport.client import HttpReply, Transport
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.model import ModelInfo, Plan
 from ratatoskr.types.rules import ParameterPolicy
+from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target

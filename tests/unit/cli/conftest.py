@@ -13,7 +13,7 @@ from unit.cli.in_process import KEY
 
 @pytest.fixture(autouse=True)
 def nobody_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratatoskr.config.builder._answers", lambda host, port: False)  # whoever tests may run Ollama
+    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda spec: False)  # Ollama may run on this machine
 
 
 @pytest.fixture

@@ -124,15 +124,13 @@ def test_a_message_without_an_end_is_cut() -> None:
 
 
 def test_advice_for_programs_is_said_in_the_words_of_a_shell() -> None:
-    from ratatoskr.models.providers import KNOWN_PROVIDERS
+    from ratatoskr.providers.specs import SPECS
     from ratatoskr.routing import resolve
     from ratatoskr.types.timeouts import Timeouts
 
     with pytest.raises(errors.NoProvider) as caught:
         resolve("gpt-5.4", ["anthropic"])
-    said = [in_shell_words(known.setup_hint()) for known in KNOWN_PROVIDERS.values()] + [
-        in_shell_words(str(caught.value))
-    ]
+    said = [in_shell_words(spec.setup_hint()) for spec in SPECS.values()] + [in_shell_words(str(caught.value))]
     assert not [text for text in said if "builder" in text or "(key)" in text]
     assert "OPENAI_API_KEY" in said[-1]
     with pytest.raises(errors.InvalidInput) as refused:

@@ -15,11 +15,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.config import secrets
-from ratatoskr.config.secrets import Secret, key_for, read_secrets, secrets_files, variables_of
+from ratatoskr.config.secrets import find_keys, list_secrets_files, read_secrets
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.models.providers import KNOWN_PROVIDERS
+from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.secret import Secret
 
 CANARY = "sk-canary-0123456789"
+EXPECTED_VARIABLES = {
+    "openrouter": ("OPENROUTER_API_KEY",),
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "ollama": ("OLLAMA_API_KEY",),
+    "huggingface": ("HF_TOKEN",),
+    "groq": ("GROQ_API_KEY",),
+    "mistral": ("MISTRAL_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "together": ("TOGETHER_API_KEY",),
+    "xai": ("XAI_API_KEY",),
+}
 CONTENT = f'[providers.anthropic]\nkey = "{CANARY}"\n'
 
 
@@ -42,11 +56,11 @@ def write(path, content=CONTENT, mode=0o600):
 
 
 def refusal(path=None):
-    """Return what a refusal says, after looking for the canary wherever it could have leaked."""
+    """Return the message of a refusal, after looking for the canary wherever it could have leaked."""
     with pytest.raises(ConfigurationError) as caught:
-        key_for("anthropic") if path is None else read_secrets(path)
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    whole = "".join(told.format()) + repr(caught.value) + str(caught.value.fields())
+        find_keys("anthropic") if path is None else read_secrets(path)
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    whole = "".join(report.format()) + repr(caught.value) + str(caught.value.fields())
     for frame, _ in traceback.walk_tb(caught.value.__traceback__):
         if frame.f_code.co_filename == secrets.__file__:
             whole += repr(frame.f_locals)
@@ -60,33 +74,33 @@ def refusal(path=None):
 
 
 def test_without_variable_and_file_there_is_no_key():
-    assert key_for("anthropic") is None
+    assert find_keys("anthropic") is None
 
 
 def test_the_environment_stands_above_the_files(path, monkeypatch):
     write(path)
     monkeypatch.setenv("ANTHROPIC_API_KEY", " from-env \n")
-    found = key_for("anthropic")
+    found = find_keys("anthropic")
     assert (found.key.reveal(), found.origin) == ("from-env", "ANTHROPIC_API_KEY")
 
 
 def test_the_environment_is_enough_even_if_the_file_is_bad(path, monkeypatch):
     write(path, mode=0o644)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "from-env")
-    assert key_for("anthropic").key.reveal() == "from-env"
+    assert find_keys("anthropic").key.reveal() == "from-env"
 
 
 def test_an_empty_variable_counts_as_none(path, monkeypatch):
     write(path)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "  ")
-    assert key_for("anthropic").origin == str(path)
+    assert find_keys("anthropic").origin == str(path)
 
 
 def test_google_has_two_variables_in_order(monkeypatch):
     monkeypatch.setenv("GOOGLE_API_KEY", "second")
-    assert key_for("google").key.reveal() == "second"
+    assert find_keys("google").key.reveal() == "second"
     monkeypatch.setenv("GEMINI_API_KEY", "first")
-    assert key_for("google").key.reveal() == "first"
+    assert find_keys("google").key.reveal() == "first"
 
 
 def test_the_credentials_of_the_service_stand_above_the_home(path, monkeypatch, tmp_path):
@@ -94,8 +108,8 @@ def test_the_credentials_of_the_service_stand_above_the_home(path, monkeypatch, 
     tmp_path.chmod(0o700)
     write(tmp_path / "secrets.toml", '[providers.anthropic]\nkey = "from-systemd"\n', 0o400)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert key_for("anthropic").key.reveal() == "from-systemd"
-    assert key_for("anthropic").origin == str(tmp_path / "secrets.toml")
+    assert find_keys("anthropic").key.reveal() == "from-systemd"
+    assert find_keys("anthropic").origin == str(tmp_path / "secrets.toml")
 
 
 def test_a_provider_that_the_credentials_lack_is_looked_for_in_the_home(path, monkeypatch, tmp_path):
@@ -103,39 +117,45 @@ def test_a_provider_that_the_credentials_lack_is_looked_for_in_the_home(path, mo
     tmp_path.chmod(0o700)
     write(tmp_path / "secrets.toml", '[providers.openai]\nkey = "x"\n')
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
 
 
 def test_the_home_is_used_where_xdg_config_home_is_missing_or_relative(monkeypatch, empty_environment):
     expected = empty_environment / ".config" / "ratatoskr" / "secrets.toml"
     monkeypatch.delenv("XDG_CONFIG_HOME")
-    assert secrets_files() == (expected,)
+    assert list_secrets_files() == (expected,)
     monkeypatch.setenv("XDG_CONFIG_HOME", "somewhere")
-    assert secrets_files() == (expected,)
+    assert list_secrets_files() == (expected,)
 
 
 def test_several_keys_and_a_host_of_ones_own(path):
     write(path, '[providers.openai]\nkey = ["one", "two"]\n[providers.my-host]\nkey = "three"\n')
-    assert [key.reveal() for key in key_for("openai").keys] == ["one", "two"]
-    assert key_for("my-host").key.reveal() == "three"
+    assert [key.reveal() for key in find_keys("openai").keys] == ["one", "two"]
+    assert find_keys("my-host").key.reveal() == "three"
 
 
-def test_every_known_provider_has_its_variables():
-    assert variables_of("google") == ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-    assert variables_of("my-host") == ()
-    assert {name: known.variables for name, known in KNOWN_PROVIDERS.items()} == {
-        "openrouter": ("OPENROUTER_API_KEY",),
-        "anthropic": ("ANTHROPIC_API_KEY",),
-        "openai": ("OPENAI_API_KEY",),
-        "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        "ollama": ("OLLAMA_API_KEY",),
-        "huggingface": ("HF_TOKEN",),
-        "groq": ("GROQ_API_KEY",),
-        "mistral": ("MISTRAL_API_KEY",),
-        "deepseek": ("DEEPSEEK_API_KEY",),
-        "together": ("TOGETHER_API_KEY",),
-        "xai": ("XAI_API_KEY",),
-    }
+def test_every_known_provider_has_its_variables(monkeypatch):
+    assert {name: spec.key_variables for name, spec in SPECS.items() if name in EXPECTED_VARIABLES} == (
+        EXPECTED_VARIABLES
+    )
+    monkeypatch.setenv("MY_HOST_API_KEY", "x")
+    assert find_keys("my-host") is None
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_the_variables_of_every_row_are_read_in_their_order(monkeypatch, spec):
+    assert spec.key_variables
+    assert find_keys(spec.name) is None
+    for variable in reversed(spec.key_variables):
+        monkeypatch.setenv(variable, f"from-{variable}")
+        found = find_keys(spec.name)
+        assert (found.key.reveal(), found.origin) == (f"from-{variable}", variable)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_the_file_holds_keys_of_every_row(path, name):
+    write(path, f'[providers.{name}]\nkey = "from-file"\n')
+    assert find_keys(name).origin == str(path)
 
 
 @pytest.mark.parametrize("value", [f"{CANARY} x", f"{CANARY}\r\nX-Evil: 1", f"{CANARY}é"])
@@ -150,7 +170,7 @@ def test_a_variable_that_could_not_stand_in_a_header_is_refused_by_its_name(monk
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_01_a_file_of_ones_own_is_read(path, mode):
     write(path, mode=mode)
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o644, 0o610, 0o440])
@@ -167,7 +187,7 @@ def test_03_a_credential_of_roots_may_be_readable_by_its_group(monkeypatch, tmp_
     file = write(tmp_path / "secrets.toml", mode=0o440)
     assert "chmod 600" in refusal(file)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
     file.chmod(0o460)
     assert "chmod 600" in refusal(file)
 
@@ -198,7 +218,7 @@ def test_08_a_file_with_a_second_name_is_refused(path):
     assert "hard links" in refusal()
 
 
-def test_09_a_file_of_somebody_elses_is_refused(path, monkeypatch):
+def test_09_a_file_of_another_user_is_refused(path, monkeypatch):
     write(path)
     if os.geteuid() == 0:
         os.chown(path, 12345, -1)
@@ -212,7 +232,7 @@ def test_10_a_file_of_roots_is_read(path, monkeypatch):
         pytest.skip("only root can make a file of root's")
     write(path)
     monkeypatch.setattr(secrets.os, "geteuid", lambda: 12345)
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
 
 
 def test_11_a_file_too_large_is_refused(path):
@@ -222,16 +242,16 @@ def test_11_a_file_too_large_is_refused(path):
 
 def test_12_a_file_of_just_the_largest_size_is_read(path):
     write(path, CONTENT + "#" * (secrets.MAX_BYTES - len(CONTENT)))
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
 def test_13_a_folder_that_others_may_change_is_refused(path, folder, mode):
     write(path)
     folder.chmod(mode)
-    told = refusal()
-    assert str(folder) in told
-    assert "chmod go-w" in told
+    message = refusal()
+    assert str(folder) in message
+    assert "chmod go-w" in message
     folder.chmod(0o700)
     folder.parent.chmod(mode)
     assert str(folder.parent) in refusal()
@@ -240,7 +260,7 @@ def test_13_a_folder_that_others_may_change_is_refused(path, folder, mode):
 def test_14_a_sticky_folder_above_is_taken(path, folder):
     write(path)
     folder.parent.chmod(0o1777)
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
 
 
 def test_15_a_folder_behind_a_link_is_checked_where_it_really_is(tmp_path, monkeypatch):
@@ -249,7 +269,7 @@ def test_15_a_folder_behind_a_link_is_checked_where_it_really_is(tmp_path, monke
     write(real / "secrets.toml")
     (tmp_path / "link").symlink_to(real.parent)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "link"))
-    assert key_for("anthropic").key.reveal() == CANARY
+    assert find_keys("anthropic").key.reveal() == CANARY
     real.parent.parent.chmod(0o777)  # above the link's target, so not among the parents by name
     assert str(tmp_path / "outer,") in refusal()
 
@@ -266,7 +286,7 @@ def test_16_a_file_that_cannot_be_opened_is_no_missing_file(path, monkeypatch):
 
 def test_the_checks_are_made_again_at_every_reading(path):
     write(path)
-    assert key_for("anthropic") is not None
+    assert find_keys("anthropic") is not None
     path.chmod(0o644)
     refusal()
 
@@ -280,26 +300,26 @@ def test_the_checks_are_made_again_at_every_reading(path):
         (f'[providers.anthropic]\nkeey = "{CANARY}"\n', 2, "did you mean 'key'"),
         (f'# x\n[provider.anthropic]\nkey = "{CANARY}"\n', 2, "did you mean 'providers'"),
         (f'\n\nkey = "{CANARY}"\n', 3, "known: providers"),
-        (f'[providers.anthropic]\n"{CANARY}" = 1\n', 2, "something unknown"),
-        (f'["{CANARY}"]\n', 1, "something unknown"),
+        (f'[providers.anthropic]\n"{CANARY}" = 1\n', 2, "unknown name;"),
+        (f'["{CANARY}"]\n', 1, "unknown name;"),
         (f"[providers.anthropic]\nkey = {CANARY}\n", 2, "is not TOML"),
         (f'[providers.anthropic]\nkey = "{CANARY}\n', 2, "is not TOML"),
         (f'[providers.anthropic]\nkey = """{CANARY}\n', 3, "is not TOML"),
-        (f'[providers.anthropic]\nkey = ["{CANARY}", 3]\n', 2, "a text or a list"),
-        ("[providers.anthropic]\nkey = []\n", 2, "a text or a list"),
+        (f'[providers.anthropic]\nkey = ["{CANARY}", 3]\n', 2, "a string or a list"),
+        ("[providers.anthropic]\nkey = []\n", 2, "a string or a list"),
         ("[providers.anthropic]\n\nkey = ''\n", 3, "empty"),
         (f'[providers.anthropic]\nkey = "{CANARY} {CANARY}"\n', 2, "spaces"),
         (f'[providers.anthropic]\nkey = "{CANARY}\\r\\nx"\n', 2, "line breaks"),
         (f'[providers]\nanthropic = "{CANARY}"\n', 2, "table"),
         (f'providers = "{CANARY}"\n', 1, "table"),
-        ("[providers.anthropic]\n", None, "a text or a list"),
+        ("[providers.anthropic]\n", None, "a string or a list"),
     ],
 )
-def test_wrong_content_is_told_by_file_and_line_and_never_shown(path, content, line, says):
+def test_wrong_content_is_reported_by_file_and_line_and_never_shown(path, content, line, says):
     write(path, content)
-    told = refusal()
-    assert told.startswith(f"{path}:{line}: " if line else f"{path}: ")
-    assert says in told
+    message = refusal()
+    assert message.startswith(f"{path}:{line}: " if line else f"{path}: ")
+    assert says in message
 
 
 def test_a_file_that_is_not_utf8_is_refused(path):
@@ -324,7 +344,7 @@ def test_any_content_gives_keys_or_a_refusal(content, tmp_path_factory):
 def test_the_example_that_is_shipped_is_one(tmp_path):
     example = Path(__file__).parents[3] / "contrib" / "secrets.example.toml"
     tmp_path.chmod(0o700)
-    assert set(read_secrets(write(tmp_path / "secrets.toml", example.read_text()))) <= set(KNOWN_PROVIDERS)
+    assert set(read_secrets(write(tmp_path / "secrets.toml", example.read_text()))) <= set(SPECS)
 
 
 # The type

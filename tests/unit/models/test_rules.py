@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.models.openrouter import VENDORS
-from ratatoskr.models.providers import KNOWN_PROVIDERS
 from ratatoskr.models.rule_table import find_rules
 from ratatoskr.models.rules import TABLES, rules_for
+from ratatoskr.providers.specs import SPECS
 
 ANTHROPIC = [
     # name, sampling, thinking, thinks, off, forced, max_output, schema
@@ -239,7 +239,7 @@ def test_every_table_ends_with_the_row_for_names_not_listed_and_has_no_row_twice
 
 
 @given(
-    provider=st.sampled_from([*KNOWN_PROVIDERS, "my-host"]),
+    provider=st.sampled_from([*SPECS, "my-host"]),
     model=st.one_of(st.text(max_size=30), st.text(alphabet=string.ascii_lowercase + "0123456789-./:", max_size=30)),
 )
 def test_every_name_has_rules(provider, model):

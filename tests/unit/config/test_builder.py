@@ -1,4 +1,4 @@
-"""A set-up that cannot work is refused by the builder: a typed error that says what to do, nothing sent."""
+"""The builder refuses a set-up that cannot work with a typed error that says what to do; nothing is sent."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from ratatoskr import (
     Ratatoskr,
 )
 from ratatoskr.config.builder import Builder
+from ratatoskr.providers.specs import SPECS, ProviderSpec
 from unit.test_bad_input import KEY, said
 
 Set = Callable[[Builder], Any]
 
 BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
-    "nobody": (lambda b: b, ConfigurationError, None, "no provider is configured: call e.g. builder().openai(key)"),
+    "no provider": (
+        lambda b: b,
+        ConfigurationError,
+        None,
+        "no provider is configured: call e.g. builder().openai(key)",
+    ),
     "twice": (lambda b: b.openai(KEY).openai(KEY), ConfigurationError, None, "openai: configured twice"),
     "twice in two ways": (lambda b: b.groq(KEY).provider("groq", KEY), ConfigurationError, None, "configured twice"),
     "no key": (lambda b: b.openai(), ConfigurationError, None, "openai: no key: pass one, set OPENAI_API_KEY, or"),
@@ -28,7 +34,7 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
     "empty key": (lambda b: b.openai(" "), ConfigurationError, "key", "the key for openai is empty"),
     "key in two lines": (lambda b: b.openai(f"{KEY}\nx"), ConfigurationError, "key", "line breaks"),
     "key of a wrong type": (lambda b: b.openai(5), ConfigurationError, "key", "the key for openai"),
-    "nobody's name": (
+    "unknown name": (
         lambda b: b.provider("opnai", KEY),
         ConfigurationError,
         "name",
@@ -91,7 +97,7 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
         "headers",
         "the header Authorization is set by the key; give one of the two",
     ),
-    "limit of somebody else": (lambda b: b.openai(KEY).limits("xai", 5), ConfigurationError, None, "limits for xai"),
+    "limit of another provider": (lambda b: b.openai(KEY).limits("xai", 5), ConfigurationError, None, "limits for xai"),
     "limit": (lambda b: b.openai(KEY).limits("openai", 0), ConfigurationError, "in_flight", "above 0, not 0"),
     "retries": (lambda b: b.retries(-1), ConfigurationError, "retries", "0 or more, not -1"),
     "policy": (
@@ -121,12 +127,30 @@ def test_a_set_up_that_cannot_work_is_refused_by_the_builder(case: str) -> None:
     assert getattr(caught.value, "field", None) == field
 
 
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: False)
+    if spec.configured_by == "address":
+        monkeypatch.setenv(spec.base_url_variable or "", "127.0.0.1:1")
+    else:
+        monkeypatch.setenv(spec.key_variables[0], KEY)
+    async with Ratatoskr.from_env() as gateway:
+        assert [provider.name for provider in (await gateway.health()).providers] == [spec.name]
+
+
+async def test_a_server_at_the_address_of_a_row_configures_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: True)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    async with Ratatoskr.from_env() as gateway:
+        assert [provider.name for provider in (await gateway.health()).providers] == ["openai", "ollama"]
+
+
 def test_an_environment_without_any_provider_says_what_would_make_one() -> None:
     with pytest.raises(ConfigurationError, match="OPENROUTER_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API"):
         Ratatoskr.from_env()
 
 
-def test_a_secrets_file_that_others_may_read_is_refused(empty_environment: Path) -> None:
+def test_a_secrets_file_that_other_users_can_read_is_refused(empty_environment: Path) -> None:
     path = empty_environment / ".config" / "ratatoskr" / "secrets.toml"
     path.parent.mkdir(parents=True)
     path.write_text(f'[providers.openai]\nkey = "{KEY}"\n')
@@ -134,4 +158,4 @@ def test_a_secrets_file_that_others_may_read_is_refused(empty_environment: Path)
     for make in (Ratatoskr.from_env, Ratatoskr.builder().openai().build):
         with pytest.raises(ConfigurationError) as caught:
             make()
-        said(caught.value, "secrets.toml has mode 0644, so others may use it; run `chmod 600` on it")
+        said(caught.value, "secrets.toml has mode 0644, so other users can access it; run `chmod 600` on it")

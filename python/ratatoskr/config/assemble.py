@@ -1,0 +1,217 @@
+"""Make a gateway from a recipe: the only module that names concrete providers, transports and gateways."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from ratatoskr.backend.direct import DirectBackend
+from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.settings import Settings
+from ratatoskr.config.provider import ProviderConfig, load_entry_points, resolve_base_url, resolve_keys
+from ratatoskr.config.recipe import LocalConfig, Recipe
+from ratatoskr.errors import GatewayClosed
+from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.providers.provider import HttpProvider
+from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.transport.client import Transport
+from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.secret import Secret
+
+__all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
+
+
+class _LocalProvider(EmbedProvider, Closeable, Protocol):
+    """The models of this process."""
+
+
+Part = TypeVar("Part", bound=Closeable)
+
+
+class Shared(Generic[Part]):
+    """A part of one or more gateways, which is closed when the last of them releases it.
+
+    A gateway that is garbage-collected without being closed no longer counts.
+
+    Args:
+        value: the part.
+        owner: the gateway's assembly that made it.
+    """
+
+    def __init__(self, value: Part, owner: Assembly) -> None:
+        self.value = value
+        self._owners = WeakSet([owner])
+        self._lock = threading.Lock()
+
+    def acquire(self, owner: Assembly) -> None:
+        """Add an owner.
+
+        Raises:
+            GatewayClosed: all owners have released it.
+        """
+        with self._lock:
+            if not self._owners:
+                raise GatewayClosed("the gateway whose parts were to be reused is closed")
+            self._owners.add(owner)
+
+    async def release(self, owner: Assembly) -> None:
+        """Remove an owner, and close the part if it was the last. May be called twice."""
+        with self._lock:
+            self._owners.discard(owner)
+            in_use = bool(self._owners)
+        if not in_use:
+            await self.value.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInputs:
+    """What a provider is made from, resolved; equal inputs and the same transport make an equal provider."""
+
+    config: ProviderConfig
+    spec: ProviderSpec | None
+    base_url: str
+    keys: tuple[Secret, ...]
+    key_origin: str | None = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TransportInputs:
+    """What a transport is made from."""
+
+    config: TransportConfig
+    client: object
+
+
+class Assembly:
+    """The parts of one gateway, with what they were made from.
+
+    Attributes:
+        recipe: what the gateway was made from.
+        inputs: what each provider was made from.
+        transport: shared with the gateways that reuse it.
+        providers: by name; they hold the transport.
+        local: the models of this process, shared as the transport is; `None` if there are none.
+    """
+
+    def __init__(self, recipe: Recipe, previous: Assembly | None = None) -> None:
+        recipe.check()
+        self.recipe = recipe
+        self.inputs = {config.name: _resolve(config) for config in recipe.providers}
+        self._transport_inputs = self._resolve_transport()
+        reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
+        self.transport: Shared[Transport]
+        if previous is not None and previous._transport_inputs == self._transport_inputs:
+            self.transport = previous.transport
+            reused.append(previous.transport)
+        else:
+            self.transport = Shared(_make_transport(self._transport_inputs), self)
+        old = previous if previous is not None and reused else None
+        self.providers: dict[str, ChatProvider] = {
+            name: old.providers[name]
+            if old is not None and old.inputs.get(name) == inputs
+            else _make_provider(inputs, self.transport.value)
+            for name, inputs in self.inputs.items()
+        }
+        self.local: Shared[_LocalProvider] | None = None
+        if previous is not None and previous.local is not None and previous.recipe.local == recipe.local:
+            self.local = previous.local
+            reused.append(previous.local)
+        elif recipe.local.models:
+            self.local = Shared(_make_local(recipe.local), self)
+        for part in reused:
+            part.acquire(self)
+
+    def _resolve_transport(self) -> TransportInputs:
+        limits = dict(self.recipe.in_flight)
+        by_origin = {}
+        for name, inputs in self.inputs.items():
+            if name in limits:
+                parts = urlsplit(inputs.base_url)
+                by_origin[f"{parts.scheme}://{parts.netloc}"] = limits[name]
+        return TransportInputs(replace(self.recipe.transport, in_flight_by_origin=by_origin), self.recipe.client)
+
+    @property
+    def settings(self) -> Settings:
+        """The gateway's settings."""
+        recipe = self.recipe
+        origins = {name: inputs.key_origin for name, inputs in self.inputs.items() if inputs.key_origin is not None}
+        return Settings(
+            recipe.timeouts,
+            recipe.retries,
+            recipe.policy,
+            recipe.rules,
+            recipe.fallbacks,
+            recipe.substitute,
+            origins,
+        )
+
+    async def aclose(self) -> None:
+        """Close the parts that no other gateway uses. May be called twice."""
+        if self.local is not None:
+            await self.local.release(self)
+        await self.transport.release(self)
+
+
+def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> EmbeddedGateway:
+    """Return a gateway; no request is sent and no thread is started.
+
+    Args:
+        recipe: the whole set-up.
+        reuse: an open gateway that this one replaces. Its transport with the open connections, its providers and its
+            local models are shared where their part of the set-up is unchanged; whichever gateway is closed last
+            closes them.
+
+    Raises:
+        ConfigurationError: no provider and no local model, one configured twice, a key or an extra missing, an invalid
+            base URL.
+        GatewayClosed: the gateway to reuse is closed.
+    """
+    previous = reuse.assembly if reuse is not None else None
+    assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
+    embedders = [assembly.local.value] if assembly.local is not None else []
+    backend = DirectBackend(
+        assembly.providers,
+        assembly.transport.value,
+        assembly.settings,
+        embedders=embedders,
+        clock=recipe.clock,
+        shared=assembly,
+    )
+    return EmbeddedGateway(backend, assembly)
+
+
+def _resolve(config: ProviderConfig) -> ProviderInputs:
+    base_url = resolve_base_url(config)
+    keys, origin = resolve_keys(config)
+    return ProviderInputs(config, config.spec, base_url, keys, origin)
+
+
+def _make_transport(inputs: TransportInputs) -> Transport:
+    if inputs.client is not None:
+        from ratatoskr.transport.httpx import HttpxTransport
+
+        return HttpxTransport(inputs.client)
+    from ratatoskr.transport.native import NativeTransport
+
+    return NativeTransport(inputs.config)
+
+
+def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider:
+    config, headers = inputs.config, dict(inputs.config.headers)
+    if inputs.spec is not None:
+        return HttpProvider(
+            inputs.spec, transport, inputs.keys, base_url=inputs.base_url, headers=headers, api=config.api
+        )
+    make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()
+    return make(transport=transport, keys=inputs.keys, base_url=config.base_url, headers=headers or None)
+
+
+def _make_local(config: LocalConfig) -> _LocalProvider:
+    from ratatoskr.local.provider import local_provider
+
+    return local_provider(config.models, device=config.device, cache_dir=config.cache_dir, ram_budget=config.ram_budget)

@@ -1,0 +1,96 @@
+"""`Recipe`: the whole set-up of a gateway as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ratatoskr.config.provider import ProviderConfig
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.providers.specs import example_variables
+from ratatoskr.registry.backoff import Clock
+from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.rules import ParameterPolicy
+from ratatoskr.types.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from ratatoskr.local.engine.device import Device
+
+Precision: TypeAlias = Literal["fp32", "int8"]
+Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Patterns of model names, each with the names that it stands for, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConfig:
+    """The models that run in this process.
+
+    Attributes:
+        models: names or folders, each with its precision.
+        device: where they run; `None` for the CPU.
+        cache_dir: the folder of the model store; `None` for the default.
+        ram_budget: the number of bytes that they may add to this process.
+    """
+
+    models: tuple[tuple[str | Path, Precision], ...] = ()
+    device: Device | None = None
+    cache_dir: str | Path | None = None
+    ram_budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that a gateway is made of. Equal recipes make equal gateways; its repr contains no secret.
+
+    Attributes:
+        providers: in the order in which they were added.
+        local: the models of this process.
+        timeouts: deadlines of calls that set none themselves.
+        retries: the number of retries at each candidate.
+        policy: what to do with a parameter that a model does not support.
+        rules: the user's routing, which comes before the built-in table.
+        fallbacks: the models that may follow after any failure.
+        substitute: whether the built-in chain may be used after any failure.
+        in_flight: the number of concurrent requests of a provider, where it differs from the default.
+        transport: proxy, TLS and socket.
+        client: an httpx client in place of the native transport.
+        clock: in place of real time and randomness; for tests.
+    """
+
+    providers: tuple[ProviderConfig, ...] = ()
+    local: LocalConfig = LocalConfig()
+    timeouts: Timeouts = Timeouts()
+    retries: int = 2
+    policy: ParameterPolicy = "error"
+    rules: Pairs = ()
+    fallbacks: Pairs = ()
+    substitute: bool = False
+    in_flight: tuple[tuple[str, int], ...] = ()
+    transport: TransportConfig = TransportConfig()
+    client: Any = field(default=None, repr=False)
+    clock: Clock | None = None
+
+    def check(self) -> None:
+        """Check what depends on more than one argument.
+
+        Raises:
+            ConfigurationError: there is no provider and no local model, a provider is configured twice, or settings
+                exclude one another.
+        """
+        if not self.providers and not self.local.models:
+            raise ConfigurationError(
+                f"no provider is configured: call e.g. builder().openai(key), or set {example_variables()}"
+            )
+        names = [provider.name for provider in self.providers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError("configured twice", provider=name)
+        unknown = {name for name, _ in self.in_flight} - set(names)
+        if unknown:
+            raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+        if self.client is not None and (self.in_flight or self.transport != TransportConfig()):
+            raise ConfigurationError(
+                "your own client has its own proxy, TLS, socket and limits: set them on it, not here",
+                field="http_client",
+            )
