@@ -176,7 +176,7 @@ class ResponseBuilder:
         """Take the next event of a stream."""
         _ADDERS[type(event)](self, event)
 
-    def _indexed(self, kind: PartKind, index: int) -> PartBuilder:
+    def _part_at(self, kind: PartKind, index: int) -> PartBuilder:
         """Return the text or reasoning part at this index of the message.
 
         Events of calls and of parts in one piece do not name their index: a new part is inserted before those that were
@@ -194,19 +194,19 @@ class ResponseBuilder:
 
     def _add_content(self, event: ContentDelta) -> None:
         if event.text:
-            part = self._indexed("text", event.part)
+            part = self._part_at("text", event.part)
             part.pieces.append(part.join(event.text))
 
     def _add_reasoning(self, event: ReasoningDelta) -> None:
         if event.text:
-            part = self._indexed("reasoning", event.part)
+            part = self._part_at("reasoning", event.part)
             part.pieces.append(part.join(event.text))
 
     def _add_citation(self, event: CitationDelta) -> None:
-        self._indexed("text", event.part).citations.append(event.citation)
+        self._part_at("text", event.part).citations.append(event.citation)
 
     def _add_call(self, event: ToolCallStart | ToolCallEnd) -> None:
-        part = self._unindexed(("tool", event.index), "tool")
+        part = self._append_part(("tool", event.index), "tool")
         if type(event) is ToolCallEnd:
             part.part = event.call
 
@@ -218,9 +218,9 @@ class ResponseBuilder:
                 part = cls.from_json(event.data)
             except InvalidInput:
                 return
-            self._unindexed(("whole", len(self._order)), "whole").part = part
+            self._append_part(("whole", len(self._order)), "whole").part = part
 
-    def _unindexed(self, key: Hashable, kind: PartKind) -> PartBuilder:
+    def _append_part(self, key: Hashable, kind: PartKind) -> PartBuilder:
         part = self._part(key, kind)
         part.index = -1
         return part
