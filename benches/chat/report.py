@@ -93,19 +93,19 @@ class Target:
 
 
 TARGETS = (
-    Target("CPU of a call, 64 in flight, beside aiohttp", "cpu_us", (OURS, "64"), (AIOHTTP, "64"), 1.0),
-    Target("calls/s, 64 in flight, beside litellm", "rate", (OURS, "64"), (LITELLM, "64"), 40, least=True),
-    Target("calls/s, 64 in flight, beside openai", "rate", (OURS, "64"), (OPENAI, "64"), 20, least=True),
-    Target("p50 alone, beside aiohttp", "p50_us", (OURS, "alone"), (AIOHTTP, "alone"), 1.2),
-    Target("calls/s, 256 in flight, beside 64", "rate", (OURS, "256"), (OURS, "64"), 0.8, least=True),
-    Target("CPU of a paced delta, beside aiohttp", "cpu_us", (OURS, "paced"), (AIOHTTP, "paced"), 1.1),
-    Target("CPU of a paced delta, litellm beside us", "cpu_us", (LITELLM, "paced"), (OURS, "paced"), 12, least=True),
-    Target("CPU of a paced delta, openai beside us", "cpu_us", (OPENAI, "paced"), (OURS, "paced"), 4, least=True),
-    Target("p99 lateness, 100 streams, beside aiohttp", "p99_us", (OURS, "hundred"), (AIOHTTP, "hundred"), 1.0),
-    Target("CPU of a delta, flood, litellm beside us", "cpu_us", (LITELLM, "flood"), (OURS, "flood"), 50, least=True),
-    Target("CPU of a call, 64 in flight, our transport beside aiohttp", "cpu_us", (BARE, "64"), (AIOHTTP, "64"), 0.6),
+    Target("CPU of a call, 64 in flight, vs aiohttp", "cpu_us", (OURS, "64"), (AIOHTTP, "64"), 1.0),
+    Target("calls/s, 64 in flight, vs litellm", "rate", (OURS, "64"), (LITELLM, "64"), 40, least=True),
+    Target("calls/s, 64 in flight, vs openai", "rate", (OURS, "64"), (OPENAI, "64"), 20, least=True),
+    Target("p50 alone, vs aiohttp", "p50_us", (OURS, "alone"), (AIOHTTP, "alone"), 1.2),
+    Target("calls/s, 256 in flight, vs 64", "rate", (OURS, "256"), (OURS, "64"), 0.8, least=True),
+    Target("CPU of a paced delta, vs aiohttp", "cpu_us", (OURS, "paced"), (AIOHTTP, "paced"), 1.1),
+    Target("CPU of a paced delta, litellm vs us", "cpu_us", (LITELLM, "paced"), (OURS, "paced"), 12, least=True),
+    Target("CPU of a paced delta, openai vs us", "cpu_us", (OPENAI, "paced"), (OURS, "paced"), 4, least=True),
+    Target("p99 lateness, 100 streams, vs aiohttp", "p99_us", (OURS, "hundred"), (AIOHTTP, "hundred"), 1.0),
+    Target("CPU of a delta, flood, litellm vs us", "cpu_us", (LITELLM, "flood"), (OURS, "flood"), 50, least=True),
+    Target("CPU of a call, 64 in flight, our transport vs aiohttp", "cpu_us", (BARE, "64"), (AIOHTTP, "64"), 0.6),
 )
-BLOCKING = Target("overhead of a blocking call, beside a no-op on another loop", "p50_us", ("", ""), ("", ""), 1.2)
+BLOCKING = Target("overhead of a blocking call, vs a no-op on another loop", "p50_us", ("", ""), ("", ""), 1.2)
 
 
 def targets(results: Results) -> str:

@@ -15,7 +15,7 @@ use crate::wakeup::WakeupFd;
 
 /// How long the end of a body may take after its reader released it.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// What an event counts in a queue beside its data, in bytes.
+/// The bytes that an event counts in a queue in addition to its data.
 const EVENT_OVERHEAD: usize = 64;
 
 /// The status of a response, with the whole body unless that is streamed.
@@ -258,7 +258,7 @@ impl Drop for Exchange {
         if self.epoch.is_current() {
             self.close();
         } else {
-            // Its locks and lists are copies that may be locked or half changed for ever.
+            // Its locks and lists are copies that may stay locked or half changed.
             std::mem::forget(Arc::clone(&self.shared));
         }
     }
