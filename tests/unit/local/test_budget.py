@@ -186,6 +186,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(300)  # it computes for half a minute on a busy machine
 def test_unloading_the_real_model_gives_its_memory_back(real_store):
     """In a process of its own: what other tests hold and let go of is no part of it."""
     command = [sys.executable, "-c", UNLOADING, str(real_store.root)]
@@ -198,6 +199,7 @@ def test_unloading_the_real_model_gives_its_memory_back(real_store):
     assert later[-1][2] - first[2] <= 0.5 * (first[1] - first[2]), "it grows from round to round"
 
 
+@pytest.mark.timeout(300)  # it computes for half a minute on a busy machine
 async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
     """The event loop turns many times within one call, which holds neither the loop nor the interpreter."""
     models = ModelPool(ModelStore(tmp_path))
