@@ -57,6 +57,7 @@ def peak(folder: Path, kind: str, out: str, windows: int) -> int:
 
 @pytest.mark.parametrize(("kind", "out"), [(kind, OUTS[place % 3]) for place, kind in enumerate(KINDS)])
 @pytest.mark.usefixtures("traced")
+@pytest.mark.timeout(300)  # tracing every allocation takes half a minute on a busy machine
 def test_a_job_of_a_hundred_windows_holds_no_more_than_one_of_ten(
     tmp_path: Path, kind: str, out: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
