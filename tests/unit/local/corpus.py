@@ -1,4 +1,4 @@
-"""Two thousand texts of every kind, the same wherever they are made."""
+"""Two thousand texts of many kinds, the same on every machine."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ PLANES += ((0xAC00, 0xD7A3), (0xE000, 0xFFFD), (0x10000, 0x1FFFF), (0x20000, 0x3
 
 
 def texts(count: int = 2000) -> list[str]:
-    """Return short, mixed, long and foreign texts, empty ones, and ones of 10,000 characters, in no order."""
-    rng = random.Random(20261123)  # the same texts each time are the point
+    """Return short, mixed, long, foreign and empty texts, and some of 10,000 characters, shuffled."""
+    rng = random.Random(20261123)  # the texts must be the same each time
     made = ["", " ", "\n\t", "[CLS] [SEP] [PAD] [MASK]", "<s></s><pad>", "a", "ﬀ Å e\u0301 İ ß", "\u0000\ufeff\u200b"]
     made += [_words(rng, 1500)[:10_000], "x" * 10_000, "é漢🎉 " * 2_500]
     while len(made) < count:

@@ -1,4 +1,4 @@
-"""A hub on loopback: tells what a model has as the real one does, serves its files, and misbehaves on demand."""
+"""A hub on loopback: lists and serves a model's files as the real one does, and misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Hub(ThreadingHTTPServer):
         faults: file name to what goes wrong with it: `wrong`, `cut`, `cut-always`, `missing`, `silent`, `elsewhere`,
             `moved`, `long`, `drip`, or `to ADDRESS` for a redirect there.
         requests: path and headers of every request, in order.
-        drops: with `drip`, one is taken for each byte that is sent.
+        drops: with `drip`, acquired once for each byte that is sent.
     """
 
     daemon_threads = True
@@ -46,7 +46,7 @@ class Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of those that go away in the middle: some are killed."""
+        """Print nothing for clients that disconnect in the middle: some are killed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -60,7 +60,7 @@ class _Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -115,7 +115,7 @@ class _Door(BaseHTTPRequestHandler):
         return None
 
     def _drip(self, data: bytes) -> None:
-        """Send byte after byte, each once somebody has taken the one before."""
+        """Send byte after byte, each after `drops` is released."""
         self._answer(200, b"", length=len(data))
         for byte in data:
             if not self.server.drops.acquire(timeout=20):
@@ -150,6 +150,6 @@ def hub(repositories: dict[str, Path]) -> Iterator[Hub]:
 
 
 def nothing_in(store: ModelStore) -> bool:
-    """Tell whether a pull left nothing at all."""
+    """Return whether the store holds no file at all."""
     left = [path for path in store.root.rglob("*") if path.is_file()] if store.root.is_dir() else []
     return store.list() == [] and left == []

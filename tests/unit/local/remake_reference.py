@@ -1,4 +1,4 @@
-"""Make the committed reference vectors again with sentence-transformers, in an environment of its own.
+"""Recreates the committed reference vectors with sentence-transformers, in a separate environment.
 
 Usage: python tests/unit/local/remake_reference.py FOLDER_OF_MINILM
 """
@@ -17,7 +17,7 @@ from stand_ins import STAND_INS, make
 
 HERE = Path(__file__).parent
 WHOLE, DIMENSIONS, FEW = 12, 8, 60
-"""Every twelfth vector is kept whole, of the others eight dimensions; of stand-ins every sixtieth."""
+"""Every twelfth vector is kept in full, eight dimensions of the others; for stand-ins every sixtieth text."""
 
 
 def vectors_of(folder: Path, some: list[str]) -> np.ndarray:

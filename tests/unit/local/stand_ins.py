@@ -1,4 +1,4 @@
-"""Small models of random weights in the shape of real ones, made from numpy alone, so that torch sees the same."""
+"""Small models with random weights and the files of real ones, created with numpy so that torch can load them too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAND_INS: dict[str, dict[str, Any]] = {
     "roberta_mean_96": {"family": "roberta", "hidden": 96, "heads": 4, "pooling": "mean", "normalise": True},
     "distilbert_max_96": {"family": "distilbert", "hidden": 96, "heads": 4, "pooling": "max", "normalise": False},
 }
-"""Of the catalogue's other three: two of 384 dimensions, with mean and CLS, and one of 768 with CLS; then families."""
+"""Like the catalogue's other three (384 dimensions with mean and CLS, 768 with CLS), then two other families."""
 
 LAYERS, POSITIONS = 2, 66
 

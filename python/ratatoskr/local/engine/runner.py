@@ -41,10 +41,10 @@ class ModelRunner:
 
     async def acquire(self) -> AbstractContextManager[LoadedModel]:
         """Return a context that keeps the model loaded; raises what `ModelPool.load` raises."""
-        while True:
-            await self.preload()
-            with suppress(KeyError):  # it was evicted in between
+        while True:  # another model may evict it between loading and use
+            with suppress(KeyError):
                 return self._pool.acquire(self._key)
+            await self.preload()
 
     async def run(self, model: LoadedModel, items: list[Any], *, truncate: bool) -> tuple[Rows, BatchStats]:
         """Return the rows of items in their order.

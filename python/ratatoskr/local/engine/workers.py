@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from ratatoskr._fork import call_in_child
 from ratatoskr.errors import GatewayClosed
 
-__all__ = ["Delivery", "QueuedCall", "Task", "Workers"]
+__all__ = ["MAX_JOINED", "Delivery", "QueuedCall", "Task", "Workers"]
 
 MAX_JOINED: Final = 8
 """Items of small calls that one worker computes together; with more of them other workers would be idle."""

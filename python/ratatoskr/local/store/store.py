@@ -29,7 +29,7 @@ from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name,
 from ratatoskr.local.store.pins import read_pins, write_pins
 from ratatoskr.local.store.progress import OnPullProgress
 
-__all__ = ["GRAPH_RECORD", "ModelStore", "StoredModel"]
+__all__ = ["GRAPH_RECORD", "ModelStore", "PullSource", "StoredModel"]
 
 PullSource = Literal["auto", "hub", "wheel"]
 
