@@ -47,7 +47,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "middleware": BOTTOM | {"backend"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
-    "config": BOTTOM | {"gateway", "registry", "config.assemble", "providers", "providers.specs", "transport", "local"},
+    "config": BOTTOM
+    | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "backend", "registry", "config", "providers", "providers.specs", "local", "transport"}
     | SEAMS,
@@ -246,7 +247,7 @@ def test_every_dialect_has_the_same_files(dialect):
 
 
 def test_frozen_objects_are_written_by_their_own_constructor_alone():
-    for path in PACKAGE_FILES:
+    for path in set(PACKAGE_FILES) - {PACKAGE / "types" / "frozen.py"}:  # which makes the constructors
         tree = ast.parse(path.read_text("utf-8"))
         inside = {
             id(call)

@@ -71,7 +71,7 @@ class ChatBackend:
         try:
             response, attempts = await self.registry.run(
                 self.candidates(request),
-                lambda provider, options: provider.chat(request, _for(request, options)),
+                lambda provider, options: provider.chat(request, options),
                 self._timeouts.resolve(request.timeouts),
                 safe_to_repeat=safe_to_repeat(request),
             )
@@ -86,7 +86,7 @@ class ChatBackend:
         try:
             stream, attempts = await self.registry.run(
                 self.candidates(request),
-                lambda provider, options: open_stream(provider, request, _for(request, options)),
+                lambda provider, options: open_stream(provider, request, options),
                 timeouts,
                 safe_to_repeat=safe_to_repeat(request),
             )
@@ -107,7 +107,7 @@ class ChatBackend:
     def _plan(self, request: ChatRequest, candidate: Candidate) -> Plan:
         provider = self.registry[candidate.provider]
         if isinstance(provider, Plans):
-            options = _for(request, CallOptions(candidate.model, Deadlines(), self._settings.policy))
+            options = CallOptions(candidate.model, Deadlines(), self._settings.policy)
             plan = provider.plan(request, options, candidate.reason)
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
@@ -130,10 +130,6 @@ def model_names(request: ChatRequest) -> tuple[str, ...]:
         if not isinstance(model, str) or not model.strip():
             raise InvalidInput("model must be a name, and not empty", field="model")
     return models
-
-
-def _for(request: ChatRequest, options: CallOptions) -> CallOptions:
-    return replace(options, generate=True) if request.kind == "generate" else options
 
 
 def _stream_limits(timeouts: Timeouts) -> StreamLimits:

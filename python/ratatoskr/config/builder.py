@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.base_url import base_url_from_environment, is_listening
@@ -15,6 +15,7 @@ from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import SPECS, compatible
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.rules import ParameterPolicy
@@ -31,7 +32,6 @@ _RESERVED_NAMES = {"ratatoskr": "a preset"} | {
     prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
 }
 """Names before a colon that cannot be a host's, with what they mean."""
-Api: TypeAlias = Literal["auto", "responses", "chat_completions"]
 
 
 class ProviderOptions(TypedDict, total=False):

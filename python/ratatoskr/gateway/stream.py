@@ -15,27 +15,15 @@ from ratatoskr.backend.deadline import timed_out
 from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
+from ratatoskr.types.generic import GenericBase
 
 if TYPE_CHECKING:
-    from typing import Generic
-
-    from typing_extensions import TypeVar
-
     from ratatoskr.backend.protocol import EventSource
     from ratatoskr.backend.stream import OpenStream, StreamLimits
-
-    T = TypeVar("T", default=None, covariant=True)
-
-    class _Of(Generic[T]):
-        pass
-else:
-
-    class _Of:
-        def __class_getitem__(cls, item: Any) -> Any:
-            return cls
+    from ratatoskr.types.generic import T
 
 
-class ChatStream(_Of["T"]):
+class ChatStream(GenericBase["T"]):
     """Events of one answer, exactly one `Done` last; any other end raises.
 
     `async with`, `await` or the first step of `async for` sends the request and returns when the first event is there;

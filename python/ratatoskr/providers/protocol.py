@@ -4,58 +4,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
-from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
 
+if TYPE_CHECKING:
+    from ratatoskr.backend.protocol import EventSource
+
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What one try at one candidate is to keep to.
+    """The parameters of one attempt at one candidate.
 
     Attributes:
         model: the model's name there.
         deadlines: of this try.
         policy: what to do with a parameter that the model does not take: `error`, `drop` or `pass`.
-        generate: a bare prompt is to be continued, for providers that have an endpoint of its own for that.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
-    generate: bool = False
-
-
-class EventSource(Protocol):
-    """An open stream of one provider."""
-
-    provider: str
-
-    @property
-    def request_id(self) -> str | None:
-        """The provider's id of the request; known with the first events."""
-        ...
-
-    async def batch(self) -> list[ChatEvent]:
-        """Return the events that have come, at least one; after `Done` it is not called again.
-
-        Raises:
-            RatatoskrError: the stream ended in any other way than its end.
-        """
-        ...
-
-    def response(self) -> ChatResponse[Any]:
-        """Return what has come so far."""
-        ...
-
-    def close(self) -> None:
-        """Close the upstream; may be called twice."""
-        ...
 
 
 class ChatProvider(Protocol):

@@ -60,7 +60,7 @@ class HttpProvider:
         self._spec = spec
         self._client = ProviderClient(spec, transport, keys, base_url=base_url, headers=headers)
         self._api = api
-        self._bindings: dict[tuple[str, bool], Binding] = {}
+        self._bindings: dict[tuple[str, str], Binding] = {}
 
     @property
     def base_url(self) -> str:
@@ -73,7 +73,7 @@ class HttpProvider:
         Raises:
             RatatoskrError: there is no answer; `InvalidInput` if nothing was sent.
         """
-        client, binding = self._client, self._bind(call.model, call.generate)
+        client, binding = self._client, self._bind(call.model, request.kind)
         target = binding.target
         encoded = self._encode(request, binding, call.policy, stream=False)
         body = self._serialize(encoded.body)
@@ -97,7 +97,7 @@ class HttpProvider:
         Raises:
             RatatoskrError: there is no stream; `InvalidInput` if nothing was sent.
         """
-        client, binding = self._client, self._bind(call.model, call.generate)
+        client, binding = self._client, self._bind(call.model, request.kind)
         encoded = self._encode(request, binding, call.policy, stream=True)
         body = self._serialize(encoded.body)
         limits = call.deadlines
@@ -110,7 +110,7 @@ class HttpProvider:
     def plan(self, request: ChatRequest, call: CallOptions, why: str) -> Plan:
         """Return what `chat` would send, without the conversation; a refusal is part of the plan."""
         try:
-            encoded = self._encode(request, self._bind(call.model, call.generate), call.policy, stream=False)
+            encoded = self._encode(request, self._bind(call.model, request.kind), call.policy, stream=False)
             members = json.loads(self._serialize(encoded.body))
         except RatatoskrError as error:
             refused = f"{error.field}: {error.message}" if error.field else error.message
@@ -125,15 +125,15 @@ class HttpProvider:
         reply = await self._client.send(binding, spec.models_path, b"", spec.models_headers, "body", deadlines)
         return parse_model_list(self.name, reply.body, spec.models_shape)
 
-    def _bind(self, model: str, generate: bool) -> Binding:
+    def _bind(self, model: str, kind: str) -> Binding:
         """Return what is known about a model, looked up once."""
-        key = (model, generate)
+        key = (model, kind)
         binding = self._bindings.get(key)
         if binding is None:
             spec = self._spec
             rules = rules_for(self.name, model, api=self._api)
             name = rules.endpoint if rules.endpoint in spec.dialects else next(iter(spec.dialects))
-            flags = spec.flags | rules.flags | ({"generate"} if generate else frozenset())
+            flags = spec.flags | rules.flags | ({"generate"} if kind == "generate" else frozenset())
             dialect = load_dialect(spec.dialects[name])
             binding = Binding(Target(self.name, model, name, rules, flags), dialect, dialect.PARAMETERS - spec.refused)
             if len(self._bindings) >= _MAX_BINDINGS:

@@ -14,24 +14,13 @@ from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta
+from ratatoskr.types.generic import GenericBase
 
 if TYPE_CHECKING:
-    from typing import Generic
-
-    from typing_extensions import TypeVar
-
-    S = TypeVar("S", default=None, covariant=True)
-
-    class _Of(Generic[S]):
-        pass
-else:
-
-    class _Of:
-        def __class_getitem__(cls, item: Any) -> Any:
-            return cls
+    from ratatoskr.types.generic import T
 
 
-class SyncChatStream(_Of["S"]):
+class SyncChatStream(GenericBase["T"]):
     """A `ChatStream` for callers that block; iterate over it, leave its block or `close()` it from any thread."""
 
     def __init__(self, thread: LoopThread, stream: ChatStream[Any]) -> None:
@@ -82,7 +71,7 @@ class SyncChatStream(_Of["S"]):
             if type(event) is ContentDelta:
                 yield event.text
 
-    def collect(self) -> ChatResponse[S]:
+    def collect(self) -> ChatResponse[T]:
         """Read to the end and return the response."""
         for _ in self:
             pass
@@ -104,12 +93,12 @@ class SyncChatStream(_Of["S"]):
         return self._stream.request_id
 
     @property
-    def response(self) -> ChatResponse[S]:
+    def response(self) -> ChatResponse[T]:
         """The whole response; see `ChatStream.response`."""
         return self._stream.response
 
     @property
-    def partial(self) -> ChatResponse[S]:
+    def partial(self) -> ChatResponse[T]:
         """What has come so far, at any time."""
         return self._stream.partial
 

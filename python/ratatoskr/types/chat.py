@@ -10,6 +10,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.event import FinishReason
 from ratatoskr.types.frozen import dataclass, field, replace
+from ratatoskr.types.generic import GenericBase
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall
 from ratatoskr.types.plain import Plain
@@ -19,23 +20,7 @@ from ratatoskr.types.tool import Tool
 from ratatoskr.types.usage import Cost, Usage
 
 if TYPE_CHECKING:
-    from typing import Generic
-
-    from typing_extensions import TypeVar
-
-    T = TypeVar("T", default=None, covariant=True)
-
-    class _Of(Generic[T]):
-        __slots__ = ()
-else:
-
-    class _Of:
-        """A slotted generic dataclass cannot be called when subscripted before Python 3.13: here `X[T]` is `X`."""
-
-        __slots__ = ()
-
-        def __class_getitem__(cls, item: Any) -> Any:
-            return cls
+    from ratatoskr.types.generic import T
 
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -242,7 +227,7 @@ class RawResponse(Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class ChatResponse(Plain, _Of["T"]):
+class ChatResponse(Plain, GenericBase["T"]):
     """A response to a chat.
 
     Attributes:

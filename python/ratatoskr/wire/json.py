@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from ratatoskr.errors import InvalidToolArguments, MalformedResponse
 from ratatoskr.types.part import MAX_DEPTH
 
 T = TypeVar("T")
+JsonObject: TypeAlias = dict[str, Any]
 
 
 @functools.cache

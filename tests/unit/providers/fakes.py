@@ -50,7 +50,7 @@ class FakeReply:
     def close(self) -> None:
         self.closed = True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         self.left = True
 
 

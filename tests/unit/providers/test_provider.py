@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -132,9 +133,10 @@ async def test_the_dialect_can_be_chosen_where_a_provider_has_several(api: str, 
 async def test_a_bare_prompt_has_an_endpoint_of_its_own_at_ollama() -> None:
     transport = FakeTransport(FakeReply(status=500), FakeReply(status=500))
     provider = provider_of(transport, "ollama")
-    for generate in (False, True):
+    prompt = dataclasses.replace(chat_request(), kind="generate")
+    for request in (chat_request(), prompt):
         with pytest.raises(RatatoskrError):
-            await provider.chat(chat_request(), call_options("qwen3:8b", generate=generate))
+            await provider.chat(request, call_options("qwen3:8b"))
     assert [request.url.rpartition("/")[2] for request in transport.requests] == ["chat", "generate"]
 
 

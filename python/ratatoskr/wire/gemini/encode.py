@@ -12,9 +12,10 @@ from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, Reasoning
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
-from ratatoskr.wire.gemini.history import ContentWriter, JsonObject
+from ratatoskr.wire.gemini.history import ContentWriter
 from ratatoskr.wire.gemini.thinking import encode_thinking
 from ratatoskr.wire.gemini.tools import encode_tool_config, encode_tools
+from ratatoskr.wire.json import JsonObject
 
 PARAMETERS = frozenset(
     {

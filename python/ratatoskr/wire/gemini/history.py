@@ -5,7 +5,7 @@ Follows https://ai.google.dev/gemini-api/docs/function-calling and …/thought-s
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 from msgspec import Raw
 
@@ -28,9 +28,7 @@ from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.gemini.media import MediaWriter
 from ratatoskr.wire.gemini.shapes import CONTINUATION
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import arguments_object
-
-JsonObject: TypeAlias = dict[str, Any]
+from ratatoskr.wire.json import JsonObject, arguments_object
 
 _SKIP_SIGNATURE = Raw(b'"skip_thought_signature_validator"')
 """The signature that Google documents for a function call that no Gemini 3 model has signed."""

@@ -16,7 +16,8 @@ from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
-from ratatoskr.wire.ollama.history import JsonObject, MessageWriter, generate_prompt
+from ratatoskr.wire.json import JsonObject
+from ratatoskr.wire.ollama.history import MessageWriter, generate_prompt
 
 PARAMETERS = frozenset(
     {

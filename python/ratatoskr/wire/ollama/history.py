@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
@@ -22,9 +21,7 @@ from ratatoskr.types.part import (
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import arguments_object
-
-JsonObject: TypeAlias = dict[str, Any]
+from ratatoskr.wire.json import JsonObject, arguments_object
 
 _STATE_KINDS = {
     "reasoning_part": "thinking",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from ratatoskr.local.engine import memory
 from ratatoskr.local.engine.memory import resident_bytes, trim
@@ -32,6 +33,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(300)  # it computes for half a minute on a busy machine
 def test_unloading_the_real_model_gives_its_memory_back(real_store):
     """In a process of its own: what other tests hold and let go of is no part of it."""
     command = [sys.executable, "-c", UNLOADING, str(real_store.root)]

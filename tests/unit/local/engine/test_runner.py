@@ -17,6 +17,7 @@ from ratatoskr.local.engine.pool import ModelKey
 from ratatoskr.local.engine.runner import ModelRunner
 
 
+@pytest.mark.timeout(300)  # it computes for half a minute on a busy machine
 async def test_the_loop_goes_on_while_a_batch_is_computed(stand_in, tmp_path):
     """The event loop turns many times within one call, which holds neither the loop nor the interpreter."""
     models = ModelPool(ModelStore(tmp_path))
