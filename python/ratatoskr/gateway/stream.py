@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 class ChatStream(GenericBase["T"]):
     """Events of one answer, exactly one `Done` last; any other end raises.
 
-    `async with`, `await` or the first step of `async for` sends the request and returns when the first event is there;
-    retry and fallback happen up to then. Leaving the block, `aclose()`, cancellation or dropping the last reference
-    closes the upstream.
+    `async with`, `await` or the first step of `async for` sends the request and returns when the first event has
+    arrived; retry and fallback happen until then. Leaving the block, `aclose()`, cancellation or dropping the last
+    reference closes the upstream.
 
     Raises:
-        RatatoskrError: before the first event, whatever `chat` raises.
-        StreamInterrupted: after it; `cause` tells why, `partial` holds what came.
+        RatatoskrError: before the first event, what `chat` raises.
+        StreamInterrupted: after it; `cause` is the reason, `partial` what has arrived.
         GatewayClosed: the gateway was closed.
     """
 
@@ -116,7 +116,7 @@ class ChatStream(GenericBase["T"]):
             self._events = await (batch if self._watch is None else self._watch.wait(batch))
             self._next = 0
         except RatatoskrError as error:
-            if self._closed:  # by its owner, while this read waited; `response` tells that Done has not come
+            if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None
             self._error = self._interrupted(error)
             self.close()
@@ -158,7 +158,7 @@ class ChatStream(GenericBase["T"]):
         )
 
     async def events(self) -> list[ChatEvent]:
-        """Return all events that have come, at least one; an empty list after the last."""
+        """Return all events that have arrived, at least one; an empty list after the last."""
         try:
             first = await anext(self)
         except StopAsyncIteration:
@@ -213,7 +213,7 @@ class ChatStream(GenericBase["T"]):
 
     @property
     def partial(self) -> ChatResponse[T]:
-        """What has come so far, at any time; unfinished tool calls are left out."""
+        """What has arrived so far, at any time; unfinished tool calls are left out."""
         if self._response is not None:
             return self._response
         if self._opened is None:
@@ -235,7 +235,7 @@ class ChatStream(GenericBase["T"]):
     # closing
 
     async def aclose(self) -> None:
-        """Close the upstream; what had come stays in `partial`."""
+        """Close the upstream; what has arrived stays in `partial`."""
         self.close()
 
     @property

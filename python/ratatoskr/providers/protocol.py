@@ -22,8 +22,8 @@ class CallOptions:
 
     Attributes:
         model: the model's name there.
-        deadlines: of this try.
-        policy: what to do with a parameter that the model does not take: `error`, `drop` or `pass`.
+        deadlines: the limits of this attempt.
+        policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
     """
 
     model: str
@@ -32,85 +32,85 @@ class CallOptions:
 
 
 class ChatProvider(Protocol):
-    """One provider, asked directly: one try, no retry, no other provider."""
+    """A provider of chats; each call is one attempt, without retry or fallback."""
 
     name: str
 
     async def chat(self, request: ChatRequest, call: CallOptions) -> ChatResponse[Any]:
-        """Answer whole; raises one `RatatoskrError`."""
+        """Return the whole answer; raises `RatatoskrError`."""
         ...
 
     async def open(self, request: ChatRequest, call: CallOptions) -> EventSource:
-        """Begin a stream: the response's head is there; raises one `RatatoskrError`."""
+        """Return a stream whose response headers have arrived; raises `RatatoskrError`."""
         ...
 
 
 @runtime_checkable
 class ListsModels(Protocol):
-    """A provider that tells which models it serves."""
+    """A provider that can list its models."""
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
-        """Ask for the list; raises one `RatatoskrError`."""
+        """Return the models; raises `RatatoskrError`."""
         ...
 
 
 @runtime_checkable
 class Plans(Protocol):
-    """A provider that can tell what it would send."""
+    """A provider that can describe the request that it would send."""
 
     def plan(self, request: ChatRequest, call: CallOptions, why: str) -> Plan:
-        """Return the request in the provider's words; what would be refused is told in the plan."""
+        """Return what would be sent; a refusal is part of the plan."""
         ...
 
 
 class EmbedProvider(Protocol):
-    """Somebody who embeds, asked directly: one try, no other provider.
+    """A provider of embeddings; each call is one attempt, without fallback.
 
     Attributes:
         name: as in the prefix of its models' names.
-        names: every name that a caller may use, folded, with the one name of the model: its repository on the hub, or
-            the path of its folder. Providers that give the same name serve the very same model.
+        names: every name that a caller may use, case-folded, to the canonical name of the model: its repository on the
+            hub or the path of its folder. Providers with the same canonical name serve the very same model.
     """
 
     name: str
     names: Mapping[str, str]
 
     async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
-        """Embed the request's list of texts; raises one `RatatoskrError`."""
+        """Return the vectors of the request's list of texts; raises `RatatoskrError`."""
         ...
 
     def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
-        """Embed an iterable of any length window by window; raises one `RatatoskrError`.
+        """Yield the vectors of an iterable of any length window by window; raises `RatatoskrError`.
 
-        `ModelNotAvailable` comes before the first text is taken, so that another provider can be given all of them.
+        `ModelNotAvailable` is raised before the first text is taken, so that another provider can take all of them.
         """
         ...
 
     async def models(self) -> list[ModelInfo]:
-        """Return what it serves."""
+        """Return the models."""
         ...
 
 
 @runtime_checkable
 class KeepsModels(Protocol):
-    """Somebody whose models are in the memory of this process."""
+    """A provider whose models are in the memory of this process."""
 
     async def preload(self, model: str) -> None:
-        """Load a model, if it is not; raises what loading raises."""
+        """Load a model unless it is loaded; raises what loading raises."""
         ...
 
     async def unload(self, model: str) -> None:
-        """Let go of a model."""
+        """Unload a model."""
         ...
 
     async def status(self, model: str) -> ModelStatus:
-        """Tell whether a model can be used."""
+        """Return whether a model can be used."""
         ...
 
     async def health(self) -> tuple[LocalHealth, ...]:
-        """Tell how each model is."""
+        """Return the state of each model."""
         ...
 
     async def aclose(self) -> None:
-        """End the threads and let go of every model; calls under way end with `GatewayClosed`."""
+        """End the threads and unload every model; calls under way end with `GatewayClosed`."""
         ...

@@ -1,1 +1,1 @@
-"""Order, retry and fallback over candidates; it knows no concrete provider."""
+"""Order, retry and fallback over candidates, independent of concrete providers."""

@@ -1,4 +1,4 @@
-"""When to try again: full jitter, the provider's own hint, and a clock that tests can turn by hand.
+"""The delay before a retry: full jitter, the provider's hint, and a clock that tests can replace.
 
 Backoff follows "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): uniform in [0, min(cap, base * 2^n)].
 """
@@ -13,34 +13,34 @@ from typing import Protocol
 from ratatoskr.errors import RatatoskrError, RateLimited
 
 HINT_CAP = 60.0
-"""Longest wait, in seconds, that a provider may ask of us; beyond it the call goes elsewhere or fails with the hint."""
+"""The longest wait in seconds that a provider may request; beyond it the next candidate is tried, or the call fails."""
 PATIENCE = 2.0
-"""A wait longer than this is not made while another candidate is ready."""
+"""The longest wait in seconds while another candidate is available."""
 MIN_TRY = 1.0
-"""Seconds that must remain for a try after the first."""
+"""Seconds that must remain for an attempt after the first."""
 
 _TRANSIENT = (0.25, 8.0)
 _THROTTLE = (1.0, 20.0)
 
 
 class Clock(Protocol):
-    """Time and chance, as the chain sees them."""
+    """The time and random numbers of a chain."""
 
     def now(self) -> float:
         """Return monotonic seconds."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait some seconds."""
         ...
 
     def random(self) -> float:
-        """Return a number from 0 up to 1."""
+        """Return a random number in [0, 1)."""
         ...
 
 
 class SystemClock:
-    """The machine's own."""
+    """The clock and random numbers of the system."""
 
     now = staticmethod(time.monotonic)
     sleep = staticmethod(asyncio.sleep)

@@ -1,6 +1,6 @@
-"""How much repeating a provider is spared: each repeat takes from a bucket, each answer fills it.
+"""The retry budget of each provider: a retry takes tokens from a bucket, a successful answer returns some.
 
-While a provider fails everything, it sees the calls themselves and a handful of repeats, not three times the load.
+A provider that fails every call gets the calls and a few retries, not three times the load.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ __all__ = ["CAPACITY", "RetryBudget"]
 CAPACITY: Final = 100.0
 _COST: Final = 5.0
 _TIMEOUT_COST: Final = 10.0
-"""What has kept a connection for long is dearer."""
-_PLAIN: Final = 1.0
+"""A retry after a timeout costs more, because the attempt occupied a connection for long."""
+_REFUND: Final = 1.0
+"""What an answer without a retry returns."""
 
 
 class RetryBudget:
-    """A bucket for each provider; full ones take no room."""
+    """A bucket for each provider; full ones are not stored."""
 
     def __init__(self) -> None:
         self._left: dict[str, float] = {}
 
     def take(self, provider: str, error: RatatoskrError) -> float:
-        """Pay for a repeat after an error and return the price; 0 where the bucket holds too little for it."""
+        """Take the cost of a retry after an error and return it; 0 if the bucket holds too little."""
         price = _TIMEOUT_COST if isinstance(error, Timeout) else _COST
         left = self._left.get(provider, CAPACITY)
         if left < price:
@@ -33,12 +34,12 @@ class RetryBudget:
         self._left[provider] = left - price
         return price
 
-    def answered(self, provider: str, paid: float = 0.0) -> None:
-        """Put back what the answered try was paid with, or a little for one that was none."""
-        self.put_back(provider, paid or _PLAIN)
+    def record_answer(self, provider: str, paid: float = 0.0) -> None:
+        """Return the cost of a retry that was answered, or a small amount for a first attempt."""
+        self.put_back(provider, paid or _REFUND)
 
     def put_back(self, provider: str, price: float) -> None:
-        """Put back what a repeat was to cost that was not made."""
+        """Return the cost of a retry that was not made."""
         left = self._left.get(provider)
         if left is None:
             return
@@ -49,5 +50,5 @@ class RetryBudget:
             self._left[provider] = left
 
     def left(self, provider: str) -> float:
-        """Return what the bucket of a provider holds."""
+        """Return the tokens left for a provider."""
         return self._left.get(provider, CAPACITY)

@@ -124,7 +124,7 @@ class Chain:
                 verdict = self._note(run, candidate, error)
                 has_next = bool(_after(error, behind))
                 wait = self._wait(run, error, verdict, retry, has_next=has_next)
-                free = error.retry_now  # the provider has not begun with it
+                free = error.retry_now  # the provider has not started processing it
                 paid = 0.0 if wait is None or free else self._budget.take(candidate.provider, error)
                 if wait is None or not (paid or free):
                     self._decide(run, error, verdict, has_next=has_next, unpaid=wait is not None)
@@ -135,10 +135,10 @@ class Chain:
                 try:
                     await self._sleep(run, wait)
                 except BaseException:
-                    self._budget.put_back(candidate.provider, paid)  # given up in between: nothing was repeated
+                    self._budget.put_back(candidate.provider, paid)  # cancelled while waiting: no retry was made
                     raise
             else:
-                self._budget.answered(candidate.provider, paid)
+                self._budget.record_answer(candidate.provider, paid)
                 return (answer,)
         raise AssertionError  # the last retry has no wait, so the loop has returned
 

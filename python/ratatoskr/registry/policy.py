@@ -1,4 +1,4 @@
-"""One table: what follows a failed try. Same candidate again, next candidate, or stop; and who has to rest."""
+"""What follows a failed attempt, as a table: retry, next candidate or stop, and the cool-down of the candidate."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Verdict:
     """What may follow an error.
 
     Attributes:
-        again: the same candidate may be asked again (within the number of retries).
-        next: the next candidate may be asked.
-        cooldown: seconds for which others come first.
-        once: again, but only once.
+        again: the same candidate may be retried (within the number of retries).
+        next: the next candidate may be tried.
+        cooldown: seconds for which other candidates come first.
+        once: at most one retry.
     """
 
     again: bool = False
@@ -67,13 +67,13 @@ RULES: tuple[tuple[type[RatatoskrError], Verdict], ...] = (
     (ProviderError, _AGAIN),
     (RedirectRefused, _NEXT),
 )
-"""First match decides. `again` holds only while the error itself is retryable."""
+"""The first match decides. `again` applies only if the error itself is retryable."""
 
 
 def verdict_on(error: RatatoskrError) -> Verdict:
     """Return what may follow this error.
 
-    A deadline that passed before the request had left may be tried again; after that the try may be billed.
+    A deadline that passed before the request was sent may be retried; after that the attempt may be billed.
     """
     if isinstance(error, Timeout) and error.phase == "connect":
         return _AGAIN
@@ -86,7 +86,7 @@ def verdict_on(error: RatatoskrError) -> Verdict:
 
 
 def maybe_billed(error: RatatoskrError) -> bool:
-    """Tell whether the provider may charge for a try that failed so."""
+    """Return whether the provider may charge for an attempt that failed with this error."""
     if isinstance(error, ConnectionFailed):
         return error.sent
     if isinstance(error, Timeout):
@@ -95,7 +95,7 @@ def maybe_billed(error: RatatoskrError) -> bool:
 
 
 def safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
-    """A request whose tools run at the provider is repeated only if it did not run there."""
+    """Return the test for whether a request may be sent again; one with server-side tools only if it did not run."""
     return _did_not_run if any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
 
 

@@ -1,6 +1,6 @@
-"""`SyncGateway` and its streams: the same names and signatures, no `await`, one loop thread that outlives calls.
+"""`SyncGateway`: the methods of a gateway without `await`, over one loop thread that outlives calls.
 
-Whole answers of a gateway that belongs to no loop spare that thread: they run where they are asked for.
+Calls that return a whole answer run on the calling thread, unless the gateway belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class _EmbedOptions(TypedDict):
-    """What the three ways to embed have in common."""
+    """Keyword arguments of the three ways to embed."""
 
     input_type: InputType
     dimensions: int | None
@@ -42,13 +42,13 @@ class _EmbedOptions(TypedDict):
 
 
 class SyncGateway:
-    """The blocking face of a gateway. It may be used from several threads, in notebooks and beside running loops.
+    """A gateway with blocking methods. It may be used from several threads, in notebooks and beside running loops.
 
-    Closing it closes the gateway, and the other way round. After a fork it works in the child with a loop of its own.
+    Closing it closes the gateway, and vice versa. After a fork it works in the child with a loop of its own.
 
     Args:
-        gateway: what it is the face of.
-        loop_bound: whether all that the gateway does must run on one and the same loop.
+        gateway: the gateway to call.
+        loop_bound: whether everything must run on one event loop.
     """
 
     def __init__(self, gateway: Gateway, *, loop_bound: bool = True) -> None:
@@ -56,8 +56,8 @@ class SyncGateway:
         self._thread = LoopThread()
         self._one_loop = loop_bound
 
-    def _answer(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what a call that leaves nothing open returns."""
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a call that leaves nothing open, on this thread where that is possible."""
         if self._one_loop or not can_run_in_thread_loop():
             return self._thread.run(coroutine)
         return run_in_thread_loop(coroutine)
@@ -99,7 +99,7 @@ class SyncGateway:
 
         Arguments and errors are those of `EmbeddedGateway.chat`.
         """
-        return self._answer(self._gateway.chat(messages, model, **arguments))
+        return self._run(self._gateway.chat(messages, model, **arguments))
 
     @overload
     def chat_stream(
@@ -128,7 +128,7 @@ class SyncGateway:
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> SyncChatStream[Any]:
         """Return the answer to a conversation as a stream of events.
 
-        The stream is opened by this very call.
+        The stream is opened by this call.
         """
         stream: ChatStream[Any] = self._gateway.chat_stream(messages, model, **arguments)
         return SyncChatStream(self._thread, stream)
@@ -137,14 +137,14 @@ class SyncGateway:
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> GenerateResponse:
         """Return the continuation of a prompt: at Ollama by its own endpoint, elsewhere as a chat of one user turn."""
-        return self._answer(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
+        return self._run(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
 
     def generate_stream(
         self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> SyncChatStream[None]:
         """Return the continuation of a prompt as a stream; the events are those of a chat.
 
-        The stream is opened by this very call.
+        The stream is opened by this call.
         """
         stream = self._gateway.generate_stream(prompt, model, timeouts=timeouts, **params)
         return SyncChatStream(self._thread, stream)
@@ -158,10 +158,10 @@ class SyncGateway:
         """
         finished = self._gateway.chat_many(requests, concurrency)
         try:
-            while (item := self._thread.run(_following(finished))) is not None:
+            while (item := self._thread.run(_next_or_none(finished))) is not None:
                 yield item
         finally:
-            self._thread.run(_ended(finished))
+            self._thread.run(_close(finished))
 
     def embed(
         self,
@@ -228,12 +228,12 @@ class SyncGateway:
         try:
             error: BaseException | None = None
             while error is None:
-                several, error = self._thread.run(_several(vectors))
+                several, error = self._thread.run(_take_batch(vectors))
                 yield from several
             if not isinstance(error, StopAsyncIteration):
                 raise error
         finally:
-            self._thread.run(_ended(vectors))
+            self._thread.run(_close(vectors))
 
     def preload(self, model: str) -> None:
         """Load a local model, if it is not loaded, so that the first call does not wait for that."""
@@ -279,36 +279,36 @@ class SyncGateway:
         self.stop()
 
     def close(self) -> None:
-        """Close the gateway and end the loop thread; may be called twice, and from any thread but the loop's own."""
+        """Close the gateway and end the loop thread; may be called twice, but not on the loop's own thread."""
         try:
             self._thread.run(self._gateway.aclose())
         except GatewayClosed:
-            return  # closed before, from either side
+            return  # already closed
         finally:
             self.stop()
 
     def stop(self) -> None:
-        """End the loop thread; the gateway calls this when it is closed from its async face."""
+        """End the loop thread; called by the gateway when it is closed."""
         self._thread.stop()
 
 
-async def _following(items: Any) -> Any:
+async def _next_or_none(items: Any) -> Any:
     return await anext(items, None)
 
 
-_AT_A_TIME = 256  # items that one hop between threads fetches; a window holds a multiple of it
+_BATCH = 256  # items fetched by one hop between threads; a window holds a multiple of it
 
 
-async def _several(items: AsyncIterator[T]) -> tuple[list[T], BaseException | None]:
-    """Return the next items, and what ended the iteration if it ended."""
+async def _take_batch(items: AsyncIterator[T]) -> tuple[list[T], BaseException | None]:
+    """Return the next items, and the exception that ended the iteration if it ended."""
     found: list[T] = []
     try:
-        while len(found) < _AT_A_TIME:
+        while len(found) < _BATCH:
             found.append(await anext(items))
-    except (Exception, StopAsyncIteration) as error:  # it is raised behind the items before it
+    except (Exception, StopAsyncIteration) as error:  # raised after the items before it
         return found, error
     return found, None
 
 
-async def _ended(items: Any) -> None:
+async def _close(items: Any) -> None:
     await items.aclose()

@@ -1,4 +1,4 @@
-"""`SyncChatStream`: a stream that blocks, read from any thread while the loop thread holds it open."""
+"""`SyncChatStream`: a blocking stream; the loop thread keeps it open while any thread reads it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SyncChatStream(GenericBase["T"]):
         self._events: list[ChatEvent] = []
         self._next = 0
         self._finished = True
-        thread.run(_opened(stream))
+        thread.run(_open(stream))
         self._finished = False
 
     def __enter__(self) -> Self:
@@ -44,7 +44,7 @@ class SyncChatStream(GenericBase["T"]):
         return self
 
     def __next__(self) -> ChatEvent:
-        """Return the next event; one hop to the loop fetches all that have come."""
+        """Return the next event; one hop to the loop fetches all that have arrived."""
         if self._next >= len(self._events):
             if self._finished:
                 raise StopIteration
@@ -60,7 +60,7 @@ class SyncChatStream(GenericBase["T"]):
         try:
             return self._thread.run(self._stream.events())
         except GatewayClosed as error:
-            if error.partial is None:  # the loop was gone before it could say
+            if error.partial is None:  # the loop ended first
                 error.partial = replace(self._stream.partial, raw=None)
                 self._close_stream()
             raise
@@ -79,12 +79,12 @@ class SyncChatStream(GenericBase["T"]):
 
     @property
     def provider(self) -> str:
-        """Who answers."""
+        """The provider that answers."""
         return self._stream.provider
 
     @property
     def model(self) -> str:
-        """The model as answered, as far as told."""
+        """The model as the provider names it."""
         return self._stream.model
 
     @property
@@ -109,7 +109,7 @@ class SyncChatStream(GenericBase["T"]):
 
     def _close_stream(self) -> None:
         if not self._thread.post(self._stream.close):
-            self._stream.close()  # nobody reads any more
+            self._stream.close()  # the loop has ended, so nothing reads
 
     def __del__(self) -> None:
         if self._finished or self._stream.ended or sys.is_finalizing():
@@ -120,5 +120,5 @@ class SyncChatStream(GenericBase["T"]):
         )
 
 
-async def _opened(stream: ChatStream[Any]) -> None:
+async def _open(stream: ChatStream[Any]) -> None:
     await stream

@@ -1,7 +1,7 @@
-"""An event loop of each thread's own, for blocking calls that need no other thread.
+"""An event loop for each thread, for blocking calls that need no other thread.
 
-To hand a call to another thread's loop means to wake two sleeping threads beside what the call takes itself, and it
-runs outside of its caller's context variables. A call that leaves nothing behind when it returns can do without.
+A call on another thread's loop costs two thread wake-ups and runs without the caller's context variables. A call that
+leaves nothing open when it returns avoids both.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 
 def run_in_thread_loop(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return what the coroutine returns, run on a loop of the calling thread; an interrupt cancels it.
+    """Run a coroutine on the event loop of this thread and return its result; an interrupt cancels it.
 
     The thread must not be running a loop; see `can_run_in_thread_loop`.
     """
-    own: _Own | None = getattr(_threads, "own", None)
+    own: _ThreadLoop | None = getattr(_threads, "own", None)
     if own is None or own.loop.is_closed():
-        own = _threads.own = _Own()
+        own = _threads.own = _ThreadLoop()
     try:
         return own.loop.run_until_complete(coroutine)
     except Exception:
@@ -36,18 +36,18 @@ def run_in_thread_loop(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def can_run_in_thread_loop() -> bool:
-    """Tell whether the calling thread runs no loop, as notebooks and async programs do."""
+    """Return whether this thread can start an event loop (none is running in it)."""
     return asyncio._get_running_loop() is None
 
 
-class _Own:
-    """Held by the thread alone, so that its loop is closed when the thread ends."""
+class _ThreadLoop:
+    """The loop of a thread; referenced by the thread alone, so that it is closed when the thread ends."""
 
     __slots__ = ("home", "loop")
 
     def __init__(self) -> None:
         self.home = os.getpid()
-        # It can watch descriptors on every system, which the one by default cannot.
+        # Unlike the default loop, it can watch descriptors on every system.
         self.loop = asyncio.SelectorEventLoop()
         _loops.add(self.loop)
 
@@ -60,15 +60,15 @@ class _Own:
 
 _threads = threading.local()
 _loops: set[asyncio.AbstractEventLoop] = set()
-"""All that are open: after a fork those of threads that the child does not have must not be taken apart there."""
+"""All open loops: in a forked child those of the parent's threads must not be closed."""
 
 
 def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel every task of a loop that is not running, and wait for their ends."""
+    """Cancel every task of a loop that is not running, and wait for them to end."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    if tasks:  # of none, `gather` would make a future of another loop
+    if tasks:  # without tasks, `gather` would make a future of another loop
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
@@ -79,7 +79,7 @@ def _after_fork() -> None:
 
 
 def _at_exit() -> None:
-    own: _Own | None = getattr(_threads, "own", None)
+    own: _ThreadLoop | None = getattr(_threads, "own", None)
     if own is not None:
         own.loop.close()
 

@@ -49,9 +49,9 @@ def test_a_repeat_has_its_price_until_the_bucket_is_empty(error: RatatoskrError,
 def test_answers_fill_the_bucket_and_never_beyond_its_brim() -> None:
     budget = RetryBudget()
     paid = budget.take("a", Timeout())
-    budget.answered("a")
+    budget.record_answer("a")
     assert budget.left("a") == CAPACITY - paid + 1
-    budget.answered("a", paid)
+    budget.record_answer("a", paid)
     assert budget.left("a") == CAPACITY
 
 
