@@ -212,7 +212,7 @@ def test_no_type_name_is_defined_twice():
 
 
 IRREGULAR_PARTICIPLES = re.compile(
-    "begun|broken|brought|built|caught|chosen|done|drawn|found|given|gone|grown|heard|held|kept|known|laid|lame|lost|"
+    "begun|broken|brought|built|caught|chosen|drawn|found|given|gone|grown|heard|held|kept|known|laid|lame|lost|"
     "made|met|normal|odd|paid|plain|quoted|said|seen|sent|shown|sold|sought|spent|spoken|stood|taken|taught|thought|"
     "thrown|told|whole|worn|written"
 )
@@ -220,7 +220,10 @@ VERBS_IN_ED = frozenset({"embed", "feed", "need", "proceed", "seed", "succeed"})
 
 
 def is_bare_participle(name: str) -> bool:
-    """Return whether a function's name is one participle or adjective, which does not say what the function does."""
+    """Return whether a name is one participle or adjective, which does not say what a function does.
+
+    `done` is asyncio's word.
+    """
     word = name.strip("_")
     regular = re.fullmatch(r"[a-z]+ed", word) is not None and word not in VERBS_IN_ED
     return regular or IRREGULAR_PARTICIPLES.fullmatch(word) is not None

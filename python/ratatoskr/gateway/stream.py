@@ -118,7 +118,7 @@ class ChatStream(GenericBase["T"]):
         except RatatoskrError as error:
             if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None
-            self._error = self._interrupted(error)
+            self._error = self._to_interruption(error)
             self.close()
             raise self._error from None
         except BaseException as error:
@@ -132,7 +132,7 @@ class ChatStream(GenericBase["T"]):
         self._response = self._answer()
         self.close()
 
-    def _interrupted(self, error: RatatoskrError) -> RatatoskrError:
+    def _to_interruption(self, error: RatatoskrError) -> RatatoskrError:
         """Return the error that ends the stream; one from another process comes complete and passes unchanged."""
         if isinstance(error, StreamInterrupted):
             return error

@@ -64,7 +64,7 @@ def apply_rules(
         return AdaptedRequest(request)
     adapter = _Adapter(request, target, parameters, policy)
     adapter.adapt_reasoning()
-    given = request.options.given()
+    given = request.options.explicit_parameters()
     for name in _CHECKED:
         if name in given and name != "reasoning":
             adapter.adapt_parameter(name, given[name])

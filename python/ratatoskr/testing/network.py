@@ -52,18 +52,18 @@ class no_network:  # noqa: N801  # it is used as a function: context manager and
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
-            async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+            async def call_guarded_async(*args: Any, **kwargs: Any) -> Any:
                 with no_network(loopback=self.loopback):
                     return await function(*args, **kwargs)
 
-            return cast("_F", guarded_async)
+            return cast("_F", call_guarded_async)
 
         @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
+        def call_guarded(*args: Any, **kwargs: Any) -> Any:
             with no_network(loopback=self.loopback):
                 return function(*args, **kwargs)
 
-        return cast("_F", guarded)
+        return cast("_F", call_guarded)
 
 
 class _Guard:

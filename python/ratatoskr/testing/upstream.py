@@ -208,7 +208,7 @@ class ScriptedUpstream:
         for _ in range(events):
             self._gate.release()
 
-    def _changed(self) -> None:
+    def _wake_waiters(self) -> None:
         for waiting in list(self._waiting):
             happened, future = waiting
             if future.done() or happened():
@@ -264,7 +264,7 @@ class ScriptedUpstream:
             if isinstance(step, Fault) and step.on_accept != "clean":
                 self._take_step("")
                 ending = step.on_accept
-        self._changed()
+        self._wake_waiters()
         return ending
 
     async def _answer(self, request: Received) -> Reply:
@@ -274,7 +274,7 @@ class ScriptedUpstream:
             del self.requests[: -self._keep]
         where = route(request.method, request.path, request.headers)
         request.provider, request.dialect = where.provider, where.dialect.name
-        self._changed()
+        self._wake_waiters()
         try:
             return await self._reply_to(request, where)
         except RequestRefused as refused:
@@ -287,7 +287,7 @@ class ScriptedUpstream:
                 Problem(500, message=f"{type(error).__name__}: {error}"), where.provider, self._ids
             )
         finally:
-            self._changed()
+            self._wake_waiters()
 
     async def _reply_to(self, request: Received, where: Route) -> Reply:
         if self._replay is not None:

@@ -126,7 +126,7 @@ class ChatOptions:
             if value is not None and not _CHECKS[name][1](value):
                 raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {value!r:.80}", field=name)
 
-    def given(self) -> dict[str, Any]:
+    def explicit_parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, by name, without the model."""
         return {name: value for name in PARAM_NAMES if (value := getattr(self, name)) is not None}
 

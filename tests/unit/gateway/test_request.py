@@ -69,7 +69,7 @@ def test_parameters_override_options_and_none_unsets_them() -> None:
     made = request_of("Hi", options, temperature=None, max_tokens=20).options
     assert made == ChatOptions("a", max_tokens=20, stop=("x",), reasoning=ReasoningConfig("low"))
     assert request_of("Hi", options).options is options
-    assert made.given() == {"max_tokens": 20, "stop": ("x",), "reasoning": ReasoningConfig("low")}
+    assert made.explicit_parameters() == {"max_tokens": 20, "stop": ("x",), "reasoning": ReasoningConfig("low")}
 
 
 def test_every_parameter_can_be_written_in_each_of_the_three_places() -> None:

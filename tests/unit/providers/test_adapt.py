@@ -391,7 +391,7 @@ def test_what_is_left_after_dropping_is_accepted_without_changes(model, names, w
     once = adapt(request(choice, **params), rules, "drop", words)
     again = adapt(once.request, rules, "error", words)
     assert again.passed == once.passed == {}
-    assert again.request.options.given().keys() <= once.request.options.given().keys()
+    assert again.request.options.explicit_parameters().keys() <= once.request.options.explicit_parameters().keys()
     kept = once.request.options.reasoning
     if kept is not None and kept.effort not in (None, "none") and rules.efforts:
         assert kept.effort in rules.efforts

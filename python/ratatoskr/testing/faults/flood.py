@@ -25,11 +25,11 @@ def send_endless(context: FaultContext) -> Reply:
     elif what == "empty" and context.request.stream:
         block, prefix = opening.rstrip() + end, b""
         block *= _BLOCK // len(block)
-    reply.body = _repeated(prefix, block, end, size)
+    reply.body = _repeat(prefix, block, end, size)
     return reply
 
 
-def _repeated(prefix: bytes, block: bytes, end: bytes, size: float) -> Iterable[Piece]:
+def _repeat(prefix: bytes, block: bytes, end: bytes, size: float) -> Iterable[Piece]:
     yield prefix or block
     sent = 0
     while sent < size:
@@ -48,9 +48,9 @@ def nest_json(context: FaultContext) -> Reply:
 def send_bomb(context: FaultContext) -> Reply:
     """Send a small body that decompresses to a huge one, compressed `layers` times."""
     reply = context.correct_reply()
-    body: Iterable[bytes] = _spaces_gzipped(context.options["size"])
+    body: Iterable[bytes] = _gzip_spaces(context.options["size"])
     for _ in range(context.options["layers"] - 1):
-        body = _gzipped(body)
+        body = _gzip(body)
     reply.headers["content-encoding"] = ", ".join(["gzip"] * context.options["layers"])
     reply.body, reply.framing = body, "chunked"
     return reply
@@ -61,11 +61,11 @@ def compress(context: FaultContext) -> Reply:
     reply = context.correct_reply()
     reply.headers["content-encoding"] = context.options["encoding"]
     if context.options["encoding"] == "gzip":
-        reply.body = list(_gzipped([reply.content]))
+        reply.body = list(_gzip([reply.content]))
     return reply
 
 
-def _gzipped(body: Iterable[bytes]) -> Iterator[bytes]:
+def _gzip(body: Iterable[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     for piece in body:
         if packed := packer.compress(piece):
@@ -73,7 +73,7 @@ def _gzipped(body: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _spaces_gzipped(size: int) -> Iterator[bytes]:
+def _gzip_spaces(size: int) -> Iterator[bytes]:
     """Yield `size` spaces in gzip: one block, compressed once and repeated, which costs the sender little.
 
     The checksum at the end is wrong: no client should read so far.
