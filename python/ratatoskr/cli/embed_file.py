@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ratatoskr.jobs import EmbedJob, Progress, Summary
 
 _BAR = 20
-_PHASES = {"look": "looking the input over", "embed": "embedding", "join": "putting the output together"}
+_PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembling the output"}
 
 
 @click.command("embed-file", cls=Command)
@@ -109,7 +109,7 @@ class JobLine:
 
     def tell(self, progress: Progress) -> None:
         """Show how far it is."""
-        self.begun = self.begun or progress.phase != "look"
+        self.begun = self.begun or progress.phase != "scan"
         self._line.tell(_line(progress))
 
 

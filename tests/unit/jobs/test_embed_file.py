@@ -68,10 +68,10 @@ def test_the_summary_as_json_is_all_that_is_printed(model: str, tmp_path: Path) 
     ("arguments", "code", "words"),
     [
         (["nowhere.csv", "out.npy"], 2, "cannot be read"),
-        (["in.csv", "out.txt"], 2, "out.txt: names end in .parquet"),
+        (["in.csv", "out.txt"], 2, "out.txt: the suffix must be one of .parquet"),
         (["in.csv", "out.npy", "--column", "words"], 2, "in.csv has no column 'words'; it has 'id', 'text'"),
-        (["in.csv", "in.csv"], 2, "names end in"),
-        (["in.csv", "there.npy"], 2, "there.npy is there already; --overwrite replaces it"),
+        (["in.csv", "in.csv"], 2, "the suffix must be one of"),
+        (["in.csv", "there.npy"], 2, "there.npy exists; --overwrite replaces it"),
         (["in.csv", "out.npy", "-m", "nobody/nothing"], 4, "rat models pull nobody/nothing"),
         (["in.csv", "out.npy", "--no-truncate"], 2, "row 1 (the first is 1) has "),
         (["in.csv"], 2, "Missing argument 'OUT'"),

@@ -135,7 +135,7 @@ async def test_a_process_that_ends_around_the_last_rename_leaves_what_the_next_o
     source: Path, out: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moments just before and just after the output gets its name, which chance seldom hits."""
-    from ratatoskr.jobs.checkpoint import Workplace
+    from ratatoskr.jobs.checkpoint import JobDirectory
 
     class Killed(BaseException):
         pass
@@ -145,7 +145,7 @@ async def test_a_process_that_ends_around_the_last_rename_leaves_what_the_next_o
 
     with monkeypatch.context() as patch:
         if step == "remove":
-            patch.setattr(Workplace, "remove", killed_here)
+            patch.setattr(JobDirectory, "remove", killed_here)
         else:
             patch.setattr("ratatoskr.jobs.runner.sync_folder", killed_here)
         with pytest.raises(Killed):
@@ -193,7 +193,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 async def test_what_is_kept_of_another_job_is_refused_by_what_differs(tmp_path: Path, field: str) -> None:
     source = write(tmp_path / "in", "jsonl", [{**row, "other": "a"} for row in ROWS])
     await interrupted(job(source, "out.npy"))
-    with pytest.raises(InvalidInput, match=rf"is of a job with another {field} .*; begin anew with fresh=True") as told:
+    with pytest.raises(InvalidInput, match=rf"is of a job with another {field} .*; start over with fresh=True") as told:
         await run(job(source, "out.npy", **CHANGES[field]), FakeGateway())
     assert told.value.field == field
     gateway = FakeGateway()
@@ -222,7 +222,7 @@ async def test_an_input_that_changes_under_a_job_gives_no_output(source: Path) -
             os.utime(source, ns=(1, 1))
             return await super().embed_batch(texts, model, **options)
 
-    with pytest.raises(InvalidInput, match="was changed while it was read"):
+    with pytest.raises(InvalidInput, match="changed while it was read"):
         await run(job(source, "out.npy"), Meddling())
     assert not (source.parent / "out.npy").exists()
 
@@ -237,7 +237,7 @@ async def test_what_is_kept_and_damaged_is_refused(source: Path, damage: str) ->
         os.truncate(kept / "part-0000003.f4", 100)
     else:
         (kept / "checkpoint.json").write_text('{"identity"' if damage == "checkpoint" else '{"identity": 1}')
-    with pytest.raises(InvalidInput, match="begin anew with fresh=True"):
+    with pytest.raises(InvalidInput, match="start over with fresh=True"):
         await run(job(source, "out.npy"), FakeGateway())
     assert (await run(job(source, "out.npy", fresh=True), FakeGateway())).rows == 1000
 
@@ -248,7 +248,7 @@ async def test_what_is_kept_and_damaged_is_refused(source: Path, damage: str) ->
 async def test_an_output_that_is_there_is_replaced_on_request_alone_and_only_by_a_whole_one(source: Path) -> None:
     out = source.parent / "out.npy"
     out.write_text("mine")
-    with pytest.raises(ConfigurationError, match="is there already; overwrite=True replaces it"):
+    with pytest.raises(ConfigurationError, match="exists; overwrite=True replaces it"):
         await run(job(source, "out.npy"), FakeGateway())
     await interrupted(job(source, "out.npy", overwrite=True))
     assert out.read_text() == "mine"
@@ -262,7 +262,7 @@ async def test_an_input_is_never_its_own_output(source: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_named(source: Path) -> None:
-    with pytest.raises(ConfigurationError, match="there is no folder"):
+    with pytest.raises(ConfigurationError, match=r"folder .* does not exist"):
         await run(job(source, "nowhere/out.npy"), FakeGateway())
 
 
