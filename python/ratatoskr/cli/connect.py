@@ -1,4 +1,4 @@
-"""The gateway of one command: who is to be asked, where, and with whose key."""
+"""The gateway of one command: its providers, addresses and keys."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def gateway_for(
     base_urls: Sequence[str] = (),
     allow_insecure: bool = False,
 ) -> Iterator[SyncGateway]:
-    """Open the gateway, and close it at the end.
+    """Open the gateway and close it at the end.
 
-    Where each model names its provider, these alone are set up, so that no other's key or address can be in the way;
-    else all that have a key, and Ollama if it is in reach.
+    If each model names its provider, only those are configured, so that a wrong key or address of another does not
+    matter; otherwise all that have a key, and Ollama if it is reachable.
 
     Args:
-        models: that will be asked for.
-        providers: that are wanted, whether a model names them or not.
-        base_urls: `PROVIDER=URL`, in place of the provider's own address; a name of one's own is a host that speaks
-            Chat Completions. Only providers named here, by a model or in `providers` are set up then.
-        allow_insecure: let the providers that are named be asked over plain http on another machine.
+        models: the models of the command.
+        providers: providers to configure whether a model names them or not.
+        base_urls: `PROVIDER=URL`, in place of the provider's own address; an unknown name is a host with the Chat
+            Completions API. Then only providers named here, by a model or in `providers` are configured.
+        allow_insecure: allow plain http to other machines for the providers named.
 
     Raises:
-        ConfigurationError: a key is missing, an address is none, the secrets file may be read by others.
+        ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    gateway = _gateway(models, providers, _addresses(base_urls), allow_insecure).sync()
+    gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
     try:
         yield gateway
     finally:
@@ -52,12 +52,12 @@ def _gateway(
 ) -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
-    named = [*providers, *(provider_in(model, addresses) for model in models)]
-    wanted = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
+    named = [*providers, *(provider_prefix(model, addresses) for model in models)]
+    names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not addresses and (None in named or not named):
-        return _everything()
+        return _gateway_from_env()
     builder = Ratatoskr.builder()
-    for name in wanted:
+    for name in names:
         if name in KNOWN:
             _require_key(name)
             builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
@@ -65,12 +65,12 @@ def _gateway(
             builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
         else:
             known = ", ".join(KNOWN)
-            raise ConfigurationError(f"no provider is named {name!r}; known are {known}, others need --base-url")
+            raise ConfigurationError(f"unknown provider {name!r}; known are {known}, others need --base-url")
     return builder.build()
 
 
-def provider_in(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> str | None:
-    """Return the provider that a model's name spells out, `None` where it leaves that to the routing."""
+def provider_prefix(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> str | None:
+    """Return the provider that a model's name starts with, `None` if routing decides."""
     prefix, colon, rest = model.strip().partition(":")
     if not colon or "/" in prefix:
         return None
@@ -82,7 +82,7 @@ def provider_in(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> s
     return folded if folded in KNOWN else None
 
 
-def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
+def _parse_base_urls(base_urls: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in base_urls:
         name, equals, url = text.partition("=")
@@ -101,7 +101,7 @@ def _require_key(provider: str) -> None:
         )
 
 
-def _everything() -> EmbeddedGateway:
+def _gateway_from_env() -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
     try:
@@ -109,11 +109,11 @@ def _everything() -> EmbeddedGateway:
     except ConfigurationError:
         if ollama_host() is not None or any(key_for(name) is not None for name in KNOWN):
             raise
-        raise nobody() from None
+        raise no_provider_error() from None
 
 
-def nobody() -> ConfigurationError:
-    """Return the complaint that there is nobody to ask."""
+def no_provider_error() -> ConfigurationError:
+    """Return the error for a gateway without any provider."""
     return ConfigurationError(
         "no provider is configured: set a key such as OPENROUTER_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or "
         "GEMINI_API_KEY, or start Ollama; `rat health` lists them all"

@@ -97,7 +97,7 @@ def test_ctrl_c_is_130_wherever_it_comes(monkeypatch: pytest.MonkeyPatch) -> Non
     def interrupt(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ratatoskr.cli.connect._everything", interrupt)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", interrupt)
     for command in ("models", "health"):
         assert run(command).exit_code == 130
 
@@ -106,7 +106,7 @@ def test_what_nobody_foresaw_is_a_line_and_a_traceback_only_on_request(monkeypat
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ratatoskr.cli.connect._everything", fail)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", fail)
     result = run("health")
     assert (result.exit_code, result.stderr) == (1, "rat: RuntimeError: a bug (RATATOSKR_DEBUG=1 shows where)\n")
     debugged = CliRunner().invoke(rat, ["health"], env={"RATATOSKR_DEBUG": "1"})
