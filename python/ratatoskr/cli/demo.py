@@ -91,9 +91,7 @@ async def open_scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, s
     """Return a gateway to a provider on this machine that answers from a script, over real HTTP."""
     from ratatoskr.testing import Call, ScriptedTurn, ScriptedUpstream, Tokens
 
-    describe_usage = (
-        "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
-    )
+    text = "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
     script = [
         ScriptedTurn(text, deltas=12, pace=0.03, usage=Tokens(input=18, output=24)),
         ScriptedTurn(tool_calls=(Call("branch_height", {"branch": "highest"}),), usage=Tokens(input=92, output=17)),

@@ -47,7 +47,7 @@ class Conversation:
         self.messages = [Message.system(system), *rest]
 
     def with_question(self, question: Message) -> list[Message]:
-        """Return the history with a question; tool calls that were not run get an error result, which providers require."""
+        """Return the history with a question; tool calls that were not run get the error result that providers require."""
         calls = self.messages[-1].tool_calls if self.messages else ()
         refused = [call.result("shown to the user, not run", is_error=True) for call in calls]
         return [*self.messages, *([Message.tool_results(*refused)] if refused else []), question]
@@ -82,7 +82,7 @@ def conversation_path(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"a session name is 1 to 100 letters, digits, '.', '_' and '-', and does not start with a sign; not {name!r}",
+            f"a session name is up to 100 letters, digits, '.', '_' and '-', and does not start with a sign; not {name!r}",
             field="session",
         )
     return chats_folder() / f"{name}.json"
