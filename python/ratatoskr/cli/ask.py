@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.cli.render import AnswerView, Screen
-from ratatoskr.types.message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratatoskr.cli.options import Connection, Parameters
+    from ratatoskr.cli.options import Addresses, Parameters
     from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.chat import ChatParams, ChatResponse
     from ratatoskr.types.generate import GenerateResponse
+    from ratatoskr.types.message import Message
     from ratatoskr.types.tool import Tool
 
 NOTES: dict[str, str] = {
@@ -22,7 +22,7 @@ NOTES: dict[str, str] = {
     "content_filter": "the answer is incomplete: the provider's filter ended it",
     "paused": "the model paused; -c continues",
 }
-"""What the user is told about a finish reason."""
+"""Notes to the user by finish reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ChatArguments:
     session: str | None
     no_save: bool
     parameters: Parameters
-    where: Connection
+    where: Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ def build_question(arguments: ChatArguments) -> Message | None:
         InvalidInput: a file cannot be read.
     """
     from ratatoskr.cli import inputs
+    from ratatoskr.types.message import Message
 
     taken = "-" in (*arguments.files, arguments.schema, arguments.tools) or arguments.interactive
     texts = ["" if taken else inputs.read_stdin_text(), arguments.prompt or ""]

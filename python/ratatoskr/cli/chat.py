@@ -62,10 +62,10 @@ def chat(
     """  # noqa: D301  # click reads the backspace, not two characters
     parameters = options.Parameters(reasoning, temperature, max_tokens, timeout)
     arguments = ChatArguments(
-        prompt=prompt, parameters=parameters, where=options.Connection(base_urls, allow_insecure), **rest
+        prompt=prompt, parameters=parameters, where=options.Addresses(base_urls, allow_insecure), **rest
     )
     _check_arguments(arguments)
-    conversation = _conversation(arguments)
+    conversation = _open_conversation(arguments)
     models = options.models_or_default(arguments.models, conversation.models)
     if arguments.interactive:
         from ratatoskr.cli.converse import converse
@@ -86,13 +86,13 @@ def _check_arguments(arguments: ChatArguments) -> None:
         raise click.UsageError("-i needs a terminal on standard input")
 
 
-def _conversation(arguments: ChatArguments) -> Conversation:
+def _open_conversation(arguments: ChatArguments) -> Conversation:
     from ratatoskr.cli import sessions
 
     save = not arguments.no_save
     if arguments.continued:
-        return sessions.latest(save)
-    return sessions.open_named(arguments.session, save) if arguments.session is not None else sessions.new(save)
+        return sessions.open_latest(save)
+    return sessions.open_named(arguments.session, save) if arguments.session is not None else sessions.create(save)
 
 
 def _ask_once(arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> None:

@@ -28,7 +28,7 @@ def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Co
     """Converse until the user ends it.
 
     Raises:
-        RatatoskrError: the conversation cannot start. Later errors are view, and the conversation continues.
+        RatatoskrError: the conversation cannot start. Later errors are shown, and the conversation continues.
     """
     screen = Screen()
     call = ChatCall.from_arguments(arguments, models)
@@ -76,7 +76,7 @@ def _remember(
     try:
         conversation.remember(history, answer, call.models)
     except ConfigurationError as error:
-        conversation.saved = False  # the note is view once
+        conversation.saved = False  # the note is shown once
         screen.note(error.message)
 
 

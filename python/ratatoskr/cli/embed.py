@@ -31,9 +31,9 @@ BLOCK = 1024
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Embed each line of FILE, empty lines too.")
 @options.local_model
-@click.option("--input-type", type=click.Choice(["document", "query"]), help="What the texts are; default: document.")
+@click.option("--input-type", type=click.Choice(["document", "query"]), help="Kind of the texts. Default: document.")
 @click.option("--search", metavar="QUERY", help="Show the texts nearest to QUERY, not vectors.")
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many, with --search.")
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Number of texts for --search.")
 @click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write the vectors for numpy.load.")
 @options.as_json
 @click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them with a note.")

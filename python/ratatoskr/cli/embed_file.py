@@ -25,7 +25,7 @@ _PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembli
 @click.argument("out", metavar="OUT", type=click.Path())
 @click.option("-c", "--column", default="text", show_default=True, metavar="NAME", help="The column of the texts.")
 @options.local_model
-@click.option("--input-type", type=click.Choice(["document", "query"]), default="document", help="What the texts are.")
+@click.option("--input-type", type=click.Choice(["document", "query"]), default="document", help="Kind of the texts.")
 @click.option(
     "--on-null",
     type=click.Choice(["error", "skip"]),
@@ -122,11 +122,11 @@ def _progress_line(progress: Progress) -> str:
     if progress.texts_per_second:
         parts += [f"{progress.texts_per_second:,.0f} texts/s", f"{progress.tokens_per_second:,.0f} tokens/s"]
     if progress.eta is not None:
-        parts.append(f"{_clock(progress.eta)} left")
+        parts.append(f"{_format_duration(progress.eta)} left")
     return ", ".join(parts)
 
 
-def _clock(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

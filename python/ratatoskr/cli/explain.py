@@ -38,9 +38,10 @@ def explain(
     base_urls: tuple[str, ...],
     allow_insecure: bool,
 ) -> None:
-    """Tell what `rat chat -m MODEL` with the same options would do; nothing is sent.
+    """Show what `rat chat -m MODEL` with the same options would do; nothing is sent.
 
-    Who is asked and why, the parameters in the provider's own words, what is changed or refused, how long it may take.
+    Prints the providers in order and why, the parameters as the provider's API names them, what is changed or refused,
+    and the deadlines.
     """
     from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.inputs import load_schema, load_tools
@@ -73,15 +74,15 @@ def _show(explanation: Explanation, screen: Screen) -> None:
 
 
 def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    from ratatoskr.cli.failure import for_shell
+    from ratatoskr.cli.failure import adapt_to_shell
 
-    yield "why", plan.why + ("; only if the model is not available before" if plan.only_if_unavailable else "")
+    yield "why", plan.why + ("; only if the models before are not available" if plan.only_if_unavailable else "")
     if plan.url:
         yield "where", plan.url
     if plan.sent is not None:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
-        yield "changed", for_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")
+        yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")
     if plan.refused:
-        yield "refused", for_shell(plan.refused)
+        yield "refused", adapt_to_shell(plan.refused)

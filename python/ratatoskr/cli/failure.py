@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ratatoskr import errors
-from ratatoskr.cli.render import one_line
+from ratatoskr.cli.render import collapse_lines
 from ratatoskr.types.attempt import Attempt
 
 FILTERED = 7
@@ -43,7 +43,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
 """Advice for programs, as advice for a shell."""
 
 
-def for_shell(text: str) -> str:
+def adapt_to_shell(text: str) -> str:
     """Return a message whose advice names options of a command."""
     for pattern, word in _WORDS:
         text = re.sub(pattern, word, text)
@@ -61,17 +61,17 @@ def error_lines(error: BaseException) -> Iterator[str]:
     """Yield a line for the error, and one for each attempt if there were several."""
     if isinstance(error, OSError) and not isinstance(error, errors.RatatoskrError):
         what = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-        yield f"rat: {one_line(what)}"
+        yield f"rat: {collapse_lines(what)}"
         return
     if not isinstance(error, errors.RatatoskrError):
-        yield f"rat: {one_line(f'{type(error).__name__}: {error}')} (RATATOSKR_DEBUG=1 shows where)"
+        yield f"rat: {collapse_lines(f'{type(error).__name__}: {error}')} (RATATOSKR_DEBUG=1 shows where)"
         return
     if isinstance(error, errors.AllAttemptsFailed):
         text, hint = error.message, hint_for(error.primary)  # the message includes that of the primary error
     else:
         text, hint = str(error), hint_for(error)
-    text = for_shell(text)
-    yield f"rat: {one_line(text)}" + (f"; {one_line(hint)}" if hint else "")
+    text = adapt_to_shell(text)
+    yield f"rat: {collapse_lines(text)}" + (f"; {collapse_lines(hint)}" if hint else "")
     if len(error.attempts) > 1:
         for number, attempt in enumerate(error.attempts, 1):
             yield f"  {number}. {_attempt_line(attempt)}"
@@ -80,7 +80,7 @@ def error_lines(error: BaseException) -> Iterator[str]:
 def _attempt_line(attempt: Attempt) -> str:
     what = "answered" if attempt.error is None else f"{attempt.error.code}: {attempt.error.message}"
     billed = " (may be billed)" if attempt.maybe_billed else ""
-    return one_line(f"at {attempt.started:.1f} s {attempt.provider} {attempt.model}: {what}{billed}")
+    return collapse_lines(f"at {attempt.started:.1f} s {attempt.provider} {attempt.model}: {what}{billed}")
 
 
 def hint_for(error: errors.RatatoskrError) -> str:

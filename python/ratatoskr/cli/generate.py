@@ -1,4 +1,4 @@
-"""`rat generate`: the continuation of a bare prompt."""
+"""`rat generate`: the completion of a prompt."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def generate(
     base_urls: tuple[str, ...],
     allow_insecure: bool,
 ) -> None:
-    """Continue a bare prompt, without conversation, tools or saving.
+    """Complete a prompt, without tools and without saving.
 
+    Uses the provider's completion endpoint where there is one (Ollama), otherwise a chat with one user message.
     Standard input, if it is not a terminal, comes before PROMPT.
     """
     from ratatoskr.cli.ask import show_notices

@@ -30,7 +30,7 @@ def _complete_provider(_: click.Context, __: click.Parameter, prefix: str) -> li
     multiple=True,
     metavar="PROVIDER",
     shell_complete=_complete_provider,
-    help="Only these.",
+    help="List the models of PROVIDER only.",
 )
 @options.as_json
 @options.where
@@ -38,10 +38,10 @@ def _complete_provider(_: click.Context, __: click.Parameter, prefix: str) -> li
 def models(
     ctx: click.Context, providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool
 ) -> None:
-    """List the models that the configured providers serve; or manage local models by a command.
+    """List the models of the configured providers. The commands below manage local models.
 
-    Prints a line for each, with the name that -m takes. If a provider fails, the models of the others are listed, and
-    the exit code is that of the failure.
+    Prints one line for each model: the name that -m takes. If a provider fails, the models of the others are still
+    listed, and the exit code is that of the failure.
     """
     if ctx.invoked_subcommand is not None:
         if providers or as_json or base_urls or allow_insecure:
@@ -53,7 +53,7 @@ def models(
 def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
     from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.failure import error_lines, exit_code
-    from ratatoskr.cli.render import Screen, one_line
+    from ratatoskr.cli.render import Screen, collapse_lines
 
     with gateway_for(providers=providers, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         names = providers or tuple(provider.name for provider in gateway.health().providers)
@@ -66,7 +66,7 @@ def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...],
     for model in () if as_json else served:
         window = f"  {model.context_window:,} tokens" if model.context_window and screen.out_is_terminal else ""
         room = len(model.id) + len(window) <= screen.width
-        screen.line(one_line(model.id) + (screen.style(window, "dim") if room else ""))
+        screen.line(collapse_lines(model.id) + (screen.style(window, "dim") if room else ""))
     if not served and not errors:
         screen.note(f"{', '.join(names)}: no models")
     for error in errors:

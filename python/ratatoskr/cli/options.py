@@ -113,8 +113,8 @@ local = combine(
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Addresses of providers."""
+class Addresses:
+    """The options of `where`: addresses of providers."""
 
     base_urls: tuple[str, ...] = ()
     allow_insecure: bool = False

@@ -18,7 +18,7 @@ COMMANDS: dict[str, str] = {
     "embed": "Turn texts into vectors on this machine, or search among them.",
     "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",
-    "generate": "Continue a bare prompt.",
+    "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
     "models": "List the models of the providers; pull, list and verify local ones.",
 }

@@ -29,17 +29,17 @@ _PICTURES |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 _PICTURES |= {0x7F: 0x2421, 0x0A: 0x0A, 0x09: 0x09, 0x0D: None}
 """Control characters as visible symbols; a carriage return is left out."""
 
-MAX_LINE = 1000  # characters of an error that are lines
+MAX_LINE = 1000  # characters of a message that are shown
 
 
-def visible(text: str) -> str:
+def replace_controls(text: str) -> str:
     """Return text with its control characters made visible."""
     return text.translate(_PICTURES)
 
 
-def one_line(text: str) -> str:
+def collapse_lines(text: str) -> str:
     """Return text as one line of at most `MAX_LINE` characters with its control characters made visible."""
-    line = visible(" ".join(text.split()))
+    line = replace_controls(" ".join(text.split()))
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
@@ -66,7 +66,7 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Write a piece of an answer and flush it."""
-        self._out.write(visible(text) if self.out_is_terminal else text)
+        self._out.write(replace_controls(text) if self.out_is_terminal else text)
         self._out.flush()
 
     def line(self, text: str = "") -> None:
@@ -87,25 +87,25 @@ class Screen:
     def aside(self, text: str, *, dim: bool = True) -> None:
         """Write text to standard error."""
         self._out.flush()
-        safe = visible(text)
+        safe = replace_controls(text)
         self._err.write(self.style(safe, "dim", err=True) if dim else safe)
         self._err.flush()
 
     def note(self, text: str) -> None:
         """Write a line to standard error."""
-        self.aside(one_line(text))
+        self.aside(collapse_lines(text))
         self._err.write("\n")
         self._err.flush()
 
     def status(self, text: str) -> None:
         """Replace the status line of a terminal on standard error; an empty text clears it."""
         self._out.flush()
-        self._err.write(f"\r\x1b[K{self.style(one_line(text)[: self.width - 1], 'dim', err=True)}")
+        self._err.write(f"\r\x1b[K{self.style(collapse_lines(text)[: self.width - 1], 'dim', err=True)}")
         self._err.flush()
 
     def table(self, rows: Iterable[tuple[str, str]], *, indent: str = "  ") -> None:
         """Write names and values, side by side where they fit."""
-        lines = [(name, one_line(value)) for name, value in rows]
+        lines = [(name, collapse_lines(value)) for name, value in rows]
         column = max((len(name) for name, _ in lines), default=0) + 2
         for name, value in lines:
             room = self.width - len(indent) - column
@@ -144,7 +144,7 @@ def _wrap(text: str, width: int) -> list[str]:
 
 
 class AnswerView:
-    """One answer on the screen, whole or streamed.
+    """One answer on the screen, complete or streamed.
 
     Attributes:
         text: the answer's text so far, without thinking and calls.
@@ -178,7 +178,7 @@ class AnswerView:
             self._write_call(event.call.name, event.call.arguments)
 
     def show_response(self, response: ChatResponse[Any] | GenerateResponse) -> None:
-        """Show a whole response."""
+        """Show a complete response."""
         if self._json:
             self._screen.json(response.to_dict(), indent=2)
         elif response.type == "generate_response":

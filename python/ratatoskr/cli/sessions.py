@@ -47,7 +47,7 @@ class Conversation:
         self.messages = [Message.system(system), *rest]
 
     def with_question(self, question: Message) -> list[Message]:
-        """Return the history with a question; tool calls that were not run get the error result that providers require."""
+        """Return the history with a question; tool calls that were not run get the error results that APIs require."""
         calls = self.messages[-1].tool_calls if self.messages else ()
         refused = [call.result("shown to the user, not run", is_error=True) for call in calls]
         return [*self.messages, *([Message.tool_results(*refused)] if refused else []), question]
@@ -82,13 +82,13 @@ def conversation_path(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"a session name is up to 100 letters, digits, '.', '_' and '-', and does not start with a sign; not {name!r}",
+            f"a session name is up to 100 letters, digits, '.', '_' and '-', not beginning with '.' or '-'; got {name!r}",
             field="session",
         )
     return chats_folder() / f"{name}.json"
 
 
-def new(save: bool) -> Conversation:
+def create(save: bool) -> Conversation:
     """Return a new conversation with a unique name."""
     now = datetime.now().astimezone()
     return Conversation(f"{now:%Y-%m-%d_%H%M%S}-{secrets.token_hex(2)}", saved=save)
@@ -100,7 +100,7 @@ def open_named(name: str, save: bool) -> Conversation:
     return Conversation(name, _read(path) if path.exists() else [], save)
 
 
-def latest(save: bool) -> Conversation:
+def open_latest(save: bool) -> Conversation:
     """Return the conversation that was saved last.
 
     Raises:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from ratatoskr.cli.render import Screen, one_line
+from ratatoskr.cli.render import Screen, collapse_lines
 from ratatoskr.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class NearestTexts:
             if self._json:
                 self.screen.json({"index": -negative, "score": round(score, 6), "text": text})
             else:
-                self.screen.line(f"{score:.3f}  {one_line(text)}")
+                self.screen.line(f"{score:.3f}  {collapse_lines(text)}")
 
 
 @contextmanager

@@ -40,14 +40,14 @@ class _Columns(ABC):
     def __init__(self, path: Path, column: str) -> None:
         self._path, self._column = path, column
         self._pa = pyarrow()
-        with self._reading():
+        with self._translate_errors():
             self.schema = self._schema()
         check_columns(path, self.schema.names, column)
         self._check_type(self.schema.field(column).type)
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows."""
-        with self._reading():
+        with self._translate_errors():
             for batch in self._batches():
                 yield self._block(batch)
 
@@ -96,7 +96,7 @@ class _Columns(ABC):
         """Yield all rows in record batches of some megabytes at most."""
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:

@@ -105,7 +105,7 @@ def scan(job: EmbedJob, source: Source, stop: Event, report: Callable[[int], Non
         if stop.is_set():
             raise Stopped
         if None in block.texts and job.on_null == "error":
-            raise _null(job, rows + skipped + 1 + block.texts.index(None))
+            raise _null_error(job, rows + skipped + 1 + block.texts.index(None))
         source.scan_block(block)
         nulls = block.texts.count(None)
         skipped += nulls
@@ -135,7 +135,7 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]
             row += 1
             if text is None:
                 if job.on_null == "error":
-                    raise _null(job, row)
+                    raise _null_error(job, row)
                 continue
             filling.add(block, place, row, text)
             if filling.is_full(job.window):
@@ -152,5 +152,5 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]
         yield filling
 
 
-def _null(job: EmbedJob, row: int) -> InvalidInput:
+def _null_error(job: EmbedJob, row: int) -> InvalidInput:
     return row_error(job.source_path, row, f"{job.column!r} is null")

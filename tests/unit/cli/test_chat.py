@@ -65,7 +65,7 @@ def test_an_answer_that_was_cut_is_noted(upstream: ThreadedUpstream) -> None:
     upstream.use([ScriptedTurn("Up and", finish="length"), ScriptedTurn("Up", finish="content_filter")])
     result = run(*HI, upstream=upstream)
     assert (result.exit_code, result.stdout) == (0, "Up and\n")
-    assert "limit of tokens" in result.stderr
+    assert "token limit" in result.stderr
     result = run(*HI, upstream=upstream)
     assert (result.exit_code, result.stdout) == (7, "Up\n")
     assert "filter" in result.stderr
@@ -105,12 +105,12 @@ def test_a_conversation_that_cannot_be_kept_is_an_error_only_where_one_is_named(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("-c", "--session", "x"), "give one of them"),
+        (("-c", "--session", "x"), "exclude each other"),
         (("-f", "-", "--schema", "-"), "only once"),
         (("-i",), "-i needs a terminal"),
-        (("-i", "--json"), "give one of them"),
+        (("-i", "--json"), "exclude each other"),
         (("-c",), "no conversation to continue"),
-        (("--session", "../x"), "a session's name"),
+        (("--session", "../x"), "a session name"),
         (("--tool-choice", "weather"), "is not one of the tools"),
         (("--timeout", "0"), "--timeout must be"),
         (("--temperature", "warm"), "not a valid float"),

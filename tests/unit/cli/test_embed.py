@@ -86,7 +86,7 @@ def test_json_is_an_object_a_line_and_nothing_else(vectors: np.ndarray[Any, Any]
 def test_npy_is_a_file_that_numpy_loads(vectors: np.ndarray[Any, Any]) -> None:
     result = embed("--lines", "lines.txt", "--npy", "out.npy")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "5 vectors of 96 numbers are in out.npy\n"
+    assert result.stderr == "wrote 5 vectors of 96 numbers to out.npy\n"
     made = np.load("out.npy")
     assert made.dtype == np.float32
     np.testing.assert_allclose(made, vectors, atol=1e-6)
@@ -136,7 +136,7 @@ def test_texts_that_are_cut_are_told_or_refused(model_folder: Path) -> None:
     result = embed("--lines", "long.txt", "--npy", "out.npy")
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (
         0,
-        "note: 1 of 3 texts were cut to what the model takes",
+        "note: 1 of 3 texts were cut to the length that the model takes",
     )
     result = embed("--lines", "long.txt", "--no-truncate")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -154,8 +154,8 @@ def test_texts_that_are_cut_are_told_or_refused(model_folder: Path) -> None:
         (("--lines", "nowhere.txt"), "cannot read nowhere.txt: No such file or directory"),
         (("--lines", "."), "cannot read .: Is a directory"),
         (("text", "--lines", "lines.txt"), "either TEXT or --lines"),
-        (("text", "--search", "x", "--npy", "y"), "--search shows texts"),
-        (("text", "--search", "x", "--input-type", "query"), "--search shows texts"),
+        (("text", "--search", "x", "--npy", "y"), "--search cannot be combined"),
+        (("text", "--search", "x", "--input-type", "query"), "--search cannot be combined"),
         (("text", "--input-type", "passage"), "is not one of"),
         (("text", "--precision", "fp16"), "is not one of"),
         (("text", "--device", "gpu"), "neither cpu, nor cuda"),
@@ -164,7 +164,7 @@ def test_texts_that_are_cut_are_told_or_refused(model_folder: Path) -> None:
         (("text", "--timeout", "0"), "--timeout must be seconds above 0"),
         (("text", "-m", "nonsense"), "not in the catalogue: AllMiniLmL6V2"),
         (("text", "--npy", "/nowhere/at/all.npy"), "cannot write /nowhere/at/all.npy"),
-        (("text", "--npy", "/dev/null"), "/dev/null is no file"),
+        (("text", "--npy", "/dev/null"), "/dev/null is not a regular file"),
         (("text", "--npy", "."), "is a directory"),
         (("half \udcff",), "text 0 holds half of a surrogate pair"),
     ],
@@ -177,7 +177,7 @@ def test_what_cannot_be_done_is_told_in_a_line(arguments: tuple[str, ...], words
 
 def test_a_line_that_is_no_text_is_told_by_its_number() -> None:
     Path("bad.txt").write_bytes(b"fine\n\xff\xfe\n")
-    assert "bad.txt line 2 is no UTF-8 text" in embed("--lines", "bad.txt").stderr
+    assert "bad.txt line 2 is not UTF-8" in embed("--lines", "bad.txt").stderr
 
 
 def test_a_model_that_is_not_here_is_told_with_the_command_that_fetches_it() -> None:
@@ -196,7 +196,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_deadline_is_a_network_matter_as_everywhere() -> None:
     result = embed("text", "--timeout", "0.0001")
     assert result.exit_code == 6
-    assert "--timeout allows more" in result.stderr
+    assert "--timeout sets a longer limit" in result.stderr
 
 
 def test_ctrl_c_leaves_nothing_behind() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ratatoskr import errors
-from ratatoskr.cli.failure import error_lines, exit_code, for_shell
+from ratatoskr.cli.failure import adapt_to_shell, error_lines, exit_code
 from ratatoskr.types.attempt import Attempt, ErrorInfo
 
 CODES: dict[str, int] = {
@@ -83,11 +83,11 @@ def test_a_line_says_who_what_which_request_and_what_to_do(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        (errors.ModelNotFound("x", provider="google"), "`rat models --provider google` lists what there is"),
+        (errors.ModelNotFound("x", provider="google"), "`rat models --provider google` lists its models"),
         (errors.RateLimited("x", retry_after=7.2), "try again in 7 s"),
         (errors.RateLimited("x"), "try again later"),
-        (errors.ConnectionFailed("x", provider="ollama"), "is Ollama running, and OLLAMA_HOST right?"),
-        (errors.Timeout("x"), "--timeout allows more"),
+        (errors.ConnectionFailed("x", provider="ollama"), "is Ollama running, and is OLLAMA_HOST right?"),
+        (errors.Timeout("x"), "--timeout sets a longer limit"),
     ],
 )
 def test_what_to_do_stands_at_the_end(error: errors.RatatoskrError, hint: str) -> None:
@@ -130,9 +130,9 @@ def test_advice_for_programs_is_said_in_the_words_of_a_shell() -> None:
 
     with pytest.raises(errors.NoProvider) as caught:
         resolve("gpt-5.4", ["anthropic"])
-    said = [for_shell(known.missing()) for known in KNOWN.values()] + [for_shell(str(caught.value))]
+    said = [adapt_to_shell(known.missing()) for known in KNOWN.values()] + [adapt_to_shell(str(caught.value))]
     assert not [text for text in said if "builder" in text or "(key)" in text]
     assert "OPENAI_API_KEY" in said[-1]
     with pytest.raises(errors.InvalidInput) as refused:
         Timeouts(total=0)
-    assert for_shell(refused.value.message) == "--timeout must be seconds above 0, not 0"
+    assert adapt_to_shell(refused.value.message) == "--timeout must be seconds above 0, not 0"

@@ -136,9 +136,9 @@ def test_a_tool_that_the_provider_runs_is_read_as_it_is_written(tmp_path: Path) 
     ("text", "words"),
     [
         ("{}", "JSON list"),
-        ("[", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("[1]", "tool 1 is no JSON object"),
+        ("[", "not JSON: "),
+        ("[" * 100_000, "not JSON: "),
+        ("[1]", "tool 1: not a JSON object"),
         ('[{"name": "a"}, {}]', 'tool 2: has no "name"'),
         ('[{"name": "a", "parameters": 3}]', "tool 1: parameters"),
         ('[{"type": "provider_tool"}]', "tool 1: "),
@@ -165,10 +165,10 @@ def test_a_schema_goes_by_its_title(tmp_path: Path, title: str | None, name: str
 
 def test_a_schema_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.json").write_text("[]")
-    with pytest.raises(InvalidInput, match=r"s\.json: a schema is a JSON object"):
+    with pytest.raises(InvalidInput, match=r"s\.json: not a JSON object"):
         load_schema(str(tmp_path / "s.json"))
     pipe(monkeypatch, b"{")
-    with pytest.raises(InvalidInput, match="standard input is no JSON"):
+    with pytest.raises(InvalidInput, match="standard input: not JSON"):
         load_schema("-")
 
 

@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from ratatoskr.cli import sessions
-from ratatoskr.cli.sessions import Conversation, chats_folder, latest, new, open_named
+from ratatoskr.cli.sessions import Conversation, chats_folder, create, open_latest, open_named
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.message import Message, load_messages
 from ratatoskr.types.part import TextPart, ToolCall, ToolResult
 
 
 def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho") -> None:
-    conversation.remember(conversation.asked(Message.user(question)), Message.assistant(answer), ["a:b"])
+    conversation.remember(conversation.with_question(Message.user(question)), Message.assistant(answer), ["a:b"])
 
 
 def test_a_conversation_comes_back_as_it_was() -> None:
     before = os.umask(0)
     try:
-        turn(open_named("tree", kept=True), "one")
+        turn(open_named("tree", save=True), "one")
     finally:
         os.umask(before)
-    turn(open_named("tree", kept=True), "two")
-    again = open_named("tree", kept=True)
+    turn(open_named("tree", save=True), "two")
+    again = open_named("tree", save=True)
     assert [message.text for message in again.messages] == ["one", "Ho", "two", "Ho"]
     assert again.models == ("a:b",)
     path = chats_folder() / "tree.json"
@@ -37,19 +37,19 @@ def test_a_conversation_comes_back_as_it_was() -> None:
 
 def test_the_last_conversation_is_the_one_that_was_written_last() -> None:
     for name in ("b", "c", "a"):
-        turn(open_named(name, kept=True), name)
+        turn(open_named(name, save=True), name)
     for seconds, name in enumerate(("c", "a", "b")):
         os.utime(chats_folder() / f"{name}.json", (1000 + seconds, 1000 + seconds))
-    assert latest(kept=True).name == "b"
+    assert open_latest(save=True).name == "b"
 
 
 def test_what_is_not_kept_is_not_written() -> None:
-    turn(new(kept=False))
+    turn(create(save=False))
     assert not chats_folder().exists()
 
 
 def test_new_conversations_have_names_of_their_own() -> None:
-    names = {new(kept=True).name for _ in range(50)}
+    names = {create(save=True).name for _ in range(50)}
     assert len(names) > 45
     for name in names:
         assert sessions.conversation_path(name).parent == chats_folder()
@@ -57,27 +57,27 @@ def test_new_conversations_have_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "-x", "a\0", "a\n", "a" * 101, "Ärger"])
 def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="session's name"):
-        open_named(name, kept=True)
+    with pytest.raises(ConfigurationError, match="session name"):
+        open_named(name, save=True)
 
 
 def test_without_any_there_is_none_to_continue() -> None:
     with pytest.raises(ConfigurationError, match="no conversation to continue"):
-        latest(kept=True)
+        open_latest(save=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99, "messages": []}', '{"version": 1, "messages": [3]}'])
 def test_a_file_that_is_no_conversation_is_named_and_left_as_it_is(text: str) -> None:
-    turn(open_named("tree", kept=True))
+    turn(open_named("tree", save=True))
     path = chats_folder() / "tree.json"
     path.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"tree\.json is no conversation"):
-        open_named("tree", kept=True)
+    with pytest.raises(ConfigurationError, match=r"tree\.json is not a conversation"):
+        open_named("tree", save=True)
     assert path.read_text() == text
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    conversation = open_named("tree", kept=True)
+    conversation = open_named("tree", save=True)
     turn(conversation)
     before = (chats_folder() / "tree.json").read_bytes()
 
@@ -102,24 +102,24 @@ def test_state_is_kept_below_the_home_where_no_other_place_is_named(
 
 
 def test_instructions_replace_those_that_are_there() -> None:
-    conversation = Conversation("x", kept=False)
-    conversation.instruct("Be kind.")
+    conversation = Conversation("x", saved=False)
+    conversation.set_system("Be kind.")
     turn(conversation)
-    conversation.instruct("Be brief.")
+    conversation.set_system("Be brief.")
     assert [message.text for message in conversation.messages] == ["Be brief.", "Hi", "Ho"]
 
 
 def test_calls_that_nobody_ran_are_answered_before_the_next_question() -> None:
-    conversation = Conversation("x", kept=False)
+    conversation = Conversation("x", saved=False)
     answer = Message.assistant([TextPart("Let me see."), ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}")])
     conversation.remember([Message.user("Hi")], answer, ["a:b"])
-    history = conversation.asked(Message.user("Well?"))
+    history = conversation.with_question(Message.user("Well?"))
     results = [part for part in history[2].content if isinstance(part, ToolResult)]
     assert [(result.tool_call_id, result.is_error) for result in results] == [("1", True), ("2", True)]
     assert history[3].text == "Well?"
 
 
 def test_the_model_is_noted_where_it_is_never_sent() -> None:
-    turn(open_named("tree", kept=True))
+    turn(open_named("tree", save=True))
     [_, answer] = json.loads((chats_folder() / "tree.json").read_text())["messages"]
     assert answer["metadata"] == {"models": ["a:b"]}

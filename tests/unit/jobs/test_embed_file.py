@@ -121,11 +121,11 @@ def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on_and_it_does(model: 
     told, complaint = process.communicate(timeout=50)
     assert process.returncode == 130, complaint
     assert told == ""
-    assert "what is done is kept in" in complaint
+    assert "finished work is in" in complaint
     assert complaint.count("\n") == 1
     assert not out.exists()
     again = run("embed-file", str(source), str(out), *options)
-    assert re.search(r"[1-9][\d,]* of them before", again.stdout), again.output
+    assert re.search(r"[1-9][\d,]* of them from before", again.stdout), again.output
     whole = tmp_path / "whole.npy"
     assert run("embed-file", str(source), str(whole), *options).exit_code == 0
     assert out.read_bytes() == whole.read_bytes()
