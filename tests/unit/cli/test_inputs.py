@@ -1,4 +1,4 @@
-"""What `rat` reads: files by what they are, tools in three manners, a schema; what is wrong is told with its place."""
+"""Inputs of a command: files by media type, tools in several forms, a schema; errors name the place."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
         ("a.zip", b"PK\x03\x04\xff", FilePart, "application/zip"),
     ],
 )
-def test_a_file_is_what_its_name_or_its_beginning_says(
+def test_the_media_type_of_a_file_is_that_of_its_suffix_or_first_bytes(
     tmp_path: Path, name: str, data: bytes, cls: type[Any], media_type: str
 ) -> None:
     (tmp_path / name).write_bytes(data)
@@ -47,7 +47,7 @@ def test_a_file_is_what_its_name_or_its_beginning_says(
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.ts", "a.svg", "a.md", "Makefile", "a.unheard-of"])
-def test_whatever_is_text_is_sent_as_text_with_its_name(tmp_path: Path, name: str) -> None:
+def test_text_files_are_sent_as_text_with_their_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes("\ufeffGrüße\n\n".encode())
     assert load_parts([str(tmp_path / name)]) == [TextPart(f'<file name="{name}">\nGrüße\n</file>')]
 
@@ -102,7 +102,7 @@ def test_a_terminal_or_a_closed_standard_input_is_not_read(monkeypatch: pytest.M
     assert read_stdin_text() == ""
 
 
-def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_that_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe(monkeypatch, b"\xff")
     with pytest.raises(InvalidInput, match="-f -"):
         read_stdin_text()
@@ -112,7 +112,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @pytest.mark.parametrize(
-    "said",
+    "tool",
     [
         {"name": "weather", "description": "d", "parameters": SCHEMA},
         {"type": "function", "function": {"name": "weather", "description": "d", "parameters": SCHEMA}},
@@ -121,8 +121,8 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
     ],
     ids=["ours", "Chat Completions", "Responses", "Anthropic"],
 )
-def test_tools_are_read_in_each_providers_manner(tmp_path: Path, said: Any) -> None:
-    (tmp_path / "t.json").write_text(json.dumps([said]))
+def test_tools_are_read_in_the_forms_of_several_providers(tmp_path: Path, tool: Any) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([tool]))
     assert load_tools(str(tmp_path / "t.json")) == [ToolDefinition("weather", "d", SCHEMA)]
 
 
@@ -144,7 +144,7 @@ def test_a_tool_that_the_provider_runs_is_read_as_it_is_written(tmp_path: Path) 
         ('[{"type": "provider_tool"}]', "tool 1: "),
     ],
 )
-def test_a_file_of_tools_that_makes_no_sense_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_file_of_tools_is_an_error_that_names_the_tool(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(InvalidInput) as caught:
         load_tools(str(tmp_path / "t.json"))
@@ -155,7 +155,7 @@ def test_a_file_of_tools_that_makes_no_sense_is_told_with_its_place(tmp_path: Pa
 @pytest.mark.parametrize(
     ("title", "name"), [(None, "answer"), ("An Animal!", "An_Animal"), ("動物", "answer"), ("x" * 99, "x" * 64)]
 )
-def test_a_schema_goes_by_its_title(tmp_path: Path, title: str | None, name: str) -> None:
+def test_the_name_of_a_schema_is_its_title(tmp_path: Path, title: str | None, name: str) -> None:
     schema = SCHEMA if title is None else {"title": title, **SCHEMA}
     (tmp_path / "s.json").write_text(json.dumps(schema))
     read = load_schema(str(tmp_path / "s.json"))
@@ -163,7 +163,7 @@ def test_a_schema_goes_by_its_title(tmp_path: Path, title: str | None, name: str
     assert (read.name, read.schema) == (name, schema)
 
 
-def test_a_schema_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_that_is_not_an_object_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.json").write_text("[]")
     with pytest.raises(InvalidInput, match=r"s\.json: not a JSON object"):
         load_schema(str(tmp_path / "s.json"))

@@ -1,4 +1,4 @@
-"""Conversations that are kept: private, whole or not at all, and only where they belong."""
+"""Saved conversations: private, written atomically, restricted to their folder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ratatoskr.cli.sessions import Conversation, chats_folder, create, open_late
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.message import Message, load_messages
 from ratatoskr.types.part import TextPart, ToolCall, ToolResult
+from unit.cli.shell import Shell
 
 
 def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho") -> None:
@@ -43,7 +44,7 @@ def test_the_last_conversation_is_the_one_that_was_written_last() -> None:
     assert open_latest(save=True).name == "b"
 
 
-def test_what_is_not_kept_is_not_written() -> None:
+def test_an_unsaved_conversation_is_not_written() -> None:
     turn(create(save=False))
     assert not chats_folder().exists()
 
@@ -61,13 +62,13 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
         open_named(name, save=True)
 
 
-def test_without_any_there_is_none_to_continue() -> None:
+def test_without_conversations_continuing_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="no conversation to continue"):
         open_latest(save=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99, "messages": []}', '{"version": 1, "messages": [3]}'])
-def test_a_file_that_is_no_conversation_is_named_and_left_as_it_is(text: str) -> None:
+def test_a_malformed_conversation_file_is_named_and_not_changed(text: str) -> None:
     turn(open_named("tree", save=True))
     path = chats_folder() / "tree.json"
     path.write_text(text)
@@ -92,16 +93,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch: py
     assert len(conversation.messages) == 4
 
 
-def test_state_is_kept_below_the_home_where_no_other_place_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_default_folder_is_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in ("", "relative/path"):
         monkeypatch.setenv("XDG_STATE_HOME", value)
         assert chats_folder() == tmp_path / ".local" / "state" / "ratatoskr" / "chats"
 
 
-def test_instructions_replace_those_that_are_there() -> None:
+def test_a_system_message_replaces_the_existing_one() -> None:
     conversation = Conversation("x", saved=False)
     conversation.set_system("Be kind.")
     turn(conversation)
@@ -109,7 +108,7 @@ def test_instructions_replace_those_that_are_there() -> None:
     assert [message.text for message in conversation.messages] == ["Be brief.", "Hi", "Ho"]
 
 
-def test_calls_that_nobody_ran_are_answered_before_the_next_question() -> None:
+def test_calls_that_were_not_run_get_error_results_before_the_next_question() -> None:
     conversation = Conversation("x", saved=False)
     answer = Message.assistant([TextPart("Let me see."), ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}")])
     conversation.remember([Message.user("Hi")], answer, ["a:b"])
@@ -119,7 +118,24 @@ def test_calls_that_nobody_ran_are_answered_before_the_next_question() -> None:
     assert history[3].text == "Well?"
 
 
-def test_the_model_is_noted_where_it_is_never_sent() -> None:
+def test_the_model_is_saved_in_the_metadata() -> None:
     turn(open_named("tree", save=True))
     [_, answer] = json.loads((chats_folder() / "tree.json").read_text())["messages"]
     assert answer["metadata"] == {"models": ["a:b"]}
+
+
+def test_conversations_are_saved_privately_and_continued(rat: Shell) -> None:
+    assert rat.chat("My name is Nidhogg.").returncode == 0
+    assert rat.chat("-c", "Who am I?").returncode == 0
+    contents = [m["content"] for m in rat.upstream.last.json["messages"]]
+    assert contents[0] == "My name is Nidhogg."
+    assert contents[-1] == "Who am I?"
+    folder = Path(rat.environment["XDG_STATE_HOME"]) / "ratatoskr" / "chats"
+    kept = list(folder.glob("*.json"))
+    assert kept
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
+    assert rat.chat("--session", "tree", "One.").returncode == 0
+    assert (folder / "tree.json").exists()
+    before = {path.name for path in folder.iterdir()}
+    assert rat.chat("--no-save", "Two.").returncode == 0
+    assert {path.name for path in folder.iterdir()} == before
