@@ -86,7 +86,7 @@ class ChatCall:
     def ask(
         self, gateway: SyncGateway, history: Sequence[Message], screen: Screen, view: AnswerView | None = None
     ) -> ShownAnswer:
-        """Send the conversation and show the answer; `view` keeps what has come if it is interrupted.
+        """Send the conversation and show the answer; after an interruption `view` has the received part.
 
         Raises:
             RatatoskrError: as the gateway does.

@@ -69,6 +69,18 @@ def _gateway(
     return builder.build()
 
 
+def local_gateway(model: str, precision: str, device: str, cache_dir: str | None) -> EmbeddedGateway:
+    """Return a gateway to one local model, from the options `local_model` and `local`."""
+    from ratatoskr import Device, Ratatoskr
+
+    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    kind, _, index = device.partition(":")
+    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
+    if cache_dir is not None:
+        builder.cache_dir(cache_dir)
+    return builder.build()
+
+
 def provider_prefix(model: str, addresses: Sequence[str] | dict[str, str] = ()) -> str | None:
     """Return the provider that a model's name starts with, `None` if routing decides."""
     prefix, colon, rest = model.strip().partition(":")

@@ -53,7 +53,7 @@ def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Co
 
 
 def _turn(call: ChatCall, gateway: SyncGateway, conversation: Conversation, question: Message, screen: Screen) -> None:
-    """Send one question; what has come of an interrupted answer stays in the conversation."""
+    """Send one question; the received part of an interrupted answer stays in the conversation."""
     history = conversation.with_question(question)
     view = AnswerView(screen)
     try:

@@ -63,6 +63,7 @@ def embed(
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
     """  # noqa: D301  # click reads the backspace, not two characters
+    from ratatoskr.cli.connect import local_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.cli.vectors import open_output
 
@@ -73,22 +74,11 @@ def embed(
     screen = Screen()
     source = _read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with _gateway(model, precision, device, cache_dir) as gateway:
+    with local_gateway(model, precision, device, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeouts=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
             embedder.run(source, output, StatusLine(screen) if lines is not None else None)
-
-
-def _gateway(model: str, precision: str, device: str, cache_dir: str | None) -> SyncGateway:
-    from ratatoskr import Device, Ratatoskr
-
-    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
-    kind, _, index = device.partition(":")
-    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
-    if cache_dir is not None:
-        builder.cache_dir(cache_dir)
-    return builder.build().sync()
 
 
 class BlockEmbedder:

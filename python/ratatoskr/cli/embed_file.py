@@ -84,15 +84,10 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
 
 
 async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, view: JobProgressLine) -> Summary:
-    from ratatoskr import Device, Ratatoskr
+    from ratatoskr.cli.connect import local_gateway
     from ratatoskr.jobs import run
 
-    builder = Ratatoskr.builder().local_embeddings(job.model, "int8" if precision == "int8" else "fp32")
-    kind, _, index = device.partition(":")
-    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
-    if cache_dir is not None:
-        builder.cache_dir(cache_dir)
-    async with builder.build() as gateway:
+    async with local_gateway(job.model, precision, device, cache_dir) as gateway:
         return await run(job, gateway, progress=view.show)
 
 

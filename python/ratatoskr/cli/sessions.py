@@ -82,7 +82,7 @@ def conversation_path(name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"a session name is up to 100 letters, digits, '.', '_' and '-', not starting with '.' or '-'; got {name!r}",
+            f"a session name is up to 100 letters, digits, '_', '.' and '-', not '.' or '-' first; got {name!r}",
             field="session",
         )
     return chats_folder() / f"{name}.json"

@@ -156,9 +156,9 @@ COMMANDS: dict[str, click.Command] = {
 
 
 def _progress_line(progress: Progress) -> str:
-    whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
+    total = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
     share = f", {progress.done / progress.total:.0%}" if progress.total else ""
-    return f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}"
+    return f"{progress.file}: {progress.done / 1e6:,.1f}{total} MB{share}"
 
 
 def _parse_digest(text: str) -> tuple[str, str]:

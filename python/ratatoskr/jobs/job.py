@@ -84,7 +84,7 @@ class EmbedJob:
         if self.input_type not in get_args(InputType):
             raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
-            raise InvalidInput(f"window must be a whole number above 0, not {self.window!r}", field="window")
+            raise InvalidInput(f"window must be an integer above 0, not {self.window!r}", field="window")
         for field in ("model", "column"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
                 raise InvalidInput(f"{field} must be a name, not {getattr(self, field)!r}", field=field)

@@ -97,9 +97,9 @@ def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
 
 
 def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
-    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=Tokens(input=3, output=2)), "whole"])
+    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=Tokens(input=3, output=2)), "complete"])
     done = rat.chat("--json", "Hi")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["type"] for e in events] == ["content_delta", "content_delta", "usage_event", "done"]
-    whole = json.loads(rat.chat("--json", "--no-stream", "Hi").stdout)
-    assert whole["type"] == "chat_response"
+    response = json.loads(rat.chat("--json", "--no-stream", "Hi").stdout)
+    assert response["type"] == "chat_response"

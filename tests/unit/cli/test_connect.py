@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ratatoskr.cli.connect import provider_prefix
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.in_process import HI, KEY, run
 
@@ -61,3 +62,27 @@ def test_a_compatible_host_needs_only_its_base_url(upstream: ThreadedUpstream) -
     address = upstream.base_url("compatible")
     assert run("chat", "-m", "mine:model", f"--base-url=mine={address}", "Hi").exit_code == 0
     assert upstream.last.json["model"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("openai:gpt-4.1", "openai"),
+        (" OpenAI:gpt-4.1", "openai"),
+        ("mine:model", "mine"),
+        ("gpt-4.1", None),
+        ("unknown:model", None),
+        ("meta-llama/llama:free", None),
+        ("mistral:7b", None),
+        ("mistral:mistral-small-latest", "mistral"),
+    ],
+)
+def test_the_prefix_of_a_model_is_a_provider_only_if_it_is_known(model: str, provider: str | None) -> None:
+    assert provider_prefix(model, {"mine": "http://127.0.0.1:1"}) == provider
+
+
+def test_a_required_key_that_is_missing_is_an_error_that_names_variable_and_file() -> None:
+    result = run("chat", "-m", "openai:gpt-4.1", "Hi")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("rat: no key for openai: set OPENAI_API_KEY, or put it into ")
+    assert result.stderr.endswith('secrets.toml as key = "…" below [providers.openai]\n')

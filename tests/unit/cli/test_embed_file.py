@@ -126,6 +126,6 @@ def test_after_ctrl_c_a_line_names_the_saved_work_and_the_same_command_continues
     assert not out.exists()
     again = run("embed-file", str(source), str(out), *options)
     assert re.search(r"[1-9][\d,]* of them from before", again.stdout), again.output
-    whole = tmp_path / "whole.npy"
-    assert run("embed-file", str(source), str(whole), *options).exit_code == 0
-    assert out.read_bytes() == whole.read_bytes()
+    full = tmp_path / "full.npy"
+    assert run("embed-file", str(source), str(full), *options).exit_code == 0
+    assert out.read_bytes() == full.read_bytes()

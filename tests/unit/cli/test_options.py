@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ratatoskr.cli.options import EFFORTS
+from ratatoskr.cli.options import EFFORTS, Parameters
 from ratatoskr.testing.thread import ThreadedUpstream
 from ratatoskr.types.chat import EFFORTS as EFFORTS_OF_THE_GATEWAY
 from unit.cli.in_process import run
@@ -46,3 +46,14 @@ def test_the_environment_names_the_model(upstream: ThreadedUpstream, monkeypatch
 
 def test_the_efforts_are_those_of_the_gateway() -> None:
     assert EFFORTS == EFFORTS_OF_THE_GATEWAY
+
+
+def test_only_parameters_that_are_set_are_passed() -> None:
+    assert Parameters().params() == {}
+    assert Parameters("high", 0.0, 9, 5.0).params() == {"reasoning": "high", "temperature": 0.0, "max_tokens": 9}
+
+
+def test_without_a_model_the_error_says_how_to_name_one() -> None:
+    result = run("chat", "Hi")
+    assert result.exit_code == 2
+    assert "no model: name one with -m" in result.stderr

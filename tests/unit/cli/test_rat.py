@@ -127,7 +127,7 @@ def test_a_narrow_terminal_gets_narrow_help(rat: Shell) -> None:
         os.close(main)
         os.close(side)
     assert child.returncode == 0
-    lines = [line for line in out.decode().splitlines() if not line.startswith("    rat ")]  # examples stay whole
+    lines = [line for line in out.decode().splitlines() if not line.startswith("    rat ")]  # examples are not wrapped
     assert max(map(len, lines)) <= 40
 
 
@@ -140,8 +140,8 @@ def test_forty_columns_are_enough(terminal_rat: TerminalRat, arguments: tuple[st
     with AtTerminal(arguments, {**terminal_rat.environment, "NO_COLOR": "1"}, columns=40) as terminal:
         code, shown = terminal.end()
     assert code == 0
-    whole = ("    rat ", "    git ", "https://", "~/")  # examples and addresses are not cut, for copying
-    long = [line for line in shown.splitlines() if len(line) > 40 and not any(word in line for word in whole)]
+    unwrapped = ("    rat ", "    git ", "https://", "~/")  # examples and addresses are not cut, for copying
+    long = [line for line in shown.splitlines() if len(line) > 40 and not any(word in line for word in unwrapped)]
     assert long == []
 
 

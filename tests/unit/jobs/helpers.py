@@ -1,4 +1,4 @@
-"""Runs small jobs, whole or interrupt_job."""
+"""Runs small jobs, to the end or interrupted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def digest_of_full_run(source: Path, out: str) -> str:
 
 
 class Failing(FakeGateway):
-    """Fails at one window, for once."""
+    """Fails once, at one window."""
 
     def __init__(self, at: int) -> None:
         super().__init__()

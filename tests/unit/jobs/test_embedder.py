@@ -38,7 +38,7 @@ def gateway_of(model: str, store: ModelStore) -> EmbeddedGateway:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Texts of one to a hundred words, a fifth of them twice, and a few rows more than whole windows."""
+    """Texts of one to a hundred words, a fifth of them twice, and a few rows more than full windows."""
     rng = random.Random(3)
     texts = [" ".join(rng.choices(WORDS, k=rng.randint(1, 100 if rng.random() < 0.1 else 12))) for _ in range(803)]
     return write(tmp_path / "in", "jsonl", [{"text": rng.choice(texts) if rng.random() < 0.2 else t} for t in texts])
@@ -140,10 +140,10 @@ async def test_a_continued_job_gives_the_same_bits_as_an_uninterrupted_one(
     folder = source.parent
     options: Any = {"model": model, "window": 100, "model_digest": digest_of(model, store)}
     async with gateway_of(model, store) as gateway:
-        whole = await run(EmbedJob(source, folder / "whole.npy", **options), gateway)
+        full = await run(EmbedJob(source, folder / "full.npy", **options), gateway)
         await stop_after(100, EmbedJob(source, folder / "out.npy", **options), gateway)
         again = await run(EmbedJob(source, folder / "out.npy", **options), gateway)
     assert 0 < again.resumed < 803
-    assert (again.rows, again.tokens, again.truncated) == (whole.rows, whole.tokens, whole.truncated)
-    assert whole.truncated > 0
-    assert (folder / "out.npy").read_bytes() == (folder / "whole.npy").read_bytes()
+    assert (again.rows, again.tokens, again.truncated) == (full.rows, full.tokens, full.truncated)
+    assert full.truncated > 0
+    assert (folder / "out.npy").read_bytes() == (folder / "full.npy").read_bytes()

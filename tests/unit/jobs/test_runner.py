@@ -41,7 +41,7 @@ async def test_a_job_that_failed_continues_from_its_last_complete_part(source: P
 
 
 def parts_after_kill(source: Path, out: Path, moment: float, pause: float = 0.005) -> int | None:
-    """Run the job in a process and kill that after some seconds; return its whole parts, `None` if it had ended.
+    """Run the job in a process and kill that after some seconds; return its complete parts, `None` if it had ended.
 
     Each window takes `pause` seconds.
     """
@@ -87,7 +87,7 @@ async def test_a_job_that_is_killed_at_fifty_random_moments_gives_the_same_bytes
         assert digest(target) == expected[OUTS[name % 3]]
         assert not target.with_name(f"{target.name}.job").exists()
     assert len(kills) >= 50
-    print(f"\n{len(kills)} kills of {name} jobs of 120 parts; whole parts at each: {kills}")
+    print(f"\n{len(kills)} kills of {name} jobs of 120 parts; complete parts at each: {kills}")
 
 
 @pytest.mark.parametrize("out", OUTS)
@@ -174,7 +174,7 @@ async def test_a_folder_in_place_of_the_output_is_refused_before_anything_is_com
 
 @pytest.mark.parametrize("out", OUTS)
 async def test_a_full_disk_is_an_error_and_finished_work_is_kept(source: Path, out: str) -> None:
-    """A limit on the size of files stands for it: writing ends in the midst of a part, with an error of its kind."""
+    """A limit on the size of files simulates it: writing fails in the middle of a part, with such an error."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     gateway = FakeGateway()
