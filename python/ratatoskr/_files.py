@@ -14,7 +14,7 @@ from typing import IO, Final
 
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["atomic_write", "cannot_write", "check_room", "compute_digest", "compute_git_blob_id", "sync_folder"]
+__all__ = ["atomic_write", "check_disk_space", "compute_digest", "compute_git_blob_id", "sync_folder", "write_error"]
 
 _DISK_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -40,13 +40,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if isinstance(error, ConnectionError | TimeoutError):
             raise
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def cannot_write(path: Path, error: OSError) -> ConfigurationError:
+def write_error(path: Path, error: OSError) -> ConfigurationError:
     """Return the error for a failed write to `path`."""
     if error.errno in _DISK_FULL:
         return ConfigurationError(f"no space left for {path}")
@@ -62,7 +62,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def check_room(path: Path, size: int) -> None:
+def check_disk_space(path: Path, size: int) -> None:
     """Check that a file of `size` bytes fits on the disk, with a tenth to spare.
 
     Raises:

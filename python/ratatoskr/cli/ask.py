@@ -1,41 +1,62 @@
-"""One question to a gateway, with its answer on the screen."""
+"""One call of a chat, from the command line's arguments to the answer on the screen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr.cli.render import Screen, Shown
-from ratatoskr.types.message import Message
+from ratatoskr.cli.render import AnswerView, Screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratatoskr.cli.chat import Wish
+    from ratatoskr.cli.options import Addresses, Parameters
     from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.chat import ChatParams, ChatResponse
     from ratatoskr.types.generate import GenerateResponse
+    from ratatoskr.types.message import Message
     from ratatoskr.types.tool import Tool
 
 NOTES: dict[str, str] = {
-    "length": "the answer was cut: it reached the limit of tokens",
-    "content_filter": "the answer was cut by the provider's filter",
-    "paused": "the model paused; -c goes on",
+    "length": "the answer is incomplete: it reached the token limit",
+    "content_filter": "the answer is incomplete: the provider's filter ended it",
+    "paused": "the model paused; -c continues",
 }
-"""What a person should know of how an answer ended."""
+"""Notes to the user by finish reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, and whether the provider cut it."""
+class ChatArguments:
+    """The command line of `rat chat`."""
+
+    prompt: str | None
+    models: tuple[str, ...]
+    system: str | None
+    files: tuple[str, ...]
+    tools: str | None
+    tool_choice: str | None
+    schema: str | None
+    as_json: bool
+    no_stream: bool
+    interactive: bool
+    continued: bool
+    session: str | None
+    no_save: bool
+    parameters: Parameters
+    where: Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnswer:
+    """An answer, and whether the provider's filter ended it."""
 
     message: Message
     filtered: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """How to ask, whatever the question is."""
+class ChatCall:
+    """Everything of a call but the conversation."""
 
     models: tuple[str, ...]
     params: ChatParams
@@ -46,34 +67,34 @@ class Asking:
     stream: bool = True
 
     @classmethod
-    def of(cls, wish: Wish, models: tuple[str, ...]) -> Asking:
-        """Return what a command line says, with the files of tools and schema read.
+    def from_arguments(cls, arguments: ChatArguments, models: tuple[str, ...]) -> ChatCall:
+        """Return the call that a command line describes, with its tools and schema loaded.
 
         Raises:
-            InvalidInput: one of them cannot be read.
+            InvalidInput: a file cannot be read.
         """
-        from ratatoskr.cli.inputs import schema_of, tools_of
+        from ratatoskr.cli.inputs import load_schema, load_tools
 
-        params = wish.parameters.params()
-        schema = schema_of(wish.schema)
+        params = arguments.parameters.params()
+        schema = load_schema(arguments.schema)
         if schema is not None:
             params["response_format"] = schema
-        tools = tools_of(wish.tools)
-        timeout = wish.parameters.timeout
-        return cls(models, params, timeout, tools, wish.tool_choice, wish.as_json, not wish.no_stream)
+        tools = load_tools(arguments.tools)
+        timeout = arguments.parameters.timeout
+        return cls(models, params, timeout, tools, arguments.tool_choice, arguments.as_json, not arguments.no_stream)
 
     def ask(
-        self, gateway: SyncGateway, history: Sequence[Message], screen: Screen, shown: Shown | None = None
-    ) -> Answer:
-        """Ask and show the answer; `shown` keeps what came of it, should it break off.
+        self, gateway: SyncGateway, history: Sequence[Message], screen: Screen, view: AnswerView | None = None
+    ) -> ShownAnswer:
+        """Send the conversation and show the answer; after an interruption `view` has the received part.
 
         Raises:
             RatatoskrError: as the gateway does.
         """
-        shown = shown or Shown(screen, as_json=self.as_json)
+        view = view or AnswerView(screen, as_json=self.as_json)
         try:
             if self.stream:
-                response = self._streamed(gateway, history, shown)
+                response = self._stream(gateway, history, view)
             else:
                 response = gateway.chat(
                     history,
@@ -83,16 +104,16 @@ class Asking:
                     timeouts=self.timeout,
                     **self.params,
                 )
-                shown.whole(response)
+                view.show_response(response)
         except KeyboardInterrupt:
-            shown.interrupted = True
+            view.interrupted = True
             raise
         finally:
-            shown.end()
-        tell(response, screen)
-        return Answer(response.message, response.finish_reason == "content_filter")
+            view.finish_line()
+        show_notices(response, screen)
+        return ShownAnswer(response.message, response.finish_reason == "content_filter")
 
-    def _streamed(self, gateway: SyncGateway, history: Sequence[Message], shown: Shown) -> ChatResponse[Any]:
+    def _stream(self, gateway: SyncGateway, history: Sequence[Message], view: AnswerView) -> ChatResponse[Any]:
         with gateway.chat_stream(
             history,
             self.models,
@@ -102,12 +123,28 @@ class Asking:
             **self.params,
         ) as stream:
             for event in stream:
-                shown.event(event)
+                view.show_event(event)
             return stream.response
 
 
-def tell(response: ChatResponse[Any] | GenerateResponse, screen: Screen) -> None:
-    """Show what a person should know of an answer that is otherwise right."""
+def build_question(arguments: ChatArguments) -> Message | None:
+    """Return the user message of the command line and standard input, `None` if there is none.
+
+    Raises:
+        InvalidInput: a file cannot be read.
+    """
+    from ratatoskr.cli import inputs
+    from ratatoskr.types.message import Message
+
+    taken = "-" in (*arguments.files, arguments.schema, arguments.tools) or arguments.interactive
+    texts = ["" if taken else inputs.read_stdin_text(), arguments.prompt or ""]
+    text = "\n\n".join(text for text in texts if text.strip())
+    parts = inputs.load_parts(arguments.files)
+    return Message.user([*parts, *([text] if text else [])]) if parts or text else None
+
+
+def show_notices(response: ChatResponse[Any] | GenerateResponse, screen: Screen) -> None:
+    """Show the warnings of an answer and what its finish reason means."""
     for notice in response.warnings:
         screen.note(f"note: {notice.message}")
     if response.finish_reason in NOTES:

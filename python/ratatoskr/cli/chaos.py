@@ -1,4 +1,4 @@
-"""`rat chaos`: a provider on this machine that answers, or fails, as a script says."""
+"""`rat chaos`: a provider on this machine that follows a script of answers and faults."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 @click.command("chaos", cls=Command)
 @click.argument("script", required=False, type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port to listen on; default: any that is free.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port to listen on. Default: any free port.")
 def chaos(script: str | None, host: str, port: int) -> None:
-    """Serve a provider that answers, or fails, as SCRIPT says, in every dialect, until Ctrl-C.
+    """Serve a provider that follows SCRIPT in every dialect until Ctrl-C.
 
-    SCRIPT is TOML, or the same in JSON; without one, every question gets a sensible answer.
+    SCRIPT is TOML or JSON; without one, every request gets a plausible answer.
 
     \b
       [[step]]
@@ -33,14 +33,14 @@ def chaos(script: str | None, host: str, port: int) -> None:
     from ratatoskr.errors import ConfigurationError
     from ratatoskr.testing import load_script, serve
 
-    read = load_script(script) if script is not None else None
+    steps = load_script(script) if script is not None else None
     try:
-        asyncio.run(serve(read, host, port, ready=_tell))
+        asyncio.run(serve(steps, host, port, ready=_show_addresses))
     except OSError as error:
         raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}", field="port") from None
 
 
-def _tell(upstream: ScriptedUpstream) -> None:
+def _show_addresses(upstream: ScriptedUpstream) -> None:
     from ratatoskr.cli.render import Screen
     from ratatoskr.testing.routes import BASES
 

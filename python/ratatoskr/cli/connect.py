@@ -1,4 +1,4 @@
-"""The gateway of one command: who is to be asked, where, and with whose key."""
+"""The gateway of one command: its providers, addresses and keys."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def gateway_for(
     base_urls: Sequence[str] = (),
     allow_insecure: bool = False,
 ) -> Iterator[SyncGateway]:
-    """Open the gateway, and close it at the end.
+    """Open the gateway and close it at the end.
 
-    Where each model names its provider, these alone are set up, so that no other's key or address can be in the way;
-    else all that have a key, and Ollama if it is in reach.
+    If each model names its provider, only those are configured, so that a wrong key or address of another does not
+    matter; otherwise all that have a key, and Ollama if it is reachable.
 
     Args:
-        models: that will be asked for.
-        providers: that are wanted, whether a model names them or not.
-        base_urls: `PROVIDER=URL`, in place of the provider's own address; a name of one's own is a host that speaks
-            Chat Completions. Only providers named here, by a model or in `providers` are set up then.
-        allow_insecure: let the providers that are named be asked over plain http on another machine.
+        models: the models of the command.
+        providers: providers to configure whether a model names them or not.
+        base_urls: `PROVIDER=URL`, in place of the provider's own address; an unknown name is a host with the Chat
+            Completions API. Then only providers named here, by a model or in `providers` are configured.
+        allow_insecure: allow plain http to other machines for the providers named.
 
     Raises:
-        ConfigurationError: a key is missing, an address is none, the secrets file may be read by others.
+        ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    gateway = _gateway(models, providers, _addresses(base_urls), allow_insecure).sync()
+    gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
     try:
         yield gateway
     finally:
@@ -54,11 +54,11 @@ def _gateway(
     from ratatoskr import Ratatoskr
 
     named = [*providers, *(provider_prefix(model.strip(), addresses) for model in models)]
-    wanted = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
+    names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not addresses and (None in named or not named):
-        return _everything()
+        return _gateway_from_env()
     builder = Ratatoskr.builder()
-    for name in wanted:
+    for name in names:
         if name in SPECS:
             _require_key(name)
             builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
@@ -66,11 +66,23 @@ def _gateway(
             builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
         else:
             known = ", ".join(SPECS)
-            raise ConfigurationError(f"no provider is named {name!r}; known are {known}, others need --base-url")
+            raise ConfigurationError(f"unknown provider {name!r}; known are {known}, others need --base-url")
     return builder.build()
 
 
-def _addresses(base_urls: Sequence[str]) -> dict[str, str]:
+def local_gateway(model: str, precision: str, device: str, cache_dir: str | None) -> EmbeddedGateway:
+    """Return a gateway to one local model, from the options `local_model` and `local`."""
+    from ratatoskr import Device, Ratatoskr
+
+    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    kind, _, index = device.partition(":")
+    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
+    if cache_dir is not None:
+        builder.cache_dir(cache_dir)
+    return builder.build()
+
+
+def _parse_base_urls(base_urls: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in base_urls:
         name, equals, url = text.partition("=")
@@ -89,7 +101,7 @@ def _require_key(provider: str) -> None:
         )
 
 
-def _everything() -> EmbeddedGateway:
+def _gateway_from_env() -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
     try:
@@ -98,11 +110,11 @@ def _everything() -> EmbeddedGateway:
         addressed = (spec for spec in SPECS.values() if spec.configured_by == "address")
         if any(map(base_url_from_environment, addressed)) or any(map(find_keys, SPECS)):
             raise
-        raise nobody() from None
+        raise no_provider_error() from None
 
 
-def nobody() -> ConfigurationError:
-    """Return the complaint that there is nobody to ask."""
+def no_provider_error() -> ConfigurationError:
+    """Return the error for a gateway without any provider."""
     return ConfigurationError(
         f"no provider is configured: set a key such as {example_variables()}, or start Ollama; `rat health` lists all"
     )

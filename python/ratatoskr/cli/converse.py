@@ -1,4 +1,4 @@
-"""`rat chat -i`: question and answer at a terminal until Ctrl-D."""
+"""`rat chat -i`: a conversation at a terminal until Ctrl-D."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ratatoskr.cli.ask import Asking
-from ratatoskr.cli.chat import Wish, question_of
+from ratatoskr.cli.ask import ChatArguments, ChatCall, build_question
 from ratatoskr.cli.connect import gateway_for
-from ratatoskr.cli.failure import lines_of
-from ratatoskr.cli.render import Screen, Shown
+from ratatoskr.cli.failure import error_lines
+from ratatoskr.cli.render import AnswerView, Screen
 from ratatoskr.cli.sessions import Conversation, private_folder
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.types.message import Message
@@ -22,72 +21,72 @@ if TYPE_CHECKING:
     from ratatoskr.sync.gateway import SyncGateway
 
 PROMPT = "> "
-MOST_LINES = 1000  # of what was typed before
+MAX_HISTORY = 1000  # lines of input that the arrow keys bring back
 
 
-def converse(wish: Wish, models: tuple[str, ...], conversation: Conversation) -> None:
+def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> None:
     """Converse until the user ends it.
 
     Raises:
-        RatatoskrError: the conversation cannot begin. What goes wrong later is told, and the conversation goes on.
+        RatatoskrError: the conversation cannot start. Later errors are shown, and the conversation continues.
     """
     screen = Screen()
-    asking = Asking.of(wish, models)
-    question = question_of(wish)
-    if wish.system is not None:
-        conversation.instruct(wish.system)
-    where = wish.where
+    call = ChatCall.from_arguments(arguments, models)
+    question = build_question(arguments)
+    if arguments.system is not None:
+        conversation.set_system(arguments.system)
+    where = arguments.where
     with (
         gateway_for(models, base_urls=where.base_urls, allow_insecure=where.allow_insecure) as gateway,
-        _typed_before(conversation.kept),
+        _line_history(conversation.saved),
     ):
-        said = sum(message.role == "user" for message in conversation.messages)
-        taken_up = f"; {said} question{'s' if said > 1 else ''} so far" if said else ""
-        screen.note(f"{', '.join(models)}{taken_up} - Ctrl-C stops an answer, Ctrl-D ends")
+        count = sum(message.role == "user" for message in conversation.messages)
+        so_far = f"; {count} question{'s' if count > 1 else ''} so far" if count else ""
+        screen.note(f"{', '.join(models)}{so_far} - Ctrl-C stops an answer, Ctrl-D ends")
         if question is not None:
-            _turn(asking, gateway, conversation, question, screen)
-        while (text := _typed(screen)) is not None:
+            _turn(call, gateway, conversation, question, screen)
+        while (text := _read_line(screen)) is not None:
             if text.strip():
-                _turn(asking, gateway, conversation, Message.user(text), screen)
-    if conversation.kept and conversation.messages:
-        screen.note(f"kept as {conversation.name}; `rat chat -i --session {conversation.name}` goes on")
+                _turn(call, gateway, conversation, Message.user(text), screen)
+    if conversation.saved and conversation.messages:
+        screen.note(f"saved as {conversation.name}; `rat chat -i --session {conversation.name}` continues it")
 
 
-def _turn(asking: Asking, gateway: SyncGateway, conversation: Conversation, question: Message, screen: Screen) -> None:
-    """Ask one question. What came of an answer that broke off stays in the conversation, with its question."""
-    history = conversation.asked(question)
-    shown = Shown(screen)
+def _turn(call: ChatCall, gateway: SyncGateway, conversation: Conversation, question: Message, screen: Screen) -> None:
+    """Send one question; the received part of an interrupted answer stays in the conversation."""
+    history = conversation.with_question(question)
+    view = AnswerView(screen)
     try:
-        answer = asking.ask(gateway, history, screen, shown).message
+        answer = call.ask(gateway, history, screen, view).message
     except KeyboardInterrupt:
         screen.aside("\nstopped\n")
     except RatatoskrError as error:
-        for line in lines_of(error):
+        for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
     else:
-        _remember(conversation, history, answer, asking, screen)
+        _remember(conversation, history, answer, call, screen)
         return
-    if shown.text.strip():
-        _remember(conversation, history, Message.assistant(shown.text), asking, screen)
+    if view.text.strip():
+        _remember(conversation, history, Message.assistant(view.text), call, screen)
 
 
 def _remember(
-    conversation: Conversation, history: list[Message], answer: Message, asking: Asking, screen: Screen
+    conversation: Conversation, history: list[Message], answer: Message, call: ChatCall, screen: Screen
 ) -> None:
     try:
-        conversation.remember(history, answer, asking.models)
+        conversation.remember(history, answer, call.models)
     except ConfigurationError as error:
-        conversation.kept = False  # told once
+        conversation.saved = False  # the note is shown once
         screen.note(error.message)
 
 
-def _typed(screen: Screen) -> str | None:
-    """Return what the user types, `None` at the end; Ctrl-C forgets the line."""
+def _read_line(screen: Screen) -> str | None:
+    """Return a line of input, `None` at the end; Ctrl-C discards the line."""
     while True:
         try:
             if screen.out_is_terminal:
                 return input(PROMPT)
-            screen.aside(PROMPT, dim=False)  # where the answers are piped away, the prompt is not
+            screen.aside(PROMPT, dim=False)  # the answers go to a pipe, the prompt to the terminal
             return sys.stdin.readline() or None
         except KeyboardInterrupt:
             screen.aside("\n", dim=False)
@@ -97,15 +96,15 @@ def _typed(screen: Screen) -> str | None:
 
 
 @contextlib.contextmanager
-def _typed_before(kept: bool) -> Iterator[None]:
-    """Let the arrow keys bring back what was typed before, in other conversations too."""
+def _line_history(save: bool) -> Iterator[None]:
+    """Let the arrow keys bring back earlier lines, also of other conversations."""
     readline = _readline()
     if readline is None:
         yield
         return
-    readline.parse_and_bind("set enable-bracketed-paste on")  # several lines that are pasted are one question
+    readline.parse_and_bind("set enable-bracketed-paste on")  # a paste of several lines is one question
     path = None
-    if kept:
+    if save:
         with contextlib.suppress(OSError):
             path = private_folder().parent / "typed"
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -114,7 +113,7 @@ def _typed_before(kept: bool) -> Iterator[None]:
         yield
     finally:
         if path is not None:
-            readline.set_history_length(MOST_LINES)
+            readline.set_history_length(MAX_HISTORY)
             with contextlib.suppress(OSError):
                 readline.write_history_file(path)
 
@@ -122,6 +121,6 @@ def _typed_before(kept: bool) -> Iterator[None]:
 def _readline() -> ModuleType | None:
     try:
         import readline
-    except ImportError:  # a Python that was built without it
+    except ImportError:  # Python was built without it
         return None
     return readline

@@ -1,8 +1,8 @@
-"""The main jobs in one go: a streamed answer, a tool round trip, a search by vectors. Run by `make demo`.
+"""A streamed answer, a tool round trip and a search by vectors. Run by `make demo`.
 
-With a key in the environment or the secrets file, or an Ollama in reach, it asks the real model; without any it asks a
-scripted provider on this machine over real HTTP, and says so. Then it pulls an embedding model, unless it is here, and
-searches with it on this machine; where the model cannot be had it says so, and the rest stands.
+With a key in the environment or the secrets file, or a reachable Ollama, it uses a real model; otherwise a scripted
+provider on this machine over real HTTP, and says so. Then it downloads an embedding model, if it is not in the store,
+and searches with it; without the model it says so.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ A squirrel carries messages up and down the ash tree.
 
 
 def branch_height(branch: str) -> str:
-    """Tell how high a branch of the ash tree is.
+    """Return the height of a branch of the ash tree.
 
     Args:
         branch: which one: lowest, middle or highest.
@@ -54,36 +54,36 @@ def branch_height(branch: str) -> str:
     return {"lowest": "12 m", "middle": "40 m", "highest": "95 m"}.get(branch, "there is no such branch")
 
 
-async def real_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str] | None:
-    """Return a gateway to a real model, if any is in reach."""
+async def open_real_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str] | None:
+    """Return a gateway to a real model, `None` if none is reachable."""
     try:
         gateway = await stack.enter_async_context(Ratatoskr.from_env())
     except ConfigurationError as error:
-        print(f"No real model is in reach: {error.message}.", file=sys.stderr)
+        print(f"No real model is reachable: {error.message}.", file=sys.stderr)
         return None
-    wanted = os.environ.get("RATATOSKR_DEMO_MODEL")
+    requested = os.environ.get("RATATOSKR_DEMO_MODEL")
     names = [provider.name for provider in (await gateway.health()).providers]
     specs = [SPECS[name] for name in names]
     example = next((f"{spec.name}:{spec.example_model}" for spec in specs if spec.configured_by == "key"), None)
-    if wanted or example:
-        return gateway, wanted or example or ""
+    if requested or example:
+        return gateway, requested or example or ""
     served = await gateway.list_models(names[0])
     if served:
         return gateway, served[0].id
     print(
-        f"{specs[0].title} answers, but serves no model: `ollama pull {specs[0].example_model}` gives it one.",
+        f"{specs[0].title} answers but has no model; `ollama pull {specs[0].example_model}` downloads one.",
         file=sys.stderr,
     )
     return None
 
 
-async def scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str]:
+async def open_scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str]:
     """Return a gateway to a provider on this machine that answers from a script, over real HTTP."""
     from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts
 
-    told = "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
+    text = "Ratatoskr, the squirrel, runs up and down the ash Yggdrasil and carries words between eagle and wyrm."
     script = [
-        ScriptedTurn(told, deltas=12, pace=0.03, usage=TokenCounts(input=18, output=24)),
+        ScriptedTurn(text, deltas=12, pace=0.03, usage=TokenCounts(input=18, output=24)),
         ScriptedTurn(
             tool_calls=(ScriptedToolCall("branch_height", {"branch": "highest"}),),
             usage=TokenCounts(input=92, output=17),
@@ -95,7 +95,7 @@ async def scripted_model(stack: AsyncExitStack) -> tuple[EmbeddedGateway, str]:
     return await stack.enter_async_context(builder.build()), "openai:gpt-4.1-mini"
 
 
-def told(usage: Usage) -> str:
+def describe_usage(usage: Usage) -> str:
     """Return usage as a line."""
     return f"{usage.prompt_tokens} tokens in, {usage.completion_tokens} out ({usage.source})"
 
@@ -107,7 +107,7 @@ async def show(gateway: EmbeddedGateway, model: str) -> None:
         async for event in stream:
             if isinstance(event, ContentDelta):
                 print(event.text, end="", flush=True)
-    print(f"\n\nusage: {told(stream.response.usage)}, finished by {stream.response.finish_reason}")
+    print(f"\n\nusage: {describe_usage(stream.response.usage)}, finish reason {stream.response.finish_reason}")
 
     print(f"\n--- {model}: a tool round trip\n")
     request = ChatRequest(
@@ -123,40 +123,40 @@ async def show(gateway: EmbeddedGateway, model: str) -> None:
             if part.type == "tool_result":
                 print(f"  -> {part.text}")
     print(response.content)
-    print(f"\nusage of the last round: {told(response.usage)}")
+    print(f"\nusage of the last round: {describe_usage(response.usage)}")
 
 
 def search() -> None:
-    """Pull an embedding model and search a small corpus with it, by the commands that anybody would type."""
+    """Download an embedding model and search a small corpus with it, by `rat`."""
     print(f"\n--- {EMBEDDER}: a search by meaning, on this machine\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="ratatoskr-demo-") as folder:
         Path(folder, "corpus.txt").write_text(CORPUS, encoding="utf-8")
         if not rat(folder, "models", "pull", EMBEDDER):
-            print(f"{EMBEDDER} cannot be had here, so there is no search.")
+            print(f"{EMBEDDER} cannot be downloaded here, so the search is skipped.")
             return
         if not rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--npy", "corpus.npy"):
-            print("Nothing can be embedded here, so there is no search.")
+            print("Embedding failed, so the search is skipped.")
             return
         rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--search", QUERY, "--top", "3")
 
 
 def rat(folder: str, *arguments: str) -> bool:
-    """Run a command of the shell in a folder, shown as it would be typed; tells whether it succeeded."""
+    """Print a `rat` command and run it in a folder; return whether it succeeded."""
     print(f"$ {shlex.join(('rat', *arguments))}", flush=True)
     command = [sys.executable, "-m", "ratatoskr.cli.rat", *arguments]
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # our own words
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False)  # noqa: S603  # our own arguments
     return done.returncode == 0
 
 
 async def main() -> int:
-    """Ask a model; returns the exit status."""
+    """Run the chat part and return the exit status."""
     async with AsyncExitStack() as stack:
-        found = await real_model(stack)
-        if found is None:
-            print("Asking a scripted provider on this machine instead: the words are canned, the way they come is not.")
-            found = await scripted_model(stack)
+        opened = await open_real_model(stack)
+        if opened is None:
+            print("Using a scripted provider on this machine: its answers are canned, the HTTP traffic is real.")
+            opened = await open_scripted_model(stack)
         try:
-            await show(*found)
+            await show(*opened)
         except RatatoskrError as error:
             print(f"\n{error.code}: {error}", file=sys.stderr)
             return 1

@@ -1,4 +1,4 @@
-"""`rat embed`: texts in, vectors out, by a model on this machine; or the texts that are nearest to a query."""
+"""`rat embed`: vectors of texts by a model on this machine, or the texts nearest to a query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ratatoskr.cli.render import StatusLine
-    from ratatoskr.cli.vectors import Taker
+    from ratatoskr.cli.vectors import VectorOutput
     from ratatoskr.errors import RatatoskrError
     from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.embed import InputType
@@ -29,15 +29,15 @@ BLOCK = 1024
 
 @click.command("embed", cls=Command)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Embed each line of FILE, empty ones too.")
+@click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Embed each line of FILE, empty lines too.")
 @options.local_model
-@click.option("--input-type", type=click.Choice(["document", "query"]), help="What the texts are; default: document.")
+@click.option("--input-type", type=click.Choice(["document", "query"]), help="Kind of the texts. Default: document.")
 @click.option("--search", metavar="QUERY", help="Show the texts nearest to QUERY, not vectors.")
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many, with --search.")
-@click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write the vectors there, for numpy.load.")
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Number of texts for --search.")
+@click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write the vectors for numpy.load.")
 @options.as_json
-@click.option("--no-truncate", is_flag=True, help="Refuse a text that is too long; else it is cut, and that is told.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Wait so long for each 1,024 texts.")
+@click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them with a note.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Timeout for each 1,024 texts.")
 @options.local
 def embed(
     texts: tuple[str, ...],
@@ -56,43 +56,33 @@ def embed(
 ) -> None:
     """Embed each TEXT, or each line of a file, or standard input as one text, by a model on this machine.
 
-    A line of numbers for each; with --json an object. `rat models pull` fetches a model.
+    Prints a line of numbers for each text, with --json an object. `rat models pull` downloads a model.
 
     \b
       rat embed "carries words"
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
     """  # noqa: D301  # click reads the backspace, not two characters
+    from ratatoskr.cli.connect import local_gateway
     from ratatoskr.cli.render import Screen, StatusLine
-    from ratatoskr.cli.vectors import taker_of
+    from ratatoskr.cli.vectors import open_output
 
     if texts and lines is not None:
         raise click.UsageError("give either TEXT or --lines, not both")
     if search is not None and (npy is not None or input_type is not None):
-        raise click.UsageError("--search shows texts: it goes neither with --npy nor with --input-type")
+        raise click.UsageError("--search cannot be combined with --npy or --input-type")
     screen = Screen()
-    source = _read(lines) if lines is not None else iter(texts or (_from_input(),))
+    source = _read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with _gateway(model, precision, device, cache_dir) as gateway:
+    with local_gateway(model, precision, device, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeouts=timeout)
-        with taker_of(screen, as_json=as_json, npy=npy, query=query, top=top) as taker:
-            work = Work(gateway, model, input_type or "document", not no_truncate, timeout, place)
-            work.through(source, taker, StatusLine(screen) if lines is not None else None)
+        with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
+            embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
+            embedder.run(source, output, StatusLine(screen) if lines is not None else None)
 
 
-def _gateway(model: str, precision: str, device: str, cache_dir: str | None) -> SyncGateway:
-    from ratatoskr import Device, Ratatoskr
-
-    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
-    kind, _, index = device.partition(":")
-    builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
-    if cache_dir is not None:
-        builder.cache_dir(cache_dir)
-    return builder.build().sync()
-
-
-class Work:
-    """The way of the texts through the model, block by block."""
+class BlockEmbedder:
+    """Embeds texts block by block."""
 
     def __init__(
         self,
@@ -110,21 +100,21 @@ class Work:
         self._timeout = timeout
         self._place = place
 
-    def through(self, source: Iterator[str], taker: Taker, line: StatusLine | None) -> None:
-        """Embed all texts and hand them over in order."""
+    def run(self, source: Iterator[str], output: VectorOutput, line: StatusLine | None) -> None:
+        """Embed all texts and write them in order."""
         from ratatoskr.errors import RatatoskrError
 
         done, cut, began = 0, 0, time.monotonic()
 
-        def tell() -> None:
+        def report() -> None:
             if line is not None:
-                line.tell(f"{done:,} texts, {done / max(time.monotonic() - began, 1e-6):,.0f} a second")
+                line.update(f"{done:,} texts, {done / max(time.monotonic() - began, 1e-6):,.0f} a second")
 
         try:
-            tell()
+            report()
             while (block := list(islice(source, BLOCK))) or not done:
                 try:
-                    made = self._gateway.embed_batch(
+                    embeddings = self._gateway.embed_batch(
                         block,
                         self._model,
                         input_type=self._input_type,
@@ -132,58 +122,58 @@ class Work:
                         timeouts=self._timeout,
                     )
                 except RatatoskrError as error:
-                    raise self._told(error, done) from None
-                taker.take(block, made)
-                done, cut = done + len(block), cut + made.truncated
-                tell()
+                    raise self._with_line_number(error, done) from None
+                output.write(block, embeddings)
+                done, cut = done + len(block), cut + embeddings.truncated
+                report()
                 if len(block) < BLOCK:
                     break
         finally:
             if line is not None:
-                line.end()
-        taker.finish()
+                line.clear()
+        output.finish()
         if cut:
-            taker.screen.note(f"note: {cut:,} of {done:,} texts were cut to what the model takes")
+            output.screen.note(f"note: {cut:,} of {done:,} texts were cut to the length that the model takes")
 
-    def _told(self, error: RatatoskrError, first: int) -> RatatoskrError:
-        """Return the error with the number of the line in place of the text's place in its block."""
+    def _with_line_number(self, error: RatatoskrError, first: int) -> RatatoskrError:
+        """Return the error with the line number in place of the text's index in its block."""
         if self._place is not None and error.args:
             message = re.sub(r"^text (\d+)\b", lambda m: f"{self._place} line {first + int(m[1]) + 1}", error.message)
             error.args = (message, *error.args[1:])
         return error
 
 
-def _from_input() -> str:
-    from ratatoskr.cli.inputs import piped_text
+def _read_stdin() -> str:
+    from ratatoskr.cli.inputs import read_stdin_text
 
-    text = "" if sys.stdin is None else piped_text()
+    text = "" if sys.stdin is None else read_stdin_text()
     if not text:
         raise click.UsageError("nothing to embed: give a TEXT, --lines FILE, or text on standard input")
     return text
 
 
-def _read(file: str) -> Iterator[str]:
-    """Yield the lines of a file, without their ends; only a line feed ends a line."""
+def _read_lines(file: str) -> Iterator[str]:
+    """Yield the lines of a file without their line ends; only a line feed ends a line."""
     from ratatoskr.errors import InvalidInput
 
     if file == "-":
         if sys.stdin is not None:
-            yield from _lines(sys.stdin.buffer, "standard input")
+            yield from _decode_lines(sys.stdin.buffer, "standard input")
         return
     try:
         with Path(file).open("rb") as source:
-            yield from _lines(source, file)
+            yield from _decode_lines(source, file)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidInput(f"cannot read {file}: {why}", field="lines") from None
 
 
-def _lines(source: BinaryIO, name: str) -> Iterator[str]:
+def _decode_lines(source: BinaryIO, name: str) -> Iterator[str]:
     from ratatoskr.errors import InvalidInput
 
     for number, line in enumerate(source, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise InvalidInput(f"{name} line {number} is no UTF-8 text", field="lines") from None
+            raise InvalidInput(f"{name} line {number} is not UTF-8", field="lines") from None
         yield text.removesuffix("\n").removesuffix("\r")

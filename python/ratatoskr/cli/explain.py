@@ -1,4 +1,4 @@
-"""`rat explain`: what a chat would send, to whom, and why."""
+"""`rat explain`: what a chat would send, to which provider, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.option("--tools", type=click.Path(), metavar="FILE.json", help="Tools to offer.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
-@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema that the answer is to follow.")
+@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema of the answer.")
 @options.parameters
 @options.as_json
 @options.where
@@ -38,46 +38,51 @@ def explain(
     base_urls: tuple[str, ...],
     allow_insecure: bool,
 ) -> None:
-    """Tell what `rat chat -m MODEL` with the same options would do; nothing is sent.
+    """Show what `rat chat -m MODEL` with the same options would do; nothing is sent.
 
-    Who is asked and why, the parameters in the provider's own words, what is changed or refused, how long it may take.
+    Prints the providers in order and why, the parameters as the provider's API names them, what is changed or refused,
+    and the deadlines.
     """
     from ratatoskr.cli.connect import gateway_for
-    from ratatoskr.cli.inputs import schema_of, tools_of
+    from ratatoskr.cli.inputs import load_schema, load_tools
     from ratatoskr.cli.render import Screen
 
     params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}
     if schema is not None:
-        params["response_format"] = schema_of(schema)
+        params["response_format"] = load_schema(schema)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
-        found = gateway.explain(models, tools=tools_of(tools), tool_choice=tool_choice, timeouts=timeout, **params)
+        explanation = gateway.explain(
+            models, tools=load_tools(tools), tool_choice=tool_choice, timeouts=timeout, **params
+        )
     screen = Screen()
     if as_json:
-        screen.json(found.to_dict(), indent=2)
+        screen.json(explanation.to_dict(), indent=2)
     else:
-        _show(found, screen)
+        _show(explanation, screen)
 
 
-def _show(found: Explanation, screen: Screen) -> None:
-    for number, plan in enumerate(found.plans, 1):
-        screen.line(screen.styled(f"{number}. {plan.provider}: {plan.model}", "bold"))
-        screen.table(_rows(plan))
+def _show(explanation: Explanation, screen: Screen) -> None:
+    for number, plan in enumerate(explanation.plans, 1):
+        screen.line(screen.style(f"{number}. {plan.provider}: {plan.model}", "bold"))
+        screen.table(_plan_rows(plan))
     limits = ", ".join(
-        f"{name.replace('_', ' ')} {seconds:g} s" for name, seconds in found.deadlines.items() if seconds is not None
+        f"{name.replace('_', ' ')} {seconds:g} s"
+        for name, seconds in explanation.deadlines.items()
+        if seconds is not None
     )
-    screen.table([("deadlines", limits), ("tries", f"{found.retries + 1} at each")], indent="")
+    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each")], indent="")
 
 
-def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
-    from ratatoskr.cli.failure import in_shell_words
+def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
+    from ratatoskr.cli.failure import adapt_to_shell
 
-    yield "why", plan.why + ("; only if the model is missing before" if plan.only_if_unavailable else "")
+    yield "why", plan.why + ("; only if the models before are not available" if plan.only_if_unavailable else "")
     if plan.url:
         yield "where", plan.url
     if plan.sent is not None:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
-        yield "changed", in_shell_words(f"{change.field} {change.before!r} is {after}: {change.reason}")
+        yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")
     if plan.refused:
-        yield "refused", in_shell_words(plan.refused)
+        yield "refused", adapt_to_shell(plan.refused)

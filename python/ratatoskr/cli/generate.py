@@ -1,4 +1,4 @@
-"""`rat generate`: a bare prompt, continued."""
+"""`rat generate`: the completion of a prompt."""
 
 from __future__ import annotations
 
@@ -33,40 +33,41 @@ def generate(
     base_urls: tuple[str, ...],
     allow_insecure: bool,
 ) -> None:
-    """Continue a bare prompt; no conversation, no tools, nothing is kept.
+    """Complete a prompt, without tools and without saving.
 
-    Standard input, if it is no terminal, comes before PROMPT.
+    Uses the provider's completion endpoint where there is one (Ollama), otherwise a chat with one user message.
+    Standard input, if it is not a terminal, comes before PROMPT.
     """
-    from ratatoskr.cli.ask import tell
+    from ratatoskr.cli.ask import show_notices
     from ratatoskr.cli.connect import gateway_for
-    from ratatoskr.cli.inputs import piped_text
-    from ratatoskr.cli.render import Screen, Shown
+    from ratatoskr.cli.inputs import read_stdin_text
+    from ratatoskr.cli.render import AnswerView, Screen
 
     models = options.models_or_default(models)
-    text = "\n\n".join(text for text in (piped_text(), prompt or "") if text.strip())
+    text = "\n\n".join(text for text in (read_stdin_text(), prompt or "") if text.strip())
     if not text:
-        raise click.UsageError("nothing to continue: give a PROMPT, or text on standard input")
+        raise click.UsageError("no prompt: give a PROMPT, or text on standard input")
     params = options.Parameters(reasoning, temperature, max_tokens, timeout).params()
     screen = Screen()
-    shown = Shown(screen, as_json=as_json)
+    view = AnswerView(screen, as_json=as_json)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         try:
-            whole: GenerateResponse | ChatResponse[None]
+            response: GenerateResponse | ChatResponse[None]
             if no_stream:
-                whole = gateway.generate(text, models, timeouts=timeout, **params)
-                shown.whole(whole)
+                response = gateway.generate(text, models, timeouts=timeout, **params)
+                view.show_response(response)
             else:
                 with gateway.generate_stream(text, models, timeouts=timeout, **params) as stream:
                     for event in stream:
-                        shown.event(event)
-                    whole = stream.response
+                        view.show_event(event)
+                    response = stream.response
         except KeyboardInterrupt:
-            shown.interrupted = True
+            view.interrupted = True
             raise
         finally:
-            shown.end()
-    tell(whole, screen)
-    if whole.finish_reason == "content_filter":
+            view.finish_line()
+    show_notices(response, screen)
+    if response.finish_reason == "content_filter":
         from ratatoskr.cli.failure import FILTERED
 
         click.get_current_context().exit(FILTERED)

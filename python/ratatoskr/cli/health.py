@@ -1,4 +1,4 @@
-"""`rat health`: who is configured, and by what, never the key itself; and what this machine embeds with."""
+"""`rat health`: the configured providers, the origin of each key, and local models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @options.as_json
 @options.where
 def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
-    """List the providers and where each key comes from (never the key itself); nothing is sent."""
-    from ratatoskr.cli.connect import gateway_for, nobody
+    """List the providers and the origin of each key (never the key itself); nothing is sent."""
+    from ratatoskr.cli.connect import gateway_for, no_provider_error
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
 
@@ -28,40 +28,40 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
     failure: ConfigurationError | None = None
     try:
         with gateway_for(base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
-            found = gateway.health()
+            state = gateway.health()
     except ConfigurationError as error:
-        if error.message != nobody().message:
+        if error.message != no_provider_error().message:
             raise
         failure = error
-        found = _nothing()
+        state = _empty_health()
     if as_json:
-        screen.json(found.to_dict(), indent=2)
+        screen.json(state.to_dict(), indent=2)
     else:
-        screen.line(f"ratatoskr {found.version}")
-        if found.providers:
-            screen.line(screen.styled("configured", "bold"))
-            screen.table((provider.name, _told(provider)) for provider in found.providers)
-        screen.line(screen.styled("not configured", "bold"))
-        screen.table(_missing({provider.name for provider in found.providers}))
-        screen.line(screen.styled("embeddings on this machine", "bold"))
-        screen.table(_local())
+        screen.line(f"ratatoskr {state.version}")
+        if state.providers:
+            screen.line(screen.style("configured", "bold"))
+            screen.table((provider.name, _provider_line(provider)) for provider in state.providers)
+        screen.line(screen.style("not configured", "bold"))
+        screen.table(_not_configured_rows({provider.name for provider in state.providers}))
+        screen.line(screen.style("embeddings on this machine", "bold"))
+        screen.table(_local_rows())
     if failure is not None:
         raise failure
 
 
-def _nothing() -> Health:
+def _empty_health() -> Health:
     from ratatoskr import __version__
     from ratatoskr.types.model import Health
 
     return Health(False, __version__)
 
 
-def _told(provider: ProviderHealth) -> str:
+def _provider_line(provider: ProviderHealth) -> str:
     origin = f"key from {provider.key_origin}" if provider.key_origin else "no key"
     return f"{origin}, at {provider.base_url}"
 
 
-def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
+def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
     from ratatoskr.providers.specs import SPECS
 
     for name, spec in SPECS.items():
@@ -70,21 +70,21 @@ def _missing(configured: set[str]) -> Iterator[tuple[str, str]]:
         if spec.configured_by == "address":
             yield name, f"start it, or set {spec.base_url_variable}"
         else:
-            without = "" if spec.needs_key else "; works without a key where -m names it"
+            without = "" if spec.needs_key else "; works without a key if -m names it"
             yield name, f"set {' or '.join(spec.key_variables)}{without}"
 
 
-def _local() -> Iterator[tuple[str, str]]:
+def _local_rows() -> Iterator[tuple[str, str]]:
     from importlib import metadata
     from pathlib import Path
 
     from ratatoskr.local.store.store import ModelStore
 
     packages = ("onnxruntime", "onnxruntime-gpu")
-    there = [f"{name} {found.version}" for name in packages for found in metadata.distributions(name=name)]
-    yield "runtime", ", ".join(there) or "not installed: pip install 'ratatoskr[local]'"
+    installed = [f"{name} {package.version}" for name in packages for package in metadata.distributions(name=name)]
+    yield "runtime", ", ".join(installed) or "not installed: pip install 'ratatoskr[local]'"
     store = ModelStore()
     names = ", ".join(model.name for model in store.list())
-    yield "models", names or "none; `rat models pull AllMiniLmL6V2` fetches one"
+    yield "models", names or "none; `rat models pull AllMiniLmL6V2` downloads one"
     at_home = store.root.is_relative_to(Path.home())
     yield "store", f"~/{store.root.relative_to(Path.home())}" if at_home else str(store.root)

@@ -1,4 +1,4 @@
-"""Help texts that stay readable in a narrow terminal, where click's own break off in the middle of words."""
+"""Help texts that fit a narrow terminal; click's own are at least 50 columns wide."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import click
 
-MOST_COLUMNS = 80
-NARROW = 60  # columns below which an option and what it does stand on lines of their own
+MAX_COLUMNS = 80
+NARROW = 60  # columns below which an option and its description are on separate lines
 
 
-class Help(click.HelpFormatter):
-    """Writes a help text as wide as the terminal; click takes 50 columns for the least."""
+class HelpFormatter(click.HelpFormatter):
+    """Writes a help text as wide as the terminal."""
 
     def __init__(self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None) -> None:
-        columns = min(shutil.get_terminal_size().columns, max_width or MOST_COLUMNS)
+        columns = min(shutil.get_terminal_size().columns, max_width or MAX_COLUMNS)
         super().__init__(indent_increment, width or max(columns - 2, 20), max_width)
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
@@ -24,19 +24,19 @@ class Help(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """The context of a command, whose help fits."""
+    """The context of a command."""
 
-    formatter_class = Help
+    formatter_class = HelpFormatter
 
 
 class Command(click.Command):
-    """A command, whose help fits."""
+    """A command."""
 
     context_class = Context
 
 
 class Group(click.Group):
-    """A command that has commands of its own, whose help fits; a wrong name is told with the right ones."""
+    """A command with subcommands; the error for an unknown name suggests known ones."""
 
     context_class = Context
 
@@ -47,12 +47,12 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            text = f"{error.message.rstrip('.')}; {nearest(args[0], self.list_commands(ctx))}"
+            text = f"{error.message.rstrip('.')}; {suggest_command(args[0], self.list_commands(ctx))}"
             raise click.UsageError(text, ctx) from None
 
 
-def nearest(name: str, commands: list[str]) -> str:
-    """Return what to do about a command that there is not."""
+def suggest_command(name: str, commands: list[str]) -> str:
+    """Return the suggestion for an unknown command."""
     import difflib
 
     near = difflib.get_close_matches(name, commands, 1)

@@ -1,4 +1,4 @@
-"""What a command reads: standard input, files to ask about, tools, a schema."""
+"""Inputs of a command: standard input, files to ask about, tools, a schema."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BY_SUFFIX: dict[str, str] = {
     ".wav": "audio/wav",
     ".webp": "image/webp",
 }
-"""What models read that is no text; the table of `mimetypes` differs between machines."""
+"""Media types other than text; the table of `mimetypes` differs between machines."""
 
 _BY_BEGINNING: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\x89PNG\r\n"), "image/png"),
@@ -50,63 +50,61 @@ _BY_BEGINNING: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"OggS"), "audio/ogg"),
     (re.compile(rb"%PDF-"), "application/pdf"),
 )
-"""The same, for pipes and files without a suffix that tells."""
+"""Media types by the first bytes, for pipes and files without a known suffix."""
 
 
-def piped() -> bytes:
-    """Return what standard input holds, up to Ctrl-D where it is a terminal; nothing where it is closed."""
+def read_stdin() -> bytes:
+    """Return all of standard input, on a terminal up to Ctrl-D; empty if it is closed."""
     return b"" if sys.stdin is None else sys.stdin.buffer.read()
 
 
-def piped_text() -> str:
-    """Return the text on standard input, unless that is a terminal, without the line ends that close it.
+def read_stdin_text() -> str:
+    """Return the text on standard input without trailing line ends; empty if that is a terminal.
 
     Raises:
-        InvalidInput: it is no text.
+        InvalidInput: it is not UTF-8.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return ""
     try:
-        return piped().decode("utf-8-sig").rstrip("\r\n")
+        return read_stdin().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise InvalidInput(
-            "standard input is no UTF-8 text; `-f -` takes an image, audio or a PDF from there"
-        ) from None
+        raise InvalidInput("standard input is not UTF-8 text; use `-f -` for an image, audio or a PDF") from None
 
 
-def parts_of(files: Sequence[str]) -> list[FromFile]:
+def load_parts(files: Sequence[str]) -> list[FromFile]:
     """Return the files as parts of a message: images, audio and documents by their media type, text as text.
 
     Args:
-        files: paths, `-` for standard input, or http addresses, which the provider fetches.
+        files: paths, `-` for standard input, or http URLs, which the provider fetches.
 
     Raises:
-        InvalidInput: one cannot be read, or it cannot be told what it is.
+        InvalidInput: one cannot be read, or its type is unknown.
     """
-    return [_address(file) if re.match(r"https?://", file) else _part(file) for file in files]
+    return [_part_from_url(file) if re.match(r"https?://", file) else _part_from_file(file) for file in files]
 
 
-def _address(url: str) -> FromFile:
+def _part_from_url(url: str) -> FromFile:
     media_type = _BY_SUFFIX.get(Path(url.partition("?")[0].partition("#")[0]).suffix.lower(), "")
     cls = _class_for(media_type) or (ImagePart if not media_type else FilePart)
     return cls.from_url(url, media_type or None)
 
 
-def _part(file: str) -> FromFile:
-    data = piped() if file == "-" else _read(file)
+def _part_from_file(file: str) -> FromFile:
+    data = read_stdin() if file == "-" else _read(file)
     name = "standard input" if file == "-" else Path(file).name
     suffix = Path(name).suffix.lower()
     media_type = _BY_SUFFIX.get(suffix) or next((kind for head, kind in _BY_BEGINNING if head.match(data)), "")
     cls = _class_for(media_type)
     if cls is not None:
         return cls.from_bytes(data, media_type, name)
-    text = _text(data)
+    text = _decode_text(data)
     if text is not None:
         return TextPart(f'<file name="{name}">\n{text.rstrip()}\n</file>')
-    guessed = mimetypes.guess_type(name, strict=False)[0]
-    if guessed is None:
-        raise InvalidInput(f"{file}: neither text nor a kind of file that is known", field="file")
-    return (ImagePart if guessed.startswith("image/") else FilePart).from_bytes(data, guessed, name)
+    guess = mimetypes.guess_type(name, strict=False)[0]
+    if guess is None:
+        raise InvalidInput(f"{file}: neither text nor a known type of file", field="file")
+    return (ImagePart if guess.startswith("image/") else FilePart).from_bytes(data, guess, name)
 
 
 def _class_for(media_type: str) -> type[ImagePart | AudioPart | FilePart] | None:
@@ -115,7 +113,7 @@ def _class_for(media_type: str) -> type[ImagePart | AudioPart | FilePart] | None
     return classes.get(media_type.partition("/")[0])
 
 
-def _text(data: bytes) -> str | None:
+def _decode_text(data: bytes) -> str | None:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -131,57 +129,59 @@ def _read(file: str) -> bytes:
         raise InvalidInput(f"cannot read {file}: {why}", field="file") from None
 
 
-def tools_of(file: str | None) -> list[Tool]:
-    """Return the tools in a JSON file: a list, each in our form or in that of OpenAI or Anthropic.
+def load_tools(file: str | None) -> list[Tool]:
+    """Return the tools in a JSON file: a list, each in our form, OpenAI's or Anthropic's.
 
     Raises:
-        InvalidInput: the file cannot be read, or holds something else.
+        InvalidInput: the file cannot be read, or is not such a list.
     """
     if file is None:
         return []
-    value = _json(file)
+    value = _load_json(file)
     if not isinstance(value, list):
-        raise InvalidInput(f"{file}: tools are a JSON list", field="tools")
-    return [_tool(tool, f"{file}: tool {number}") for number, tool in enumerate(value, 1)]
+        raise InvalidInput(f"{file}: not a JSON list of tools", field="tools")
+    return [_parse_tool(tool, f"{file}: tool {number}") for number, tool in enumerate(value, 1)]
 
 
-def _tool(tool: Any, place: str) -> Tool:
+def _parse_tool(tool: Any, place: str) -> Tool:
     if not isinstance(tool, dict):
-        raise InvalidInput(f"{place} is no JSON object", field="tools")
+        raise InvalidInput(f"{place}: not a JSON object", field="tools")
     try:
         if tool.get("type") == "provider_tool":
             return ProviderTool.from_dict(tool)
-        said = tool["function"] if isinstance(tool.get("function"), dict) else tool
-        schema = said.get("parameters", said.get("input_schema", {"type": "object", "properties": {}}))
-        if "name" not in said:
+        definition = tool["function"] if isinstance(tool.get("function"), dict) else tool
+        schema = definition.get("parameters", definition.get("input_schema", {"type": "object", "properties": {}}))
+        if "name" not in definition:
             raise InvalidInput('has no "name"', field="tools")
-        return ToolDefinition(said["name"], str(said.get("description") or ""), schema, said.get("strict"))
+        return ToolDefinition(
+            definition["name"], str(definition.get("description") or ""), schema, definition.get("strict")
+        )
     except RatatoskrError as error:
         raise InvalidInput(f"{place}: {error.message}", field="tools") from None
 
 
-def schema_of(file: str | None) -> JsonSchema | None:
+def load_schema(file: str | None) -> JsonSchema | None:
     """Return the JSON Schema in a file, or on standard input for `-`.
 
     Raises:
-        InvalidInput: it cannot be read or is no JSON object.
+        InvalidInput: it cannot be read or is not a JSON object.
     """
     if file is None:
         return None
-    value = _json(file)
+    value = _load_json(file)
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{_called(file)}: a schema is a JSON object", field="schema")
+        raise InvalidInput(f"{_display_name(file)}: not a JSON object", field="schema")
     title = re.sub(r"[^A-Za-z0-9_-]+", "_", str(value.get("title") or ""))[:64].strip("_")
     return JsonSchema(title or "answer", value)
 
 
-def _json(file: str) -> Any:
-    data = piped() if file == "-" else _read(file)
+def _load_json(file: str) -> Any:
+    data = read_stdin() if file == "-" else _read(file)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{_called(file)} is no JSON: {error}", field="file") from None
+        raise InvalidInput(f"{_display_name(file)}: not JSON: {error}", field="file") from None
 
 
-def _called(file: str) -> str:
+def _display_name(file: str) -> str:
     return "standard input" if file == "-" else file

@@ -1,4 +1,4 @@
-"""`rat models`: what the providers serve, by asking them; its commands are for the models on this machine."""
+"""`rat models`: the models of the providers; its commands manage the models on this machine."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from ratatoskr.types.model import ModelInfo
 
 
-def _providers(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+def _complete_provider(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
     from ratatoskr.providers.specs import SPECS
 
-    return [name for name in SPECS if name.startswith(begun)]
+    return [name for name in SPECS if name.startswith(prefix)]
 
 
 @click.group("models", cls=Group, commands=COMMANDS, invoke_without_command=True)
 @click.option(
-    "-p", "--provider", "providers", multiple=True, metavar="PROVIDER", shell_complete=_providers, help="Only these."
+    "-p",
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="PROVIDER",
+    shell_complete=_complete_provider,
+    help="List the models of PROVIDER only.",
 )
 @options.as_json
 @options.where
@@ -32,46 +38,46 @@ def _providers(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
 def models(
     ctx: click.Context, providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool
 ) -> None:
-    """List the models that the configured providers serve, by asking each; or, by a command, keep local ones.
+    """List the models of the configured providers. The commands below manage local models.
 
-    A line each, with the name that -m takes. Where one provider fails, the others' models are listed all the same, and
-    the exit code tells of the failure.
+    Prints one line for each model: the name that -m takes. If a provider fails, the models of the others are still
+    listed, and the exit code is that of the failure.
     """
     if ctx.invoked_subcommand is not None:
         if providers or as_json or base_urls or allow_insecure:
-            raise click.UsageError(f"options of `rat models {ctx.invoked_subcommand}` stand behind its name")
+            raise click.UsageError(f"give the options of `rat models {ctx.invoked_subcommand}` after its name")
         return
     _show(providers, as_json, base_urls, allow_insecure)
 
 
 def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
     from ratatoskr.cli.connect import gateway_for
-    from ratatoskr.cli.failure import code_of, lines_of
-    from ratatoskr.cli.render import Screen, one_line
+    from ratatoskr.cli.failure import error_lines, exit_code
+    from ratatoskr.cli.render import Screen, collapse_lines
 
     with gateway_for(providers=providers, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         names = providers or tuple(provider.name for provider in gateway.health().providers)
         answers = _ask_all(gateway, names)
     screen = Screen()
     served = [model for answer in answers if isinstance(answer, list) for model in answer]
-    failed = [answer for answer in answers if not isinstance(answer, list)]
+    errors = [answer for answer in answers if not isinstance(answer, list)]
     if as_json:
         screen.json([model.to_dict() for model in served], indent=2)
     for model in () if as_json else served:
         window = f"  {model.context_window:,} tokens" if model.context_window and screen.out_is_terminal else ""
         room = len(model.id) + len(window) <= screen.width
-        screen.line(one_line(model.id) + (screen.styled(window, "dim") if room else ""))
-    if not served and not failed:
-        screen.note(f"{', '.join(names)}: no models are served there")
-    for error in failed:
-        for line in lines_of(error):
+        screen.line(collapse_lines(model.id) + (screen.style(window, "dim") if room else ""))
+    if not served and not errors:
+        screen.note(f"{', '.join(names)}: no models")
+    for error in errors:
+        for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
-    if failed:
-        click.get_current_context().exit(code_of(failed[0]))
+    if errors:
+        click.get_current_context().exit(exit_code(errors[0]))
 
 
 def _ask_all(gateway: SyncGateway, names: tuple[str, ...]) -> list[list[ModelInfo] | RatatoskrError]:
-    """Ask all of them at once."""
+    """Ask all providers at once."""
     from concurrent.futures import ThreadPoolExecutor
 
     from ratatoskr.errors import RatatoskrError

@@ -1,4 +1,4 @@
-"""Options that several commands take, and what they come to."""
+"""Options that several commands take."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""Said again here, so that `--help` need not load the package."""
+"""Repeated here so that `--help` does not import the package."""
 
 
-def stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Return one decorator for several, which are applied so that the first comes first in the help."""
+def combine(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return one decorator for several; the first comes first in the help."""
 
     def decorate(command: Command) -> Command:
         for one in reversed(decorators):
@@ -30,14 +30,14 @@ def stack(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-def local_models(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
-    """Return the catalogue's names that begin so."""
+def local_models(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
+    """Return the names of the catalogue that start with a prefix."""
     from ratatoskr.local.store.catalog import CATALOG
 
-    return [row.name for row in CATALOG if row.name.startswith(begun)]
+    return [row.name for row in CATALOG if row.name.startswith(prefix)]
 
 
-def _device(_: click.Context, __: click.Parameter, given: str) -> str:
+def _check_device(_: click.Context, __: click.Parameter, given: str) -> str:
     if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", given):
         raise click.BadParameter(f"{given!r} is neither cpu, nor cuda, nor cuda:NUMBER")
     return given
@@ -52,31 +52,31 @@ model = click.option(
     help="Model, as in openai:gpt-5.4 or claude-sonnet-5; several are tried in turn. Default: RATATOSKR_MODEL.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-no_stream = click.option("--no-stream", is_flag=True, help="Wait for the whole answer.")
-parameters = stack(
+no_stream = click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
+parameters = combine(
     click.option(
         "--reasoning",
         type=click.Choice(EFFORTS),
         metavar="EFFORT",
         help=f"How much to think: {', '.join(EFFORTS)}.",
     ),
-    click.option("-t", "--temperature", type=float, metavar="NUMBER", help="0 upwards; most providers stop at 2."),
-    click.option("--max-tokens", type=int, metavar="COUNT", help="The most to answer; default: what the model allows."),
-    click.option("--timeout", type=float, metavar="SECONDS", help="Wait so long for the answer, streamed: to begin."),
+    click.option("-t", "--temperature", type=float, metavar="NUMBER", help="0 or more; most providers allow up to 2."),
+    click.option("--max-tokens", type=int, metavar="COUNT", help="Token limit of the answer. Default: the model's."),
+    click.option("--timeout", type=float, metavar="SECONDS", help="Timeout; of a stream: until its first token."),
 )
-where = stack(
+where = combine(
     click.option(
         "--base-url",
         "base_urls",
         multiple=True,
         metavar="PROVIDER=URL",
-        help="Ask PROVIDER there; any other name is a host that speaks OpenAI's Chat Completions.",
+        help="URL of PROVIDER's API; an unknown name is a host with OpenAI's Chat Completions API.",
     ),
-    click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines, for providers named."),
+    click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines for the providers named."),
 )
 
 
-local_model = stack(
+local_model = combine(
     click.option(
         "-m",
         "--model",
@@ -90,19 +90,22 @@ local_model = stack(
         type=click.Choice(["fp32", "int8"]),
         default="fp32",
         show_default=True,
-        help="int8: near, and about twice as fast.",
+        help="int8: approximate, about twice as fast.",
     ),
 )
 cache_dir = click.option(
-    "--cache-dir", type=click.Path(file_okay=False), metavar="DIR", help="The store. Default: RATATOSKR_CACHE_DIR."
+    "--cache-dir",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="The store. Default: RATATOSKR_CACHE_DIR.",
 )
-local = stack(
+local = combine(
     click.option(
         "--device",
         default="cpu",
         show_default=True,
         metavar="DEVICE",
-        callback=_device,
+        callback=_check_device,
         help="cpu, or cuda or cuda:1 for a GPU.",
     ),
     cache_dir,
@@ -110,8 +113,8 @@ local = stack(
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Whom to ask, apart from the models."""
+class Addresses:
+    """The options of `where`: addresses of providers."""
 
     base_urls: tuple[str, ...] = ()
     allow_insecure: bool = False
@@ -119,7 +122,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How to ask; what is `None` is left to the model."""
+    """Parameters of a chat; `None` leaves one to the model."""
 
     reasoning: Effort | None = None
     temperature: float | None = None
@@ -127,22 +130,22 @@ class Parameters:
     timeout: float | None = None
 
     def params(self) -> ChatParams:
-        """Return those that are set, as the gateway takes them."""
-        found: ChatParams = {}
+        """Return the parameters that are set, as keyword arguments of a gateway."""
+        params: ChatParams = {}
         if self.reasoning is not None:
-            found["reasoning"] = self.reasoning
+            params["reasoning"] = self.reasoning
         if self.temperature is not None:
-            found["temperature"] = self.temperature
+            params["temperature"] = self.temperature
         if self.max_tokens is not None:
-            found["max_tokens"] = self.max_tokens
-        return found
+            params["max_tokens"] = self.max_tokens
+        return params
 
 
 def models_or_default(given: Sequence[str], remembered: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the models to ask: named now, or before in the conversation, or by the environment.
+    """Return the models: of the command line, else of the conversation, else of the environment.
 
     Raises:
-        click.UsageError: there is none.
+        click.UsageError: there are none.
     """
     models = tuple(given) or tuple(remembered) or tuple(os.environ.get("RATATOSKR_MODEL", "").split())
     if not models:

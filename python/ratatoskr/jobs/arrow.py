@@ -1,4 +1,4 @@
-"""Parquet and Arrow IPC: rows stay in columns, of the types that they have."""
+"""Parquet and Arrow IPC: rows stay in columns and keep their types."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import msgspec
 
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.source import Block, check_columns
+from ratatoskr.jobs.rows import Block, check_columns
 
 __all__ = ["ArrowFile", "ParquetFile", "pyarrow"]
 
 _MOST: Final = 1024
 _BYTES: Final = 4 * 1024 * 1024
-"""Rows and bytes that are read at a time."""
+"""The most rows and bytes that are read at a time."""
 _BUFFER: Final = 1024 * 1024
 _MAGIC: Final = b"ARROW1"
 
@@ -33,51 +33,51 @@ def pyarrow(part: str = "") -> Any:
 
 
 class _Columns(ABC):
-    """What both have in common."""
+    """The base of both formats."""
 
-    learnt: Any = None
+    columns: Any = None
 
     def __init__(self, path: Path, column: str) -> None:
         self._path, self._column = path, column
         self._pa = pyarrow()
-        with self._reading():
+        with self._translate_errors():
             self.schema = self._schema()
         check_columns(path, self.schema.names, column)
         self._check_type(self.schema.field(column).type)
 
     def blocks(self) -> Iterator[Block]:
         """Yield all rows."""
-        with self._reading():
+        with self._translate_errors():
             for batch in self._batches():
                 yield self._block(batch)
 
-    def look(self, block: Block) -> None:  # noqa: B027  # nothing is to be done in either
-        """Learn nothing: the file's head tells the types."""
+    def scan_block(self, block: Block) -> None:  # noqa: B027  # neither format overrides it
+        """Do nothing: the schema of the file has the types."""
 
     def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> Any:
-        """Return the rows of these places."""
+        """Return the rows at these places."""
         batches = []
         for block, places in pieces:
-            whole = places[-1] - places[0] + 1 == len(places)
-            batches.append(block.rows.slice(places[0], len(places)) if whole else block.rows.take(list(places)))
+            contiguous = places[-1] - places[0] + 1 == len(places)
+            batches.append(block.rows.slice(places[0], len(places)) if contiguous else block.rows.take(list(places)))
         return self._pa.Table.from_batches(batches, self.schema)
 
     def objects(self, rows: Any) -> Iterator[bytes]:
-        """Yield each row as an object; bytes become base64, times ISO 8601, what is not finite null.
+        """Yield each row as a JSON object; bytes become base64, times ISO 8601, non-finite numbers null.
 
         Raises:
-            InvalidInput: a value has no form in JSON, such as a date beyond the year 9999.
+            InvalidInput: a value cannot be written as JSON, such as a date after the year 9999.
         """
-        plain = self._pa.schema([field.with_type(self._in_json(field.type)) for field in rows.schema])
+        schema = self._pa.schema([field.with_type(self._json_type(field.type)) for field in rows.schema])
         try:
-            for batch in rows.cast(plain).to_batches(max_chunksize=256):
+            for batch in rows.cast(schema).to_batches(max_chunksize=256):
                 for row in batch.to_pylist():
                     yield msgspec.json.encode(row, enc_hook=str)
         except (ValueError, OverflowError, TypeError, self._pa.ArrowException) as error:
-            raise InvalidInput(f"a row of {self._path.name} cannot be JSON: {error}", field="source") from None
+            raise InvalidInput(f"a row of {self._path.name} has no JSON form: {error}", field="source") from None
 
-    def _in_json(self, kind: Any) -> Any:
-        """Return what a type is read as: Python's times are no finer than a microsecond."""
+    def _json_type(self, kind: Any) -> Any:
+        """Return the type that a column is read as: Python's times have microseconds at most."""
         types = self._pa.types
         if getattr(kind, "unit", "") != "ns":
             return kind
@@ -89,14 +89,14 @@ class _Columns(ABC):
 
     @abstractmethod
     def _schema(self) -> Any:
-        """Return the schema of the file's head."""
+        """Return the schema of the file."""
 
     @abstractmethod
     def _batches(self) -> Iterator[Any]:
         """Yield all rows in record batches of some megabytes at most."""
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -104,8 +104,8 @@ class _Columns(ABC):
 
     def _check_type(self, kind: Any) -> None:
         types = self._pa.types
-        held = kind.value_type if types.is_dictionary(kind) else kind
-        if not (types.is_string(held) or types.is_large_string(held) or types.is_string_view(held)):
+        values = kind.value_type if types.is_dictionary(kind) else kind
+        if not (types.is_string(values) or types.is_large_string(values) or types.is_string_view(values)):
             raise InvalidInput(f"column {self._column!r} of {self._path.name} is {kind}, not text", field="column")
 
     def _block(self, batch: Any) -> Block:
@@ -118,7 +118,7 @@ class ParquetFile(_Columns):
     """A Parquet file."""
 
     def _open(self) -> Any:
-        # Read in pieces: a row group may be larger than memory should be.
+        # Read in pieces, because a row group may be too large for memory.
         return pyarrow("parquet").ParquetFile(self._path, buffer_size=_BUFFER, pre_buffer=False)
 
     def _schema(self) -> Any:
@@ -128,21 +128,21 @@ class ParquetFile(_Columns):
     def _batches(self) -> Iterator[Any]:
         with self._open() as file:
             for group in range(file.num_row_groups):
-                told = file.metadata.row_group(group)
-                rows = max(16, min(_MOST, _BYTES * told.num_rows // max(1, told.total_byte_size)))
+                metadata = file.metadata.row_group(group)
+                rows = max(16, min(_MOST, _BYTES * metadata.num_rows // max(1, metadata.total_byte_size)))
                 yield from file.iter_batches(rows, [group], use_threads=False)
 
 
 class ArrowFile(_Columns):
-    """An Arrow IPC file, or a stream in a file; it is mapped, not read whole."""
+    """An Arrow IPC file, or a stream in a file; it is memory-mapped."""
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
         with self._pa.memory_map(str(self._path)) as mapped:
             head = mapped.read(len(_MAGIC))
             mapped.seek(0)
-            opened = self._pa.ipc.open_file if head == _MAGIC else self._pa.ipc.open_stream
-            with opened(mapped) as reader:
+            open_reader = self._pa.ipc.open_file if head == _MAGIC else self._pa.ipc.open_stream
+            with open_reader(mapped) as reader:
                 yield reader
 
     def _schema(self) -> Any:

@@ -1,7 +1,7 @@
-"""CSV and TSV: every field is kept as text, for the format knows nothing else; 007 stays 007.
+"""CSV and TSV: every field stays text, the only type of the format; 007 stays 007.
 
-Python's own reader, strict: quoted fields may hold line ends, and a row may be as long as memory allows; pyarrow's ends
-at a row that is longer than its block.
+Python's own reader, strict: quoted fields may contain line ends, and rows may be longer than a block, at which
+pyarrow's reader fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.source import MAX_ROW, Block, broken, check_columns
+from ratatoskr.jobs.rows import MAX_ROW, Block, check_columns, row_error
 
 __all__ = ["Delimited"]
 
@@ -22,9 +22,9 @@ _BLOCK: Final = 256
 
 
 class Delimited:
-    """A file of fields in UTF-8, the first row of which names the columns. An empty field is the empty text."""
+    """A file of fields in UTF-8 whose first row names the columns. An empty field is the empty text."""
 
-    learnt: Any = None
+    columns: Any = None
 
     def __init__(self, path: Path, column: str, delimiter: str) -> None:
         self._path, self._delimiter = path, delimiter
@@ -47,11 +47,11 @@ class Delimited:
         if rows:
             yield self._block(rows, sizes)
 
-    def look(self, block: Block) -> None:
-        """Learn nothing: all columns are text."""
+    def scan_block(self, block: Block) -> None:
+        """Do nothing: all columns are text."""
 
     def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> list[list[str]]:
-        """Return the rows of these places."""
+        """Return the rows at these places."""
         return [block.rows[place] for block, places in pieces for place in places]
 
     def objects(self, rows: list[list[str]]) -> Iterator[bytes]:
@@ -71,9 +71,9 @@ class Delimited:
         return Block([row[self._place] for row in rows], sizes, rows)
 
     def _rows(self) -> Iterator[list[str]]:
-        """Yield the names, then the rows; blank lines are none, an empty field that is alone is written `""`."""
+        """Yield the names, then the rows; blank lines are skipped, a single empty field is written `""`."""
         number, width = 0, 0
-        csv.field_size_limit(max(MAX_ROW, csv.field_size_limit()))  # one for the process: never made smaller
+        csv.field_size_limit(max(MAX_ROW, csv.field_size_limit()))  # global to the process, so only ever raised
         with self._path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=self._delimiter, strict=True)
             try:
@@ -82,11 +82,11 @@ class Delimited:
                         continue
                     width = width or len(row)
                     if len(row) != width:
-                        raise broken(self._path, number, f"it has {len(row)} fields, and the head {width}")
+                        raise row_error(self._path, number, f"{len(row)} fields, but the header has {width}")
                     yield row
                     number += 1
             except csv.Error as error:
-                raise broken(self._path, number, f"it cannot be read: {error}") from None
+                raise row_error(self._path, number, f"cannot be parsed: {error}") from None
             except UnicodeDecodeError as error:
-                what = f"after row {number}" if number else "in its head"
-                raise InvalidInput(f"{self._path.name} is not UTF-8 {what}: {error.reason}", field="source") from None
+                where = f"after row {number}" if number else "in its header"
+                raise InvalidInput(f"{self._path.name} is not UTF-8 {where}: {error.reason}", field="source") from None

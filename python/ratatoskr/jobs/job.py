@@ -1,4 +1,4 @@
-"""What a job is, how far it has come, and what it came to."""
+"""A job, its progress and its summary, as plain data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Format = TypeVar("Format", SourceFormat, SinkFormat)
 EMBEDDING: Final = "embedding"
 """The column that the vectors are written to."""
 WINDOW: Final = 4096
-"""What the local engine computes together: identical texts of a window are computed once."""
+"""Rows that the local engine computes together; identical texts of a window are computed once."""
 
-_READ: dict[str, SourceFormat] = {
+_SOURCE_SUFFIXES: dict[str, SourceFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
@@ -34,7 +34,7 @@ _READ: dict[str, SourceFormat] = {
     ".ipc": "arrow",
     ".feather": "arrow",
 }
-_WRITTEN: dict[str, SinkFormat] = {
+_SINK_SUFFIXES: dict[str, SinkFormat] = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".npy": "npy",
@@ -48,20 +48,20 @@ class EmbedJob:
     """A file of texts and where their vectors go.
 
     Attributes:
-        source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), told by the name's end.
-        out: Parquet or JSON lines: all columns, and `embedding` beside them; or `.npy`: the vectors in the rows' order.
-        model: who makes the vectors.
-        column: that holds the texts.
+        source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), by the suffix of its name.
+        out: Parquet or JSON lines: all columns and `embedding`; or `.npy`: the vectors in the order of the rows.
+        model: the embedding model.
+        column: the column that holds the texts.
         input_type: `query` puts the model's instruction before each text.
-        dimensions: `None`, or what the model has.
-        truncate: whether texts are cut to what the model takes, and counted, or end the job.
+        dimensions: `None`, or the number that the model has.
+        truncate: whether texts are cut to the length that the model takes, and counted, or end the job.
         on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of
             a CSV is never null: an empty one is the empty text.
-        overwrite: replace an `out` that is there; it stays until the new one is whole.
-        fresh: begin anew where an interrupted job could go on.
-        window: rows that are computed, written and flushed together. Fewer, where they are large.
-        precision: of a local model; part of what an interrupted job has to agree with.
-        model_digest: of the model's files, where known, as `digest_of` tells it; likewise.
+        overwrite: replace an existing `out`; it stays until the new one is complete.
+        fresh: start over where an interrupted job could continue.
+        window: rows that are computed, written and flushed together; fewer where they are large.
+        precision: of a local model; an interrupted job continues only with the same.
+        model_digest: of the model's files, as `digest_of` returns it; likewise.
     """
 
     source: str | Path
@@ -80,62 +80,62 @@ class EmbedJob:
 
     def __post_init__(self) -> None:
         if self.on_null not in get_args(OnNull):
-            raise InvalidInput(f"on_null is error or skip, not {self.on_null!r}", field="on_null")
+            raise InvalidInput(f"on_null must be error or skip, not {self.on_null!r}", field="on_null")
         if self.input_type not in get_args(InputType):
-            raise InvalidInput(f"input_type is document or query, not {self.input_type!r}", field="input_type")
+            raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
-            raise InvalidInput(f"window must be a whole number above 0, not {self.window!r}", field="window")
+            raise InvalidInput(f"window must be an integer above 0, not {self.window!r}", field="window")
         for field in ("model", "column"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
                 raise InvalidInput(f"{field} must be a name, not {getattr(self, field)!r}", field=field)
         for field in ("source", "out"):
             if not isinstance(getattr(self, field), str | Path):
                 raise InvalidInput(f"{field} must be the path of a file, not {getattr(self, field)!r}", field=field)
-        self.source_format, self.sink_format  # noqa: B018  # both refuse a name that tells nothing
+        self.source_format, self.sink_format  # noqa: B018  # both raise for a suffix that they do not know
 
     @property
     def source_path(self) -> Path:
-        """Where the input is."""
+        """The path of the input."""
         return Path(self.source).expanduser()
 
     @property
     def out_path(self) -> Path:
-        """Where the output will be."""
+        """The path of the output."""
         return Path(self.out).expanduser()
 
     @property
     def source_format(self) -> SourceFormat:
-        """What the source's name says it is."""
-        return _by_suffix(self.source_path, _READ, "source")
+        """The format of the input, by its suffix."""
+        return _by_suffix(self.source_path, _SOURCE_SUFFIXES, "source")
 
     @property
     def sink_format(self) -> SinkFormat:
-        """What the output's name says it is to be."""
-        return _by_suffix(self.out_path, _WRITTEN, "out")
+        """The format of the output, by its suffix."""
+        return _by_suffix(self.out_path, _SINK_SUFFIXES, "out")
 
 
 def _by_suffix(path: Path, formats: dict[str, Format], field: str) -> Format:
     try:
         return formats[path.suffix.lower()]
     except KeyError:
-        raise InvalidInput(f"{path.name}: names end in {', '.join(formats)}", field=field) from None
+        raise InvalidInput(f"{path.name}: the suffix must be one of {', '.join(formats)}", field=field) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is.
+    """The progress of a job.
 
     Attributes:
-        phase: `look` while the input is looked over, `embed`, then `join` while the output is put together.
-        rows: whose vectors are safe on disk, those of an earlier run counted; while looking, rows seen.
+        phase: `scan` while the input is checked, `embed`, then `join` while the output is assembled.
+        rows: rows whose vectors are on disk, those of an earlier run included; while scanning, rows read.
         total: rows that will have a vector, once known.
         tokens: of these rows.
-        seconds: since this run began to embed.
+        seconds: since this run started to embed.
         resumed: rows that an earlier run had done.
         resumed_tokens: tokens of them.
     """
 
-    phase: Literal["look", "embed", "join"]
+    phase: Literal["scan", "embed", "join"]
     rows: int = 0
     total: int | None = None
     tokens: int = 0
@@ -155,7 +155,7 @@ class Progress:
 
     @property
     def eta(self) -> float | None:
-        """Seconds that the rest will take at this speed."""
+        """Seconds until the end at the present speed."""
         speed = self.texts_per_second
         return (self.total - self.rows) / speed if self.total is not None and speed else None
 
@@ -165,16 +165,16 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a job came to.
+    """The result of a job.
 
     Attributes:
         out: the file.
-        model: who made the vectors, by the name that the answers gave.
+        model: the model, as the answers name it.
         dimensions: numbers in each vector.
         rows: in the output.
         skipped: rows left out because their text is null.
-        tokens: of all texts, as far as the model told.
-        truncated: texts that were cut to what the model takes.
+        tokens: of all texts, where the model counts them.
+        truncated: texts that were cut to the length that the model takes.
         resumed: rows that an earlier run had done.
         seconds: that this run took.
         texts_per_second: rows of this run in a second.

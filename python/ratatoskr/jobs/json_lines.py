@@ -1,15 +1,15 @@
-"""JSON lines: an object a line. A row goes to JSON lines again as it stands, to the last digit."""
+"""JSON lines: one object a line. In JSON lines output a row is copied byte for byte."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from ratatoskr.jobs.job import EMBEDDING
-from ratatoskr.jobs.source import MAX_ROW, Block, broken, check_columns
+from ratatoskr.jobs.rows import MAX_ROW, Block, check_columns, row_error
 
 __all__ = ["JsonLines"]
 
@@ -18,27 +18,27 @@ _BOM: Final = b"\xef\xbb\xbf"
 _NAMES: Final = {int: "a number", float: "a number", bool: "a boolean", list: "a list", dict: "an object"}
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EXACT: Final = 2**53
-"""Integers up to here are also floats."""
+"""Integers up to this are exact as floats."""
 
-Kinds = dict[str, str]
-"""Column to `null`, `bool`, `int`, `float`, `str`, or `json`: its values as JSON text, where they are of several kinds
-or have parts."""
+ColumnTypes: TypeAlias = dict[str, str]
+"""Column to `null`, `bool`, `int`, `float`, `str`, or `json`: values as JSON text, where they are of several types or
+nested."""
 
 
 class JsonLines:
-    """A file of JSON lines; blank ones are no rows.
+    """A file of JSON lines; blank lines are skipped.
 
     Args:
-        path: of the file.
-        column: that holds the texts.
-        typed: whether `table` will be asked for, for which every value's type has to be known.
+        path: the file.
+        column: the column that holds the texts.
+        typed: whether `table` will be called, which needs the type of every column.
     """
 
     def __init__(self, path: Path, column: str, *, typed: bool) -> None:
         self._path, self._column, self._typed = path, column, typed
-        self.learnt: Kinds = {}
-        self._wide: set[str] = set()
-        self._looked = 0
+        self.columns: ColumnTypes = {}
+        self._large_integers: set[str] = set()
+        self._scanned = 0
         first = next(iter(self._lines()), None)
         if first is not None:
             check_columns(path, [*self._object(1, first)], column)
@@ -58,32 +58,32 @@ class JsonLines:
         if lines:
             yield Block(texts, [len(line) for line in lines], lines)
 
-    def look(self, block: Block) -> None:
-        """Learn which columns there are and of which type.
+    def scan_block(self, block: Block) -> None:
+        """Note the columns and their types.
 
         Raises:
             InvalidInput: a value cannot be read.
         """
         if self._typed:
-            for row, line in enumerate(block.rows, self._looked + 1):
+            for row, line in enumerate(block.rows, self._scanned + 1):
                 try:
                     values = msgspec.json.decode(line)
                 except (msgspec.DecodeError, RecursionError) as error:
-                    raise broken(self._path, row, f"a value cannot be read: {error}") from None
+                    raise row_error(self._path, row, f"a value cannot be parsed: {error}") from None
                 for name, value in values.items():
-                    self._see(name, value)
-            self._looked += len(block.rows)
+                    self._note_type(name, value)
+            self._scanned += len(block.rows)
 
     def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> list[bytes]:
-        """Return the lines of these places."""
+        """Return the lines at these places."""
         return [block.rows[place] for block, places in pieces for place in places]
 
     def objects(self, rows: list[bytes]) -> Iterator[bytes]:
-        """Yield the lines as they are."""
+        """Yield the lines unchanged."""
         return iter(rows)
 
     def table(self, rows: list[bytes]) -> Any:
-        """Return the rows as a table with the columns that were learnt."""
+        """Return the rows as a table with the columns of the scan."""
         from ratatoskr.jobs.arrow import pyarrow
 
         pa = pyarrow()
@@ -96,66 +96,66 @@ class JsonLines:
             "json": pa.string(),
         }
         decoded = [_RAW.decode(line) for line in rows]
-        columns = {name: [_value(kind, row.get(name)) for row in decoded] for name, kind in self.learnt.items()}
-        schema = pa.schema([(name, types[kind]) for name, kind in self.learnt.items()])
+        columns = {name: [_decode_value(kind, row.get(name)) for row in decoded] for name, kind in self.columns.items()}
+        schema = pa.schema([(name, types[kind]) for name, kind in self.columns.items()])
         return pa.table(columns, schema=schema)
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield the lines without the white space around them."""
+        """Yield the lines without surrounding white space."""
         row = 0
         with self._path.open("rb") as file:
             if file.read(3) != _BOM:
                 file.seek(0)
             while line := file.readline(MAX_ROW + 1):
                 if len(line) > MAX_ROW:
-                    raise broken(self._path, row + 1, f"it is longer than {MAX_ROW} bytes")
+                    raise row_error(self._path, row + 1, f"longer than {MAX_ROW} bytes")
                 if stripped := line.strip():
                     row += 1
                     yield stripped
 
     def _object(self, row: int, line: bytes) -> dict[str, msgspec.Raw]:
         try:
-            line.decode()  # of what it skips, the decoder asks nothing
+            line.decode()  # the decoder does not check values that it skips
             return _RAW.decode(line)
         except UnicodeDecodeError as error:
-            raise broken(self._path, row, f"it is not UTF-8: {error.reason}") from None
+            raise row_error(self._path, row, f"not UTF-8: {error.reason}") from None
         except (msgspec.DecodeError, RecursionError) as error:
-            raise broken(self._path, row, f"it is no JSON object: {error}") from None
+            raise row_error(self._path, row, f"not a JSON object: {error}") from None
 
     def _text(self, row: int, line: bytes) -> str | None:
-        found = self._object(row, line)
-        if EMBEDDING in found:
-            raise broken(self._path, row, f"it already has {EMBEDDING!r}")
+        values = self._object(row, line)
+        if EMBEDDING in values:
+            raise row_error(self._path, row, f"already has {EMBEDDING!r}")
         try:
-            raw = found[self._column]
+            raw = values[self._column]
         except KeyError:
-            raise broken(self._path, row, f"it has no {self._column!r}") from None
+            raise row_error(self._path, row, f"has no {self._column!r}") from None
         try:
             text = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise broken(self._path, row, f"{self._column!r} is no text: {error}") from None
+            raise row_error(self._path, row, f"{self._column!r} is not a text: {error}") from None
         if text is not None and not isinstance(text, str):
-            raise broken(self._path, row, f"{self._column!r} is {_NAMES[type(text)]}, not a text")
+            raise row_error(self._path, row, f"{self._column!r} is {_NAMES[type(text)]}, not a text")
         return text
 
-    def _see(self, name: str, value: Any) -> None:
+    def _note_type(self, name: str, value: Any) -> None:
         kind = "null" if value is None else type(value).__name__
         if kind in {"list", "dict"} or (kind == "int" and not -(2**63) <= value < 2**63):
             kind = "json"
         if kind == "int" and abs(value) > _EXACT:
-            self._wide.add(name)
-        known = self.learnt.setdefault(name, kind)
-        if kind not in {known, "null"}:
-            self.learnt[name] = kind if known == "null" else _widest(known, kind)
-        if self.learnt[name] == "float" and name in self._wide:
-            self.learnt[name] = "json"
+            self._large_integers.add(name)
+        before = self.columns.setdefault(name, kind)
+        if kind not in {before, "null"}:
+            self.columns[name] = kind if before == "null" else _common_type(before, kind)
+        if self.columns[name] == "float" and name in self._large_integers:
+            self.columns[name] = "json"
 
 
-def _widest(one: str, other: str) -> str:
+def _common_type(one: str, other: str) -> str:
     return "float" if {one, other} == {"int", "float"} else "json"
 
 
-def _value(kind: str, raw: msgspec.Raw | None) -> Any:
+def _decode_value(kind: str, raw: msgspec.Raw | None) -> Any:
     if raw is None or bytes(raw) == b"null":
         return None
     if kind == "json":

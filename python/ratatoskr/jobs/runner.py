@@ -1,4 +1,4 @@
-"""Runs a job: one thread reads ahead, one writes behind, and the event loop only passes windows on."""
+"""Runs a job: one thread reads ahead, one writes behind, and the event loop passes windows between them."""
 
 from __future__ import annotations
 
@@ -12,72 +12,73 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Final, Literal, TypeVar
 
-from ratatoskr._files import cannot_write, check_room, sync_folder
+from ratatoskr._files import check_disk_space, sync_folder, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput
-from ratatoskr.jobs.checkpoint import Workplace, identity_of
+from ratatoskr.jobs.checkpoint import JobDirectory, job_identity
+from ratatoskr.jobs.embedder import JobEmbedder, check_vectors, embed, resolve_model, with_row_number
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
+from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.sink import SINKS, Sink
-from ratatoskr.jobs.source import Source, open_source
-from ratatoskr.jobs.target import Target, checked, embed, in_rows, settled
-from ratatoskr.jobs.windows import Window, survey, windows
+from ratatoskr.jobs.source import open_source
+from ratatoskr.jobs.windows import RowWindow, cut_windows, scan
 from ratatoskr.types.embed import Embeddings
 
 __all__ = ["run"]
 
 T = TypeVar("T")
 
-_TOLD: Final = 10_000
-"""Rows of the look over the input between two tellings."""
+_REPORT_EVERY: Final = 10_000
+"""Rows between two progress reports of the scan."""
 _AHEAD: Final = 2
 """Windows that are computed at a time: the second keeps the cores busy while the first ends."""
 
 
-async def run(job: EmbedJob, target: Target, *, progress: OnProgress | None = None) -> Summary:
-    """Embed a file; goes on where an interrupted run of the same job ended.
+async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | None = None) -> Summary:
+    """Embed a file; continue where an interrupted run of the same job ended.
 
-    Nothing is at `job.out` before the end. What is done is kept in the folder `OUT.job` beside it, whatever ends the
-    run, and the same call goes on with it: the output is to the byte that of a run that nothing disturbed.
+    Nothing is at `job.out` before the end. Finished work is kept in the folder `OUT.job` beside it, however the run
+    ends, and the same call continues with it: the output is identical to that of an uninterrupted run.
 
     Args:
-        job: what to do.
-        target: a gateway, or a `LocalEmbedder` of the job's model.
-        progress: called on the event loop as windows become safe on disk.
+        job: what to embed.
+        embedder: a gateway, or a `LocalEmbedder` of the job's model.
+        progress: called on the event loop as windows are written to disk.
 
     Raises:
-        InvalidInput: the input is not what it has to be, the message names column or row; or what is kept is of
-            another job, the message names what differs.
-        ConfigurationError: the output is there, its folder cannot be written or is full, another process works on it,
-            or a package is missing.
+        InvalidInput: the input is malformed, and the message names the column or row; or the folder belongs to another
+            job, and the message names what differs.
+        ConfigurationError: the output exists, its folder cannot be written or is full, another process works on it, or
+            a package is missing.
         RatatoskrError: the model failed.
     """
-    job = settled(job, target)
+    job = resolve_model(job, embedder)
     stop = Event()
-    reader, writer = _Lane("ratatoskr-job-reader"), _Lane("ratatoskr-job-writer")
-    held = contextlib.ExitStack()
+    reader, writer = _SerialThread("ratatoskr-job-reader"), _SerialThread("ratatoskr-job-writer")
+    stack = contextlib.ExitStack()
     try:
-        workplace = await writer.do(lambda: held.enter_context(_workplace(job)))
-        return await _Run(job, target, workplace, reader, writer, stop, progress or (lambda _: None)).all()
+        directory = await writer.run(lambda: stack.enter_context(_open_directory(job)))
+        return await _JobRun(job, embedder, directory, reader, writer, stop, progress or (lambda _: None)).execute()
     finally:
         stop.set()
-        await _quietly(reader.end())
-        writer.last(held.close)
-        await _quietly(writer.end())
+        await _wait_uncancelled(reader.aclose())
+        writer.submit(stack.close)
+        await _wait_uncancelled(writer.aclose())
 
 
 @contextlib.contextmanager
-def _workplace(job: EmbedJob) -> Iterator[Workplace]:
-    with Workplace.held(job, identity_of(job)) as workplace:
+def _open_directory(job: EmbedJob) -> Iterator[JobDirectory]:
+    with JobDirectory.open(job, job_identity(job)) as directory:
         if job.out_path.exists() and job.out_path.samefile(job.source_path):
             raise InvalidInput("a file cannot be its own output", field="out")
         if job.out_path.is_dir():
             raise ConfigurationError(f"{job.out_path} is a folder", field="out")
-        if job.out_path.exists() and not job.overwrite and not workplace.is_joined():
-            raise ConfigurationError(f"{job.out_path} is there already; overwrite=True replaces it", field="out")
-        yield workplace
+        if job.out_path.exists() and not job.overwrite and not directory.is_joined():
+            raise ConfigurationError(f"{job.out_path} exists; overwrite=True replaces it", field="out")
+        yield directory
 
 
-async def _quietly(ending: Awaitable[None]) -> None:
-    """Wait for a thread to end, whoever cancels: what it holds is let go only then."""
+async def _wait_uncancelled(ending: Awaitable[None]) -> None:
+    """Wait for a thread to end, and only then raise a cancellation, so that its files are closed."""
     task = asyncio.ensure_future(ending)
     cancelled = False
     while not task.done():
@@ -89,177 +90,179 @@ async def _quietly(ending: Awaitable[None]) -> None:
         raise asyncio.CancelledError
 
 
-class _Lane:
-    """A thread that does one thing after another."""
+class _SerialThread:
+    """A thread that runs one function after another."""
 
     def __init__(self, name: str) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
-    async def do(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something there and wait for it."""
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run a function in the thread and return its result."""
         return await asyncio.wrap_future(self._thread.submit(work, *arguments))
 
-    def last(self, work: Callable[[], None]) -> None:
-        """Do something there, after all that is under way."""
+    def submit(self, work: Callable[[], None]) -> None:
+        """Run a function in the thread after all that was submitted, without waiting."""
         self._thread.submit(work)
 
-    async def end(self) -> None:
-        """Wait until all is done."""
+    async def aclose(self) -> None:
+        """Wait until everything submitted has run, and end the thread."""
         await asyncio.wrap_future(self._thread.submit(lambda: None))
         self._thread.shutdown()
 
 
 @dataclass(slots=True)
-class _Run:
+class _JobRun:
     """One run of a job."""
 
     job: EmbedJob
-    target: Target
-    workplace: Workplace
-    reader: _Lane
-    writer: _Lane
+    embedder: JobEmbedder
+    directory: JobDirectory
+    reader: _SerialThread
+    writer: _SerialThread
     stop: Event
     progress: OnProgress
     began: float = 0.0
     resumed: int = 0
     resumed_tokens: int = 0
 
-    async def all(self) -> Summary:
-        """Do what there is to do, and tell."""
+    async def execute(self) -> Summary:
+        """Do what is left of the job and return its summary."""
         self.began = time.monotonic()
-        done = self.workplace.done
-        self.resumed, self.resumed_tokens = done.rows, done.tokens
-        if not await self.writer.do(self.workplace.is_joined):
-            source = await self.reader.do(open_source, self.job)
-            await self._look(source)
+        checkpoint = self.directory.checkpoint
+        self.resumed, self.resumed_tokens = checkpoint.rows, checkpoint.tokens
+        if not await self.writer.run(self.directory.is_joined):
+            source = await self.reader.run(open_source, self.job)
+            await self._scan(source)
             self.began = time.monotonic()
-            self._tell("embed")
+            self._report("embed")
             await self._embed(source)
-            self._tell("join")
-            await self.writer.do(_join, self.job, self.workplace, self.stop)
-        await self.writer.do(self.workplace.remove)
+            self._report("join")
+            await self.writer.run(_join, self.job, self.directory, self.stop)
+        await self.writer.run(self.directory.remove)
         return self._summary()
 
-    async def _look(self, source: Source) -> None:
-        """Look the input over, unless an earlier run has."""
-        known = self.workplace.done.survey
-        if known is not None:
-            source.learnt = known.learnt
-            await self.writer.do(self.workplace.check_parts, self._sink.suffix)
+    async def _scan(self, source: Source) -> None:
+        """Scan the input, unless an earlier run has."""
+        earlier = self.directory.checkpoint.scan
+        if earlier is not None:
+            source.columns = earlier.columns
+            await self.writer.run(self.directory.check_parts, self._sink.suffix)
             return
         loop = asyncio.get_running_loop()
 
-        told = 0
+        reported = 0
 
-        def seen(rows: int) -> None:
-            nonlocal told
-            if rows >= told + _TOLD:
-                told = rows
-                loop.call_soon_threadsafe(self.progress, Progress("look", rows))
+        def report(rows: int) -> None:
+            nonlocal reported
+            if rows >= reported + _REPORT_EVERY:
+                reported = rows
+                loop.call_soon_threadsafe(self.progress, Progress("scan", rows))
 
-        found = await self.reader.do(survey, self.job, source, self.stop, seen)
-        await self.writer.do(lambda: self.workplace.record(survey=found))
+        result = await self.reader.run(scan, self.job, source, self.stop, report)
+        await self.writer.run(lambda: self.directory.record(scan=result))
 
     async def _embed(self, source: Source) -> None:
-        """Keep the next window being read, two being computed and one being written."""
-        coming = windows(self.job, source, start=self.workplace.done.parts, stop=self.stop)
-        computing: deque[tuple[Window, asyncio.Future[Embeddings]]] = deque()
+        """Read the next window, compute two and write one at the same time."""
+        windows = cut_windows(self.job, source, start=self.directory.checkpoint.parts, stop=self.stop)
+        computing: deque[tuple[RowWindow, asyncio.Future[Embeddings]]] = deque()
         writing: asyncio.Task[None] | None = None
-        reading = asyncio.create_task(self.reader.do(next, coming, None))
+        reading = asyncio.create_task(self.reader.run(next, windows, None))
         try:
             while (window := await reading) is not None or computing:
                 if window is not None:
-                    reading = asyncio.create_task(self.reader.do(next, coming, None))
-                    computing.append((window, asyncio.ensure_future(embed(self.target, self.job, window))))
+                    reading = asyncio.create_task(self.reader.run(next, windows, None))
+                    computing.append((window, asyncio.ensure_future(embed(self.embedder, self.job, window))))
                     if len(computing) < _AHEAD:
                         continue
                 window, future = computing.popleft()
-                made = await _made(window, future)
+                embeddings = await _await_vectors(window, future)
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(self._write(source, window, made))
+                writing = asyncio.create_task(self._write(source, window, embeddings))
             if writing is not None:
                 await writing
         finally:
-            left = [reading, *(future for _, future in computing), *([writing] if writing is not None else [])]
-            for task in left:
+            pending = [reading, *(future for _, future in computing), *([writing] if writing is not None else [])]
+            for task in pending:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _write(self, source: Source, window: Window, made: Embeddings) -> None:
-        await self.writer.do(_keep, self.job, self.workplace, source, window, made)
-        self._tell("embed")
+    async def _write(self, source: Source, window: RowWindow, embeddings: Embeddings) -> None:
+        await self.writer.run(_write_part, self.job, self.directory, source, window, embeddings)
+        self._report("embed")
 
     @property
     def _sink(self) -> Sink:
         return SINKS[self.job.sink_format]
 
-    def _tell(self, phase: Literal["embed", "join"]) -> None:
-        done = self.workplace.done
-        total = done.survey.rows if done.survey is not None else None
+    def _report(self, phase: Literal["embed", "join"]) -> None:
+        checkpoint = self.directory.checkpoint
+        total = checkpoint.scan.rows if checkpoint.scan is not None else None
         seconds = time.monotonic() - self.began
-        self.progress(Progress(phase, done.rows, total, done.tokens, seconds, self.resumed, self.resumed_tokens))
+        self.progress(
+            Progress(phase, checkpoint.rows, total, checkpoint.tokens, seconds, self.resumed, self.resumed_tokens)
+        )
 
     def _summary(self) -> Summary:
-        done = self.workplace.done
+        checkpoint = self.directory.checkpoint
         seconds = time.monotonic() - self.began
         return Summary(
             out=str(self.job.out_path),
-            model=done.model,
-            dimensions=done.dimensions,
-            rows=done.rows,
-            skipped=done.survey.skipped if done.survey is not None else 0,
-            tokens=done.tokens,
-            truncated=done.truncated,
+            model=checkpoint.model,
+            dimensions=checkpoint.dimensions,
+            rows=checkpoint.rows,
+            skipped=checkpoint.scan.skipped if checkpoint.scan is not None else 0,
+            tokens=checkpoint.tokens,
+            truncated=checkpoint.truncated,
             resumed=self.resumed,
             seconds=seconds,
-            texts_per_second=(done.rows - self.resumed) / seconds if seconds else 0.0,
+            texts_per_second=(checkpoint.rows - self.resumed) / seconds if seconds else 0.0,
         )
 
 
-async def _made(window: Window, future: asyncio.Future[Embeddings]) -> Embeddings:
+async def _await_vectors(window: RowWindow, future: asyncio.Future[Embeddings]) -> Embeddings:
     try:
         return await future
     except InvalidInput as error:
-        raise in_rows(error, window) from None
+        raise with_row_number(error, window) from None
 
 
-def _keep(job: EmbedJob, workplace: Workplace, source: Source, window: Window, made: Embeddings) -> None:
-    """Write a part, then count it; in the writer's thread."""
-    done, sink = workplace.done, SINKS[job.sink_format]
-    vectors = checked(window, made, done.dimensions, done.model)
-    size = sink.write(workplace.part(window.number, sink.suffix), source, window.rows, vectors)
-    if not done.parts and done.survey is not None:
-        # What is to come is as large as what is there, and is there twice while it is put together.
-        check_room(job.out_path, size * (2 * done.survey.rows - len(vectors)) // len(vectors))
-    workplace.record(
-        parts=done.parts + 1,
-        size=done.size + size,
-        rows=done.rows + len(vectors),
-        tokens=done.tokens + (made.usage.input_tokens or 0),
-        truncated=done.truncated + made.truncated,
+def _write_part(
+    job: EmbedJob, directory: JobDirectory, source: Source, window: RowWindow, embeddings: Embeddings
+) -> None:
+    """Write a part, then count it in the checkpoint; runs in the writer's thread."""
+    checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
+    vectors = check_vectors(window, embeddings, checkpoint.dimensions, checkpoint.model)
+    size = sink.write(directory.part(window.number, sink.suffix), source, window.rows, vectors)
+    if not checkpoint.parts and checkpoint.scan is not None:
+        # The other parts are about as large, and the output is on disk twice while it is assembled.
+        check_disk_space(job.out_path, size * (2 * checkpoint.scan.rows - len(vectors)) // len(vectors))
+    directory.record(
+        parts=checkpoint.parts + 1,
+        size=checkpoint.size + size,
+        rows=checkpoint.rows + len(vectors),
+        tokens=checkpoint.tokens + (embeddings.usage.input_tokens or 0),
+        truncated=checkpoint.truncated + embeddings.truncated,
         dimensions=vectors.shape[1],
-        model=made.model,
+        model=embeddings.model,
     )
 
 
-def _join(job: EmbedJob, workplace: Workplace, stop: Event) -> None:
-    """Put the output together and give it its name; in the writer's thread."""
-    done, sink = workplace.done, SINKS[job.sink_format]
-    if done.survey is None or done.rows != done.survey.rows or not workplace.is_of_source():
-        raise InvalidInput(f"{job.source_path.name} was changed while it was read", field="source")
-    check_room(job.out_path, done.size)
-    joined = workplace.path / "joined"
-    parts = [workplace.part(number, sink.suffix) for number in range(done.parts)]
-    sink.join(joined, parts, (done.rows, done.dimensions), stop)
+def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
+    """Assemble the output and rename it to its place; runs in the writer's thread."""
+    checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
+    if checkpoint.scan is None or checkpoint.rows != checkpoint.scan.rows or not directory.source_is_unchanged():
+        raise InvalidInput(f"{job.source_path.name} changed while it was read", field="source")
+    check_disk_space(job.out_path, checkpoint.size)
+    joined = directory.path / "joined"
+    parts = [directory.part(number, sink.suffix) for number in range(checkpoint.parts)]
+    sink.join(joined, parts, (checkpoint.rows, checkpoint.dimensions), stop)
     if job.out_path.exists() and not job.overwrite:
-        raise ConfigurationError(
-            f"{job.out_path} has come to be there meanwhile; overwrite=True replaces it", field="out"
-        )
+        raise ConfigurationError(f"{job.out_path} was created in the meantime; overwrite=True replaces it", field="out")
     try:
         status = joined.stat()
-        workplace.record(joined=(status.st_ino, status.st_size))
+        directory.record(joined=(status.st_ino, status.st_size))
         joined.replace(job.out_path)
         sync_folder(job.out_path.parent)
     except OSError as error:
-        raise cannot_write(job.out_path, error) from None
+        raise write_error(job.out_path, error) from None

@@ -1,4 +1,4 @@
-"""Where vectors go: a part for each window, and one file from all of them, put together a piece at a time."""
+"""Formats of the output: a part for each window, and the file that is assembled from all of them."""
 
 from __future__ import annotations
 
@@ -12,52 +12,52 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from ratatoskr._files import cannot_write
+from ratatoskr._files import write_error
 from ratatoskr.jobs.job import EMBEDDING, SinkFormat
-from ratatoskr.jobs.source import Source
+from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.windows import Stopped
 
 if TYPE_CHECKING:
     from ratatoskr.types.embed import Floats
 
-__all__ = ["SINKS", "Sink", "decimals"]
+__all__ = ["SINKS", "Sink", "shorten_floats"]
 
 _BUFFER: Final = 1024 * 1024
 _GROUP_ROWS: Final = 16384
 _GROUP_BYTES: Final = 64 * 1024 * 1024
-"""A row group of Parquet ends with the part that brings it over either."""
+"""A row group of Parquet ends with the part that reaches either."""
 
 
 class Sink(Protocol):
-    """A form of output."""
+    """A format of the output."""
 
     suffix: str
 
     def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
-        """Write a part, flush it, and return its bytes.
+        """Write a part, flush it, and return its size in bytes.
 
         Raises:
-            ConfigurationError: there is no room, or the folder cannot be written.
+            ConfigurationError: the disk is full, or the folder cannot be written.
         """
         ...
 
     def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
-        """Write the output from all parts, and flush it; raises what `write` does, and `Stopped`."""
+        """Write the output from all parts and flush it; raises what `write` raises, and `Stopped`."""
         ...
 
 
 @contextmanager
-def _flushed(path: Path) -> Iterator[IO[bytes]]:
+def _open_synced(path: Path) -> Iterator[IO[bytes]]:
     try:
         with path.open("wb", buffering=_BUFFER) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise cannot_write(path, error) from None
+        raise write_error(path, error) from None
 
 
-def _pass_on(parts: Sequence[Path], into: IO[bytes], stop: Event) -> None:
+def _append(parts: Sequence[Path], into: IO[bytes], stop: Event) -> None:
     for part in parts:
         if stop.is_set():
             raise Stopped
@@ -66,39 +66,39 @@ def _pass_on(parts: Sequence[Path], into: IO[bytes], stop: Event) -> None:
 
 
 class _Npy:
-    """The vectors alone, float32, in the rows' order."""
+    """The vectors alone, float32, in the order of the rows."""
 
     suffix = "f4"
 
     def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
-        with _flushed(path) as file:
+        with _open_synced(path) as file:
             return file.write(vectors.astype("<f4", copy=False).tobytes())
 
     def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
         import numpy as np
 
-        with _flushed(path) as file:
-            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, head)
-            _pass_on(parts, file, stop)
+        with _open_synced(path) as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            _append(parts, file, stop)
 
 
 class _JsonLines:
-    """Each row as an object, with its vector in it."""
+    """Each row as an object with its vector."""
 
     suffix = "jsonl"
 
     def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
         size = 0
         key = b"," + msgspec.json.encode(EMBEDDING) + b":"
-        with _flushed(path) as file:
-            for text, numbers in zip(source.objects(rows), decimals(vectors), strict=True):
+        with _open_synced(path) as file:
+            for text, numbers in zip(source.objects(rows), shorten_floats(vectors), strict=True):
                 size += file.write(b"".join((text[:-1], key, msgspec.json.encode(numbers.tolist()), b"}\n")))
         return size
 
     def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
-        with _flushed(path) as file:
-            _pass_on(parts, file, stop)
+        with _open_synced(path) as file:
+            _append(parts, file, stop)
 
 
 class _Parquet:
@@ -112,7 +112,7 @@ class _Parquet:
         pa = pyarrow()
         lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
         table = source.table(rows).append_column(EMBEDDING, lists)
-        with _flushed(path) as file:
+        with _open_synced(path) as file:
             with pa.ipc.new_stream(file, table.schema) as writer:
                 writer.write_table(table)
             return file.tell()
@@ -124,7 +124,7 @@ class _Parquet:
         groups = self._groups(parts, stop)
         first = next(groups)
         others = [name for name in first.schema.names if name != EMBEDDING]
-        with _flushed(path) as file, parquet.ParquetWriter(file, first.schema, use_dictionary=others) as writer:
+        with _open_synced(path) as file, parquet.ParquetWriter(file, first.schema, use_dictionary=others) as writer:
             writer.write_table(first, first.num_rows)
             del first
             for group in groups:
@@ -152,10 +152,10 @@ class _Parquet:
 SINKS: dict[SinkFormat, Sink] = {"npy": _Npy(), "jsonl": _JsonLines(), "parquet": _Parquet()}
 
 
-def decimals(vectors: Floats) -> Any:
+def shorten_floats(vectors: Floats) -> Any:
     """Return float64 numbers whose shortest decimal form is about nine digits and gives the same float32 again.
 
-    A float32 widened as it is would be written with all seventeen digits of a float64.
+    A float32 widened to float64 would be written with all seventeen digits.
     """
     import numpy as np
 

@@ -1,6 +1,6 @@
-"""Windows: the rows that are computed, written and flushed together. Where they are cut depends on the input alone.
+"""Windows: the rows that are computed, written and flushed together. Their bounds depend on the input alone.
 
-A job that goes on cuts as the one before it did, so the model sees the same texts side by side and gives the same bits.
+A job that continues cuts the same windows as before, so that the model sees the same batches and returns the same bits.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.job import EmbedJob
-from ratatoskr.jobs.source import Block, Source, broken
+from ratatoskr.jobs.rows import Block, Source, row_error
 
-__all__ = ["Stopped", "Survey", "Window", "survey", "windows"]
+__all__ = ["RowWindow", "ScanResult", "Stopped", "cut_windows", "scan"]
 
 BYTES: Final = 16 * 1024 * 1024
-"""A window of so many bytes is full: that bounds memory."""
+"""Bytes at which a window is full, which bounds memory."""
 CHARACTERS: Final = 1024 * 1024
-"""So is one with texts of so many characters: that bounds the time that a kill can cost."""
+"""Characters of texts at which a window is full, which bounds the work lost by a kill."""
 _READ: Final = 4096
-"""Characters of a text that count; few models read on."""
+"""Characters of a text that count; few models read more."""
 FEWEST: Final = 16
-"""Rows that a window has however large they are, and what remains at the end joins the window before: a handful of
-texts would go the way of small calls, which are computed together with whoever else calls."""
+"""The fewest rows of a window; fewer at the end of the input join the window before. A handful of texts would be joined
+with the small calls of other callers, and the bits of the result would depend on those."""
 
 
 class Stopped(Exception):
-    """Somebody asked a thread to end."""
+    """The run is ending and its threads stop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a look over the whole input tells.
+class ScanResult:
+    """What a scan of the whole input found.
 
     Attributes:
-        rows: with a text.
-        skipped: without one.
-        learnt: what the source learnt of its columns.
+        rows: rows with a text.
+        skipped: rows without one.
+        columns: what the source found of its columns.
     """
 
     rows: int
     skipped: int
-    learnt: Any
+    columns: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Some thousands of rows.
+class RowWindow:
+    """Rows that are computed together.
 
     Attributes:
         number: from 0.
         texts: of the rows.
-        rows: in the source's own form.
-        places: of each in the input, from 1.
+        rows: in the form of the source.
+        places: the number of each row in the input, from 1.
     """
 
     number: int
@@ -63,8 +63,8 @@ class Window:
     places: list[int]
 
 
-class _Open:
-    """A window that is being filled."""
+class _WindowBuilder:
+    """A window being filled."""
 
     def __init__(self, number: int) -> None:
         self.number, self.size, self.characters = number, 0, 0
@@ -81,53 +81,53 @@ class _Open:
         self.size += block.sizes[place]
         self.characters += min(len(text), _READ)
 
-    def join(self, tail: _Open) -> None:
+    def join(self, tail: _WindowBuilder) -> None:
         self.texts += tail.texts
         self.places += tail.places
         self.pieces += tail.pieces
 
-    def full(self, most: int) -> bool:
+    def is_full(self, most: int) -> bool:
         large = self.size >= BYTES or self.characters >= CHARACTERS
         return len(self.texts) >= most or (large and len(self.texts) >= FEWEST)
 
-    def closed(self, source: Source) -> Window:
-        return Window(self.number, self.texts, source.gather(self.pieces), self.places)
+    def build(self, source: Source) -> RowWindow:
+        return RowWindow(self.number, self.texts, source.gather(self.pieces), self.places)
 
 
-def survey(job: EmbedJob, source: Source, stop: Event, seen: Callable[[int], None]) -> Survey:
-    """Look over the whole input, so that what is wrong with it is told before hours of work.
+def scan(job: EmbedJob, source: Source, stop: Event, report: Callable[[int], None]) -> ScanResult:
+    """Read the whole input once, so that errors in it are raised before hours of work.
 
     Raises:
-        InvalidInput: a row is not what it has to be, or none has a text.
+        InvalidInput: a row is malformed, or none has a text.
     """
     rows = skipped = 0
     for block in source.blocks():
         if stop.is_set():
             raise Stopped
         if None in block.texts and job.on_null == "error":
-            raise _null(job, rows + skipped + 1 + block.texts.index(None))
-        source.look(block)
+            raise _null_error(job, rows + skipped + 1 + block.texts.index(None))
+        source.scan_block(block)
         nulls = block.texts.count(None)
         skipped += nulls
         rows += len(block.texts) - nulls
-        seen(rows + skipped)
+        report(rows + skipped)
     if not rows:
-        text = "none of its texts is there: all are null" if skipped else "it has no rows"
+        text = "no text to embed: every value is null" if skipped else "no rows"
         raise InvalidInput(f"{job.source_path.name}: {text}", field="source")
-    return Survey(rows, skipped, source.learnt)
+    return ScanResult(rows, skipped, source.columns)
 
 
-def windows(job: EmbedJob, source: Source, *, start: int, stop: Event) -> Iterator[Window]:
+def cut_windows(job: EmbedJob, source: Source, *, start: int, stop: Event) -> Iterator[RowWindow]:
     """Yield the windows from number `start` on."""
     for window in _cut(job, source, stop):
         if window.number >= start:
-            yield window.closed(source)
+            yield window.build(source)
 
 
-def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_Open]:
-    """Yield full windows; the one before the end is held back, for it may take what remains."""
-    before: _Open | None = None
-    filling, row = _Open(0), 0
+def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]:
+    """Yield full windows; the last but one is yielded late, because it may take the rest."""
+    before: _WindowBuilder | None = None
+    filling, row = _WindowBuilder(0), 0
     for block in source.blocks():
         if stop.is_set():
             raise Stopped
@@ -135,13 +135,13 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_Open]:
             row += 1
             if text is None:
                 if job.on_null == "error":
-                    raise _null(job, row)
+                    raise _null_error(job, row)
                 continue
             filling.add(block, place, row, text)
-            if filling.full(job.window):
+            if filling.is_full(job.window):
                 if before is not None:
                     yield before
-                before, filling = filling, _Open(filling.number + 1)
+                before, filling = filling, _WindowBuilder(filling.number + 1)
     if before is None:
         yield filling
     elif len(filling.texts) < min(FEWEST, job.window):
@@ -152,5 +152,5 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_Open]:
         yield filling
 
 
-def _null(job: EmbedJob, row: int) -> InvalidInput:
-    return broken(job.source_path, row, f"{job.column!r} is null")
+def _null_error(job: EmbedJob, row: int) -> InvalidInput:
+    return row_error(job.source_path, row, f"{job.column!r} is null")

@@ -13,8 +13,11 @@ import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from ratatoskr.testing.thread import ThreadedUpstream
 
 # Makes the terminal the controlling one, so that Ctrl-C is a signal, which a runner in the background may ignore.
 _BEGIN = """
@@ -93,21 +96,39 @@ class AtTerminal:
         os.write(self._main, text.encode())
 
     def end(self, patience: float = 20.0) -> tuple[int, str]:
-        """Wait for the end and return the exit code and what was shown that nobody asked for."""
+        """Wait for the end and return the exit code and what was shown since the last `until`."""
         give_up = time.monotonic() + patience
         while self._read(give_up):
             pass
         return self._child.wait(patience), self.seen
 
     def _read(self, give_up: float) -> bool:
-        """Read some more; whether there was anything."""
+        """Read more; return whether there was anything."""
         ready, _, _ = select.select([self._main], [], [], max(0.0, give_up - time.monotonic()))
         try:
             data = os.read(self._main, 65536) if ready else b""
-        except OSError:  # how Linux tells that the other side has closed
+        except OSError:  # Linux: the other side has closed
             data = b""
         self._raw += data
         text = self._raw.decode("utf-8", "ignore")
         self._raw = self._raw[len(text.encode()) :]
         self.seen += text
         return bool(data)
+
+
+TERMINAL_MODEL = "anthropic:claude-sonnet-5"
+
+
+class TerminalRat:
+    """Starts `rat` at a terminal, set up for the upstream."""
+
+    def __init__(self, upstream: ThreadedUpstream) -> None:
+        self.environment = {**os.environ, "ANTHROPIC_API_KEY": "key", "RATATOSKR_MODEL": TERMINAL_MODEL}
+        self._where = ("--base-url", f"anthropic={upstream.base_url('anthropic')}")
+
+    def chat(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> AtTerminal:
+        return AtTerminal(("chat", *self._where, *arguments), {**self.environment, **(env or {})}, **options)
+
+
+def saved_files() -> list[Path]:
+    return sorted(Path(os.environ["XDG_STATE_HOME"]).glob("ratatoskr/chats/*.json"))

@@ -1,4 +1,4 @@
-"""What `rat` reads: files by what they are, tools in three manners, a schema; what is wrong is told with its place."""
+"""Inputs of a command: files by media type, tools in several forms, a schema; errors name the place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr.cli.inputs import parts_of, piped_text, schema_of, tools_of
+from ratatoskr.cli.inputs import load_parts, load_schema, load_tools, read_stdin_text
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, ImagePart, TextPart
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
@@ -37,23 +37,23 @@ def pipe(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
         ("a.zip", b"PK\x03\x04\xff", FilePart, "application/zip"),
     ],
 )
-def test_a_file_is_what_its_name_or_its_beginning_says(
+def test_the_media_type_of_a_file_is_that_of_its_suffix_or_first_bytes(
     tmp_path: Path, name: str, data: bytes, cls: type[Any], media_type: str
 ) -> None:
     (tmp_path / name).write_bytes(data)
-    [part] = parts_of([str(tmp_path / name)])
+    [part] = load_parts([str(tmp_path / name)])
     assert type(part) is cls
     assert (part.media_type, part.data, part.name) == (media_type, data, name)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.ts", "a.svg", "a.md", "Makefile", "a.unheard-of"])
-def test_whatever_is_text_is_sent_as_text_with_its_name(tmp_path: Path, name: str) -> None:
+def test_text_files_are_sent_as_text_with_their_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes("\ufeffGrüße\n\n".encode())
-    assert parts_of([str(tmp_path / name)]) == [TextPart(f'<file name="{name}">\nGrüße\n</file>')]
+    assert load_parts([str(tmp_path / name)]) == [TextPart(f'<file name="{name}">\nGrüße\n</file>')]
 
 
 def test_an_address_is_passed_on() -> None:
-    parts = parts_of(["https://h/a.png?x=1.pdf", "https://h/a", "http://h/a.pdf", "https://h/a.mp3"])
+    parts = load_parts(["https://h/a.png?x=1.pdf", "https://h/a", "http://h/a.pdf", "https://h/a.mp3"])
     assert parts == [
         ImagePart.from_url("https://h/a.png?x=1.pdf", "image/png"),
         ImagePart.from_url("https://h/a"),
@@ -64,7 +64,7 @@ def test_an_address_is_passed_on() -> None:
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe(monkeypatch, b"\x89PNG\r\n\x1a\n")
-    [part] = parts_of(["-"])
+    [part] = load_parts(["-"])
     assert isinstance(part, ImagePart)
 
 
@@ -81,7 +81,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, make: Any, words: str) -> None:
     make(tmp_path / "it")
     with pytest.raises(InvalidInput, match=words) as caught:
-        parts_of([str(tmp_path / "it")])
+        load_parts([str(tmp_path / "it")])
     assert str(tmp_path / "it") in caught.value.message
 
 
@@ -92,27 +92,27 @@ def test_standard_input_is_text_without_the_line_ends_that_close_it(
     monkeypatch: pytest.MonkeyPatch, data: bytes, text: str
 ) -> None:
     pipe(monkeypatch, data)
-    assert piped_text() == text
+    assert read_stdin_text() == text
 
 
 def test_a_terminal_or_a_closed_standard_input_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
-    assert piped_text() == ""
+    assert read_stdin_text() == ""
     monkeypatch.setattr("sys.stdin", None)
-    assert piped_text() == ""
+    assert read_stdin_text() == ""
 
 
-def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_that_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe(monkeypatch, b"\xff")
     with pytest.raises(InvalidInput, match="-f -"):
-        piped_text()
+        read_stdin_text()
 
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
 @pytest.mark.parametrize(
-    "said",
+    "tool",
     [
         {"name": "weather", "description": "d", "parameters": SCHEMA},
         {"type": "function", "function": {"name": "weather", "description": "d", "parameters": SCHEMA}},
@@ -121,33 +121,33 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
     ],
     ids=["ours", "Chat Completions", "Responses", "Anthropic"],
 )
-def test_tools_are_read_in_each_providers_manner(tmp_path: Path, said: Any) -> None:
-    (tmp_path / "t.json").write_text(json.dumps([said]))
-    assert tools_of(str(tmp_path / "t.json")) == [ToolDefinition("weather", "d", SCHEMA)]
+def test_tools_are_read_in_the_forms_of_several_providers(tmp_path: Path, tool: Any) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([tool]))
+    assert load_tools(str(tmp_path / "t.json")) == [ToolDefinition("weather", "d", SCHEMA)]
 
 
 def test_a_tool_that_the_provider_runs_is_read_as_it_is_written(tmp_path: Path) -> None:
     tool = ProviderTool("anthropic", {"type": "web_search_20250305", "name": "web_search"})
     (tmp_path / "t.json").write_text(json.dumps([tool.to_dict()]))
-    assert tools_of(str(tmp_path / "t.json")) == [tool]
+    assert load_tools(str(tmp_path / "t.json")) == [tool]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{}", "JSON list"),
-        ("[", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ("[1]", "tool 1 is no JSON object"),
+        ("[", "not JSON: "),
+        ("[" * 100_000, "not JSON: "),
+        ("[1]", "tool 1: not a JSON object"),
         ('[{"name": "a"}, {}]', 'tool 2: has no "name"'),
         ('[{"name": "a", "parameters": 3}]', "tool 1: parameters"),
         ('[{"type": "provider_tool"}]', "tool 1: "),
     ],
 )
-def test_a_file_of_tools_that_makes_no_sense_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+def test_an_invalid_file_of_tools_is_an_error_that_names_the_tool(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(InvalidInput) as caught:
-        tools_of(str(tmp_path / "t.json"))
+        load_tools(str(tmp_path / "t.json"))
     assert words in caught.value.message
     assert str(tmp_path / "t.json") in caught.value.message
 
@@ -155,21 +155,21 @@ def test_a_file_of_tools_that_makes_no_sense_is_told_with_its_place(tmp_path: Pa
 @pytest.mark.parametrize(
     ("title", "name"), [(None, "answer"), ("An Animal!", "An_Animal"), ("動物", "answer"), ("x" * 99, "x" * 64)]
 )
-def test_a_schema_goes_by_its_title(tmp_path: Path, title: str | None, name: str) -> None:
+def test_the_name_of_a_schema_is_its_title(tmp_path: Path, title: str | None, name: str) -> None:
     schema = SCHEMA if title is None else {"title": title, **SCHEMA}
     (tmp_path / "s.json").write_text(json.dumps(schema))
-    read = schema_of(str(tmp_path / "s.json"))
+    read = load_schema(str(tmp_path / "s.json"))
     assert read is not None
     assert (read.name, read.schema) == (name, schema)
 
 
-def test_a_schema_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_that_is_not_an_object_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s.json").write_text("[]")
-    with pytest.raises(InvalidInput, match=r"s\.json: a schema is a JSON object"):
-        schema_of(str(tmp_path / "s.json"))
+    with pytest.raises(InvalidInput, match=r"s\.json: not a JSON object"):
+        load_schema(str(tmp_path / "s.json"))
     pipe(monkeypatch, b"{")
-    with pytest.raises(InvalidInput, match="standard input is no JSON"):
-        schema_of("-")
+    with pytest.raises(InvalidInput, match="standard input: not JSON"):
+        load_schema("-")
 
 
 def test_a_pipe_can_be_a_file() -> None:
@@ -177,6 +177,6 @@ def test_a_pipe_can_be_a_file() -> None:
     os.write(write, b"from a pipe")
     os.close(write)
     try:
-        assert parts_of([f"/dev/fd/{read}"]) == [TextPart(f'<file name="{read}">\nfrom a pipe\n</file>')]
+        assert load_parts([f"/dev/fd/{read}"]) == [TextPart(f'<file name="{read}">\nfrom a pipe\n</file>')]
     finally:
         os.close(read)

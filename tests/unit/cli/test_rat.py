@@ -1,111 +1,23 @@
-"""`rat` as its users have it: a process of its own, pipes on either side, exit codes, conversations."""
+"""`rat` in a process of its own and in this one: its commands, exit codes, interrupts and imports."""
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, ScriptedUpstream, TokenCounts, fault
-from ratatoskr.testing.thread import ThreadedUpstream
-
-RAT = [sys.executable, "-m", "ratatoskr.cli.rat"]
-INTERRUPTIBLE = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background may ignore interrupts
-from ratatoskr.cli.rat import main
-main()
-"""
-KEY = "sk-canary-4711"
-MODEL = "openai:gpt-4.1"
-
-
-@pytest.fixture
-def upstream() -> Iterator[ThreadedUpstream]:
-    with ScriptedUpstream.in_thread() as upstream:
-        yield upstream
-
-
-class Shell:
-    """Runs `rat` against an upstream."""
-
-    def __init__(self, upstream: ThreadedUpstream) -> None:
-        self.upstream = upstream
-        self.environment = {**os.environ, "OPENAI_API_KEY": KEY, "RATATOSKR_MODEL": MODEL}
-
-    def where(self) -> list[str]:
-        return ["--base-url", f"openai={self.upstream.base_url('openai')}"]
-
-    def __call__(self, *arguments: str, stdin: str | bytes | None = "", **environment: str) -> Any:
-        done = subprocess.run(
-            [*RAT, *arguments],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            env={**self.environment, **environment},
-            timeout=50,
-        )
-        assert KEY not in done.stdout.decode() + done.stderr.decode()
-        assert "Traceback" not in done.stderr.decode()
-        return done
-
-    def chat(self, *arguments: str, **keywords: Any) -> Any:
-        return self("chat", *self.where(), *arguments, **keywords)
-
-
-@pytest.fixture
-def rat(upstream: ThreadedUpstream) -> Shell:
-    return Shell(upstream)
-
-
-def test_it_streams_an_answer_and_nothing_else_to_standard_output(rat: Shell) -> None:
-    rat.upstream.use([ScriptedTurn("Up and\ndown.", reasoning="Hm.", deltas=5)])
-    done = rat.chat("Who runs?")
-    assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (0, "Up and\ndown.\n", "")
-
-
-def test_standard_input_comes_before_the_prompt(rat: Shell) -> None:
-    assert rat.chat("Review this.", stdin="a = 1\n").returncode == 0
-    assert rat.upstream.last.json["messages"][-1]["content"] == "a = 1\n\nReview this."
-    assert rat.chat(stdin="only this").returncode == 0
-    assert rat.upstream.last.json["messages"][-1]["content"] == "only this"
-
-
-def test_options_reach_the_provider(rat: Shell, tmp_path: Path) -> None:
-    picture, tools, schema = tmp_path / "a.png", tmp_path / "tools.json", tmp_path / "schema.json"
-    picture.write_bytes(b"\x89PNG\r\n")
-    tool = {"name": "weather", "description": "d", "parameters": {"type": "object", "properties": {}}}
-    tools.write_text(json.dumps([tool]))
-    schema.write_text(json.dumps({"type": "object", "properties": {"a": {"type": "integer"}}}))
-    rat.upstream.use([ScriptedTurn(tool_calls=(ScriptedToolCall("weather", {"city": "Oslo"}),)), '{"a": 1}'])
-    arguments = ("-s", "Be brief.", "-f", str(picture), "-t", "0.5", "--max-tokens", "9")
-    done = rat.chat(*arguments, "--tools", str(tools), "--tool-choice", "weather", "What?")
-    sent = rat.upstream.last.json
-    assert done.returncode == 0
-    assert "weather" in done.stdout.decode()
-    assert "Oslo" in done.stdout.decode()
-    assert (sent["temperature"], sent["messages"][0]["content"]) == (0.5, "Be brief.")
-    assert sent["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
-    assert "iVBORw0K" in json.dumps(sent)
-    done = rat.chat("--schema", str(schema), "Give JSON.")
-    assert json.loads(done.stdout) == {"a": 1}
-    assert rat.upstream.last.json["response_format"]["type"] == "json_schema"
-
-
-def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
-    rat.upstream.use([ScriptedTurn("a b", deltas=2, usage=TokenCounts(input=3, output=2)), "whole"])
-    done = rat.chat("--json", "Hi")
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [e["type"] for e in events] == ["content_delta", "content_delta", "usage_event", "done"]
-    whole = json.loads(rat.chat("--json", "--no-stream", "Hi").stdout)
-    assert whole["type"] == "chat_response"
+from ratatoskr.cli.rat import COMMANDS, rat
+from ratatoskr.testing import ScriptedTurn, fault
+from unit.cli.in_process import run
+from unit.cli.pty_session import AtTerminal, TerminalRat
+from unit.cli.shell import INTERRUPTIBLE, RAT, Shell
 
 
 @pytest.mark.parametrize(
@@ -122,7 +34,7 @@ def test_json_is_one_event_a_line_and_nothing_else(rat: Shell) -> None:
     ],
     ids=["key", "model", "rate", "quota", "provider", "stream", "input", "filter"],
 )
-def test_the_exit_code_tells_what_kind_of_failure_it_was(rat: Shell, step: Any, code: int, words: str) -> None:
+def test_the_exit_code_shows_the_kind_of_failure(rat: Shell, step: Any, code: int, words: str) -> None:
     rat.upstream.use([step])
     done = rat.chat("--timeout", "20", "Hi")
     errors = done.stderr.decode()
@@ -145,20 +57,20 @@ def test_the_exit_code_tells_what_kind_of_failure_it_was(rat: Shell, step: Any, 
         (("nonsense",), "No such command"),
     ],
 )
-def test_what_is_wrong_with_a_command_is_told_with_exit_code_2(rat: Shell, arguments: Any, words: str) -> None:
+def test_usage_errors_exit_with_2(rat: Shell, arguments: Any, words: str) -> None:
     done = rat(*arguments)
     assert done.returncode == 2, done
     assert words in done.stderr.decode()
     assert rat.upstream.count == 0
 
 
-def test_no_network_is_told(rat: Shell) -> None:
+def test_a_refused_connection_is_an_error_that_names_the_address(rat: Shell) -> None:
     done = rat("chat", "--base-url", "openai=http://127.0.0.1:9/v1", "--timeout", "5", "Hi")
     assert done.returncode == 6
     assert "127.0.0.1:9" in done.stderr.decode()
 
 
-def test_a_reader_that_goes_away_is_no_error(rat: Shell) -> None:
+def test_a_closed_pipe_is_not_an_error(rat: Shell) -> None:
     rat.upstream.use([ScriptedTurn("word " * 50_000, deltas=500)])
     command = " ".join([*RAT, "chat", *rat.where(), "Hi"]) + " | head -c 10"
     done = subprocess.run(
@@ -188,23 +100,6 @@ def test_an_interrupt_ends_a_stream_with_130_and_closes_the_upstream(rat: Shell)
     rat.upstream.until(lambda: rat.upstream.open_connections == 0)
 
 
-def test_conversations_are_kept_privately_and_taken_up(rat: Shell) -> None:
-    assert rat.chat("My name is Nidhogg.").returncode == 0
-    assert rat.chat("-c", "Who am I?").returncode == 0
-    said = [m["content"] for m in rat.upstream.last.json["messages"]]
-    assert said[0] == "My name is Nidhogg."
-    assert said[-1] == "Who am I?"
-    folder = Path(rat.environment["XDG_STATE_HOME"]) / "ratatoskr" / "chats"
-    kept = list(folder.glob("*.json"))
-    assert kept
-    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
-    assert rat.chat("--session", "tree", "One.").returncode == 0
-    assert (folder / "tree.json").exists()
-    before = {path.name for path in folder.iterdir()}
-    assert rat.chat("--no-save", "Two.").returncode == 0
-    assert {path.name for path in folder.iterdir()} == before
-
-
 def test_the_other_commands(rat: Shell) -> None:
     rat.upstream.use(["and down."])
     done = rat("generate", *rat.where(), "Up")
@@ -232,5 +127,86 @@ def test_a_narrow_terminal_gets_narrow_help(rat: Shell) -> None:
         os.close(main)
         os.close(side)
     assert child.returncode == 0
-    lines = [line for line in out.decode().splitlines() if not line.startswith("    rat ")]  # examples stay whole
+    lines = [line for line in out.decode().splitlines() if not line.startswith("    rat ")]  # examples are not wrapped
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("health",), *((name, "--help") for name in COMMANDS)],
+    ids=" ".join,
+)
+def test_forty_columns_are_enough(terminal_rat: TerminalRat, arguments: tuple[str, ...]) -> None:
+    with AtTerminal(arguments, {**terminal_rat.environment, "NO_COLOR": "1"}, columns=40) as terminal:
+        code, shown = terminal.end()
+    assert code == 0
+    unwrapped = ("    rat ", "    git ", "https://", "~/")  # examples and addresses are not cut, for copying
+    long = [line for line in shown.splitlines() if len(line) > 40 and not any(word in line for word in unwrapped)]
+    assert long == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_refuses_an_unknown_option(command: str) -> None:
+    assert run(command, "--help").exit_code == 0
+    result = run(command, "--nonsense")
+    assert result.exit_code == 2
+    assert "--nonsense" in result.stderr
+    assert result.stdout == ""
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    result = CliRunner().invoke(rat, [])
+    assert all(command in result.output for command in COMMANDS)
+
+
+def test_the_error_for_a_misspelt_command_suggests_one() -> None:
+    assert "did you mean 'models'?" in run("modles").stderr
+    assert "commands are chat," in run("xyzzy").stderr
+
+
+def test_ctrl_c_exits_with_130_in_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", interrupt)
+    for command in ("models", "health"):
+        assert run(command).exit_code == 130
+
+
+def test_an_unexpected_error_is_one_line_and_a_traceback_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", fail)
+    result = run("health")
+    assert (result.exit_code, result.stderr) == (1, "rat: RuntimeError: a bug (RATATOSKR_DEBUG=1 shows where)\n")
+    debugged = CliRunner().invoke(rat, ["health"], env={"RATATOSKR_DEBUG": "1"})
+    assert "Traceback" in debugged.stderr
+
+
+WITNESS = """
+import sys
+from ratatoskr.cli.rat import rat
+try:
+    rat(sys.argv[1].split(), prog_name="rat")
+except SystemExit:
+    pass
+heavy = {"asyncio", "httpx", "msgspec", "numpy", "pydantic", "rich", "ssl", "ratatoskr._core"}
+heavy.add("ratatoskr.config.builder")
+print("loaded", sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "nonsense"],
+)
+def test_help_and_usage_errors_import_nothing_large(arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-c", WITNESS, arguments], capture_output=True, text=True, timeout=50)
+    assert done.stdout.splitlines()[-1] == "loaded []"
+
+
+def test_the_completion_scripts_call_rat_itself() -> None:
+    folder = Path(__file__).resolve().parents[3] / "contrib" / "completions"
+    for shell in ("bash", "zsh", "fish"):
+        assert f"_RAT_COMPLETE={shell}_complete" in (folder / f"rat.{shell}").read_text()

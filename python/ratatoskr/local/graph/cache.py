@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from ratatoskr._files import atomic_write, check_room, compute_digest
+from ratatoskr._files import atomic_write, check_disk_space, compute_digest
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.graph.build import VERSION, BuiltGraph, build
 from ratatoskr.local.graph.safetensors import Tensors
@@ -78,7 +78,7 @@ def ensure_graph(
 def _build_into(place: Path, folder: ModelFolder, weights_digest: str, precision: Precision) -> None:
     if folder.weights is None or folder.architecture is None:
         raise ConfigurationError("a ready-made graph is used as it is", model=folder.name)
-    check_room(place, folder.weights.stat().st_size)
+    check_disk_space(place, folder.weights.stat().st_size)
     with folder.weights.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
         # The mapped bytes are the ones that are hashed: the file cannot be replaced in between.
         if hashlib.sha256(data).hexdigest() != weights_digest:

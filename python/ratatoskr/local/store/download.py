@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from ratatoskr._files import atomic_write, check_room
+from ratatoskr._files import atomic_write, check_disk_space
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound, RedirectRefused, Timeout
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 
@@ -64,7 +64,7 @@ def download(
         Timeout: no byte came for `idle` seconds.
         ConfigurationError: the file does not fit on the disk.
     """
-    check_room(file.path, file.size or 0)
+    check_disk_space(file.path, file.size or 0)
     digest = hashlib.sha256()
     with atomic_write(file.path) as out:
         for tries_left in reversed(range(tries if file.sha256 else 1)):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ratatoskr._files import atomic_write, cannot_write, compute_digest
+from ratatoskr._files import atomic_write, compute_digest, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.store.catalog import CATALOG, FILES, CatalogModel, find_in_catalog
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
@@ -262,7 +262,7 @@ class ModelStore:
             self.models.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.models))
         except OSError as error:
-            raise cannot_write(self.models, error) from None
+            raise write_error(self.models, error) from None
         try:
             for other in self.models.glob(f"{_TEMPORARY}*"):
                 if time.time() - _last_modified(other) > _ABANDONED_AFTER:
@@ -287,7 +287,7 @@ class ModelStore:
             (place / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(place)
         except OSError as error:
-            raise cannot_write(place, error) from None
+            raise write_error(place, error) from None
         return True
 
     def _remove_graphs(self, weights_digest: str | None) -> None:
@@ -309,7 +309,7 @@ def _move_into_place(folder: Path, place: Path, manifest: dict[str, Any]) -> Non
             target.parent.mkdir(parents=True, exist_ok=True)
             (folder / name).replace(target)
     except OSError as error:
-        raise cannot_write(place, error) from None
+        raise write_error(place, error) from None
     with atomic_write(place / MANIFEST) as out:
         out.write(json.dumps(manifest, indent=1).encode())
 

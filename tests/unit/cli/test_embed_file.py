@@ -1,4 +1,4 @@
-"""`rat embed-file`: what it says, what it refuses, its exit codes, and how it stops."""
+"""`rat embed-file`: its output, its errors and exit codes, and how it continues."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def source(tmp_path: Path) -> str:
     return str(write(tmp_path / "in", "csv", [{"id": n, "text": text} for n, text in enumerate(TEXTS)]))
 
 
-def test_a_file_is_embedded_and_summed_up_in_one_line(source: str, model: str, tmp_path: Path) -> None:
+def test_a_file_is_embedded_and_a_summary_line_printed(source: str, model: str, tmp_path: Path) -> None:
     result = run("embed-file", source, str(tmp_path / "out.parquet"), "-m", model)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
@@ -43,16 +43,16 @@ def test_a_file_is_embedded_and_summed_up_in_one_line(source: str, model: str, t
     assert vectors.shape == (300, 96)
 
 
-def test_the_summary_as_json_is_all_that_is_printed(model: str, tmp_path: Path) -> None:
+def test_json_prints_the_summary_and_nothing_else(model: str, tmp_path: Path) -> None:
     rows = [{"body": "word " * 500}, {"body": None}, {"body": "short"}]
     source = write(tmp_path / "in", "jsonl", rows)
     out = str(tmp_path / "out.npy")
     result = run("embed-file", str(source), out, "-m", model, "--column", "body", "--on-null", "skip", "--json")
-    told = json.loads(result.stdout)
-    assert told.pop("seconds") > 0
-    assert told.pop("texts_per_second") > 0
-    assert told.pop("tokens") > 64
-    assert told == {
+    result = json.loads(result.stdout)
+    assert result.pop("seconds") > 0
+    assert result.pop("texts_per_second") > 0
+    assert result.pop("tokens") > 64
+    assert result == {
         "out": out,
         "model": model,
         "dimensions": 96,
@@ -68,16 +68,16 @@ def test_the_summary_as_json_is_all_that_is_printed(model: str, tmp_path: Path) 
     ("arguments", "code", "words"),
     [
         (["nowhere.csv", "out.npy"], 2, "cannot be read"),
-        (["in.csv", "out.txt"], 2, "out.txt: names end in .parquet"),
+        (["in.csv", "out.txt"], 2, "out.txt: the suffix must be one of .parquet"),
         (["in.csv", "out.npy", "--column", "words"], 2, "in.csv has no column 'words'; it has 'id', 'text'"),
-        (["in.csv", "in.csv"], 2, "names end in"),
-        (["in.csv", "there.npy"], 2, "there.npy is there already; --overwrite replaces it"),
+        (["in.csv", "in.csv"], 2, "the suffix must be one of"),
+        (["in.csv", "there.npy"], 2, "there.npy exists; --overwrite replaces it"),
         (["in.csv", "out.npy", "-m", "nobody/nothing"], 4, "rat models pull nobody/nothing"),
         (["in.csv", "out.npy", "--no-truncate"], 2, "row 1 (the first is 1) has "),
         (["in.csv"], 2, "Missing argument 'OUT'"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(
+def test_invalid_arguments_fail_with_one_line(
     tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
 ) -> None:
     write(tmp_path / "in", "csv", [{"id": 1, "text": "word " * 100}])
@@ -97,7 +97,7 @@ def test_overwrite_replaces_an_output(source: str, model: str, tmp_path: Path) -
     assert np.load(tmp_path / "out.npy").shape == (300, 96)
 
 
-def test_at_a_terminal_it_shows_how_far_it_is(source: str, model: str, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_progress_bar(source: str, model: str, tmp_path: Path) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME")}
     with AtTerminal(["embed-file", source, str(tmp_path / "out.npy"), "-m", model], environment, columns=120) as rat:
         code, shown = rat.end()
@@ -106,7 +106,7 @@ def test_at_a_terminal_it_shows_how_far_it_is(source: str, model: str, tmp_path:
     assert "300 vectors of 96 numbers" in shown.rpartition("\x1b[K")[2], "the line is taken away before the summary"
 
 
-def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on_and_it_does(model: str, tmp_path: Path) -> None:
+def test_after_ctrl_c_a_line_names_the_saved_work_and_the_same_command_continues(model: str, tmp_path: Path) -> None:
     texts = [f"{place} words carried up the tree" for place in range(6000)]
     source = write(tmp_path / "in", "jsonl", [{"text": text} for text in texts])
     out, kept = tmp_path / "out.npy", tmp_path / "out.npy.job" / "checkpoint.json"
@@ -118,14 +118,14 @@ def test_ctrl_c_stops_it_with_a_line_that_tells_how_to_go_on_and_it_does(model: 
     while process.poll() is None and (not kept.exists() or not json.loads(kept.read_bytes())["parts"]):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    told, complaint = process.communicate(timeout=50)
+    result, complaint = process.communicate(timeout=50)
     assert process.returncode == 130, complaint
-    assert told == ""
-    assert "what is done is kept in" in complaint
+    assert result == ""
+    assert "finished work is in" in complaint
     assert complaint.count("\n") == 1
     assert not out.exists()
     again = run("embed-file", str(source), str(out), *options)
-    assert re.search(r"[1-9][\d,]* of them before", again.stdout), again.output
-    whole = tmp_path / "whole.npy"
-    assert run("embed-file", str(source), str(whole), *options).exit_code == 0
-    assert out.read_bytes() == whole.read_bytes()
+    assert re.search(r"[1-9][\d,]* of them from before", again.stdout), again.output
+    full = tmp_path / "full.npy"
+    assert run("embed-file", str(source), str(full), *options).exit_code == 0
+    assert out.read_bytes() == full.read_bytes()

@@ -1,0 +1,43 @@
+"""`rat health`: providers, origins of keys, local models."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ratatoskr import Health
+from ratatoskr.testing.thread import ThreadedUpstream
+from unit.cli.in_process import run
+
+
+def test_health_shows_the_origin_of_each_key(upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    result = run("health")
+    assert result.exit_code == 0
+    assert "key from OPENAI_API_KEY, at https://api.openai.com" in result.stdout
+    assert "no key, at http://127.0.0.1:9" in result.stdout
+    assert "set GEMINI_API_KEY or GOOGLE_API_KEY" in result.stdout
+    found = Health.from_json(run("health", "--json").stdout)
+    assert {provider.name for provider in found.providers} == {"openai", "anthropic", "ollama"}
+    assert upstream.connections == 0
+
+
+def test_health_shows_the_runtime_models_and_store_of_this_machine(
+    upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = run("health").stdout
+    assert "runtime  onnxruntime " in shown
+    assert "models   none; `rat models pull" in shown
+    assert "store    ~/.cache/ratatoskr\n" in shown
+    monkeypatch.setattr("importlib.metadata.distributions", lambda **_: iter(()))
+    assert "not installed: pip install 'ratatoskr[local]'" in run("health").stdout
+
+
+def test_health_without_any_provider_lists_what_could_be_set() -> None:
+    result = run("health")
+    assert result.exit_code == 2
+    assert "set ANTHROPIC_API_KEY" in result.stdout
+    assert result.stderr.startswith("rat: no provider is configured")
+    result = run("health", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["healthy"]) == (2, False)

@@ -1,0 +1,59 @@
+"""Options that several commands share, and their completion in a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ratatoskr.cli.options import EFFORTS, Parameters
+from ratatoskr.testing.thread import ThreadedUpstream
+from ratatoskr.types.chat import EFFORTS as EFFORTS_OF_THE_GATEWAY
+from unit.cli.in_process import run
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completions"),
+    [
+        ("rat ch", 1, ["plain,chat", "plain,chaos"]),
+        ("rat models -p op", 3, ["plain,openrouter", "plain,openai"]),
+        ("rat models pu", 2, ["plain,pull"]),
+        ("rat models pull Bge", 3, ["plain,BgeSmallEn", "plain,BgeBaseEn"]),
+        ("rat embed -m AllMiniLmL6", 3, ["plain,AllMiniLmL6V2"]),
+        ("rat chat --reasoning mi", 3, ["plain,minimal"]),
+        ("rat chat --file ", 3, ["file,"]),
+    ],
+)
+def test_a_shell_can_complete(words: str, position: int, completions: list[str]) -> None:
+    variables = {"_RAT_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    command = [sys.executable, "-m", "ratatoskr.cli.rat"]
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=50)
+    assert done.stdout.splitlines() == completions
+
+
+def test_the_environment_names_the_model(upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATATOSKR_MODEL", "openai:gpt-4.1 anthropic:claude-sonnet-5")
+    assert run("chat", "Hi", upstream=upstream).exit_code == 0
+    assert upstream.last.json["model"] == "gpt-4.1"
+    assert run("chat", "-m", "openai:gpt-4o-mini", "Hi", upstream=upstream).exit_code == 0
+    assert upstream.last.json["model"] == "gpt-4o-mini"
+    assert run("chat", "-c", "And?", upstream=upstream).exit_code == 0
+    assert upstream.last.json["model"] == "gpt-4o-mini"
+    assert len(upstream.last.json["messages"]) == 3
+
+
+def test_the_efforts_are_those_of_the_gateway() -> None:
+    assert EFFORTS == EFFORTS_OF_THE_GATEWAY
+
+
+def test_only_parameters_that_are_set_are_passed() -> None:
+    assert Parameters().params() == {}
+    assert Parameters("high", 0.0, 9, 5.0).params() == {"reasoning": "high", "temperature": 0.0, "max_tokens": 9}
+
+
+def test_without_a_model_the_error_says_how_to_name_one() -> None:
+    result = run("chat", "Hi")
+    assert result.exit_code == 2
+    assert "no model: name one with -m" in result.stderr

@@ -1,0 +1,15 @@
+"""The input of most jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unit.jobs.files import write
+from unit.jobs.helpers import ROWS
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write(tmp_path / "in", "jsonl", ROWS)

@@ -1,0 +1,125 @@
+"""The directory of a job: what a run may continue, the lock, and folders that cannot be used."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratatoskr.errors import ConfigurationError, InvalidInput
+from ratatoskr.jobs import EmbedJob, run
+from unit.jobs.fake import FakeGateway
+from unit.jobs.files import write
+from unit.jobs.helpers import ROWS, embed, interrupt_job, job
+
+
+async def test_a_named_pipe_is_refused_without_blocking(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.csv")
+    with pytest.raises(InvalidInput, match="is not a regular file"):
+        await embed(tmp_path / "in.csv", tmp_path / "out.npy")
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "model_digest": {"model_digest": "another"},
+    "input_type": {"input_type": "query"},
+    "dimensions": {"dimensions": 8},
+    "truncate": {"truncate": False},
+    "on_null": {"on_null": "skip"},
+    "window": {"window": 60},
+    "precision": {"precision": "int8"},
+    "column": {"column": "other"},
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+async def test_the_checkpoint_of_another_job_is_refused_naming_the_field_that_differs(
+    tmp_path: Path, field: str
+) -> None:
+    source = write(tmp_path / "in", "jsonl", [{**row, "other": "a"} for row in ROWS])
+    await interrupt_job(job(source, "out.npy"))
+    with pytest.raises(
+        InvalidInput, match=rf"is of a job with another {field} .*; start over with fresh=True"
+    ) as caught:
+        await run(job(source, "out.npy", **CHANGES[field]), FakeGateway())
+    assert caught.value.field == field
+    gateway = FakeGateway()
+    summary = await run(job(source, "out.npy", **CHANGES[field], fresh=True), gateway)
+    assert (summary.resumed, sum(map(len, gateway.calls))) == (0, 1000)
+
+
+async def test_the_checkpoint_of_another_model_is_refused(source: Path) -> None:
+    await interrupt_job(job(source, "out.npy"))
+    other = EmbedJob(source, source.parent / "out.npy", "another", window=50)
+    with pytest.raises(InvalidInput, match="another model \\('fake' there, 'another' here\\)"):
+        await run(other, FakeGateway())
+
+
+async def test_the_checkpoint_of_an_input_that_has_changed_is_refused(source: Path) -> None:
+    await interrupt_job(job(source, "out.npy"))
+    with source.open("a") as file:
+        file.write('{"id": 0, "text": "one more"}\n')
+    with pytest.raises(InvalidInput, match="another source \\(the file has changed\\)"):
+        await run(job(source, "out.npy"), FakeGateway())
+
+
+@pytest.mark.parametrize("damage", ["part", "cut", "checkpoint", "shape"])
+async def test_a_damaged_directory_is_refused(source: Path, damage: str) -> None:
+    await interrupt_job(job(source, "out.npy"))
+    kept = source.parent / "out.npy.job"
+    if damage == "part":
+        (kept / "part-0000003.f4").unlink()
+    elif damage == "cut":
+        os.truncate(kept / "part-0000003.f4", 100)
+    else:
+        (kept / "checkpoint.json").write_text('{"identity"' if damage == "checkpoint" else '{"identity": 1}')
+    with pytest.raises(InvalidInput, match="start over with fresh=True"):
+        await run(job(source, "out.npy"), FakeGateway())
+    assert (await run(job(source, "out.npy", fresh=True), FakeGateway())).rows == 1000
+
+
+async def test_a_missing_folder_is_named(source: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"folder .* does not exist"):
+        await run(job(source, "nowhere/out.npy"), FakeGateway())
+
+
+@pytest.mark.parametrize("refusal", [errno.EROFS, errno.EACCES, errno.ENOENT])
+async def test_a_folder_that_cannot_be_written_is_named(
+    source: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """The system's own answer, put in by hand: the superuser may write everywhere; `/proc` answers the last."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        await run(job(source, "out.npy"), FakeGateway())
+
+
+async def test_a_file_system_without_locks_is_not_reported_as_another_process(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(ConfigurationError, match="cannot be locked: No locks"):
+        await run(job(source, "out.npy"), FakeGateway())
+
+
+async def test_a_second_run_on_the_same_output_is_refused_during_the_first(source: Path) -> None:
+    class SecondRun(FakeGateway):
+        refused = 0
+
+        async def embed_batch(self, texts: Any, model: str, **options: Any) -> Any:
+            with pytest.raises(ConfigurationError, match="another process is working on"):
+                await run(job(source, "out.npy"), FakeGateway())
+            self.refused += 1
+            return await super().embed_batch(texts, model, **options)
+
+    gateway = SecondRun()
+    await run(job(source, "out.npy"), gateway)
+    assert gateway.refused == 20
