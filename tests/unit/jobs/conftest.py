@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unit.jobs.files import write
-from unit.jobs.helpers import ROWS
+from unit.jobs.small_jobs import ROWS
 
 
 @pytest.fixture

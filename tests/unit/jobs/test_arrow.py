@@ -12,7 +12,7 @@ import pytest
 
 from ratatoskr.errors import InvalidInput
 from unit.jobs.files import read, write
-from unit.jobs.helpers import embed
+from unit.jobs.small_jobs import embed
 
 
 async def test_types_of_columns_have_a_json_form(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs import EmbedJob, run
 from unit.jobs.fake import FakeGateway
 from unit.jobs.files import write
-from unit.jobs.helpers import ROWS, embed, interrupt_job, job
+from unit.jobs.small_jobs import ROWS, embed, interrupt_job, job
 
 
 async def test_a_named_pipe_is_refused_without_blocking(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from unit.jobs.fake import vector
 from unit.jobs.files import read
-from unit.jobs.helpers import TEXT, embed
+from unit.jobs.small_jobs import TEXT, embed
 
 
 @settings(max_examples=40)

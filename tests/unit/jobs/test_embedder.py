@@ -16,7 +16,7 @@ from ratatoskr.jobs import EmbedJob, Progress, digest_of, run
 from ratatoskr.local import LocalEmbedder, ModelPool, ModelStore
 from unit.jobs.fake import FakeGateway
 from unit.jobs.files import names_in, write
-from unit.jobs.helpers import embed, job
+from unit.jobs.small_jobs import embed, job
 from unit.local.stand_ins import make
 
 WORDS = ("the", "squirrel", "runs", "along", "an", "ash", "and", "carries", "words", "from", "eagle", "to", "serpent")

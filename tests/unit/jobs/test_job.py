@@ -10,7 +10,7 @@ import pytest
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs import EmbedJob, Progress, Summary, run
 from unit.jobs.fake import MODEL, FakeGateway
-from unit.jobs.helpers import interrupt_job, job
+from unit.jobs.small_jobs import interrupt_job, job
 
 
 @pytest.mark.parametrize(

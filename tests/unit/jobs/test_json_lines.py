@@ -10,7 +10,7 @@ import pytest
 from ratatoskr.errors import InvalidInput
 from unit.jobs.fake import FakeGateway
 from unit.jobs.files import write
-from unit.jobs.helpers import embed
+from unit.jobs.small_jobs import embed
 
 
 async def test_other_values_are_copied_byte_for_byte(tmp_path: Path) -> None:

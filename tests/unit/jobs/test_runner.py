@@ -24,7 +24,7 @@ from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs import EmbedJob, Progress, run
 from unit.jobs.fake import MODEL, FakeGateway
 from unit.jobs.files import OUTS, names_in, write
-from unit.jobs.helpers import digest, digest_of_full_run, interrupt_job, job
+from unit.jobs.small_jobs import digest, digest_of_full_run, interrupt_job, job
 
 
 @pytest.mark.parametrize("out", OUTS)

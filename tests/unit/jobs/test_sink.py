@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratatoskr.jobs.sink import shorten_floats
-from unit.jobs.helpers import embed
+from unit.jobs.small_jobs import embed
 
 
 async def test_parquet_has_vectors_as_a_fixed_size_list_beside_the_columns_of_their_types(tmp_path: Path) -> None:

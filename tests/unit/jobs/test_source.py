@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from unit.jobs.fake import FakeGateway, vector
 from unit.jobs.files import OUTS, SOURCES, names_in, read, write
-from unit.jobs.helpers import TEXT, embed, rows_of
+from unit.jobs.small_jobs import TEXT, embed, rows_of
 
 AWKWARD = ["007", "true", "null", "1e5", "", " a ", "two\nlines", 'a "quote", a comma', "ᚱᚨᛏᚨ 🐿 ẞ", "\t", "x" * 3000]
 

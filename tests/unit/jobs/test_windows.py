@@ -12,7 +12,7 @@ import pytest
 from ratatoskr.errors import InvalidInput
 from unit.jobs.fake import FakeGateway, vector
 from unit.jobs.files import OUTS, names_in, read, write
-from unit.jobs.helpers import embed
+from unit.jobs.small_jobs import embed
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet", "arrow"])
