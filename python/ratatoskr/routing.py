@@ -243,7 +243,7 @@ def provider_prefix(model: str, configured: Collection[str]) -> str | None:
         model: the name as the user wrote it.
         configured: names of providers besides those that are built in.
     """
-    prefix, colon, rest = model.partition(":")
+    prefix, colon, rest = model.strip().partition(":")
     if not colon or "/" in prefix:
         return None
     provider = prefix if prefix in configured else prefix.casefold()

@@ -53,7 +53,7 @@ def _gateway(
 ) -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
-    named = [*providers, *(provider_prefix(model.strip(), addresses) for model in models)]
+    named = [*providers, *(provider_prefix(model, addresses) for model in models)]
     names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not addresses and (None in named or not named):
         return _gateway_from_env()

@@ -12,7 +12,7 @@ import msgspec
 
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.rows import Block, check_columns
+from ratatoskr.jobs.rows import RowBlock, check_columns
 
 __all__ = ["ArrowFile", "ParquetFile", "pyarrow"]
 
@@ -45,16 +45,16 @@ class _Columns(ABC):
         check_columns(path, self.schema.names, column)
         self._check_type(self.schema.field(column).type)
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows."""
         with self._translate_errors():
             for batch in self._batches():
                 yield self._block(batch)
 
-    def scan_block(self, block: Block) -> None:  # noqa: B027  # neither format overrides it
+    def scan_block(self, block: RowBlock) -> None:  # noqa: B027  # neither format overrides it
         """Do nothing: the schema of the file has the types."""
 
-    def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> Any:
+    def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> Any:
         """Return the rows at these places."""
         batches = []
         for block, places in pieces:
@@ -108,10 +108,10 @@ class _Columns(ABC):
         if not (types.is_string(values) or types.is_large_string(values) or types.is_string_view(values)):
             raise InvalidInput(f"column {self._column!r} of {self._path.name} is {kind}, not text", field="column")
 
-    def _block(self, batch: Any) -> Block:
+    def _block(self, batch: Any) -> RowBlock:
         texts = batch.column(batch.schema.get_field_index(self._column)).to_pylist()
         others = batch.nbytes // max(1, batch.num_rows)
-        return Block(texts, [others + len(text or "") for text in texts], batch)
+        return RowBlock(texts, [others + len(text or "") for text in texts], batch)
 
 
 class ParquetFile(_Columns):

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.rows import MAX_ROW, Block, check_columns, row_error
+from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
 
 __all__ = ["Delimited"]
 
@@ -32,7 +32,7 @@ class Delimited:
         check_columns(path, self._names, column)
         self._place = self._names.index(column)
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows but the first."""
         rows: list[list[str]] = []
         sizes: list[int] = []
@@ -47,10 +47,10 @@ class Delimited:
         if rows:
             yield self._block(rows, sizes)
 
-    def scan_block(self, block: Block) -> None:
+    def scan_block(self, block: RowBlock) -> None:
         """Do nothing: all columns are text."""
 
-    def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> list[list[str]]:
+    def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> list[list[str]]:
         """Return the rows at these places."""
         return [block.rows[place] for block, places in pieces for place in places]
 
@@ -67,8 +67,8 @@ class Delimited:
         columns = {name: [row[place] for row in rows] for place, name in enumerate(self._names)}
         return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in self._names]))
 
-    def _block(self, rows: list[list[str]], sizes: list[int]) -> Block:
-        return Block([row[self._place] for row in rows], sizes, rows)
+    def _block(self, rows: list[list[str]], sizes: list[int]) -> RowBlock:
+        return RowBlock([row[self._place] for row in rows], sizes, rows)
 
     def _rows(self) -> Iterator[list[str]]:
         """Yield the names, then the rows; blank lines are skipped, a single empty field is written `""`."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from ratatoskr.jobs.job import EMBEDDING
-from ratatoskr.jobs.rows import MAX_ROW, Block, check_columns, row_error
+from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
 
 __all__ = ["JsonLines"]
 
@@ -43,7 +43,7 @@ class JsonLines:
         if first is not None:
             check_columns(path, [*self._object(1, first)], column)
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows."""
         texts: list[str | None] = []
         lines: list[bytes] = []
@@ -53,12 +53,12 @@ class JsonLines:
             lines.append(line)
             size += len(line)
             if len(lines) == _BLOCK or size > 1 << 20:
-                yield Block(texts, [len(line) for line in lines], lines)
+                yield RowBlock(texts, [len(line) for line in lines], lines)
                 texts, lines, size = [], [], 0
         if lines:
-            yield Block(texts, [len(line) for line in lines], lines)
+            yield RowBlock(texts, [len(line) for line in lines], lines)
 
-    def scan_block(self, block: Block) -> None:
+    def scan_block(self, block: RowBlock) -> None:
         """Note the columns and their types.
 
         Raises:
@@ -74,7 +74,7 @@ class JsonLines:
                     self._note_type(name, value)
             self._scanned += len(block.rows)
 
-    def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> list[bytes]:
+    def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> list[bytes]:
         """Return the lines at these places."""
         return [block.rows[place] for block, places in pieces for place in places]
 

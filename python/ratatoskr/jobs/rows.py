@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.job import EMBEDDING
 
-__all__ = ["MAX_ROW", "Block", "Source", "check_columns", "row_error"]
+__all__ = ["MAX_ROW", "RowBlock", "Source", "check_columns", "row_error"]
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ MAX_ROW: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RowBlock:
     """Consecutive rows.
 
     Attributes:
@@ -36,7 +36,7 @@ class Block:
 class Source(Protocol):
     """A file of rows."""
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows, from the first.
 
         Raises:
@@ -44,7 +44,7 @@ class Source(Protocol):
         """
         ...
 
-    def scan_block(self, block: Block) -> None:
+    def scan_block(self, block: RowBlock) -> None:
         """Note in `columns` what `table` needs to know of all blocks."""
         ...
 
@@ -56,7 +56,7 @@ class Source(Protocol):
     @columns.setter
     def columns(self, value: Any) -> None: ...
 
-    def gather(self, pieces: Sequence[tuple[Block, Sequence[int]]]) -> Any:
+    def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> Any:
         """Return the rows at these places of these blocks as one value."""
         ...
 

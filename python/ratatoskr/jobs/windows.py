@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.job import EmbedJob
-from ratatoskr.jobs.rows import Block, Source, row_error
+from ratatoskr.jobs.rows import RowBlock, Source, row_error
 
 __all__ = ["RowWindow", "ScanResult", "Stopped", "cut_windows", "scan"]
 
@@ -70,9 +70,9 @@ class _WindowBuilder:
         self.number, self.size, self.characters = number, 0, 0
         self.texts: list[str] = []
         self.places: list[int] = []
-        self.pieces: list[tuple[Block, list[int]]] = []
+        self.pieces: list[tuple[RowBlock, list[int]]] = []
 
-    def add(self, block: Block, place: int, row: int, text: str) -> None:
+    def add(self, block: RowBlock, place: int, row: int, text: str) -> None:
         if not self.pieces or self.pieces[-1][0] is not block:
             self.pieces.append((block, []))
         self.pieces[-1][1].append(place)

@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ratatoskr.testing.connection import Received
-from ratatoskr.testing.upstream import Script, ScriptedUpstream
+
+if TYPE_CHECKING:
+    from ratatoskr.testing.upstream import Script, ScriptedUpstream
 
 _PATIENCE = 30.0  # seconds for the thread to start or stop, and for what it is asked to do
 
@@ -21,8 +23,8 @@ class ThreadedUpstream:
         httpx.post(upstream.base_url("openai") + "/chat/completions", …)
     """
 
-    def __init__(self, script: Script = (), **options: Any) -> None:
-        self.upstream = ScriptedUpstream(script, **options)
+    def __init__(self, upstream: ScriptedUpstream) -> None:
+        self.upstream = upstream
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 

@@ -116,7 +116,7 @@ class ScriptedUpstream:
         """Return an upstream that runs in its own thread, for blocking code; use it in a `with` block."""
         from ratatoskr.testing.thread import ThreadedUpstream
 
-        return ThreadedUpstream(script, **options)
+        return ThreadedUpstream(cls(script, **options))
 
     # lifecycle
 

@@ -20,7 +20,7 @@ from unit.cli.shell import INTERRUPTIBLE
     [
         (None, "No such file"),
         ("[[step]", ""),
-        ("[[step]]\nfault = 'nonsense'", "step 1: no fault is named 'nonsense'"),
+        ("[[step]]\nfault = 'nonsense'", "step 1: unknown fault 'nonsense'"),
         ("[[step]]\ntext = 'a'\nunheard = 3", "step 1"),
         ("[[step]]\nprovider = 'nobody'", "step 1"),
         ("nonsense = 1", "nonsense"),

@@ -22,7 +22,7 @@ def test_a_secrets_file_that_others_may_read_is_refused_by_name(empty_environmen
     path.chmod(0o644)
     result = run(*arguments)
     assert result.exit_code == 2
-    assert result.stderr == f"rat: {path} has mode 0644, so others may use it; run `chmod 600` on it\n"
+    assert result.stderr == f"rat: {path} has mode 0644, so other users can access it; run `chmod 600` on it\n"
 
 
 @pytest.mark.parametrize(
