@@ -14,7 +14,9 @@ import hypothesis
 import pytest
 
 # A wall-clock deadline fails on a busy machine; a fixed seed makes a red run repeatable. RATATOSKR_RANDOM=1 explores.
-hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True)
+# "explain" traces every line, each of which is an audit event: slow once a test has installed an audit hook.
+_PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, phases=_PHASES)
 hypothesis.settings.register_profile("random", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("random" if os.environ.get("RATATOSKR_RANDOM") else "fixed")
 

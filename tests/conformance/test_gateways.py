@@ -68,7 +68,8 @@ def _json(value: Any) -> str:
 async def gateway_of(backend: str, face: str, *turns: Turn) -> AsyncIterator[AsyncFace]:
     """Open a gateway that answers with these turns."""
     if backend == "scripted":
-        yield FACES[face](ScriptedGateway(*(turn.scripted() for turn in turns)))  # type: ignore[arg-type]
+        async with ScriptedGateway(*(turn.scripted() for turn in turns)) as scripted:
+            yield FACES[face](scripted)  # type: ignore[arg-type]
         return
     async with ScriptedUpstream([turn.upstream() for turn in turns]) as upstream:
         builder = Ratatoskr.builder().openrouter("sk-x", base_url=upstream.base_url("openrouter")).retries(0)

@@ -158,7 +158,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         {"messages": Message.user(picture(6 * MIB)), "model": CLAUDE},
         InvalidInput,
         "messages[0].content[0]",
-        "a picture of 6291456 bytes is more than",
+        "an image of 6291456 bytes exceeds the limit",
     ),
     "image without bytes": ({"messages": Message.user(picture(0))}, InvalidInput, "messages", "an image without bytes"),
     "image that is a document": (

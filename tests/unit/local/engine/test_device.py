@@ -41,7 +41,7 @@ def test_what_a_gpu_would_be_asked_for():
 
 def test_the_bench_for_gpus_says_that_it_measured_nothing(real_store):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benches" / "gpu" / "bench.py")], capture_output=True, text=True, timeout=50
+        [sys.executable, str(ROOT / "benches" / "embed" / "gpu.py")], capture_output=True, text=True, timeout=50
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("nothing was measured: ")
