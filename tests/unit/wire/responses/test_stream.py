@@ -375,7 +375,10 @@ def test_mutated_events_never_break_the_stream(data):
             target = changed if holder == "self" or not isinstance(changed.get(holder), dict) else dict(changed[holder])
             target[data.draw(st.sampled_from(sorted(target)))] = data.draw(VALUES)
             changed = changed if target is changed or holder == "self" else {**changed, holder: target}
-        found += fed(decoder, data.draw(st.sampled_from(["", event["type"]])), json.dumps(changed).encode())
+        try:
+            found += decoder.feed(data.draw(st.sampled_from(["", event["type"]])), json.dumps(changed).encode())
+        except (FailureReported, MalformedResponse):
+            return  # the stream has failed: nothing is fed to its decoder any more
     for index, part in enumerate(decoder.turn.parts()):
         if decoder.turn.done and part.type == "text_part":
             deltas = [e.text for e in found if isinstance(e, ContentDelta) and e.part == index]
