@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import Closeable, RequestTransport
+from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
@@ -18,6 +18,9 @@ from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.query import Query
+
+if TYPE_CHECKING:
+    from ratatoskr.transport.client import Transport
 
 A = TypeVar("A")
 
@@ -39,7 +42,7 @@ class DirectBackend:
     def __init__(
         self,
         providers: Mapping[str, ChatProvider],
-        transport: RequestTransport,
+        transport: Transport,
         settings: Settings,
         *,
         embedders: Sequence[EmbedProvider] = (),

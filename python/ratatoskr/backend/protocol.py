@@ -5,7 +5,7 @@ What a backend may have beyond it is a Protocol of its own and found by presence
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -107,23 +107,6 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """Close the upstream; may be called twice."""
-        ...
-
-
-class RequestTransport(Protocol):
-    """What a backend needs of the transport below its providers."""
-
-    @property
-    def loop_bound(self) -> bool:
-        """Whether it belongs to the event loop that uses it first."""
-        ...
-
-    async def preconnect(self, urls: Sequence[str]) -> None:
-        """Open a connection to each origin."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close every connection."""
         ...
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, Final, Literal, TypeVar
@@ -21,6 +21,7 @@ from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.sink import SINKS, Sink
 from ratatoskr.jobs.source import open_source
 from ratatoskr.jobs.windows import RowWindow, cut_windows, scan
+from ratatoskr.local.engine.buffered import map_buffered
 from ratatoskr.types.embed import Embeddings
 
 __all__ = ["run"]
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 _REPORT_EVERY: Final = 10_000
 """Rows between two progress reports of the scan."""
-_AHEAD: Final = 2
+_UNDER_WAY: Final = 2
 """Windows that are computed at a time: the second keeps the cores busy while the first ends."""
 
 
@@ -163,29 +164,43 @@ class _JobRun:
 
     async def _embed(self, source: Source) -> None:
         """Read the next window, compute two and write one at the same time."""
-        windows = cut_windows(self.job, source, start=self.directory.checkpoint.parts, stop=self.stop)
-        computing: deque[tuple[RowWindow, asyncio.Future[Embeddings]]] = deque()
         writing: asyncio.Task[None] | None = None
-        reading = asyncio.create_task(self.reader.run(next, windows, None))
         try:
-            while (window := await reading) is not None or computing:
-                if window is not None:
-                    reading = asyncio.create_task(self.reader.run(next, windows, None))
-                    computing.append((window, asyncio.ensure_future(embed(self.embedder, self.job, window))))
-                    if len(computing) < _AHEAD:
-                        continue
-                window, future = computing.popleft()
-                embeddings = await _await_vectors(window, future)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(self._write(source, window, embeddings))
+            async with (
+                aclosing(self._read_windows(source)) as windows,
+                aclosing(map_buffered(self._start, windows, buffersize=_UNDER_WAY)) as results,
+            ):
+                async for window, embeddings in results:
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._write(source, window, embeddings))
             if writing is not None:
                 await writing
         finally:
-            pending = [reading, *(future for _, future in computing), *([writing] if writing is not None else [])]
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _read_windows(self, source: Source) -> AsyncGenerator[RowWindow, None]:
+        """Yield the windows that are left, while the one after each is being read."""
+        windows = cut_windows(self.job, source, start=self.directory.checkpoint.parts, stop=self.stop)
+        reading = asyncio.create_task(self.reader.run(next, windows, None))
+        try:
+            while (window := await reading) is not None:
+                reading = asyncio.create_task(self.reader.run(next, windows, None))
+                yield window
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _start(self, window: RowWindow) -> asyncio.Future[tuple[RowWindow, Embeddings]]:
+        return asyncio.ensure_future(self._compute(window))
+
+    async def _compute(self, window: RowWindow) -> tuple[RowWindow, Embeddings]:
+        try:
+            return window, await embed(self.embedder, self.job, window)
+        except InvalidInput as error:
+            raise with_row_number(error, window) from None
 
     async def _write(self, source: Source, window: RowWindow, embeddings: Embeddings) -> None:
         await self.writer.run(_write_part, self.job, self.directory, source, window, embeddings)
@@ -218,13 +233,6 @@ class _JobRun:
             seconds=seconds,
             texts_per_second=(checkpoint.rows - self.resumed) / seconds if seconds else 0.0,
         )
-
-
-async def _await_vectors(window: RowWindow, future: asyncio.Future[Embeddings]) -> Embeddings:
-    try:
-        return await future
-    except InvalidInput as error:
-        raise with_row_number(error, window) from None
 
 
 def _write_part(

@@ -239,3 +239,17 @@ async def test_all_events_that_have_come_are_handed_over_at_once() -> None:
     stream = stream_of(Source([A, B], [A], [END]))
     assert [await stream.events() for _ in range(4)] == [[A, B], [A], [END], []]
     assert stream.response.content == "aba"
+
+
+async def test_an_interruption_that_comes_complete_passes_unchanged() -> None:
+    partial = ChatResponse(Message.assistant("what came elsewhere"), provider="q")
+    cause = ServiceUnavailable("gone", provider="q", status=503)
+    interruption = StreamInterrupted("cut off there", cause=cause, partial=partial, provider="q", attempts=())
+    stream = await stream_of(Source([A], interruption))
+    with pytest.raises(StreamInterrupted) as caught:
+        await stream.collect()
+    assert caught.value is interruption
+    assert (caught.value.cause, caught.value.partial, caught.value.provider) == (cause, partial, "q")
+    with pytest.raises(StreamInterrupted) as again:
+        _ = stream.response
+    assert again.value is interruption
