@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,6 +45,15 @@ def test_the_callers_context_is_the_coroutines(thread: LoopThread) -> None:
     assert thread.run(ask()) == "caller"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Handle SIGINT as in a terminal: a process that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_the_caller_cancels_the_coroutine(thread: LoopThread) -> None:
     cancelled = threading.Event()
 
