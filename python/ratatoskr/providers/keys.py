@@ -90,13 +90,13 @@ def _build_redact(secrets: Sequence[str]) -> Callable[[str], str]:
     plain = [secret for secret in secrets if len(secret) >= _MIN_SECRET]
     encoded = [base64.b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain]
     quoted = [quote(secret, safe="", errors="replace") for secret in plain]
-    forms = sorted({*plain, *quoted, *encoded}, key=len, reverse=True)
+    forms = [(form[:_MIN_SECRET], form) for form in sorted({*plain, *quoted, *encoded}, key=len, reverse=True)]
 
     def redact(text: str) -> str:
-        for form in forms:
-            if form[:_MIN_SECRET] in text:
+        for beginning, form in forms:
+            if beginning in text:
                 text = text.replace(form, "[redacted]")
-                start = text.rfind(form[:_MIN_SECRET])
+                start = text.rfind(beginning)
                 if start >= 0 and form.startswith(text[start:]):
                     text = text[:start] + "[redacted]"
         return text
