@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from ratatoskr.types.visible import INVISIBLE
+
 if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatResponse
     from ratatoskr.types.event import ChatEvent
@@ -25,15 +27,16 @@ _STYLES: dict[Style, str] = {"dim": "\x1b[2m", "bold": "\x1b[1m", "red": "\x1b[3
 _PLAIN = "\x1b[0m"
 
 _PICTURES: dict[int, int | None] = {code: 0x2400 + code for code in range(32)}
-_PICTURES |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+_PICTURES |= dict.fromkeys((*range(0x80, 0xA0), *INVISIBLE), 0xFFFD)
 _PICTURES |= {0x7F: 0x2421, 0x0A: 0x0A, 0x09: 0x09, 0x0D: None}
-"""Control characters as visible symbols; a carriage return is left out."""
+"""Control and invisible characters as visible symbols; a carriage return is left out."""
+_UNESCAPED = re.compile("[\x7f-\x9f" + "".join(map(chr, INVISIBLE)) + "]")
 
 MAX_LINE = 1000  # characters of a message that are shown
 
 
 def replace_controls(text: str) -> str:
-    """Return text with its control characters made visible."""
+    """Return text with its control characters, and those that hide or reorder others, made visible."""
     return text.translate(_PICTURES)
 
 
@@ -79,8 +82,8 @@ class Screen:
             text = json.dumps(value, ensure_ascii=not self._out_is_utf8, separators=(",", ":"), allow_nan=False)
         else:
             text = json.dumps(value, ensure_ascii=not self._out_is_utf8, indent=indent, allow_nan=False)
-        # JSON allows control characters beyond ASCII unescaped; they only occur inside strings.
-        text = re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text)
+        # JSON allows control and invisible characters beyond ASCII unescaped; they only occur inside strings.
+        text = _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
         self._out.write(f"{text}\n")
         self._out.flush()
 

@@ -28,7 +28,14 @@ from ratatoskr.errors import (
     ServiceUnavailable,
     UnsupportedParameter,
 )
+from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.failure import ReportedFailure
+
+MAX_MESSAGE = 2000
+"""The number of characters that are kept of a provider's message."""
+
+MAX_WORD = 200
+"""The number of characters that are kept of a provider's code or request id."""
 
 UNAVAILABLE = frozenset({408, 500, 502, 503, 504, *range(520, 525), 529})
 RETRYABLE_CONFLICT = frozenset({409, 425})
@@ -179,6 +186,19 @@ def build_error(
     return error
 
 
+def clean_error(error: RatatoskrError, redact: Callable[[str], str]) -> None:
+    """Make the provider's text in an error safe to print and to log: redacted, escaped, on one line, and short."""
+    error.args = (escape_hidden(redact(error.message), MAX_MESSAGE), *error.args[1:])
+    error.provider_code = clean_word(error.provider_code, redact)
+    error.request_id = clean_word(error.request_id, redact)
+    error.field = clean_word(error.field, redact)
+
+
+def clean_word(text: str | None, redact: Callable[[str], str]) -> str | None:
+    """Return a provider's code or id, redacted, escaped and short."""
+    return text and escape_hidden(redact(text), MAX_WORD)
+
+
 def _find_class(status: int | None, failure: ReportedFailure) -> type[RatatoskrError]:
     by_code = [CODES[code.lower()] for code in (failure.code, failure.kind) if code and code.lower() in CODES]
     if status is None:
@@ -192,7 +212,7 @@ def _find_class(status: int | None, failure: ReportedFailure) -> type[RatatoskrE
         for statuses, pattern, cls in _MESSAGES:
             if cls is QuotaExhausted and failure.retry_after is not None:
                 continue  # Google reports every limit with this message, and a delay for those that clear soon
-            if status in statuses and pattern.search(failure.message):
+            if status in statuses and pattern.search(failure.message[:MAX_MESSAGE]):
                 return cls
     return STATUS.get(status, ProviderError)
 

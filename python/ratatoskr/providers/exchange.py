@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ratatoskr.errors import RatatoskrError
-from ratatoskr.providers.errors import build_error
+from ratatoskr.providers.errors import build_error, clean_error, clean_word
 from ratatoskr.providers.keys import KeyRing
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
@@ -80,6 +80,7 @@ class ProviderClient:
         self._transport = transport
         self._request_id_headers = spec.request_id
         self._keys = KeyRing(keys, spec.key_header, (("content-type", "application/json"), *(headers or {}).items()))
+        self.redact = self._keys.redact
 
     async def send(
         self,
@@ -109,10 +110,13 @@ class ProviderClient:
                 )
             )
             if not 200 <= reply.status < 300:
-                failure = binding.dialect.decode_error(reply.body)
-                raise self.build_error(failure, reply, binding.target, status=reply.status)
+                # What the body says is never bound to a name either: it may repeat the key.
+                raise self.build_error(
+                    binding.dialect.decode_error(reply.body), reply, binding.target, status=reply.status
+                )
         except RatatoskrError as error:
             error.provider, error.model = self.name, binding.target.model
+            clean_error(error, self.redact)
             self._keys.report_failure(key, error)
             raise
         return reply
@@ -123,12 +127,14 @@ class ProviderClient:
         """Return the error for what a body or an event reported; `status` is that of a failed reply."""
         error = build_error(status, failure, reply.headers, provider=self.name, model=target.model, now=time.time)
         error.request_id = self.request_id(reply)
+        clean_error(error, self.redact)
         return error
 
     def add_context(self, error: RatatoskrError, reply: HttpReply, target: Target) -> RatatoskrError:
-        """Set the provider, the model and the request id of an error, and return it."""
+        """Set the provider, the model and the request id of an error, clean its texts, and return it."""
         error.provider, error.model = self.name, target.model
         error.request_id = error.request_id or self.request_id(reply)
+        clean_error(error, self.redact)
         return error
 
     def request_id(self, reply: HttpReply) -> str | None:
@@ -136,5 +142,5 @@ class ProviderClient:
         headers = reply.headers
         for name in self._request_id_headers:
             if (value := headers.get(name)) is not None:
-                return value
+                return clean_word(value, self.redact)
         return None

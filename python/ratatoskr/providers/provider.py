@@ -24,6 +24,7 @@ from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.types.tool import ProviderTool
+from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.failure import FailureReported
 
@@ -85,7 +86,14 @@ class HttpProvider:
         except RatatoskrError as error:
             raise client.add_context(error, reply, target) from None
         response = build_response(
-            turn, reply, target, client.request_id(reply), tuple(encoded.notices), request.output, reply.body
+            turn,
+            reply,
+            target,
+            client.request_id(reply),
+            tuple(encoded.notices),
+            request.output,
+            reply.body,
+            client.redact,
         )
         if turn.done and is_filtered(turn):
             raise client.add_context(build_filter_error(turn, response), reply, target)
@@ -123,7 +131,10 @@ class HttpProvider:
         spec = self._spec
         binding = Binding(Target(self.name, "", ""), load_dialect(next(iter(spec.dialects.values()))))
         reply = await self._client.send(binding, spec.models_path, b"", spec.models_headers, "body", deadlines)
-        return parse_model_list(self.name, reply.body, spec.models_shape)
+        try:
+            return parse_model_list(self.name, reply.body, spec.models_shape)
+        except MalformedResponse as error:
+            raise self._client.add_context(error, reply, binding.target) from None
 
     def _bind(self, model: str, kind: str) -> Binding:
         """Return what is known about a model, looked up once."""
@@ -189,8 +200,8 @@ class HttpProvider:
             body = body[0]
         if isinstance(body, dict) and body.get("error"):
             return self._client.build_error(binding.dialect.decode_error(reply.body), reply, binding.target)
-        content_type = reply.headers.get("content-type", "none")
-        message = f"expected a stream, got content type {content_type[:80]!r}"
+        content_type = escape_hidden(self._client.redact(reply.headers.get("content-type", "none")), 80)
+        message = f"expected a stream, got content type '{content_type}'"
         return self._client.add_context(MalformedResponse(message, status=reply.status), reply, binding.target)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ratatoskr.errors import ContentFiltered
+from ratatoskr.providers.errors import clean_word
 from ratatoskr.transport.client import HttpReply
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatResponse, RawResponse
@@ -26,6 +28,7 @@ def build_response(
     notices: tuple[Notice, ...],
     output: Any,
     body: bytes | None,
+    redact: Callable[[str], str],
 ) -> ChatResponse[Any]:
     """Return what a turn holds as a response.
 
@@ -37,10 +40,14 @@ def build_response(
         notices: about the request; those about the turn come after them.
         output: the type that `parsed` gives.
         body: the bytes of the reply, unless it was streamed.
+        redact: returns a text without the secrets that were sent, which a provider may repeat.
     """
     headers = dict(reply.headers)
     for name in HIDDEN_HEADERS:
         headers.pop(name, None)
+    values = "\n".join(headers.values())
+    if redact(values) != values:
+        headers = {name: redact(value) for name, value in headers.items()}
     return ChatResponse(
         Message("assistant", turn.parts()),
         turn.usage,
@@ -49,7 +56,7 @@ def build_response(
         turn.native_finish_reason,
         target.provider,
         turn.model or target.model,
-        request_id or turn.response_id,
+        request_id or clean_word(turn.response_id, redact),
         (*notices, *turn.notices) if turn.notices else notices,
         (),
         RawResponse(reply.status, headers, body),

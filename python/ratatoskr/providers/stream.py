@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ratatoskr.errors import MalformedResponse, RatatoskrError
+from ratatoskr.providers.errors import clean_word
 from ratatoskr.providers.exchange import Binding, ProviderClient
 from ratatoskr.providers.response import build_filter_error, build_response, is_filtered
 from ratatoskr.transport.client import HttpReply
@@ -41,7 +42,7 @@ class HttpStream:
     @property
     def request_id(self) -> str | None:
         """The provider's id of the request: from the headers, or from the first events where no header gives it."""
-        return self._header_id or self._decoder.turn.response_id
+        return self._header_id or clean_word(self._decoder.turn.response_id, self._client.redact)
 
     @property
     def model(self) -> str:
@@ -99,7 +100,14 @@ class HttpStream:
     def response(self) -> ChatResponse[Any]:
         """Return what has arrived so far."""
         return build_response(
-            self._decoder.turn, self._reply, self._target, self._header_id, self._notices, self._output, None
+            self._decoder.turn,
+            self._reply,
+            self._target,
+            self._header_id,
+            self._notices,
+            self._output,
+            None,
+            self._client.redact,
         )
 
     def close(self) -> None:

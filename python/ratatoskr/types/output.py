@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
 from ratatoskr.types.schema import JsonSchema
+from ratatoskr.types.visible import escape_hidden
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -114,7 +115,7 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
         errors = [{"loc": (), "msg": str(error), "type": "json_invalid"}]
     what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in errors[:3])
     raise OutputInvalid(
-        f"the answer is not the requested output: {what}",
+        f"the answer is not the requested output: {escape_hidden(what, 1000)}",
         response=response,
         errors=errors,
         provider=response.provider or None,

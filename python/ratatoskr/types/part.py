@@ -126,12 +126,14 @@ class ToolCall(_Part):
         try:
             value = json.loads(self.arguments)
         except (ValueError, RecursionError) as error:
-            raise InvalidToolArguments(f"arguments of {self.name!r} are not JSON: {error}", field="arguments") from None
+            raise InvalidToolArguments(
+                f"arguments of {self.name!r:.80} are not JSON: {error}", field="arguments"
+            ) from None
         if not isinstance(value, dict):
-            raise InvalidToolArguments(f"arguments of {self.name!r} are not a JSON object", field="arguments")
+            raise InvalidToolArguments(f"arguments of {self.name!r:.80} are not a JSON object", field="arguments")
         if depth_of(value) > MAX_DEPTH:
             raise InvalidToolArguments(
-                f"arguments of {self.name!r} are nested deeper than {MAX_DEPTH}", field="arguments"
+                f"arguments of {self.name!r:.80} are nested deeper than {MAX_DEPTH}", field="arguments"
             )
         return value
 

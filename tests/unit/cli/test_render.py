@@ -45,6 +45,19 @@ def test_colours_can_be_disabled(terminal_rat: TerminalRat, upstream: ThreadedUp
         assert "\x1b" not in shown
 
 
+def test_characters_that_hide_or_reorder_text_are_made_visible_and_emoji_stay_whole(
+    terminal_rat: TerminalRat, upstream: ThreadedUpstream
+) -> None:
+    hiding = "a\u202e\u2066\u200b\ufeffb 👩\u200d💻"
+    upstream.use([ScriptedTurn(hiding, deltas=1), ScriptedTurn(hiding, deltas=1)])
+    with terminal_rat.chat("Hi", "--no-stream", "--no-save") as terminal:
+        assert terminal.end() == (0, f"a{4 * chr(0xFFFD)}b 👩\u200d💻\r\n")
+    with terminal_rat.chat("Hi", "--json") as terminal:
+        _, shown = terminal.end()
+    assert json.loads(shown.splitlines()[0])["text"] == hiding
+    assert not set("\u202e\u2066\u200b\ufeff") & set(shown)
+
+
 def test_control_characters_of_models_and_providers_are_made_visible(
     terminal_rat: TerminalRat, upstream: ThreadedUpstream
 ) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from ratatoskr._files import atomic_write, check_disk_space
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound, RedirectRefused, Timeout
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
+from ratatoskr.types.visible import escape_hidden
 
 __all__ = ["Download", "WrongDigest", "download", "is_secure"]
 
@@ -164,11 +165,12 @@ def is_secure(url: SplitResult) -> bool:
 
 def _check_host(url: SplitResult, first: SplitResult) -> None:
     host = (url.hostname or "").casefold()
+    shown = escape_hidden(host, 200)
     if not is_secure(url):
-        raise RedirectRefused(f"{host} would be requested without TLS")
+        raise RedirectRefused(f"{shown} would be requested without TLS")
     home = (first.hostname or "").casefold()
     if not any(host == own or host.endswith(f".{own}") for own in (home, *_HUB_HOSTS)):
-        raise RedirectRefused(f"{home} redirects to {host}, which does not belong to the hub")
+        raise RedirectRefused(f"{home} redirects to {shown}, which does not belong to the hub")
 
 
 def _is_loopback(host: str) -> bool:
