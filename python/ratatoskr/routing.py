@@ -208,9 +208,7 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
     if canonical is None:
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
-        raise NoProvider(
-            f"{name!r} is not a configured embedding model: {those}; see builder().local_embeddings", model=name
-        )
+        raise NoProvider(f"not a configured embedding model: {those}; see builder().local_embeddings", model=name)
     serving = [
         provider
         for provider, names in eligible.items()
