@@ -105,5 +105,7 @@ def test_an_installed_package_may_register_a_provider(monkeypatch: pytest.Monkey
     assert made.arguments["keys"] == (Secret("k"),)
     assert made.arguments["headers"] == {"a": "b"}
     assert made.arguments["base_url"] is None
+    with pytest.raises(ConfigurationError, match="registered: limits need a base_url"):
+        Ratatoskr.builder().provider("registered").limits("registered", 2).build()
     bare = Ratatoskr.builder().provider("registered").build()
     assert bare.assembly.providers["registered"].arguments["headers"] is None  # type: ignore[union-attr]
