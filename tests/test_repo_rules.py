@@ -50,7 +50,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "config": BOTTOM
     | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "backend", "registry", "config", "providers", "providers.specs", "local", "transport"}
+    | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_extras", "_files"},
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},

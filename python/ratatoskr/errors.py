@@ -76,8 +76,8 @@ class RatatoskrError(Exception):
         "field",
     )
     _retryable: ClassVar[bool] = False
-    retry_now: bool = False
-    """Set where the same provider can be asked again at once, with another key."""
+    other_keys: int = 0
+    """The number of other keys with which the same provider can be asked again at once."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -120,7 +120,9 @@ class RatatoskrError(Exception):
         return {name: getattr(self, name) for name in self._fields}
 
     def __str__(self) -> str:
-        where = ", ".join(str(part) for part in (self.provider, self.model) if part)
+        model = str(self.model or "")
+        provider = "" if model.startswith(f"{self.provider}:") else self.provider
+        where = ", ".join(part for part in (provider, model) if part)
         notes = [f"status {self.status}"] if self.status is not None else []
         if self.request_id:
             notes.append(f"request {self.request_id}")

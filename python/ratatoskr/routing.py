@@ -15,11 +15,20 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
+from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.providers.specs import SPECS
 
-__all__ = ["Candidate", "Routes", "Rules", "provider_prefix", "resolve", "resolve_chain", "resolve_embedding"]
+__all__ = [
+    "Candidate",
+    "Routes",
+    "Rules",
+    "check_rules",
+    "provider_prefix",
+    "resolve",
+    "resolve_chain",
+    "resolve_embedding",
+]
 
 Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
 """Shell patterns (`*`, `?`, `[…]`) of model names, each with the names to use instead, in order."""
@@ -91,12 +100,12 @@ def resolve_chain(
     fallbacks: Rules = (),
     substitute: bool = False,
     local: Mapping[str, Sequence[str]] = _NO_LOCAL,
-) -> tuple[tuple[Candidate, ...], tuple[NoProvider, ...]]:
-    """Return the candidates of the caller's own chain, and an error for each name that no configured provider serves.
+) -> tuple[Candidate, ...]:
+    """Return the candidates of the caller's own chain, in order; never empty.
 
     Raises:
         InvalidInput, PresetNotFound: as `resolve`, for any of the names; or the chain is empty.
-        NoProvider: none of the names can be served.
+        NoProvider: some of the names cannot be served; the message lists them.
     """
     if not models:
         raise InvalidInput("no model was named", field="model")
@@ -109,9 +118,28 @@ def resolve_chain(
             )
         except NoProvider as error:
             missing.append(error)
-    if not candidates:
-        raise missing[0] if len(missing) == 1 else NoProvider("; ".join(map(str, missing)))
-    return _merge(candidates), tuple(missing)
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        names: dict[str, list[str]] = {}
+        for one in missing:
+            names.setdefault(one.message, []).append(str(one.model))
+        raise NoProvider("; ".join(f"{', '.join(dict.fromkeys(same))}: {text}" for text, same in names.items()))
+    return _merge(candidates)
+
+
+def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
+    """Check that each name of the user's rules can be served.
+
+    Raises:
+        ConfigurationError: one of them is not a model's name, or no configured provider serves it.
+    """
+    for pattern, names in rules.items() if isinstance(rules, Mapping) else rules:
+        for name in (names,) if isinstance(names, str) else names:
+            try:
+                _resolve_each([name], configured, _NO_LOCAL, "")
+            except (InvalidInput, NoProvider, PresetNotFound) as error:
+                raise ConfigurationError(f"{pattern!r} stands for {name!r}: {error.message}", field=field) from None
 
 
 class Routes:
@@ -146,7 +174,7 @@ class Routes:
             embedding = next((model for model in models if self._embeds(model)), None)
             if embedding is not None:
                 raise InvalidInput("this is an embedding model, which does not chat", field="model", model=embedding)
-            route, _ = resolve_chain(models, self._configured, **self._options)
+            route = resolve_chain(models, self._configured, **self._options)
             if len(self._cache) >= MAX_ROUTES:
                 self._cache.clear()
             self._cache[models] = route
@@ -180,9 +208,7 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
     if canonical is None:
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
-        raise NoProvider(
-            f"{name!r} is not a configured embedding model: {those}; see builder().local_embeddings", model=name
-        )
+        raise NoProvider(f"not a configured embedding model: {those}; see builder().local_embeddings", model=name)
     serving = [
         provider
         for provider, names in eligible.items()
@@ -280,16 +306,9 @@ def _require_configured(provider: str, configured: Collection[str], name: str) -
 def _resolve_by_rules(
     name: str, configured: Collection[str], rules: Rules, local: Mapping[str, Sequence[str]]
 ) -> tuple[Candidate, ...]:
-    """Return the candidates of the user's rules. If a rule matches, the table is never used instead."""
-    refused: NoProvider | None = None
-    for names in _match_rules(name, rules):
-        try:
-            return _resolve_each(names, configured, local, f"by the rule for {name}")
-        except NoProvider as error:
-            refused = refused or error
-    if refused is not None:
-        raise refused
-    return ()
+    """Return the candidates of the first of the user's rules that matches, empty if none does."""
+    names = next(iter(_match_rules(name, rules)), ())
+    return _resolve_each(names, configured, local, f"by the rule for {name}")
 
 
 def _match_rules(name: str, rules: Rules) -> Iterable[Sequence[str]]:
@@ -305,23 +324,21 @@ def _resolve_each(
     *,
     strict: bool = True,
 ) -> tuple[Candidate, ...]:
-    """Return the candidates for names that the user listed, without those of providers that are not configured.
+    """Return the candidates for names that the user listed.
 
     Raises:
-        NoProvider: no provider of them is configured, and `strict` is true.
+        NoProvider: no configured provider serves one of them, and `strict` is true; otherwise it is left out.
     """
     candidates: list[Candidate] = []
-    missing: list[NoProvider] = []
     for name in (names,) if isinstance(names, str) else names:
         checked = _check_name(name)
         try:
             chain = _resolve_explicit(checked, configured, local) or _resolve_by_table(checked, configured)
-        except NoProvider as error:
-            missing.append(error)
+        except NoProvider:
+            if strict:
+                raise
         else:
             candidates += (replace(candidate, reason=reason) for candidate in chain)
-    if missing and not candidates and strict:
-        raise missing[0]
     return tuple(candidates)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conformance.faces import gateway_to
 
-from ratatoskr import EmbeddedGateway, RatatoskrError, RateLimited
+from ratatoskr import EmbeddedGateway, Ratatoskr, RatatoskrError, RateLimited
 from ratatoskr.testing import ScriptedUpstream, fault
 
 CHAT = "openai:gpt-4.1"
@@ -108,6 +108,28 @@ async def test_each_form_of_retry_after_is_waited_for_as_it_says(
         assert clock.slept == pytest.approx(waits)
         assert [attempt.waited for attempt in error.attempts] == pytest.approx([0.0, *waits])
         assert upstream.count == 1 + len(waits)
+
+
+@pytest.mark.parametrize("name", ["status_401", "status_402", "status_403", "status_429"])
+async def test_every_key_is_tried_at_once_even_without_retries(name: str) -> None:
+    keys = [f"key-{i}" for i in range(8)]
+    clock = JumpingClock()
+    async with ScriptedUpstream([*[fault(name)] * 7, "Hello"]) as upstream:
+        builder = Ratatoskr.builder().openai(keys, base_url=upstream.base_url("openai")).retries(0)
+        async with builder.clock(clock).build() as gateway:
+            answer = await gateway.chat("Who?", CHAT)
+            assert (answer.content, len(answer.attempts), clock.slept) == ("Hello", 8, [])
+        assert [request.headers["authorization"] for request in upstream.requests] == [f"Bearer {key}" for key in keys]
+
+
+async def test_several_keys_are_used_in_turn() -> None:
+    async with ScriptedUpstream("Hello") as upstream:
+        builder = Ratatoskr.builder().openai(["one", "two"], base_url=upstream.base_url("openai"))
+        async with builder.build() as gateway:
+            for _ in range(4):
+                await gateway.chat("Who?", CHAT)
+        used = [request.headers["authorization"] for request in upstream.requests]
+        assert used == ["Bearer one", "Bearer two"] * 2
 
 
 async def test_a_date_and_a_sign_of_the_dialects_own_are_waited_for_too() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratatoskr.errors import InvalidInput, NoProvider, PresetNotFound
+from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import FAMILIES, match_family
 from ratatoskr.providers.specs import SPECS
-from ratatoskr.routing import resolve, resolve_chain
+from ratatoskr.routing import check_rules, resolve, resolve_chain
 
 ALL = frozenset({"openrouter", "anthropic", "openai", "google", "ollama"})
 
@@ -201,9 +201,10 @@ def test_substitute_lets_the_built_in_chain_be_tried_after_any_failure():
 
 
 def test_the_users_rules_come_before_the_table_over_configured_providers_only():
-    rules = {"claude-*": ["groq:openai/gpt-oss-20b", "openai:gpt-5"], "*": ["google:gemini-2.5-flash"]}
-    assert pairs(resolve("claude-sonnet-5", ALL, rules=rules)) == [("openai", "gpt-5")]
-    assert first("something", rules=rules) == ("google", "gemini-2.5-flash")
+    rules = {"claude-*": ["o3", "openai:gpt-5"], "*": ["google:gemini-2.5-flash"]}
+    configured = {"openai", "google"}
+    assert pairs(resolve("claude-sonnet-5", configured, rules=rules)) == [("openai", "o3"), ("openai", "gpt-5")]
+    assert first("something", configured, rules=rules) == ("google", "gemini-2.5-flash")
 
 
 def test_a_rule_without_a_configured_provider_is_not_skipped_for_the_table():
@@ -245,11 +246,45 @@ def test_the_only_host_of_ones_own_is_meant_by_an_open_name_but_not_by_a_vendors
         resolve("claude-sonnet-5", {"my-host"})
 
 
-def test_a_chain_of_the_callers_keeps_its_order_and_lists_what_is_missing():
-    found, missing = resolve_chain(["groq:x", "gpt-5", "claude-sonnet-5"], {"openai", "anthropic"})
+@pytest.mark.parametrize("setting", ["rules", "fallbacks"])
+def test_no_name_of_a_rule_or_a_fallback_is_left_out(setting):
+    with pytest.raises(NoProvider, match="GROQ_API_KEY"):
+        resolve("claude-sonnet-5", ALL, **{setting: {"claude-*": ["openai:gpt-5", "groq:openai/gpt-oss-20b"]}})
+
+
+def test_a_chain_of_the_callers_keeps_its_order():
+    found = resolve_chain(["gpt-5", "claude-sonnet-5"], {"openai", "anthropic"})
     assert pairs(found) == [("openai", "gpt-5"), ("anthropic", "claude-sonnet-5")]
     assert not any(c.only_if_unavailable for c in found)
-    assert [error.provider for error in missing] == ["groq"]
+
+
+def test_every_name_of_a_chain_of_the_callers_must_be_served():
+    with pytest.raises(NoProvider) as caught:
+        resolve_chain(["gpt-5", "groq:x", "claude-sonnet-5"], {"openai", "anthropic"})
+    assert (caught.value.provider, caught.value.model) == ("groq", "groq:x")
+    assert str(caught.value) == "groq:x: not configured; set GROQ_API_KEY, or call .groq(key) on the builder"
+    with pytest.raises(NoProvider, match=r"^gtp-5: no configured provider serves this model"):
+        resolve_chain(["gtp-5", "gpt-5"], {"openai"})
+    with pytest.raises(NoProvider) as caught:
+        resolve_chain(["groq:x", "groq:y", "xai:z", "groq:x", "gpt-5"], {"openai"})
+    assert str(caught.value) == (
+        "groq:x, groq:y: not configured; set GROQ_API_KEY, or call .groq(key) on the builder;"
+        " xai:z: not configured; set XAI_API_KEY, or call .xai(key) on the builder"
+    )
+
+
+def test_a_chain_is_served_by_the_built_in_alternatives_of_its_names():
+    found = resolve_chain(["claude-sonnet-5", "gpt-5"], {"openrouter"}, substitute=True)
+    assert pairs(found) == [("openrouter", "anthropic/claude-sonnet-5"), ("openrouter", "openai/gpt-5")]
+
+
+def test_the_names_of_rules_are_checked_against_what_is_configured():
+    check_rules({"fast": "gpt-5", "*": ["claude-sonnet-5", "openrouter:x"]}, {"openrouter"}, "rules")
+    check_rules((("fast", ("my-host:x",)),), {"my-host"}, "rules")
+    for name in ("groq:x", "antropic:x", "ratatoskr:free/chat", "my-finetune"):
+        with pytest.raises(ConfigurationError, match=f"'fast' stands for '{name}': ") as caught:
+            check_rules({"fast": ["gpt-5", name]}, {"openai"}, "rules")
+        assert caught.value.field == "rules"
 
 
 def test_a_chain_that_no_provider_serves_is_no_provider_and_an_empty_one_invalid():

@@ -27,7 +27,7 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
     provider, providers = query.provider, backend.chats.registry.providers
     embedding = [model for model in await backend.embeddings.models() if provider in (None, model.provider)]
     if provider is not None and provider not in providers and not embedding:
-        raise NoProvider(f"{provider} is not configured", provider=provider)
+        raise NoProvider("not configured", provider=provider)
     asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
     timeouts = backend.settings.timeouts.over(DEFAULTS)
     total = None if timeouts.total in (None, math.inf) else timeouts.total

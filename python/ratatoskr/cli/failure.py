@@ -66,12 +66,8 @@ def error_lines(error: BaseException) -> Iterator[str]:
     if not isinstance(error, errors.RatatoskrError):
         yield f"rat: {collapse_lines(f'{type(error).__name__}: {error}')} (RATATOSKR_DEBUG=1 shows where)"
         return
-    if isinstance(error, errors.AllAttemptsFailed):
-        text, hint = error.message, hint_for(error.primary)  # the message includes that of the primary error
-    else:
-        text, hint = str(error), hint_for(error)
-    text = adapt_to_shell(text)
-    yield f"rat: {collapse_lines(text)}" + (f"; {collapse_lines(hint)}" if hint else "")
+    hint = hint_for(error.primary if isinstance(error, errors.AllAttemptsFailed) else error)
+    yield f"rat: {collapse_lines(adapt_to_shell(str(error)))}" + (f"; {collapse_lines(hint)}" if hint else "")
     if len(error.attempts) > 1:
         for number, attempt in enumerate(error.attempts, 1):
             yield f"  {number}. {_attempt_line(attempt)}"

@@ -14,11 +14,12 @@ from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
 from ratatoskr.config.provider import ProviderConfig, load_entry_points, resolve_base_url, resolve_keys
 from ratatoskr.config.recipe import LocalConfig, Recipe
-from ratatoskr.errors import GatewayClosed
+from ratatoskr.errors import ConfigurationError, GatewayClosed
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.secret import Secret
@@ -102,6 +103,8 @@ class Assembly:
         recipe.check()
         self.recipe = recipe
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
+        check_rules(recipe.rules, self.inputs, "rules")
+        check_rules(recipe.fallbacks, self.inputs, "fallback")
         self._transport_inputs = self._resolve_transport()
         reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
         self.transport: Shared[Transport]
@@ -128,11 +131,13 @@ class Assembly:
 
     def _resolve_transport(self) -> TransportInputs:
         limits = dict(self.recipe.in_flight)
-        by_origin = {}
-        for name, inputs in self.inputs.items():
-            if name in limits:
-                parts = urlsplit(inputs.base_url)
-                by_origin[f"{parts.scheme}://{parts.netloc}"] = limits[name]
+        by_origin: dict[str, int] = {}
+        for name, limit in limits.items():
+            parts = urlsplit(self.inputs[name].base_url)
+            if not parts.netloc:
+                raise ConfigurationError("limits need a base_url for this provider", provider=name, field="in_flight")
+            origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
+            by_origin[origin] = min(limit, by_origin.get(origin, limit))
         return TransportInputs(replace(self.recipe.transport, in_flight_by_origin=by_origin), self.recipe.client)
 
     @property
@@ -168,7 +173,7 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
 
     Raises:
         ConfigurationError: no provider and no local model, one configured twice, a key or an extra missing, an invalid
-            base URL.
+            base URL, a rule or a fallback that names a model that no configured provider serves.
         GatewayClosed: the gateway to reuse is closed.
     """
     previous = reuse.assembly if reuse is not None else None
@@ -208,7 +213,7 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
             inputs.spec, transport, inputs.keys, base_url=inputs.base_url, headers=headers, api=config.api
         )
     make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()
-    return make(transport=transport, keys=inputs.keys, base_url=config.base_url, headers=headers or None)
+    return make(transport=transport, keys=inputs.keys, base_url=inputs.base_url or None, headers=headers or None)
 
 
 def _make_local(config: LocalConfig) -> _LocalProvider:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ratatoskr.config.base_url import base_url_from_environment
 from ratatoskr.config.secrets import find_keys, parse_key
@@ -21,6 +23,9 @@ ENTRY_POINTS = "ratatoskr.providers"
 # Field names and values as in RFC 9110, section 5.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PRINTABLE_URL = re.compile(r"https?://[^@?#\s]*")
 
 
@@ -128,7 +133,7 @@ def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None
 
 
 def resolve_base_url(config: ProviderConfig) -> str:
-    """Return the provider's base URL; empty if an installed package provides it and chooses its own.
+    """Return the provider's base URL, normalized; empty if an installed package provides it and chooses its own.
 
     Raises:
         ConfigurationError: there is no such provider, or the URL is invalid, or it is plain http to another machine.
@@ -144,29 +149,59 @@ def resolve_base_url(config: ProviderConfig) -> str:
     if spec is None and not base_url:
         return ""
     base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
-    host = _parse_host(base_url)
-    if host is None:
+    parts = _split_base_url(base_url)
+    host = parts and _normalize_host(parts.hostname or "")
+    if parts is None or host is None:
         raise ConfigurationError(
-            "base_url must be http(s)://host[:port][/path]", provider=config.name, field="base_url"
+            "base_url must be http(s)://host[:port][/path], with a name of a host in its ASCII form (xn--…) or an IP"
+            " address",
+            provider=config.name,
+            field="base_url",
         )
-    if base_url.startswith("http:") and not _is_loopback(host) and not config.allow_insecure:
+    if parts.scheme == "http" and not _is_loopback(host) and not config.allow_insecure:
         raise ConfigurationError(
             f"the prompts and the key would go over plain http to {host}; use https, or allow_insecure=True",
             provider=config.name,
             field="base_url",
         )
-    return base_url
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}".rstrip("/")
 
 
-def _parse_host(base_url: str) -> str | None:
-    """Return the host of a valid base URL; `None` for any other string."""
+def _normalize_host(host: str) -> str | None:
+    """Return a host as the URL standard writes it, by which the transport tells one origin from another.
+
+    It is `None` for an invalid one, and for a name that is not in its ASCII form.
+    """
+    host = host.lower()
+    if ":" in host:
+        try:
+            address = ipaddress.IPv6Address(host)
+        except ValueError:
+            return None
+        if address.scope_id is not None:
+            return None
+        mapped = address.ipv4_mapped  # which the standard writes in hexadecimal digits, too
+        return f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}" if mapped else str(address)
+    if not _HOST_NAME.fullmatch(host):
+        return None
+    if not _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
+        return host
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))  # each part may be octal or hexadecimal
+    except OSError:
+        return None
+
+
+def _split_base_url(base_url: str) -> SplitResult | None:
+    """Return the parts of a valid base URL; `None` for any other string."""
     try:
         parts = urlsplit(base_url)
         _ = parts.port  # raises if it is not a number, or too large
     except ValueError:
         return None
     extra = parts.query or parts.fragment or parts.username or parts.password
-    return parts.hostname if parts.scheme in ("http", "https") and not extra else None
+    return parts if parts.scheme in _DEFAULT_PORTS and not extra else None
 
 
 def _is_loopback(host: str) -> bool:

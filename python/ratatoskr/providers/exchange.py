@@ -93,10 +93,12 @@ class ProviderClient:
     ) -> HttpReply:
         """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
 
+        The request occupies its key until this returns: a stream only until its head has arrived.
+
         Raises:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
-        key = self._keys.pick()
+        key = self._keys.pick(binding.target.model)
         try:
             reply = await self._transport.send(
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
@@ -117,8 +119,10 @@ class ProviderClient:
         except RatatoskrError as error:
             error.provider, error.model = self.name, binding.target.model
             clean_error(error, self.redact)
-            self._keys.report_failure(key, error)
+            self._keys.report_failure(key, error, binding.target.model)
             raise
+        finally:
+            self._keys.release(key)
         return reply
 
     def build_error(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
@@ -22,10 +24,14 @@ _MIN_SECRET = 8
 _COOLDOWN: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, QuotaExhausted: 300.0, RateLimited: 5.0}
 """Seconds for which a key is avoided after an error that another key may not meet; a provider's own hint is preferred
 to them."""
+_MAX_RESTS = 1024
+"""The number of rests that are remembered; the names of models may come from untrusted input."""
 
 
 class KeyRing:
-    """Chooses the key that has been available longest.
+    """Chooses the key of each request: the least busy of those that are not resting, and of equals each in turn.
+
+    A request counts for its key from `pick` to `release`.
 
     Args:
         keys: may be empty.
@@ -46,14 +52,37 @@ class KeyRing:
         self._with_key = [_hide((*headers, (name, prefix + key.reveal()))) for key in keys]
         self.redact = _build_redact([*(key.reveal() for key in keys), *_secret_values(headers)])
         """Returns a text with `[redacted]` in place of each key and each value of a secret header."""
-        self._available_at = [0.0] * len(self._with_key)
+        self._in_flight = [0] * len(self._with_key)
+        self._turn = 0
+        self._resting_until: dict[tuple[int, str | None], float] = {}  # by key and model; `None` stands for all models
         self._now = now
+        self._lock = threading.Lock()
 
-    def pick(self) -> int | None:
-        """Return the index of the key to use; `None` if there is no key."""
-        if len(self._available_at) < 2:
-            return 0 if self._available_at else None
-        return min(range(len(self._available_at)), key=self._available_at.__getitem__)
+    def pick(self, model: str) -> int | None:
+        """Return the index of the key to use; `None` if there is no key.
+
+        Where all keys are resting, it is the one whose rest ends first.
+        """
+        count = len(self._with_key)
+        if count < 2:
+            return 0 if count else None
+
+        def rank(index: int) -> tuple[float, int, int]:
+            until = self._rest_of(index, model)
+            return (until if until > now else -math.inf), self._in_flight[index], (index - self._turn) % count
+
+        with self._lock:
+            now = self._now()
+            index = min(range(count), key=rank)
+            self._in_flight[index] += 1
+            self._turn = (index + 1) % count
+        return index
+
+    def release(self, index: int | None) -> None:
+        """End a request that `pick` began, however it ended."""
+        if index is not None and len(self._with_key) > 1:
+            with self._lock:
+                self._in_flight[index] -= 1
 
     def headers(self, index: int | None, more: Headers = ()) -> Headers:
         """Return the headers of a request: those of every request, the one of this key, and `more`."""
@@ -61,14 +90,35 @@ class KeyRing:
             return self._headers + more
         return self._with_key[index]() + more
 
-    def report_failure(self, index: int | None, error: RatatoskrError) -> None:
-        """Avoid a key for a while if the error is about it, and note on the error whether another key is available."""
+    def report_failure(self, index: int | None, error: RatatoskrError, model: str) -> None:
+        """Let a key rest if the error is about it, and note on the error how many other keys are available.
+
+        A rate limit and a refused permission (403) hold for this model, other errors for the whole key. A rest is never
+        shortened.
+        """
         cooldown = next((seconds for cls, seconds in _COOLDOWN.items() if isinstance(error, cls)), None)
-        if index is None or cooldown is None or len(self._available_at) < 2:
+        if index is None or cooldown is None or len(self._with_key) < 2:
             return
-        now = self._now()
-        self._available_at[index] = now + (error.retry_after or cooldown)
-        error.retry_now = any(moment <= now for moment in self._available_at)
+        with self._lock:
+            now = self._now()
+            key = (index, model if isinstance(error, RateLimited) or error.status == 403 else None)
+            until = max(self._resting_until.get(key, -math.inf), now + (error.retry_after or cooldown))
+            if key not in self._resting_until and len(self._resting_until) >= _MAX_RESTS:
+                self._forget_rests(now)
+            self._resting_until[key] = until
+            error.other_keys = sum(
+                other != index and self._rest_of(other, model) <= now for other in range(len(self._with_key))
+            )
+
+    def _rest_of(self, index: int, model: str) -> float:
+        """Return the time until which a key is not to be used with a model."""
+        rests = self._resting_until
+        return max(rests.get((index, None), -math.inf), rests.get((index, model), -math.inf))
+
+    def _forget_rests(self, now: float) -> None:
+        """Remove the rests that have ended, at least the one that ends first."""
+        first = min(self._resting_until, key=self._resting_until.__getitem__)
+        self._resting_until = {key: until for key, until in self._resting_until.items() if until > now and key != first}
 
 
 def _hide(headers: Headers) -> Callable[[], Headers]:

@@ -34,7 +34,9 @@ from ratatoskr.types.usage import Usage
 T = TypeVar("T")
 
 MAX_TRIES = 6
-"""The most attempts of one call over its whole chain, so that an outage multiplies load by a bounded factor."""
+"""The most attempts of one call over its whole chain, so that an outage multiplies load by a bounded factor.
+
+A change of the key does not count: for each candidate there are fewer of these than keys."""
 
 
 @dataclass(slots=True)
@@ -115,23 +117,34 @@ class Chain:
         return sorted(candidates, key=lambda c: self._cooling_until.get((c.provider, c.model), -math.inf) > now)
 
     async def _candidate(self, run: _Run[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
-        """Try one candidate as often as it may be; its last error is left in the run."""
+        """Try one candidate as often as it may be, with each of its keys; its last error is left in the run."""
         paid = 0.0
-        for retry in range(self._retries + 1):
+        retry = 0
+        keys_left = math.inf
+        while True:
             try:
                 answer = await self._try(run, candidate)
             except RatatoskrError as error:
                 verdict = self._note(run, candidate, error)
+                if error.other_keys:
+                    keys_left = min(keys_left, error.other_keys)
+                if error.other_keys and keys_left > 0:
+                    # Not a retry: with the refused key the provider has not started processing the request.
+                    keys_left -= 1
+                    run.attempts[-1] = replace(run.attempts[-1], decision="again")
+                    run.last_errors.pop()
+                    run.tries -= 1
+                    continue
                 has_next = bool(_after(error, behind))
                 wait = self._wait(run, error, verdict, retry, has_next=has_next)
-                free = error.retry_now  # the provider has not started processing it
-                paid = 0.0 if wait is None or free else self._budget.take(candidate.provider, error)
-                if wait is None or not (paid or free):
+                paid = 0.0 if wait is None else self._budget.take(candidate.provider, error)
+                if wait is None or not paid:
                     self._decide(run, error, verdict, has_next=has_next, unpaid=wait is not None)
                     return None
                 run.attempts[-1] = replace(run.attempts[-1], decision="again")
                 run.last_errors.pop()
                 run.waited = wait
+                retry += 1
                 try:
                     await self._sleep(run, wait)
                 except BaseException:
@@ -140,7 +153,6 @@ class Chain:
             else:
                 self._budget.record_answer(candidate.provider, paid)
                 return (answer,)
-        raise AssertionError  # the last retry has no wait, so the loop has returned
 
     async def _sleep(self, run: _Run[T], seconds: float) -> None:
         caller = asyncio.current_task()
@@ -210,8 +222,9 @@ class Chain:
         run.last_errors.append(error)
         verdict = verdict_on(error)
         rest = max(verdict.cooldown, min(error.retry_after or 0.0, 3600.0) if error.status == 429 else 0.0)
-        if rest and not error.retry_now:
-            self._cooling_until[candidate.provider, candidate.model] = self._clock.now() + rest
+        if rest and not error.other_keys:
+            key = (candidate.provider, candidate.model)
+            self._cooling_until[key] = max(self._cooling_until.get(key, -math.inf), self._clock.now() + rest)
         return verdict
 
     def _wait(
@@ -219,10 +232,8 @@ class Chain:
     ) -> float | None:
         """Return the seconds to wait before the next attempt at the same candidate; `None` if there is none."""
         enough = retry >= self._retries or (verdict.once and retry >= 1) or run.tries >= MAX_TRIES
-        if not (verdict.again or error.retry_now) or enough or not run.safe_to_repeat(error):
+        if not verdict.again or enough or not run.safe_to_repeat(error):
             return None
-        if error.retry_now:
-            return 0.0
         if error.retry_after is not None and error.retry_after > HINT_CAP:
             return None
         wait = backoff(error, retry, self._clock)
@@ -264,5 +275,5 @@ def _final(run: _Run[T]) -> RatatoskrError:
         errors[-1].attempts = attempts
         return errors[-1]
     primary = primary_of(errors)
-    message = f"all {len(errors)} candidates failed; first of all: {primary}"
+    message = f"all {len(errors)} candidates failed, this one with: {primary.message}"
     return AllAttemptsFailed(message, errors, attempts=attempts)

@@ -17,6 +17,15 @@ def test_the_models_of_a_command_line_are_tried_in_turn(upstream: ThreadedUpstre
     assert (result.exit_code, result.stdout) == (0, "Here.\n")
 
 
+def test_each_model_of_a_command_line_must_be_served(
+    upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    result = run("chat", "-m", "openai:gpt-4.1", "-m", "groq:x", "Hi", upstream=upstream)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "GROQ_API_KEY" in result.stderr
+
+
 def test_when_all_models_fail_each_attempt_is_listed(upstream: ThreadedUpstream) -> None:
     upstream.use({"openai": fault("payment_required", times=None), "anthropic": fault("bad_key", times=None)})
     result = run("chat", "-m", "openai:gpt-4.1", "-m", "anthropic:claude-sonnet-5", "Hi", upstream=upstream)

@@ -112,7 +112,7 @@ def test_several_attempts_are_listed() -> None:
 
 def test_the_message_for_several_candidates_repeats_nothing() -> None:
     leaf = errors.RateLimited("Slow down", provider="a", model="m", status=429, request_id="req_1")
-    error = errors.AllAttemptsFailed(f"all 2 candidates failed; the most telling: {leaf}", [leaf, leaf])
+    error = errors.AllAttemptsFailed(f"all 2 candidates failed, this one with: {leaf.message}", [leaf, leaf])
     [line] = error_lines(error)
     assert line.count("req_1") == line.count("429") == 1
     assert line.endswith("; try again later")

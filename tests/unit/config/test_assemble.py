@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ratatoskr import EmbeddedGateway, GatewayClosed, Ratatoskr
+from ratatoskr import ConfigurationError, EmbeddedGateway, GatewayClosed, Ratatoskr
 from ratatoskr.config.assemble import Assembly, Shared, assemble
 from ratatoskr.config.builder import Builder
 from ratatoskr.testing import ScriptedTurn, ScriptedUpstream
@@ -112,6 +112,51 @@ async def test_another_transport_makes_every_provider_anew(
     await old.aclose()
 
 
+@pytest.mark.parametrize(
+    ("base_url", "origin"),
+    [
+        ("https://api.example.com/v1/", "https://api.example.com"),
+        ("HTTPS://API.Example.COM:443/V1", "https://api.example.com"),
+        ("https://api.example.com:0443", "https://api.example.com"),
+        ("https://api.example.com./v1", "https://api.example.com."),
+        ("https://XN--bcher-KVA.example", "https://xn--bcher-kva.example"),
+        ("https://api.example.com:/v1", "https://api.example.com"),
+        ("http://LOCALHOST:080", "http://localhost"),
+        ("http://localhost:08080", "http://localhost:8080"),
+        ("http://127.1:443", "http://127.0.0.1:443"),
+        ("http://127.0.0.01", "http://127.0.0.1"),
+        ("http://127.0.0.1./v1", "http://127.0.0.1"),
+        ("http://0x7f.0.0.1", "http://127.0.0.1"),
+        ("http://2130706433", "http://127.0.0.1"),
+        ("http://[0:0::0:1]:8080/v1", "http://[::1]:8080"),
+        ("https://[::FFFF:1.2.3.4]", "https://[::ffff:102:304]"),
+    ],
+)
+async def test_limits_are_of_the_origin_as_the_transport_writes_it(base_url: str, origin: str) -> None:
+    gateway = Ratatoskr.builder().openai("key", base_url=base_url).limits("openai", 3).build()
+    assert parts(gateway)._transport_inputs.config.in_flight_by_origin == {origin: 3}
+    assert parts(gateway).inputs["openai"].base_url.startswith(origin)
+    await gateway.aclose()
+
+
+async def test_the_smaller_limit_of_two_providers_at_one_origin_holds() -> None:
+    builder = Ratatoskr.builder().compatible("one", base_url="http://localhost:1/a")
+    builder.compatible("two", base_url="http://LOCALHOST:1/b").limits("one", 2).limits("two", 5)
+    gateway = builder.build()
+    assert parts(gateway)._transport_inputs.config.in_flight_by_origin == {"http://localhost:1": 2}
+    await gateway.aclose()
+
+
+@pytest.mark.parametrize("model", ["anthropic:claude-sonnet-5", "gtp-5.4"])
+def test_a_rule_or_a_fallback_that_no_provider_serves_is_refused(model: str) -> None:
+    with pytest.raises(ConfigurationError, match=model) as caught:
+        Ratatoskr.builder().openai("key").fallback("*", ["gpt-4.1", model]).build()
+    assert caught.value.field == "fallback"
+    with pytest.raises(ConfigurationError, match=model) as caught:
+        Ratatoskr.builder().openai("key").routing({"fast": ["gpt-4.1", model]}).build()
+    assert caught.value.field == "rules"
+
+
 async def test_settings_alone_change_no_part(begin: Callable[[], Builder]) -> None:
     old = begin().build()
     new = assemble(begin().retries(0).timeout(5).routing({"x": "openai:gpt-4.1"}).recipe(), reuse=old)
@@ -177,8 +222,6 @@ async def test_closing_in_any_order_and_twice_closes_the_parts_once_the_last_is_
 
 
 async def test_a_set_up_that_is_refused_leaves_the_old_gateway_as_it_was(begin: Callable[[], Builder]) -> None:
-    from ratatoskr import ConfigurationError
-
     old = begin().build()
     transport = parts(old).transport
     with pytest.raises(ConfigurationError):

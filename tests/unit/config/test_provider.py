@@ -70,6 +70,22 @@ def test_plain_http_to_another_machine_has_to_be_allowed() -> None:
     assert resolve_base_url(ProviderConfig("openai", base_url="http://h", allow_insecure=True)) == "http://h"
 
 
+@pytest.mark.parametrize("scheme", ["HTTP", "Http"])
+def test_a_scheme_in_capitals_does_not_avoid_the_check(scheme: str) -> None:
+    with pytest.raises(ConfigurationError, match="plain http to h; use https"):
+        resolve_base_url(ProviderConfig("openai", base_url=f"{scheme}://H"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["bücher.example", "１27.0.0.1", "127.0.0.1.1", "127.0.0.256", "a.0x", "a..b", ".a", "a%2eb", "a\\b", "[::1%1]"],
+)
+def test_a_host_that_has_no_ascii_form_or_is_no_address_is_refused(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="ASCII form") as caught:
+        resolve_base_url(ProviderConfig("openai", base_url=f"https://{host}/v1"))
+    assert caught.value.field == "base_url"
+
+
 class Registered:
     """A provider of an installed package."""
 
@@ -89,5 +105,7 @@ def test_an_installed_package_may_register_a_provider(monkeypatch: pytest.Monkey
     assert made.arguments["keys"] == (Secret("k"),)
     assert made.arguments["headers"] == {"a": "b"}
     assert made.arguments["base_url"] is None
+    with pytest.raises(ConfigurationError, match="registered: limits need a base_url"):
+        Ratatoskr.builder().provider("registered").limits("registered", 2).build()
     bare = Ratatoskr.builder().provider("registered").build()
     assert bare.assembly.providers["registered"].arguments["headers"] is None  # type: ignore[union-attr]

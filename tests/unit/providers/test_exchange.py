@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -112,12 +113,41 @@ async def test_an_error_of_the_transport_gets_the_provider_and_the_model() -> No
 async def test_the_next_request_uses_the_next_key_after_a_429() -> None:
     transport = FakeTransport(FakeReply(status=429), FakeReply(), FakeReply(status=500), FakeReply())
     client = client_of(transport, keys=("one", "two"))
-    assert (await fail(client)).retry_now
+    assert (await fail(client)).other_keys == 1
     await send(client)
-    assert not (await fail(client)).retry_now
+    assert (await fail(client)).other_keys == 0
     await send(client)
     used = [dict(request.headers)["authorization"] for request in transport.requests]
     assert used == ["Bearer one", "Bearer two", "Bearer two", "Bearer two"]
+
+
+async def test_a_key_is_busy_until_its_request_ends_by_a_reply_an_error_or_a_cancellation() -> None:
+    go_on = asyncio.Event()
+    used: list[str] = []
+
+    class Slow(FakeTransport):
+        async def send(self, request: Any) -> Any:
+            used.append(dict(request.headers)["authorization"][-1])
+            await go_on.wait()
+            return await super().send(request)
+
+    client = client_of(Slow(FakeReply(), FakeReply(status=500), *[FakeReply()] * 6), keys=("1", "2", "3"))
+    tasks = [asyncio.ensure_future(send(client)) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert used == ["1", "2", "3", "1", "2"]
+    for task in tasks[2:4]:
+        task.cancel()
+    await asyncio.wait(tasks[2:4])
+    tasks += [asyncio.ensure_future(send(client)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert used[5:] == ["3", "1"]
+    go_on.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results[:2]] == [FakeReply, ServiceUnavailable]
+    used.clear()
+    for _ in range(3):
+        await send(client)
+    assert sorted(used) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("reply", [FakeReply(status=401), FakeReply(status=500), ConnectionFailed("reset")])

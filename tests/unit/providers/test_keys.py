@@ -10,6 +10,8 @@ from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import AuthenticationFailed, ProviderError, QuotaExhausted, RatatoskrError, RateLimited
 from ratatoskr.providers.keys import KeyRing
 
+MODEL = "gpt-4.1"
+
 
 class Clock:
     def __init__(self) -> None:
@@ -25,7 +27,7 @@ def ring_of(*keys: str, now: Clock | None = None) -> KeyRing:
 
 def test_without_keys_there_are_only_the_common_headers() -> None:
     ring = KeyRing((), headers=(("a", "1"),))
-    assert ring.pick() is None
+    assert ring.pick(MODEL) is None
     assert ring.headers(None) == (("a", "1"),)
     assert ring.headers(None, (("b", "2"),)) == (("a", "1"), ("b", "2"))
 
@@ -39,9 +41,9 @@ def test_the_key_is_in_the_header_of_the_provider_behind_its_prefix() -> None:
 def test_the_only_key_is_used_even_after_it_failed() -> None:
     ring = ring_of("one")
     error = AuthenticationFailed("no")
-    ring.report_failure(0, error)
-    assert ring.pick() == 0
-    assert not error.retry_now
+    ring.report_failure(0, error, MODEL)
+    assert ring.pick(MODEL) == 0
+    assert error.other_keys == 0
 
 
 @pytest.mark.parametrize(
@@ -56,34 +58,105 @@ def test_the_only_key_is_used_even_after_it_failed() -> None:
 def test_a_key_that_failed_is_avoided_for_a_while(error: RatatoskrError, seconds: float) -> None:
     clock = Clock()
     ring = ring_of("one", "two", now=clock)
-    ring.report_failure(0, error)
-    assert ring.pick() == 1
-    assert error.retry_now
+    ring.report_failure(0, error, MODEL)
+    assert ring.pick(MODEL) == 1
+    assert error.other_keys == 1
     clock.time += seconds - 1
     late = RateLimited("no", retry_after=1_000.0)
-    ring.report_failure(1, late)
-    assert not late.retry_now
-    assert ring.pick() == 0
+    ring.report_failure(1, late, MODEL)
+    assert late.other_keys == 0
+    assert ring.pick(MODEL) == 0
     clock.time += 1
     again = RateLimited("no", retry_after=1_000.0)
-    ring.report_failure(1, again)
-    assert again.retry_now
+    ring.report_failure(1, again, MODEL)
+    assert again.other_keys == 1
 
 
 def test_an_error_that_another_key_would_meet_too_changes_nothing() -> None:
     ring = ring_of("one", "two")
     error = ProviderError("down")
-    ring.report_failure(0, error)
-    assert ring.pick() == 0
-    assert not error.retry_now
+    ring.report_failure(0, error, MODEL)
+    assert ring.pick(MODEL) == 0
+    assert error.other_keys == 0
 
 
 def test_the_key_that_has_been_available_longest_is_used() -> None:
     clock = Clock()
     ring = ring_of("one", "two", "three", now=clock)
     for index, pause in ((0, 50.0), (1, 10.0), (2, 20.0)):
-        ring.report_failure(index, RateLimited("no", retry_after=pause))
-    assert ring.pick() == 1
+        ring.report_failure(index, RateLimited("no", retry_after=pause), MODEL)
+    assert ring.pick(MODEL) == 1
+
+
+def test_keys_are_used_in_turn_and_the_least_busy_first() -> None:
+    ring = ring_of("one", "two", "three")
+    assert [ring.pick(MODEL) for _ in range(4)] == [0, 1, 2, 0]
+    ring.release(1)
+    assert ring.pick(MODEL) == 1
+    ring.release(0)
+    ring.release(0)
+    assert [ring.pick(MODEL) for _ in range(2)] == [0, 1]
+
+
+def test_requests_one_after_another_are_shared_evenly() -> None:
+    ring = ring_of("one", "two", "three")
+    used = []
+    for _ in range(6):
+        used.append(ring.pick(MODEL))
+        ring.release(used[-1])
+    assert used == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_key_that_rests_is_not_used_though_all_others_are_busier() -> None:
+    ring = ring_of("one", "two")
+    ring.report_failure(0, RateLimited("no"), MODEL)
+    assert [ring.pick(MODEL) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "others"),
+    [
+        (RateLimited("no", status=429), 2),
+        (AuthenticationFailed("no", status=403), 2),
+        (AuthenticationFailed("no", status=401), 1),
+        (QuotaExhausted("no", status=402), 1),
+        (QuotaExhausted("no", status=429), 1),
+    ],
+)
+def test_a_rate_limit_and_a_refused_permission_hold_for_the_model_alone(error: RatatoskrError, others: int) -> None:
+    ring = ring_of("one", "two", "three")
+    ring.report_failure(0, error, MODEL)
+    assert error.other_keys == 2
+    elsewhere = RateLimited("no")
+    ring.report_failure(2, elsewhere, "another")
+    assert elsewhere.other_keys == others
+    here = RateLimited("no")
+    ring.report_failure(2, here, MODEL)
+    assert here.other_keys == 1
+
+
+def test_a_rest_is_never_shortened() -> None:
+    clock = Clock()
+    ring = ring_of("one", "two", now=clock)
+    ring.report_failure(0, RateLimited("no", retry_after=60.0), MODEL)
+    ring.report_failure(0, RateLimited("no", retry_after=1.0), MODEL)
+    clock.time += 59
+    assert [ring.pick(MODEL) for _ in range(2)] == [1, 1]
+    clock.time += 1
+    assert ring.pick(MODEL) == 0
+
+
+def test_the_rests_of_many_models_are_bounded_and_the_longest_are_kept() -> None:
+    clock = Clock()
+    ring = ring_of("one", "two", now=clock)
+    for i in range(3000):
+        ring.report_failure(0, RateLimited("no", retry_after=10.0 + i), f"model-{i}")
+    assert len(ring._resting_until) <= 1024
+    assert ring.pick("model-2999") == 1
+    clock.time += 10_000
+    for i in range(2):
+        ring.report_failure(0, RateLimited("no"), f"new-{i}")
+    assert len(ring._resting_until) <= 2
 
 
 def test_neither_repr_nor_attributes_nor_pickle_show_a_key() -> None:

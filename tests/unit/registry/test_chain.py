@@ -196,6 +196,7 @@ async def test_several_candidates_raise_one_error_each_and_the_most_telling_firs
     assert type(error.primary) is AuthenticationFailed
     assert (error.status, error.provider) == (401, "b")
     assert [a.maybe_billed for a in error.attempts] == [True, False]
+    assert str(error) == "b, m: all 2 candidates failed, this one with: wrong key (status 401)"
 
 
 async def test_the_built_in_way_out_is_taken_only_while_nobody_has_the_model() -> None:
@@ -224,6 +225,57 @@ async def test_who_refused_us_comes_last_for_a_while_and_is_never_left_out() -> 
 
 async def test_another_key_is_tried_at_once() -> None:
     error = RateLimited(retry_after=50.0, status=429)
-    error.retry_now = True
+    error.other_keys = 1
     script, clock, final, _ = await walk(error, "yes")
-    assert (script.asked, clock.slept, final) == (["a", "a"], [0.0], None)
+    assert (script.asked, clock.slept, final) == (["a", "a"], [], None)
+
+
+def refusals(*other_keys: int) -> list[RatatoskrError]:
+    errors: list[RatatoskrError] = [AuthenticationFailed("no", status=401) for _ in other_keys]
+    for error, count in zip(errors, other_keys, strict=True):
+        error.other_keys = count
+    return errors
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_every_key_is_tried_whatever_the_number_of_retries(retries: int) -> None:
+    keys = refusals(8, 7, 6, 5, 4, 3, 2, 1)
+    script, clock, error, decisions = await walk(*keys, "yes", retries=retries)
+    assert (script.asked, clock.slept, error) == (["a"] * 9, [], None)
+    assert decisions == ("again",) * 8 + ("answered",)
+    script, _, error, _ = await walk(*keys, *refusals(0), "yes", retries=retries)
+    assert (script.asked, error) == (["a"] * 9 + ["b"], None)
+
+
+async def test_no_more_keys_are_tried_than_there_are_though_each_is_available_again() -> None:
+    script, _, error, _ = await walk(*refusals(2, 2, 2, 2, 2), candidates=(A,))
+    assert len(script.asked) == 3
+    assert isinstance(error, AuthenticationFailed)
+
+
+async def test_other_keys_leave_the_retries_and_their_budget_as_they_are() -> None:
+    clock = HandClock()
+    chain = Chain(retries=2, clock=clock)
+    down = [ServiceUnavailable() for _ in range(3)]
+    script = Script(clock, *refusals(3), down[0], *refusals(2), down[1], *refusals(1), down[2])
+    with pytest.raises(ServiceUnavailable):
+        await chain.run((A,), script, DEFAULTS)
+    assert (len(script.asked), clock.slept) == (6, [0.25, 0.5])
+    assert chain._budget.left("a") == 90.0
+
+
+async def test_another_key_is_tried_where_a_repeat_is_not_safe() -> None:
+    script, _, error, _ = await walk(*refusals(1), "yes", safe=lambda _: False)
+    assert (script.asked, error) == (["a", "a"], None)
+
+
+async def test_a_cool_down_is_never_shortened() -> None:
+    clock = HandClock()
+    chain = Chain(retries=0, clock=clock)
+    for seconds in (60.0, 5.0):
+        with pytest.raises(RateLimited):
+            await chain.run((A,), Script(clock, RateLimited(status=429, retry_after=seconds)), DEFAULTS)
+    clock.time = 59.0
+    assert [c.provider for c in chain.order((A, B))] == ["b", "a"]
+    clock.time = 60.0
+    assert [c.provider for c in chain.order((A, B))] == ["a", "b"]
