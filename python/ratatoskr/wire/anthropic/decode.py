@@ -18,6 +18,7 @@ from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerTo
 from ratatoskr.wire.anthropic.errors import read_error
 from ratatoskr.wire.anthropic.finish import set_finish_reason
 from ratatoskr.wire.anthropic.shapes import (
+    MINOR,
     Delta,
     Message,
     RawDeltaEvent,
@@ -30,7 +31,7 @@ from ratatoskr.wire.anthropic.shapes import (
 )
 from ratatoskr.wire.anthropic.usage import convert_usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_answer, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CONTAINER = "container"
@@ -48,12 +49,12 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         FailureReported: the body is an error.
         MalformedResponse: the body is not a message.
     """
-    message = decode(Message, body)
+    turn = TurnBuilder(target.issuer)
+    message = decode_answer(Message, body, MINOR, turn.notices)
     if is_set(message.error):
         raise read_error(message.error)
     if message.content is None:
         raise MalformedResponse("a message without content")
-    turn = TurnBuilder(target.issuer)
     blocks = BlockReader(turn)
     read_message_start(turn, message)
     if message.usage is not None:

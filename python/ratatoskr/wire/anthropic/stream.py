@@ -9,10 +9,10 @@ from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.anthropic.decode import BlockReader, add_container, add_event, read_message_start
 from ratatoskr.wire.anthropic.errors import read_error, read_error_event
 from ratatoskr.wire.anthropic.finish import set_finish_reason
-from ratatoskr.wire.anthropic.shapes import NULL, MessageStreamEvent, TypedObject, Usage, is_set
+from ratatoskr.wire.anthropic.shapes import MINOR, NULL, MessageStreamEvent, TypedObject, Usage, is_set
 from ratatoskr.wire.anthropic.usage import convert_usage, update_counts
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import decode, decode_answer
 from ratatoskr.wire.turn import TurnBuilder
 
 FRAMING: Literal["sse"] = "sse"
@@ -52,7 +52,7 @@ class StreamDecoder:
         if turn.done or event == "ping":
             return []
         try:
-            decoded = decode(MessageStreamEvent, data)
+            decoded = decode_answer(MessageStreamEvent, data, MINOR, turn.notices)
         except MalformedResponse:
             if event == "error":
                 raise read_error_event(data) from None
