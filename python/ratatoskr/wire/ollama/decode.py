@@ -97,6 +97,8 @@ class ChatResponseReader:
     def _read_tool_call(self, call: ToolCall) -> None:
         """Add a call, which is always complete; an id that an earlier call has is replaced."""
         function = call.function
+        if not call.id and (function is None or not (function.name or _arguments_text(function.arguments) != "{}")):
+            return  # some templates add a blank entry
         if function is None or not function.name:
             raise MalformedResponse("unexpected shape: a tool call without a name")
         call_id = replace_surrogates(call.id) if call.id and call.id not in self._ids else None
