@@ -62,13 +62,19 @@ def decode_answer(shape: type[T], data: bytes, minor: AbstractSet[str], notices:
     try:
         return decode(shape, data)
     except MalformedResponse as error:
-        if not str(error).startswith("unexpected shape"):
-            raise
-        dropped: dict[str, None] = {}
+        return decode_without_minor(error, shape, data, minor, notices)
+
+
+def decode_without_minor(
+    error: MalformedResponse, shape: type[T], data: bytes, minor: AbstractSet[str], notices: list[Notice]
+) -> T:
+    """Do what `decode_answer` does once `decode` has raised `error`; readers of streams call the two themselves."""
+    dropped: dict[str, None] = {}
+    if str(error).startswith("unexpected shape"):
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip().encode()
         rest = _drop_minor(shape, text, minor, "", dropped)
-        if not dropped:
-            raise
+    if not dropped:
+        raise error
     value = decode(shape, rest)
     for path in dropped:
         if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):

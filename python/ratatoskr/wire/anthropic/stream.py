@@ -12,7 +12,7 @@ from ratatoskr.wire.anthropic.finish import set_finish_reason
 from ratatoskr.wire.anthropic.shapes import MINOR, NULL, MessageStreamEvent, TypedObject, Usage, is_set
 from ratatoskr.wire.anthropic.usage import convert_usage, update_counts
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, decode_answer
+from ratatoskr.wire.json import decode, decode_without_minor
 from ratatoskr.wire.turn import TurnBuilder
 
 FRAMING: Literal["sse"] = "sse"
@@ -52,13 +52,13 @@ class StreamDecoder:
         if turn.done or event == "ping":
             return []
         try:
-            decoded = decode_answer(MessageStreamEvent, data, MINOR, turn.notices)
-        except MalformedResponse:
+            decoded = decode(MessageStreamEvent, data)
+        except MalformedResponse as error:
             if event == "error":
                 raise read_error_event(data) from None
-            if decode(TypedObject, data).type in _EVENT_TYPES or event in _EVENT_TYPES:
-                raise
-            return []
+            if decode(TypedObject, data).type not in _EVENT_TYPES and event not in _EVENT_TYPES:
+                return []
+            decoded = decode_without_minor(error, MessageStreamEvent, data, MINOR, turn.notices)
         delta = decoded.delta
         block = self._blocks.open.get(decoded.index)
         if delta is not None and delta.type == "text_delta" and block is not None and block.type == "text":

@@ -9,7 +9,7 @@ from ratatoskr.wire.chat_completions.errors import decode_error
 from ratatoskr.wire.chat_completions.shapes import MINOR, ChatCompletion
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode_answer
+from ratatoskr.wire.json import decode, decode_without_minor
 
 _BRACKET = ord("[")
 
@@ -37,7 +37,10 @@ class StreamDecoder:
         if data[0] == _BRACKET and data.strip() == b"[DONE]":
             return self._complete()
         reader = self._reader
-        chunk = decode_answer(ChatCompletion, data, MINOR, turn.notices)
+        try:
+            chunk = decode(ChatCompletion, data)
+        except MalformedResponse as error:
+            chunk = decode_without_minor(error, ChatCompletion, data, MINOR, turn.notices)
         if not reader.has_head:
             reader.read_head(chunk)
         if chunk.choices:

@@ -14,7 +14,7 @@ from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_without_minor, replace_surrogates, text_of
 from ratatoskr.wire.ollama.errors import decode_error
 from ratatoskr.wire.ollama.shapes import MINOR, ChatResponse, Logprob, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
@@ -65,7 +65,10 @@ class ChatResponseReader:
             MalformedResponse: it is not a response object.
         """
         turn = self.turn
-        response = decode_answer(ChatResponse, data, MINOR, turn.notices)
+        try:
+            response = decode(ChatResponse, data)
+        except MalformedResponse as error:
+            response = decode_without_minor(error, ChatResponse, data, MINOR, turn.notices)
         if response.error is not UNSET and bytes(response.error) != b"null":
             raise FailureReported(decode_error(data))
         if turn.model is None and response.model is not None:

@@ -10,7 +10,7 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, decode_without_minor, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
 from ratatoskr.wire.responses.decode import SECTION_SEPARATOR, OutputReader, parse_logprobs, read_head
 from ratatoskr.wire.responses.errors import decode_error
@@ -88,12 +88,12 @@ class StreamDecoder:
         if self.turn.done or data == b"[DONE]":
             return []
         try:
-            parsed = decode_answer(ResponseStreamEvent, data, MINOR, self.turn.notices)
-        except MalformedResponse:
+            parsed = decode(ResponseStreamEvent, data)
+        except MalformedResponse as error:
             kind = decode(TypeTag, data).type or event
-            if kind in _EVENTS:
-                raise
-            return self._read_other(kind, data)
+            if kind not in _EVENTS:
+                return self._read_other(kind, data)
+            parsed = decode_without_minor(error, ResponseStreamEvent, data, MINOR, self.turn.notices)
         kind = parsed.type or event
         handle = _EVENTS.get(kind)
         if handle is None:
