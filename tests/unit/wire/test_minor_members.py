@@ -163,6 +163,25 @@ def test_the_answer_itself_stays_strict(name: str, member: str, value: Any) -> N
         decode(name, {**body(name, 1.5), member: value})
 
 
+@pytest.mark.parametrize("name", ["groundingMetadata", "citationMetadata", "urlContextMetadata"])
+def test_odd_sources_of_gemini(name: str) -> None:
+    whole = body("gemini", 2)
+    whole["candidates"][0][name] = []
+    for turn in (decode("gemini", whole), decode_stream("gemini", whole)):
+        assert turn.parts() == (TextPart("hi"),)
+        assert [(notice.code, notice.field) for notice in turn.notices] == [("member_ignored", f"candidates.{name}")]
+
+
+def test_odd_citations_of_anthropic() -> None:
+    whole = body("anthropic", 2)
+    whole["content"][0]["citations"] = {}
+    turn = decode("anthropic", whole)
+    (part,) = turn.parts()
+    assert isinstance(part, TextPart)
+    assert (part.text, part.citations) == ("hi", ())
+    assert [notice.field for notice in turn.notices] == ["content.citations"]
+
+
 def test_a_blank_call_of_ollama_is_no_call() -> None:
     for blank in ({}, {"function": {}}, {"function": {"name": "", "arguments": {}}}, {"id": "", "function": None}):
         whole = body("ollama", 2)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerToolCall, ServerToolResult
 from ratatoskr.wire.anthropic.errors import read_error
 from ratatoskr.wire.anthropic.finish import set_finish_reason
@@ -216,8 +217,11 @@ class BlockReader:
         self.turn.text(block.key, block.get_text("text"))
         citations = block.fields.get("citations")
         if citations is not None and is_set(citations):
-            for raw in decode(list[Raw], bytes(citations)):
-                self._add_citation(block, raw)
+            try:
+                for raw in decode(list[Raw], bytes(citations)):
+                    self._add_citation(block, raw)
+            except MalformedResponse as error:
+                self.turn.notices.append(Notice("member_ignored", f"citations: {error}", "content.citations"))
 
     def _add_citation(self, block: _OpenBlock, raw: Raw) -> None:
         data = bytes(raw)
