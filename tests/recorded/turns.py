@@ -126,7 +126,10 @@ def recorded_turn(case: Case, answer: Answer) -> Turn:
         return [_as_message(case, answer.wire)]
     if case.family == "ollama":
         return [_as_ollama_message(answer)]
-    return list(answer.wire)
+    turn = list(answer.wire)
+    while case.family == "responses" and turn and turn[-1].get("type") == "reasoning":
+        turn.pop()  # the API refuses reasoning that no item follows
+    return turn
 
 
 def _as_message(case: Case, wire: dict[str, Any]) -> dict[str, Any]:

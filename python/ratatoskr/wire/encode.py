@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import JsonSchema
-from ratatoskr.types.part import Part
+from ratatoskr.types.part import AudioPart, FilePart, ImagePart, Part
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.issuer import same_issuer
+
+Media = TypeVar("Media", bound=ImagePart | AudioPart | FilePart)
 
 
 def require_utf8(text: str, where: str) -> str:
@@ -28,6 +33,29 @@ def require_utf8(text: str, where: str) -> str:
         except UnicodeEncodeError:
             raise InvalidInput("text with a lone surrogate cannot be sent", field=where) from None
     return text
+
+
+def inline_data_url(part: Media, where: str) -> Media:
+    """Return media given by a `data:` URL (RFC 2397) as the bytes in it, with its media type; others unchanged.
+
+    Raises:
+        InvalidInput: the URL has no data or is not valid base64; `field` is `where`.
+    """
+    url = part.url or ""
+    if url[:5].lower() != "data:":
+        return part
+    head, comma, body = url[len("data:") :].partition(",")
+    if not comma:
+        raise InvalidInput("the data: URL has no data", field=where)
+    kind, _, encoding = head.rpartition(";") if head.endswith(";base64") else (head, "", "")
+    data = unquote_to_bytes(require_utf8(body, where))
+    if encoding:
+        try:
+            data = base64.b64decode(data, validate=True)
+        except ValueError:
+            raise InvalidInput("the data: URL is not valid base64", field=where) from None
+    media_type = part.media_type or kind.partition(";")[0] or "text/plain"
+    return dataclasses.replace(part, data=data, url=None, media_type=media_type)
 
 
 def _mapping_to_dict(value: Any) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Set as AbstractSet
+from types import UnionType
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 
 from ratatoskr import _core
 from ratatoskr.errors import InvalidToolArguments, MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import MAX_DEPTH
 
 T = TypeVar("T")
@@ -42,6 +45,72 @@ def decode(shape: type[T], data: bytes) -> T:
         return _decode_surrogates(shape, data, error) if valid == data else decode(shape, valid)
     except RecursionError:
         raise MalformedResponse("JSON nested too deep") from None
+
+
+def decode_answer(shape: type[T], data: bytes, minor: AbstractSet[str], notices: list[Notice]) -> T:
+    """Return provider JSON as a struct, without the minor members that have another form than the shape's.
+
+    Args:
+        shape: the struct.
+        data: the JSON.
+        minor: the names, at any depth, of the members without which the answer is still complete.
+        notices: is given one notice for each member that is left out.
+
+    Raises:
+        MalformedResponse: as `decode` does; another member does not fit the shape.
+    """
+    try:
+        return decode(shape, data)
+    except MalformedResponse as error:
+        return decode_without_minor(error, shape, data, minor, notices)
+
+
+def decode_without_minor(
+    error: MalformedResponse, shape: type[T], data: bytes, minor: AbstractSet[str], notices: list[Notice]
+) -> T:
+    """Do what `decode_answer` does once `decode` has raised `error`; readers of streams call the two themselves."""
+    dropped: dict[str, None] = {}
+    if str(error).startswith("unexpected shape"):
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip().encode()
+        rest = _drop_minor(shape, text, minor, "", dropped)
+    if not dropped:
+        raise error
+    value = decode(shape, rest)
+    for path in dropped:
+        if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):
+            notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
+    return value
+
+
+def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: str, dropped: dict[str, None]) -> bytes:
+    """Return JSON without the minor members that do not fit the shape; `None` means that all members are minor."""
+    for kind in get_args(shape) if isinstance(shape, UnionType) else (shape,):
+        if get_origin(kind) is list and data.startswith(b"["):
+            item = get_args(kind)[0]
+            items = (_drop_minor(item, bytes(raw), minor, path, dropped) for raw in decode(list[msgspec.Raw], data))
+            return b"[" + b",".join(items) + b"]"
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and data.startswith(b"{"):
+            types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+            members: list[bytes] = []
+            for name, raw in decode(dict[str, msgspec.Raw], data).items():
+                value = bytes(raw)
+                if name in types and not _fits(types[name], value):
+                    where, is_minor = f"{path}.{name}".lstrip("."), minor is None or name in minor
+                    value = _drop_minor(types[name], value, None if is_minor else minor, where, dropped)
+                    if is_minor and not _fits(types[name], value):
+                        dropped[where] = None
+                        continue
+                members.append(msgspec.json.encode(name) + b":" + value)
+            return b"{" + b",".join(members) + b"}"
+    return data
+
+
+def _fits(shape: Any, data: bytes) -> bool:
+    try:
+        decode(shape, data)
+    except MalformedResponse:
+        return False
+    return True
 
 
 def _decode_surrogates(shape: type[T], data: bytes, error: Exception) -> T:

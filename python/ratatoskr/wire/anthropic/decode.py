@@ -14,10 +14,12 @@ import msgspec
 from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerToolCall, ServerToolResult
 from ratatoskr.wire.anthropic.errors import read_error
 from ratatoskr.wire.anthropic.finish import set_finish_reason
 from ratatoskr.wire.anthropic.shapes import (
+    MINOR,
     Delta,
     Message,
     RawDeltaEvent,
@@ -30,7 +32,7 @@ from ratatoskr.wire.anthropic.shapes import (
 )
 from ratatoskr.wire.anthropic.usage import convert_usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_answer, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CONTAINER = "container"
@@ -48,12 +50,12 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         FailureReported: the body is an error.
         MalformedResponse: the body is not a message.
     """
-    message = decode(Message, body)
+    turn = TurnBuilder(target.issuer)
+    message = decode_answer(Message, body, MINOR, turn.notices)
     if is_set(message.error):
         raise read_error(message.error)
     if message.content is None:
         raise MalformedResponse("a message without content")
-    turn = TurnBuilder(target.issuer)
     blocks = BlockReader(turn)
     read_message_start(turn, message)
     if message.usage is not None:
@@ -215,8 +217,11 @@ class BlockReader:
         self.turn.text(block.key, block.get_text("text"))
         citations = block.fields.get("citations")
         if citations is not None and is_set(citations):
-            for raw in decode(list[Raw], bytes(citations)):
-                self._add_citation(block, raw)
+            try:
+                for raw in decode(list[Raw], bytes(citations)):
+                    self._add_citation(block, raw)
+            except MalformedResponse as error:
+                self.turn.notices.append(Notice("member_ignored", f"citations: {error}", "content.citations"))
 
     def _add_citation(self, block: _OpenBlock, raw: Raw) -> None:
         data = bytes(raw)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
+from ratatoskr.wire.encode import inline_data_url
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
@@ -42,6 +43,7 @@ def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str
         return {"type": "document", "source": {"type": "file", "file_id": part.id}}
     if isinstance(part, AudioPart):
         raise InvalidInput("Anthropic Messages does not support audio", field=where)
+    part = inline_data_url(part, where)
     if isinstance(part, ImagePart) or (part.media_type or "").startswith("image/"):
         return {"type": "image", "source": _encode_image(part, where)}
     title = {"title": part.name} if part.name else {}

@@ -19,6 +19,10 @@ RawObject: TypeAlias = dict[str, Raw]
 NULL = Raw(b"null")
 
 
+MINOR = frozenset({"id", "model", "stop_details", "usage"})
+"""The members without which an answer is still complete; `None` if they have an unexpected form."""
+
+
 class OutputTokensDetails(Struct, gc=False):
     """What the output tokens were used for."""
 

@@ -9,10 +9,10 @@ from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.anthropic.decode import BlockReader, add_container, add_event, read_message_start
 from ratatoskr.wire.anthropic.errors import read_error, read_error_event
 from ratatoskr.wire.anthropic.finish import set_finish_reason
-from ratatoskr.wire.anthropic.shapes import NULL, MessageStreamEvent, TypedObject, Usage, is_set
+from ratatoskr.wire.anthropic.shapes import MINOR, NULL, MessageStreamEvent, TypedObject, Usage, is_set
 from ratatoskr.wire.anthropic.usage import convert_usage, update_counts
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import decode, decode_without_minor
 from ratatoskr.wire.turn import TurnBuilder
 
 FRAMING: Literal["sse"] = "sse"
@@ -53,12 +53,12 @@ class StreamDecoder:
             return []
         try:
             decoded = decode(MessageStreamEvent, data)
-        except MalformedResponse:
+        except MalformedResponse as error:
             if event == "error":
                 raise read_error_event(data) from None
-            if decode(TypedObject, data).type in _EVENT_TYPES or event in _EVENT_TYPES:
-                raise
-            return []
+            if decode(TypedObject, data).type not in _EVENT_TYPES and event not in _EVENT_TYPES:
+                return []
+            decoded = decode_without_minor(error, MessageStreamEvent, data, MINOR, turn.notices)
         delta = decoded.delta
         block = self._blocks.open.get(decoded.index)
         if delta is not None and delta.type == "text_delta" and block is not None and block.type == "text":

@@ -15,6 +15,7 @@ from ratatoskr.wire.chat_completions.errors import decode_error, parse_failure
 from ratatoskr.wire.chat_completions.finish import map_finish_reason
 from ratatoskr.wire.chat_completions.media import AudioReader, decode_image
 from ratatoskr.wire.chat_completions.shapes import (
+    MINOR,
     ChatCompletion,
     ChatCompletionTokenLogprob,
     Choice,
@@ -26,7 +27,7 @@ from ratatoskr.wire.chat_completions.tools import ToolCallReader, add_executed_t
 from ratatoskr.wire.chat_completions.usage import UsageReader
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
@@ -40,12 +41,12 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         FailureReported: the body contains an error, or a finish reason that means one.
         MalformedResponse: it is not a chat completion, or has no choices.
     """
-    completion = decode(ChatCompletion, body)
+    reader = CompletionReader(target, streamed=False)
+    completion = decode_answer(ChatCompletion, body, MINOR, reader.turn.notices)
     if completion.error or completion.object == "error":
         raise FailureReported(decode_error(body))
     if not completion.choices:
         raise MalformedResponse("the response holds no choices")
-    reader = CompletionReader(target, streamed=False)
     reader.read_head(completion)
     first = next((choice for choice in completion.choices if not choice.index), completion.choices[0])
     if first.message is None and not first.error and not first.finish_reason:

@@ -32,6 +32,9 @@ from ratatoskr.wire.encode import EncodeContext, require_utf8
 _SEPARATOR = "\n\n"
 """Between the texts of a message whose content must be one string."""
 
+_RESULT_READ = "I have the result."
+"""The message of the assistant that separates a tool's result from a message of the user."""
+
 _MISTRAL_ID = re.compile(r"[A-Za-z0-9]{9}")
 _OPENAI_ID_LENGTH = 40
 
@@ -46,7 +49,8 @@ def encode_messages(messages: Sequence[Message], context: EncodeContext) -> list
     for i, message in enumerate(messages):
         encoder.add(message, f"messages[{i}]")
     encoder.flush()
-    return _without_system(encoder.out) if context.has("no_system") else encoder.out
+    out = _without_system(encoder.out) if context.has("no_system") else encoder.out
+    return _separate_results(out, context) if context.has("mistral") else out
 
 
 class _MessageEncoder:
@@ -323,6 +327,18 @@ def _encode_id(id: str, where: str, context: EncodeContext) -> str:
     if context.has("openai") and len(id) > _OPENAI_ID_LENGTH:
         return f"call_{hashlib.blake2s(id.encode(), digest_size=12).hexdigest()}"
     return id
+
+
+def _separate_results(messages: Iterable[dict[str, Any]], context: EncodeContext) -> list[dict[str, Any]]:
+    """Put a message of the assistant between a tool's result and a message of the user, which Mistral requires."""
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        if message["role"] == "user" and out and out[-1]["role"] == "tool":
+            out.append({"role": "assistant", "content": _RESULT_READ})
+            text = "a message of the assistant was added between a tool's result and a message of the user"
+            context.notice("message_added", "assistant", text, "messages")
+        out.append(message)
+    return out
 
 
 def _without_system(messages: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

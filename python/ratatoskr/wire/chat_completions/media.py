@@ -21,7 +21,7 @@ from ratatoskr.types.part import (
     TextPart,
 )
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionAudio
-from ratatoskr.wire.encode import EncodeContext, require_utf8
+from ratatoskr.wire.encode import EncodeContext, inline_data_url, require_utf8
 from ratatoskr.wire.json import replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
@@ -115,6 +115,7 @@ def _encode_base64(data: bytes | None) -> str:
 
 
 def _encode_audio(part: AudioPart, where: str, context: EncodeContext) -> Any:
+    part = inline_data_url(part, where)
     if context.has("mistral"):
         return require_utf8(part.url, where) if part.url is not None else _encode_base64(part.data)
     if part.data is None:
@@ -128,6 +129,7 @@ def _encode_audio(part: AudioPart, where: str, context: EncodeContext) -> Any:
 
 
 def _encode_file(part: FilePart, where: str, context: EncodeContext) -> dict[str, Any]:
+    part = inline_data_url(part, where)
     media_type = (part.media_type or "").split(";")[0].strip().lower()
     if media_type.startswith("video/") and context.has("openrouter"):
         return {"type": "video_url", "video_url": {"url": _encode_url(part, where)}}

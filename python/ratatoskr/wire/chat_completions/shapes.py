@@ -13,6 +13,25 @@ Base64: TypeAlias = bytes
 """The type `bytes`, which msgspec decodes from base64, in classes with a member of that name."""
 
 
+MINOR = frozenset(
+    {
+        "annotations",
+        "citations",
+        "created",
+        "executed_tools",
+        "id",
+        "logprobs",
+        "model",
+        "native_finish_reason",
+        "object",
+        "refusal",
+        "usage",
+        "x_groq",
+    }
+)
+"""The members without which an answer is still complete; `None` if they have an unexpected form."""
+
+
 class Function(Struct, gc=False):
     """The function of a call: its arguments are JSON text, or on some hosts a JSON object."""
 

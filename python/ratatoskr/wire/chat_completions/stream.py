@@ -6,10 +6,10 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.chat_completions.decode import CompletionReader
 from ratatoskr.wire.chat_completions.errors import decode_error
-from ratatoskr.wire.chat_completions.shapes import ChatCompletion
+from ratatoskr.wire.chat_completions.shapes import MINOR, ChatCompletion
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import decode, decode_without_minor
 
 _BRACKET = ord("[")
 
@@ -37,7 +37,10 @@ class StreamDecoder:
         if data[0] == _BRACKET and data.strip() == b"[DONE]":
             return self._complete()
         reader = self._reader
-        chunk = decode(ChatCompletion, data)
+        try:
+            chunk = decode(ChatCompletion, data)
+        except MalformedResponse as error:
+            chunk = decode_without_minor(error, ChatCompletion, data, MINOR, turn.notices)
         if not reader.has_head:
             reader.read_head(chunk)
         if chunk.choices:

@@ -23,13 +23,14 @@ _decode_any = msgspec.json.Decoder(Raw).decode
 class _OpenCall:
     """A call that has begun; its part begins when its name is known."""
 
-    __slots__ = ("deltas", "id", "key", "name", "state")
+    __slots__ = ("deltas", "id", "key", "length", "name", "state")
 
     def __init__(self, key: tuple[str, int]) -> None:
         self.key = key
         self.id = ""
         self.name = ""
         self.deltas: list[str] = []
+        self.length = 0
         self.state: dict[str, bytes] = {}
 
     def is_complete(self) -> bool:
@@ -66,7 +67,9 @@ class ToolCallReader:
         """
         call_id = _id_of(delta)
         name, arguments, extra = _content_of(delta)
-        if delta.index is None and not (call_id or name or arguments or extra):
+        if not (call_id or name or arguments or extra):
+            return
+        if call_id and self._repeats(delta.index, call_id, name, arguments):
             return
         call = self._find(delta.index, call_id, name, arguments)
         if call is None:
@@ -76,8 +79,10 @@ class ToolCallReader:
         self._extend(call, name, arguments, extra)
 
     def add_call(self, call: ChatCompletionMessageToolCall) -> None:
-        """Add a complete call, whatever index and id it has."""
-        self._extend(self._begin(_id_of(call)), *_content_of(call))
+        """Add a complete call, whatever index and id it has; one without any content is no call."""
+        call_id, content = _id_of(call), _content_of(call)
+        if call_id or any(content):
+            self._extend(self._begin(call_id), *content)
 
     def add_function_call(self, function: Function, *, is_delta: bool) -> None:
         """Add a `function_call`, the form before tools: one call without index and id."""
@@ -92,6 +97,18 @@ class ToolCallReader:
         for call in self._calls:
             if not call.name and not self._turn.has(call.key):
                 self._start(call, "")
+
+    def _repeats(self, index: int | None, id: str, name: str, arguments: str) -> bool:
+        """Return whether a delta is the whole call of its index and id once more, as some hosts send it at the end."""
+        call = self._by_index.get(index)
+        return (
+            call is not None
+            and call.id == replace_surrogates(id)
+            and name in ("", call.name)
+            and len(arguments) == call.length
+            and "".join(call.deltas) == arguments
+            and call.is_complete()
+        )
 
     def _find(self, index: int | None, id: str | None, name: str, arguments: str) -> _OpenCall | None:
         if index is None and not id and not name:
@@ -141,6 +158,7 @@ class ToolCallReader:
             self._set_state(call)
         if arguments:
             call.deltas.append(arguments)
+            call.length += len(arguments)
             if call.name:
                 self._turn.arguments(call.key, arguments)
 

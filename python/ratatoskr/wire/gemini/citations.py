@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, TextPart
 from ratatoskr.wire.gemini.shapes import (
     Candidate,
@@ -59,7 +61,16 @@ class CitationCollector:
             return
         answer = _AnswerText(texts)
         seen: set[tuple[int, bytes | None]] = set()
-        citations = (*self._read_grounding(answer), *self._read_citations(answer), *self._read_urls(answer))
+        citations: list[tuple[int, Citation]] = []
+        for name, read in (
+            ("groundingMetadata", self._read_grounding),
+            ("citationMetadata", self._read_citations),
+            ("urlContextMetadata", self._read_urls),
+        ):
+            try:
+                citations += read(answer)
+            except MalformedResponse as error:
+                turn.notices.append(Notice("member_ignored", f"{name}: {error}", f"candidates.{name}"))
         for key, citation in citations:
             if (key, citation.data) not in seen:
                 seen.add((key, citation.data))

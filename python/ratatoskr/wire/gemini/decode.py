@@ -31,6 +31,7 @@ from ratatoskr.wire.gemini.errors import decode_error
 from ratatoskr.wire.gemini.finish import set_block_reason, set_finish_reason
 from ratatoskr.wire.gemini.shapes import (
     CONTINUATION,
+    MINOR,
     Blob,
     Candidate,
     FileData,
@@ -46,7 +47,7 @@ from ratatoskr.wire.gemini.shapes import (
 )
 from ratatoskr.wire.gemini.tools import PartialFunctionCall
 from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
-from ratatoskr.wire.json import decode, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_without_minor, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CODE_EXECUTION = "code_execution"
@@ -101,7 +102,10 @@ class GenerateContentReader:
             FailureReported: it is an error, or ended in one before any output.
             MalformedResponse: it is not a response.
         """
-        response = decode(GenerateContentResponse, data)
+        try:
+            response = decode(GenerateContentResponse, data)
+        except MalformedResponse as error:
+            response = decode_without_minor(error, GenerateContentResponse, data, MINOR, self.turn.notices)
         if response.error is not UNSET and bytes_or_none(response.error) is not None:
             raise FailureReported(decode_error(data))
         if not self._identified:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part
-from ratatoskr.wire.encode import require_utf8
+from ratatoskr.wire.encode import inline_data_url, require_utf8
 
 MAX_INLINE = 100 * 1024 * 1024
 """Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
@@ -46,11 +45,10 @@ class MediaWriter:
             return {"fileData": {"fileUri": require_utf8(uri, where)}}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
             raise InvalidInput(f"this message cannot hold a {part.type}", field=where)
+        part = inline_data_url(part, where)
         if part.data is not None:
             return self._write_inline(part.data, part.media_type or "", where)
         url = require_utf8(part.url or "", where)
-        if url.startswith("data:"):
-            return self._write_inline(*_parse_data_url(url, part.media_type, where), where)
         file: dict[str, Any] = {"fileUri": url}
         if part.media_type is not None:
             file = {"mimeType": require_utf8(part.media_type, where), **file}
@@ -70,18 +68,3 @@ class MediaWriter:
         return {
             "inlineData": {"mimeType": require_utf8(media_type, where), "data": base64.b64encode(data).decode("ascii")}
         }
-
-
-def _parse_data_url(url: str, media_type: str | None, where: str) -> tuple[bytes, str]:
-    """Return the bytes and the media type of a `data:` URL (RFC 2397)."""
-    head, comma, body = url[len("data:") :].partition(",")
-    kind, _, encoding = head.rpartition(";") if head.endswith(";base64") else (head, "", "")
-    data = unquote_to_bytes(body)
-    if encoding:
-        try:
-            data = base64.b64decode(data, validate=True)
-        except ValueError:
-            raise InvalidInput("the data: URL is not valid base64", field=where) from None
-    if not comma:
-        raise InvalidInput("the data: URL has no data", field=where)
-    return data, media_type or kind.partition(";")[0] or "text/plain"

@@ -13,6 +13,11 @@ from msgspec import UNSET, Raw, UnsetType
 
 OptionalRaw: TypeAlias = Raw | UnsetType
 
+MINOR = frozenset(
+    {"blockReasonMessage", "finishMessage", "id", "logprobsResult", "modelVersion", "responseId", "usageMetadata"}
+)
+"""The members without which an answer is still complete; `None` if they have an unexpected form."""
+
 CONTINUATION = "continuationToken"
 """The kind of the `ProviderPart` that holds the token with which an answer that was cut off is continued."""
 

@@ -14,9 +14,9 @@ from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_without_minor, replace_surrogates, text_of
 from ratatoskr.wire.ollama.errors import decode_error
-from ratatoskr.wire.ollama.shapes import ChatResponse, Logprob, ToolCall
+from ratatoskr.wire.ollama.shapes import MINOR, ChatResponse, Logprob, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
 
 FINISH_REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
@@ -65,7 +65,10 @@ class ChatResponseReader:
             MalformedResponse: it is not a response object.
         """
         turn = self.turn
-        response = decode(ChatResponse, data)
+        try:
+            response = decode(ChatResponse, data)
+        except MalformedResponse as error:
+            response = decode_without_minor(error, ChatResponse, data, MINOR, turn.notices)
         if response.error is not UNSET and bytes(response.error) != b"null":
             raise FailureReported(decode_error(data))
         if turn.model is None and response.model is not None:
@@ -97,6 +100,8 @@ class ChatResponseReader:
     def _read_tool_call(self, call: ToolCall) -> None:
         """Add a call, which is always complete; an id that an earlier call has is replaced."""
         function = call.function
+        if not call.id and (function is None or not (function.name or _arguments_text(function.arguments) != "{}")):
+            return  # some templates add a blank entry
         if function is None or not function.name:
             raise MalformedResponse("unexpected shape: a tool call without a name")
         call_id = replace_surrogates(call.id) if call.id and call.id not in self._ids else None

@@ -19,7 +19,7 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import require_utf8
+from ratatoskr.wire.encode import inline_data_url, require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import JsonObject, arguments_object
 
@@ -173,14 +173,9 @@ class _Content:
 
 
 def _encode_image(part: ImagePart, where: str) -> str:
-    if part.data is not None:
-        return base64.b64encode(part.data).decode("ascii")
-    head, comma, body = (part.url or "").partition(";base64,")
-    if comma and head.startswith("data:"):
-        try:
-            return base64.b64encode(base64.b64decode(body, validate=True)).decode("ascii")
-        except ValueError:
-            raise InvalidInput("the data: URL is not valid base64", field=where) from None
+    data = inline_data_url(part, where).data
+    if data is not None:
+        return base64.b64encode(data).decode("ascii")
     raise InvalidInput("Ollama does not fetch images by URL; pass the data", field=where)
 
 

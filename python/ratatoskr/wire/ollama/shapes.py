@@ -8,6 +8,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+MINOR = frozenset({"created_at", "eval_count", "id", "logprobs", "model", "prompt_eval_count"})
+"""The members without which an answer is still complete; `None` if they have an unexpected form."""
+
 
 class Function(msgspec.Struct, gc=False):
     """The function of a tool call; its arguments stay as the model wrote them."""

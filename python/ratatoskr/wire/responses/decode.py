@@ -16,12 +16,14 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import ProviderPart, ProviderState, TokenLogprob
 from ratatoskr.types.usage import Cost
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
 from ratatoskr.wire.responses.finish import map_finish_reason, raise_for_failure
 from ratatoskr.wire.responses.media import decode_image
 from ratatoskr.wire.responses.shapes import (
+    MINOR,
     REFUSAL_STATE,
+    RESPONSE_MINOR,
     CreatedResponse,
     Logprob,
     OutputContent,
@@ -54,8 +56,8 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         body.decode()
     except UnicodeDecodeError:  # items are kept as raw JSON, which must be valid
         body = body.decode("utf-8", "replace").encode()
-    response = decode(Response, body)
     turn = TurnBuilder(target.issuer)
+    response = decode_answer(Response, body, RESPONSE_MINOR, turn.notices)
     if raw_or_none(response.error) is None and response.output is None and response.status is None:
         raise MalformedResponse("unexpected shape: a response without output")
     read_head(turn, response)
@@ -127,7 +129,8 @@ class OutputReader:
             self._add_content((number, index), bytes(raw), state)
 
     def _add_content(self, key: tuple[int, int], data: bytes, state: bytes) -> None:
-        content, turn = decode(OutputContent, data), self.turn
+        turn = self.turn
+        content = decode_answer(OutputContent, data, MINOR, turn.notices)
         if content.type == "refusal":
             self.complete_text(key, content.refusal or "")
             turn.replace_state(key, state, "text")

@@ -39,7 +39,7 @@ class History:
         items: the input items so far.
     """
 
-    __slots__ = ("_call_types", "_contents", "_context", "_server_calls", "items")
+    __slots__ = ("_call_types", "_contents", "_context", "_server_calls", "_trailing", "items")
 
     def __init__(self, context: EncodeContext) -> None:
         self.items: list[Any] = []
@@ -47,6 +47,7 @@ class History:
         self._contents = ContentEncoder(context)
         self._call_types: dict[str, str] = {}
         self._server_calls: set[str] = set()
+        self._trailing: list[Any] = []
 
     def add(self, message: Message, where: str) -> None:
         """Add one message.
@@ -60,6 +61,10 @@ class History:
         if message.role == "assistant":
             self._add_assistant(message.content, f"{where}.content")
         else:
+            if self._trailing:
+                text = "reasoning with no item behind it was left out, as the Responses API refuses it"
+                self._context.notice("reasoning_dropped", "reasoning_part", text, where)
+                self._trailing = []
             role = self._context.target.rules.instructions_role if message.role == "system" else "user"
             self._add_input(message, role, f"{where}.content")
 
@@ -90,7 +95,12 @@ class History:
         self.items.append(encode_output(call_type, call_id, result, self._contents, where))
 
     def _add_assistant(self, parts: tuple[Part, ...], where: str) -> None:
-        """Add a message of the assistant; texts that came in one item are sent back in one."""
+        """Add a message of the assistant; texts that came in one item are sent back in one.
+
+        Reasoning at its end waits for the next item of the assistant: the API refuses reasoning without an item behind.
+        """
+        self.items += self._trailing
+        end = len(self.items) - len(self._trailing)
         envelope, contents = b"", list[Any]()
         for i, part in enumerate(parts):
             part_where = f"{where}[{i}]"
@@ -104,10 +114,20 @@ class History:
                 if content is not None:
                     contents.append(content)
                 continue
+            before = len(self.items)
             self._flush(envelope, contents, where)
             envelope, contents = b"", []
+            if len(self.items) > before:
+                end = before = len(self.items)
             self._add_item(part, own, part_where)
+            if len(self.items) > before and not isinstance(part, ReasoningPart):
+                end = len(self.items)
+        before = len(self.items)
         self._flush(envelope, contents, where)
+        if len(self.items) > before:
+            end = len(self.items)
+        self._trailing = self.items[end:]
+        del self.items[end:]
 
     def _encode_content(self, part: TextPart | ProviderPart, own: list[bytes], where: str) -> Any:
         """Return a content of a message item; a string where the item is of another issuer."""

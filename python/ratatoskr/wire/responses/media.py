@@ -9,7 +9,7 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part, ProviderState, TextPart
-from ratatoskr.wire.encode import EncodeContext, require_utf8
+from ratatoskr.wire.encode import EncodeContext, inline_data_url, require_utf8
 from ratatoskr.wire.json import decode
 from ratatoskr.wire.responses.shapes import ImageGenerationCall
 
@@ -76,6 +76,7 @@ class ContentEncoder:
         return self.context.mark_cached(value, cache=True) if part.cache else value
 
     def _encode_image(self, part: ImagePart, where: str) -> dict[str, Any]:
+        part = inline_data_url(part, where)
         if part.data is not None:
             self._image_bytes += len(part.data)
             if self._image_bytes > MAX_IMAGE_BYTES:
@@ -83,6 +84,7 @@ class ContentEncoder:
         return {"type": "input_image", "image_url": encode_url(part, where), "detail": "auto"}
 
     def _encode_file(self, part: FilePart, where: str) -> dict[str, Any]:
+        part = inline_data_url(part, where)
         if part.url is not None:
             return {"type": "input_file", "file_url": require_utf8(part.url, where)}
         self._file_bytes += len(part.data or b"")
@@ -102,6 +104,7 @@ def encode_url(part: ImagePart | FilePart, where: str) -> str:
 
 
 def _encode_audio(part: AudioPart, where: str) -> dict[str, Any]:
+    part = inline_data_url(part, where)
     if part.data is None:
         raise InvalidInput("the Responses API accepts audio as bytes, not by URL", field=where)
     audio_format = _AUDIO_FORMATS.get((part.media_type or "").partition(";")[0].lower())

@@ -18,6 +18,12 @@ ABSENT = Raw(b"")
 REFUSAL_STATE = b'{"type":"refusal"}'
 """The second state of a text that is a refusal."""
 
+MINOR = frozenset({"annotations", "created_at", "logprobs", "model", "service_tier", "usage"})
+"""The members, and `id` of the response, without which an answer is still complete."""
+
+RESPONSE_MINOR = MINOR | {"id"}
+"""`MINOR` of a response itself, whose items are `Raw`."""
+
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
 
 

@@ -10,12 +10,14 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, decode_without_minor, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
 from ratatoskr.wire.responses.decode import SECTION_SEPARATOR, OutputReader, parse_logprobs, read_head
 from ratatoskr.wire.responses.errors import decode_error
 from ratatoskr.wire.responses.finish import raise_for_failure
 from ratatoskr.wire.responses.shapes import (
+    MINOR,
+    RESPONSE_MINOR,
     CreatedResponse,
     OutputItem,
     Response,
@@ -87,11 +89,11 @@ class StreamDecoder:
             return []
         try:
             parsed = decode(ResponseStreamEvent, data)
-        except MalformedResponse:
+        except MalformedResponse as error:
             kind = decode(TypeTag, data).type or event
-            if kind in _EVENTS:
-                raise
-            return self._read_other(kind, data)
+            if kind not in _EVENTS:
+                return self._read_other(kind, data)
+            parsed = decode_without_minor(error, ResponseStreamEvent, data, MINOR, self.turn.notices)
         kind = parsed.type or event
         handle = _EVENTS.get(kind)
         if handle is None:
@@ -130,7 +132,7 @@ class StreamDecoder:
     def _on_created(self, event: ResponseStreamEvent) -> None:
         response = raw_or_none(event.response)
         if response is not None:
-            read_head(self.turn, decode(CreatedResponse, response))
+            read_head(self.turn, decode_answer(CreatedResponse, response, RESPONSE_MINOR, self.turn.notices))
 
     def _on_item_added(self, event: ResponseStreamEvent) -> None:
         data = raw_or_none(event.item)
@@ -258,7 +260,7 @@ class StreamDecoder:
         data = raw_or_none(event.response)
         if data is None:
             raise MalformedResponse(f"unexpected shape: {event.type} without a response")
-        response = decode(Response, data)
+        response = decode_answer(Response, data, RESPONSE_MINOR, self.turn.notices)
         status = _END_STATUS[event.type]
         read_head(self.turn, response)
         raise_for_failure(response, status)

@@ -143,6 +143,32 @@ def test_mistral_gets_short_ids_and_the_names_of_tools(wire):
     assert call["id"] == tool["tool_call_id"]
 
 
+@pytest.mark.parametrize(
+    ("content", "after"),
+    [((TextPart("r"), ImagePart.from_url("https://host/a.png")), []), ((TextPart("r"),), [Message.user("stop")])],
+    ids=["a picture in a result", "the user after a result"],
+)
+def test_mistral_gets_no_message_of_the_user_right_behind_a_result(wire, content, after):
+    history = [
+        Message.assistant([ToolCall("abcdefghi", "f", "{}")]),
+        Message.tool_results(ToolResult("abcdefghi", content)),
+        *after,
+    ]
+    assert [message["role"] for message in wire.messages(*history)] == ["assistant", "tool", "user"]
+    wire.at("mistral")
+    sent = wire.messages(*history)
+    assert [message["role"] for message in sent] == ["assistant", "tool", "assistant", "user"]
+    assert sent[2]["content"]
+    assert [notice.code for notice in wire.request(*history).notices] == ["message_added"]
+
+
+def test_mistral_gets_nothing_between_a_result_and_the_assistant(wire):
+    call, result = Message.assistant([ToolCall("abcdefghi", "f", "{}")]), Message.tool_result("abcdefghi", "r")
+    sent = wire.at("mistral").messages(call, result, Message.assistant("Done."), Message.user("Thanks"))
+    assert [message["role"] for message in sent] == ["assistant", "tool", "assistant", "user"]
+    assert wire.request(call, result).notices == []
+
+
 def test_long_ids_are_shortened_for_openai(wire):
     wire.at("openai")
     (tool,) = wire.messages(Message.tool_result("x" * 41, "r"))

@@ -248,3 +248,44 @@ def test_custom_calls(wire):
 def test_an_incomplete_call_is_not_a_part(wire):
     _, turn = wire.stream(piece(0, "a", "f", '{"x'), done=False)
     assert turn.parts() == ()
+
+
+BLANK = {"name": "", "arguments": ""}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"function_call": {}},
+        {"function_call": BLANK},
+        {"tool_calls": [{"index": 0, "id": "", "type": "function", "function": BLANK}]},
+        {"tool_calls": [{"index": 0, "id": None, "function": {"name": None, "arguments": None}}]},
+        {"tool_calls": {}},
+        {"tool_calls": [{}]},
+    ],
+    ids=str,
+)
+def test_a_blank_entry_is_no_call(wire, members):
+    _, streamed = wire.deltas({"content": "hi", **members})
+    for turn in (wire.decode({"content": "hi", **members}), streamed):
+        assert [part.text for part in turn.parts()] == ["hi"]
+        assert turn.finish_reason == "stop"
+
+
+def test_a_blank_entry_beside_a_call(wire):
+    _, turn = wire.deltas(piece(0, "", "", ""), piece(0, "a", "f", "{}"), piece(0, "", "", ""), finish="tool_calls")
+    assert calls(turn) == [("a", "f", "{}")]
+
+
+@pytest.mark.parametrize("name", ["f", None, ""])
+@pytest.mark.parametrize("parts", [['{"x": 1}'], ["", '{"x"', ": 1}"]], ids=["whole", "pieces"])
+def test_a_call_that_comes_again_under_its_index_and_id_is_the_same_call(wire, parts, name):
+    first, *rest = parts
+    deltas = [piece(0, "a", "f", first), *(piece(0, None, None, text) for text in rest)]
+    _, turn = wire.deltas(*deltas, piece(0, "a", name, '{"x": 1}'), piece(0, "a", name, '{"x": 1}'))
+    assert calls(turn) == [("a", "f", '{"x": 1}')]
+
+
+def test_the_same_call_under_another_index_is_another_call(wire):
+    _, turn = wire.deltas(piece(0, "a", "f", '{"x": 1}'), piece(1, "a", "f", '{"x": 1}'))
+    assert [arguments for _, _, arguments in calls(turn)] == ['{"x": 1}'] * 2

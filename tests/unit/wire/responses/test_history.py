@@ -164,3 +164,46 @@ def test_an_unsupported_assistant_message_is_rejected(wire, part):
     with pytest.raises(InvalidInput) as refused:
         sent([Message.assistant(part)], wire.target)
     assert refused.value.field.startswith("messages[0].content")
+
+
+THOUGHT = '{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"RU5D"}'
+
+
+def _thought(target):
+    return ReasoningPart("", state=(ProviderState(target.issuer, THOUGHT.encode()),))
+
+
+def _kinds(*messages, target):
+    return [item.get("type") or item["role"] for item in items(*messages, target=target)]
+
+
+def test_reasoning_with_no_item_of_the_assistant_behind_it_is_left_out():
+    target = Target("openai", "gpt-5.4", "responses")
+    thought, call = _thought(target), ToolCall("c1", "f", "{}")
+    user, alone = Message.user("a"), Message.assistant([thought])
+    assert _kinds(user, alone, user, target=target) == ["user", "user"]
+    assert _kinds(user, alone, target=target) == ["user"]
+    assert _kinds(user, Message.assistant([TextPart("x"), thought]), user, target=target) == [
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert _kinds(user, Message.assistant([call, thought]), Message.tool_result("c1", "r"), target=target) == [
+        "user",
+        "function_call",
+        "function_call_output",
+    ]
+
+
+def test_reasoning_with_an_item_behind_it_is_sent_back():
+    target = Target("openai", "gpt-5.4", "responses")
+    thought, user = _thought(target), Message.user("a")
+    for behind, kind in ((TextPart("x"), "assistant"), (ToolCall("c1", "f", "{}"), "function_call")):
+        assert _kinds(user, Message.assistant([thought, behind]), user, target=target) == [
+            "user",
+            "reasoning",
+            kind,
+            "user",
+        ]
+        split = [Message.assistant([thought]), Message.assistant([behind])]
+        assert _kinds(user, *split, target=target) == ["user", "reasoning", kind]
