@@ -185,13 +185,16 @@ def parse_retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> f
 
 
 def _parse_reset(value: str, now: Callable[[], float]) -> float | None:
-    """Return the seconds until a reset: a duration, seconds, or a time since the epoch or as an ISO 8601 date."""
+    """Return the seconds until a reset: a duration, seconds, or a time since the epoch or as an ISO 8601 date.
+
+    A reset in the past asks for no wait.
+    """
     wait = parse_duration(value)
     if wait is None and (wait := _parse_seconds(value)) is not None and wait >= _MIN_EPOCH:
         wait = (wait / 1000 if wait >= _MIN_EPOCH_MS else wait) - now()
     if wait is None and (wait := _parse_date(value.strip(), datetime.fromisoformat)) is not None:
         wait -= now()
-    return None if wait is None else _bound(wait)
+    return None if wait is None or wait < 0 else _bound(wait)
 
 
 def _parse_date(value: str, parse: Callable[[str], datetime]) -> float | None:

@@ -10,7 +10,7 @@ from ratatoskr.errors import RatatoskrError
 BAD_REQUEST: frozenset[int | None] = frozenset({None, 400, 413, 422})
 """The statuses of a refused request; `None` stands for a failure that a 200 or a stream reports."""
 NOT_FOUND: frozenset[int | None] = frozenset({None, 400, 404, 422})
-THROTTLED: frozenset[int | None] = frozenset({None, 400, 402, 403, 429})
+THROTTLED: frozenset[int | None] = frozenset({None, 400, 402, 403, 412, 429})
 ANY_STATUS: frozenset[int | None] = frozenset({None, *range(400, 600)})
 CLIENT_ERROR: frozenset[int | None] = frozenset({None, *range(400, 500)})
 
