@@ -91,6 +91,8 @@ def class_of(failure: Failure) -> type[RatatoskrError]:
     """Return the class of the error."""
     if TOO_LONG.search(failure.message):
         return ContextLengthExceeded
+    if failure.message.endswith(" is not a valid model ID"):
+        return ModelNotFound
     by_code = [BY_CODE[code] for code in failure.codes if code in BY_CODE]
     return by_code[0] if by_code else BY_STATUS[failure.status]
 

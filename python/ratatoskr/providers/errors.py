@@ -1,8 +1,8 @@
 """Maps the HTTP status and the error body of a provider to one of our errors: a 429 becomes `RateLimited` here.
 
 Statuses follow RFC 9110 and the providers' pages (OpenAI "Error codes", Anthropic "Errors", Google "Troubleshooting",
-OpenRouter "Errors", all read in November 2026). An error code takes precedence over the status, and the status over
-the text of the message, which decides only where a provider sends nothing else.
+OpenRouter "Errors", all read in November 2026). The codes and words that are more exact than a status are in
+`error_rows`; then the status decides, and where there is none, inside a 200, the error code.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ratatoskr.errors import (
     AuthenticationFailed,
-    ContentFiltered,
-    ContextLengthExceeded,
     InvalidInput,
     ModelNotAvailable,
-    ModelNotFound,
     ProviderError,
     QuotaExhausted,
     RatatoskrError,
@@ -28,6 +25,7 @@ from ratatoskr.errors import (
     ServiceUnavailable,
     UnsupportedParameter,
 )
+from ratatoskr.providers.error_rows import ROWS
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.failure import ReportedFailure
 
@@ -56,18 +54,6 @@ STATUS: dict[int, type[RatatoskrError]] = {
 """Every status that is not a success."""
 
 CODES: dict[str, type[RatatoskrError]] = {
-    # a quota that is used up
-    "insufficient_quota": QuotaExhausted,
-    "billing_hard_limit_reached": QuotaExhausted,
-    "billing_not_active": QuotaExhausted,
-    "billing_error": QuotaExhausted,
-    "enforced_spend_limit_reached": QuotaExhausted,
-    "payment_required": QuotaExhausted,
-    "insufficient_credits": QuotaExhausted,
-    # too long
-    "context_length_exceeded": ContextLengthExceeded,
-    "exceed_context_size_error": ContextLengthExceeded,
-    "model_context_window_exceeded": ContextLengthExceeded,
     # authentication
     "api_key_invalid": AuthenticationFailed,
     "invalid_api_key": AuthenticationFailed,
@@ -75,20 +61,6 @@ CODES: dict[str, type[RatatoskrError]] = {
     "permission_error": AuthenticationFailed,
     "permission_denied": AuthenticationFailed,
     "unauthenticated": AuthenticationFailed,
-    # content filters
-    "content_filter": ContentFiltered,
-    "content_policy_violation": ContentFiltered,
-    "responsibleaipolicyviolation": ContentFiltered,
-    "moderation_blocked": ContentFiltered,
-    "bio_policy": ContentFiltered,
-    "misalignment_policy_violation": ContentFiltered,
-    # the model
-    "model_not_found": ModelNotFound,
-    "model_not_supported": ModelNotFound,
-    "deployment_not_found": ModelNotFound,
-    # a parameter
-    "unsupported_parameter": UnsupportedParameter,
-    "unsupported_value": UnsupportedParameter,
     # load
     "rate_limit_exceeded": RateLimited,
     "rate_limit_error": RateLimited,
@@ -114,37 +86,8 @@ CODES: dict[str, type[RatatoskrError]] = {
     "failed_precondition": InvalidInput,
     "request_too_large": InvalidInput,
     "invalid_prompt": InvalidInput,
-    "billing_limit_exceeded": QuotaExhausted,
 }
-"""Error codes and types in lower case. Those that repeat a status decide where there is none, inside a 200."""
-
-_MORE_EXACT = (QuotaExhausted, ContextLengthExceeded, ContentFiltered, ModelNotFound, UnsupportedParameter)
-"""Classes for which an error code is more exact than the status."""
-
-_MESSAGES: tuple[tuple[frozenset[int], re.Pattern[str], type[RatatoskrError]], ...] = (
-    (
-        frozenset({400, 413, 422}),
-        re.compile(
-            r"prompt (is )?too long|context (length|window|size)|maximum context|max context length"
-            r"|input token count|too many (input )?tokens|exceeds? the maximum (number of )?(input )?tokens",
-            re.IGNORECASE,
-        ),
-        ContextLengthExceeded,
-    ),
-    (
-        frozenset({400, 404}),
-        re.compile(
-            r"\bmodels?\b.*(not found|does ?n[o']t exist|unknown)|^model:|no endpoints found for", re.IGNORECASE
-        ),
-        ModelNotFound,
-    ),
-    (frozenset({400}), re.compile(r"api key (not valid|expired)|invalid api key", re.IGNORECASE), AuthenticationFailed),
-    # Anthropic reports an empty account as an invalid request; only the message differs
-    (frozenset({400, 403, 429}), re.compile(r"credit balance is too low", re.IGNORECASE), QuotaExhausted),
-    (frozenset({403}), re.compile(r"flagged|moderation", re.IGNORECASE), ContentFiltered),
-    (frozenset({429}), re.compile(r"exceeded your (current|monthly) quota|depleted", re.IGNORECASE), QuotaExhausted),
-)
-"""For providers that send only a message: the statuses, the pattern of the message, and the class."""
+"""Error codes and types in lower case that repeat a status. They decide where there is none, inside a 200."""
 
 
 def build_error(
@@ -170,18 +113,20 @@ def build_error(
         status = failure.status
     default = f"the provider answered with status {status}" if status is not None else "the provider reported an error"
     retry_after = failure.retry_after
-    error = _find_class(status, failure)(
+    codes = tuple(code.lower() for code in (failure.code, failure.kind) if code)
+    cls, reason = _find_class(provider, status, failure, codes)
+    error = cls(
         failure.message or default,
         provider=provider,
         model=model,
         status=status,
         provider_code=failure.code or failure.kind,
-        retry_after=parse_retry_after(headers, now) if retry_after is None else retry_after,
+        retry_after=parse_retry_after(headers, now) if retry_after is None else _bound(retry_after),
     )
     if isinstance(error, UnsupportedParameter):
         error.field = failure.param
     if isinstance(error, ModelNotAvailable):
-        error.reason = "gone"
+        error.reason = reason
     error.retryable = _is_retryable(error, status, headers)
     return error
 
@@ -199,22 +144,23 @@ def clean_word(text: str | None, redact: Callable[[str], str]) -> str | None:
     return text and escape_hidden(redact(text), MAX_WORD)
 
 
-def _find_class(status: int | None, failure: ReportedFailure) -> type[RatatoskrError]:
-    by_code = [CODES[code.lower()] for code in (failure.code, failure.kind) if code and code.lower() in CODES]
-    if status is None:
-        return by_code[0] if by_code else ProviderError
+def _find_class(
+    host: str, status: int | None, failure: ReportedFailure, codes: tuple[str, ...]
+) -> tuple[type[RatatoskrError], str]:
+    """Return the class, and the reason if it is `ModelNotAvailable`."""
     if failure.permanent and status == 429:
-        return QuotaExhausted
-    if status < 500:
-        for cls in by_code:
-            if cls in _MORE_EXACT or (cls is AuthenticationFailed and status == 400):
-                return cls
-        for statuses, pattern, cls in _MESSAGES:
-            if cls is QuotaExhausted and failure.retry_after is not None:
-                continue  # Google reports every limit with this message, and a delay for those that clear soon
-            if status in statuses and pattern.search(failure.message[:MAX_MESSAGE]):
-                return cls
-    return STATUS.get(status, ProviderError)
+        return QuotaExhausted, ""
+    for row in ROWS:
+        if row.without_delay and failure.retry_after is not None:
+            continue  # Google reports every limit with this message, and a delay for those that clear soon
+        if row.matches(host, status, codes, failure.message[:MAX_MESSAGE]):
+            return row.error, row.reason
+    by_code = next((CODES[code] for code in codes if code in CODES), None)
+    if status is None:
+        return by_code or ProviderError, ""
+    if status == 400 and by_code is AuthenticationFailed:
+        return by_code, ""
+    return STATUS.get(status, ProviderError), "gone"
 
 
 def _is_retryable(error: RatatoskrError, status: int | None, headers: Mapping[str, str]) -> bool:
@@ -227,33 +173,60 @@ def _is_retryable(error: RatatoskrError, status: int | None, headers: Mapping[st
 
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-_RESETS = ("x-ratelimit-reset-requests", "x-ratelimit-reset-tokens")
+_MAX_WAIT = 1e9
+"""The longest wait in seconds that is reported."""
+_MIN_EPOCH, _MIN_EPOCH_MS = 1e8, 1e11
+"""From here on a number is the time since the epoch, in seconds or in milliseconds."""
 
 
 def parse_retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
     """Return the seconds to wait that the headers ask for; `None` if they ask for none or cannot be parsed.
 
     In order: `retry-after-ms`, `retry-after` in seconds or as a date (RFC 9110 §10.2.3; a past one is 0), then the
-    longest of OpenAI's `x-ratelimit-reset-*` durations whose `remaining` is 0.
+    longest of the `ratelimit` headers with `reset` in their name whose `remaining` is 0.
     """
     if (ms := _parse_seconds(headers.get("retry-after-ms"))) is not None:
-        return ms / 1000
+        return _bound(ms / 1000)
     value = headers.get("retry-after")
     if value is not None:
-        if (seconds := _parse_seconds(value)) is not None:
-            return seconds
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            date = None
-        if date is not None:
-            return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now())
+        wait = _parse_seconds(value)
+        if wait is None and (wait := _parse_date(value, parsedate_to_datetime)) is not None:
+            wait -= now()
+        if wait is None:
+            wait = parse_duration(value)
+        if wait is not None:
+            return _bound(wait)
     waits = [
-        parse_duration(headers[name])
-        for name in _RESETS
-        if name in headers and headers.get(name.replace("reset", "remaining")) == "0"
+        _parse_reset(value, now)
+        for name, value in headers.items()
+        if "ratelimit" in name and "reset" in name and headers.get(name.replace("reset", "remaining")) == "0"
     ]
     return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _parse_reset(value: str, now: Callable[[], float]) -> float | None:
+    """Return the seconds until a reset: a duration, seconds, or a time since the epoch or as an ISO 8601 date.
+
+    A reset in the past asks for no wait.
+    """
+    wait = parse_duration(value)
+    if wait is None and (wait := _parse_seconds(value)) is not None and wait >= _MIN_EPOCH:
+        wait = (wait / 1000 if wait >= _MIN_EPOCH_MS else wait) - now()
+    if wait is None and (wait := _parse_date(value.strip(), datetime.fromisoformat)) is not None:
+        wait -= now()
+    return None if wait is None or wait < 0 else _bound(wait)
+
+
+def _parse_date(value: str, parse: Callable[[str], datetime]) -> float | None:
+    try:
+        date = parse(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _bound(seconds: float) -> float | None:
+    return min(max(0.0, seconds), _MAX_WAIT) if math.isfinite(seconds) else None
 
 
 def _parse_seconds(value: str | None) -> float | None:
@@ -270,4 +243,5 @@ def parse_duration(value: str) -> float | None:
     if found is None or not any(found.groups()):
         return None
     hours, minutes, seconds, ms = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds + ms / 1000
+    total = hours * 3600 + minutes * 60 + seconds + ms / 1000
+    return total if math.isfinite(total) else None
