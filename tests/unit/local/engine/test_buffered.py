@@ -98,25 +98,29 @@ async def test_an_error_comes_in_its_place_and_cancels_the_rest():
 
 
 @pytest.mark.parametrize("buffersize", [1, 2, 3, 9])
-async def test_an_error_of_the_items_or_of_a_start_comes_after_the_results_before_it(buffersize: int):
+@pytest.mark.parametrize(
+    ("failing", "expected", "reason"),
+    [(9, [0, 1, 2, 3], "the source"), (2, [0, 1], "the start"), (0, [], "the start")],
+)
+async def test_an_error_of_the_items_or_of_a_start_comes_after_the_results_before_it(
+    buffersize: int, failing: int, expected: list[int], reason: str
+):
     async def broken():
         for number in range(4):
             yield number
         raise OSError("the source")
 
     def start(number: int) -> Future[int]:
-        if number == last:
+        if number == failing:
             raise OSError("the start")
         future: Future[int] = Future()
         future.set_result(number)
         return future
 
-    for last, expected, reason in ((9, [0, 1, 2, 3], "the source"), (2, [0, 1], "the start"), (0, [], "the start")):
-        seen: list[int] = []
-        with pytest.raises(OSError, match=reason):
-            async for result in map_buffered(start, broken(), buffersize=buffersize):
-                seen.append(result)
-        assert seen == expected
+    results = map_buffered(start, broken(), buffersize=buffersize)
+    assert [await anext(results) for _ in expected] == expected
+    with pytest.raises(OSError, match=reason):
+        await anext(results)
 
 
 async def test_closing_after_an_error_of_the_items_cancels_the_rest():
