@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ class Conversation:
     name: str
     messages: list[Message] = field(default_factory=list)
     saved: bool = True
+    _on_disk: list[Message] = field(default_factory=list)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -55,13 +57,21 @@ class Conversation:
     def remember(self, history: Sequence[Message], answer: Message, models: Sequence[str]) -> None:
         """Add a question and its answer, with the models of the call, and save the conversation.
 
+        Turns that another process has saved since this one read the file are kept, before the new turn.
+
         Raises:
             ConfigurationError: it cannot be saved.
         """
         stored = Message(answer.role, answer.content, answer.name, {**answer.metadata, "models": list(models)})
         self.messages = [*history, stored]
         if self.saved:
-            _write(conversation_path(self.name), dump_messages(self.messages))
+            path = conversation_path(self.name)
+            with _lock(path):
+                on_disk = _read(path) if path.exists() else []
+                if on_disk not in ([], self._on_disk):
+                    self.messages = [*Conversation(self.name, on_disk).with_question(history[-1]), stored]
+                _write(path, dump_messages(self.messages))
+                self._on_disk = self.messages
 
 
 def chats_folder() -> Path:
@@ -97,7 +107,8 @@ def create(save: bool) -> Conversation:
 def open_named(name: str, save: bool) -> Conversation:
     """Return the conversation of a name, a new one if it does not exist."""
     path = conversation_path(name)
-    return Conversation(name, _read(path) if path.exists() else [], save)
+    messages = _read(path) if path.exists() else []
+    return Conversation(name, messages, save, messages)
 
 
 def open_latest(save: bool) -> Conversation:
@@ -113,7 +124,8 @@ def open_latest(save: bool) -> Conversation:
         raise ConfigurationError(
             f"there is no conversation to continue in {chats_folder()}", field="continue"
         ) from None
-    return Conversation(newest.stem, _read(newest), save)
+    messages = _read(newest)
+    return Conversation(newest.stem, messages, save, messages)
 
 
 def _read(path: Path) -> list[Message]:
@@ -132,6 +144,29 @@ def private_folder() -> Path:
     chats.parent.mkdir(mode=0o700, exist_ok=True)
     chats.mkdir(mode=0o700, exist_ok=True)
     return chats
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock of the folder while a conversation in it is read and replaced."""
+    try:
+        lock = os.open(private_folder(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigurationError(f"the conversation is not saved: {path}: {error.strerror}") from None
+    try:
+        status = os.fstat(lock)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise ConfigurationError(
+                f"the conversation is not saved: {path.parent} belongs to another user or can be changed by others; "
+                "run `chmod go-w` on it"
+            )
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise ConfigurationError(f"the conversation is not saved: {path}: {error.strerror}") from None
+        yield
+    finally:
+        os.close(lock)
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,10 +2,12 @@
 
 The folder OUT.job holds
 
-- `lock`, locked while a process works,
+- `lock`, locked while a process works; its content marks the folder as that of a job,
 - `checkpoint.json`, replaced atomically after each part,
 - `part-0000000.…`, one a window, flushed before the checkpoint counts it,
 - `joined`, the output while it is assembled.
+
+A folder that is a link, of another user or not marked is refused, and only files of these names are ever deleted.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +34,10 @@ __all__ = ["Checkpoint", "JobDirectory", "fingerprint", "job_identity"]
 
 _ENDS: Final = 1024 * 1024
 _NAME: Final = "checkpoint.json"
+_MARK: Final = b"a job of ratatoskr\n"
+_OWN_NAME: Final = re.compile(
+    r"lock|checkpoint\.json|\.checkpoint\.json\.\d+\.[0-9a-f]{8}\.part|part-\d{7,}\.(f4|jsonl|arrows)|joined"
+)
 _DECISIVE: Final = (
     "model",
     "model_digest",
@@ -132,7 +140,7 @@ class JobDirectory:
         if self._job.fresh:
             for entry in _entries(self.path):
                 if entry.name != "lock":
-                    entry.unlink()
+                    entry.unlink(missing_ok=True)
         if not path.exists():
             return
         try:
@@ -143,7 +151,7 @@ class JobDirectory:
                 scan=ScanResult(**scan) if scan is not None else None,
                 joined=(joined[0], joined[1]) if joined is not None else None,
             )
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise self._unusable("is broken") from None
         for field, value in self._identity.items():
             if identity.get(field) != value:
@@ -216,16 +224,25 @@ def _lock_directory(path: Path, out: Path) -> int:
         raise ConfigurationError(f"the folder {path.parent} does not exist", field="out")
     while True:
         try:
-            path.mkdir(exist_ok=True)
+            with suppress(FileExistsError):
+                path.mkdir(mode=0o700)
         except OSError as error:
             raise write_error(path, error) from None
         try:
-            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            is_empty = _check_directory(path)
+            if not is_empty and not (path / "lock").exists():
+                raise _foreign(path, "was not made by a job")
+            lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise write_error(path, error) from None
         if _try_lock(lock, path, out):
+            try:
+                _check_mark(lock, path, is_empty)
+            except BaseException:
+                os.close(lock)
+                raise
             return lock
         os.close(lock)
 
@@ -246,4 +263,42 @@ def _try_lock(lock: int, path: Path, out: Path) -> bool:
 
 
 def _entries(path: Path) -> list[Path]:
-    return sorted(path.iterdir()) if path.is_dir() else []
+    """Return the files in the folder that a job makes."""
+    entries = sorted(path.iterdir()) if path.is_dir() else []
+    return [entry for entry in entries if _OWN_NAME.fullmatch(entry.name)]
+
+
+def _check_directory(path: Path) -> bool:
+    """Return whether the folder is empty.
+
+    Raises:
+        ConfigurationError: it is not a folder of this user, or an entry with a name of a job is not a regular file.
+    """
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise _foreign(path, "is not a folder")
+    if status.st_uid != os.geteuid():
+        raise _foreign(path, "belongs to another user")
+    with suppress(FileNotFoundError):
+        for entry in _entries(path):
+            if not stat.S_ISREG(entry.lstat().st_mode):
+                raise _foreign(entry, "is not a regular file")
+    return not any(path.iterdir())
+
+
+def _check_mark(lock: int, path: Path, is_empty: bool) -> None:
+    """Mark the folder of a job by the content of its lock.
+
+    Raises:
+        ConfigurationError: it has files and no mark.
+    """
+    mark = os.pread(lock, len(_MARK) + 1, 0)
+    if mark == _MARK:
+        return
+    if mark or not (is_empty or {entry.name for entry in path.iterdir()} == {"lock"}):
+        raise _foreign(path, "was not made by a job")
+    os.pwrite(lock, _MARK, 0)
+
+
+def _foreign(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"{path} {reason}; move it away or choose another output", field="out")

@@ -1,6 +1,7 @@
 """CSV and TSV: every field stays text, the only type of the format; 007 stays 007.
 
-Python's own reader, strict: quoted fields may contain line ends, and rows may be longer than a block, at which
+TSV has no quoting: each line is split at tabs, and a `"` is a character like any other.
+Python's own reader, strict: quoted fields of CSV may contain line ends, and rows may be longer than a block, at which
 pyarrow's reader fails.
 """
 
@@ -71,11 +72,12 @@ class Delimited:
         return RowBlock([row[self._place] for row in rows], sizes, rows)
 
     def _rows(self) -> Iterator[list[str]]:
-        """Yield the names, then the rows; blank lines are skipped, a single empty field is written `""`."""
+        """Yield the names, then the rows; blank lines are skipped, a single empty field of CSV is written `""`."""
         number, width = 0, 0
         csv.field_size_limit(max(MAX_ROW, csv.field_size_limit()))  # global to the process, so only ever raised
+        quoting: Any = csv.QUOTE_NONE if self._delimiter == "\t" else csv.QUOTE_MINIMAL
         with self._path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+            reader = csv.reader(file, delimiter=self._delimiter, quoting=quoting, strict=True)
             try:
                 for row in reader:
                     if not row:

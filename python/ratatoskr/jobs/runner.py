@@ -269,6 +269,7 @@ def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
         raise ConfigurationError(f"{job.out_path} was created in the meantime; overwrite=True replaces it", field="out")
     try:
         status = joined.stat()
+        joined.chmod(status.st_mode & (job.source_path.stat().st_mode | 0o600) & 0o777)  # never wider than the input
         directory.record(joined=(status.st_ino, status.st_size))
         joined.replace(job.out_path)
         sync_folder(job.out_path.parent)

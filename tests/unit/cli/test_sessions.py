@@ -139,3 +139,23 @@ def test_conversations_are_saved_privately_and_continued(rat: Shell) -> None:
     before = {path.name for path in folder.iterdir()}
     assert rat.chat("--no-save", "Two.").returncode == 0
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_turns_that_another_process_saved_are_kept() -> None:
+    first, second = open_named("tree", save=True), open_named("tree", save=True)
+    turn(first, "one")
+    turn(second, "two")
+    turn(first, "three")
+    again = open_named("tree", save=True)
+    assert [message.text for message in again.messages] == ["one", "Ho", "two", "Ho", "three", "Ho"]
+    assert first.messages == again.messages
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_folder_that_others_can_change_is_refused(mode: int) -> None:
+    turn(open_named("tree", save=True))
+    conversation = open_named("tree", save=True)
+    chats_folder().chmod(mode)
+    with pytest.raises(ConfigurationError, match=r"not saved: .* can be changed by others"):
+        turn(conversation, "two")
+    assert len(open_named("tree", save=True).messages) == 2

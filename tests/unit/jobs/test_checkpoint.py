@@ -123,3 +123,63 @@ async def test_a_second_run_on_the_same_output_is_refused_during_the_first(sourc
     gateway = SecondRun()
     await run(job(source, "out.npy"), gateway)
     assert gateway.refused == 20
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize(
+    "kind", ["folder", "nested", "link", "dangling", "file", "part", "lock", "pipe", "mark", "deep"]
+)
+async def test_a_directory_that_no_job_made_is_refused_and_kept(source: Path, kind: str, fresh: bool) -> None:
+    precious, kept = source.parent / "home" / "thesis.txt", source.parent / "out.npy.job"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    if kind in {"link", "dangling"}:
+        kept.symlink_to(precious.parent if kind == "link" else "nowhere")
+    elif kind == "file":
+        kept.write_text("precious")
+        precious = kept
+    else:
+        kept.mkdir()
+        if kind == "folder":
+            precious = precious.rename(kept / "thesis.txt")
+        elif kind == "nested":
+            precious = precious.parent.rename(kept / "home") / "thesis.txt"
+        elif kind in {"part", "lock"}:
+            (kept / {"part": "part-0000000.f4", "lock": "lock"}[kind]).symlink_to(precious)
+        elif kind == "pipe":
+            os.mkfifo(kept / "lock")
+        elif kind == "mark":
+            precious = precious.rename(kept / "lock")
+        else:
+            (kept / "checkpoint.json").mkdir()
+    with pytest.raises(ConfigurationError, match=r"out\.npy\.job.* move it away or choose another output"):
+        await run(job(source, "out.npy", fresh=fresh), FakeGateway())
+    assert precious.read_text() == "precious"
+    assert not (source.parent / "out.npy").exists()
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_foreign_file_in_the_directory_of_a_job_is_kept(source: Path, fresh: bool) -> None:
+    await interrupt_job(job(source, "out.npy"))
+    kept = source.parent / "out.npy.job"
+    (kept / "thesis.txt").write_text("precious")
+    assert (await run(job(source, "out.npy", fresh=fresh), FakeGateway())).rows == 1000
+    assert [entry.name for entry in kept.iterdir()] == ["thesis.txt"]
+
+
+async def test_a_deeply_nested_checkpoint_is_refused(source: Path) -> None:
+    await interrupt_job(job(source, "out.npy"))
+    (source.parent / "out.npy.job" / "checkpoint.json").write_text("[" * 100_000)
+    with pytest.raises(InvalidInput, match="is broken"):
+        await run(job(source, "out.npy"), FakeGateway())
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o666, 0o644), (0o400, 0o600)])
+async def test_the_output_is_readable_by_no_more_users_than_the_input(source: Path, mode: int, expected: int) -> None:
+    os.chmod(source, mode)  # noqa: PTH101
+    before = os.umask(0o022)
+    try:
+        await run(job(source, "out.npy"), FakeGateway())
+    finally:
+        os.umask(before)
+    assert (source.parent / "out.npy").stat().st_mode & 0o777 == expected

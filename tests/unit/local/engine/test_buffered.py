@@ -97,14 +97,46 @@ async def test_an_error_comes_in_its_place_and_cancels_the_rest():
     assert [future.cancelled() for future in futures] == [False, False, True, True]
 
 
-async def test_an_error_of_the_items_cancels_the_rest():
-    future: Future[int] = Future()
+@pytest.mark.parametrize("buffersize", [1, 2, 3, 9])
+@pytest.mark.parametrize(
+    ("failing", "expected", "reason"),
+    [(9, [0, 1, 2, 3], "the source"), (2, [0, 1], "the start"), (0, [], "the start")],
+)
+async def test_an_error_of_the_items_or_of_a_start_comes_after_the_results_before_it(
+    buffersize: int, failing: int, expected: list[int], reason: str
+):
+    async def broken():
+        for number in range(4):
+            yield number
+        raise OSError("the source")
+
+    def start(number: int) -> Future[int]:
+        if number == failing:
+            raise OSError("the start")
+        future: Future[int] = Future()
+        future.set_result(number)
+        return future
+
+    results = map_buffered(start, broken(), buffersize=buffersize)
+    assert [await anext(results) for _ in expected] == expected
+    with pytest.raises(OSError, match=reason):
+        await anext(results)
+
+
+async def test_closing_after_an_error_of_the_items_cancels_the_rest():
+    futures: list[Future[int]] = []
+
+    def start(number: int) -> Future[int]:
+        futures.append(Future())
+        if number == 0:
+            futures[-1].set_result(0)
+        return futures[-1]
 
     async def broken():
+        yield 0
         yield 1
         raise OSError("the source")
 
-    with pytest.raises(OSError, match="the source"):
-        async for _ in map_buffered(lambda _: future, broken(), buffersize=3):
-            pass
-    assert future.cancelled()
+    async with aclosing(map_buffered(start, broken(), buffersize=3)) as results:
+        assert await anext(results) == 0
+    assert [future.cancelled() for future in futures] == [False, True]

