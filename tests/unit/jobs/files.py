@@ -24,7 +24,11 @@ def write(path: Path, kind: str, rows: Rows) -> Path:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     elif kind in {"csv", "tsv"}:
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), delimiter="," if kind == "csv" else "\t")
+            writer = (
+                csv.DictWriter(file, list(rows[0]))
+                if kind == "csv"
+                else csv.DictWriter(file, list(rows[0]), delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+            )
             writer.writeheader()
             writer.writerows(rows)
     elif kind == "parquet":

@@ -21,6 +21,8 @@ AWKWARD = ["007", "true", "null", "1e5", "", " a ", "two\nlines", 'a "quote", a 
 @pytest.mark.parametrize("kind", SOURCES)
 async def test_every_row_of_every_kind_of_file_comes_out_with_its_vector(tmp_path: Path, kind: str, out: str) -> None:
     texts = AWKWARD * 20
+    if kind == "tsv":  # which cannot hold a tab or a line end
+        texts = [text.replace("\t", "|").replace("\n", "|") for text in texts]
     source = write(tmp_path / "in", kind, rows_of(texts))
     summary = await embed(source, tmp_path / f"out.{out}", window=50)
     rows, vectors = read(tmp_path / f"out.{out}")
