@@ -160,10 +160,8 @@ def _content_rows() -> Iterator[FaultRow]:
     # a document does not need its content type; a stream is recognised by it alone
     yield FaultRow("wrong_content_type", "right", _BAD)
     yield FaultRow("other_form", _BAD, _BAD, exceptions=_OTHER_FORM)
-    # ollama attributes its errors in words alone
-    yield _uniform_row("error_in_200", _DOWN, exceptions={"ollama": ("ProviderError", "ProviderError")})
-    generic = "ProviderError", "StreamInterrupted<ProviderError>"
-    yield FaultRow("error_in_stream", _DOWN, f"StreamInterrupted<{_DOWN}>", exceptions={"ollama": generic})
+    yield _uniform_row("error_in_200", _DOWN)
+    yield FaultRow("error_in_stream", _DOWN, f"StreamInterrupted<{_DOWN}>")
     yield FaultRow("bad_json_late", _BAD, _BROKEN)
     yield FaultRow("truncated_json", _BAD, _BROKEN)
 
