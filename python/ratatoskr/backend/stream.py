@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ratatoskr.backend.deadline import Deadline
 from ratatoskr.types.event import ChatEvent, UsageEvent
+from ratatoskr.types.fairness import yield_to_loop
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
@@ -68,8 +69,12 @@ async def open_stream(provider: ChatProvider, request: ChatRequest, call: CallOp
         async with Deadline(call.deadlines.total, call.deadlines.total_phase, "the first event of the stream"):
             source = await provider.open(request, call)
             events: list[ChatEvent] = []
-            while not any(type(event) is not UsageEvent for event in events):
-                events += await source.batch()
+            while True:
+                batch = await source.batch()
+                events += batch
+                if any(type(event) is not UsageEvent for event in batch):
+                    break
+                await yield_to_loop()
         stream = OpenStream(source, events)
         source = None
     finally:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.fairness import yield_to_loop
 
 Outcome: TypeAlias = ChatResponse[Any] | RatatoskrError
 
@@ -31,11 +32,13 @@ async def as_completed(
         while True:
             while len(running) < concurrency and (following := next(waiting, None)) is not None:
                 running.add(asyncio.ensure_future(one(*following)))
+                await yield_to_loop()
             if not running:
                 return
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 yield task.result()
+                await yield_to_loop()
     finally:
         for task in running:
             task.cancel()

@@ -5,19 +5,16 @@ A class with a `backend` (every `Gateway`) inherits them; any other class that h
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Final, Protocol
+from typing import Protocol
 
 from ratatoskr.gateway.request import backend_of
 from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest, InputType
+from ratatoskr.types.fairness import STEP, yield_to_loop
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 
 __all__ = ["Embed"]
-
-_YIELD_EVERY: Final = 256
-"""Vectors of a window that are yielded before other tasks of the event loop run."""
 
 
 class Embed(Protocol):
@@ -91,5 +88,6 @@ class Embed(Protocol):
             async for window in windows:
                 for number, embedding in enumerate(window, 1):
                     yield embedding
-                    if number % _YIELD_EVERY == 0:
-                        await asyncio.sleep(0)
+                    if number % STEP == 0:
+                        await yield_to_loop()
+                await yield_to_loop()

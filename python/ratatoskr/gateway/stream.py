@@ -15,6 +15,7 @@ from ratatoskr.backend.deadline import timed_out
 from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, StreamInterrupted, Timeout
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
+from ratatoskr.types.fairness import STEP, yield_to_loop
 from ratatoskr.types.generic import GenericBase
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ChatStream(GenericBase["T"]):
         self._opened: OpenStream | None = None
         self._events: list[ChatEvent] = []
         self._next = 0
+        self._pause = 0  # the index at which `_more` lets other tasks run
         self._done = False
         self._closed = False
         self._error: BaseException | None = None
@@ -94,7 +96,7 @@ class ChatStream(GenericBase["T"]):
 
     async def __anext__(self) -> ChatEvent:
         """Return the next event."""
-        while self._next >= len(self._events):
+        while self._next >= self._pause:
             await self._more()
         event = self._events[self._next]
         self._next += 1
@@ -103,18 +105,21 @@ class ChatStream(GenericBase["T"]):
         return event
 
     async def _more(self) -> None:
-        """Fetch events, or raise what ends the iteration."""
+        """Let other tasks run, fetch events if none are left, or raise what ends the iteration."""
         if self._opened is None:
             await self._open()
             return
         if self._error is not None:
             raise self._error
-        if self._done or self._closed:
+        if self._next == len(self._events) and (self._done or self._closed):
             raise StopAsyncIteration
         try:
-            batch = self._opened.source.batch()
-            self._events = await (batch if self._watch is None else self._watch.wait(batch))
-            self._next = 0
+            await yield_to_loop()
+            if self._next == len(self._events) and not self._closed:
+                batch = self._opened.source.batch()
+                self._events = await (batch if self._watch is None else self._watch.wait(batch))
+                self._next = 0
+            self._pause = min(self._next + STEP, len(self._events))
         except RatatoskrError as error:
             if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ratatoskr.errors import MalformedResponse, RatatoskrError
 from ratatoskr.providers.errors import clean_word
@@ -12,7 +12,11 @@ from ratatoskr.transport.client import HttpReply
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.fairness import yield_to_loop
 from ratatoskr.wire.failure import FailureReported
+
+_MAX_DECODED: Final = 256
+"""The number of a reply's events that are decoded at once; the others of its batch wait for the next call."""
 
 
 class HttpStream:
@@ -36,6 +40,7 @@ class HttpStream:
         self._notices = notices
         self._output = output
         self._decoder = binding.dialect.StreamDecoder(binding.target)
+        self._received: list[tuple[str, bytes]] = []
         self._header_id = client.request_id(reply)
         self._error: RatatoskrError | None = None
 
@@ -56,13 +61,20 @@ class HttpStream:
             RatatoskrError: the stream has failed, or was filtered.
         """
         while self._error is None:
-            try:
-                batch = await self._reply.batch()
-            except RatatoskrError as error:
-                self._error = self._client.add_context(error, self._reply, self._target)
-                raise
+            batch: list[tuple[str, bytes]] | None = self._received
+            if not batch:
+                try:
+                    batch = await self._reply.batch()
+                except RatatoskrError as error:
+                    self._error = self._client.add_context(error, self._reply, self._target)
+                    raise
+            if batch is not None and len(batch) > _MAX_DECODED:
+                batch, self._received = batch[:_MAX_DECODED], batch[_MAX_DECODED:]
+            else:
+                self._received = []
             if events := self._decode(batch):
                 return events
+            await yield_to_loop()
         raise self._error
 
     def _decode(self, batch: list[tuple[str, bytes]] | None) -> list[ChatEvent]:

@@ -25,6 +25,7 @@ from ratatoskr import (
 from ratatoskr.backend.stream import OpenStream, StreamLimits
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.gateway.stream import ChatStream
+from unit.other_tasks import OtherTask, work
 
 
 class Source:
@@ -253,3 +254,89 @@ async def test_an_interruption_that_comes_complete_passes_unchanged() -> None:
     with pytest.raises(StreamInterrupted) as again:
         _ = stream.response
     assert again.value is interruption
+
+
+# A source that always has events
+
+
+class EagerSource(Source):
+    """Never waits: each batch takes longer than a task may hold the event loop. Ends after many."""
+
+    def __init__(self, batches: int = 500) -> None:
+        super().__init__(*([A] for _ in range(batches)), [END])
+
+    async def batch(self) -> list[ChatEvent]:
+        work()
+        return await super().batch()
+
+
+async def test_other_tasks_run_between_batches_that_are_always_ready() -> None:
+    async with OtherTask() as other:
+        await stream_of(EagerSource(10)).collect()
+    assert other.runs >= 10
+
+
+async def test_other_tasks_run_between_the_events_of_one_batch() -> None:
+    async with stream_of(Source([A] * 160, [END])) as stream, OtherTask() as other:
+        for number in range(160):
+            assert await anext(stream) == A
+            if number % 16 == 0:
+                work()
+    assert other.runs >= 9
+
+
+async def test_a_reader_of_events_that_are_always_ready_can_be_cancelled() -> None:
+    source = EagerSource()
+    reading = asyncio.create_task(stream_of(source).collect())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert source.closed
+    assert len(source.batches) > 400
+
+
+async def test_a_reader_that_is_cancelled_between_the_events_of_a_batch_closes_the_upstream() -> None:
+    source = Source([A] * 160, [END])
+    stream = await stream_of(source)
+
+    async def read() -> None:
+        async for _ in stream:
+            work()
+
+    reading = asyncio.create_task(read())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert source.closed
+    with pytest.raises(RuntimeError, match="cancelled"):
+        await anext(stream)
+
+
+async def test_a_stream_whose_events_are_always_ready_ends_with_its_life() -> None:
+    clock = LoopClock()
+    source = EagerSource()
+    reading = asyncio.create_task(stream_of(source, StreamLimits(life=20.0)).collect())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await clock.advance(21.0)
+    with pytest.raises(StreamInterrupted) as caught:
+        await reading
+    assert isinstance(caught.value.cause, Timeout)
+    assert caught.value.cause.phase == "stream_life"
+    assert source.closed
+    assert len(source.batches) > 400
+
+
+async def test_a_stream_that_is_closed_while_it_yields_ends_after_what_has_arrived() -> None:
+    source = EagerSource()
+    stream = await stream_of(source)
+    reading = asyncio.create_task(stream.events())
+    await asyncio.sleep(0)
+    stream.close()
+    await reading
+    assert await stream.events() == []
+    assert len(source.batches) > 400

@@ -17,6 +17,7 @@ from ratatoskr.errors import (
 from ratatoskr.providers.stream import HttpStream
 from ratatoskr.types.event import ContentDelta, Done, UsageEvent
 from ratatoskr.types.timeouts import Deadlines
+from unit.other_tasks import OtherTask, work
 from unit.providers.fakes import (
     DONE,
     KEY,
@@ -78,6 +79,40 @@ async def test_a_dialect_of_lines_asks_for_lines() -> None:
 async def test_batches_without_events_are_passed_over() -> None:
     stream, _, _ = await open_stream([chunk({"role": "assistant"})], [], [HELLO])
     assert await stream.batch() == [ContentDelta("Hel")]
+
+
+async def test_other_tasks_run_between_batches_without_meaning() -> None:
+    class Slow(list[Any]):
+        """A batch that takes longer to decode than a task may hold the event loop."""
+
+        def __iter__(self) -> Any:
+            work()
+            return super().__iter__()
+
+    role = chunk({"role": "assistant"})
+    stream, _, _ = await open_stream(*(Slow([role]) for _ in range(10)), [HELLO])
+    async with OtherTask() as other:
+        assert await stream.batch() == [ContentDelta("Hel")]
+    assert other.runs >= 9
+
+
+async def test_a_batch_of_very_many_events_is_decoded_in_parts() -> None:
+    role = chunk({"role": "assistant"})
+    stream, reply, _ = await open_stream([role] * 1000 + [REST] * 300, [STOP, DONE])
+    parts = []
+    while reply.batches:
+        parts.append(await stream.batch())
+    assert [event for part in parts for event in part] == [ContentDelta("lo")] * 300 + [Done("stop")]
+    assert max(map(len, parts)) <= 256
+    assert stream.response().content == "lo" * 300
+
+
+async def test_an_error_in_a_later_part_of_a_batch_comes_after_the_events_before_it() -> None:
+    stream, reply, _ = await open_stream([REST] * 300 + [FAILURE] + [REST] * 300)
+    assert [len(await stream.batch()) for _ in range(2)] == [256, 44]
+    assert isinstance(await fail(stream), RateLimited)
+    assert isinstance(await fail(stream), RateLimited)
+    assert reply.closed
 
 
 async def test_the_response_has_what_has_arrived() -> None:
