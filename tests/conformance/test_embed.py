@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from ratatoskr import (
     UnsupportedParameter,
 )
 from ratatoskr.testing import ScriptedGateway
+from unit.other_tasks import work
 
 SHORT = "the state of the world"
 LONG = "word " * 200
@@ -340,7 +340,7 @@ async def test_others_have_their_turn_while_a_window_is_handed_out(build: Any, m
         async for one in vectors:
             dimensions.append(one.dimensions)
             if len(dimensions) % 256 == 0:
-                time.sleep(0.006)  # longer than a task may hold the event loop
+                work()
         assert dimensions == [96] * 3999
         task.cancel()
         assert turns >= 10
