@@ -32,7 +32,10 @@ class Conversation:
     name: str
     messages: list[Message] = field(default_factory=list)
     saved: bool = True
-    _on_disk: list[Message] = field(default_factory=list)
+    _on_disk: list[Message] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._on_disk = self.messages
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -107,8 +110,7 @@ def create(save: bool) -> Conversation:
 def open_named(name: str, save: bool) -> Conversation:
     """Return the conversation of a name, a new one if it does not exist."""
     path = conversation_path(name)
-    messages = _read(path) if path.exists() else []
-    return Conversation(name, messages, save, messages)
+    return Conversation(name, _read(path) if path.exists() else [], save)
 
 
 def open_latest(save: bool) -> Conversation:
@@ -124,8 +126,7 @@ def open_latest(save: bool) -> Conversation:
         raise ConfigurationError(
             f"there is no conversation to continue in {chats_folder()}", field="continue"
         ) from None
-    messages = _read(newest)
-    return Conversation(newest.stem, messages, save, messages)
+    return Conversation(newest.stem, _read(newest), save)
 
 
 def _read(path: Path) -> list[Message]:

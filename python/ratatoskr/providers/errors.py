@@ -114,7 +114,7 @@ def build_error(
     default = f"the provider answered with status {status}" if status is not None else "the provider reported an error"
     retry_after = failure.retry_after
     codes = tuple(code.lower() for code in (failure.code, failure.kind) if code)
-    cls, reason = _find_class(provider, status, failure, codes)
+    cls, reason = _find_class(status, failure, codes)
     error = cls(
         failure.message or default,
         provider=provider,
@@ -145,15 +145,16 @@ def clean_word(text: str | None, redact: Callable[[str], str]) -> str | None:
 
 
 def _find_class(
-    host: str, status: int | None, failure: ReportedFailure, codes: tuple[str, ...]
+    status: int | None, failure: ReportedFailure, codes: tuple[str, ...]
 ) -> tuple[type[RatatoskrError], str]:
     """Return the class, and the reason if it is `ModelNotAvailable`."""
     if failure.permanent and status == 429:
         return QuotaExhausted, ""
+    message = failure.message[:MAX_MESSAGE]
     for row in ROWS:
         if row.without_delay and failure.retry_after is not None:
             continue  # Google reports every limit with this message, and a delay for those that clear soon
-        if row.matches(host, status, codes, failure.message[:MAX_MESSAGE]):
+        if row.matches(status, codes, message):
             return row.error, row.reason
     by_code = next((CODES[code] for code in codes if code in CODES), None)
     if status is None:

@@ -1,1 +1,1 @@
-"""Bytes out, events in, status into errors; no provider's JSON, no retry."""
+"""HTTP: sends requests, and returns the bytes, events and statuses of replies. It neither parses JSON nor retries."""

@@ -1,7 +1,7 @@
 """The interface between providers and what carries their bytes: one method, `Transport.send`.
 
 It suits a client that returns complete events in batches (the extension's own) and one that returns bytes (a user's
-httpx client behind `transport.httpx`). There is no I/O and no provider's JSON in this module.
+httpx client behind `transport.httpx`). This module does no I/O and does not parse JSON.
 """
 
 from __future__ import annotations

@@ -20,6 +20,20 @@ from ratatoskr.wire.issuer import same_issuer
 
 Media = TypeVar("Media", bound=ImagePart | AudioPart | FilePart)
 
+TEXT_MEDIA_TYPES = frozenset(
+    {
+        "application/json",
+        "application/xml",
+        "application/yaml",
+        "application/x-yaml",
+        "application/toml",
+        "application/javascript",
+        "application/x-sh",
+        "application/sql",
+    }
+)
+"""Media types of text besides `text/*`."""
+
 
 def require_utf8(text: str, where: str) -> str:
     """Return the text unchanged.
@@ -85,6 +99,14 @@ def schema_instructions(form: JsonSchema) -> str:
     """Return instructions that ask for the schema, for models without native structured output."""
     schema = encode_json(form.schema, "response_format").decode()
     return f"Answer with one JSON value that follows this JSON Schema, and with nothing besides it:\n{schema}"
+
+
+def foreign_state_notices(issuers: Mapping[str, str]) -> list[Notice]:
+    """Return a notice for each kind of state that was left out; the mapping is from a kind to its issuer."""
+    return [
+        Notice("foreign_state_dropped", f"{kind} of {issuer} was left out: only its issuer can read it", "messages")
+        for kind, issuer in issuers.items()
+    ]
 
 
 OUTPUT_EMULATED = Notice(

@@ -27,9 +27,9 @@ from ratatoskr.wire.failure import ReportedFailure
 NOW = 1_700_000_000.0
 
 
-def error_for(status: int | None, body: object, host: str = "house") -> RatatoskrError:
+def error_for(status: int | None, body: object) -> RatatoskrError:
     failure = decode_error(json.dumps(body).encode())
-    return build_error(status, failure, {}, provider=host, model="m", now=lambda: NOW)
+    return build_error(status, failure, {}, provider="house", model="m", now=lambda: NOW)
 
 
 def body_of(message: str, code: str | None = None) -> object:
@@ -39,7 +39,7 @@ def body_of(message: str, code: str | None = None) -> object:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.code or row.example[:40])
 def test_the_example_of_a_row_has_its_class_under_every_status_of_the_row(row: Row) -> None:
     for status in row.statuses:
-        assert type(error_for(status, body_of(row.example, row.code), row.host or "house")) is row.error, status
+        assert type(error_for(status, body_of(row.example, row.code))) is row.error, status
 
 
 def test_the_table_is_complete() -> None:
@@ -121,7 +121,7 @@ def test_no_pattern_takes_long_on_a_long_message() -> None:
     began = time.process_time()
     for piece in ("model ", "exceed ", "context size ", "account ", "credits ", "depleted ", "a/", "1"):
         for row in ROWS:
-            row.matches("house", 400, (), (piece * 2000)[:2000])
+            row.matches(400, (), (piece * 2000)[:2000])
     assert time.process_time() - began < 5
 
 

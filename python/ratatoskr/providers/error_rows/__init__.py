@@ -8,7 +8,7 @@ from ratatoskr.providers.error_rows.row import Row
 ROWS: tuple[Row, ...] = tuple(
     sorted(
         (*content.ROWS, *quota.ROWS, *context.ROWS, *model.ROWS, *overload.ROWS),
-        key=lambda row: (row.host is None, row.code is None),
+        key=lambda row: row.code is None,
     )
 )
-"""The first match decides: the rows of one host come first, then those with a code, then those of words alone."""
+"""The first match decides: the rows with a code come first, then those of words alone."""

@@ -10,8 +10,8 @@ def _code(code: str, source: str) -> Row:
     return Row(ContentFiltered, source, ANY_STATUS, code=code)
 
 
-def _words(pattern: str, example: str, source: str, host: str | None = None) -> Row:
-    return Row(ContentFiltered, source, CLIENT_ERROR, pattern=pattern, example=example, host=host)
+def _words(pattern: str, example: str, source: str) -> Row:
+    return Row(ContentFiltered, source, CLIENT_ERROR, pattern=pattern, example=example)
 
 
 ROWS: tuple[Row, ...] = (

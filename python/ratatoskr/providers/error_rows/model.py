@@ -10,8 +10,8 @@ def _code(code: str, source: str) -> Row:
     return Row(ModelNotFound, source, CLIENT_ERROR, code=code)
 
 
-def _words(pattern: str, example: str, source: str, host: str | None = None) -> Row:
-    return Row(ModelNotFound, source, NOT_FOUND, None, pattern, example, host)
+def _words(pattern: str, example: str, source: str) -> Row:
+    return Row(ModelNotFound, source, NOT_FOUND, None, pattern, example)
 
 
 def _unavailable_words(pattern: str, example: str, source: str, reason: str = "not_served") -> Row:

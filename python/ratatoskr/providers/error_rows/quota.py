@@ -10,8 +10,8 @@ def _code(code: str, source: str) -> Row:
     return Row(QuotaExhausted, source, CLIENT_ERROR, code=code)
 
 
-def _words(pattern: str, example: str, source: str, *, host: str | None = None, without_delay: bool = False) -> Row:
-    return Row(QuotaExhausted, source, THROTTLED, None, pattern, example, host, without_delay)
+def _words(pattern: str, example: str, source: str, *, without_delay: bool = False) -> Row:
+    return Row(QuotaExhausted, source, THROTTLED, None, pattern, example, without_delay)
 
 
 ROWS: tuple[Row, ...] = (

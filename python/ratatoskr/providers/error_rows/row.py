@@ -27,7 +27,6 @@ class Row:
         code: the provider's code or type in lower case.
         pattern: what the message contains; the case does not matter.
         example: a message that the row matches.
-        host: the only provider that it applies to.
         without_delay: whether it does not apply where the body names a delay.
         reason: the reason of `ModelNotAvailable`.
     """
@@ -38,7 +37,6 @@ class Row:
     code: str | None = None
     pattern: str | None = None
     example: str = ""
-    host: str | None = None
     without_delay: bool = False
     reason: str = "not_served"
     regex: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
@@ -47,11 +45,10 @@ class Row:
         regex = None if self.pattern is None else re.compile(self.pattern, re.IGNORECASE)
         object.__setattr__(self, "regex", regex)
 
-    def matches(self, host: str, status: int | None, codes: tuple[str, ...], message: str) -> bool:
+    def matches(self, status: int | None, codes: tuple[str, ...], message: str) -> bool:
         """Return whether a failure is the one that the row describes; `codes` are in lower case."""
         return (
             status in self.statuses
-            and (self.host is None or self.host == host)
             and (self.code is None or self.code in codes)
             and (self.regex is None or self.regex.search(message) is not None)
         )

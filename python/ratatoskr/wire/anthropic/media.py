@@ -10,25 +10,13 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
-from ratatoskr.wire.encode import inline_data_url
+from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, inline_data_url
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
 
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF = "application/pdf"
-_TEXTS = frozenset(
-    {
-        "application/json",
-        "application/xml",
-        "application/yaml",
-        "application/x-yaml",
-        "application/toml",
-        "application/javascript",
-        "application/x-sh",
-        "application/sql",
-    }
-)
 
 
 def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str, where: str) -> dict[str, Any]:
@@ -73,7 +61,7 @@ def _encode_document(part: FilePart, where: str) -> dict[str, Any]:
     if media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": base64.b64encode(part.data).decode("ascii")}
     essence = (media_type or "").partition(";")[0].strip().lower()
-    if essence.startswith("text/") or essence in _TEXTS or essence.endswith(("+json", "+xml")):
+    if essence.startswith("text/") or essence in TEXT_MEDIA_TYPES or essence.endswith(("+json", "+xml")):
         try:
             return {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8-sig")}
         except UnicodeDecodeError:

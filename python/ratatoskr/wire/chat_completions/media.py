@@ -21,7 +21,7 @@ from ratatoskr.types.part import (
     TextPart,
 )
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionAudio
-from ratatoskr.wire.encode import EncodeContext, inline_data_url, require_utf8
+from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, EncodeContext, inline_data_url, require_utf8
 from ratatoskr.wire.json import replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
@@ -46,20 +46,6 @@ _AUDIO_FORMATS: Mapping[str, str] = {
     "audio/pcm": "pcm16",
 }
 """Media types to values of `input_audio.format` (OpenAI accepts wav and mp3, OpenRouter more)."""
-
-_TEXT_TYPES = frozenset(
-    {
-        "application/json",
-        "application/xml",
-        "application/yaml",
-        "application/x-yaml",
-        "application/toml",
-        "application/javascript",
-        "application/x-sh",
-        "application/sql",
-    }
-)
-"""Media types of text besides `text/*`."""
 
 _TRANSCRIPT = "transcript"
 """The key of the text part with the transcript of the audio."""
@@ -136,7 +122,7 @@ def _encode_file(part: FilePart, where: str, context: EncodeContext) -> dict[str
     if part.data is None:
         if not context.has("openrouter", "mistral", "file_url"):
             raise InvalidInput(f"{context.target.provider} accepts files as bytes, not by URL", field=where)
-    elif media_type.startswith("text/") or media_type in _TEXT_TYPES:
+    elif media_type.startswith("text/") or media_type in TEXT_MEDIA_TYPES:
         return {"type": "text", "text": _decode_text_file(part.data, part.name, where)}
     if context.has("mistral"):
         return {"type": "document_url", "document_url": _encode_url(part, where)}

@@ -24,7 +24,7 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import require_utf8
+from ratatoskr.wire.encode import foreign_state_notices, require_utf8
 from ratatoskr.wire.gemini.media import MediaWriter
 from ratatoskr.wire.gemini.shapes import CONTINUATION
 from ratatoskr.wire.issuer import same_issuer
@@ -64,10 +64,7 @@ class ContentWriter:
     @property
     def notices(self) -> list[Notice]:
         """What was left out, one notice for each kind."""
-        return [
-            Notice("foreign_state_dropped", f"{kind} of {issuer} was left out: only its issuer can read it", "messages")
-            for kind, issuer in self._foreign.items()
-        ]
+        return foreign_state_notices(self._foreign)
 
     def write(self, messages: tuple[Message, ...]) -> None:
         """Write all messages, in order."""

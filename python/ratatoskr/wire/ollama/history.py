@@ -19,7 +19,7 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import inline_data_url, require_utf8
+from ratatoskr.wire.encode import foreign_state_notices, inline_data_url, require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import JsonObject, arguments_object
 
@@ -47,10 +47,7 @@ class MessageWriter:
     @property
     def notices(self) -> list[Notice]:
         """What was left out, one notice for each kind."""
-        return [
-            Notice("foreign_state_dropped", f"{kind} of {issuer} was left out: only its issuer can read it", "messages")
-            for kind, issuer in self._foreign.items()
-        ]
+        return foreign_state_notices(self._foreign)
 
     def write(self, messages: tuple[Message, ...], instructions: str | None) -> list[JsonObject]:
         """Return all messages; `instructions` are appended to the first system message."""
