@@ -45,12 +45,14 @@ if TYPE_CHECKING:
     from ratatoskr.gateway.embedded import EmbeddedGateway as EmbeddedGateway
     from ratatoskr.gateway.protocol import Chat as Chat, Embed as Embed, ModelGateway as ModelGateway
     from ratatoskr.gateway.stream import ChatStream as ChatStream
+    from ratatoskr.gateway.tools import ToolStream as ToolStream
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
+    from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
     from ratatoskr.types import (
         Attempt as Attempt,
         AudioPart as AudioPart,
@@ -126,12 +128,13 @@ _NAMES = {
     "ratatoskr.gateway.embedded": "EmbeddedGateway",
     "ratatoskr.gateway.protocol": "Chat Embed ModelGateway",
     "ratatoskr.gateway.stream": "ChatStream",
-    "ratatoskr.gateway.tools": "run_tools",
+    "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
+    "ratatoskr.sync.tool_stream": "SyncToolStream",
     "ratatoskr.types": """
         Attempt AudioPart ChatEvent ChatOptions ChatParams ChatRequest ChatResponse Citation CitationDelta
         ContentDelta Cost Done Effort ErrorInfo FilePart FileRef FinishReason ImagePart JsonSchema Message

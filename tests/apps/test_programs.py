@@ -130,7 +130,7 @@ async def test_fallback(upstream: ScriptedUpstream, gateway: EmbeddedGateway) ->
 
 
 async def test_fallback_from_a_provider_that_hangs(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> None:
-    plan = await gateway.explain([CLAUDE, GPT], timeouts=fallback.PATIENCE)
+    plan = await gateway.explain([CLAUDE, GPT], timeout=fallback.PATIENCE)
     assert (plan.deadlines["total"], plan.deadlines["attempt"]) == (20, 12)
     await upstream.use({"anthropic": ScriptedTurn("late", delay=60), "openai": "here"})
     patience = replace(fallback.PATIENCE, attempt=1.5)  # for the one that answers too, however busy the machine is

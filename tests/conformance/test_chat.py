@@ -12,7 +12,6 @@ from tests.conformance.faces import FACES, KEY, MODELS, scene
 
 from ratatoskr import (
     AuthenticationFailed,
-    ChatRequest,
     ContentDelta,
     ContentFiltered,
     Done,
@@ -25,13 +24,11 @@ from ratatoskr import (
     ToolCallDelta,
     ToolCallEnd,
     ToolCallStart,
-    ToolDefinition,
     UsageEvent,
     dump_messages,
     load_messages,
 )
 from ratatoskr.testing import ScriptedToolCall, ScriptedTurn, TokenCounts, fault
-from ratatoskr.types.chat import ChatOptions
 
 pytestmark = [
     pytest.mark.parametrize("face", FACES),
@@ -112,11 +109,7 @@ def weather(city: str, days: int = 1) -> str:
 async def test_tools_make_a_round_trip_with_parallel_calls(face: str, model: str) -> None:
     calls = (ScriptedToolCall("weather", {"city": "Oslo", "days": 2}), ScriptedToolCall("weather", {"city": "Rome"}))
     async with scene(face, [ScriptedTurn("Looking.", tool_calls=calls), ScriptedTurn("Rain in both.")]) as at:
-        tool = ToolDefinition.from_function(weather)
-        request = ChatRequest((Message.user("Weather?"),), (tool,), options=ChatOptions(model=model))
-        response, messages = await (
-            at.face.call("run_tools", request) if face == "sync" else _run_tools(at.face.gateway, request)
-        )
+        response, messages = await at.face.call("run_tools", "Weather?", model, tools=[weather])
         assert response.content == "Rain in both."
         assert [m.role for m in messages] == ["assistant", "tool", "assistant"]
         made = messages[0].tool_calls
@@ -127,12 +120,6 @@ async def test_tools_make_a_round_trip_with_parallel_calls(face: str, model: str
         assert len({c.id for c in made}) == 2
         asked = at.upstream.requests[-1].asked
         assert [*asked.results] == ["2 days of rain in Oslo", "1 days of rain in Rome"] or "Oslo" in asked.results[0]
-
-
-async def _run_tools(gateway: Any, request: ChatRequest) -> Any:
-    from ratatoskr import run_tools
-
-    return await run_tools(gateway, request)
 
 
 async def test_tool_calls_stream_with_stable_indices(face: str, model: str) -> None:

@@ -149,7 +149,7 @@ async def test_vectors_before_a_bad_window_are_handed_out_first(embedder: Embedd
         ({"dimensions": 0}, "dimensions"),
         ({"dimensions": "8"}, "dimensions"),
         ({"truncate": 1}, "truncate"),
-        ({"timeouts": -1}, "timeouts.total"),
+        ({"timeout": -1}, "timeout.total"),
     ],
 )
 async def test_arguments_that_make_no_sense_are_refused_by_name(embedder: Embedder, how: Any, field: str) -> None:
@@ -275,7 +275,7 @@ async def test_a_deadline_ends_the_call_and_the_work(local: Embedder) -> None:
     for call in (local.batch, local.iterated):
         for timeouts, phase in ((0.3, "total"), (Timeouts(attempt=0.3), "attempt")):
             with pytest.raises(Timeout, match=r"timed out after 0\.[0-3]") as caught:
-                await call(texts, timeouts=timeouts)
+                await call(texts, timeout=timeouts)
             assert caught.value.phase == phase
             assert [attempt.decision for attempt in caught.value.attempts] == ["stop"]
     workers = local.gateway.backend.embeddings.registry["local"]._models.workers  # type: ignore[attr-defined]  # the threads
@@ -293,7 +293,7 @@ async def test_the_time_that_the_callers_own_iterable_takes_counts_in_no_deadlin
             time.sleep(0.4)
             yield f"text {number}"
 
-    assert len(await local.iterated(slow(), timeouts=Timeouts(total=1.0))) == 4
+    assert len(await local.iterated(slow(), timeout=Timeouts(total=1.0))) == 4
 
 
 async def test_leaving_an_iteration_takes_no_further_texts(local: Embedder) -> None:

@@ -27,7 +27,6 @@ from ratatoskr import (
     TextPart,
     ToolCall,
     ToolCallEnd,
-    ToolDefinition,
 )
 from ratatoskr.testing import ScriptedGateway, ScriptedToolCall, ScriptedTurn, ScriptedUpstream, fault
 
@@ -110,17 +109,33 @@ async def test_tools_make_a_round_trip(backend: str, face: str) -> None:
         events, response = await gateway.stream("Weather?", MODEL, tools=[weather])
         assert tuple(e.call for e in events if isinstance(e, ToolCallEnd)) == response.tool_calls
         assert response.finish_reason == "tool_calls"
-        tools = (ToolDefinition.from_function(weather),)
-        request = ChatRequest((Message.user("Weather?"),), tools, options=ChatOptions(MODEL))
-        if face == "sync":
-            final, messages = await gateway.call("run_tools", request)
-        else:
-            from ratatoskr import run_tools
-
-            final, messages = await run_tools(gateway.gateway, request)
+        final, messages = await gateway.call("run_tools", "Weather?", MODEL, tools=[weather])
         assert final.content == "Rain in both."
         assert [message.role for message in messages] == ["assistant", "tool", "assistant"]
         assert [part.text for part in messages[1].content] == ["rain in Oslo", "rain in Rome"]
+
+
+async def test_the_events_of_every_round_of_tools_are_streamed(backend: str, face: str) -> None:
+    def weather(city: str) -> str:
+        """Return the weather."""
+        return f"rain in {city}"
+
+    async with gateway_of(backend, face, Turn(calls=[("weather", {"city": "Oslo"})]), Turn("Rain.")) as gateway:
+        events, stream = await _tool_events(gateway, face, "Weather?", MODEL, tools=[weather])
+        assert [event.finish_reason for event in events if isinstance(event, Done)] == ["tool_calls", "stop"]
+        assert "".join(event.text for event in events if isinstance(event, ContentDelta)) == "Rain."
+        assert [message.role for message in stream.messages] == ["assistant", "tool", "assistant"]
+        assert stream.response.text == "Rain."
+
+
+async def _tool_events(gateway: AsyncFace, face: str, *arguments: Any, **keywords: Any) -> tuple[list[Any], Any]:
+    if face == "sync":
+        import asyncio
+
+        blocking = gateway.gateway.sync().run_tools_stream(*arguments, **keywords)
+        return await asyncio.to_thread(list, blocking), blocking
+    stream = gateway.gateway.run_tools_stream(*arguments, **keywords)
+    return [event async for event in stream], stream
 
 
 async def test_output_is_typed_and_prompts_are_continued(backend: str, face: str) -> None:
@@ -145,8 +160,8 @@ async def _collect(gateway: AsyncFace, face: str, requests: list[ChatRequest]) -
     if face == "sync":
         import asyncio
 
-        return await asyncio.to_thread(lambda: list(gateway.gateway.sync().chat_many(requests, 1)))
-    return [item async for item in gateway.gateway.chat_many(requests, 1)]
+        return await asyncio.to_thread(lambda: list(gateway.gateway.sync().chat_many(requests, concurrency=1)))
+    return [item async for item in gateway.gateway.chat_many(requests, concurrency=1)]
 
 
 async def test_failures_are_raised_from_calls_and_streams(backend: str, face: str) -> None:
@@ -164,7 +179,7 @@ async def test_failures_are_raised_from_calls_and_streams(backend: str, face: st
         ({"messages": "x", "temperature": 99}, "temperature"),
         ({"messages": "x", "tool_choice": "f"}, "tool_choice"),
         ({"messages": "x", "output": int, "response_format": "json"}, "response_format"),
-        ({"messages": "x", "timeouts": -1}, "timeouts.total"),
+        ({"messages": "x", "timeout": -1}, "timeout.total"),
     ],
 )
 async def test_wrong_arguments_are_refused_by_name(
@@ -194,7 +209,7 @@ async def test_a_closed_gateway_refuses_everything(backend: str, face: str) -> N
 
 async def test_what_would_be_asked_can_be_explained_without_asking(backend: str, face: str) -> None:
     async with gateway_of(backend, face) as gateway:
-        explanation = await gateway.call("explain", MODEL, timeouts=5)
+        explanation = await gateway.call("explain", MODEL, timeout=5)
         assert explanation.plans
         assert explanation.deadlines["total"] == 5
         with pytest.raises(RatatoskrError):

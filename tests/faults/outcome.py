@@ -45,10 +45,10 @@ async def outcome_of(gateway: EmbeddedGateway, model: str, mode: str, times: Tim
     delivered: list[str] = []
     try:
         if mode == "call":
-            response = await gateway.chat(PROMPT, model, timeouts=times)
+            response = await gateway.chat(PROMPT, model, timeout=times)
             return Outcome("right", response.content)
         done = 0
-        async with gateway.chat_stream(PROMPT, model, timeouts=times) as stream:
+        async with gateway.chat_stream(PROMPT, model, timeout=times) as stream:
             async for event in stream:
                 assert not done, "an event came after Done"
                 done += isinstance(event, Done)

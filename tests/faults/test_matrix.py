@@ -52,7 +52,7 @@ async def test_a_misbehaviour_is_what_the_table_says_and_the_next_call_works(
                 await upstream.until(lambda: upstream.count >= len(CASES))  # one may still be on its way
                 assert upstream.count == len(CASES), "one request a case, and none elsewhere"
             await upstream.use(())
-            for answer in await asyncio.gather(*(gateway.chat("Next?", m, timeouts=PATIENT) for m in MODELS.values())):
+            for answer in await asyncio.gather(*(gateway.chat("Next?", m, timeout=PATIENT) for m in MODELS.values())):
                 assert answer.content
         finally:
             await gateway.aclose()

@@ -19,9 +19,9 @@ async def _outcome(gateway: EmbeddedGateway, model: str, streamed: bool, total: 
     times = Timeouts(total=total, stream_life=total)
     try:
         if not streamed:
-            await gateway.chat("Who?", model, timeouts=times)
+            await gateway.chat("Who?", model, timeout=times)
             return "right"
-        async with gateway.chat_stream("Who?", model, timeouts=times) as stream:
+        async with gateway.chat_stream("Who?", model, timeout=times) as stream:
             await stream.collect()
     except StreamInterrupted as error:
         return type(error.cause).__name__

@@ -77,7 +77,7 @@ async def _case(
     late = time.monotonic() - began - _deadline(row, mode)
     upstream.fault("")
     began = time.monotonic()
-    assert (await gateway.chat("Next?", model, timeouts=PATIENT)).content
+    assert (await gateway.chat("Next?", model, timeout=PATIENT)).content
     return late, time.monotonic() - began, found.name
 
 

@@ -60,7 +60,7 @@ async def gateways(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
 async def arguments(gateway: EmbeddedGateway) -> None:
     """Wrong arguments are seen."""
     await gateway.chat("Hi", "m", tools=[tool], temperature=0.5, reasoning="high", stop=["x"])
-    await gateway.chat("Hi", ["a", "b"], timeouts=3)
+    await gateway.chat("Hi", ["a", "b"], timeout=3)
     await gateway.chat("Hi", "m", tools=[[tool]])  # type: ignore[list-item]
     await gateway.chat("Hi", "m", temprature=1)  # type: ignore[call-overload]
     await gateway.chat("Hi", "m", reasoning="hard")  # type: ignore[call-overload]
@@ -93,7 +93,7 @@ def parts(part: Part) -> str | None:
 async def vectors(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
     """Embedding has one shape on both faces."""
     assert_type(await gateway.embed("Hi", "m"), Embedding)
-    assert_type(await gateway.embed_batch(["Hi"], "m", input_type="query", dimensions=3, timeouts=2), Embeddings)
+    assert_type(await gateway.embed_batch(["Hi"], "m", input_type="query", dimensions=3, timeout=2), Embeddings)
     assert_type(blocking.embed("Hi", "m", truncate=False), Embedding)
     assert_type(blocking.embed_batch(["Hi"], "m"), Embeddings)
     assert_type([one async for one in gateway.embed_iter(iter(["Hi"]), "m")], list[Embedding])

@@ -110,12 +110,23 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
     "model with a line break": ({"model": "openai:a\nb"}, InvalidInput, "model", "cannot be printed"),
     "no messages": ({"messages": []}, InvalidInput, "messages", "messages is empty"),
     "no message": ({"messages": None}, InvalidInput, "messages", "a sequence of Messages, not NoneType"),
-    "a message as a dict": ({"messages": {"role": "user"}}, InvalidInput, "messages", "of Messages, not dict"),
-    "messages as dicts": (
-        {"messages": [{"role": "user", "content": "x"}]},
+    "an empty message as a dict": (
+        {"messages": {"role": "user"}},
         InvalidInput,
         "messages",
-        "messages[0] must be a Message, not dict; Message.user(…) makes one",
+        "messages[0] (role user) is empty",
+    ),
+    "a dict with an unknown key": (
+        {"messages": [{"role": "user", "content": "x", "contents": "y"}]},
+        InvalidInput,
+        "messages[0].contents",
+        "messages[0].contents is not a member here; the members are role, content, name",
+    ),
+    "neither a message nor a dict": (
+        {"messages": [5]},
+        InvalidInput,
+        "messages",
+        "messages[0] must be a Message or a dict with role and content, not int; Message.user(…) makes one",
     ),
     "message without content": (
         {"messages": Message.user([])},
@@ -273,9 +284,22 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         "tools",
         "a tool of anthropic cannot run at openai",
     ),
-    "timeouts": ({"timeouts": 0}, InvalidInput, "timeouts.total", "timeouts.total must be seconds above 0"),
-    "timeouts as text": ({"timeouts": "20"}, InvalidInput, "timeouts.total", "not '20'"),
-    "unknown keyword": ({"temprature": 1}, TypeError, None, "unexpected keyword argument 'temprature'; parameters are"),
+    "timeouts": ({"timeout": 0}, InvalidInput, "timeout.total", "timeout.total must be seconds above 0"),
+    "timeout as text": ({"timeout": "20"}, InvalidInput, "timeout.total", "not '20'"),
+    **{
+        f"{name} of another library": ({name: 1}, TypeError, None, f"unexpected keyword argument {name!r}; use {use}")
+        for name, use in {
+            "timeouts": "timeout",
+            "system": "Message.system",
+            "stream": "chat_stream",
+            "max_completion_tokens": "max_tokens",
+            "reasoning_effort": "reasoning",
+            "extra_body": "raw_provider_options",
+            "extra_headers": "headers=",
+            "n": "chat_many",
+        }.items()
+    },
+    "unknown keyword": ({"temprature": 1}, TypeError, None, "'temprature'; use temperature. The keywords are tools, "),
 }
 
 
@@ -289,7 +313,7 @@ async def test_a_call_that_cannot_work_is_refused_unsent(case: str, face: str, g
             pytest.skip("a ChatRequest cannot be made of that")
         options = arguments.pop("model")
         options = options if isinstance(options, ChatOptions) else ChatOptions(model=options)
-        _, found = await anext(gateway.chat_many([ChatRequest(**arguments, options=options)]))
+        _, found = await anext(gateway.chat_many([ChatRequest(**arguments, options=options)]))  # as it stands
         assert isinstance(found, error)
     else:
         with pytest.raises(error) as caught:
@@ -335,14 +359,36 @@ async def test_a_tool_loop_that_cannot_run_its_tools_does_not_begin(gateway: Emb
     request = ChatRequest((Message.user("x"),), (ToolDefinition("f", "", OBJECT),), options=ChatOptions(model=GPT))
     with pytest.raises(InvalidInput, match=r"no function to run for f: make the tool by ToolDefinition\.from_function"):
         await run_tools(gateway, request)
-    with pytest.raises(InvalidInput, match="max_rounds must be 1 or more"):
+    with pytest.raises(InvalidInput, match="max_rounds must be a whole number, 1 or more, not 0"):
         await run_tools(gateway, request, max_rounds=0)
 
 
 async def test_many_requests_are_refused_one_by_one(gateway: EmbeddedGateway) -> None:
-    requests: list[Any] = ["x", ChatRequest((Message.user("x"),))]
-    outcomes = dict([pair async for pair in gateway.chat_many(requests)])
-    said(outcomes[0], "a request must be a ChatRequest, not str")  # type: ignore[arg-type]  # both are errors
-    said(outcomes[1], "no model")  # type: ignore[arg-type]
-    with pytest.raises(InvalidInput, match="concurrency must be 1 or more"):
+    requests: list[Any] = ["x", ChatRequest((Message.user("x"),)), [], {"role": "user", "content": "x", "nane": "y"}]
+    outcomes: dict[int, Any] = dict([pair async for pair in gateway.chat_many(requests)])
+    said(outcomes[0], "no model")
+    said(outcomes[1], "no model")
+    said(outcomes[2], "messages is empty")
+    said(outcomes[3], "messages[0].nane is not a member here; the members are role, content, name")
+    assert outcomes[3].field == "messages[0].nane"
+    with pytest.raises(InvalidInput, match="concurrency must be a whole number, 1 or more, not 0"):
         _ = [pair async for pair in gateway.chat_many(requests, concurrency=0)]
+    for wrong in ("text", b"x", {"role": "user"}, Message.user("x"), 5):
+        with pytest.raises(InvalidInput, match="requests must be an iterable of messages or ChatRequests, not "):
+            _ = [pair async for pair in gateway.chat_many(wrong)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_an_item_of_another_type_ends_the_iteration_after_the_answers_before_it(
+    gateway: EmbeddedGateway, ordered: bool
+) -> None:
+    seen: list[int] = []
+
+    async def read() -> None:
+        async for index, _ in gateway.chat_many(["x", "y", 5, "z"], ordered=ordered):  # type: ignore[list-item]
+            seen.append(index)
+
+    with pytest.raises(InvalidInput, match=r"requests\[2\] must be messages or a ChatRequest, not int") as caught:
+        await read()
+    assert sorted(seen) == [0, 1]
+    assert caught.value.field == "requests[2]"

@@ -63,7 +63,7 @@ MADE: dict[str, tuple[Callable[[], Any], type[Exception], str, str]] = {
     "budget": (lambda: ReasoningConfig(budget_tokens=-1), InvalidInput, "reasoning", "a whole number, 0 or more"),
     "option": (lambda: ChatOptions(top_p=2), InvalidInput, "top_p", "from 0 to 1, not 2"),
     "result": (lambda: ToolCall("1", "f", "{}").result(object()), InvalidInput, "content", "has no JSON form"),
-    "timeout": (lambda: Timeouts(connect=math.nan), InvalidInput, "timeouts.connect", "seconds above 0"),
+    "timeout": (lambda: Timeouts(connect=math.nan), InvalidInput, "timeout.connect", "seconds above 0"),
     "history's version": (
         lambda: load_messages('{"version": 9, "messages": []}'),
         InvalidInput,

@@ -101,7 +101,7 @@ class ChatCall:
                     self.models,
                     tools=self.tools,
                     tool_choice=self.tool_choice,
-                    timeouts=self.timeout,
+                    timeout=self.timeout,
                     **self.params,
                 )
                 view.show_response(response)
@@ -119,7 +119,7 @@ class ChatCall:
             self.models,
             tools=self.tools,
             tool_choice=self.tool_choice,
-            timeouts=self.timeout,
+            timeout=self.timeout,
             **self.params,
         ) as stream:
             for event in stream:

@@ -103,7 +103,7 @@ def describe_usage(usage: Usage) -> str:
 async def show(gateway: EmbeddedGateway, model: str) -> None:
     """Stream an answer, then let the model call a tool."""
     print(f"\n--- {model}: a streamed answer\n")
-    async with gateway.chat_stream("In one sentence: who is Ratatoskr?", model, timeouts=120) as stream:
+    async with gateway.chat_stream("In one sentence: who is Ratatoskr?", model, timeout=120) as stream:
         async for event in stream:
             if isinstance(event, ContentDelta):
                 print(event.text, end="", flush=True)

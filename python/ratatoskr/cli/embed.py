@@ -75,7 +75,7 @@ def embed(
     source = _read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
     with local_gateway(model, precision, device, cache_dir).sync() as gateway:
-        query = None if search is None else gateway.embed(search, model, input_type="query", timeouts=timeout)
+        query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
             embedder.run(source, output, StatusLine(screen) if lines is not None else None)
@@ -119,7 +119,7 @@ class BlockEmbedder:
                         self._model,
                         input_type=self._input_type,
                         truncate=self._truncate,
-                        timeouts=self._timeout,
+                        timeout=self._timeout,
                     )
                 except RatatoskrError as error:
                     raise self._with_line_number(error, done) from None

@@ -52,7 +52,7 @@ def explain(
         params["response_format"] = load_schema(schema)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         explanation = gateway.explain(
-            models, tools=load_tools(tools), tool_choice=tool_choice, timeouts=timeout, **params
+            models, tools=load_tools(tools), tool_choice=tool_choice, timeout=timeout, **params
         )
     screen = Screen()
     if as_json:

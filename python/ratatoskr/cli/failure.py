@@ -38,7 +38,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"\breasoning=\"(\w+)\"", r"--reasoning \1"),
     (r"\bdigests= or allow_unpinned=True\b", "--digest FILE=SHA256 or --allow-unpinned"),
     (r"\b(fresh|overwrite)=True\b", r"--\1"),
-    (r"\btimeouts\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
+    (r"\btimeout\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
 )
 """Advice for programs, as advice for a shell."""
 

@@ -54,10 +54,10 @@ def generate(
         try:
             response: GenerateResponse | ChatResponse[None]
             if no_stream:
-                response = gateway.generate(text, models, timeouts=timeout, **params)
+                response = gateway.generate(text, models, timeout=timeout, **params)
                 view.show_response(response)
             else:
-                with gateway.generate_stream(text, models, timeouts=timeout, **params) as stream:
+                with gateway.generate_stream(text, models, timeout=timeout, **params) as stream:
                     for event in stream:
                         view.show_event(event)
                     response = stream.response

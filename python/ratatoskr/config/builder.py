@@ -19,7 +19,7 @@ from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import SPECS, compatible
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.rules import ParameterPolicy
-from ratatoskr.types.timeouts import Timeouts
+from ratatoskr.types.timeouts import Timeouts, timeouts_of
 
 if TYPE_CHECKING:
     import httpx
@@ -243,23 +243,20 @@ class Builder:
 
     # behaviour
 
-    def timeouts(
+    def timeout(
         self,
+        total: float | Timeouts | None = None,
+        *,
         connect: float | None = None,
         first_byte: float | None = None,
         idle: float | None = None,
         no_progress: float | None = None,
         attempt: float | None = None,
-        total: float | None = None,
         stream_life: float | None = None,
     ) -> Self:
-        """Set deadlines in seconds for calls that set none themselves; see `Timeouts`."""
-        new = Timeouts(connect, first_byte, idle, no_progress, attempt, total, stream_life)
-        return self._set(timeouts=new.over(self._recipe.timeouts))
-
-    def timeout(self, total: float) -> Self:
-        """Set the deadline of the whole call in seconds."""
-        return self.timeouts(total=total)
+        """Set deadlines in seconds for calls that set none themselves; see `Timeouts`, which is also taken whole."""
+        new = Timeouts(connect, first_byte, idle, no_progress, attempt, None, stream_life)
+        return self._set(timeouts=new.over(timeouts_of(total)).over(self._recipe.timeouts))
 
     def retries(self, n: int) -> Self:
         """Set the number of retries at each candidate; 0 means one attempt."""

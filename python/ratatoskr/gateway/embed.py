@@ -28,10 +28,10 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; arguments and errors are those of `embed_batch`."""
-        request = EmbedRequest([text], model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        request = EmbedRequest([text], model, input_type, dimensions, truncate, timeouts_of(timeout))
         embeddings = await backend_of(self).embed(request)
         return embeddings.single()
 
@@ -43,7 +43,7 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> Embeddings:
         """Return the vectors of many texts in their order.
 
@@ -53,7 +53,7 @@ class Embed(Protocol):
             input_type: `query` puts the model's instruction for queries before each text.
             dimensions: `None`, or what the model has.
             truncate: whether texts are cut to the length that the model takes, and counted in `truncated`, or refused.
-            timeouts: total seconds, loading the model included, or `Timeouts`; 600 unless set in the builder.
+            timeout: total seconds, loading the model included, or `Timeouts`; 600 unless set in the builder.
 
         Raises:
             InvalidInput: a text is not a `str` or holds a lone surrogate; the message names its index.
@@ -65,7 +65,7 @@ class Embed(Protocol):
             MalformedResponse: a vector is not finite.
             Timeout: a deadline passed; the computation ends with the current call of the model.
         """
-        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeout))
         return await backend_of(self).embed(request)
 
     async def embed_iter(
@@ -76,14 +76,14 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> AsyncIterator[Embedding]:
         """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
 
-        `timeouts.total` holds until the first vectors are there and `no_progress` between windows; the time that the
+        `timeout.total` holds until the first vectors are there and `no_progress` between windows; the time that the
         iterable itself takes does not count. Raises what `embed_batch` raises, after the vectors of earlier windows.
         """
-        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeouts))
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeout))
         async with aclosing(backend_of(self).embed_windows(request)) as windows:
             async for window in windows:
                 for number, embedding in enumerate(window, 1):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema
+from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, JsonSchema
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ImagePart, Part, ToolResult
 from ratatoskr.types.schema import check_schema
@@ -20,8 +20,24 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
     from ratatoskr.gateway.base import Gateway
 
-MessagesLike: TypeAlias = str | Message | Sequence[Message]
+MessageLike: TypeAlias = Message | Mapping[str, Any]
+MessagesLike: TypeAlias = str | MessageLike | Sequence[MessageLike]
 ModelLike: TypeAlias = str | Sequence[str] | ChatOptions | None
+
+
+class ChatKeywords(ChatParams, total=False):
+    """Keyword arguments of every method that chats, `output` aside.
+
+    Attributes:
+        tools: functions, `ToolDefinition` or `ProviderTool`, each name once.
+        tool_choice: `auto`, `none`, `required` or a tool's name; `None` leaves it to the model.
+        timeout: seconds for the whole call, or `Timeouts`.
+    """
+
+    tools: Sequence[ToolLike]
+    tool_choice: str | None
+    timeout: TimeoutsLike
+
 
 MAX_IMAGE = 20 * 1024 * 1024
 """Bytes of one image: the largest that any provider documents."""
@@ -41,7 +57,7 @@ def request_of(
     tools: Sequence[ToolLike] = (),
     tool_choice: str | None = None,
     output: Any = None,
-    timeouts: TimeoutsLike = None,
+    timeout: TimeoutsLike = None,
     **params: Any,
 ) -> ChatRequest:
     """Return the request.
@@ -50,7 +66,7 @@ def request_of(
         InvalidInput: something in it is wrong; `field` names it.
         TypeError: an unknown keyword.
     """
-    return _build(messages, options_of(model, params), tools, tool_choice, output, timeouts)
+    return _build(messages, options_of(model, params), tools, tool_choice, output, timeout)
 
 
 def check_request(request: ChatRequest) -> ChatRequest:
@@ -74,7 +90,7 @@ def _build(
     tools: Sequence[ToolLike],
     tool_choice: str | None,
     output: Any,
-    timeouts: TimeoutsLike,
+    timeout: TimeoutsLike,
     kind: Literal["chat", "generate"] = "chat",
 ) -> ChatRequest:
     definitions = tools_of(tools)
@@ -88,26 +104,37 @@ def _build(
         options = replace(options, response_format=schema)
     elif isinstance(options.response_format, JsonSchema):
         check_schema(options.response_format.schema, "response_format")
-    return ChatRequest(messages_of(messages), definitions, tool_choice, output, options, timeouts_of(timeouts), kind)
+    return ChatRequest(messages_of(messages), definitions, tool_choice, output, options, timeouts_of(timeout), kind)
 
 
 def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     """Return the history as a tuple."""
     if isinstance(messages, str):
         return (Message.user(messages),)
-    history = (messages,) if isinstance(messages, Message) else _as_tuple(messages, "messages", "Messages")
-    if not history:
+    single = isinstance(messages, (Message, Mapping))
+    items = (messages,) if single else _as_tuple(messages, "messages", "Messages")
+    if not items:
         raise InvalidInput("messages is empty", field="messages")
+    history = tuple(_message_of(item, i) for i, item in enumerate(items))
     for i, message in enumerate(history):
-        if not isinstance(message, Message):
-            raise InvalidInput(
-                f"messages[{i}] must be a Message, not {type(message).__name__}; Message.user(…) makes one",
-                field="messages",
-            )
         if not message.content and message.role in ("user", "tool"):
             raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")
         _check_images(message.content, f"messages[{i}]")
     return history
+
+
+def _message_of(item: Any, index: int) -> Message:
+    if isinstance(item, Message):
+        return item
+    if isinstance(item, Mapping):
+        from ratatoskr.types.openai_message import message_from_openai
+
+        return message_from_openai(Message, item, f"messages[{index}]")
+    raise InvalidInput(
+        f"messages[{index}] must be a Message or a dict with role and content, not {type(item).__name__}; "
+        "Message.user(…) makes one",
+        field="messages",
+    )
 
 
 def _as_tuple(values: Any, field: str, what: str) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ class BatchEmbedder(Protocol):
         input_type: InputType,
         dimensions: int | None,
         truncate: bool,
-        timeouts: TimeoutsLike,
+        timeout: TimeoutsLike,
     ) -> Embeddings:
         """Return the vectors of texts in their order."""
         ...
@@ -96,7 +96,7 @@ def embed(embedder: Any, job: EmbedJob, window: RowWindow) -> Awaitable[Embeddin
     if isinstance(getattr(embedder, "model", None), str):
         return embed_batch(window.texts, **options)
     # No deadline: a window takes longer on a slow machine than an interactive call may.
-    return embed_batch(window.texts, job.model, **options, timeouts=math.inf)
+    return embed_batch(window.texts, job.model, **options, timeout=math.inf)
 
 
 def check_vectors(window: RowWindow, embeddings: Embeddings, dimensions: int, model: str) -> Any:

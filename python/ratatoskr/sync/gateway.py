@@ -10,23 +10,25 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, overload
 
 from ratatoskr.errors import GatewayClosed, RatatoskrError
-from ratatoskr.gateway.request import MessagesLike, ModelLike
+from ratatoskr.gateway.request import ChatKeywords, MessagesLike, ModelLike
+from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.sync.stream import SyncChatStream
 from ratatoskr.sync.thread_loop import can_run_in_thread_loop, run_in_thread_loop
+from ratatoskr.sync.tool_stream import SyncToolStream
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
 from ratatoskr.types.timeouts import TimeoutsLike
-from ratatoskr.types.tool import ToolLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ratatoskr.gateway.base import Gateway
+    from ratatoskr.gateway.tools import ToolStream
 
 
 T = TypeVar("T")
@@ -38,7 +40,7 @@ class _EmbedOptions(TypedDict):
     input_type: InputType
     dimensions: int | None
     truncate: bool
-    timeouts: TimeoutsLike
+    timeout: TimeoutsLike
 
 
 class SyncGateway:
@@ -76,11 +78,8 @@ class SyncGateway:
         messages: MessagesLike,
         model: ModelLike = None,
         *,
-        tools: Sequence[ToolLike] = (),
-        tool_choice: str | None = None,
         output: None = None,
-        timeouts: TimeoutsLike = None,
-        **params: Unpack[ChatParams],
+        **keywords: Unpack[ChatKeywords],
     ) -> ChatResponse[None]: ...
     @overload
     def chat(
@@ -88,12 +87,10 @@ class SyncGateway:
         messages: MessagesLike,
         model: ModelLike = None,
         *,
-        tools: Sequence[ToolLike] = (),
-        tool_choice: str | None = None,
         output: type[T],
-        timeouts: TimeoutsLike = None,
-        **params: Unpack[ChatParams],
+        **keywords: Unpack[ChatKeywords],
     ) -> ChatResponse[T]: ...
+    @shows_parameters
     def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
         """Return the answer to a conversation.
 
@@ -107,11 +104,8 @@ class SyncGateway:
         messages: MessagesLike,
         model: ModelLike = None,
         *,
-        tools: Sequence[ToolLike] = (),
-        tool_choice: str | None = None,
         output: None = None,
-        timeouts: TimeoutsLike = None,
-        **params: Unpack[ChatParams],
+        **keywords: Unpack[ChatKeywords],
     ) -> SyncChatStream[None]: ...
     @overload
     def chat_stream(
@@ -119,12 +113,10 @@ class SyncGateway:
         messages: MessagesLike,
         model: ModelLike = None,
         *,
-        tools: Sequence[ToolLike] = (),
-        tool_choice: str | None = None,
         output: type[T],
-        timeouts: TimeoutsLike = None,
-        **params: Unpack[ChatParams],
+        **keywords: Unpack[ChatKeywords],
     ) -> SyncChatStream[T]: ...
+    @shows_parameters
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> SyncChatStream[Any]:
         """Return the answer to a conversation as a stream of events.
 
@@ -133,35 +125,130 @@ class SyncGateway:
         stream: ChatStream[Any] = self._gateway.chat_stream(messages, model, **arguments)
         return SyncChatStream(self._thread, stream)
 
+    @shows_parameters
     def generate(
-        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+        self, prompt: str, model: ModelLike = None, *, timeout: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> GenerateResponse:
         """Return the continuation of a prompt: at Ollama by its own endpoint, elsewhere as a chat of one user turn."""
-        return self._run(self._gateway.generate(prompt, model, timeouts=timeouts, **params))
+        return self._run(self._gateway.generate(prompt, model, timeout=timeout, **params))
 
+    @shows_parameters
     def generate_stream(
-        self, prompt: str, model: ModelLike = None, *, timeouts: TimeoutsLike = None, **params: Unpack[ChatParams]
+        self, prompt: str, model: ModelLike = None, *, timeout: TimeoutsLike = None, **params: Unpack[ChatParams]
     ) -> SyncChatStream[None]:
         """Return the continuation of a prompt as a stream; the events are those of a chat.
 
         The stream is opened by this call.
         """
-        stream = self._gateway.generate_stream(prompt, model, timeouts=timeouts, **params)
+        stream = self._gateway.generate_stream(prompt, model, timeout=timeout, **params)
         return SyncChatStream(self._thread, stream)
 
+    @overload
     def chat_many(
-        self, requests: Iterable[ChatRequest], concurrency: int = 32
+        self,
+        requests: Iterable[MessagesLike | ChatRequest],
+        model: ModelLike = None,
+        *,
+        concurrency: int = 32,
+        ordered: bool = False,
+        output: None = None,
+        **keywords: Unpack[ChatKeywords],
+    ) -> Iterator[tuple[int, ChatResponse[None] | RatatoskrError]]: ...
+    @overload
+    def chat_many(
+        self,
+        requests: Iterable[MessagesLike | ChatRequest],
+        model: ModelLike = None,
+        *,
+        concurrency: int = 32,
+        ordered: bool = False,
+        output: type[T],
+        **keywords: Unpack[ChatKeywords],
+    ) -> Iterator[tuple[int, ChatResponse[T] | RatatoskrError]]: ...
+    @shows_parameters
+    def chat_many(
+        self,
+        requests: Iterable[MessagesLike | ChatRequest],
+        model: ModelLike = None,
+        *,
+        concurrency: int = 32,
+        ordered: bool = False,
+        **arguments: Any,
     ) -> Iterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
         """Answer many requests, at most `concurrency` at a time, and yield (index, response or error) as they complete.
 
-        Leaving the iteration cancels what is under way.
+        Arguments and errors are those of `EmbeddedGateway.chat_many`. Leaving the iteration cancels what is under way.
         """
-        finished = self._gateway.chat_many(requests, concurrency)
+        finished = self._gateway.chat_many(requests, model, concurrency=concurrency, ordered=ordered, **arguments)
         try:
             while (item := self._thread.run(_next_or_none(finished))) is not None:
                 yield item
         finally:
             self._thread.run(_close(finished))
+
+    @overload
+    def run_tools(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        output: None = None,
+        **keywords: Unpack[ChatKeywords],
+    ) -> tuple[ChatResponse[None], tuple[Message, ...]]: ...
+    @overload
+    def run_tools(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        output: type[T],
+        **keywords: Unpack[ChatKeywords],
+    ) -> tuple[ChatResponse[T], tuple[Message, ...]]: ...
+    @shows_parameters
+    def run_tools(
+        self, messages: MessagesLike, model: ModelLike = None, *, max_rounds: int = 8, **arguments: Any
+    ) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
+        """Chat, run the tools that the model calls, and chat again with their results, until it calls none.
+
+        Arguments and errors are those of `EmbeddedGateway.run_tools`.
+        """
+        done: tuple[ChatResponse[Any], tuple[Message, ...]] = self._thread.run(
+            self._gateway.run_tools(messages, model, max_rounds=max_rounds, **arguments)
+        )
+        return done
+
+    @overload
+    def run_tools_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        output: None = None,
+        **keywords: Unpack[ChatKeywords],
+    ) -> SyncToolStream[None]: ...
+    @overload
+    def run_tools_stream(
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        output: type[T],
+        **keywords: Unpack[ChatKeywords],
+    ) -> SyncToolStream[T]: ...
+    @shows_parameters
+    def run_tools_stream(
+        self, messages: MessagesLike, model: ModelLike = None, *, max_rounds: int = 8, **arguments: Any
+    ) -> SyncToolStream[Any]:
+        """Return the events of every round of `run_tools`, each of which ends with its own `Done`.
+
+        Arguments are those of `run_tools`; what it raises is raised by the iteration.
+        """
+        stream: ToolStream[Any] = self._gateway.run_tools_stream(messages, model, max_rounds=max_rounds, **arguments)
+        return SyncToolStream(self._thread, stream)
 
     def embed(
         self,
@@ -171,14 +258,14 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; arguments and errors are those of `embed_batch`."""
         options: _EmbedOptions = {
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
-            "timeouts": timeouts,
+            "timeout": timeout,
         }
         return self._thread.run(self._gateway.embed(text, model, **options))
 
@@ -190,7 +277,7 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> Embeddings:
         """Return the vectors of many texts in their order.
 
@@ -200,7 +287,7 @@ class SyncGateway:
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
-            "timeouts": timeouts,
+            "timeout": timeout,
         }
         return self._thread.run(self._gateway.embed_batch(texts, model, **options))
 
@@ -212,7 +299,7 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
-        timeouts: TimeoutsLike = None,
+        timeout: TimeoutsLike = None,
     ) -> Iterator[Embedding]:
         """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
 
@@ -222,7 +309,7 @@ class SyncGateway:
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
-            "timeouts": timeouts,
+            "timeout": timeout,
         }
         vectors = self._gateway.embed_iter(texts, model, **options)
         try:
@@ -242,12 +329,6 @@ class SyncGateway:
     def unload(self, model: str) -> None:
         """Unload a local model and release its memory; the next call loads it again."""
         self._thread.run(self._gateway.unload(model))
-
-    def run_tools(self, request: ChatRequest, max_rounds: int = 8) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
-        """Run the tool loop; see `ratatoskr.run_tools`."""
-        from ratatoskr.gateway.tools import run_tools
-
-        return self._thread.run(run_tools(self._gateway, request, max_rounds))
 
     def list_models(self, provider: str | None = None) -> list[ModelInfo]:
         """Return the models that the configured providers serve, by asking each for its list, and the local ones."""

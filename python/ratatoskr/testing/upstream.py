@@ -190,7 +190,7 @@ class ScriptedUpstream:
         """
         return self.requests[-1]
 
-    async def until(self, happened: Callable[[], bool], timeout: float = 20.0) -> None:  # noqa: ASYNC109  # a test's patience
+    async def until(self, happened: Callable[[], bool], timeout: float = 20.0) -> None:  # a test's patience
         """Wait until `happened()` returns true; it is called whenever a connection or a request changes its state.
 
         Raises:

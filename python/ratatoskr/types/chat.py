@@ -140,13 +140,17 @@ class ChatOptions:
             return self
         for name in params:
             if name not in PARAM_SET and name != "model":
-                raise TypeError(f"unexpected keyword argument {name!r}; parameters are {', '.join(PARAM_NAMES)}")
+                from ratatoskr.types.hints import unknown_keyword
+
+                raise unknown_keyword(name, (*CALL_KEYWORDS, *PARAM_NAMES))
         return replace(self, **params)
 
 
 PARAM_NAMES: tuple[str, ...] = ChatOptions.__match_args__[1:]
 """Every field but `model`."""
 PARAM_SET = frozenset(PARAM_NAMES)
+CALL_KEYWORDS = ("tools", "tool_choice", "output", "timeout")
+"""The keywords of a chat that are not fields of its options."""
 
 
 def _number(low: float, high: float) -> Any:
@@ -262,6 +266,11 @@ class ChatResponse(Plain, GenericBase["T"]):
     @property
     def content(self) -> str:
         """The answer's text."""
+        return self.message.text
+
+    @property
+    def text(self) -> str:
+        """The answer's text, as `content`."""
         return self.message.text
 
     @property

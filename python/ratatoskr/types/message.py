@@ -86,6 +86,31 @@ class Message(Plain):
         """Return a message with the result of one call."""
         return cls("tool", (ToolResult(tool_call_id, content, is_error),))
 
+    @classmethod
+    def from_openai(cls, data: Mapping[str, Any]) -> Message:
+        """Return the message that a dict in the form of OpenAI's Chat Completions says.
+
+        Raises:
+            InvalidInput: the dict has a member that is unknown or of the wrong type; `field` names it.
+        """
+        from ratatoskr.types.openai_message import message_from_openai
+
+        return message_from_openai(cls, data)
+
+    def to_openai(self, *, drop: bool = False) -> dict[str, Any]:
+        """Return this message as a dict in the form of OpenAI's Chat Completions.
+
+        Args:
+            drop: leave out what that form cannot say, in place of raising.
+
+        Raises:
+            InvalidInput: the form cannot say a part of this message, which the error names, or the message holds
+                several tool results, each of which takes a dict of its own.
+        """
+        from ratatoskr.types.openai_message import message_to_openai
+
+        return message_to_openai(self, drop=drop)
+
 
 def parts_of(content: Any) -> tuple[Part, ...]:
     """Return content as a tuple of parts; raise `InvalidInput` for anything but text and parts."""

@@ -37,7 +37,7 @@ class Timeouts:
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value <= 0:
-                field = f"timeouts.{name}"
+                field = f"timeout.{name}"
                 raise InvalidInput(f"{field} must be seconds above 0 (math.inf for none), not {value!r}", field=field)
 
     def over(self, base: Timeouts) -> Timeouts:

@@ -10,7 +10,7 @@ async def main(
 ) -> tuple[str, list[str]]:
     """Return the answer, and the providers that were tried."""
     try:
-        response = await gateway.chat("Hi", [first, second], timeouts=patience)
+        response = await gateway.chat("Hi", [first, second], timeout=patience)
     except AllAttemptsFailed as error:
         return f"no provider answered: {error.primary.code}", [a.provider for a in error.attempts]
     except RatatoskrError as error:

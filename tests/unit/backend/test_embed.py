@@ -257,7 +257,7 @@ async def test_the_device_is_the_callers(model_folder: Path, graphs: Path) -> No
 async def test_a_plan_of_an_embedding_model_tells_who_would_embed_and_what_is_in_the_way(model_folder: Path) -> None:
     builder = Ratatoskr.builder().local_embeddings(model_folder).local_embeddings("BgeSmallEn").openai("sk-x")
     async with builder.build() as gateway:
-        found = await gateway.explain(model_folder.name, timeouts=7)
+        found = await gateway.explain(model_folder.name, timeout=7)
         (plan,) = found.plans
         assert (plan.provider, plan.model, plan.refused) == ("local", str(model_folder), None)
         assert found.deadlines["total"] == 7

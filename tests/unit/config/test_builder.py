@@ -112,9 +112,9 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
     "proxy": (lambda b: b.proxy(f"me:{KEY}@h:1"), ConfigurationError, "proxy", "(http|https|socks5|socks5h)://"),
     "kind of proxy": (lambda b: b.proxy("ftp://h:1"), ConfigurationError, "proxy", "(http|https|socks5|socks5h)://"),
     "client": (lambda b: b.openai(KEY).http_client(5), ConfigurationError, None, "takes an httpx.AsyncClient"),
-    "timeouts": (lambda b: b.timeouts(idle=0), InvalidInput, "timeouts.idle", "seconds above 0 (math.inf for none)"),
-    "timeout": (lambda b: b.timeout(-3), InvalidInput, "timeouts.total", "timeouts.total must be seconds above 0"),
-    "an unknown timeout": (lambda b: b.timeouts(read=5), TypeError, None, "'read'"),
+    "timeouts": (lambda b: b.timeout(idle=0), InvalidInput, "timeout.idle", "seconds above 0 (math.inf for none)"),
+    "timeout": (lambda b: b.timeout(-3), InvalidInput, "timeout.total", "timeout.total must be seconds above 0"),
+    "an unknown timeout": (lambda b: b.timeout(read=5), TypeError, None, "'read'"),
 }
 
 

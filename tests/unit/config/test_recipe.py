@@ -37,7 +37,7 @@ def fill(builder: Builder) -> Builder:
         .device(Device.cpu(workers=1))
         .cache_dir("/cache")
         .ram_budget(5)
-        .timeouts(connect=1)
+        .timeout(connect=1)
         .timeout(9)
         .retries(3)
         .parameter_policy("drop")

@@ -210,7 +210,7 @@ async def test_health_tells_where_keys_came_from_and_never_the_key(monkeypatch: 
 
 async def test_deadlines_are_inherited_from_call_to_builder_to_defaults() -> None:
     async with ScriptedUpstream() as up, two(up, timeout=20) as gateway:
-        told = await gateway.explain(GPT, timeouts=Timeouts(idle=3, total=math.inf))
+        told = await gateway.explain(GPT, timeout=Timeouts(idle=3, total=math.inf))
         assert (told.deadlines["idle"], told.deadlines["total"], told.deadlines["connect"]) == (3, None, 5)
         told = await gateway.explain(GPT)
         assert told.deadlines["first_byte"] == 20

@@ -75,7 +75,7 @@ def test_parameters_override_options_and_none_unsets_them() -> None:
 def test_every_parameter_can_be_written_in_each_of_the_three_places() -> None:
     fields = {field.name for field in dataclasses.fields(ChatOptions)} - {"model"}
     assert fields == set(PARAM_NAMES) == set(ChatParams.__annotations__)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'n'; parameters are temperature, top_p,"):
+    with pytest.raises(TypeError, match=r"argument 'n'; use chat_many .*timeout, temperature, top_p,"):
         request_of("Hi", "m", n=2)
 
 
@@ -110,7 +110,7 @@ def test_a_providers_own_tool_can_be_required() -> None:
     ],
 )
 def test_timeouts_are_seconds_in_all_or_each_named(given: Any, made: Timeouts) -> None:
-    assert request_of("Hi", "m", timeouts=given).timeouts == made
+    assert request_of("Hi", "m", timeout=given).timeouts == made
 
 
 def test_what_fits_just_so_is_taken() -> None:
@@ -207,7 +207,7 @@ def test_an_output_type_may_hold_itself_and_open_ones_are_not_called_strict() ->
 
 
 async def test_a_request_made_by_hand_arrives_as_one_made_of_arguments() -> None:
-    arguments: dict[str, Any] = {"tools": [weather], "tool_choice": "weather", "output": Leaf, "timeouts": 5}
+    arguments: dict[str, Any] = {"tools": [weather], "tool_choice": "weather", "output": Leaf, "timeout": 5}
     gateway = ScriptedGateway('{"name": "a"}', '{"name": "b"}')
     await gateway.chat("Hi", ChatOptions("m", seed=1), top_p=0.5, **arguments)
     made = gateway.requests[0]

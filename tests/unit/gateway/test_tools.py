@@ -1,4 +1,4 @@
-"""Tools made from functions and models, and the loop that runs them."""
+"""Tools made from functions and models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import enum
 import functools
-import json
 import threading
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,21 +14,13 @@ import pydantic
 import pytest
 
 from ratatoskr import (
-    ChatOptions,
-    ChatRequest,
-    ChatResponse,
     ImagePart,
     InvalidInput,
-    Message,
-    ProviderTool,
-    RateLimited,
     TextPart,
     ToolCall,
     ToolDefinition,
     ToolResult,
-    run_tools,
 )
-from ratatoskr.testing import ScriptedGateway
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -301,75 +292,3 @@ async def test_a_definition_without_a_function_cannot_run() -> None:
     assert not tool.runs
     with pytest.raises(InvalidInput, match="has no function to run"):
         await ran(tool)
-
-
-# the loop
-
-
-def request(*tools: Any, **more: Any) -> ChatRequest:
-    definitions = tuple(t if isinstance(t, ProviderTool) else ToolDefinition.from_function(t) for t in tools)
-    return ChatRequest((Message.user("Go."),), definitions, options=ChatOptions(model="m", temperature=0.5), **more)
-
-
-def double(n: int) -> int:
-    """Double."""
-    return 2 * n
-
-
-def call(number: int, id: str = "c1", name: str = "double") -> ToolCall:
-    return ToolCall(id, name, json.dumps({"n": number}))
-
-
-async def test_calls_of_a_turn_run_at_once_and_their_results_keep_the_order() -> None:
-    met = asyncio.Barrier(2)
-
-    async def meet(n: int) -> int:
-        """Wait for the other call."""
-        async with asyncio.timeout(10):
-            await met.wait()
-        return n
-
-    gateway = ScriptedGateway(["Both:", call(1, "a", "meet"), call(2, "b", "meet")], "done")
-    response, messages = await run_tools(gateway, request(meet))
-    assert response.content == "done"
-    assert [m.role for m in messages] == ["assistant", "tool", "assistant"]
-    results = [part for part in messages[1].content if isinstance(part, ToolResult)]
-    assert [(r.tool_call_id, r.text, r.is_error) for r in results] == [("a", "1", False), ("b", "2", False)]
-    asked = gateway.requests[1]
-    assert asked.messages == (Message.user("Go."), *messages[:2])
-    assert asked.options == request().options
-    assert [t.name for t in asked.tools if isinstance(t, ToolDefinition)] == ["meet"]
-
-
-async def test_a_tool_that_nobody_knows_is_told_to_the_model() -> None:
-    gateway = ScriptedGateway([call(1, "a", "triple"), call(1, "b")], "done")
-    _, messages = await run_tools(gateway, request(double))
-    results = [(r.text, r.is_error) for r in messages[1].content if isinstance(r, ToolResult)]
-    assert results == [("there is no tool named 'triple'", True), ("2", False)]
-
-
-async def test_the_loop_ends_after_so_many_rounds_with_the_calls_that_were_not_run() -> None:
-    gateway = ScriptedGateway(*(call(n) for n in range(9)))
-    response, messages = await run_tools(gateway, request(double), max_rounds=3)
-    assert len(gateway.requests) == 3
-    assert response.tool_calls == (call(2),)
-    assert [m.role for m in messages] == ["assistant", "tool", "assistant", "tool", "assistant"]
-
-
-@pytest.mark.parametrize(("choice", "then"), [("required", "auto"), ("double", "auto"), ("auto", "auto"), (None, None)])
-async def test_a_forced_choice_holds_for_the_first_round(choice: str | None, then: str | None) -> None:
-    gateway = ScriptedGateway(call(1), call(2), "done")
-    await run_tools(gateway, request(double, tool_choice=choice))
-    assert [r.tool_choice for r in gateway.requests] == [choice, then, then]
-
-
-async def test_what_the_last_answer_is_to_be_goes_along() -> None:
-    gateway = ScriptedGateway(call(1), '{"title": "roots"}')
-    response, _ = await run_tools(gateway, request(double, output=Place))
-    assert isinstance(response, ChatResponse)
-    assert response.parsed == Place(title="roots")
-
-
-async def test_a_failure_in_the_middle_is_raised() -> None:
-    with pytest.raises(RateLimited):
-        await run_tools(ScriptedGateway(call(1), RateLimited("slow down")), request(double))

@@ -40,7 +40,7 @@ class FakeGateway:
         input_type: str,
         dimensions: int | None,
         truncate: bool,
-        timeouts: float,
+        timeout: float,
     ) -> Embeddings:
         self.calls.append(list(texts))
         await asyncio.sleep(self.pause)

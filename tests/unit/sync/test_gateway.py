@@ -29,7 +29,6 @@ from ratatoskr import (
     SyncChatStream,
     SyncGateway,
     ToolCall,
-    ToolDefinition,
 )
 from ratatoskr.sync.loop_thread import _PendingCall
 from ratatoskr.testing import ScriptedGateway, ScriptedTurn, ScriptedUpstream, fault
@@ -79,9 +78,9 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
 
 # the same names and signatures
 
-ONE_SIDED = {"aclose", "close", "sync", "backend", "run_tools", "stop"}
-"""What one of the two has alone: the ends, the way across, `run_tools` which is a function for the other face."""
-RESULTS = {"ChatStream": "SyncChatStream", "AsyncIterator": "Iterator"}
+ONE_SIDED = {"aclose", "close", "sync", "backend", "stop"}
+"""What one of the two has alone: the ends and the way across."""
+RESULTS = {"ChatStream": "SyncChatStream", "ToolStream": "SyncToolStream", "AsyncIterator": "Iterator"}
 
 
 def public(cls: type) -> set[str]:
@@ -101,7 +100,9 @@ def test_every_method_is_there_on_both_sides() -> None:
 def shape(function: Any) -> tuple[list[inspect.Parameter], str]:
     """Return the parameters and what comes back, said as for the blocking face."""
     signature = inspect.signature(function)
-    result = re.sub(r"\b(ChatStream|AsyncIterator)\b", lambda name: RESULTS[name[0]], str(signature.return_annotation))
+    result = re.sub(
+        r"\b(ChatStream|ToolStream|AsyncIterator)\b", lambda name: RESULTS[name[0]], str(signature.return_annotation)
+    )
     return [parameter for name, parameter in signature.parameters.items() if name != "self"], result
 
 
@@ -355,9 +356,8 @@ def test_tools_run_beside_the_loop_not_on_it() -> None:
         return place
 
     gateway = ScriptedGateway(ToolCall("1", "where", '{"place": "Oslo"}'), "done")
-    request = ChatRequest((Message.user("Go."),), (ToolDefinition.from_function(where),))
     with gateway.sync() as blocking:
-        response, messages = blocking.run_tools(request)
+        response, messages = blocking.run_tools("Go.", "m", tools=[where])
     assert response.content == "done"
     assert [message.role for message in messages] == ["assistant", "tool", "assistant"]
     assert ran_in
