@@ -59,6 +59,11 @@ class DirectBackend:
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
 
     @property
+    def provider_names(self) -> tuple[str, ...]:
+        """The names of the providers, those of local models last."""
+        return (*self.chats.registry.providers, *self.embeddings.registry.providers)
+
+    @property
     def loop_bound(self) -> bool:
         """Whether the transport belongs to the event loop that uses it first."""
         return self._transport.loop_bound

@@ -28,6 +28,9 @@ class Gateway(ModelGateway):
         self._backend = backend
         self._sync: SyncGateway | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(getattr(self._backend, 'provider_names', ()))})"
+
     @property
     def backend(self) -> Backend:
         """What answers the requests."""

@@ -58,6 +58,9 @@ class SyncGateway:
         self._thread = LoopThread()
         self._one_loop = loop_bound
 
+    def __repr__(self) -> str:
+        return f"SyncGateway({self._gateway!r})"
+
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a call that leaves nothing open, on this thread where that is possible."""
         if self._one_loop or not can_run_in_thread_loop():

@@ -112,7 +112,7 @@ class _DeadlineTimer:
         activity = "reading the response body" if phase == "idle" else "waiting for the response headers"
         if phase == "first_byte" and self.step in {"connect", "tls"}:
             activity = "connecting"
-        return Timeout(f"{self.authority}: timed out after {limit:g} s while {activity}", phase=due)
+        return Timeout(f"{self.authority}: timed out after {limit:g} s ({due}) while {activity}", phase=due)
 
     def _reschedule(self, phase: str, limit: float | None) -> None:
         if self._scope is None or self._scope.expired():

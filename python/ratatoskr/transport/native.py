@@ -170,7 +170,8 @@ def _to_exception(failure: _Failure, total_phase: str) -> RatatoskrError:
         case "tls":
             return TlsError(message, phase=phase, sent=sent)
         case "timeout":
-            return Timeout(message, phase=total_phase if phase == "total" else phase)
+            phase = total_phase if phase == "total" else phase
+            return Timeout(message.replace(" s while ", f" s ({phase}) while ", 1), phase=phase)
         case "malformed":
             return MalformedResponse(message)
         case "configuration":

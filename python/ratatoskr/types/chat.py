@@ -263,6 +263,28 @@ class ChatResponse(Plain, GenericBase["T"]):
     _output: Any = field(default=None, repr=False, compare=False, kw_only=True)
     _parsed: list[Any] = field(default_factory=list, repr=False, compare=False, kw_only=True)
 
+    def __repr__(self) -> str:
+        from ratatoskr.types.display import represent
+
+        shown = {
+            "text": self.text,
+            "tool_calls": tuple(call.name for call in self.tool_calls),
+            "parsed": self._parsed[0] if self._parsed else None,
+            "provider": self.provider,
+            "model": self.model,
+            "input_tokens": self.usage.prompt_tokens,
+            "output_tokens": self.usage.completion_tokens,
+            "finish_reason": self.finish_reason,
+            "warnings": tuple(notice.code for notice in self.warnings),
+        }
+        given = [f"{name}={represent(value)}" for name, value in shown.items() if value not in (None, "", ())]
+        return f"ChatResponse({', '.join(given)})"
+
+    def _repr_markdown_(self) -> str:
+        """Return the answer's text, which notebooks render as Markdown, and the calls of tools."""
+        calls = [f"`{call.name}({call.arguments})`" for call in self.tool_calls]
+        return "\n\n".join(text for text in (self.text, *calls) if text)
+
     @property
     def content(self) -> str:
         """The answer's text."""

@@ -63,6 +63,12 @@ class _Vectors(Plain):
 
     __slots__ = ()
     vectors: Any
+    model: str
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.vectors.shape))
+        named = f", model={self.model!r}" if self.model else ""
+        return f"{type(self).__name__}({size} {self.vectors.dtype}{named})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; the floats travel as base64 of their little-endian bytes, beside the array's shape."""

@@ -1,9 +1,10 @@
 """`dataclass(frozen=True, slots=True)` and `field` of the standard library, made cheap to import and to construct.
 
 Type checkers see the standard library's own. At run time a class is what `dataclasses` would make of it (`fields`,
-`replace`, pattern matching, pickling, `==`, `hash`, `repr`, `FrozenInstanceError`), with two differences: `__init__`
-writes each slot through the slot's own descriptor, which takes half the time of `object.__setattr__` by name; and one
-short function is compiled a class in place of six, without importing `dataclasses`.
+`replace`, pattern matching, pickling, `==`, `hash`, `FrozenInstanceError`), with three differences: `__init__` writes
+each slot through the slot's own descriptor, which takes half the time of `object.__setattr__` by name; one short
+function is compiled a class in place of six, without importing `dataclasses`; and `repr` leaves defaults out and cuts
+long values.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def _make(cls: Any, eq: bool, kw_only: bool) -> Any:
             "__replace__": replace,
         }
     )
-    namespace.setdefault("__repr__", _represent)
+    if cls.__repr__ is object.__repr__:
+        namespace["__repr__"] = _represent
     if eq and "__eq__" not in namespace:
         namespace["__eq__"], namespace["__hash__"] = _equal, _hash
     made: Any = type(cls)(cls.__name__, cls.__bases__, namespace)
@@ -100,6 +102,7 @@ def _make(cls: Any, eq: bool, kw_only: bool) -> Any:
     return made
 
 
+_REPR_LENGTH = 600
 _FIELDS = "__frozen_fields__"
 
 
@@ -155,9 +158,18 @@ class _Described:
 
 
 def _represent(self: Any) -> str:
+    from ratatoskr.types.display import represent
+
     fields: dict[str, _Field] = getattr(self, _FIELDS)
-    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name, one in fields.items() if one.repr)
-    return f"{type(self).__qualname__}({shown})"
+    values = {name: getattr(self, name) for name, one in fields.items() if one.repr}
+    shown = [f"{name}={represent(value)}" for name, value in values.items() if not _is_default(fields[name], value)]
+    text = f"{type(self).__qualname__}({', '.join(shown)})"
+    return text if len(text) <= _REPR_LENGTH else f"{text[:_REPR_LENGTH]}…"
+
+
+def _is_default(one: _Field, value: Any) -> bool:
+    default = one.default if one.default_factory is _MISSING else one.default_factory()
+    return type(value) is type(default) and bool(value == default)
 
 
 def _equal(self: Any, other: Any) -> bool:
