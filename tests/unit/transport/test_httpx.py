@@ -247,6 +247,7 @@ async def test_each_deadline_has_its_name_and_closes_upstream(
         with pytest.raises(Timeout) as caught:
             await drain(await transport.send(HttpRequest(server.url, (), framing=framing, deadlines=deadlines)))
         assert caught.value.phase == phase
+        assert f"timed out after {SHORT:g} s ({phase}) while " in str(caught.value)
         await server.becomes(lambda s: s.open == 0)
 
 

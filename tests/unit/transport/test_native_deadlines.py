@@ -77,6 +77,8 @@ async def test_a_peer_that_never_answers_passes_first_byte(
         with pytest.raises(Timeout) as caught:
             await transport.send(HttpRequest(server.url, (), b"", deadlines=deadlines, method=method))  # type: ignore[arg-type]  # both are
         assert caught.value.phase == "first_byte"
+        said = f"timed out after {SHORT:g} s (first_byte) while waiting for the response headers"
+        assert said in str(caught.value)
         assert time.monotonic() - began >= SHORT
         await server.becomes(lambda s: s.open == 0)
 
