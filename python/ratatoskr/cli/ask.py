@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ratatoskr.cli.options import Addresses, Parameters
+    from ratatoskr.cli.sessions import Conversation
     from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.chat import ChatParams, ChatResponse
     from ratatoskr.types.generate import GenerateResponse
@@ -59,6 +60,7 @@ class ChatCall:
     """Everything of a call but the conversation."""
 
     models: tuple[str, ...]
+    where: Addresses
     params: ChatParams
     timeout: float | None = None
     tools: list[Tool] = field(default_factory=list)
@@ -67,8 +69,10 @@ class ChatCall:
     stream: bool = True
 
     @classmethod
-    def from_arguments(cls, arguments: ChatArguments, models: tuple[str, ...]) -> ChatCall:
+    def from_arguments(cls, arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> ChatCall:
         """Return the call that a command line describes, with its tools and schema loaded.
+
+        Addresses of the conversation hold where the command line names no other.
 
         Raises:
             InvalidInput: a file cannot be read.
@@ -80,8 +84,16 @@ class ChatCall:
         if schema is not None:
             params["response_format"] = schema
         tools = load_tools(arguments.tools)
-        timeout = arguments.parameters.timeout
-        return cls(models, params, timeout, tools, arguments.tool_choice, arguments.as_json, not arguments.no_stream)
+        return cls(
+            models,
+            arguments.where.over(conversation.where),
+            params,
+            arguments.parameters.timeout,
+            tools,
+            arguments.tool_choice,
+            arguments.as_json,
+            not arguments.no_stream,
+        )
 
     def ask(
         self, gateway: SyncGateway, history: Sequence[Message], screen: Screen, view: AnswerView | None = None

@@ -100,7 +100,7 @@ def _ask_once(arguments: ChatArguments, models: tuple[str, ...], conversation: C
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
 
-    call = ChatCall.from_arguments(arguments, models)
+    call = ChatCall.from_arguments(arguments, models, conversation)
     question = build_question(arguments)
     if question is None:
         raise click.UsageError("no prompt: give a PROMPT, a file (-f), text on standard input, or -i to converse")
@@ -108,11 +108,11 @@ def _ask_once(arguments: ChatArguments, models: tuple[str, ...], conversation: C
         conversation.set_system(arguments.system)
     history = conversation.with_question(question)
     screen = Screen()
-    where = arguments.where
+    where = call.where
     with gateway_for(models, base_urls=where.base_urls, allow_insecure=where.allow_insecure) as gateway:
         answer = call.ask(gateway, history, screen)
     try:
-        conversation.remember(history, answer.message, models)
+        conversation.remember(history, answer.message, models, where)
     except ConfigurationError as error:
         if arguments.continued or arguments.session is not None:
             raise

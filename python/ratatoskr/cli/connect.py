@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ratatoskr.config.base_url import base_url_from_environment
 from ratatoskr.config.secrets import find_keys, list_secrets_files
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
-from ratatoskr.routing import provider_prefix
+from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.gateway.embedded import EmbeddedGateway
@@ -35,7 +35,8 @@ def gateway_for(
         models: the models of the command.
         providers: providers to configure whether a model names them or not.
         base_urls: `PROVIDER=URL`, in place of the provider's own address; an unknown name is a host with the Chat
-            Completions API. Then only providers named here, by a model or in `providers` are configured.
+            Completions API. Then only providers named here, by a model or in `providers` are configured, unless a
+            model needs another.
         allow_insecure: allow plain http to other machines for the providers named.
 
     Raises:
@@ -54,9 +55,13 @@ def _gateway(
     from ratatoskr import Ratatoskr
 
     named = [*providers, *(provider_prefix(model, addresses) for model in models)]
-    names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not addresses and (None in named or not named):
         return _gateway_from_env()
+    names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
+    if not all(_is_served(model, names) for model in models):
+        from ratatoskr.config.builder import providers_of_environment
+
+        names |= dict.fromkeys(providers_of_environment())
     builder = Ratatoskr.builder()
     for name in names:
         if name in SPECS:
@@ -68,6 +73,17 @@ def _gateway(
             known = ", ".join(SPECS)
             raise ConfigurationError(f"unknown provider {name!r}; known are {known}, others need --base-url")
     return builder.build()
+
+
+def _is_served(model: str, providers: Collection[str]) -> bool:
+    """Return whether one of the providers serves a model; a name that is wrong everywhere needs no other."""
+    try:
+        resolve(model, providers)
+    except NoProvider:
+        return False
+    except RatatoskrError:
+        return True
+    return True
 
 
 def local_gateway(model: str, precision: str, device: str, cache_dir: str | None) -> EmbeddedGateway:

@@ -31,11 +31,11 @@ def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Co
         RatatoskrError: the conversation cannot start. Later errors are shown, and the conversation continues.
     """
     screen = Screen()
-    call = ChatCall.from_arguments(arguments, models)
+    call = ChatCall.from_arguments(arguments, models, conversation)
     question = build_question(arguments)
     if arguments.system is not None:
         conversation.set_system(arguments.system)
-    where = arguments.where
+    where = call.where
     with (
         gateway_for(models, base_urls=where.base_urls, allow_insecure=where.allow_insecure) as gateway,
         _line_history(conversation.saved),
@@ -74,7 +74,7 @@ def _remember(
     conversation: Conversation, history: list[Message], answer: Message, call: ChatCall, screen: Screen
 ) -> None:
     try:
-        conversation.remember(history, answer, call.models)
+        conversation.remember(history, answer, call.models, call.where)
     except ConfigurationError as error:
         conversation.saved = False  # the note is shown once
         screen.note(error.message)

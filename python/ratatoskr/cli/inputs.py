@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 import mimetypes
+import os
 import re
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +17,14 @@ from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import JsonSchema
 from ratatoskr.types.part import AudioPart, FilePart, ImagePart, TextPart
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
+from ratatoskr.types.visible import escape_hidden
 
 FromFile: TypeAlias = TextPart | ImagePart | AudioPart | FilePart
+
+MAX_BYTES = 128 * 2**20
+"""The largest file and standard input that are read: above what any provider takes in one request."""
+MAX_JSON = 8 * 2**20
+"""The largest file of tools or with a schema."""
 
 _BY_SUFFIX: dict[str, str] = {
     ".aac": "audio/aac",
@@ -54,8 +63,14 @@ _BY_BEGINNING: tuple[tuple[re.Pattern[bytes], str], ...] = (
 
 
 def read_stdin() -> bytes:
-    """Return all of standard input, on a terminal up to Ctrl-D; empty if it is closed."""
-    return b"" if sys.stdin is None else sys.stdin.buffer.read()
+    """Return all of standard input, on a terminal up to Ctrl-D; empty if it is closed.
+
+    Raises:
+        InvalidInput: it is larger than `MAX_BYTES`.
+    """
+    if sys.stdin is None:
+        return b""
+    return _check_size(sys.stdin.buffer.read(MAX_BYTES + 1), MAX_BYTES, "standard input")
 
 
 def read_stdin_text() -> str:
@@ -100,7 +115,7 @@ def _part_from_file(file: str) -> FromFile:
         return cls.from_bytes(data, media_type, name)
     text = _decode_text(data)
     if text is not None:
-        return TextPart(f'<file name="{name}">\n{text.rstrip()}\n</file>')
+        return TextPart(f'<file name="{html.escape(escape_hidden(name, 200))}">\n{text.rstrip()}\n</file>')
     guess = mimetypes.guess_type(name, strict=False)[0]
     if guess is None:
         raise InvalidInput(f"{file}: neither text nor a known type of file", field="file")
@@ -121,12 +136,33 @@ def _decode_text(data: bytes) -> str | None:
     return None if "\0" in text else text
 
 
-def _read(file: str) -> bytes:
+def _read(file: str, limit: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file, or of a pipe that the shell opened: `<(command)` is `/dev/fd/N`.
+
+    A named pipe could wait for ever, and a device never ends.
+    """
     try:
-        return Path(file).read_bytes()
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidInput(f"cannot read {file}: {why}", field="file") from None
+        raise InvalidInput(f"cannot read {escape_hidden(file, 200)}: {why}", field="file") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(mode) and file.startswith("/dev/fd/"):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(mode):
+            kind = "is a directory" if stat.S_ISDIR(mode) else "is not a regular file; - reads standard input"
+            raise InvalidInput(f"cannot read {escape_hidden(file, 200)}: it {kind}", field="file")
+        with open(descriptor, "rb", closefd=False) as opened:  # a descriptor, not a path
+            return _check_size(opened.read(limit + 1), limit, escape_hidden(file, 200))
+    finally:
+        os.close(descriptor)
+
+
+def _check_size(data: bytes, limit: int, name: str) -> bytes:
+    if len(data) > limit:
+        raise InvalidInput(f"{name} is larger than {limit >> 20} MiB, the most that is read", field="file")
+    return data
 
 
 def load_tools(file: str | None) -> list[Tool]:
@@ -176,7 +212,7 @@ def load_schema(file: str | None) -> JsonSchema | None:
 
 
 def _load_json(file: str) -> Any:
-    data = read_stdin() if file == "-" else _read(file)
+    data = _check_size(read_stdin(), MAX_JSON, "standard input") if file == "-" else _read(file, MAX_JSON)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

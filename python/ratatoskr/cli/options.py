@@ -119,6 +119,12 @@ class Addresses:
     base_urls: tuple[str, ...] = ()
     allow_insecure: bool = False
 
+    def over(self, remembered: Addresses) -> Addresses:
+        """Return these addresses, and those of a conversation for the providers that are not named here."""
+        named = {text.partition("=")[0] for text in self.base_urls}
+        kept = (text for text in remembered.base_urls if text.partition("=")[0] not in named)
+        return Addresses((*self.base_urls, *kept), self.allow_insecure or remembered.allow_insecure)
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:

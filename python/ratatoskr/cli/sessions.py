@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from ratatoskr.cli.options import Addresses
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.types.message import Message, dump_messages, load_messages
 
@@ -46,6 +48,15 @@ class Conversation:
                 return tuple(models)
         return ()
 
+    @property
+    def where(self) -> Addresses:
+        """The addresses of the last call; none in a new conversation."""
+        for message in reversed(self.messages):
+            urls = message.metadata.get("base_urls")
+            if isinstance(urls, list) and all(isinstance(url, str) for url in urls):
+                return Addresses(tuple(urls), message.metadata.get("allow_insecure") is True)
+        return Addresses()
+
     def set_system(self, system: str) -> None:
         """Set the system message at the beginning, replacing an existing one."""
         rest = self.messages[1:] if self.messages and self.messages[0].role == "system" else self.messages
@@ -57,15 +68,18 @@ class Conversation:
         refused = [call.result("shown to the user, not run", is_error=True) for call in calls]
         return [*self.messages, *([Message.tool_results(*refused)] if refused else []), question]
 
-    def remember(self, history: Sequence[Message], answer: Message, models: Sequence[str]) -> None:
-        """Add a question and its answer, with the models of the call, and save the conversation.
+    def remember(self, history: Sequence[Message], answer: Message, models: Sequence[str], where: Addresses) -> None:
+        """Add a question and its answer, with the models and addresses of the call, and save the conversation.
 
         Turns that another process has saved since this one read the file are kept, before the new turn.
 
         Raises:
             ConfigurationError: it cannot be saved.
         """
-        stored = Message(answer.role, answer.content, answer.name, {**answer.metadata, "models": list(models)})
+        call: dict[str, Any] = {"models": list(models)}
+        if where.base_urls:
+            call |= {"base_urls": list(where.base_urls), "allow_insecure": where.allow_insecure}
+        stored = Message(answer.role, answer.content, answer.name, {**answer.metadata, **call})
         self.messages = [*history, stored]
         if self.saved:
             path = conversation_path(self.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args
@@ -60,14 +60,20 @@ class Ratatoskr:
             ConfigurationError: there is no provider.
         """
         builder = Builder()
-        for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
-            if spec.configured_by == "key":
-                present = find_keys(spec.name) is not None
-            else:
-                present = base_url_from_environment(spec) is not None or is_listening(spec)
-            if present:
-                builder.provider(spec.name)
+        for name in providers_of_environment():
+            builder.provider(name)
         return builder.build()
+
+
+def providers_of_environment() -> Iterator[str]:
+    """Yield the names of the providers that have a key, then of those that can be reached without one."""
+    for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
+        if spec.configured_by == "key":
+            present = find_keys(spec.name) is not None
+        else:
+            present = base_url_from_environment(spec) is not None or is_listening(spec)
+        if present:
+            yield spec.name
 
 
 class Builder:

@@ -64,6 +64,18 @@ def test_a_compatible_host_needs_only_its_base_url(upstream: ThreadedUpstream) -
     assert upstream.last.json["model"] == "model"
 
 
+def test_a_model_that_no_host_named_serves_is_asked_of_the_providers_with_a_key(
+    upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    address = f"--base-url=mine={upstream.base_url('compatible')}"
+    plans = run("explain", "gpt-4.1", "mine:model", address)
+    assert plans.exit_code == 0
+    assert "1. openai: gpt-4.1" in plans.stdout
+    assert "2. mine: model" in plans.stdout
+    assert "not configured\n  openrouter" in run("health", address).stdout
+
+
 @pytest.mark.parametrize(
     ("model", "provider"),
     [

@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ratatoskr.cli import sessions
+from ratatoskr.cli.options import Addresses
 from ratatoskr.cli.sessions import Conversation, chats_folder, create, open_latest, open_named
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.message import Message, load_messages
 from ratatoskr.types.part import TextPart, ToolCall, ToolResult
+from unit.cli.in_process import run
 from unit.cli.shell import Shell
 
+if TYPE_CHECKING:
+    from ratatoskr.testing.thread import ThreadedUpstream
 
-def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho") -> None:
-    conversation.remember(conversation.with_question(Message.user(question)), Message.assistant(answer), ["a:b"])
+
+NOWHERE = Addresses()
+
+
+def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho", where: Addresses = NOWHERE) -> None:
+    history = conversation.with_question(Message.user(question))
+    conversation.remember(history, Message.assistant(answer), ["a:b"], where)
 
 
 def test_a_conversation_comes_back_as_it_was() -> None:
@@ -111,7 +121,7 @@ def test_a_system_message_replaces_the_existing_one() -> None:
 def test_calls_that_were_not_run_get_error_results_before_the_next_question() -> None:
     conversation = Conversation("x", saved=False)
     answer = Message.assistant([TextPart("Let me see."), ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}")])
-    conversation.remember([Message.user("Hi")], answer, ["a:b"])
+    conversation.remember([Message.user("Hi")], answer, ["a:b"], Addresses())
     history = conversation.with_question(Message.user("Well?"))
     results = [part for part in history[2].content if isinstance(part, ToolResult)]
     assert [(result.tool_call_id, result.is_error) for result in results] == [("1", True), ("2", True)]
@@ -122,6 +132,24 @@ def test_the_model_is_saved_in_the_metadata() -> None:
     turn(open_named("tree", save=True))
     [_, answer] = json.loads((chats_folder() / "tree.json").read_text())["messages"]
     assert answer["metadata"] == {"models": ["a:b"]}
+
+
+def test_the_addresses_of_the_last_call_are_remembered_and_those_of_a_new_call_come_first() -> None:
+    turn(open_named("tree", save=True), where=Addresses(("a=http://h/v1", "b=http://i/v1"), allow_insecure=True))
+    turn(open_named("tree", save=True))
+    kept = open_named("tree", save=True).where
+    assert kept == Addresses(("a=http://h/v1", "b=http://i/v1"), allow_insecure=True)
+    given = Addresses(("b=https://new/v1",))
+    assert given.over(kept) == Addresses(("b=https://new/v1", "a=http://h/v1"), allow_insecure=True)
+    assert open_named("new", save=True).where == Addresses()
+
+
+def test_a_conversation_with_a_host_of_ones_own_is_continued_there(upstream: ThreadedUpstream) -> None:
+    address = upstream.base_url("compatible")
+    assert run("chat", "-m", "mine:model", f"--base-url=mine={address}", "One.").exit_code == 0
+    again = run("chat", "-c", "Two.")
+    assert again.exit_code == 0, again.stderr
+    assert [message["content"] for message in upstream.last.json["messages"]][::2] == ["One.", "Two."]
 
 
 def test_conversations_are_saved_privately_and_continued(rat: Shell) -> None:
