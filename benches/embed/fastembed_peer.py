@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 
-def embedder(folder: Path) -> Callable[[list[str]], np.ndarray]:
+def embedder(folder: Path) -> Callable[..., np.ndarray]:
+    """Return a function from texts, and a `batch_size`, to their vectors."""
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
 
@@ -23,4 +24,4 @@ def embedder(folder: Path) -> Callable[[list[str]], np.ndarray]:
             model_file="model.onnx",
         )
     model = TextEmbedding(name, specific_model_path=str(folder))
-    return lambda texts: np.stack(list(model.embed(texts, batch_size=256)))
+    return lambda texts, batch_size=256: np.stack(list(model.embed(texts, batch_size=batch_size)))

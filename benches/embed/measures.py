@@ -65,16 +65,26 @@ class Throughput:
 
 
 def throughput(peers: dict[str, engines.Embed], rounds: int, part: int, most: float) -> Throughput:
-    """Measure the engines in turn over each corpus; no round starts after `most` seconds."""
+    """Measure the engines in turn over each corpus; no round starts after `most` seconds.
+
+    Each peer has the batch size that is fastest for the corpus.
+    """
     corpora = {name: texts[::part] for name, texts in prose.corpora().items()}
     seconds: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in peers} for kind in corpora}
-    for texts in corpora.values():
-        for embed in peers.values():
+    tuned = {
+        kind: {
+            name: embed if isinstance(embed, engines.Ours) else engines.with_best_batch(embed, texts[: len(texts) // 3])
+            for name, embed in peers.items()
+        }
+        for kind, texts in corpora.items()
+    }
+    for kind, texts in corpora.items():
+        for embed in tuned[kind].values():
             embed(texts[:16])
     begun, done = time.perf_counter(), 0
     while done < rounds and (done < 2 or time.perf_counter() - begun < most):
         for kind, texts in corpora.items():
-            for name, embed in peers.items():
+            for name, embed in tuned[kind].items():
                 seconds[kind][name].append(measure_seconds(lambda embed=embed, texts=texts: embed(texts)))
         done += 1
     return Throughput(seconds, {kind: len(texts) for kind, texts in corpora.items()})
