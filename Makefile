@@ -133,10 +133,15 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz with nightly Rust, otherwise
 
 peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the venvs of the benches: our release wheel and the compared packages
 
+audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
+	$(BIN)/python contrib/audit.py $(BIN)/uv
+
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for newer versions
 	for name in dev peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command "make lock" $(UPGRADE) requirements/audit.in --output-file requirements/audit.lock
 
 # Creates a venv with the first interpreter that is new enough, and installs exactly what is in its lock file.
 # A pyenv shim without a selected version fails the check, so the next candidate is tried.
