@@ -32,6 +32,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "_extras": frozenset({"errors"}),
     "_files": frozenset({"errors"}),
     "_fork": frozenset(),
+    "_log": frozenset({"types"}),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
     "transport.client": BOTTOM,
@@ -42,7 +43,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "routing": BOTTOM | {"models", "providers.specs"},  # pure: tables in, candidates out
     "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
-    "providers": BOTTOM | {"models", "providers.specs", "providers.error_rows", "transport", "wire"} | SEAMS,
+    "providers": BOTTOM | {"models", "providers.specs", "providers.error_rows", "transport", "wire", "_log"} | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
     "middleware": BOTTOM | {"backend"},
@@ -52,12 +53,13 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
+    | {"_log"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_extras", "_files"},
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
-    | {"providers.specs", "_files", "_extras"},
+    | {"providers.specs", "_files", "_extras", "_log"},
 }
 UPWARD = {
     ("gateway", "sync"): "`gateway.sync()` returns the blocking gateway, imported on use",

@@ -98,17 +98,17 @@ class ChatBackend:
         stream.on_close = lambda: self._lifecycle.leave(call)
         return stream
 
-    def explain(self, request: ChatRequest) -> Explanation:
+    def explain(self, request: ChatRequest, *, body: bool) -> Explanation:
         """Return what would be sent to each candidate, without sending it."""
         timeouts = self._timeouts.resolve(request.timeouts)
-        plans = tuple(self._plan(request, candidate) for candidate in self.candidates(request))
+        plans = tuple(self._plan(request, candidate, body) for candidate in self.candidates(request))
         return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
 
-    def _plan(self, request: ChatRequest, candidate: Candidate) -> Plan:
+    def _plan(self, request: ChatRequest, candidate: Candidate, body: bool) -> Plan:
         provider = self.registry[candidate.provider]
         if isinstance(provider, Plans):
             options = CallOptions(candidate.model, Deadlines(), self._settings.policy)
-            plan = provider.plan(request, options, candidate.reason)
+            plan = provider.plan(request, options, candidate.reason, body=body)
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
         return replace(plan, only_if_unavailable=candidate.only_if_unavailable)

@@ -63,7 +63,7 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
         return await backend.embeddings.explain(query.request)
-    return backend.chats.explain(query.request)
+    return backend.chats.explain(query.request, body=query.body)
 
 
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatParams, ChatResponse
     from ratatoskr.types.generate import GenerateResponse
     from ratatoskr.types.message import Message
+    from ratatoskr.types.model import Plan
     from ratatoskr.types.tool import Tool
 
 NOTES: dict[str, str] = {
@@ -39,6 +40,8 @@ class ChatArguments:
     schema: str | None
     as_json: bool
     no_stream: bool
+    dry_run: bool
+    curl: bool
     interactive: bool
     continued: bool
     session: str | None
@@ -124,6 +127,18 @@ class ChatCall:
             view.finish_line()
         show_notices(response, screen)
         return ShownAnswer(response.message, response.finish_reason == "content_filter")
+
+    def plan(self, gateway: SyncGateway, history: Sequence[Message]) -> Plan:
+        """Return the request that would be sent to the first candidate; nothing is sent."""
+        return gateway.explain(
+            self.models,
+            history,
+            body=True,
+            tools=self.tools,
+            tool_choice=self.tool_choice,
+            timeout=self.timeout,
+            **self.params,
+        ).plans[0]
 
     def _stream(self, gateway: SyncGateway, history: Sequence[Message], view: AnswerView) -> ChatResponse[Any]:
         with gateway.chat_stream(

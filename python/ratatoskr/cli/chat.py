@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 @options.parameters
 @options.as_json
 @options.no_stream
+@click.option("--dry-run", is_flag=True, help="Print the request that would be sent; send nothing.")
+@click.option("--curl", is_flag=True, help="As --dry-run, as a command for a shell.")
 @click.option("-i", "--interactive", is_flag=True, help="Converse; Ctrl-C stops an answer, Ctrl-D ends.")
 @click.option("-c", "--continue", "continued", is_flag=True, help="Continue the last conversation.")
 @click.option("--session", metavar="NAME", help="Continue or start the conversation NAME.")
@@ -80,6 +82,8 @@ def _check_arguments(arguments: ChatArguments) -> None:
         raise click.UsageError("-c and --session exclude each other")
     if arguments.files.count("-") + (arguments.schema == "-") + (arguments.tools == "-") > 1:
         raise click.UsageError("standard input can be read only once")
+    if arguments.interactive and (arguments.dry_run or arguments.curl):
+        raise click.UsageError("-i excludes --dry-run and --curl")
     if arguments.interactive and arguments.as_json:
         raise click.UsageError("-i and --json exclude each other")
     if arguments.interactive and not (sys.stdin and sys.stdin.isatty()):
@@ -97,6 +101,7 @@ def _open_conversation(arguments: ChatArguments) -> Conversation:
 
 def _ask_once(arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> None:
     from ratatoskr.cli.connect import gateway_for
+    from ratatoskr.cli.dry_run import show_request
     from ratatoskr.cli.render import Screen
     from ratatoskr.errors import ConfigurationError
 
@@ -110,6 +115,9 @@ def _ask_once(arguments: ChatArguments, models: tuple[str, ...], conversation: C
     screen = Screen()
     where = call.where
     with gateway_for(models, base_urls=where.base_urls, allow_insecure=where.allow_insecure) as gateway:
+        if arguments.dry_run or arguments.curl:
+            show_request(call.plan(gateway, history), screen, as_curl=arguments.curl)
+            return
         answer = call.ask(gateway, history, screen)
     try:
         conversation.remember(history, answer.message, models, where)

@@ -114,12 +114,22 @@ def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
         ctx.exit()
 
 
+def _print_logs(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested and not ctx.resilient_parsing:
+        from ratatoskr._log import print_logs
+
+        print_logs("debug")
+
+
 @click.group(
     cls=Rat,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Keys come from the environment ({example_variables()}, …) or from "
     "~/.config/ratatoskr/secrets.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
     "4 model not found; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, expose_value=False, callback=_print_logs, help="Print log records: each attempt."
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def rat() -> None:

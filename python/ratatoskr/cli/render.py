@@ -46,6 +46,11 @@ def collapse_lines(text: str) -> str:
     return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
 
 
+def escape_json(text: str) -> str:
+    """Return JSON text with control and invisible characters escaped, which JSON allows unescaped inside strings."""
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 class Screen:
     """Standard output and standard error, and what they are: terminals or not, coloured or not."""
 
@@ -82,9 +87,7 @@ class Screen:
             text = json.dumps(value, ensure_ascii=not self._out_is_utf8, separators=(",", ":"), allow_nan=False)
         else:
             text = json.dumps(value, ensure_ascii=not self._out_is_utf8, indent=indent, allow_nan=False)
-        # JSON allows control and invisible characters beyond ASCII unescaped; they only occur inside strings.
-        text = _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-        self._out.write(f"{text}\n")
+        self._out.write(f"{escape_json(text)}\n")
         self._out.flush()
 
     def aside(self, text: str, *, dim: bool = True) -> None:

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
+from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
@@ -176,6 +177,7 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
             base URL, a rule or a fallback that names a model that no configured provider serves.
         GatewayClosed: the gateway to reuse is closed.
     """
+    print_logs_as_asked()
     previous = reuse.assembly if reuse is not None else None
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
     embedders = [assembly.local.value] if assembly.local is not None else []

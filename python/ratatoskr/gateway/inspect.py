@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ratatoskr.errors import NoProvider
 from ratatoskr.gateway.request import MessagesLike, ModelLike, backend_of, request_of
+from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
 from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels
 
@@ -34,17 +35,26 @@ class Inspect(Protocol):
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
         return await backend_of(self).inspect(GetModelStatus(model))
 
-    async def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
+    @shows_parameters
+    async def explain(
+        self, model: ModelLike, messages: MessagesLike = "…", *, body: bool = False, **arguments: Any
+    ) -> Explanation:
         """Return what `chat` with the same arguments would do: the candidates, why, their parameters, the deadlines.
 
         Nothing is sent. For an embedding model, the candidates that would embed with it. Parameters that a candidate
         refuses are in its plan and raise nothing.
 
+        Args:
+            model: as `chat` takes it.
+            messages: as `chat` takes them.
+            body: whether each plan holds the whole HTTP request, its keys redacted.
+            **arguments: those of `chat`.
+
         Raises:
             InvalidInput: the request itself is wrong.
             NoProvider: no configured provider serves the model.
         """
-        return await backend_of(self).inspect(ExplainRequest(request_of(messages, model, **arguments)))
+        return await backend_of(self).inspect(ExplainRequest(request_of(messages, model, **arguments), body))
 
     async def capabilities(self) -> frozenset[str]:
         """Return the names of what this gateway can do."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from ratatoskr._log import BODIES
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.errors import build_error, clean_error, clean_word
 from ratatoskr.providers.keys import KeyRing
@@ -44,6 +47,7 @@ class Binding:
         return self.accepted is not None and self.accepted[0] is options and self.accepted[1] == policy
 
 
+_logger = logging.getLogger("ratatoskr.http")
 _dialects: dict[str, Dialect] = {}
 
 
@@ -99,6 +103,10 @@ class ProviderClient:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
         key = self._keys.pick(binding.target.model)
+        began = time.monotonic()
+        if BODIES.enabled:
+            url = (self.base_url + path).partition("?")[0]
+            BODIES.log("request", provider=self.name, url=url, body=self._text(body))
         try:
             reply = await self._transport.send(
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
@@ -111,6 +119,8 @@ class ProviderClient:
                     "POST" if body else "GET",
                 )
             )
+            if BODIES.enabled and not reply.streamed:
+                self.log_reply(reply, reply.body)
             if not 200 <= reply.status < 300:
                 # What the body says is never bound to a name either: it may repeat the key.
                 raise self.build_error(
@@ -120,10 +130,36 @@ class ProviderClient:
             error.provider, error.model = self.name, binding.target.model
             clean_error(error, self.redact)
             self._keys.report_failure(key, error, binding.target.model)
+            self._log(binding.target, began, error.status, error.request_id)
             raise
         finally:
             self._keys.release(key)
+        self._log(binding.target, began, reply.status, None)
         return reply
+
+    def planned_headers(self, headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        """Return the headers of a request, with `[redacted]` in place of secrets."""
+        return self._keys.redacted_headers(headers)
+
+    def _log(self, target: Target, began: float, status: int | None, request_id: str | None) -> None:
+        if not _logger.isEnabledFor(logging.DEBUG):
+            return
+        fields = {
+            "host": urlsplit(self.base_url).netloc.rpartition("@")[2],
+            "provider": self.name,
+            "model": target.model,
+            "status": status,
+            "request_id": request_id,
+            "seconds": time.monotonic() - began,
+        }
+        _logger.debug("response headers" if status else "no response", extra=fields)
+
+    def log_reply(self, reply: HttpReply, data: bytes) -> None:
+        """Log what came back, where that was asked for; call it only if `BODIES` is enabled."""
+        BODIES.log("response", provider=self.name, status=reply.status, body=self._text(data))
+
+    def _text(self, data: bytes) -> str:
+        return self.redact(data.decode("utf-8", "replace"))
 
     def build_error(
         self, failure: ReportedFailure, reply: HttpReply, target: Target, *, status: int | None = None

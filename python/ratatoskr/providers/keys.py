@@ -90,6 +90,14 @@ class KeyRing:
             return self._headers + more
         return self._with_key[index]() + more
 
+    def redacted_headers(self, more: Headers = ()) -> dict[str, str]:
+        """Return the headers of a request by name in lower case, with `[redacted]` in place of secrets."""
+        shown = {}
+        for name, value in self.headers(0 if self._with_key else None, more):
+            scheme, space, _ = value.rpartition(" ")
+            shown[name.lower()] = f"{scheme}{space}[redacted]" if _SECRET_HEADER.search(name) else value
+        return shown
+
     def report_failure(self, index: int | None, error: RatatoskrError, model: str) -> None:
         """Let a key rest if the error is about it, and note on the error how many other keys are available.
 

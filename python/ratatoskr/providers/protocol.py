@@ -58,8 +58,8 @@ class ListsModels(Protocol):
 class Plans(Protocol):
     """A provider that can describe the request that it would send."""
 
-    def plan(self, request: ChatRequest, call: CallOptions, why: str) -> Plan:
-        """Return what would be sent; a refusal is part of the plan."""
+    def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
+        """Return what would be sent, with `body` the whole HTTP request; a refusal is part of the plan."""
         ...
 
 

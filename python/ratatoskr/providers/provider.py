@@ -19,7 +19,7 @@ from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.providers.stream import HttpStream
 from ratatoskr.transport.client import HttpReply, Transport
 from ratatoskr.types.chat import ChatRequest, ChatResponse
-from ratatoskr.types.model import ModelInfo, Plan
+from ratatoskr.types.model import ModelInfo, Plan, PlannedRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
@@ -115,16 +115,19 @@ class HttpProvider:
             raise self._build_not_streamed_error(reply, binding)
         return HttpStream(client, binding, reply, tuple(encoded.notices), request.output)
 
-    def plan(self, request: ChatRequest, call: CallOptions, why: str) -> Plan:
-        """Return what `chat` would send, without the conversation; a refusal is part of the plan."""
+    def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
+        """Return what `chat` would send, the conversation only with `body`; a refusal is part of the plan."""
         try:
             encoded = self._encode(request, self._bind(call.model, request.kind), call.policy, stream=False)
             members = json.loads(self._serialize(encoded.body))
         except RatatoskrError as error:
             refused = f"{error.field}: {error.message}" if error.field else error.message
             return Plan(self.name, call.model, why, refused=refused)
-        body = {name: value for name, value in members.items() if name not in CONVERSATION}
-        return Plan(self.name, call.model, why, self.base_url + encoded.path, body, encoded.changes)
+        url = self.base_url + encoded.path
+        sent = {name: value for name, value in members.items() if name not in CONVERSATION}
+        headers = self._client.planned_headers(encoded.headers) if body else {}
+        planned = PlannedRequest("POST", url, headers, members) if body else None
+        return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ratatoskr._log import BODIES
 from ratatoskr.errors import MalformedResponse, RatatoskrError
 from ratatoskr.providers.errors import clean_word
 from ratatoskr.providers.exchange import Binding, ProviderClient
@@ -68,6 +69,9 @@ class HttpStream:
                 except RatatoskrError as error:
                     self._error = self._client.add_context(error, self._reply, self._target)
                     raise
+                if BODIES.enabled:
+                    for _, data in batch or ():
+                        self._client.log_reply(self._reply, data)
             if batch is not None and len(batch) > _MAX_DECODED:
                 batch, self._received = batch[:_MAX_DECODED], batch[_MAX_DECODED:]
             else:

@@ -25,6 +25,7 @@ from ratatoskr.errors import (
 )
 from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.registry.budget import RetryBudget
+from ratatoskr.registry.log import log_attempt
 from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
@@ -134,17 +135,21 @@ class Chain:
                     run.attempts[-1] = replace(run.attempts[-1], decision="again")
                     run.last_errors.pop()
                     run.tries -= 1
+                    log_attempt(run.attempts[-1], len(run.attempts))
                     continue
                 has_next = bool(_after(error, behind))
                 wait = self._wait(run, error, verdict, retry, has_next=has_next)
                 paid = 0.0 if wait is None else self._budget.take(candidate.provider, error)
                 if wait is None or not paid:
                     self._decide(run, error, verdict, has_next=has_next, unpaid=wait is not None)
+                    following = None if run.stopped else next(iter(_after(error, behind)), None)
+                    log_attempt(run.attempts[-1], len(run.attempts), following=following)
                     return None
                 run.attempts[-1] = replace(run.attempts[-1], decision="again")
                 run.last_errors.pop()
                 run.waited = wait
                 retry += 1
+                log_attempt(run.attempts[-1], len(run.attempts), wait=wait)
                 try:
                     await self._sleep(run, wait)
                 except BaseException:
@@ -152,6 +157,7 @@ class Chain:
                     raise
             else:
                 self._budget.record_answer(candidate.provider, paid)
+                log_attempt(run.attempts[-1], len(run.attempts))
                 return (answer,)
 
     async def _sleep(self, run: _Run[T], seconds: float) -> None:

@@ -217,10 +217,9 @@ class SyncGateway:
 
         Arguments and errors are those of `EmbeddedGateway.run_tools`.
         """
-        done: tuple[ChatResponse[Any], tuple[Message, ...]] = self._thread.run(
+        return self._thread.run(  # type: ignore[no-any-return]  # what run_tools returns
             self._gateway.run_tools(messages, model, max_rounds=max_rounds, **arguments)
         )
-        return done
 
     @overload
     def run_tools_stream(
@@ -341,9 +340,12 @@ class SyncGateway:
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
         return self._thread.run(self._gateway.model_status(model))
 
-    def explain(self, model: ModelLike, messages: MessagesLike = "…", **arguments: Any) -> Explanation:
+    @shows_parameters
+    def explain(
+        self, model: ModelLike, messages: MessagesLike = "…", *, body: bool = False, **arguments: Any
+    ) -> Explanation:
         """Return what `chat` with the same arguments would do: the candidates, why, their parameters, the deadlines."""
-        return self._thread.run(self._gateway.explain(model, messages, **arguments))
+        return self._thread.run(self._gateway.explain(model, messages, body=body, **arguments))
 
     def capabilities(self) -> frozenset[str]:
         """Return the names of what this gateway can do."""

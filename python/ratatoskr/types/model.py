@@ -8,6 +8,8 @@ from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ratatoskr.types.timeouts import Timeouts
 
 
@@ -120,6 +122,24 @@ class ParameterChange(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRequest(Plain):
+    """An HTTP request as it would be sent; keys and secret headers are redacted.
+
+    Attributes:
+        method: `POST`.
+        url: with its query.
+        headers: names in lower case.
+        body: the JSON document, with the conversation.
+    """
+
+    type: ClassVar[Literal["planned_request"]] = "planned_request"
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan(Plain):
     """The request that one candidate would be sent.
 
@@ -132,6 +152,7 @@ class Plan(Plain):
         changes: parameters that would be changed or left out.
         refused: why it would be skipped, if so.
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
+        request: the whole request, where it was asked for.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -143,6 +164,7 @@ class Plan(Plain):
     changes: tuple[ParameterChange, ...] = ()
     refused: str | None = None
     only_if_unavailable: bool = False
+    request: PlannedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

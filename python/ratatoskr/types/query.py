@@ -55,6 +55,8 @@ class ExplainRequest(Query[Explanation]):
 
     Attributes:
         request: its model may also be one that embeds.
+        body: whether each plan holds the whole HTTP request.
     """
 
     request: ChatRequest
+    body: bool = False
