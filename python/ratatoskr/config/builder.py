@@ -64,6 +64,27 @@ class Ratatoskr:
             builder.provider(name)
         return builder.build()
 
+    @staticmethod
+    def from_config(path: str | Path | None = None) -> EmbeddedGateway:
+        """Return a gateway with the settings of a `config.toml`, and every provider that has a key.
+
+        Args:
+            path: of the file; if left out, the first that exists of `$RATATOSKR_CONFIG`,
+                `~/.config/ratatoskr/config.toml`, `~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`. Without
+                any, the gateway is that of `from_env`.
+
+        Raises:
+            ConfigurationError: the file is wrong, or there is no provider.
+        """
+        from ratatoskr.config.apply import apply_config
+        from ratatoskr.config.file import ConfigFile, find_config, read_config
+
+        found = Path(path) if path is not None else find_config()
+        config = ConfigFile() if found is None else read_config(found)
+        builder = Builder()
+        apply_config(builder, config, providers_of_environment())
+        return builder.build()
+
 
 def providers_of_environment() -> Iterator[str]:
     """Yield the names of the providers that have a key, then of those that can be reached without one."""

@@ -58,7 +58,7 @@ def set_value(text: str, path: Sequence[str], value: str | Sequence[str]) -> str
         while end > start and not lines[end - 1].strip():
             end -= 1
         lines.insert(end, line)
-    return _checked(text, "\n".join(lines) + "\n", path, value)
+    return _check_change(text, "\n".join(lines) + "\n", path, value)
 
 
 def remove_value(text: str, path: Sequence[str]) -> str:
@@ -74,7 +74,7 @@ def remove_value(text: str, path: Sequence[str]) -> str:
         del lines[start + place]
         if not any(line.strip() for line in lines[start : end - 1]):
             del lines[start - 1 : end - 1]
-    return _checked(text, "\n".join(lines).rstrip("\n") + "\n" if any(lines) else "", path, None)
+    return _check_change(text, "\n".join(lines).rstrip("\n") + "\n" if any(lines) else "", path, None)
 
 
 def format_value(value: str | Sequence[str]) -> str:
@@ -120,7 +120,7 @@ def _quote(name: str) -> str:
     return name if _BARE.fullmatch(name) else format_value(name)
 
 
-def _checked(before: str, after: str, path: Sequence[str], value: str | Sequence[str] | None) -> str:
+def _check_change(before: str, after: str, path: Sequence[str], value: str | Sequence[str] | None) -> str:
     """Return the new text if it differs from the old one in exactly one value."""
     expected = tomllib.loads(before)
     *table, name = path

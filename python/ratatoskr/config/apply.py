@@ -1,0 +1,56 @@
+"""The settings of `config.toml` applied to a builder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ratatoskr.config.file import ConfigFile, ProviderSection
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.providers.specs import SPECS
+
+if TYPE_CHECKING:
+    from ratatoskr.config.builder import Builder
+
+__all__ = ["add_provider", "apply_config", "apply_network"]
+
+
+def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
+    """Add providers, those of the file and others by name, the aliases as routing rules, and the network.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    for name in dict.fromkeys([*names, *config.providers]):
+        add_provider(builder, name, config.providers.get(name, ProviderSection()))
+    if config.aliases:
+        builder.routing(rules=dict(config.aliases))
+    apply_network(builder, config)
+
+
+def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
+    """Add one provider with its settings.
+
+    Raises:
+        ConfigurationError: it is not built in and has no base URL.
+    """
+    if name in SPECS:
+        builder.provider(
+            name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
+        )
+    elif section.base_url is not None:
+        builder.compatible(
+            name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
+        )
+    else:
+        raise ConfigurationError(
+            f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
+        )
+
+
+def apply_network(builder: Builder, config: ConfigFile) -> None:
+    """Set the proxy and the certificates of the file."""
+    if config.network.proxy is not None:
+        builder.proxy(config.network.proxy)
+    if config.network.ca_file is not None:
+        builder.tls(ca=config.network.ca_file)

@@ -1,0 +1,209 @@
+"""`config.toml`: the settings of `rat`, and of gateways made by `Ratatoskr.from_config`.
+
+Looked for at `$RATATOSKR_CONFIG`, `~/.config/ratatoskr/config.toml` (below `$XDG_CONFIG_HOME` if that is set),
+`~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`; the first that exists is read alone. It holds no keys:
+these are in the secrets file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ratatoskr.config.toml_text import find_line
+from ratatoskr.errors import ConfigurationError
+
+__all__ = ["ConfigFile", "config_paths", "find_config", "read_config"]
+
+MAX_BYTES: Final = 1024 * 1024
+
+Name = Annotated[str, Field(min_length=1)]
+Names = Name | list[Name]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Defaults(_Section):
+    """What `rat` uses where the command line says nothing.
+
+    Attributes:
+        model: a name, an alias, or several that are tried in turn.
+        embed_model: a local model for `rat embed`.
+    """
+
+    model: Names | None = None
+    embed_model: Name | None = None
+
+
+class Template(_Section):
+    """A prompt that is used again by its name.
+
+    Attributes:
+        prompt: the prompt; `$input` stands for what the command line and standard input say.
+        system: instructions to the model.
+        model: a name, an alias, or several.
+    """
+
+    prompt: str | None = None
+    system: str | None = None
+    model: Names | None = None
+
+
+class ProviderSection(_Section):
+    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
+
+    Attributes:
+        base_url: in place of the provider's own.
+        headers: sent with every request; none of them secret.
+        allow_insecure: allow plain http to another machine.
+    """
+
+    base_url: Name | None = None
+    headers: dict[str, str] = {}
+    allow_insecure: bool = False
+
+
+class Network(_Section):
+    """How connections are made.
+
+    Attributes:
+        proxy: URL of a proxy for all requests.
+        ca_file: PEM file of certificates to trust in addition.
+    """
+
+    proxy: Name | None = None
+    ca_file: Name | None = None
+
+
+class ConfigFile(_Section):
+    """All of `config.toml`.
+
+    Attributes:
+        defaults: of `rat`.
+        aliases: short names of models, each for one or several.
+        templates: of `rat chat`, by name.
+        providers: by name.
+        network: proxy and certificates.
+    """
+
+    defaults: Defaults = Defaults()
+    aliases: dict[str, Names] = {}
+    templates: dict[str, Template] = {}
+    providers: dict[str, ProviderSection] = {}
+    network: Network = Network()
+
+
+def config_paths() -> tuple[Path, ...]:
+    """Return the paths where the file is looked for, in order; none need exist."""
+    if named := os.environ.get("RATATOSKR_CONFIG"):
+        return (Path(named),)
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.expanduser raises without a home
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    base = Path(config) if Path(config).is_absolute() else home / ".config"
+    return tuple(folder / "config.toml" for folder in (base / "ratatoskr", home / ".ratatoskr", Path("/etc/ratatoskr")))
+
+
+def find_config() -> Path | None:
+    """Return the path of the file that is in force; a file that `$RATATOSKR_CONFIG` names need not exist."""
+    if os.environ.get("RATATOSKR_CONFIG"):
+        return config_paths()[0]
+    return next((path for path in config_paths() if os.path.lexists(path)), None)
+
+
+def read_config(path: Path) -> ConfigFile:
+    """Return the settings in a file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not TOML, or has wrong settings; the message names the file, the
+            line and the key of each.
+    """
+    text = _read_text(path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    try:
+        return ConfigFile.model_validate(document)
+    except ValidationError as error:
+        problems = [*_problems(error, text, path)]
+    raise ConfigurationError("\n".join(problems))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ConfigurationError(f"{path} is not a regular file")
+        data = os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigurationError(f"{path}:{line}: is not UTF-8") from None
+
+
+def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
+    """Yield a line for each wrong setting, in the order of the file."""
+    found: dict[tuple[str, ...], str] = {}
+    for one in error.errors(include_url=False, include_input=False):
+        place = _place(one["loc"])
+        found.setdefault(place, _describe(place, one))
+    by_line = sorted((find_line(text, place) or 0, place) for place in found)
+    for line, place in by_line:
+        yield f"{path}:{line or 1}: {'.'.join(place)} {found[place]}"
+
+
+def _place(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Return the path of a setting in the file: without pydantic's names of the members of a union."""
+    return tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
+
+
+def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "extra_forbidden":
+        if place[0] == "providers" and place[-1] in ("key", "keys", "api_key", "token"):
+            return "does not belong here: put keys into the secrets file (`rat keys set`) or the environment"
+        names = _names_at(place[:-1])
+        near = difflib.get_close_matches(place[-1], names, 1)
+        return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
+    expected = _EXPECTED.get(problem["type"])
+    return f"must be {expected}" if expected else f"is wrong: {problem['msg']}"
+
+
+_EXPECTED = {
+    "string_type": "text, or where several are allowed a list of texts",
+    "list_type": "text or a list of texts",
+    "string_too_short": "text that is not empty",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+"""What was expected, by pydantic's type of error."""
+
+
+def _names_at(place: tuple[str, ...]) -> list[str]:
+    """Return the names that a table may hold."""
+    sections: dict[str, type[BaseModel]] = {
+        "defaults": Defaults,
+        "templates": Template,
+        "providers": ProviderSection,
+        "network": Network,
+    }
+    section = sections.get(place[0]) if place else ConfigFile
+    return [] if section is None else list(section.model_fields)
