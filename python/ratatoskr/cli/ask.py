@@ -40,6 +40,8 @@ class ChatArguments:
     schema: str | None
     as_json: bool
     no_stream: bool
+    extract: bool
+    usage: bool
     dry_run: bool
     curl: bool
     interactive: bool
@@ -70,6 +72,8 @@ class ChatCall:
     tool_choice: str | None = None
     as_json: bool = False
     stream: bool = True
+    extract: bool = False
+    usage: bool = False
 
     @classmethod
     def from_arguments(cls, arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> ChatCall:
@@ -95,7 +99,9 @@ class ChatCall:
             tools,
             arguments.tool_choice,
             arguments.as_json,
-            not arguments.no_stream,
+            not arguments.no_stream and not arguments.extract,
+            arguments.extract,
+            arguments.usage,
         )
 
     def ask(
@@ -119,13 +125,15 @@ class ChatCall:
                     timeout=self.timeout,
                     **self.params,
                 )
-                view.show_response(response)
+                view.show_response(response, extract=self.extract)
         except KeyboardInterrupt:
             view.interrupted = True
             raise
         finally:
             view.finish_line()
         show_notices(response, screen)
+        if self.usage:
+            show_usage(response, screen)
         return ShownAnswer(response.message, response.finish_reason == "content_filter")
 
     def plan(self, gateway: SyncGateway, history: Sequence[Message]) -> Plan:
@@ -152,6 +160,26 @@ class ChatCall:
             for event in stream:
                 view.show_event(event)
             return stream.response
+
+
+def show_usage(response: ChatResponse[Any] | GenerateResponse, screen: Screen) -> None:
+    """Show the tokens of an answer, and what it cost if that is known."""
+    usage = response.usage
+    inputs = {"cached": usage.cache_read_tokens, "written to the cache": usage.cache_write_tokens}
+    sides = [
+        _count("input", usage.prompt_tokens, inputs),
+        _count("output", usage.completion_tokens, {"reasoning": usage.reasoning_tokens}),
+    ]
+    known = " + ".join(side for side in sides if side)
+    cost = "" if response.cost is None else f"; {response.cost.amount} {response.cost.currency}"
+    screen.note(f"{known} tokens{cost}" if known else "the provider reported no tokens")
+
+
+def _count(name: str, tokens: int | None, parts: dict[str, int | None]) -> str:
+    if tokens is None:
+        return ""
+    shown = ", ".join(f"{count:,} {part}" for part, count in parts.items() if count)
+    return f"{tokens:,} {name} ({shown})" if shown else f"{tokens:,} {name}"
 
 
 def build_question(arguments: ChatArguments) -> Message | None:

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 )
 @click.option("--tools", type=click.Path(), metavar="FILE.json", help="Tools to offer; calls are printed, not run.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
-@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema of the answer.")
+@options.schema
 @options.parameters
 @options.as_json
 @options.no_stream
+@click.option("-x", "--extract", is_flag=True, help="Print only the first code block of the answer.")
+@options.usage
 @click.option("--dry-run", is_flag=True, help="Print the request that would be sent; send nothing.")
 @click.option("--curl", is_flag=True, help="As --dry-run, as a command for a shell.")
 @click.option("-i", "--interactive", is_flag=True, help="Converse; Ctrl-C stops an answer, Ctrl-D ends.")
@@ -84,6 +86,8 @@ def _check_arguments(arguments: ChatArguments) -> None:
         raise click.UsageError("standard input can be read only once")
     if arguments.interactive and (arguments.dry_run or arguments.curl):
         raise click.UsageError("-i excludes --dry-run and --curl")
+    if arguments.extract and (arguments.as_json or arguments.interactive):
+        raise click.UsageError("-x excludes --json and -i")
     if arguments.interactive and arguments.as_json:
         raise click.UsageError("-i and --json exclude each other")
     if arguments.interactive and not (sys.stdin and sys.stdin.isatty()):

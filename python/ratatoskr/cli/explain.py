@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.option("--tools", type=click.Path(), metavar="FILE.json", help="Tools to offer.")
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
-@click.option("--schema", type=click.Path(), metavar="FILE|-", help="JSON Schema of the answer.")
+@options.schema
 @options.parameters
 @options.as_json
 @options.where

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.parameters
 @options.as_json
 @options.no_stream
+@options.usage
 @options.where
 def generate(
     prompt: str | None,
@@ -30,6 +31,7 @@ def generate(
     timeout: float | None,
     as_json: bool,
     no_stream: bool,
+    usage: bool,
     base_urls: tuple[str, ...],
     allow_insecure: bool,
 ) -> None:
@@ -38,7 +40,7 @@ def generate(
     Uses the provider's completion endpoint where there is one (Ollama), otherwise a chat with one user message.
     Standard input, if it is not a terminal, comes before PROMPT.
     """
-    from ratatoskr.cli.ask import show_notices
+    from ratatoskr.cli.ask import show_notices, show_usage
     from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.inputs import read_stdin_text
     from ratatoskr.cli.render import AnswerView, Screen
@@ -67,6 +69,8 @@ def generate(
         finally:
             view.finish_line()
     show_notices(response, screen)
+    if usage:
+        show_usage(response, screen)
     if response.finish_reason == "content_filter":
         from ratatoskr.cli.failure import FILTERED
 

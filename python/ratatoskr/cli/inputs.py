@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ratatoskr.cli.short_schema import is_short_schema, parse_short_schema
 from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import JsonSchema
 from ratatoskr.types.part import AudioPart, FilePart, ImagePart, TextPart
@@ -197,14 +198,19 @@ def _parse_tool(tool: Any, place: str) -> Tool:
 
 
 def load_schema(file: str | None) -> JsonSchema | None:
-    """Return the JSON Schema in a file, or on standard input for `-`.
+    """Return the JSON Schema in a file, or on standard input for `-`; or the one that the text itself is.
 
     Raises:
         InvalidInput: it cannot be read or is not a JSON object.
     """
     if file is None:
         return None
-    value = _load_json(file)
+    if not Path(file).exists() and is_short_schema(file):
+        if not file.lstrip().startswith("{"):
+            return JsonSchema("answer", parse_short_schema(file))
+        value = _parse_json(file, "the schema")
+    else:
+        value = _load_json(file)
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{_display_name(file)}: not a JSON object", field="schema")
     title = re.sub(r"[^A-Za-z0-9_-]+", "_", str(value.get("title") or ""))[:64].strip("_")
@@ -213,10 +219,14 @@ def load_schema(file: str | None) -> JsonSchema | None:
 
 def _load_json(file: str) -> Any:
     data = _check_size(read_stdin(), MAX_JSON, "standard input") if file == "-" else _read(file, MAX_JSON)
+    return _parse_json(data, _display_name(file))
+
+
+def _parse_json(text: str | bytes, name: str) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{_display_name(file)}: not JSON: {error}", field="file") from None
+        raise InvalidInput(f"{name}: not JSON: {error}", field="file") from None
 
 
 def _display_name(file: str) -> str:

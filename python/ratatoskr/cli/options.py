@@ -53,6 +53,12 @@ model = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 no_stream = click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
+schema = click.option(
+    "--schema",
+    metavar="FILE|-|FIELDS",
+    help="JSON Schema of the answer; or its fields, as in 'name, legs int, tags [str]'.",
+)
+usage = click.option("-u", "--usage", is_flag=True, help="Print the tokens, and the cost if it is known, to stderr.")
 parameters = combine(
     click.option(
         "--reasoning",

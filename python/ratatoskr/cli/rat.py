@@ -22,8 +22,11 @@ COMMANDS: dict[str, str] = {
     "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
     "models": "List the models of the providers; pull, list and verify local ones.",
+    "sessions": "List, show, export and remove saved conversations.",
 }
-"""Each command is in the module of its name; listing them imports none."""
+"""Listing the commands imports none."""
+MODULES: dict[str, str] = {"sessions": "saved"}
+"""The modules of the commands that are not in the module of their name."""
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # the status of a program that SIGPIPE ended
@@ -31,6 +34,13 @@ BROKEN_PIPE = 141  # the status of a program that SIGPIPE ended
 
 class Rat(Group):
     """The group of commands; an exception becomes a line on standard error and an exit code."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `rat "a prompt"` and `rat -m MODEL …` for `rat chat …`."""
+        place = next((i for i, arg in enumerate(args) if arg not in _OWN_OPTIONS), len(args))
+        if place < len(args) and _is_chat(args[place]):
+            args.insert(place, "chat")
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names."""
@@ -41,7 +51,8 @@ class Rat(Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(importlib.import_module(f"ratatoskr.cli.{name}"), name)
+        module = MODULES.get(name, name)
+        command: click.Command = getattr(importlib.import_module(f"ratatoskr.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,6 +72,20 @@ class Rat(Group):
             ctx.exit(INTERRUPTED)
         except Exception as error:
             ctx.exit(_report_error(error))
+
+
+_OWN_OPTIONS = ("-v", "--verbose", "--version", "-h", "--help")
+
+
+def _is_chat(first: str) -> bool:
+    """Return whether a command line that begins so is a chat: a prompt or an option, and no misspelt command."""
+    if first in COMMANDS:
+        return False
+    if first.startswith("-") or any(character.isspace() for character in first):
+        return True
+    import difflib
+
+    return not difflib.get_close_matches(first, COMMANDS, 1)
 
 
 def _flush_stdout() -> None:

@@ -32,6 +32,9 @@ _PICTURES |= {0x7F: 0x2421, 0x0A: 0x0A, 0x09: 0x09, 0x0D: None}
 """Control and invisible characters as visible symbols; a carriage return is left out."""
 _UNESCAPED = re.compile("[\x7f-\x9f" + "".join(map(chr, INVISIBLE)) + "]")
 
+_FENCED = re.compile(r"^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n(.*?)^[ ]{0,3}\1[`~]*[ \t]*$", re.DOTALL | re.MULTILINE)
+"""A code block: https://spec.commonmark.org/0.31.2/#fenced-code-blocks"""
+
 MAX_LINE = 1000  # characters of a message that are shown
 
 
@@ -183,9 +186,12 @@ class AnswerView:
         elif event.type == "tool_call_end":
             self._write_call(event.call.name, event.call.arguments)
 
-    def show_response(self, response: ChatResponse[Any] | GenerateResponse) -> None:
-        """Show a complete response."""
-        if self._json:
+    def show_response(self, response: ChatResponse[Any] | GenerateResponse, *, extract: bool = False) -> None:
+        """Show a complete response; with `extract` its first code block alone, where it has one."""
+        text = response.text
+        if extract and (block := _FENCED.search(text)):
+            self._write_text(block[2])
+        elif self._json:
             self._screen.json(response.to_dict(), indent=2)
         elif response.type == "generate_response":
             self._write_reasoning(response.reasoning)
@@ -198,7 +204,7 @@ class AnswerView:
                     self._write_reasoning(part.text)
                 elif part.type == "tool_call":
                     self._write_call(part.name, part.arguments)
-        self._pieces.append(response.text if response.type == "generate_response" else response.content)
+        self._pieces.append(text)
 
     def finish_line(self) -> None:
         """End the line that is open, after the last event or an interruption."""

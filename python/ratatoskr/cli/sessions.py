@@ -127,19 +127,52 @@ def open_named(name: str, save: bool) -> Conversation:
     return Conversation(name, _read(path) if path.exists() else [], save)
 
 
+def open_existing(name: str) -> Conversation:
+    """Return the conversation of a name.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be read.
+    """
+    path = conversation_path(name)
+    if not path.exists():
+        raise ConfigurationError(f"there is no conversation {name!r}; `rat sessions list` lists them", field="session")
+    return Conversation(name, _read(path))
+
+
+def list_conversations() -> list[Path]:
+    """Return the files of all conversations, the one that was saved last first."""
+    found = []
+    for path in chats_folder().glob("*.json"):
+        with contextlib.suppress(OSError):  # removed meanwhile
+            if _NAME.fullmatch(path.stem):
+                found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def remove(name: str) -> None:
+    """Remove the conversation of a name.
+
+    Raises:
+        ConfigurationError: there is none, or it cannot be removed.
+    """
+    path = conversation_path(name)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no conversation {name!r}; `rat sessions list` lists them") from None
+    except OSError as error:
+        raise ConfigurationError(f"cannot remove {path}: {error.strerror}") from None
+
+
 def open_latest(save: bool) -> Conversation:
     """Return the conversation that was saved last.
 
     Raises:
         ConfigurationError: there is none, or it cannot be read.
     """
-    try:
-        paths = [path for path in chats_folder().glob("*.json") if _NAME.fullmatch(path.stem)]
-        newest = max(paths, key=lambda path: path.stat().st_mtime_ns)
-    except (OSError, ValueError):
-        raise ConfigurationError(
-            f"there is no conversation to continue in {chats_folder()}", field="continue"
-        ) from None
+    newest = next(iter(list_conversations()), None)
+    if newest is None:
+        raise ConfigurationError(f"there is no conversation to continue in {chats_folder()}", field="continue")
     return Conversation(newest.stem, _read(newest), save)
 
 

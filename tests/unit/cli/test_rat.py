@@ -54,7 +54,7 @@ def test_the_exit_code_shows_the_kind_of_failure(rat: Shell, step: Any, code: in
         (("chat", "--reasoning", "hard", "Hi"), "reasoning"),
         (("explain",), "Missing argument"),
         (("generate",), "Error"),
-        (("nonsense",), "No such command"),
+        (("chatt",), "No such command"),
     ],
 )
 def test_usage_errors_exit_with_2(rat: Shell, arguments: Any, words: str) -> None:
@@ -161,7 +161,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 def test_the_error_for_a_misspelt_command_suggests_one() -> None:
     assert "did you mean 'models'?" in run("modles").stderr
-    assert "commands are chat," in run("xyzzy").stderr
+    assert "commands are list," in run("sessions", "xyzzy").stderr
 
 
 def test_ctrl_c_exits_with_130_in_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ print("loaded", sorted(heavy & set(sys.modules)))
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "nonsense"],
+    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "chatt"],
 )
 def test_help_and_usage_errors_import_nothing_large(arguments: str) -> None:
     done = subprocess.run([sys.executable, "-c", WITNESS, arguments], capture_output=True, text=True, timeout=50)

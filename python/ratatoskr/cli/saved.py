@@ -1,0 +1,104 @@
+"""`rat sessions`: the saved conversations."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ratatoskr.cli import options
+from ratatoskr.cli.help import Command, Group
+
+if TYPE_CHECKING:
+    from ratatoskr.cli.sessions import Conversation
+
+
+def _complete(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
+    from ratatoskr.cli.sessions import list_conversations
+
+    return [path.stem for path in list_conversations() if path.stem.startswith(prefix)]
+
+
+_name = click.argument("name", shell_complete=_complete)
+
+
+@click.group("sessions", cls=Group)
+def sessions() -> None:
+    """List, show, export and remove saved conversations; `rat chat --session NAME` continues one."""
+
+
+@sessions.command("list", cls=Command)
+@options.as_json
+def list_(as_json: bool) -> None:
+    """List the conversations, the last one first: name, time, questions, model, and how each began."""
+    from ratatoskr.cli.render import Screen, collapse_lines
+    from ratatoskr.cli.sessions import list_conversations, open_named
+    from ratatoskr.errors import ConfigurationError
+
+    screen = Screen()
+    rows = []
+    for path in list_conversations():
+        changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+        try:
+            rows.append({"name": path.stem, "changed": changed, **_describe(open_named(path.stem, save=False))})
+        except ConfigurationError as error:
+            screen.note(error.message)
+    if as_json:
+        screen.json(rows, indent=2)
+        return
+    for row in rows:
+        head = f"{row['name']}  {row['changed']}  {row['questions']}  {row['model']}  "
+        beginning = collapse_lines(str(row["beginning"]))
+        room = max(20, screen.width - len(head)) if screen.out_is_terminal else len(beginning)
+        screen.line(head + (beginning if len(beginning) <= room else beginning[: room - 1] + "…"))
+    if not rows:
+        screen.note("there are no saved conversations")
+
+
+def _describe(conversation: Conversation) -> dict[str, str | int]:
+    questions = [message.text for message in conversation.messages if message.role == "user"]
+    models = ", ".join(conversation.models) or "-"
+    return {"questions": len(questions), "model": models, "beginning": next(iter(questions), "")}
+
+
+@sessions.command("show", cls=Command)
+@_name
+def show(name: str) -> None:
+    """Print a conversation, each message below its role."""
+    from ratatoskr.cli.render import AnswerView, Screen
+    from ratatoskr.cli.sessions import open_existing
+    from ratatoskr.types.chat import ChatResponse
+
+    screen = Screen()
+    for message in open_existing(name).messages:
+        screen.line(screen.style(message.role, "bold"))
+        if message.role == "assistant":
+            view = AnswerView(screen)
+            view.show_response(ChatResponse(message))
+            view.finish_line()
+        else:
+            texts = [getattr(part, "text", None) or f"[{part.type}]" for part in message.content]
+            screen.write("\n".join(texts).rstrip("\n") + "\n")
+        screen.line()
+
+
+@sessions.command("export", cls=Command)
+@_name
+def export(name: str) -> None:
+    """Print a conversation as JSON, which `ratatoskr.load_messages` reads."""
+    from ratatoskr.cli.render import Screen, escape_json
+    from ratatoskr.cli.sessions import open_existing
+    from ratatoskr.types.message import dump_messages
+
+    Screen().line(escape_json(dump_messages(open_existing(name).messages)))
+
+
+@sessions.command("rm", cls=Command)
+@click.argument("names", nargs=-1, required=True, shell_complete=_complete)
+def rm(names: tuple[str, ...]) -> None:
+    """Remove conversations."""
+    from ratatoskr.cli.sessions import remove
+
+    for name in names:
+        remove(name)
