@@ -7,19 +7,30 @@ Sources: developers.openai.com/api/docs (reasoning, models, latest-model) and th
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _MODELS = "developers.openai.com/api/docs/models"
-_REASONING = "developers.openai.com/api/docs/guides/reasoning; pydantic-ai 2.68 profiles/openai.py; 2026-11"
-_STOP = frozenset({"stop"})  # "not supported with latest reasoning models o3 and o4-mini", API reference, 2026-11
+_REASONING = (
+    "developers.openai.com/api/docs/guides/reasoning; pydantic-ai 2.68 profiles/openai.py; 2026-11; recorded exchanges"
+)
+# "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) value is supported", at
+# Chat Completions (johny-b/llmcomp#69, 2026-04); recorded exchanges with 1.
+_DEFAULT_TEMPERATURE = MappingProxyType({"temperature": (1, 1)})
+# "Not supported with latest reasoning models o3 and o4-mini", API reference, 2026-11. "Unsupported parameter: 'stop' is
+# not supported with this model": GPT-5 (huggingface/smolagents#1662), 5.1 (#1868) and 5.2 (#1893) whatever the effort,
+# every later one by crewAIInc/crewAI#5144, 2026-03.
+_STOP = frozenset({"stop"})
 
 _REASONS = ModelRules(
     sampling="never",
+    accepted=_DEFAULT_TEMPERATURE,
     thinking="effort",
     efforts=map_efforts("low", "medium", "high"),
     thinks=True,
+    unsupported=_STOP,
     endpoint="responses",
     max_output_tokens=128_000,
     max_tokens_field="max_completion_tokens",
@@ -67,8 +78,7 @@ OPENAI: RuleTable = (
             unsupported=frozenset({"tool_choice", "parallel_tool_calls"}),
         ),
     ),
-    RuleRow(r"o[134]\b", replace(_O_SERIES, unsupported=_STOP)),
-    RuleRow(r"codex-mini\b|computer-use\b", _O_SERIES),
+    RuleRow(r"o[134]\b|codex-mini\b|computer-use\b", _O_SERIES),
     # "Invalid parameter: 'response_format' of type 'json_object' is not supported with this model", seen 2026.
     RuleRow(r"gpt-audio\b|gpt-4o(-mini)?-audio\b", replace(_PLAIN, schema="instructions")),
     RuleRow(r"gpt-4o-2024-05-13\b", replace(_OLD, schema="json_mode")),

@@ -14,7 +14,7 @@ EVERYTHING = ModelRules(
     thinking="effort",
     efforts=map_efforts("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     off="none",
-    source="an unknown host: nothing is rejected before it is sent",
+    source="an unknown host: nothing is rejected before it is sent; recorded exchanges of Hugging Face; 2026-11",
 )
 _LOW_TO_HIGH = map_efforts("low", "medium", "high")
 _GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
@@ -99,7 +99,9 @@ TOGETHER: RuleTable = (
     RuleRow(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
     RuleRow(
         r"deepseek-ai/deepseek-v4",
-        replace(EVERYTHING, thinks=True, forced_tool_choice=False, source="pydantic-ai 2.68 providers/together.py"),
+        replace(
+            EVERYTHING, thinks=True, forced_tool_choice=False, source="pydantic-ai 2.68 providers/together.py; 2026-11"
+        ),
     ),
     RuleRow(r"", EVERYTHING),
 )

@@ -10,7 +10,7 @@ import msgspec
 
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.rules import rules_for
-from ratatoskr.providers.adapt import apply_rules
+from ratatoskr.providers.adapt import apply_rules, check_tool_names
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
 from ratatoskr.providers.protocol import CallOptions
@@ -162,6 +162,8 @@ class HttpProvider:
         for tool in request.tools:
             if isinstance(tool, ProviderTool) and tool.provider != self.name:
                 raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
+        if request.tools:
+            check_tool_names(request, target, policy)
         adapted = None
         if request.tool_choice is not None or not binding.is_accepted(options, policy):
             adapted = apply_rules(request, target, binding.parameters, policy)
