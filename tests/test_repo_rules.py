@@ -42,7 +42,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "routing": BOTTOM | {"models", "providers.specs"},  # pure: tables in, candidates out
     "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
-    "providers": BOTTOM | {"models", "providers.specs", "providers.error_rows", "transport", "wire"} | SEAMS,
+    "providers": BOTTOM | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire"} | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
     "middleware": BOTTOM | {"backend"},

@@ -15,6 +15,7 @@ from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.version import VERSION
 from ratatoskr.wire.dialect import Dialect, Target
 
 if TYPE_CHECKING:
@@ -77,9 +78,15 @@ class ProviderClient:
     ) -> None:
         self.name = spec.name
         self.base_url = (base_url or spec.base_url).rstrip("/")
+        self._root, _, self._query = self.base_url.partition("?")
+        self._version_prefixes = spec.version_prefixes
         self._transport = transport
         self._request_id_headers = spec.request_id
-        self._keys = KeyRing(keys, spec.key_header, (("content-type", "application/json"), *(headers or {}).items()))
+        own = {name: value for name, value in (headers or {}).items() if name.lower() not in spec.list_headers}
+        self._lists = {name.lower(): value for name, value in (headers or {}).items() if name not in own}
+        fixed = {"content-type": "application/json", "user-agent": f"ratatoskr/{VERSION}"}
+        fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
+        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()))
         self.redact = self._keys.redact
 
     async def send(
@@ -103,8 +110,8 @@ class ProviderClient:
             reply = await self._transport.send(
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
                 HttpRequest(
-                    self.base_url + path,
-                    self._keys.headers(key, headers),
+                    self.url(path),
+                    self._keys.headers(key, self._add_lists(headers)),
                     body,
                     framing,
                     deadlines,
@@ -124,6 +131,21 @@ class ProviderClient:
         finally:
             self._keys.release(key)
         return reply
+
+    def url(self, path: str) -> str:
+        """Return the URL of an endpoint: with the query of the base URL, and a version that both have only once."""
+        root = self._root
+        for prefix in self._version_prefixes:
+            if root.endswith(prefix) and path.startswith(f"{prefix}/"):
+                root = root.removesuffix(prefix)
+        return f"{root}{path}{'&' if '?' in path else '?'}{self._query}" if self._query else root + path
+
+    def _add_lists(self, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a request with the caller's values of those that are lists."""
+        if not self._lists:
+            return headers
+        lists = self._lists | {n: f"{self._lists[n]},{value}" for n, value in headers if n in self._lists}
+        return (*((name, value) for name, value in headers if name not in lists), *lists.items())
 
     def build_error(
         self, failure: ReportedFailure, reply: HttpReply, target: Target, *, status: int | None = None
