@@ -62,7 +62,10 @@ def _find_rules(provider: str, name: str, api: Api) -> ModelRules:
 def _rules_at_openai(name: str, api: Api) -> ModelRules:
     if name.startswith("ft:"):
         name = name.split(":", 2)[1]
-    rules = find_rules(OPENAI, name) or EVERYTHING
+    if "/" in name:  # another host behind a base URL of the caller's, which may know Chat Completions only
+        api = "chat_completions" if api == "auto" else api
+        name = name.removeprefix("openai/")
+    rules = EVERYTHING if "/" in name else find_rules(OPENAI, name) or EVERYTHING
     endpoint = rules.endpoint if api == "auto" else api
     if endpoint == "chat_completions":
         return _for_chat_completions(rules)
