@@ -213,7 +213,7 @@ class Builder:
             )
         if done not in get_args(StreamEnd):
             raise ConfigurationError(f"done must be required or optional, not {done!r:.80}", field="done")
-        _check_names(quirks, QUIRKS, "quirks")
+        _check_names(quirks, tuple(QUIRKS), "quirks")
         _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
         spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
         return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
@@ -339,12 +339,12 @@ class Builder:
         return self._set(clock=clock)
 
 
-def _check_names(names: Collection[str], known: Collection[str], field: str) -> None:
-    unknown = [names] if isinstance(names, str) else [name for name in names if name not in known]
+def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
+    several = isinstance(names, Collection) and not isinstance(names, str)
+    unknown = [name for name in names if name not in known] if several else [names]
     if unknown:
         raise ConfigurationError(
-            f"{field} must be a collection of names, each one of {', '.join(known)}; not {unknown[0]!r:.80}",
-            field=field,
+            f"{field} must be names, each one of {', '.join(known)}; not {unknown[0]!r:.80}", field=field
         )
 
 

@@ -64,6 +64,9 @@ OPENAI: RuleTable = (
     RuleRow(r"gpt-5\.5\b", _CAN_BE_OFF),
     RuleRow(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=map_efforts("low", "medium", "high", "xhigh"))),
     RuleRow(r"gpt-5(\.1)?-codex\b", _REASONS),
+    RuleRow(  # `reasoning.mandatory` of openrouter.ai's model list, 2026-11
+        r"gpt-5\.2-codex\b", replace(_REASONS, efforts=map_efforts("low", "medium", "high", "xhigh"))
+    ),
     RuleRow(r"gpt-5\.1\b", replace(_OPT_IN, efforts=map_efforts("none", "low", "medium", "high"))),
     RuleRow(r"gpt-5\.[234]\b", _OPT_IN),
     RuleRow(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=map_efforts("minimal", "low", "medium", "high"))),

@@ -135,8 +135,7 @@ class _Adapter:
             return
         refusal = self._find_refusal(name, value)
         if refusal is not None and NEUTRAL.get(name) == value and self.policy != "pass":
-            self.updates[name] = None
-            self.changes.append(ParameterChange(name, value, None, f"not sent: {refusal[0]}, and {value} is in force"))
+            self._drop(name, value, f"{refusal[0]}, and {value} is in force without it")
             return
         if name == "stop" and refusal is None:
             value = self._drop_blank_stops(value)
@@ -217,14 +216,17 @@ class _Adapter:
                 model=self.target.model,
             )
         if self.policy == "drop":
-            self.updates[name] = None
-            self.changes.append(ParameterChange(name, value, None, f"dropped: {why}"))
-            self.notices.append(Notice("parameter_dropped", f"{name} was not sent: {why}", name))
+            self._drop(name, value, why)
             return
         self.changes.append(ParameterChange(name, value, value, f"passed on unchecked: {why}"))
         if name not in self.parameters:
             self.updates[name] = None
             self.passed[name] = _to_json(name, value)
+
+    def _drop(self, name: str, value: Any, why: str) -> None:
+        self.updates[name] = None
+        self.changes.append(ParameterChange(name, value, None, f"dropped: {why}"))
+        self.notices.append(Notice("parameter_dropped", f"{name} was not sent: {why}", name))
 
     # Reasoning
 
