@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import ProviderSpec
 
-__all__ = ["BaseUrl", "base_url_from_environment", "is_listening", "parse_base_url"]
+__all__ = ["BaseUrl", "base_url_from_environment", "is_listening", "parse_base_url", "read_base_url"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
@@ -99,15 +99,16 @@ def base_url_from_environment(spec: ProviderSpec) -> str | None:
     Raises:
         ConfigurationError: the variable holds none of these.
     """
-    variable = spec.base_url_variable or ""
-    value = os.environ.get(variable, "").strip().strip("\"'").strip()
-    if not value:
-        return None
-    parsed = parse_base_url(_complete_address(value, urlsplit(spec.base_url).port))
-    del value  # a wrong one may hold a password, which a traceback with locals would show
-    if parsed.problem:
-        raise ConfigurationError(f"{variable} must be a host, host:port or http(s)://host[:port][/path]")
-    return parsed.url
+    parsed = read_base_url(spec)
+    if parsed is not None and parsed.problem:
+        raise ConfigurationError(f"{spec.base_url_variable} must be a host, host:port or http(s)://host[:port][/path]")
+    return parsed and parsed.url
+
+
+def read_base_url(spec: ProviderSpec) -> BaseUrl | None:
+    """Return what the provider's variable holds, with a problem if it is not an address; `None` if it is not set."""
+    value = os.environ.get(spec.base_url_variable or "", "").strip().strip("\"'").strip()
+    return parse_base_url(_complete_address(value, urlsplit(spec.base_url).port)) if value else None
 
 
 def is_listening(spec: ProviderSpec) -> bool:

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
-from ratatoskr.config.base_url import base_url_from_environment, parse_base_url
+from ratatoskr.config.base_url import base_url_from_environment, parse_base_url, read_base_url
 from ratatoskr.config.secrets import find_keys, parse_key
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
@@ -186,7 +186,13 @@ def resolve_base_url(config: ProviderConfig) -> str:
 
 
 def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
-    """Return a notice if an endpoint was taken off the caller's base URL."""
-    endpoint = parse_base_url(config.base_url).endpoint if config.base_url else ""
-    message = f"{endpoint} was taken off base_url: the endpoint is appended to each request"
-    return (Notice("base_url_changed", message, "base_url"),) if endpoint else ()
+    """Return a notice if an endpoint was taken off the base URL of the caller or of the environment."""
+    spec, parsed, name = config.spec, None, "base_url"
+    if config.base_url is not None:
+        parsed = parse_base_url(config.base_url)
+    elif spec is not None and spec.configured_by == "address":
+        parsed, name = read_base_url(spec), spec.base_url_variable or name
+    if parsed is None or not parsed.endpoint:
+        return ()
+    message = f"{parsed.endpoint} was taken off {name}: the endpoint is appended to each request"
+    return (Notice("base_url_changed", message, "base_url"),)

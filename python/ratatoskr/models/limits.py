@@ -21,7 +21,7 @@ ANY_HOST = ValueLimits(
 )
 _OPENAI_RANGES = {"temperature": _TEMPERATURE, "frequency_penalty": _PENALTY, "presence_penalty": _PENALTY}
 _OPENAI = ValueLimits(
-    {**_OPENAI_RANGES, "logprobs": _LOGPROBS, "seed": (-(2**63), 2**63 - 1)},
+    {**_OPENAI_RANGES, "logprobs": _LOGPROBS, "max_tokens": (1, math.inf), "seed": (-(2**63), 2**63 - 1)},
     max_stops=4,
     tool_name=_NAME_64,
     source="developers.openai.com/api/reference/resources/chat, 2026-11; 400 \"Invalid 'stop': array too long. Expected"

@@ -27,7 +27,7 @@ BUDGETS: Mapping[Effort, int] = MappingProxyType(
 """The thinking budget in tokens that corresponds to each effort."""
 
 NEUTRAL: Mapping[str, float] = MappingProxyType(
-    {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0}
+    {"temperature": 1, "top_p": 1, "frequency_penalty": 0, "presence_penalty": 0, "parallel_tool_calls": True}
 )
 """The values in force where a parameter cannot be set: asking for them changes nothing, so they need not be sent."""
 
@@ -147,6 +147,8 @@ class _Adapter:
         """Return whether a value asks for what a provider does that does not support the parameter."""
         if name in ("logprobs", "cache_prompt"):
             return value is False
+        if name == "stop":
+            return not value
         return name == "tool_choice" and (value == "auto" or (value == "none" and name not in self.parameters))
 
     def _find_refusal(self, name: str, value: Any) -> tuple[str, str] | None:

@@ -78,6 +78,15 @@ def test_an_endpoint_is_taken_off_with_a_notice(given: str, url: str, endpoint: 
     assert all(endpoint in notice.message for notice in notices)
 
 
+def test_an_endpoint_in_the_environment_is_taken_off_with_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ProviderConfig("ollama")
+    assert find_base_url_notices(config) == ()
+    monkeypatch.setenv("OLLAMA_HOST", "localhost:8080/api/chat")
+    assert resolve_base_url(config) == "http://localhost:8080"
+    (notice,) = find_base_url_notices(config)
+    assert (notice.code, "/api/chat was taken off OLLAMA_HOST" in notice.message) == ("base_url_changed", True)
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

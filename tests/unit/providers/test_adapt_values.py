@@ -118,6 +118,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("xai:grok-2", {"logprobs": 9}, "logprobs"),
     ("openai:gpt-5", {"max_tokens": 15}, "max_tokens"),
     ("openai responses:gpt-4o", {"max_tokens": 1}, "max_tokens"),
+    (f"{CHAT}gpt-4o", {"max_tokens": 0}, "max_tokens"),
+    ("google:gemini-3.5-flash", {"parallel_tool_calls": False}, "parallel_tool_calls"),
     ("anthropic:claude-sonnet-4-6", {"top_p": 0.99, "temperature": 0.2}, "top_p"),
     *((f"{provider}:m", {"temperature": 9}, "temperature") for provider in (*SPECS, "house") if provider != "openai"),
     (f"{CHAT}gpt-4o", {"temperature": 9}, "temperature"),
@@ -167,6 +169,8 @@ def test_a_refusal_of_a_value_says_which_values_are_accepted() -> None:
         ("anthropic:claude-haiku-4-5", {"presence_penalty": 0, "frequency_penalty": 0.0}),
         ("cerebras:gpt-oss-120b", {"presence_penalty": 0}),
         ("xai:grok-4", {"frequency_penalty": 0}),
+        ("google:gemini-3.5-flash", {"parallel_tool_calls": True}),
+        ("ollama:qwen3:8b", {"parallel_tool_calls": True}),
     ],
     ids=str,
 )
