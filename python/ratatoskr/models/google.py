@@ -15,11 +15,15 @@ _THINKING_SOURCE = (
     "ai.google.dev/gemini-api/docs/thinking; pydantic-ai 2.68 profiles/google.py; 2026-11; recorded exchanges"
 )
 
+# "Penalty is not enabled for models/gemini-2.5-flash" (BerriAI/litellm#32273, 2026-07), nor for Gemini 3 (#16907; 3.7
+# and 3.8 in MisakaNet#1473, 2026-09).
+_NO_PENALTIES = frozenset({"frequency_penalty", "presence_penalty"})
 _LEVEL = ModelRules(
     thinking="level",
     efforts=map_efforts("low", "medium", "high"),
     thinks=True,
     endpoint="generate_content",
+    unsupported=_NO_PENALTIES,
     max_output_tokens=65_536,
     source=_THINKING_SOURCE,
 )
@@ -32,7 +36,9 @@ _WITH_MINIMAL = replace(
 )
 _SAMPLING_SOURCE = f"{_THINKING_SOURCE}; LiteLLM 1.109 supports_sampling_params"
 _BUDGET = replace(_LEVEL, thinking="budget", budgets=_FLASH_BUDGETS, efforts={}, off="zero")
-_NO_THINKING = replace(_LEVEL, thinking="none", efforts={}, thinks=False, max_output_tokens=8_192)
+_NO_THINKING = replace(
+    _LEVEL, thinking="none", efforts={}, thinks=False, unsupported=frozenset(), max_output_tokens=8_192
+)
 
 GOOGLE: RuleTable = (
     RuleRow(r"gemini-(1|2\.0|pro$|pro-vision|exp-1)", _NO_THINKING),

@@ -43,7 +43,9 @@ _CAN_BE_OFF = replace(
 _OPT_IN = replace(_CAN_BE_OFF, thinks=False)
 _PRO = replace(_REASONS, efforts=map_efforts("medium", "high", "xhigh"))
 _FIXED_EFFORT = replace(_REASONS, efforts=map_efforts("medium"), max_output_tokens=16_384)
-_O_SERIES = replace(_REASONS, max_output_tokens=100_000)
+# "Unsupported parameter: 'parallel_tool_calls' is not supported with this model", at Chat Completions: o1, o3, o3-mini
+# and o4-mini (run-llama/llama_index#20865, 2026-03; tensorzero#2805).
+_O_SERIES = replace(_REASONS, max_output_tokens=100_000, unsupported=_STOP | {"parallel_tool_calls"})
 _LOW_TO_MAX = map_efforts("low", "medium", "high", "xhigh", "max")
 _NONE_TO_MAX = map_efforts("none", "low", "medium", "high", "xhigh", "max")
 _BREAKPOINTS = frozenset({"cache_breakpoints"})  # "prompt caching" guide, gpt-5.6 and later, 2026-11

@@ -1,7 +1,7 @@
 """Models through OpenRouter, which accepts every effort and silently drops what the model does not accept.
 
-So only what the model itself certainly does not accept is rejected here: sampling parameters, `stop`, forced tool
-choice, and switching off thinking that is mandatory.
+So only what the model itself certainly does not accept is rejected here: sampling parameters, `stop`, penalties,
+forced tool choice, and switching off thinking that is mandatory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ _SOURCE = "openrouter.ai/docs (reasoning tokens, parameters); 2026-11; recorded 
 # `reasoning.max_tokens` is sent on, or mapped to an effort for models that have only efforts; only Claude 4.7 and later
 # ignore it (its pages on reasoning tokens and on the migration to Claude 4.7, 2026-06).
 _BUDGETS = (1, math.inf)
+
+_NOT_DROPPED = frozenset({"stop", "frequency_penalty", "presence_penalty"})
+"""Parameters that are rejected here where the vendor rejects them. Penalties for Gemini are 400 "Penalty is not enabled
+for this model" through OpenRouter, too (MisakaNet#1473, 2026-09)."""
 
 VENDORS: dict[str, RuleTable] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
 """Vendors whose models have the same rules at every provider; without the last row, which is an assumption."""
@@ -68,7 +72,7 @@ def rules_at_openrouter(model: str) -> ModelRules:
         off=None if mandatory or vendor.off is None else "none",
         forced_tool_choice=vendor.forced_tool_choice,
         forced_while_reasoning=vendor.forced_while_reasoning,
-        unsupported=vendor.unsupported & {"stop"},
+        unsupported=vendor.unsupported & _NOT_DROPPED,
         source=f"{_SOURCE}; {vendor.source}",
     )
 

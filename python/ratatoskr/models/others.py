@@ -106,13 +106,15 @@ TOGETHER: RuleTable = (
     RuleRow(r"", EVERYTHING),
 )
 
-# Penalties and `stop` are errors for models that reason. Names with `reasoning` or `non-reasoning` have no effort.
+# Penalties and `stop` are errors for models that reason.
 _XAI = "docs.x.ai/docs/models and guides/reasoning; pydantic-ai 2.68 profiles/grok.py; LiteLLM 1.109; 2026-11"
 _NO_PENALTIES = frozenset({"stop", "frequency_penalty", "presence_penalty"})
 _XAI_DEFAULT = ModelRules(source=_XAI)
 _XAI_ALWAYS = replace(_XAI_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
 _XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=map_efforts("none", "low", "medium", "high"), off="none")
 XAI: RuleTable = (
+    # "Model grok-4.20-0309-non-reasoning does not support parameter reasoningEffort": neavo/LinguaGacha#771, 2026-08.
+    RuleRow(r"grok-.*non-reasoning", _XAI_DEFAULT),
     RuleRow(r"grok-(4\.3\b|latest$|4-0709|4-1-fast|4-fast|3$)", _XAI_SWITCHABLE),
     RuleRow(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=map_efforts("none", "low", "high"))),
     RuleRow(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=map_efforts("low", "high"))),

@@ -71,7 +71,8 @@ def _rules_at_openai(name: str, api: Api) -> ModelRules:
         return _for_chat_completions(rules)
     # Responses answers 400 "Unsupported parameter: 'temperature' is not supported with this model" where Chat
     # Completions accepts the default value (OpenHands/software-agent-sdk#1837, 2026-01).
-    return replace(rules, endpoint="responses", accepted={})
+    unsupported = rules.unsupported - {"parallel_tool_calls"}  # which the reports are about Chat Completions alone
+    return replace(rules, endpoint="responses", accepted={}, unsupported=unsupported)
 
 
 def _for_chat_completions(rules: ModelRules) -> ModelRules:
