@@ -149,7 +149,7 @@ def _check_own_headers(config: ProviderConfig, *, has_key: bool) -> None:
         if has_key:
             own |= dict.fromkeys((spec.key_header[0], "authorization"), "is set by the key; give one of the two")
     seen = set[str]()
-    for name, _ in config.headers:
+    for name in [pair[0] for pair in config.headers]:  # no value is bound to a name that a traceback would show
         reason = "is given twice" if name.lower() in seen else own.get(name.lower())
         if reason is not None:
             raise ConfigurationError(f"the header {name} {reason}", provider=config.name, field="headers")

@@ -1,7 +1,7 @@
 """The values that each host accepts, whatever the model: ranges of numbers, stop texts, names of tools.
 
-The rows are from the hosts' API references and from the answers that users quote, read in November 2026. What a
-reference does not say is not limited here.
+The rows are from the hosts' API references and from the answers that users quote, as far as they could be read in
+November 2026; the sources name what is from memory. What no reference limits is not limited here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OPENAI = ValueLimits(
     max_stops=4,
     tool_name=_NAME_64,
     source="developers.openai.com/api/reference/resources/chat, 2026-11; 400 \"Invalid 'stop': array too long. Expected"
-    ' an array with maximum length 4", seen in continuedev/continue#1572',
+    ' an array with maximum length 4", seen in continuedev/continue#1572; logprobs, max_tokens and seed from memory',
 )
 
 LIMITS: dict[str, ValueLimits] = {
@@ -34,7 +34,7 @@ LIMITS: dict[str, ValueLimits] = {
         {"temperature": _TEMPERATURE, "logprobs": _LOGPROBS, "max_tokens": (16, math.inf)},
         tool_name=_NAME_64,
         source="developers.openai.com/api/reference/resources/responses, 2026-11; 400 \"Invalid 'max_output_tokens':"
-        ' integer below minimum value. Expected a value >= 16", seen in vectorize-io/hindsight#58',
+        ' integer below minimum value. Expected a value >= 16", seen in vectorize-io/hindsight#58; logprobs from memory',
     ),
     "anthropic": ValueLimits(
         {"temperature": (0, 1)},
@@ -48,7 +48,8 @@ LIMITS: dict[str, ValueLimits] = {
         {**_OPENAI_RANGES, "logprobs": _LOGPROBS, "seed": _INT32},
         max_stops=5,
         tool_name=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",
-        source="ai.google.dev/api/generate-content (GenerationConfig) and /api/caching (FunctionDeclaration); 2026-11",
+        source="ai.google.dev/api/generate-content (GenerationConfig) and /api/caching (FunctionDeclaration), 2026-11; seed"
+        " from memory",
     ),
     "mistral": ValueLimits(
         {**_OPENAI_RANGES, "temperature": (0, 1.5), "seed": (0, math.inf)},
@@ -57,13 +58,16 @@ LIMITS: dict[str, ValueLimits] = {
         ' maximum length of 64", seen in Kochava-Studios/witsy#164',
     ),
     "groq": ValueLimits(
-        _OPENAI_RANGES, max_stops=4, tool_name=_NAME_64, source="console.groq.com/docs/api-reference; 2026-11"
+        _OPENAI_RANGES,
+        max_stops=4,
+        tool_name=_NAME_64,
+        source="console.groq.com/docs/api-reference, 2026-11; stop and names from memory",
     ),
     "deepseek": ValueLimits(
         {**_OPENAI_RANGES, "logprobs": _LOGPROBS},
         max_stops=16,
         tool_name=_NAME_64,
-        source="api-docs.deepseek.com/api/create-chat-completion; 2026-11",
+        source="api-docs.deepseek.com/api/create-chat-completion, 2026-11; logprobs and names from memory",
     ),
     "xai": ValueLimits(
         {**_OPENAI_RANGES, "logprobs": (0, 8)},
@@ -76,7 +80,8 @@ LIMITS: dict[str, ValueLimits] = {
         source="inference-docs.cerebras.ai/api-reference/chat-completions, from memory; 2026-11",
     ),
     "openrouter": ValueLimits(
-        {**_OPENAI_RANGES, "logprobs": _LOGPROBS}, source="openrouter.ai/docs/api/reference/parameters; 2026-11"
+        {**_OPENAI_RANGES, "logprobs": _LOGPROBS},
+        source="openrouter.ai/docs/api/reference/parameters, from memory; 2026-11",
     ),
 }
 """By provider; OpenAI has another row for its Responses API."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ratatoskr import ConfigurationError, Ratatoskr
+from ratatoskr.config import provider as module
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.version import VERSION
@@ -26,9 +28,13 @@ def refusal_of(builder: Any) -> ConfigurationError:
 @pytest.mark.parametrize("name", [*TRANSPORT, "Content-Type", "proxy-authorization"])
 @pytest.mark.parametrize("provider", SPECS)
 def test_headers_of_the_transport_and_the_body_cannot_be_set(provider: str, name: str) -> None:
-    error = refusal_of(Ratatoskr.builder().provider(provider, KEY, headers={"x-team": "a", name: "x"}))
+    error = refusal_of(Ratatoskr.builder().provider(provider, KEY, headers={"x-team": "a", name: "canary-value"}))
     assert f"the header {name} " in error.message
     assert error.provider == provider
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    inner = [frame.locals for frame in report.stack if frame.filename == module.__file__]
+    assert inner
+    assert "canary" not in str(inner)
 
 
 @pytest.mark.parametrize(
