@@ -34,7 +34,8 @@ LIMITS: dict[str, ValueLimits] = {
         {"temperature": _TEMPERATURE, "logprobs": _LOGPROBS, "max_tokens": (16, math.inf)},
         tool_name=_NAME_64,
         source="developers.openai.com/api/reference/resources/responses, 2026-11; 400 \"Invalid 'max_output_tokens':"
-        ' integer below minimum value. Expected a value >= 16", seen in vectorize-io/hindsight#58; logprobs from memory',
+        ' integer below minimum value. Expected a value >= 16", seen in vectorize-io/hindsight#58; logprobs'
+        " from memory",
     ),
     "anthropic": ValueLimits(
         {"temperature": (0, 1)},
@@ -48,8 +49,8 @@ LIMITS: dict[str, ValueLimits] = {
         {**_OPENAI_RANGES, "logprobs": _LOGPROBS, "seed": _INT32},
         max_stops=5,
         tool_name=r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}",
-        source="ai.google.dev/api/generate-content (GenerationConfig) and /api/caching (FunctionDeclaration), 2026-11; seed"
-        " from memory",
+        source="ai.google.dev/api/generate-content (GenerationConfig) and /api/caching (FunctionDeclaration), 2026-11;"
+        " seed from memory",
     ),
     "mistral": ValueLimits(
         {**_OPENAI_RANGES, "temperature": (0, 1.5), "seed": (0, math.inf)},
