@@ -100,9 +100,11 @@ def base_url_from_environment(spec: ProviderSpec) -> str | None:
         ConfigurationError: the variable holds none of these.
     """
     parsed = read_base_url(spec)
-    if parsed is not None and parsed.problem:
+    if parsed is None:
+        return None
+    if parsed.problem:
         raise ConfigurationError(f"{spec.base_url_variable} must be a host, host:port or http(s)://host[:port][/path]")
-    return parsed and parsed.url
+    return parsed.url
 
 
 def read_base_url(spec: ProviderSpec) -> BaseUrl | None:
