@@ -43,7 +43,9 @@ LAYERS: dict[str, frozenset[str]] = {
     "routing": BOTTOM | {"models", "providers.specs"},  # pure: tables in, candidates out
     "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
-    "providers": BOTTOM | {"models", "providers.specs", "providers.error_rows", "transport", "wire", "_log"} | SEAMS,
+    "providers": BOTTOM
+    | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log"}
+    | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
     "middleware": BOTTOM | {"backend"},

@@ -30,7 +30,7 @@ def _unprinted() -> Iterator[None]:
 async def call(script: Any, *, stream: bool = False, models: Any = MODELS) -> None:
     async with ScriptedUpstream(script) as upstream:
         builder = Ratatoskr.builder().clock(HandClock()).retries(2)
-        builder.openai(KEY, base_url=upstream.base_url("openai"))
+        builder.openai(KEY, base_url=upstream.base_url("openai") + "?api-version=canary")
         builder.anthropic(KEY, base_url=upstream.base_url("anthropic"))
         async with builder.build() as gateway:
             if stream:
@@ -95,7 +95,7 @@ async def test_no_record_holds_a_key_a_query_or_content(
         await call(echo, stream=stream)
     written = capsys.readouterr().err + "".join(str(vars(record)) for record in caplog.records)
     assert "trying again" in written
-    for canary in (KEY, PROMPT, ANSWER):
+    for canary in (KEY, PROMPT, ANSWER, "api-version"):
         assert canary not in written
 
 
@@ -109,6 +109,7 @@ async def test_bodies_are_printed_only_where_they_are_asked_for(
     assert PROMPT in written
     assert "ratatoskr.bodies: response provider=anthropic status=200 body=" in written
     assert KEY not in written
+    assert "api-version" not in written
 
 
 def test_a_level_that_does_not_exist_is_reported(

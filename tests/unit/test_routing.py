@@ -163,11 +163,22 @@ def test_fine_tuned_models_are_openais():
         resolve("ft:gpt-4o-mini:org::id", {"anthropic", "ollama"})
 
 
-@pytest.mark.parametrize("name", ["mistral-large-latest", "codestral-2508", "ministral-8b-latest", "open-mistral-nemo"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mistral-large-latest", "codestral-2508", "ministral-8b-latest", "open-mistral-nemo"),
+        *("mathstral", "codestral", "devstral", "magistral", "ministral", "pixtral", "voxtral"),
+    ],
+)
 def test_the_prefix_mistral_means_mistral_for_the_names_in_its_table(name):
     assert first(f"mistral:{name}", {"mistral", "ollama"}) == ("mistral", name)
     with pytest.raises(NoProvider, match="MISTRAL_API_KEY"):
         resolve(f"mistral:{name}", {"ollama"})
+
+
+def test_the_bare_name_of_a_series_of_mistral_is_a_model_of_ollama():
+    assert first("mathstral", {"mistral", "ollama"}) == ("ollama", "mathstral")
+    assert first("mathstral:7b", {"mistral", "ollama"}) == ("ollama", "mathstral:7b")
 
 
 @pytest.mark.parametrize("name", ["mistral:7b", "mistral:latest", "mistral:7b-instruct-q4_0"])

@@ -13,7 +13,13 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
-from ratatoskr.config.provider import ProviderConfig, load_entry_points, resolve_base_url, resolve_keys
+from ratatoskr.config.provider import (
+    ProviderConfig,
+    find_base_url_notices,
+    load_entry_points,
+    resolve_base_url,
+    resolve_keys,
+)
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed
 from ratatoskr.gateway.embedded import EmbeddedGateway
@@ -212,7 +218,13 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
     config, headers = inputs.config, dict(inputs.config.headers)
     if inputs.spec is not None:
         return HttpProvider(
-            inputs.spec, transport, inputs.keys, base_url=inputs.base_url, headers=headers, api=config.api
+            inputs.spec,
+            transport,
+            inputs.keys,
+            base_url=inputs.base_url,
+            headers=headers,
+            api=config.api,
+            notices=find_base_url_notices(config),
         )
     make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()
     return make(transport=transport, keys=inputs.keys, base_url=inputs.base_url or None, headers=headers or None)

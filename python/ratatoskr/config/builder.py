@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.base_url import base_url_from_environment, is_listening
@@ -16,8 +16,9 @@ from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.rules import Api
-from ratatoskr.providers.specs import SPECS, compatible
+from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ratatoskr.local.engine.device import Device
 
+StreamEnd: TypeAlias = Literal["required", "optional"]
 _PROXY = re.compile(r"(https?|socks5h?)://[^/\s]+", re.IGNORECASE)
 _RESERVED_NAMES = {"ratatoskr": "a preset"} | {
     prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
@@ -214,15 +216,21 @@ class Builder:
         key: Keys = None,
         headers: Mapping[str, str] | None = None,
         allow_insecure: bool = False,
+        done: StreamEnd = "required",
+        quirks: Collection[str] = (),
+        refused: Collection[str] = (),
     ) -> Self:
         """Add a host with OpenAI's Chat Completions API.
 
         Args:
             name: the prefix of its models, as in `name:model`.
-            base_url: what precedes `/chat/completions`.
+            base_url: what precedes `/chat/completions`; a query, as in `?api-version=…`, is sent with every request.
             key: one or several, if it needs one.
             headers: sent with every request.
             allow_insecure: allow plain http to another machine.
+            done: whether streams end with `[DONE]`; if it is `optional`, a finish reason and a clean end suffice.
+            quirks: how the host differs from OpenAI, by the names in `ratatoskr.providers.specs.QUIRKS`.
+            refused: parameters of a chat that it does not accept, such as `logprobs`.
         """
         if not name or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
@@ -230,7 +238,11 @@ class Builder:
             raise ConfigurationError(
                 f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
             )
-        spec = compatible(name, base_url)
+        if done not in get_args(StreamEnd):
+            raise ConfigurationError(f"done must be required or optional, not {done!r:.80}", field="done")
+        _check_names(quirks, tuple(QUIRKS), "quirks")
+        _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
+        spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
         return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
 
     # models of this process
@@ -349,6 +361,15 @@ class Builder:
     def clock(self, clock: Clock) -> Self:
         """Replace real time and randomness in retries; for tests."""
         return self._set(clock=clock)
+
+
+def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
+    several = isinstance(names, Collection) and not isinstance(names, str)
+    unknown = [name for name in names if name not in known] if several else [names]
+    if unknown:
+        raise ConfigurationError(
+            f"{field} must be names, each one of {', '.join(known)}; not {unknown[0]!r:.80}", field=field
+        )
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import TypeAlias, cast
-from urllib.parse import SplitResult, urlsplit
 
-from ratatoskr.config.base_url import base_url_from_environment
+from ratatoskr.config.base_url import base_url_from_environment, parse_base_url, read_base_url
 from ratatoskr.config.secrets import find_keys, parse_key
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.secret import Secret
 
 Keys: TypeAlias = "str | Sequence[str] | None"
@@ -23,9 +22,22 @@ ENTRY_POINTS = "ratatoskr.providers"
 # Field names and values as in RFC 9110, section 5.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_OWN_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection"),
+                *("te", "trailer", "upgrade", "expect"),
+            ),
+            "is set by the transport",
+        ),
+        "accept-encoding": "is set by the transport, which reads no compressed answers",
+        "content-type": "is set by the gateway, which sends JSON",
+        "proxy-authorization": "would go to the provider; pass it in the URL of proxy()",
+    }
+)
+"""Headers that cannot be set, by name, each with the reason. A provider's row adds its own. Everything else may be set,
+`user-agent` included."""
 _PRINTABLE_URL = re.compile(r"https?://[^@?#\s]*")
 
 
@@ -114,7 +126,7 @@ def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None
     """Return the provider's keys and their source: `argument`, a variable or a file; `None` if it has none.
 
     Raises:
-        ConfigurationError: a key is required and there is none, or both a key and a header set the same header.
+        ConfigurationError: a key is required and there is none, or a header is one that the gateway sets.
     """
     spec = config.spec
     found = None if config.keys else find_keys(config.name)
@@ -124,12 +136,24 @@ def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None
         raise ConfigurationError(
             f"no key: pass one, set {variables}, or put it into the secrets file", provider=config.name
         )
-    for name, _ in config.headers:
-        if keys and spec is not None and name.lower() == spec.key_header[0]:
-            raise ConfigurationError(
-                f"the header {name} is set by the key; give one of the two", provider=config.name, field="headers"
-            )
+    _check_own_headers(config, has_key=bool(keys))
     return keys, origin
+
+
+def _check_own_headers(config: ProviderConfig, *, has_key: bool) -> None:
+    """Raise `ConfigurationError` for a header that the gateway sets itself, or that is given twice."""
+    spec = config.spec
+    own = dict(_OWN_HEADERS)
+    if spec is not None:
+        own |= dict.fromkeys(spec.own_headers, "is set by the gateway for each request")
+        if has_key:
+            own |= dict.fromkeys((spec.key_header[0], "authorization"), "is set by the key; give one of the two")
+    seen = set[str]()
+    for name in [pair[0] for pair in config.headers]:  # no value is bound to a name that a traceback would show
+        reason = "is given twice" if name.lower() in seen else own.get(name.lower())
+        if reason is not None:
+            raise ConfigurationError(f"the header {name} {reason}", provider=config.name, field="headers")
+        seen.add(name.lower())
 
 
 def resolve_base_url(config: ProviderConfig) -> str:
@@ -148,61 +172,27 @@ def resolve_base_url(config: ProviderConfig) -> str:
         base_url = spec.base_url if spec is not None else ""
     if spec is None and not base_url:
         return ""
-    base_url = base_url.rstrip("/") if isinstance(base_url, str) else ""
-    parts = _split_base_url(base_url)
-    host = parts and _normalize_host(parts.hostname or "")
-    if parts is None or host is None:
+    parsed = parse_base_url(base_url)
+    del base_url  # a wrong one may hold a password, which a traceback with locals would show
+    if parsed.problem:
+        raise ConfigurationError(parsed.problem, provider=config.name, field="base_url")
+    if parsed.scheme == "http" and not parsed.is_loopback and not config.allow_insecure:
         raise ConfigurationError(
-            "base_url must be http(s)://host[:port][/path], with a name of a host in its ASCII form (xn--…) or an IP"
-            " address",
+            f"the prompts and the key would go over plain http to {parsed.host}; use https, or allow_insecure=True",
             provider=config.name,
             field="base_url",
         )
-    if parts.scheme == "http" and not _is_loopback(host) and not config.allow_insecure:
-        raise ConfigurationError(
-            f"the prompts and the key would go over plain http to {host}; use https, or allow_insecure=True",
-            provider=config.name,
-            field="base_url",
-        )
-    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}".rstrip("/")
+    return parsed.url
 
 
-def _normalize_host(host: str) -> str | None:
-    """Return a host as the URL standard writes it, by which the transport tells one origin from another.
-
-    It is `None` for an invalid one, and for a name that is not in its ASCII form.
-    """
-    host = host.lower()
-    if ":" in host:
-        try:
-            address = ipaddress.IPv6Address(host)
-        except ValueError:
-            return None
-        if address.scope_id is not None:
-            return None
-        mapped = address.ipv4_mapped  # which the standard writes in hexadecimal digits, too
-        return f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}" if mapped else str(address)
-    if not _HOST_NAME.fullmatch(host):
-        return None
-    if not _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
-        return host
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))  # each part may be octal or hexadecimal
-    except OSError:
-        return None
-
-
-def _split_base_url(base_url: str) -> SplitResult | None:
-    """Return the parts of a valid base URL; `None` for any other string."""
-    try:
-        parts = urlsplit(base_url)
-        _ = parts.port  # raises if it is not a number, or too large
-    except ValueError:
-        return None
-    extra = parts.query or parts.fragment or parts.username or parts.password
-    return parts if parts.scheme in _DEFAULT_PORTS and not extra else None
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
+    """Return a notice if an endpoint was taken off the base URL of the caller or of the environment."""
+    spec, parsed, name = config.spec, None, "base_url"
+    if config.base_url is not None:
+        parsed = parse_base_url(config.base_url)
+    elif spec is not None and spec.configured_by == "address":
+        parsed, name = read_base_url(spec), spec.base_url_variable or name
+    if parsed is None or not parsed.endpoint:
+        return ()
+    message = f"{parsed.endpoint} was taken off {name}: the endpoint is appended to each request"
+    return (Notice("base_url_changed", message, "base_url"),)

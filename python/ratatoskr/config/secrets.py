@@ -30,6 +30,7 @@ MAX_BYTES: Final = 64 * 1024
 _FILE: Final = "secrets.toml"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 """A key: characters that an HTTP header can carry as they are."""
+_QUOTES = ('"', "'", "`")
 _REPEATABLE = re.compile(r"[a-z_]{1,24}")
 """Names of settings that a message may repeat; any other text may be a key in the wrong place."""
 
@@ -61,11 +62,9 @@ def find_keys(provider: str) -> FoundKeys | None:
     for variable in SPECS[provider].key_variables if provider in SPECS else ():
         secret = Secret(os.environ.get(variable, "").strip())
         if secret:
-            if not _TOKEN.fullmatch(secret.reveal()):
-                raise ConfigurationError(
-                    f"{variable} is not a valid key: it contains spaces, line breaks or non-ASCII characters",
-                    provider=provider,
-                )
+            problem = _find_key_problem(secret)
+            if problem:
+                raise ConfigurationError(f"{variable} is not a valid key: it {problem}", provider=provider)
             return FoundKeys((secret,), variable)
     for path in list_secrets_files():
         keys = read_secrets(path).get(provider)
@@ -80,13 +79,22 @@ def parse_key(key: str, provider: str) -> Secret:
     Raises:
         ConfigurationError: it is empty, or a header cannot carry it.
     """
-    if not isinstance(key, str) or not _TOKEN.fullmatch(key.strip()):
-        raise ConfigurationError(
-            f"the key for {provider} is empty, or contains spaces, line breaks or non-ASCII characters",
-            provider=provider,
-            field="key",
-        )
-    return Secret(key.strip())
+    secret = Secret(key.strip() if isinstance(key, str) else "")
+    del key
+    problem = _find_key_problem(secret)
+    if problem:
+        raise ConfigurationError(f"the key for {provider} {problem}", provider=provider, field="key")
+    return secret
+
+
+def _find_key_problem(secret: Secret) -> str:
+    """Return what is wrong with a key without white space around it; `""` if nothing is."""
+    key = secret.reveal()
+    if key.startswith(_QUOTES) or key.endswith(_QUOTES):
+        return "has a quotation mark at its beginning or end; remove it"
+    if key[:7].lower() == "bearer ":
+        return 'begins with "Bearer"; pass what follows it'
+    return "" if _TOKEN.fullmatch(key) else "is empty, or contains spaces, line breaks or non-ASCII characters"
 
 
 def list_secrets_files() -> tuple[Path, ...]:
@@ -229,10 +237,9 @@ def _parse_keys(provider: str, entry: Any, text: str) -> tuple[Secret, ...] | _P
     keys = [key.strip() for key in values if isinstance(key, str)]
     if not keys or len(keys) < len(values):
         return _Problem("key must be a string or a list of strings", _find_line(text, table, "key"))
-    if not all(_TOKEN.fullmatch(key) for key in keys):
-        message = "key is empty, or contains spaces, line breaks or non-ASCII characters"
-        return _Problem(message, _find_line(text, table, "key"))
-    return tuple(Secret(key) for key in keys)
+    secrets = tuple(Secret(key) for key in keys)
+    problem = next(filter(None, map(_find_key_problem, secrets)), "")
+    return _Problem(f"key {problem}", _find_line(text, table, "key")) if problem else secrets
 
 
 def _describe_unknown(name: str, allowed: tuple[str, ...], text: str, table: str) -> _Problem:

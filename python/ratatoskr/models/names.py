@@ -104,8 +104,9 @@ _LLAMA_TO_OPENROUTER: Spelling = (
     (r".+", r"meta-llama/\g<0>"),
 )
 
+_MISTRAL_SERIES = r"ministral|magistral|codestral|devstral|pixtral|voxtral|mathstral"
 _MISTRAL_NAME = (
-    r"(?:mistral|ministral|magistral|codestral|devstral|pixtral|voxtral|mathstral|open-mistral|open-mixtral|"
+    rf"(?:mistral|{_MISTRAL_SERIES}|open-mistral|open-mixtral|"
     r"open-codestral|labs|zai-glm|glm|deepseek-v4)-[a-z0-9.-]+|ft:[a-z].*"
 )
 _OPEN_HOSTS = (("openrouter", AS_IS), ("huggingface", AS_IS), ("together", AS_IS))
@@ -224,7 +225,8 @@ def _spell(spelling: Spelling, model: str) -> str:
     return ""
 
 
-_PREFIXED_NAMES = {"mistral": _MISTRAL_NAME}
+_PREFIXED_NAMES = {"mistral": rf"{_MISTRAL_NAME}|{_MISTRAL_SERIES}"}
+"""Without a prefix, the bare name of a series is a model of Ollama's library."""
 
 
 def is_model_of(provider: str, name: str) -> bool:

@@ -7,19 +7,30 @@ Sources: developers.openai.com/api/docs (reasoning, models, latest-model) and th
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _MODELS = "developers.openai.com/api/docs/models"
-_REASONING = "developers.openai.com/api/docs/guides/reasoning; pydantic-ai 2.68 profiles/openai.py; 2026-11"
-_STOP = frozenset({"stop"})  # "not supported with latest reasoning models o3 and o4-mini", API reference, 2026-11
+_REASONING = (
+    "developers.openai.com/api/docs/guides/reasoning; pydantic-ai 2.68 profiles/openai.py; 2026-11; recorded exchanges"
+)
+# "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default (1) value is supported", at
+# Chat Completions (johny-b/llmcomp#69, 2026-04); recorded exchanges with 1.
+_DEFAULT_TEMPERATURE = MappingProxyType({"temperature": (1, 1)})
+# "Not supported with latest reasoning models o3 and o4-mini", API reference, 2026-11. "Unsupported parameter: 'stop' is
+# not supported with this model": GPT-5 (huggingface/smolagents#1662), 5.1 (#1868) and 5.2 (#1893) whatever the effort,
+# every later one by crewAIInc/crewAI#5144, 2026-03.
+_STOP = frozenset({"stop"})
 
 _REASONS = ModelRules(
     sampling="never",
+    accepted=_DEFAULT_TEMPERATURE,
     thinking="effort",
     efforts=map_efforts("low", "medium", "high"),
     thinks=True,
+    unsupported=_STOP,
     endpoint="responses",
     max_output_tokens=128_000,
     max_tokens_field="max_completion_tokens",
@@ -32,7 +43,9 @@ _CAN_BE_OFF = replace(
 _OPT_IN = replace(_CAN_BE_OFF, thinks=False)
 _PRO = replace(_REASONS, efforts=map_efforts("medium", "high", "xhigh"))
 _FIXED_EFFORT = replace(_REASONS, efforts=map_efforts("medium"), max_output_tokens=16_384)
-_O_SERIES = replace(_REASONS, max_output_tokens=100_000)
+# "Unsupported parameter: 'parallel_tool_calls' is not supported with this model", at Chat Completions: o1, o3, o3-mini
+# and o4-mini (run-llama/llama_index#20865, 2026-03; tensorzero#2805).
+_O_SERIES = replace(_REASONS, max_output_tokens=100_000, unsupported=_STOP | {"parallel_tool_calls"})
 _LOW_TO_MAX = map_efforts("low", "medium", "high", "xhigh", "max")
 _NONE_TO_MAX = map_efforts("none", "low", "medium", "high", "xhigh", "max")
 _BREAKPOINTS = frozenset({"cache_breakpoints"})  # "prompt caching" guide, gpt-5.6 and later, 2026-11
@@ -53,6 +66,9 @@ OPENAI: RuleTable = (
     RuleRow(r"gpt-5\.5\b", _CAN_BE_OFF),
     RuleRow(r"gpt-5\.1-codex-max\b", replace(_REASONS, efforts=map_efforts("low", "medium", "high", "xhigh"))),
     RuleRow(r"gpt-5(\.1)?-codex\b", _REASONS),
+    RuleRow(  # `reasoning.mandatory` of openrouter.ai's model list, 2026-11
+        r"gpt-5\.2-codex\b", replace(_REASONS, efforts=map_efforts("low", "medium", "high", "xhigh"))
+    ),
     RuleRow(r"gpt-5\.1\b", replace(_OPT_IN, efforts=map_efforts("none", "low", "medium", "high"))),
     RuleRow(r"gpt-5\.[234]\b", _OPT_IN),
     RuleRow(r"gpt-5(?!\.)\b", replace(_REASONS, efforts=map_efforts("minimal", "low", "medium", "high"))),
@@ -67,8 +83,7 @@ OPENAI: RuleTable = (
             unsupported=frozenset({"tool_choice", "parallel_tool_calls"}),
         ),
     ),
-    RuleRow(r"o[134]\b", replace(_O_SERIES, unsupported=_STOP)),
-    RuleRow(r"codex-mini\b|computer-use\b", _O_SERIES),
+    RuleRow(r"o[134]\b|codex-mini\b|computer-use\b", _O_SERIES),
     # "Invalid parameter: 'response_format' of type 'json_object' is not supported with this model", seen 2026.
     RuleRow(r"gpt-audio\b|gpt-4o(-mini)?-audio\b", replace(_PLAIN, schema="instructions")),
     RuleRow(r"gpt-4o-2024-05-13\b", replace(_OLD, schema="json_mode")),

@@ -1,11 +1,12 @@
 """Models through OpenRouter, which accepts every effort and silently drops what the model does not accept.
 
-So only what the model itself certainly does not accept is rejected here: sampling parameters, forced tool choice, and
-switching off thinking that is mandatory.
+So only what the model itself certainly does not accept is rejected here: sampling parameters, `stop`, penalties,
+forced tool choice, and switching off thinking that is mandatory.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 
@@ -16,7 +17,15 @@ from ratatoskr.models.others import EVERYTHING
 from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.rules import ModelRules, Thinking
 
-_SOURCE = "openrouter.ai/docs (reasoning tokens, parameters)"
+_SOURCE = "openrouter.ai/docs (reasoning tokens, parameters); 2026-11; recorded exchanges"
+
+# `reasoning.max_tokens` is sent on, or mapped to an effort for models that have only efforts; only Claude 4.7 and later
+# ignore it (its pages on reasoning tokens and on the migration to Claude 4.7, 2026-06).
+_BUDGETS = (1, math.inf)
+
+_NOT_DROPPED = frozenset({"stop", "frequency_penalty", "presence_penalty"})
+"""Parameters that are rejected here where the vendor rejects them. Penalties for Gemini are 400 "Penalty is not enabled
+for this model" through OpenRouter, too (MisakaNet#1473, 2026-09)."""
 
 VENDORS: dict[str, RuleTable] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
 """Vendors whose models have the same rules at every provider; without the last row, which is an assumption."""
@@ -47,17 +56,23 @@ def rules_at_openrouter(model: str) -> ModelRules:
     mandatory = _MANDATORY.match(model) is not None
     vendor = find_rules(VENDORS[author], _vendor_spelling(author, slug)) if author in VENDORS else None
     if vendor is None:
-        return replace(EVERYTHING, off=None if mandatory else "none", thinks=mandatory, source=_SOURCE)
+        return replace(
+            EVERYTHING, off=None if mandatory else "none", thinks=mandatory, budgets=_BUDGETS, source=_SOURCE
+        )
     thinking: Thinking = "none" if vendor.thinking == "none" else "effort"
     return replace(
         EVERYTHING,
         sampling=vendor.sampling,
+        accepted=vendor.accepted,
+        one_sampler=vendor.one_sampler,
         thinking=thinking,
         efforts=EVERYTHING.efforts if thinking == "effort" else {},
+        budgets=None if vendor.thinking == "adaptive" and vendor.budgets is None else _BUDGETS,
         thinks=vendor.thinks,
         off=None if mandatory or vendor.off is None else "none",
         forced_tool_choice=vendor.forced_tool_choice,
         forced_while_reasoning=vendor.forced_while_reasoning,
+        unsupported=vendor.unsupported & _NOT_DROPPED,
         source=f"{_SOURCE}; {vendor.source}",
     )
 

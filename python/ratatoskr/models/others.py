@@ -14,7 +14,7 @@ EVERYTHING = ModelRules(
     thinking="effort",
     efforts=map_efforts("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     off="none",
-    source="an unknown host: nothing is rejected before it is sent",
+    source="an unknown host: nothing is rejected before it is sent; recorded exchanges of Hugging Face; 2026-11",
 )
 _LOW_TO_HIGH = map_efforts("low", "medium", "high")
 _GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
@@ -99,18 +99,22 @@ TOGETHER: RuleTable = (
     RuleRow(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
     RuleRow(
         r"deepseek-ai/deepseek-v4",
-        replace(EVERYTHING, thinks=True, forced_tool_choice=False, source="pydantic-ai 2.68 providers/together.py"),
+        replace(
+            EVERYTHING, thinks=True, forced_tool_choice=False, source="pydantic-ai 2.68 providers/together.py; 2026-11"
+        ),
     ),
     RuleRow(r"", EVERYTHING),
 )
 
-# Penalties and `stop` are errors for models that reason. Names with `reasoning` or `non-reasoning` have no effort.
+# Penalties and `stop` are errors for models that reason.
 _XAI = "docs.x.ai/docs/models and guides/reasoning; pydantic-ai 2.68 profiles/grok.py; LiteLLM 1.109; 2026-11"
 _NO_PENALTIES = frozenset({"stop", "frequency_penalty", "presence_penalty"})
 _XAI_DEFAULT = ModelRules(source=_XAI)
 _XAI_ALWAYS = replace(_XAI_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
 _XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=map_efforts("none", "low", "medium", "high"), off="none")
 XAI: RuleTable = (
+    # "Model grok-4.20-0309-non-reasoning does not support parameter reasoningEffort": neavo/LinguaGacha#771, 2026-08.
+    RuleRow(r"grok-.*non-reasoning", _XAI_DEFAULT),
     RuleRow(r"grok-(4\.3\b|latest$|4-0709|4-1-fast|4-fast|3$)", _XAI_SWITCHABLE),
     RuleRow(r"grok-3-mini(-fast)?$", replace(_XAI_SWITCHABLE, efforts=map_efforts("none", "low", "high"))),
     RuleRow(r"grok-3-mini", replace(_XAI_ALWAYS, efforts=map_efforts("low", "high"))),

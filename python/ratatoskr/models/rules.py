@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
+from ratatoskr.models.limits import limits_at
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.openrouter import rules_at_openrouter
 from ratatoskr.models.others import DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
@@ -39,7 +40,11 @@ def rules_for(provider: str, model: str, *, api: Api = "auto") -> ModelRules:
         model: the model's name there. A name without a row gets the rules of its family's newest generation.
         api: for OpenAI, the endpoint to use; `auto` is that of the model's row.
     """
-    name = model.strip().lower()
+    rules = _find_rules(provider, model.strip().lower(), api)
+    return replace(rules, limits=limits_at(provider, rules))
+
+
+def _find_rules(provider: str, name: str, api: Api) -> ModelRules:
     if provider == "openai":
         return _rules_at_openai(name, api)
     if provider == "openrouter":
@@ -57,9 +62,17 @@ def rules_for(provider: str, model: str, *, api: Api = "auto") -> ModelRules:
 def _rules_at_openai(name: str, api: Api) -> ModelRules:
     if name.startswith("ft:"):
         name = name.split(":", 2)[1]
-    rules = find_rules(OPENAI, name) or EVERYTHING
+    if "/" in name:  # another host behind a base URL of the caller's, which may know Chat Completions only
+        api = "chat_completions" if api == "auto" else api
+        name = name.removeprefix("openai/")
+    rules = EVERYTHING if "/" in name else find_rules(OPENAI, name) or EVERYTHING
     endpoint = rules.endpoint if api == "auto" else api
-    return _for_chat_completions(rules) if endpoint == "chat_completions" else replace(rules, endpoint="responses")
+    if endpoint == "chat_completions":
+        return _for_chat_completions(rules)
+    # Responses answers 400 "Unsupported parameter: 'temperature' is not supported with this model" where Chat
+    # Completions accepts the default value (OpenHands/software-agent-sdk#1837, 2026-01).
+    unsupported = rules.unsupported - {"parallel_tool_calls"}  # which the reports are about Chat Completions alone
+    return replace(rules, endpoint="responses", accepted={}, unsupported=unsupported)
 
 
 def _for_chat_completions(rules: ModelRules) -> ModelRules:

@@ -18,6 +18,7 @@ from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.version import VERSION
 from ratatoskr.wire.dialect import Dialect, Target
 
 if TYPE_CHECKING:
@@ -81,9 +82,15 @@ class ProviderClient:
     ) -> None:
         self.name = spec.name
         self.base_url = (base_url or spec.base_url).rstrip("/")
+        self._root, _, self._query = self.base_url.partition("?")
+        self._version_prefixes = spec.version_prefixes
         self._transport = transport
         self._request_id_headers = spec.request_id
-        self._keys = KeyRing(keys, spec.key_header, (("content-type", "application/json"), *(headers or {}).items()))
+        own = {name: value for name, value in (headers or {}).items() if name.lower() not in spec.list_headers}
+        self._lists = {name.lower(): value for name, value in (headers or {}).items() if name not in own}
+        fixed = {"content-type": "application/json", "user-agent": f"ratatoskr/{VERSION}"}
+        fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
+        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()))
         self.redact = self._keys.redact
 
     async def send(
@@ -105,14 +112,14 @@ class ProviderClient:
         key = self._keys.pick(binding.target.model)
         began = time.monotonic()
         if BODIES.enabled:
-            url = (self.base_url + path).partition("?")[0]
+            url = self.url(path).partition("?")[0]
             BODIES.log("request", provider=self.name, url=url, body=self._text(body))
         try:
             reply = await self._transport.send(
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
                 HttpRequest(
-                    self.base_url + path,
-                    self._keys.headers(key, headers),
+                    self.url(path),
+                    self._keys.headers(key, self._add_lists(headers)),
                     body,
                     framing,
                     deadlines,
@@ -139,7 +146,7 @@ class ProviderClient:
 
     def planned_headers(self, headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
         """Return the headers of a request, with `[redacted]` in place of secrets."""
-        return self._keys.redacted_headers(headers)
+        return self._keys.redacted_headers(self._add_lists(headers))
 
     def _log(self, target: Target, began: float, status: int | None, request_id: str | None) -> None:
         if not _logger.isEnabledFor(logging.DEBUG):
@@ -160,6 +167,21 @@ class ProviderClient:
 
     def _text(self, data: bytes) -> str:
         return self.redact(data.decode("utf-8", "replace"))
+
+    def url(self, path: str) -> str:
+        """Return the URL of an endpoint: with the query of the base URL, and a version that both have only once."""
+        root = self._root
+        for prefix in self._version_prefixes:
+            if root.endswith(prefix) and path.startswith(f"{prefix}/"):
+                root = root.removesuffix(prefix)
+        return f"{root}{path}{'&' if '?' in path else '?'}{self._query}" if self._query else root + path
+
+    def _add_lists(self, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """Return the headers of a request with the caller's values of those that are lists."""
+        if not self._lists:
+            return headers
+        lists = self._lists | {n: f"{self._lists[n]},{value}" for n, value in headers if n in self._lists}
+        return (*((name, value) for name, value in headers if name not in lists), *lists.items())
 
     def build_error(
         self, failure: ReportedFailure, reply: HttpReply, target: Target, *, status: int | None = None

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.rules import rules_for
-from ratatoskr.providers.adapt import apply_rules
+from ratatoskr.providers.adapt import apply_rules, check_tool_names
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.providers.response import build_filter_error, build_response, is_filtered
-from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.providers.specs import SWITCHES, ProviderSpec
 from ratatoskr.providers.stream import HttpStream
 from ratatoskr.transport.client import HttpReply, Transport
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.model import ModelInfo, Plan, PlannedRequest
 from ratatoskr.types.rules import ParameterPolicy
@@ -45,6 +47,7 @@ class HttpProvider:
         base_url: replaces the address of the spec.
         headers: added to every request.
         api: the dialect to use where the provider has several; `auto` leaves it to the model's rules.
+        notices: about the configuration; every response has them.
     """
 
     def __init__(
@@ -56,11 +59,13 @@ class HttpProvider:
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
         api: str = "auto",
+        notices: Sequence[Notice] = (),
     ) -> None:
         self.name = spec.name
         self._spec = spec
         self._client = ProviderClient(spec, transport, keys, base_url=base_url, headers=headers)
         self._api = api
+        self._notices = notices
         self._bindings: dict[tuple[str, str], Binding] = {}
 
     @property
@@ -123,7 +128,7 @@ class HttpProvider:
         except RatatoskrError as error:
             refused = f"{error.field}: {error.message}" if error.field else error.message
             return Plan(self.name, call.model, why, refused=refused)
-        url = self.base_url + encoded.path
+        url = self._client.url(encoded.path)
         sent = {name: value for name, value in members.items() if name not in CONVERSATION}
         headers = self._client.planned_headers(encoded.headers) if body else {}
         planned = PlannedRequest("POST", url, headers, members) if body else None
@@ -147,6 +152,8 @@ class HttpProvider:
             spec = self._spec
             rules = rules_for(self.name, model, api=self._api)
             name = rules.endpoint if rules.endpoint in spec.dialects else next(iter(spec.dialects))
+            if not SWITCHES.isdisjoint(spec.flags) and rules.thinking == "effort":
+                rules = replace(rules, thinking="switch", efforts={}, off="disabled")
             flags = spec.flags | rules.flags | ({"generate"} if kind == "generate" else frozenset())
             dialect = load_dialect(spec.dialects[name])
             binding = Binding(Target(self.name, model, name, rules, flags), dialect, dialect.PARAMETERS - spec.refused)
@@ -165,6 +172,8 @@ class HttpProvider:
         for tool in request.tools:
             if isinstance(tool, ProviderTool) and tool.provider != self.name:
                 raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
+        if request.tools:
+            check_tool_names(request, target, policy)
         adapted = None
         if request.tool_choice is not None or not binding.is_accepted(options, policy):
             adapted = apply_rules(request, target, binding.parameters, policy)
@@ -176,6 +185,7 @@ class HttpProvider:
             encoded.changes = adapted.changes
             encoded.notices[:0] = adapted.notices
             encoded.body.update(adapted.passed)
+        encoded.notices.extend(self._notices)
         if options.raw_provider_options:
             encoded.body = merge_objects(encoded.body, options.raw_provider_options)
         return encoded

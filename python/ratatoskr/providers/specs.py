@@ -5,7 +5,7 @@ Addresses, headers and variables are from the vendors' API references and SDKs a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -40,6 +40,9 @@ class ProviderSpec:
         models_path: the path of its model list below `base_url`, with the largest page size if the list is paged.
         models_headers: headers that the model list needs besides the key.
         models_shape: the member of the model list that holds the models.
+        version_prefixes: the first segments of its dialect's paths, with which a base URL may end as well.
+        own_headers: headers whose values depend on the request, which the caller cannot set.
+        list_headers: headers that are lists, to which the caller can add.
         body_limit: the size of the largest request in bytes.
         builder_method: whether the builder has a method of this name; if not, `provider(name)` adds it.
     """
@@ -63,6 +66,9 @@ class ProviderSpec:
     models_path: str = "/models"
     models_headers: tuple[tuple[str, str], ...] = ()
     models_shape: Literal["data", "models"] = "data"
+    version_prefixes: tuple[str, ...] = ()
+    own_headers: frozenset[str] = frozenset()
+    list_headers: frozenset[str] = frozenset()
     body_limit: int | None = None
     builder_method: bool = False
 
@@ -102,6 +108,9 @@ SPECS: dict[str, ProviderSpec] = {
             example_model="claude-haiku-4-5",
             models_path="/v1/models?limit=1000",
             models_headers=(("anthropic-version", "2023-06-01"),),
+            version_prefixes=("/v1",),
+            own_headers=frozenset({"anthropic-version"}),
+            list_headers=frozenset({"anthropic-beta"}),
             body_limit=32 * 1024 * 1024,
             builder_method=True,
         ),
@@ -128,6 +137,7 @@ SPECS: dict[str, ProviderSpec] = {
             key_header=("x-goog-api-key", ""),
             example_model="gemini-2.5-flash",
             models_path="/v1beta/models?pageSize=1000",
+            version_prefixes=("/v1beta", "/v1"),
             models_shape="models",
             builder_method=True,
         ),
@@ -144,6 +154,7 @@ SPECS: dict[str, ProviderSpec] = {
             tagged_models=True,
             example_model="qwen3:4b",
             models_path="/api/tags",
+            version_prefixes=("/api",),
             models_shape="models",
             builder_method=True,
         ),
@@ -228,10 +239,34 @@ SPECS: dict[str, ProviderSpec] = {
 """The built-in providers by name, in the order in which messages list them."""
 
 
-def compatible(name: str, base_url: str) -> ProviderSpec:
+QUIRKS: Mapping[str, str] = MappingProxyType(
+    {
+        "reasoning": "thinking is sent back as `reasoning` instead of `reasoning_content`",
+        "enable_thinking": "thinking is switched by `enable_thinking`; there are no efforts",
+        "template_thinking": "thinking is switched by `chat_template_kwargs.enable_thinking`; there are no efforts",
+        "cache_control": "parts are marked for the prompt cache by `cache_control`",
+        "json_object_value": "a JSON Schema is sent as `response_format.value`",
+        "tool_media": "results of tools may have pictures",
+        "file_url": "files may be given by URL",
+        "string_content": "the content of a message is one text, however many parts it has",
+        "no_system": "there is no system role",
+        "no_name": "messages have no name",
+        "no_stream_options": "`stream_options` is not accepted",
+    }
+)
+"""The quirks that a host of the user's own may have: flags of `ratatoskr.wire.chat_completions`, with their meaning."""
+
+SWITCHES = frozenset({"enable_thinking", "template_thinking"})
+"""The quirks of hosts where thinking is a switch."""
+
+
+def compatible(
+    name: str, base_url: str, *, no_done: bool = False, quirks: Collection[str] = (), refused: Collection[str] = ()
+) -> ProviderSpec:
     """Return the row of an OpenAI-compatible host that is not built in."""
-    flags = frozenset({"reasoning_content"})
-    return ProviderSpec(name, name, base_url.rstrip("/"), needs_key=False, flags=flags)
+    thinking = () if "reasoning" in quirks else ("reasoning_content",)
+    flags = frozenset({*quirks, *thinking, *(("no_done",) if no_done else ())})
+    return ProviderSpec(name, name, base_url.rstrip("/"), needs_key=False, flags=flags, refused=frozenset(refused))
 
 
 def example_variables() -> str:

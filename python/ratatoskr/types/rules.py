@@ -16,6 +16,29 @@ Thinking: TypeAlias = Literal["none", "effort", "adaptive", "budget", "level", "
 or by a switch (on, off, or an effort)."""
 
 
+Range: TypeAlias = tuple[float, float]
+"""The least and the greatest value that is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLimits:
+    """The values that a host accepts, whatever the model.
+
+    Attributes:
+        ranges: of numbers, by parameter; without an entry, every value is accepted.
+        max_stops: the number of texts in `stop`; `None` where it is not limited.
+        blank_stops: whether a text in `stop` may be white space alone.
+        tool_name: a regular expression for the names of tools; `None` where every name is accepted.
+        source: where the limits were read, with the date.
+    """
+
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    max_stops: int | None = None
+    blank_stops: bool = True
+    tool_name: str | None = None
+    source: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRules:
     """The rules of one model at one kind of endpoint.
@@ -23,8 +46,12 @@ class ModelRules:
     Attributes:
         sampling: whether `temperature`, `top_p`, `top_k`, penalties and `logprobs` are accepted: always, never, or
             only while the model does not reason.
+        accepted: values of these parameters that are accepted although `sampling` excludes the parameter.
+        one_sampler: whether only one of `temperature` and `top_p` is accepted.
         thinking: how thinking is configured.
         efforts: our efforts to the API's; the model rejects an effort that is missing here.
+        budgets: the budgets in tokens that are accepted for thinking, also where `thinking` is not `budget`; `None`
+            where there is no budget.
         thinks: whether the model reasons by default.
         off: how thinking is switched off: `disabled`, `between_tools`, `zero` (a budget of 0), `lowest` (the lowest
             effort), `none` (an effort); `None` where it cannot be.
@@ -37,13 +64,17 @@ class ModelRules:
         schema: how a JSON Schema for the answer is requested: natively, by JSON mode with the schema in the
             instructions, or by instructions alone.
         unsupported: parameters that are always rejected.
+        limits: the values that the host accepts.
         flags: quirks that the dialect reads, in addition to the host's.
         source: where the rules were read, with the date.
     """
 
     sampling: Literal["always", "never", "unless_reasoning"] = "always"
+    accepted: Mapping[str, Range] = field(default_factory=dict)
+    one_sampler: bool = False
     thinking: Thinking = "none"
     efforts: Mapping[Effort, str] = field(default_factory=dict)
+    budgets: Range | None = None
     thinks: bool = False
     off: Literal["disabled", "between_tools", "zero", "lowest", "none"] | None = None
     endpoint: Literal["chat_completions", "responses", "messages", "generate_content", "ollama"] = "chat_completions"
@@ -54,5 +85,6 @@ class ModelRules:
     forced_while_reasoning: bool = True
     schema: Literal["native", "json_mode", "instructions"] = "native"
     unsupported: frozenset[str] = frozenset()
+    limits: ValueLimits = ValueLimits()
     flags: frozenset[str] = frozenset()
     source: str = ""

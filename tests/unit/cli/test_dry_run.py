@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from ratatoskr import __version__
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.in_process import KEY, run
 
@@ -21,6 +22,7 @@ def test_the_request_is_printed_and_nothing_is_sent(upstream: ThreadedUpstream) 
     assert head.splitlines() == [
         f"POST {upstream.base_url('openai')}/chat/completions",
         "content-type: application/json",
+        "user-agent: ratatoskr/" + __version__,
         "authorization: Bearer [redacted]",
     ]
     sent = json.loads(body)

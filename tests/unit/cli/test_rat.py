@@ -161,7 +161,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 def test_the_error_for_a_misspelt_command_suggests_one() -> None:
     assert "did you mean 'models'?" in run("modles").stderr
-    assert "commands are list," in run("sessions", "xyzzy").stderr
+    assert "commands are export," in run("sessions", "xyzzy").stderr
 
 
 def test_ctrl_c_exits_with_130_in_every_command(monkeypatch: pytest.MonkeyPatch) -> None:

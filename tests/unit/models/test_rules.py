@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -83,6 +84,7 @@ OPENAI = [
     ("gpt-5.1", "responses", "unless_reasoning", "none low medium high", False, "none"),
     ("gpt-5.1-codex-max", "responses", "never", "low medium high xhigh", True, None),
     ("gpt-5.2", "responses", "unless_reasoning", "none low medium high xhigh", False, "none"),
+    ("gpt-5.2-codex", "responses", "never", "low medium high xhigh", True, None),
     ("gpt-5.3-codex", "responses", "unless_reasoning", "none low medium high xhigh", False, "none"),
     ("gpt-5.3-chat-latest", "responses", "never", "medium", True, None),
     ("gpt-5.4-nano-2026-03-17", "responses", "unless_reasoning", "none low medium high xhigh", False, "none"),
@@ -123,6 +125,20 @@ def test_the_endpoint_can_be_chosen():
 def test_plain_openai_models_keep_the_old_field_and_role():
     rules = rules_for("openai", "gpt-4o")
     assert (rules.max_tokens_field, rules.instructions_role) == ("max_tokens", "system")
+
+
+@pytest.mark.parametrize("name", ["gpt-5", "gpt-5.1", "gpt-5.2-2025-12-11", "gpt-5.6-sol", "gpt-6-luna", "gpt-5-pro"])
+def test_no_gpt_from_5_on_accepts_stop(name):
+    assert "stop" in rules_for("openai", name, api="chat_completions").unsupported
+    assert "stop" in rules_for("openrouter", f"openai/{name}").unsupported
+    assert "stop" not in rules_for("openai", "gpt-5-chat-latest").unsupported
+
+
+def test_a_vendors_prefix_at_openai_is_another_host():
+    same = rules_for("openai", "gpt-5-nano", api="chat_completions")
+    assert rules_for("openai", "openai/gpt-5-nano") == same
+    other = rules_for("openai", "qwen/qwen3-32b")
+    assert (other.endpoint, other.thinking, other.sampling) == ("chat_completions", "effort", "always")
 
 
 def test_stop_is_rejected_where_openai_rejects_it():
@@ -227,9 +243,11 @@ def test_openais_series_have_the_same_rules_at_a_compatible_host():
     )
 
 
-def test_every_row_has_a_source():
+def test_every_row_has_a_source_with_its_date():
     tables = [*TABLES.values(), *VENDORS.values()]
-    assert all(row.rules.source for table in tables for row in table)
+    sources = [(row.pattern, row.rules.source) for table in tables for row in table]
+    sources += [(name, rules_for("openrouter", name).source) for name in ("qwen/qwen3", "openai/gpt-5")]
+    assert [pair for pair in sources if not re.search(r"20\d\d-\d\d", pair[1])] == []
 
 
 def test_every_table_ends_with_the_row_for_names_not_listed_and_has_no_row_twice():

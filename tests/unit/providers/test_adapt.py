@@ -117,7 +117,7 @@ def test_an_unsupported_parameter_is_passed_on_as_it_is(name, value, sent):
     assert result.notices == ()
 
 
-@pytest.mark.parametrize("params", [{"logprobs": False}, {"cache_prompt": False}])
+@pytest.mark.parametrize("params", [{"logprobs": False}, {"cache_prompt": False}, {"stop": ()}])
 def test_a_value_without_effect_is_never_refused(params):
     assert adapt(request(**params), parameters=frozenset()).changes == ()
 

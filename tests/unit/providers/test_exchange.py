@@ -21,6 +21,7 @@ from ratatoskr.errors import (
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.chat import ChatOptions
+from ratatoskr.version import VERSION
 from ratatoskr.wire import chat_completions
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import ReportedFailure
@@ -29,6 +30,7 @@ from unit.providers.fakes import KEY, LIMITS, FakeReply, FakeTransport, shown_lo
 TARGET = Target("openai", "gpt-4o-mini", "chat_completions")
 BINDING = Binding(TARGET, chat_completions)
 BODY = b'{"messages": "geheim"}'
+OWN = {"content-type": "application/json", "user-agent": f"ratatoskr/{VERSION}"}
 
 
 def client_of(transport: FakeTransport, spec: str = "openai", keys: tuple[str, ...] = (KEY,), **more: Any) -> Any:
@@ -52,6 +54,7 @@ async def test_the_request_has_the_address_the_body_the_key_and_the_deadlines() 
     assert request.url == "https://api.openai.com/v1/chat/completions"
     assert request.headers == (
         ("content-type", "application/json"),
+        ("user-agent", f"ratatoskr/{VERSION}"),
         ("authorization", f"Bearer {KEY}"),
         ("x-more", "1"),
     )
@@ -70,13 +73,14 @@ async def test_the_callers_address_and_headers_are_used() -> None:
     assert client.base_url == "http://localhost:1"
     await send(client)
     assert transport.requests[0].url == "http://localhost:1/chat/completions"
-    assert dict(transport.requests[0].headers) == {"content-type": "application/json", "x-team": "a", "x-api-key": KEY}
+    sent = dict(transport.requests[0].headers)
+    assert sent == OWN | {"x-team": "a", "x-api-key": KEY}
 
 
 async def test_without_a_key_no_key_is_sent() -> None:
     transport = FakeTransport(FakeReply())
     await send(client_of(transport, "ollama", ()))
-    assert transport.requests[0].headers == (("content-type", "application/json"),)
+    assert dict(transport.requests[0].headers) == OWN
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,16 @@ def encode_thinking(
             return None, None
         effort = next((known for known in EFFORTS[1:] if known in rules.efforts), "low")
     level = None if effort is None else rules.efforts.get(effort, _EFFORTS[effort])
+    budget = config.budget_tokens
     match rules.thinking:
-        case "adaptive":
+        case "adaptive" if budget is None or rules.budgets is None:
             return {"type": "adaptive", "display": "summarized" if config.include else "omitted"}, level
         case "effort":
             return None, level
-        case "budget":
-            thinking = {"type": "enabled", "budget_tokens": _choose_budget(effort, config.budget_tokens, max_tokens)}
-            return thinking if config.include else {**thinking, "display": "omitted"}, None
+        case "budget" | "adaptive":
+            thinking = {"type": "enabled", "budget_tokens": _choose_budget(effort, budget, max_tokens)}
+            level = level if rules.thinking == "adaptive" else None
+            return thinking if config.include else {**thinking, "display": "omitted"}, level
     return None, None
 
 

@@ -14,6 +14,9 @@ from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Target
 from unit.wire.anthropic.samples import ADAPTIVE, BUDGET, encode, encode_body, encode_history, make_target
 
+EITHER = {**ADAPTIVE, "budgets": (1024, 10**6)}
+"""Claude 4.6: adaptive thinking, or a budget."""
+
 
 @pytest.mark.parametrize(
     ("rules", "wish", "thinking", "effort"),
@@ -28,6 +31,15 @@ from unit.wire.anthropic.samples import ADAPTIVE, BUDGET, encode, encode_body, e
         ({**ADAPTIVE, "off": "between_tools"}, "none", {"type": "between_tools"}, None),
         ({**ADAPTIVE, "off": "lowest"}, "none", {"type": "adaptive", "display": "summarized"}, "high"),
         ({**ADAPTIVE, "off": None}, "none", None, None),
+        (EITHER, ReasoningConfig(budget_tokens=3000), {"type": "enabled", "budget_tokens": 3000}, None),
+        (EITHER, ReasoningConfig("high", 3000), {"type": "enabled", "budget_tokens": 3000}, "high"),
+        (EITHER, "high", {"type": "adaptive", "display": "summarized"}, "high"),
+        (
+            EITHER,
+            ReasoningConfig(budget_tokens=3000, include=False),
+            {"type": "enabled", "budget_tokens": 3000, "display": "omitted"},
+            None,
+        ),
         ({"thinking": "effort"}, "low", None, "low"),
         ({"thinking": "none"}, "low", None, None),
         (BUDGET, "minimal", {"type": "enabled", "budget_tokens": 1024}, None),
