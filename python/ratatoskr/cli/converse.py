@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ratatoskr.cli.ask import ChatArguments, ChatCall, build_question
 from ratatoskr.cli.connect import gateway_for
 from ratatoskr.cli.failure import error_lines
 from ratatoskr.cli.render import AnswerView, Screen
 from ratatoskr.cli.sessions import Conversation, private_folder
+from ratatoskr.cli.slash import QUOTES, Talk, read_quoted, run_command
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.types.message import Message
 
@@ -31,33 +32,60 @@ def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Co
         RatatoskrError: the conversation cannot start. Later errors are shown, and the conversation continues.
     """
     screen = Screen()
-    call = ChatCall.from_arguments(arguments, models, conversation)
+    talk = Talk(ChatCall.from_arguments(arguments, models, conversation), conversation, screen)
     question = build_question(arguments)
     if arguments.system is not None:
         conversation.set_system(arguments.system)
-    where = call.where
-    with (
-        gateway_for(models, base_urls=where.base_urls, allow_insecure=where.allow_insecure) as gateway,
-        _line_history(conversation.saved),
-    ):
+    with _Connection() as connection, _line_history(conversation.saved):
+        connection.gateway(talk.call)
         count = sum(message.role == "user" for message in conversation.messages)
         so_far = f"; {count} question{'s' if count > 1 else ''} so far" if count else ""
-        screen.note(f"{', '.join(models)}{so_far} - Ctrl-C stops an answer, Ctrl-D ends")
+        screen.note(f"{', '.join(models)}{so_far} - Ctrl-C stops an answer, Ctrl-D ends, /help lists commands")
         if question is not None:
-            _turn(call, gateway, conversation, question, screen)
-        while (text := _read_line(screen)) is not None:
+            _turn(talk, connection, question)
+        while not talk.ended and (text := _read_line(screen)) is not None:
+            if text.startswith("/"):
+                text = run_command(talk, text) or ""
+            elif text.lstrip().startswith(QUOTES):
+                text = read_quoted(text, lambda: _read_line(screen))
             if text.strip():
-                _turn(call, gateway, conversation, Message.user(text), screen)
+                _turn(talk, connection, Message.user(text))
     if conversation.saved and conversation.messages:
         screen.note(f"saved as {conversation.name}; `rat chat -i --session {conversation.name}` continues it")
 
 
-def _turn(call: ChatCall, gateway: SyncGateway, conversation: Conversation, question: Message, screen: Screen) -> None:
+class _Connection:
+    """The gateway of a conversation, which is opened again when its models change."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._models: tuple[str, ...] = ()
+        self._gateway: SyncGateway | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def gateway(self, call: ChatCall) -> SyncGateway:
+        """Return the gateway for the models of a call; raises `RatatoskrError` if it cannot be opened."""
+        if self._gateway is None or call.models != self._models:
+            opened = gateway_for(call.models, base_urls=call.where.base_urls, allow_insecure=call.where.allow_insecure)
+            gateway = opened.__enter__()
+            self._stack.close()
+            self._stack.push(opened)
+            self._gateway, self._models = gateway, call.models
+        return self._gateway
+
+
+def _turn(talk: Talk, connection: _Connection, question: Message) -> None:
     """Send one question; the received part of an interrupted answer stays in the conversation."""
+    call, conversation, screen = talk.call, talk.conversation, talk.screen
     history = conversation.with_question(question)
     view = AnswerView(screen)
     try:
-        answer = call.ask(gateway, history, screen, view).message
+        answer = call.ask(connection.gateway(call), history, screen, view).message
     except KeyboardInterrupt:
         screen.aside("\nstopped\n")
     except RatatoskrError as error:

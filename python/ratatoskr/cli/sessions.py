@@ -62,6 +62,39 @@ class Conversation:
         rest = self.messages[1:] if self.messages and self.messages[0].role == "system" else self.messages
         self.messages = [Message.system(system), *rest]
 
+    def take_back(self, question: Message) -> None:
+        """Remove the last message that is this question, and everything after it."""
+        place = max(i for i, message in enumerate(self.messages) if message is question)
+        self.messages = self.messages[:place]
+
+    def rename(self, name: str) -> None:
+        """Give the conversation, and its file if there is one, another name.
+
+        Raises:
+            ConfigurationError: it is not a name, a conversation has it, or the file cannot be moved.
+        """
+        old, new = conversation_path(self.name), conversation_path(name)
+        if new.exists():
+            raise ConfigurationError(f"there is a conversation {name!r}; `rat sessions rm {name}` removes it")
+        try:
+            if old.exists():
+                old.rename(new)
+        except OSError as error:
+            raise ConfigurationError(f"cannot rename {old}: {error.strerror}") from None
+        self.name = name
+
+    def save(self) -> None:
+        """Save the conversation now, and from now on after each answer.
+
+        Raises:
+            ConfigurationError: it cannot be saved.
+        """
+        self.saved = True
+        path = conversation_path(self.name)
+        with _lock(path):
+            _write(path, dump_messages(self.messages))
+            self._on_disk = self.messages
+
     def with_question(self, question: Message) -> list[Message]:
         """Return the history with a question; tool calls that were not run get the error results that APIs require."""
         calls = self.messages[-1].tool_calls if self.messages else ()

@@ -179,3 +179,59 @@ def test_a_conversation_needs_a_terminal(terminal_rat: TerminalRat) -> None:
     )
     assert done.returncode == 2
     assert b"-i needs a terminal" in done.stderr
+
+
+def test_commands_begin_with_a_slash_and_three_quotes_hold_several_lines(
+    terminal_rat: TerminalRat, upstream: ThreadedUpstream
+) -> None:
+    upstream.use(["First.", "Again.", "Third.", "Fourth."])
+    with terminal_rat.chat("-i") as terminal:
+        terminal.until("/help lists commands.*> ")
+        terminal.type("/help\r")
+        terminal.until("/retry .*ask the last question again(.*)> ")
+        terminal.type("/nonsense\r")
+        terminal.until("/nonsense is unknown; /help lists the commands(.*)> ")
+        terminal.type("/retry\r")
+        terminal.until("there is no question to ask again(.*)> ")
+        terminal.type("/system Be kind.\r")
+        terminal.until("system: Be kind.(.*)> ")
+        terminal.type("one\r")
+        terminal.until("First.\r\n(.*)> ")
+        terminal.type("/retry\r")
+        terminal.until("Again.\r\n(.*)> ")
+        terminal.type("/model anthropic:claude-sonnet-5\r")
+        terminal.until("model: anthropic:claude-sonnet-5(.*)> ")
+        terminal.type('"""two\r')
+        terminal.type('lines"""\r')
+        terminal.until("Third.\r\n(.*)> ")
+        terminal.type("/save tree\r")
+        terminal.until("saved as tree(.*)> ")
+        terminal.type("/exit\r")
+        code, _ = terminal.end()
+    assert code == 0
+    [path] = saved_files()
+    assert path.name == "tree.json"
+    assert texts(path) == ["Be kind.", "one", "Again.", "two\nlines", "Third."]
+    assert upstream.requests[-1].path.endswith("/messages")
+    assert len(upstream.requests) == 3
+
+
+def test_the_next_question_can_be_written_in_an_editor(
+    terminal_rat: TerminalRat, upstream: ThreadedUpstream, tmp_path: Path
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\ncat "$1" > "$0.seen"\nprintf "from the editor\\n" > "$1"\n')
+    editor.chmod(0o755)
+    upstream.use(["First.", "Second."])
+    terminal_rat.environment["EDITOR"] = f"{editor} --flag"
+    editor.write_text(editor.read_text().replace("$1", "$2"))
+    with terminal_rat.chat("-i") as terminal:
+        terminal.until("/help lists commands.*> ")
+        terminal.type("one\r")
+        terminal.until("First.\r\n(.*)> ")
+        terminal.type("/edit\r")
+        terminal.until("Second.\r\n(.*)> ")
+        terminal.type("\x04")
+        assert terminal.end()[0] == 0
+    assert (tmp_path / "editor.seen").read_text() == "one"
+    assert upstream.last.json["messages"][-1]["content"] == "from the editor"
