@@ -13,7 +13,7 @@ PATH = Path("folder/in.csv")
 
 
 def test_a_header_with_the_column_passes() -> None:
-    check_columns(PATH, ["id", "text"], "text")
+    check_columns(PATH, ["id", "text"], "text", "embedding")
 
 
 @pytest.mark.parametrize(
@@ -21,18 +21,18 @@ def test_a_header_with_the_column_passes() -> None:
     [
         (["id"], "column", "in.csv has no column 'text'; it has 'id'"),
         (["text", "b", "b", "a", "a"], "source", "in.csv has two columns 'a'"),
-        (["text", "embedding"], "source", "in.csv already has a column 'embedding'"),
+        (["text", "embedding"], "source", "in.csv already has a column 'embedding'; give another output_column"),
     ],
 )
 def test_a_header_that_cannot_be_used_is_refused(names: list[str], field: str, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        check_columns(PATH, names, "text")
+        check_columns(PATH, names, "text", "embedding")
     assert (caught.value.field, caught.value.message) == (field, message)
 
 
 def test_a_missing_column_is_reported_with_at_most_twenty_names() -> None:
     with pytest.raises(InvalidInput) as caught:
-        check_columns(PATH, [f"c{number}" for number in range(100)], "text")
+        check_columns(PATH, [f"c{number}" for number in range(100)], "text", "embedding")
     assert caught.value.message.count("'c") == 20
 
 
