@@ -186,7 +186,8 @@ def _summary_line(summary: Summary) -> str:
     skipped = f", {summary.skipped:,} rows without a text left out" if summary.skipped else ""
     cut = f", {summary.truncated:,} texts cut" if summary.truncated else ""
     before = f", {summary.resumed:,} of them from before" if summary.resumed else ""
+    out = "standard output" if summary.out == "-" else summary.out
     return (
-        f"{summary.out}: {summary.rows:,} vectors of {summary.dimensions} numbers{before}{skipped}{cut}; "
+        f"{out}: {summary.rows:,} vectors of {summary.dimensions} numbers{before}{skipped}{cut}; "
         f"{summary.tokens:,} tokens, {summary.seconds:,.1f} s, {summary.texts_per_second:,.0f} texts/s"
     )

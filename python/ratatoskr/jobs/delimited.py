@@ -28,12 +28,23 @@ _BLOCK: Final = 256
 _DIALECTS: Final = {"csv": (",", "minimal"), "tsv": ("\t", "none")}
 _QUOTING: Final[dict[str, Any]] = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
 _MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # it begins with the mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+def _detect_encoding(path: Path) -> str:
+    with open_input(path) as file:
+        head = file.read(4)
+    if (encoding := next((name for mark, name in _MARKS if head.startswith(mark)), None)) is not None:
+        return encoding
+    if b"\0" in head:
+        what = "has NUL characters at once, as UTF-16 without a byte order mark has; give its encoding"
+        raise InvalidInput(f"{path.name} {what}, such as encoding='utf-16-le'", field="encoding")
+    return "utf-8"
 
 
 class Delimited:
@@ -45,17 +56,10 @@ class Delimited:
         self._path = path
         delimiter, quoting = _DIALECTS[job.source_format]
         self._delimiter, self._quoting = job.delimiter or delimiter, job.quoting or quoting
-        self._encoding = job.encoding or "utf-8"
-        with open_input(path) as file:
-            head = file.read(4)
-        if self._encoding.lower().replace("_", "-") in {"utf-8", "utf8"}:
-            self._encoding = next((name for mark, name in _MARKS if head.startswith(mark)), self._encoding)
+        self._encoding = job.encoding or _detect_encoding(path)
         self._names = next((fields for _, fields in self._records()), [])
         if not self._names:
             raise InvalidInput(f"{path.name} is empty: it has no header", field="source")
-        if "\0" in "".join(self._names[:1]):
-            what = "the header has NUL characters, as UTF-16 without a byte order mark; give its encoding"
-            raise InvalidInput(f"{path.name}: {what}, such as encoding='utf-16-le'", field="encoding")
         check_columns(path, self._names, job.column, job.output_column)
         self._place = self._names.index(job.column)
 
@@ -147,11 +151,11 @@ class Delimited:
                 raise InvalidInput(
                     f"line {number} of {self._path.name} is longer than {MAX_ROW} characters", field="source"
                 )
-            yield line
+            yield line if number > 1 else line.removeprefix("\ufeff")  # a byte order mark
 
     def _undecodable(self, error: UnicodeError) -> InvalidInput:
         """Return the error for bytes that are not of the encoding; reads the file again to name their place."""
-        name = "UTF-8" if self._encoding.startswith("utf-8") else self._encoding
+        name = self._encoding.upper()
         decoder, offset, line = codecs.getincrementaldecoder(self._encoding)(), 0, 1
         place = f"line {line}: {error}"
         with open_input(self._path) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ class EmbedJob:
             message = f"delimiter must be one character other than a quote and line ends, not {self.delimiter!r}"
             raise InvalidInput(message, field="delimiter")
         try:
-            b"".decode(self.encoding or "utf-8")
+            io.TextIOWrapper(io.BytesIO(), self.encoding or "utf-8")
         except (LookupError, ValueError, TypeError):
             raise InvalidInput(
                 f"encoding must be one that Python has, not {self.encoding!r}", field="encoding"
@@ -237,7 +238,9 @@ def _by_suffix(path: Path, formats: dict[str, Format], field: str, after: tuple[
         if str(path) == STANDARD_STREAM:
             raise InvalidInput(f"{option} must name the format of a standard stream", field=option) from None
         known = ", ".join(formats)
-        raise InvalidInput(f"{path.name}: the suffix must be one of {known}; or give {option}", field=field) from None
+        raise InvalidInput(
+            f"{path.name or path}: the suffix must be one of {known}; or give {option}", field=field
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
