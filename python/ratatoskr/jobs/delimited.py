@@ -155,25 +155,25 @@ class Delimited:
 
     def _undecodable(self, error: UnicodeError) -> InvalidInput:
         """Return the error for bytes that are not of the encoding; reads the file again to name their place."""
-        name = self._encoding.upper()
-        decoder, offset, line = codecs.getincrementaldecoder(self._encoding)(), 0, 1
-        place = f"line {line}: {error}"
+        decoder, offset, line, fault = codecs.getincrementaldecoder(self._encoding)(), 0, 1, b""
         with open_input(self._path) as file:
             while block := file.read(1 << 16):
                 state = decoder.getstate()
                 try:
                     line += decoder.decode(block).count("\n")
                     offset += len(block)
+                    fault = decoder.getstate()[0]  # of a character that the file may end in
                 except UnicodeError:
                     decoder.setstate(state)
                     break
-            for octet in block or b"\0":  # of the block that failed; a NUL fails where the file ends within a character
-                pending = decoder.getstate()[0]
-                try:
-                    line += decoder.decode(bytes([octet])).count("\n")
-                except UnicodeError:
-                    place = f"line {line}: byte {offset - len(pending) + 1} of the file is 0x{(*pending, octet)[0]:02x}"
-                    break
+            for octet in block:
+                fault = decoder.getstate()[0] + bytes([octet])
                 offset += 1
+                try:
+                    line += decoder.decode(fault[-1:]).count("\n")
+                except UnicodeError:
+                    break
+        what = f"byte {offset - len(fault) + 1} of the file is 0x{fault[0]:02x}" if fault else str(error)
+        name = self._encoding.upper()
         hint = "; give its encoding, such as encoding='latin-1'" if name == "UTF-8" else ""
-        return InvalidInput(f"{self._path.name} is not {name} in {place}{hint}", field="source")
+        return InvalidInput(f"{self._path.name} is not {name} in line {line}: {what}{hint}", field="source")
