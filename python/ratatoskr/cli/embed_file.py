@@ -39,10 +39,14 @@ def _split_paths(ctx: click.Context, _: click.Parameter, paths: tuple[str, ...])
 @click.option(
     "--input-format",
     type=click.Choice(["jsonl", "csv", "tsv", "parquet", "arrow"]),
-    help="Of IN, where its suffix does not name it.",
+    metavar="FORMAT",
+    help="Of IN, where its suffix does not name it: jsonl, csv, tsv, parquet or arrow.",
 )
 @click.option(
-    "--output-format", type=click.Choice(["parquet", "npy", "jsonl"]), help="Of OUT, where its suffix does not name it."
+    "--output-format",
+    type=click.Choice(["parquet", "npy", "jsonl"]),
+    metavar="FORMAT",
+    help="Of OUT, where its suffix does not name it: parquet, npy or jsonl.",
 )
 @click.option(
     "--quoting",
@@ -86,7 +90,7 @@ def embed_file(
       rat embed-file notes.csv notes.parquet --column body
       rat embed-file notes.jsonl notes.npy --on-null skip
       rat embed-file 'data/*.csv.gz' all.parquet --delimiter ';' --encoding latin-1
-      zcat notes.gz | rat embed-file - - --input-format tsv --output-format jsonl
+      rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of

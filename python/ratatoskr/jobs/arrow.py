@@ -146,7 +146,12 @@ class _Columns(ABC):
     def _check_type(self, kind: Any) -> None:
         types = self._pa.types
         values = kind.value_type if types.is_dictionary(kind) else kind
-        if not (types.is_string(values) or types.is_large_string(values) or types.is_string_view(values)):
+        if not (
+            types.is_null(values)
+            or types.is_string(values)
+            or types.is_large_string(values)
+            or types.is_string_view(values)
+        ):
             raise InvalidInput(f"column {self._column!r} of {self._path.name} is {kind}, not text", field="column")
 
     def _block(self, first: int, batch: Any) -> RowBlock:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ratatoskr.errors import InvalidInput
 from unit.jobs.fake import FakeGateway
@@ -168,3 +172,37 @@ async def test_an_integer_of_any_length_is_copied(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(line)
     await embed(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
     assert (tmp_path / "out.jsonl").read_text().startswith(line[:-1])
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(2**53 - 2, 2**53 + 2)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc") | TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def is_held(value: Any, held: Any) -> bool:
+    """Return whether a value of Parquet is that of JSON: itself, or as JSON text."""
+    if isinstance(held, str) and held != value:
+        return bool(json.loads(held) == value)
+    if isinstance(value, list):
+        return len(held) == len(value) and all(map(is_held, value, held))
+    if isinstance(value, dict):
+        return value.keys() <= held.keys() and all(is_held(value.get(name), one) for name, one in held.items())
+    if isinstance(value, float):
+        return math.isclose(held, value, rel_tol=0)
+    return bool(held == value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(VALUES, min_size=1, max_size=6))
+async def test_any_values_of_a_column_are_held_in_parquet(
+    tmp_path_factory: pytest.TempPathFactory, values: list[Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    source = write(folder / "in", "jsonl", [{"text": "a", "c": value} for value in values])
+    await embed(source, folder / "out.parquet")
+    column = pq.read_table(folder / "out.parquet").column("c").to_pylist()
+    assert all(map(is_held, values, column)), column
