@@ -61,17 +61,23 @@ _OPEN: Final[dict[str, Callable[[Path], Any]]] = {
 }
 
 
+_BEGINNINGS: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"\xfd7zXZ\0": ".xz"}
+"""Bytes that no text begins with."""
+
+
 @contextmanager
 def open_input(path: Path) -> Iterator[io.BufferedReader]:
     """Open a file for reading, decompressed by its suffix.
 
     Raises:
-        InvalidInput: its content cannot be decompressed.
+        InvalidInput: its content cannot be decompressed, or is compressed and its name does not say so.
         ConfigurationError: it cannot be read, or needs a package that is not installed.
     """
     try:
         open_raw = _OPEN.get(path.suffix.lower(), _open_plain)
         with open_raw(path) as raw, io.BufferedReader(raw, 1 << 20) as file:
+            if open_raw is _open_plain:
+                _check_beginning(path, file)
             yield file
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise InvalidInput(f"{path.name} cannot be decompressed: {error}", field="source") from None
@@ -79,3 +85,11 @@ def open_input(path: Path) -> Iterator[io.BufferedReader]:
         if error.errno is None:  # of a decompressor
             raise InvalidInput(f"{path.name} cannot be decompressed: {error}", field="source") from None
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", field="source") from None
+
+
+def _check_beginning(path: Path, file: io.BufferedReader) -> None:
+    head = file.peek(8)
+    for beginning, suffix in _BEGINNINGS.items():
+        if head.startswith(beginning):
+            what = f"is compressed, but its name does not end in {suffix}; rename or decompress it"
+            raise InvalidInput(f"{path.name} {what}", field="source")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,11 @@ __all__ = ["JsonLines"]
 _BLOCK: Final = 256
 _OTHER_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NAMES: Final = {int: "a number", float: "a number", bool: "a boolean", list: "a list", dict: "an object"}
+_HINTS: Final = (
+    (re.compile(rb"NaN|Infinity"), "JSON has no NaN and no Infinity"),
+    (re.compile(rb"\\u[dD][89a-fA-F]"), "half of a surrogate pair is not a character"),
+    (re.compile(rb"^\["), "each line must be an object of its own"),
+)
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -68,7 +74,8 @@ class JsonLines:
             except _NamedTwiceError as error:
                 raise row_error(block.path, row, f"an object has {error.args[0]!r} twice") from None
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                raise row_error(block.path, row, f"a value cannot be parsed: {error}") from None
+                what = f"a value cannot be parsed: {_find_faulty(line)}{error}"
+                raise row_error(block.path, row, what) from None
             for name, value in values.items():
                 self._note_type(name, value)
 
@@ -114,7 +121,7 @@ class JsonLines:
             what = f"not UTF-8: byte {error.start + 1} of the line is 0x{line[error.start]:02x}"
             raise row_error(self._path, row, what) from None
         except (msgspec.DecodeError, RecursionError) as error:
-            hint = "; JSON has no NaN and no Infinity" if b"NaN" in line or b"Infinity" in line else ""
+            hint = next((f"; {hint}" for pattern, hint in _HINTS if pattern.search(line)), "")
             raise row_error(self._path, row, f"not a JSON object: {error}{hint}") from None
 
     def _text(self, row: int, line: bytes) -> str | None:
@@ -138,6 +145,16 @@ class JsonLines:
         kind = merge_types(before, type_of(value))
         if name not in self.columns or kind != before:
             self.columns[name] = "json" if is_large(kind) else kind
+
+
+def _find_faulty(line: bytes) -> str:
+    """Return the name of the first value that cannot be decoded."""
+    for name, raw in _RAW.decode(line).items():
+        try:
+            msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            return f"that of {name!r}, "
+    return ""
 
 
 class _NamedTwiceError(Exception):

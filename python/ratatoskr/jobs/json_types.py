@@ -9,6 +9,7 @@
 | lists; objects                                          | list; struct of all members, null where one is not  |
 | objects without any member, of over 1,000 members       | string: the value as JSON                           |
 | integers of more bits, or beyond 2**53 beside fractions | string: the value as JSON                           |
+| numbers beyond float64, integers of thousands of digits | refused                                             |
 | values of several of these kinds, or deeply nested ones | string: the value as JSON                           |
 | objects of over 10,000 members, nested ones included    | string: the value as JSON                           |
 
@@ -46,12 +47,21 @@ def type_of(value: Any, depth: int = 0) -> ColumnType:
                 return "json"
             return {name: type_of(member, depth + 1) for name, member in value.items()}
         kind: ColumnType = "null"
-        for item in value:
+        for item in _examples(value):
             kind = merge_types(kind, type_of(item, depth + 1))
         return [kind]
     if (name := _NAMES.get(type(value))) is not None:
         return name
     return "int" if abs(value) <= _EXACT else "long" if -(2**63) <= value < 2**63 else "json"
+
+
+def _examples(items: list[Any]) -> list[Any]:
+    """Return a few items, of plain values, that have all the types of a list; a list may be a vector of thousands."""
+    kinds = set(map(type, items))
+    if kinds & {list, dict}:
+        return items
+    integers = [item for item in items if type(item) is int] if int in kinds else []
+    return [kind() for kind in kinds - {int}] + ([min(integers), max(integers)] if integers else [])
 
 
 def merge_types(one: ColumnType, other: ColumnType) -> ColumnType:

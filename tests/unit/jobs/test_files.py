@@ -66,6 +66,14 @@ async def test_a_compressed_file_that_is_damaged_is_refused(tmp_path: Path, suff
     assert gateway.calls == []
 
 
+@pytest.mark.parametrize("suffix", ["gz", "zst", "xz"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+async def test_a_compressed_file_without_the_suffix_is_refused(tmp_path: Path, kind: str, suffix: str) -> None:
+    (tmp_path / f"in.{kind}").write_bytes(COMPRESS[suffix](b"text\na\n"))
+    with pytest.raises(InvalidInput, match=rf"is compressed, but its name does not end in \.{suffix}"):
+        await embed(tmp_path / f"in.{kind}", tmp_path / "out.npy")
+
+
 async def test_a_zstandard_file_without_pyarrow_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

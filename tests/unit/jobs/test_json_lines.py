@@ -155,6 +155,8 @@ async def test_a_name_that_an_object_has_twice_is_refused(
     [
         (b'{"text": "a", "n": NaN}', "row 1 of .*; JSON has no NaN and no Infinity"),
         (b'{"text": "a", "n": -Infinity}', "row 1 of .*; JSON has no NaN and no Infinity"),
+        (b'{"text": "a", "n": "\\ud800"}', "row 1 of .*; half of a surrogate pair is not a character"),
+        (b'[{"text": "a"}]', "row 1 of .*; each line must be an object of its own"),
         (b'{"text": "a"}\n{"text": "b\xff"}', r"row 2 of .*: not UTF-8: byte 12 of the line is 0xff"),
         ('{"text": "a"}'.encode("utf-16"), "has the byte order mark of UTF-16, but JSON lines are UTF-8"),
     ],
@@ -165,6 +167,13 @@ async def test_what_is_not_json_is_named_by_its_place(tmp_path: Path, octets: by
     with pytest.raises(InvalidInput, match=words):
         await embed(tmp_path / "in.jsonl", tmp_path / "out.jsonl", gateway)
     assert gateway.calls == []
+
+
+@pytest.mark.parametrize("number", ["1e999", "9" * 5000], ids=["float", "integer"])
+async def test_a_number_that_parquet_cannot_hold_is_named_by_its_column(tmp_path: Path, number: str) -> None:
+    (tmp_path / "in.jsonl").write_text(f'{{"text": "a", "m": 1, "n": {number}}}')
+    with pytest.raises(InvalidInput, match=r"row 1 of .*: a value cannot be parsed: that of 'n', "):
+        await embed(tmp_path / "in.jsonl", tmp_path / "out.parquet")
 
 
 async def test_an_integer_of_any_length_is_copied(tmp_path: Path) -> None:
