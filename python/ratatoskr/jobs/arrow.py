@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,11 +87,12 @@ class _Columns(ABC):
         raise InvalidInput(f"{what}: {place}{error}", field="source")
 
     def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> Any:
-        """Return the rows at these places."""
+        """Return the rows at these places, as slices, because pyarrow cannot take single values of every type."""
         batches = []
         for block, places in pieces:
-            contiguous = places[-1] - places[0] + 1 == len(places)
-            batches.append(block.rows.slice(places[0], len(places)) if contiguous else block.rows.take(list(places)))
+            for _, run in groupby(enumerate(places), lambda numbered: numbered[1] - numbered[0]):
+                following = [place for _, place in run]
+                batches.append(block.rows.slice(following[0], len(following)))
         return self._pa.Table.from_batches(batches, self.schema)
 
     def objects(self, rows: Any) -> Iterator[bytes]:

@@ -78,6 +78,47 @@ def values(column: Any) -> list[Any]:
     return [None if one.null_count else nameless(one.to_string()).replace(".000\n", "\n") for one in ones]
 
 
+@pytest.mark.parametrize("out", ["jsonl", "parquet"])
+async def test_rows_between_nulls_are_kept_with_columns_of_any_type(tmp_path: Path, out: str) -> None:
+    held = {name: one.array for name, one in COLUMNS.items() if REFUSED not in (one.json, one.parquet)}
+    columns = {name: pa.chunked_array([array.slice(0, 1)] * REPEATS) for name, array in held.items()}
+    texts = ["a" if place % 3 else None for place in range(REPEATS)]
+    table = pa.table({"text": texts, "place": range(REPEATS), **columns}).combine_chunks()
+    with pa.OSFile(str(tmp_path / "in.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    summary = await embed(tmp_path / "in.arrow", tmp_path / f"out.{out}", on_null="skip")
+    assert (summary.rows, summary.skipped) == (REPEATS - REPEATS // 3, REPEATS // 3)
+    if out == "jsonl":
+        rows, _ = read(tmp_path / "out.jsonl")
+        assert rows is not None
+        assert [row["place"] for row in rows] == [place for place in range(REPEATS) if place % 3]
+        assert all(rows[-1][name] == COLUMNS[name].json for name in held)
+    else:
+        made = pq.read_table(tmp_path / "out.parquet")
+        for name in held:
+            assert values(made.column(name).slice(7, 1)) == values(table.column(name).slice(7, 1)), name
+
+
+@pytest.mark.parametrize("out", ["jsonl", "parquet"])
+async def test_dictionaries_may_differ_between_batches(tmp_path: Path, out: str) -> None:
+    def batch(number: int) -> Any:
+        entries = pa.array([f"{number}a", None, f"{number}b"])
+        whole = pa.DictionaryArray.from_arrays(pa.array([2, 1, 0], pa.int8()), entries)
+        items = pa.array([f"{number}a", f"{number}b"]).dictionary_encode()
+        lists = pa.ListArray.from_arrays(pa.array([0, 1, 1, 2], pa.int32()), items)
+        return pa.record_batch({"text": ["t"] * 3, "d": whole, "l": lists})
+
+    first = batch(0)
+    with pa.OSFile(str(tmp_path / "in.arrow"), "wb") as file, pa.ipc.new_stream(file, first.schema) as writer:
+        for number in range(10):
+            writer.write_batch(batch(number))
+    await embed(tmp_path / "in.arrow", tmp_path / f"out.{out}", window=5)
+    rows, _ = read(tmp_path / f"out.{out}")
+    assert rows is not None
+    assert [row["d"] for row in rows] == [one for n in range(10) for one in (f"{n}b", None, f"{n}a")]
+    assert [row["l"] for row in rows] == [one for n in range(10) for one in ([f"{n}a"], [], [f"{n}b"])]
+
+
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 async def test_npy_takes_any_column_because_it_holds_none(tmp_path: Path, kind: str) -> None:
     source, _ = write_column(tmp_path, COLUMNS["union"].array)
