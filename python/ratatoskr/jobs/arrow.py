@@ -18,7 +18,7 @@ from ratatoskr.jobs.arrow_types import NotHeldError, convert_column, held_type
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.rows import RowBlock, check_columns
 
-__all__ = ["ArrowFile", "ParquetFile", "pyarrow"]
+__all__ = ["ArrowFile", "ParquetFile", "pyarrow", "size_of"]
 
 _MOST: Final = 1024
 _BYTES: Final = 4 * 1024 * 1024
@@ -36,6 +36,14 @@ def pyarrow(part: str = "") -> Any:
     return require_extra(f"pyarrow.{part}" if part else "pyarrow", "jobs", why="Parquet and Arrow files")
 
 
+def size_of(rows: Any) -> int:
+    """Return the bytes of rows; more, those of all their buffers, where pyarrow is too old to measure a type."""
+    try:
+        return int(rows.nbytes)
+    except (NotImplementedError, TypeError):
+        return int(rows.get_total_buffer_size())
+
+
 class _Columns(ABC):
     """The base of both formats."""
 
@@ -49,6 +57,7 @@ class _Columns(ABC):
         check_columns(path, self.schema.names, job.column, job.output_column)
         self._check_type(self.schema.field(job.column).type)
         self._held = self.schema if self._sink == "npy" else self._pa.schema(map(self._held_field, self.schema))
+        self._check_rows(path, self._pa.Table.from_batches([], self.schema), 1)  # pyarrow may be too old for a type
 
     def check_same_columns(self, other: _Columns) -> None:
         """Check that another file has the same columns.
@@ -74,17 +83,7 @@ class _Columns(ABC):
 
     def scan_block(self, block: RowBlock) -> None:
         """Write the rows to nowhere, because a format may lack a form for some values of a type."""
-        rows = self._pa.Table.from_batches([block.rows])
-        if (error := self._find_fault(rows)) is None:
-            return
-        place = ""
-        for name in rows.schema.names:
-            if self._find_fault(rows.select([name])) is not None:
-                row = next((row for row in range(len(rows)) if self._find_fault(rows.select([name]).slice(row, 1))), 0)
-                place = f"row {block.first + row}, column {name!r} ({rows.schema.field(name).type}): "
-                break
-        what = f"a row of {block.path.name} has no {'JSON' if self._sink == 'jsonl' else 'Parquet'} form"
-        raise InvalidInput(f"{what}: {place}{error}", field="source")
+        self._check_rows(block.path, self._pa.Table.from_batches([block.rows]), block.first)
 
     def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> Any:
         """Return the rows at these places, as slices, because pyarrow cannot take single values of every type."""
@@ -117,6 +116,21 @@ class _Columns(ABC):
             column = f"column {field.name!r} of {self._path.name} ({field.type})"
             what = f"{column} cannot be written: {error}; convert the column or leave it out"
             raise InvalidInput(what, field="source") from None
+
+    def _check_rows(self, path: Path, rows: Any, first: int) -> None:
+        if (error := self._find_fault(rows)) is None:
+            return
+        place = ""
+        for name in rows.schema.names:
+            column = rows.select([name])
+            if self._find_fault(column) is not None:
+                row = next(
+                    (f"row {first + row}, " for row in range(len(rows)) if self._find_fault(column.slice(row, 1))), ""
+                )
+                place = f"{row}column {name!r} ({rows.schema.field(name).type}): "
+                break
+        what = f"a row of {path.name} has no {'JSON' if self._sink == 'jsonl' else 'Parquet'} form"
+        raise InvalidInput(f"{what}: {place}{error}", field="source")
 
     def _find_fault(self, rows: Any) -> Exception | None:
         """Return why the output cannot hold some rows, `None` if it can."""
@@ -157,7 +171,7 @@ class _Columns(ABC):
 
     def _block(self, first: int, batch: Any) -> RowBlock:
         texts = batch.column(batch.schema.get_field_index(self._column)).to_pylist()
-        others = batch.nbytes // max(1, batch.num_rows)
+        others = size_of(batch) // max(1, batch.num_rows)
         return RowBlock(self._path, first, texts, [others + len(text or "") for text in texts], batch)
 
 
@@ -208,6 +222,6 @@ class ArrowFile(_Columns):
             count = getattr(reader, "num_record_batches", None)
             batches = iter(reader) if count is None else map(reader.get_batch, range(count))
             for batch in batches:
-                rows = max(16, min(_MOST, _BYTES * batch.num_rows // max(1, batch.nbytes)))
+                rows = max(16, min(_MOST, _BYTES * batch.num_rows // max(1, size_of(batch))))
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows)

@@ -132,7 +132,7 @@ class _Parquet:
                 writer.write_table(group, group.num_rows)
 
     def _groups(self, parts: Sequence[Path], stop: Event) -> Iterator[Any]:
-        from ratatoskr.jobs.arrow import pyarrow
+        from ratatoskr.jobs.arrow import pyarrow, size_of
 
         pa = pyarrow()
         tables: list[Any] = []
@@ -141,7 +141,7 @@ class _Parquet:
                 raise Stopped
             with pa.OSFile(str(part)) as file, pa.ipc.open_stream(file) as reader:
                 tables.append(reader.read_all())
-            rows, size = sum(table.num_rows for table in tables), sum(table.nbytes for table in tables)
+            rows, size = sum(table.num_rows for table in tables), sum(map(size_of, tables))
             if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
                 group, tables = pa.concat_tables(tables), []
                 yield group
