@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, get_args
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.embed import InputType
 
-__all__ = ["EmbedJob", "OnProgress", "Progress", "Quoting", "SinkFormat", "SourceFormat", "Summary"]
+__all__ = ["EmbedJob", "OnProgress", "Progress", "Quoting", "SinkFormat", "SourceFormat", "Summary", "is_pattern"]
 
 OnNull: TypeAlias = Literal["error", "skip"]
 Quoting: TypeAlias = Literal["minimal", "none"]
@@ -43,9 +43,9 @@ _SINK_SUFFIXES: dict[str, SinkFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
+_COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
 """Suffixes after that of the format."""
-STANDARD_STREAM: Final = "-"
+_STANDARD_STREAM: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class EmbedJob:
         _check_path(self.out, "out")
         for source in self.sources:
             _check_path(source, "source")
-        if not self.sources or (STANDARD_STREAM in map(str, self.sources) and len(self.sources) > 1):
+        if not self.sources or (_STANDARD_STREAM in map(str, self.sources) and len(self.sources) > 1):
             what = "standard input cannot be one of several files" if self.sources else "there is no file to read"
             raise InvalidInput(what, field="source")
         self.sink_format  # noqa: B018  # raises for a suffix that it does not know
@@ -127,7 +127,7 @@ class EmbedJob:
     def _check_text_options(self, kind: SourceFormat) -> None:
         if kind in {"parquet", "arrow"}:
             for path in self.source_paths:
-                if path.suffix.lower() in COMPRESSIONS:
+                if path.suffix.lower() in _COMPRESSIONS:
                     raise InvalidInput(f"{path.name}: decompress it; {kind} files are read in pieces", field="source")
         for field in ("quoting", "delimiter", "encoding"):
             if kind not in {"csv", "tsv"} and getattr(self, field) is not None:
@@ -152,17 +152,17 @@ class EmbedJob:
     @property
     def source_paths(self) -> tuple[Path, ...]:
         """The paths of the input; patterns are expanded by `run`."""
-        return tuple(expand_user(path, "source") for path in self.sources)
+        return tuple(_expand_user(path, "source") for path in self.sources)
 
     @property
     def reads_standard_input(self) -> bool:
         """Whether the input is a stream."""
-        return [str(source) for source in self.sources] == [STANDARD_STREAM]
+        return [str(source) for source in self.sources] == [_STANDARD_STREAM]
 
     @property
     def writes_standard_output(self) -> bool:
         """Whether the output is a stream."""
-        return str(self.out) == STANDARD_STREAM
+        return str(self.out) == _STANDARD_STREAM
 
     @property
     def input_name(self) -> str:
@@ -173,7 +173,7 @@ class EmbedJob:
     @property
     def out_path(self) -> Path:
         """The path of the output."""
-        return expand_user(self.out, "out")
+        return _expand_user(self.out, "out")
 
     @property
     def source_format(self) -> SourceFormat:
@@ -183,7 +183,7 @@ class EmbedJob:
             InvalidInput: a suffix is unknown, or the files are of several formats.
         """
         formats = [
-            self.input_format or _by_suffix(path, _SOURCE_SUFFIXES, "source", COMPRESSIONS)
+            self.input_format or _by_suffix(path, _SOURCE_SUFFIXES, "source", _COMPRESSIONS)
             for path in self.source_paths
         ]
         for path, kind in zip(self.source_paths, formats, strict=True):
@@ -212,7 +212,7 @@ def _check_path(path: object, field: str) -> None:
         raise InvalidInput(f"{field} must be the path of a file, not {path!r}", field=field)
 
 
-def expand_user(path: str | Path, field: str) -> Path:
+def _expand_user(path: str | Path, field: str) -> Path:
     """Return a path with `~` expanded.
 
     Raises:
@@ -235,7 +235,7 @@ def _by_suffix(path: Path, formats: dict[str, Format], field: str, after: tuple[
         return formats[suffixes[-1].lower()]
     except (KeyError, IndexError):
         option = "input_format" if field == "source" else "output_format"
-        if str(path) == STANDARD_STREAM:
+        if str(path) == _STANDARD_STREAM:
             raise InvalidInput(f"{option} must name the format of a standard stream", field=option) from None
         known = ", ".join(formats)
         raise InvalidInput(
