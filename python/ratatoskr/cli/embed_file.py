@@ -18,14 +18,44 @@ if TYPE_CHECKING:
 
 _BAR = 20
 _PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembling the output"}
+_ESCAPES = {r"\t": "\t", "tab": "\t"}
+"""Delimiters that are hard to type in a shell."""
+
+
+def _split_paths(ctx: click.Context, _: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    if len(paths) == 1:
+        raise click.UsageError("Missing argument 'OUT'.", ctx)
+    return paths
 
 
 @click.command("embed-file", cls=Command)
-@click.argument("source", metavar="IN", type=click.Path())
-@click.argument("out", metavar="OUT", type=click.Path())
+@click.argument("paths", metavar="IN... OUT", nargs=-1, required=True, type=click.Path(), callback=_split_paths)
 @click.option("-c", "--column", default="text", show_default=True, metavar="NAME", help="The column of the texts.")
+@click.option(
+    "--output-column", default="embedding", show_default=True, metavar="NAME", help="The column of the vectors."
+)
 @options.local_model
 @click.option("--input-type", type=click.Choice(["document", "query"]), default="document", help="Kind of the texts.")
+@click.option(
+    "--input-format",
+    type=click.Choice(["jsonl", "csv", "tsv", "parquet", "arrow"]),
+    metavar="FORMAT",
+    help="Of IN, where its suffix does not name it: jsonl, csv, tsv, parquet or arrow.",
+)
+@click.option(
+    "--output-format",
+    type=click.Choice(["parquet", "npy", "jsonl"]),
+    metavar="FORMAT",
+    help="Of OUT, where its suffix does not name it: parquet, npy or jsonl.",
+)
+@click.option(
+    "--quoting",
+    type=click.Choice(["minimal", "none"]),
+    help="Whether fields of CSV and TSV may be within quotes; otherwise a quote is a character.  [default: minimal for "
+    "CSV, none for TSV]",
+)
+@click.option("--delimiter", metavar="CHARACTER", help="Between fields of CSV and TSV; `tab` for a tab.")
+@click.option("--encoding", metavar="NAME", help="Of CSV and TSV.  [default: UTF-8, or by the byte order mark]")
 @click.option(
     "--on-null",
     type=click.Choice(["error", "skip"]),
@@ -46,16 +76,21 @@ _PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembli
 @click.option("--fresh", is_flag=True, help="Start over instead of continuing an interrupted job.")
 @options.as_json
 @options.local
-def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: bool, **rest: Any) -> None:
-    """Embed the texts of a file by a model on this machine.
+def embed_file(
+    paths: tuple[str, ...], as_json: bool, device: str, cache_dir: str | None, no_truncate: bool, **rest: Any
+) -> None:
+    """Embed the texts of files by a model on this machine.
 
-    IN is JSON lines, CSV, TSV, Parquet or Arrow; OUT is Parquet or JSON lines (all columns and `embedding`), or .npy
-    (the vectors in the order of the rows); suffixes name the formats. Memory is bounded. After an interruption, even a
-    kill, the same command continues from OUT.job and makes the same OUT.
+    IN is JSON lines, CSV, TSV (each also .gz, .zst, .bz2 or .xz), Parquet or Arrow; OUT is Parquet or JSON lines (all
+    columns and `embedding`), or .npy (the vectors in the order of the rows); suffixes name the formats. Several files,
+    or a pattern in quotes, must have the same columns. Memory is bounded. After an interruption, even a kill, the same
+    command continues from OUT.job and makes the same OUT. `-` is standard input or output; such a job cannot continue.
 
     \b
       rat embed-file notes.csv notes.parquet --column body
       rat embed-file notes.jsonl notes.npy --on-null skip
+      rat embed-file 'data/*.csv.gz' all.parquet --delimiter ';' --encoding latin-1
+      rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of
@@ -63,24 +98,48 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
 
     store, screen = ModelStore(cache_dir), Screen()
     model, precision = store.name_of(rest.pop("model")), rest.pop("precision")
+    rest["delimiter"] = _ESCAPES.get(rest["delimiter"], rest["delimiter"])
+    rest |= {"source": paths[:-1], "out": paths[-1], "truncate": not no_truncate}
     # The graph is fp16 on a GPU, so a job continues on the device where it began, or starts over.
-    job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16", truncate=not no_truncate)
+    job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16")
+    _check_standard_output(job, screen.out_is_terminal, as_json)
     job = dataclasses.replace(job, model_digest=digest_of(model, store))
     line = StatusLine(screen)
     view = JobProgressLine(line)
     try:
         summary = asyncio.run(_embed(job, precision, device, cache_dir, view))
-    except BaseException:
+    except BaseException as error:
         line.clear()
         folder = Path(f"{job.out_path}.job")
         if view.scanned and folder.is_dir():
-            screen.note(f"finished work is in {folder}: the same command continues")
+            screen.note(_saved_work(folder, error))
         raise
     line.clear()
     if as_json:
         screen.json(dataclasses.asdict(summary), indent=2)
+    elif job.writes_standard_output:
+        screen.note(_summary_line(summary))
     else:
         screen.line(_summary_line(summary))
+
+
+def _check_standard_output(job: EmbedJob, is_terminal: bool, as_json: bool) -> None:
+    if job.writes_standard_output and as_json:
+        raise click.UsageError("--json prints the summary on standard output, where OUT is.")
+    if job.writes_standard_output and is_terminal and job.sink_format != "jsonl":
+        raise click.UsageError(f"{job.sink_format} is not written to a terminal.")
+
+
+def _saved_work(folder: Path, error: BaseException) -> str:
+    """Return what becomes of the finished work; promises nothing after an error of the program itself."""
+    from ratatoskr.errors import InvalidInput, RatatoskrError
+
+    where = f"finished work is in {folder}"
+    if isinstance(error, InvalidInput):
+        return f"{where}, but the same command would fail again; --fresh starts over"
+    if isinstance(error, RatatoskrError):
+        return f"{where}: once this is mended, the same command continues"
+    return where if isinstance(error, Exception) else f"{where}: the same command continues"
 
 
 async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, view: JobProgressLine) -> Summary:
@@ -131,7 +190,8 @@ def _summary_line(summary: Summary) -> str:
     skipped = f", {summary.skipped:,} rows without a text left out" if summary.skipped else ""
     cut = f", {summary.truncated:,} texts cut" if summary.truncated else ""
     before = f", {summary.resumed:,} of them from before" if summary.resumed else ""
+    out = "standard output" if summary.out == "-" else summary.out
     return (
-        f"{summary.out}: {summary.rows:,} vectors of {summary.dimensions} numbers{before}{skipped}{cut}; "
+        f"{out}: {summary.rows:,} vectors of {summary.dimensions} numbers{before}{skipped}{cut}; "
         f"{summary.tokens:,} tokens, {summary.seconds:,.1f} s, {summary.texts_per_second:,.0f} texts/s"
     )

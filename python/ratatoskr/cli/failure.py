@@ -31,13 +31,16 @@ EXITS: tuple[tuple[int, tuple[type[errors.RatatoskrError], ...]], ...] = (
 )
 """Exit codes by error class; any other error is 1."""
 
-_WORDS: tuple[tuple[str, str], ...] = (
+_WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r",? or call \.\w+\([^)]*\) on the builder", ""),
     (r"; or choose the parameter policy \"drop\" or \"pass\"", ""),
     (r"\ballow_insecure=True\b", "--allow-insecure"),
     (r"\breasoning=\"(\w+)\"", r"--reasoning \1"),
     (r"\bdigests= or allow_unpinned=True\b", "--digest FILE=SHA256 or --allow-unpinned"),
     (r"\b(fresh|overwrite)=True\b", r"--\1"),
+    (r"\b(encoding|quoting)='([\w-]+)'", r"--\1 \2"),
+    (r"\bon_null='(\w+)'", r"--on-null \1"),
+    (r"\b(output_column|input_format|output_format)\b", lambda match: f"--{match[1].replace('_', '-')}"),
     (r"\btimeout\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
 )
 """Advice for programs, as advice for a shell."""

@@ -43,6 +43,10 @@ _DECISIVE: Final = (
     "model_digest",
     "precision",
     "column",
+    "output_column",
+    "quoting",
+    "delimiter",
+    "encoding",
     "input_type",
     "dimensions",
     "truncate",
@@ -102,7 +106,11 @@ def job_identity(job: EmbedJob) -> dict[str, Any]:
     """Return everything that decides the content of the output; two runs continue one job only if they agree in it."""
     formats = {"source_format": job.source_format, "out_format": job.sink_format}
     decisive = {name: getattr(job, name) for name in _DECISIVE}
-    return {"source": fingerprint(job.source_path), **decisive, **formats, "made_by": VERSION}
+    return {"source": _fingerprints(job), **decisive, **formats, "made_by": VERSION}
+
+
+def _fingerprints(job: EmbedJob) -> list[list[Any]]:
+    return [fingerprint(path) for path in job.source_paths]
 
 
 class JobDirectory:
@@ -155,9 +163,18 @@ class JobDirectory:
             raise self._unusable("is broken") from None
         for field, value in self._identity.items():
             if identity.get(field) != value:
-                what = f"{identity.get(field)!r} there, {value!r} here" if field != "source" else "the file has changed"
+                what = f"{identity.get(field)!r} there, {value!r} here"
+                if field == "source":
+                    what = self._changed_source(identity.get(field))
                 raise self._unusable(f"is of a job with another {field} ({what})", field)
         self.checkpoint, self._loaded = checkpoint, True
+
+    def _changed_source(self, there: Any) -> str:
+        here = self._identity["source"]
+        if not isinstance(there, list) or len(there) != len(here):
+            return f"{len(there) if isinstance(there, list) else 0} files there, {len(here)} here"
+        changed = next(place for place in range(len(here)) if there[place] != here[place])
+        return "the file has changed" if len(here) == 1 else f"{self._job.source_paths[changed]} has changed"
 
     def is_empty(self) -> bool:
         """Return whether it holds nothing that another run could continue."""
@@ -192,7 +209,7 @@ class JobDirectory:
 
     def source_is_unchanged(self) -> bool:
         """Return whether the input is what it was at the start."""
-        return bool(fingerprint(self._job.source_path) == self._identity["source"])
+        return bool(_fingerprints(self._job) == self._identity["source"])
 
     def is_joined(self) -> bool:
         """Return whether the existing output is that of this job, whose process ended before it removed the folder."""
@@ -204,7 +221,9 @@ class JobDirectory:
         return False
 
     def remove(self) -> None:
-        """Remove the folder and everything in it, because the job is complete."""
+        """Remove the folder and everything in it, because the job is complete or cannot be continued."""
+        if self._removed:
+            return
         last = (_NAME, "lock")  # while the checkpoint exists, the next run knows that the output is this job's
         for entry in sorted(
             _entries(self.path), key=lambda entry: last.index(entry.name) if entry.name in last else -1

@@ -1,52 +1,95 @@
 """CSV and TSV: every field stays text, the only type of the format; 007 stays 007.
 
-TSV has no quoting: each line is split at tabs, and a `"` is a character like any other.
+Without quoting, as TSV is, each line is split at tabs, and `"` and a backslash are characters like any other.
 Python's own reader, strict: quoted fields of CSV may contain line ends, and rows may be longer than a block, at which
 pyarrow's reader fails.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.jobs.files import open_input
+from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
 
 __all__ = ["Delimited"]
 
 _BLOCK: Final = 256
+_DIALECTS: Final = {"csv": (",", "minimal"), "tsv": ("\t", "none")}
+_QUOTING: Final[dict[str, Any]] = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # it begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _detect_encoding(path: Path) -> str:
+    with open_input(path) as file:
+        head = file.read(4)
+    if (encoding := next((name for mark, name in _MARKS if head.startswith(mark)), None)) is not None:
+        return encoding
+    if b"\0" in head:
+        what = "has NUL characters at once, as UTF-16 without a byte order mark has; give its encoding"
+        raise InvalidInput(f"{path.name} {what}, such as encoding='utf-16-le'", field="encoding")
+    return "utf-8"
 
 
 class Delimited:
-    """A file of fields in UTF-8 whose first row names the columns. An empty field is the empty text."""
+    """A file of fields whose first row names the columns. An empty field is the empty text."""
 
     columns: Any = None
 
-    def __init__(self, path: Path, column: str, delimiter: str) -> None:
-        self._path, self._delimiter = path, delimiter
-        self._names = next(self._rows(), [])
-        check_columns(path, self._names, column)
-        self._place = self._names.index(column)
+    def __init__(self, path: Path, job: EmbedJob) -> None:
+        self._path = path
+        delimiter, quoting = _DIALECTS[job.source_format]
+        self._delimiter, self._quoting = job.delimiter or delimiter, job.quoting or quoting
+        self._encoding = job.encoding or _detect_encoding(path)
+        self._names = next((fields for _, fields in self._records()), [])
+        if not self._names:
+            raise InvalidInput(f"{path.name} is empty: it has no header", field="source")
+        check_columns(path, self._names, job.column, job.output_column)
+        self._place = self._names.index(job.column)
+
+    def check_same_columns(self, other: Delimited) -> None:
+        """Check that another file has the same columns.
+
+        Raises:
+            InvalidInput: it does not.
+        """
+        for number, (name, found) in enumerate(zip_longest(self._names, other._names), 1):
+            if name != found:
+                what = f"column {number} of {other._path.name} is {found!r}, but {name!r} in {self._path.name}"
+                raise InvalidInput(what, field="source")
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows but the first."""
         rows: list[list[str]] = []
         sizes: list[int] = []
-        reader = self._rows()
-        next(reader)
-        for row in reader:
+        first = 1
+        records = self._records()
+        next(records)
+        for _, row in records:
             rows.append(row)
             sizes.append(sum(map(len, row)))
             if len(rows) == _BLOCK or sizes[-1] > 1 << 16:
-                yield self._block(rows, sizes)
+                yield self._block(first, rows, sizes)
+                first += len(rows)
                 rows, sizes = [], []
         if rows:
-            yield self._block(rows, sizes)
+            yield self._block(first, rows, sizes)
 
     def scan_block(self, block: RowBlock) -> None:
         """Do nothing: all columns are text."""
@@ -68,27 +111,69 @@ class Delimited:
         columns = {name: [row[place] for row in rows] for place, name in enumerate(self._names)}
         return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in self._names]))
 
-    def _block(self, rows: list[list[str]], sizes: list[int]) -> RowBlock:
-        return RowBlock([row[self._place] for row in rows], sizes, rows)
+    def _block(self, first: int, rows: list[list[str]], sizes: list[int]) -> RowBlock:
+        return RowBlock(self._path, first, [row[self._place] if row else None for row in rows], sizes, rows)
 
-    def _rows(self) -> Iterator[list[str]]:
-        """Yield the names, then the rows; blank lines are skipped, a single empty field of CSV is written `""`."""
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the names, then the rows, each with the line where it begins.
+
+        A blank line is a row without fields where there is one column, whose null it is; otherwise it is skipped.
+        """
         number, width = 0, 0
         csv.field_size_limit(max(MAX_ROW, csv.field_size_limit()))  # global to the process, so only ever raised
-        quoting: Any = csv.QUOTE_NONE if self._delimiter == "\t" else csv.QUOTE_MINIMAL
-        with self._path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, delimiter=self._delimiter, quoting=quoting, strict=True)
+        with open_input(self._path) as file:
+            text = io.TextIOWrapper(file, self._encoding, newline="")
+            reader = csv.reader(
+                self._lines(text), delimiter=self._delimiter, quoting=_QUOTING[self._quoting], strict=True
+            )
+            line = 1
             try:
                 for row in reader:
-                    if not row:
-                        continue
-                    width = width or len(row)
-                    if len(row) != width:
-                        raise row_error(self._path, number, f"{len(row)} fields, but the header has {width}")
-                    yield row
-                    number += 1
+                    if row or width == 1:
+                        width = width or len(row)
+                        if row and len(row) != width:
+                            what = f"{len(row)} fields, but the header has {width}"
+                            raise row_error(self._path, number, what, line=line)
+                        yield line, row
+                        number += 1
+                    line = reader.line_num + 1
             except csv.Error as error:
-                raise row_error(self._path, number, f"cannot be parsed: {error}") from None
-            except UnicodeDecodeError as error:
-                where = f"after row {number}" if number else "in its header"
-                raise InvalidInput(f"{self._path.name} is not UTF-8 {where}: {error.reason}", field="source") from None
+                hint = "; quoting='none' reads a quote as a character" if self._quoting == "minimal" else ""
+                raise row_error(self._path, number, f"cannot be parsed: {error}{hint}", line=line) from None
+            except UnicodeError as error:
+                raise self._undecodable(error) from None
+
+    def _lines(self, text: IO[str]) -> Iterator[str]:
+        number = 0
+        while line := text.readline(MAX_ROW + 1):
+            number += 1
+            if len(line) > MAX_ROW:
+                raise InvalidInput(
+                    f"line {number} of {self._path.name} is longer than {MAX_ROW} characters", field="source"
+                )
+            yield line if number > 1 else line.removeprefix("\ufeff")  # a byte order mark
+
+    def _undecodable(self, error: UnicodeError) -> InvalidInput:
+        """Return the error for bytes that are not of the encoding; reads the file again to name their place."""
+        decoder, offset, line, fault = codecs.getincrementaldecoder(self._encoding)(), 0, 1, b""
+        with open_input(self._path) as file:
+            while block := file.read(1 << 16):
+                state = decoder.getstate()
+                try:
+                    line += decoder.decode(block).count("\n")
+                    offset += len(block)
+                    fault = decoder.getstate()[0]  # of a character that the file may end in
+                except UnicodeError:
+                    decoder.setstate(state)
+                    break
+            for octet in block:
+                fault = decoder.getstate()[0] + bytes([octet])
+                offset += 1
+                try:
+                    line += decoder.decode(fault[-1:]).count("\n")
+                except UnicodeError:
+                    break
+        what = f"byte {offset - len(fault) + 1} of the file is 0x{fault[0]:02x}" if fault else str(error)
+        name = self._encoding.upper()
+        hint = "; give its encoding, such as encoding='latin-1'" if name == "UTF-8" else ""
+        return InvalidInput(f"{self._path.name} is not {name} in line {line}: {what}{hint}", field="source")

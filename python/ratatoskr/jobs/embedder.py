@@ -15,6 +15,7 @@ from ratatoskr.jobs.windows import RowWindow
 from ratatoskr.local.store.catalog import find_in_catalog
 from ratatoskr.types.embed import Embeddings, InputType
 from ratatoskr.types.timeouts import TimeoutsLike
+from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:
     from ratatoskr.local.store.store import ModelStore
@@ -89,14 +90,24 @@ def digest_of(model: str, store: ModelStore) -> str:
     return hashlib.sha256(repr(digests).encode()).hexdigest()
 
 
-def embed(embedder: Any, job: EmbedJob, window: RowWindow) -> Awaitable[Embeddings]:
-    """Start computing a window."""
+async def embed(embedder: Any, job: EmbedJob, window: RowWindow) -> Embeddings:
+    """Return the vectors of a window.
+
+    Of a window without rows, a word is computed and left out: the answer tells the model and its dimensions.
+    """
+    if not window.texts:
+        one = await _start_embedding(embedder, job, ["text"])
+        return replace(one, vectors=one.vectors[:0], usage=Usage(), truncated=0)
+    return await _start_embedding(embedder, job, window.texts)
+
+
+def _start_embedding(embedder: Any, job: EmbedJob, texts: Sequence[str]) -> Awaitable[Embeddings]:
     options = {"input_type": job.input_type, "dimensions": job.dimensions, "truncate": job.truncate}
     embed_batch: Callable[..., Awaitable[Embeddings]] = embedder.embed_batch
     if isinstance(getattr(embedder, "model", None), str):
-        return embed_batch(window.texts, **options)
+        return embed_batch(texts, **options)
     # No deadline: a window takes longer on a slow machine than an interactive call may.
-    return embed_batch(window.texts, job.model, **options, timeout=math.inf)
+    return embed_batch(texts, job.model, **options, timeout=math.inf)
 
 
 def check_vectors(window: RowWindow, embeddings: Embeddings, dimensions: int, model: str) -> Any:
@@ -120,10 +131,11 @@ def check_vectors(window: RowWindow, embeddings: Embeddings, dimensions: int, mo
     return vectors
 
 
-def with_row_number(error: InvalidInput, window: RowWindow) -> InvalidInput:
+def with_row_number(error: InvalidInput, job: EmbedJob, window: RowWindow) -> InvalidInput:
     """Return an error that names a text by its place in a call with its row in the input instead."""
     match = re.match(r"text (\d+)\b", error.message)
     if match is None or int(match[1]) >= len(window.places):
         return error
-    row = window.places[int(match[1])]
-    return type(error)(f"row {row} (the first is 1){error.message[match.end() :]}", **error.fields())
+    path, row = window.places[int(match[1])]
+    file = f" of {path.name}" if len(job.source_paths) > 1 else ""
+    return type(error)(f"row {row}{file} (the first is 1){error.message[match.end() :]}", **error.fields())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import glob
+import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +13,15 @@ from typing import Final, Literal, TypeAlias, TypeVar, get_args
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.embed import InputType
 
-__all__ = ["EMBEDDING", "EmbedJob", "OnProgress", "Progress", "Summary"]
+__all__ = ["EmbedJob", "OnProgress", "Progress", "Quoting", "SinkFormat", "SourceFormat", "Summary", "is_pattern"]
 
 OnNull: TypeAlias = Literal["error", "skip"]
+Quoting: TypeAlias = Literal["minimal", "none"]
 SourceFormat: TypeAlias = Literal["jsonl", "csv", "tsv", "parquet", "arrow"]
 SinkFormat: TypeAlias = Literal["parquet", "npy", "jsonl"]
 
 Format = TypeVar("Format", SourceFormat, SinkFormat)
 
-EMBEDDING: Final = "embedding"
-"""The column that the vectors are written to."""
 WINDOW: Final = 4096
 """Rows that the local engine computes together; identical texts of a window are computed once."""
 
@@ -41,6 +43,9 @@ _SINK_SUFFIXES: dict[str, SinkFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+_COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
+"""Suffixes after that of the format."""
+_STANDARD_STREAM: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,29 @@ class EmbedJob:
     """A file of texts and where their vectors go.
 
     Attributes:
-        source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), by the suffix of its name.
-        out: Parquet or JSON lines: all columns and `embedding`; or `.npy`: the vectors in the order of the rows.
+        source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), by the suffix of its name; the first three
+            also with `.gz`, `.zst`, `.bz2` or `.xz` after it. Or several files of one format and the same columns, in
+            this order, or a pattern such as `data/*.csv`, whose files are read in the order of their names. `-` is
+            standard input, which is copied to a temporary file; such a job cannot be continued.
+        out: Parquet or JSON lines: all columns and `output_column`; or `.npy`: the vectors in the order of the rows.
+            `-` is standard output, written when the job is complete; such a job cannot be continued either.
         model: the embedding model.
         column: the column that holds the texts.
+        output_column: the column that the vectors are written to.
+        input_format: where the name of the source does not tell it.
+        output_format: where the name of the output does not tell it.
+        quoting: of CSV and TSV: `minimal` reads fields within `"` as Python's `csv.QUOTE_MINIMAL` (`""` is a quote in
+            them), which is what CSV has; `none` takes a `"` as a character like any other, which is what TSV has. A
+            backslash is always a character, and stays one in the text.
+        delimiter: of CSV and TSV: one character; a comma and a tab where it is not given.
+        encoding: of CSV and TSV, as Python names it; where it is not given, UTF-8, or UTF-16 or UTF-32 if the file
+            begins with their byte order mark.
         input_type: `query` puts the model's instruction before each text.
         dimensions: `None`, or the number that the model has.
         truncate: whether texts are cut to the length that the model takes, and counted, or end the job.
         on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of
-            a CSV is never null: an empty one is the empty text.
+            a CSV is never null: an empty one is the empty text. A blank line is a null in a file of one column, and is
+            skipped where there are more.
         overwrite: replace an existing `out`; it stays until the new one is complete.
         fresh: start over where an interrupted job could continue.
         window: rows that are computed, written and flushed together; fewer where they are large.
@@ -64,7 +83,7 @@ class EmbedJob:
         model_digest: of the model's files, as `digest_of` returns it; likewise.
     """
 
-    source: str | Path
+    source: str | Path | list[str | Path] | tuple[str | Path, ...]
     out: str | Path
     model: str
     column: str = "text"
@@ -77,48 +96,151 @@ class EmbedJob:
     window: int = WINDOW
     precision: str = "fp32"
     model_digest: str = ""
+    output_column: str = "embedding"
+    input_format: SourceFormat | None = None
+    output_format: SinkFormat | None = None
+    quoting: Quoting | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
-        if self.on_null not in get_args(OnNull):
-            raise InvalidInput(f"on_null must be error or skip, not {self.on_null!r}", field="on_null")
-        if self.input_type not in get_args(InputType):
-            raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
+        for field, choices in _CHOICES.items():
+            value = getattr(self, field)
+            if value not in choices:
+                names = " or ".join(str(choice) for choice in choices if choice)
+                raise InvalidInput(f"{field} must be {names}, not {value!r}", field=field)
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
             raise InvalidInput(f"window must be an integer above 0, not {self.window!r}", field="window")
-        for field in ("model", "column"):
+        for field in ("model", "column", "output_column"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
                 raise InvalidInput(f"{field} must be a name, not {getattr(self, field)!r}", field=field)
-        for field in ("source", "out"):
-            if not isinstance(getattr(self, field), str | Path):
-                raise InvalidInput(f"{field} must be the path of a file, not {getattr(self, field)!r}", field=field)
-        self.source_format, self.sink_format  # noqa: B018  # both raise for a suffix that they do not know
+        _check_path(self.out, "out")
+        for source in self.sources:
+            _check_path(source, "source")
+        if not self.sources or (_STANDARD_STREAM in map(str, self.sources) and len(self.sources) > 1):
+            what = "standard input cannot be one of several files" if self.sources else "there is no file to read"
+            raise InvalidInput(what, field="source")
+        self.sink_format  # noqa: B018  # raises for a suffix that it does not know
+        if self.input_format is not None or not any(is_pattern(path) for path in self.source_paths):
+            self._check_text_options(self.source_format)
+
+    def _check_text_options(self, kind: SourceFormat) -> None:
+        if kind in {"parquet", "arrow"}:
+            for path in self.source_paths:
+                if path.suffix.lower() in _COMPRESSIONS:
+                    raise InvalidInput(f"{path.name}: decompress it; {kind} files are read in pieces", field="source")
+        for field in ("quoting", "delimiter", "encoding"):
+            if kind not in {"csv", "tsv"} and getattr(self, field) is not None:
+                raise InvalidInput(f"{field} is for CSV and TSV, and the input is {kind}", field=field)
+        if self.delimiter is not None and (
+            not isinstance(self.delimiter, str) or len(self.delimiter) != 1 or self.delimiter in '"\r\n'
+        ):
+            message = f"delimiter must be one character other than a quote and line ends, not {self.delimiter!r}"
+            raise InvalidInput(message, field="delimiter")
+        try:
+            io.TextIOWrapper(io.BytesIO(), self.encoding or "utf-8")
+        except (LookupError, ValueError, TypeError):
+            raise InvalidInput(
+                f"encoding must be one that Python has, not {self.encoding!r}", field="encoding"
+            ) from None
 
     @property
-    def source_path(self) -> Path:
-        """The path of the input."""
-        return Path(self.source).expanduser()
+    def sources(self) -> tuple[str | Path, ...]:
+        """The files and patterns, as they were given."""
+        return tuple(self.source) if isinstance(self.source, list | tuple) else (self.source,)
+
+    @property
+    def source_paths(self) -> tuple[Path, ...]:
+        """The paths of the input; patterns are expanded by `run`."""
+        return tuple(_expand_user(path, "source") for path in self.sources)
+
+    @property
+    def reads_standard_input(self) -> bool:
+        """Whether the input is a stream."""
+        return [str(source) for source in self.sources] == [_STANDARD_STREAM]
+
+    @property
+    def writes_standard_output(self) -> bool:
+        """Whether the output is a stream."""
+        return str(self.out) == _STANDARD_STREAM
+
+    @property
+    def input_name(self) -> str:
+        """What messages call the input."""
+        paths = self.source_paths
+        return paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
 
     @property
     def out_path(self) -> Path:
         """The path of the output."""
-        return Path(self.out).expanduser()
+        return _expand_user(self.out, "out")
 
     @property
     def source_format(self) -> SourceFormat:
-        """The format of the input, by its suffix."""
-        return _by_suffix(self.source_path, _SOURCE_SUFFIXES, "source")
+        """The format of the input.
+
+        Raises:
+            InvalidInput: a suffix is unknown, or the files are of several formats.
+        """
+        formats = [
+            self.input_format or _by_suffix(path, _SOURCE_SUFFIXES, "source", _COMPRESSIONS)
+            for path in self.source_paths
+        ]
+        for path, kind in zip(self.source_paths, formats, strict=True):
+            if kind != formats[0]:
+                first = self.source_paths[0].name
+                raise InvalidInput(f"{first} is {formats[0]}, but {path.name} is {kind}", field="source")
+        return formats[0]
 
     @property
     def sink_format(self) -> SinkFormat:
-        """The format of the output, by its suffix."""
-        return _by_suffix(self.out_path, _SINK_SUFFIXES, "out")
+        """The format of the output."""
+        return self.output_format or _by_suffix(self.out_path, _SINK_SUFFIXES, "out")
 
 
-def _by_suffix(path: Path, formats: dict[str, Format], field: str) -> Format:
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "on_null": get_args(OnNull),
+    "input_type": get_args(InputType),
+    "quoting": (None, *get_args(Quoting)),
+    "input_format": (None, *get_args(SourceFormat)),
+    "output_format": (None, *get_args(SinkFormat)),
+}
+
+
+def _check_path(path: object, field: str) -> None:
+    if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
+        raise InvalidInput(f"{field} must be the path of a file, not {path!r}", field=field)
+
+
+def _expand_user(path: str | Path, field: str) -> Path:
+    """Return a path with `~` expanded.
+
+    Raises:
+        InvalidInput: there is no such user.
+    """
     try:
-        return formats[path.suffix.lower()]
-    except KeyError:
-        raise InvalidInput(f"{path.name}: the suffix must be one of {', '.join(formats)}", field=field) from None
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"{path}: {error}", field=field) from None
+
+
+def is_pattern(path: Path) -> bool:
+    """Return whether a path is a pattern of several files; a file whose name has such characters is one file."""
+    return glob.has_magic(str(path)) and not os.path.lexists(path)
+
+
+def _by_suffix(path: Path, formats: dict[str, Format], field: str, after: tuple[str, ...] = ()) -> Format:
+    suffixes = path.suffixes[:-1] if path.suffix.lower() in after else path.suffixes
+    try:
+        return formats[suffixes[-1].lower()]
+    except (KeyError, IndexError):
+        option = "input_format" if field == "source" else "output_format"
+        if str(path) == _STANDARD_STREAM:
+            raise InvalidInput(f"{option} must name the format of a standard stream", field=option) from None
+        known = ", ".join(formats)
+        raise InvalidInput(
+            f"{path.name or path}: the suffix must be one of {known}; or give {option}", field=field
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,77 +2,82 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
-from ratatoskr.jobs.job import EMBEDDING
+from ratatoskr.errors import InvalidInput
+from ratatoskr.jobs.files import open_input
+from ratatoskr.jobs.job import EmbedJob
+from ratatoskr.jobs.json_types import ColumnType, arrow_type, decode_value, is_large, merge_types, type_of
 from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
 
 __all__ = ["JsonLines"]
 
 _BLOCK: Final = 256
-_BOM: Final = b"\xef\xbb\xbf"
+_OTHER_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NAMES: Final = {int: "a number", float: "a number", bool: "a boolean", list: "a list", dict: "an object"}
+_HINTS: Final = (
+    (re.compile(rb"NaN|Infinity"), "JSON has no NaN and no Infinity"),
+    (re.compile(rb"\\u[dD][89a-fA-F]"), "half of a surrogate pair is not a character"),
+    (re.compile(rb"^\["), "each line must be an object of its own"),
+)
 _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_EXACT: Final = 2**53
-"""Integers up to this are exact as floats."""
-
-ColumnTypes: TypeAlias = dict[str, str]
-"""Column to `null`, `bool`, `int`, `float`, `str`, or `json`: values as JSON text, where they are of several types or
-nested."""
 
 
 class JsonLines:
-    """A file of JSON lines; blank lines are skipped.
+    """A file of JSON lines; blank lines are skipped."""
 
-    Args:
-        path: the file.
-        column: the column that holds the texts.
-        typed: whether `table` will be called, which needs the type of every column.
-    """
-
-    def __init__(self, path: Path, column: str, *, typed: bool) -> None:
-        self._path, self._column, self._typed = path, column, typed
-        self.columns: ColumnTypes = {}
-        self._large_integers: set[str] = set()
-        self._scanned = 0
+    def __init__(self, path: Path, job: EmbedJob) -> None:
+        self._path, self._column, self._added = path, job.column, job.output_column
+        self._typed = job.sink_format == "parquet"
+        self.columns: dict[str, ColumnType] = {}
         first = next(iter(self._lines()), None)
         if first is not None:
-            check_columns(path, [*self._object(1, first)], column)
+            check_columns(path, [*self._object(1, first)], job.column, job.output_column)
+
+    def check_same_columns(self, other: JsonLines) -> None:
+        """Do nothing: each row has its own names."""
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows."""
         texts: list[str | None] = []
         lines: list[bytes] = []
-        size = 0
+        size, first = 0, 1
         for row, line in enumerate(self._lines(), 1):
             texts.append(self._text(row, line))
             lines.append(line)
             size += len(line)
             if len(lines) == _BLOCK or size > 1 << 20:
-                yield RowBlock(texts, [len(line) for line in lines], lines)
-                texts, lines, size = [], [], 0
+                yield RowBlock(self._path, first, texts, [len(line) for line in lines], lines)
+                texts, lines, size, first = [], [], 0, row + 1
         if lines:
-            yield RowBlock(texts, [len(line) for line in lines], lines)
+            yield RowBlock(self._path, first, texts, [len(line) for line in lines], lines)
 
     def scan_block(self, block: RowBlock) -> None:
         """Note the columns and their types.
 
         Raises:
-            InvalidInput: a value cannot be read.
+            InvalidInput: a value cannot be read, or an object has a name twice, of which Parquet holds one. In other
+                formats the rows are copied, and only the names beside the text count.
         """
-        if self._typed:
-            for row, line in enumerate(block.rows, self._scanned + 1):
-                try:
-                    values = msgspec.json.decode(line)
-                except (msgspec.DecodeError, RecursionError) as error:
-                    raise row_error(self._path, row, f"a value cannot be parsed: {error}") from None
-                for name, value in values.items():
-                    self._note_type(name, value)
-            self._scanned += len(block.rows)
+        for row, line in enumerate(block.rows, block.first):
+            try:
+                _check_names(line.decode(), nested=self._typed)
+                values = msgspec.json.decode(line) if self._typed else {}
+            except _NamedTwiceError as error:
+                raise row_error(block.path, row, f"an object has {error.args[0]!r} twice") from None
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                what = f"a value cannot be parsed: {_find_faulty(line)}{error}"
+                raise row_error(block.path, row, what) from None
+            for name, value in values.items():
+                self._note_type(name, value)
 
     def gather(self, pieces: Sequence[tuple[RowBlock, Sequence[int]]]) -> list[bytes]:
         """Return the lines at these places."""
@@ -87,25 +92,20 @@ class JsonLines:
         from ratatoskr.jobs.arrow import pyarrow
 
         pa = pyarrow()
-        types = {
-            "null": pa.null(),
-            "bool": pa.bool_(),
-            "int": pa.int64(),
-            "float": pa.float64(),
-            "str": pa.string(),
-            "json": pa.string(),
-        }
         decoded = [_RAW.decode(line) for line in rows]
-        columns = {name: [_decode_value(kind, row.get(name)) for row in decoded] for name, kind in self.columns.items()}
-        schema = pa.schema([(name, types[kind]) for name, kind in self.columns.items()])
-        return pa.table(columns, schema=schema)
+        kinds = self.columns or {self._column: "str"}
+        columns = {name: [decode_value(kind, row.get(name)) for row in decoded] for name, kind in kinds.items()}
+        return pa.table(columns, schema=pa.schema([(name, arrow_type(pa, kind)) for name, kind in kinds.items()]))
 
     def _lines(self) -> Iterator[bytes]:
         """Yield the lines without surrounding white space."""
         row = 0
-        with self._path.open("rb") as file:
-            if file.read(3) != _BOM:
-                file.seek(0)
+        with open_input(self._path) as file:
+            if (head := file.peek(3)[:3]) == codecs.BOM_UTF8:
+                file.read(3)
+            elif head.startswith(_OTHER_MARKS):
+                what = "has the byte order mark of UTF-16, but JSON lines are UTF-8; convert it"
+                raise InvalidInput(f"{self._path.name} {what}", field="source")
             while line := file.readline(MAX_ROW + 1):
                 if len(line) > MAX_ROW:
                     raise row_error(self._path, row + 1, f"longer than {MAX_ROW} bytes")
@@ -118,14 +118,16 @@ class JsonLines:
             line.decode()  # the decoder does not check values that it skips
             return _RAW.decode(line)
         except UnicodeDecodeError as error:
-            raise row_error(self._path, row, f"not UTF-8: {error.reason}") from None
+            what = f"not UTF-8: byte {error.start + 1} of the line is 0x{line[error.start]:02x}"
+            raise row_error(self._path, row, what) from None
         except (msgspec.DecodeError, RecursionError) as error:
-            raise row_error(self._path, row, f"not a JSON object: {error}") from None
+            hint = next((f"; {hint}" for pattern, hint in _HINTS if pattern.search(line)), "")
+            raise row_error(self._path, row, f"not a JSON object: {error}{hint}") from None
 
     def _text(self, row: int, line: bytes) -> str | None:
         values = self._object(row, line)
-        if EMBEDDING in values:
-            raise row_error(self._path, row, f"already has {EMBEDDING!r}")
+        if self._added in values:
+            raise row_error(self._path, row, f"already has {self._added!r}; give another output_column")
         try:
             raw = values[self._column]
         except KeyError:
@@ -139,25 +141,39 @@ class JsonLines:
         return text
 
     def _note_type(self, name: str, value: Any) -> None:
-        kind = "null" if value is None else type(value).__name__
-        if kind in {"list", "dict"} or (kind == "int" and not -(2**63) <= value < 2**63):
-            kind = "json"
-        if kind == "int" and abs(value) > _EXACT:
-            self._large_integers.add(name)
-        before = self.columns.setdefault(name, kind)
-        if kind not in {before, "null"}:
-            self.columns[name] = kind if before == "null" else _common_type(before, kind)
-        if self.columns[name] == "float" and name in self._large_integers:
-            self.columns[name] = "json"
+        before = self.columns.get(name, "null")
+        kind = merge_types(before, type_of(value))
+        if name not in self.columns or kind != before:
+            self.columns[name] = "json" if is_large(kind) else kind
 
 
-def _common_type(one: str, other: str) -> str:
-    return "float" if {one, other} == {"int", "float"} else "json"
+def _find_faulty(line: bytes) -> str:
+    """Return the name of the first value that cannot be decoded."""
+    for name, raw in _RAW.decode(line).items():
+        try:
+            msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            return f"that of {name!r}, "
+    return ""
 
 
-def _decode_value(kind: str, raw: msgspec.Raw | None) -> Any:
-    if raw is None or bytes(raw) == b"null":
-        return None
-    if kind == "json":
-        return bytes(raw).decode()
-    return msgspec.json.decode(raw, type=float) if kind == "float" else msgspec.json.decode(raw)
+class _NamedTwiceError(Exception):
+    """An object has a name twice."""
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _NamedTwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return members
+
+
+def _check_names(row: str, *, nested: bool) -> None:
+    """Check that an object has no name twice, and likewise the objects in it."""
+    pairs = (_NESTED if nested else _ALONE).decode(row)
+    if not nested:
+        _object_of(pairs)
+
+
+_ALONE: Final = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str, strict=False)
+_NESTED: Final = json.JSONDecoder(object_pairs_hook=_object_of, parse_int=str, parse_float=str, strict=False)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.job import EMBEDDING
 
 __all__ = ["MAX_ROW", "RowBlock", "Source", "check_columns", "row_error"]
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MAX_ROW: Final = 256 * 1024 * 1024
 """The most bytes of one row, so that a file without line ends is refused."""
@@ -20,21 +18,25 @@ MAX_ROW: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Consecutive rows.
+    """Consecutive rows of a file.
 
     Attributes:
+        path: the file.
+        first: the number of the first of these rows in it, from 1.
         texts: of the text column; `None` is a null.
         sizes: about how many bytes each row holds.
         rows: the rows themselves, in the source's own form.
     """
 
+    path: Path
+    first: int
     texts: Sequence[str | None]
     sizes: Sequence[int]
     rows: Any
 
 
 class Source(Protocol):
-    """A file of rows."""
+    """The rows of a file, or of several with the same columns."""
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows, from the first.
@@ -45,7 +47,11 @@ class Source(Protocol):
         ...
 
     def scan_block(self, block: RowBlock) -> None:
-        """Note in `columns` what `table` needs to know of all blocks."""
+        """Note in `columns` what `table` needs to know of all blocks.
+
+        Raises:
+            InvalidInput: the output cannot hold a value.
+        """
         ...
 
     @property
@@ -69,7 +75,7 @@ class Source(Protocol):
         ...
 
 
-def check_columns(path: Path, names: Sequence[str], column: str) -> None:
+def check_columns(path: Path, names: Sequence[str], column: str, added: str) -> None:
     """Check that a header has the text column, no column twice and none that the output adds.
 
     Raises:
@@ -78,13 +84,14 @@ def check_columns(path: Path, names: Sequence[str], column: str) -> None:
     if column not in names:
         shown = ", ".join(repr(name) for name in names[:20])
         raise InvalidInput(f"{path.name} has no column {column!r}; it has {shown}", field="column")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InvalidInput(f"{path.name} has two columns {twice[0]!r}", field="source")
-    if EMBEDDING in names:
-        raise InvalidInput(f"{path.name} already has a column {EMBEDDING!r}", field="source")
+    if added in names:
+        raise InvalidInput(f"{path.name} already has a column {added!r}; give another output_column", field="source")
 
 
-def row_error(path: Path, row: int, what: str) -> InvalidInput:
-    """Return the error for a row, counted from 1 without the header."""
-    return InvalidInput(f"row {row} of {path.name} (the first is 1): {what}", field="source")
+def row_error(path: Path, row: int, what: str, *, line: int = 0) -> InvalidInput:
+    """Return the error for a row, counted from 1 without the header, and its first line where that is another."""
+    place = f"row {row} of {path.name} (the first is 1)" + (f", line {line}" if line else "")
+    return InvalidInput(f"{place}: {what}", field="source")

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any, Final, Literal, TypeVar
 
@@ -16,10 +16,12 @@ from ratatoskr._files import check_disk_space, sync_folder, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.checkpoint import JobDirectory, job_identity
 from ratatoskr.jobs.embedder import JobEmbedder, check_vectors, embed, resolve_model, with_row_number
+from ratatoskr.jobs.files import expand_patterns
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.sink import SINKS, Sink
 from ratatoskr.jobs.source import open_source
+from ratatoskr.jobs.streams import replace_streams, write_standard_output
 from ratatoskr.jobs.windows import RowWindow, cut_windows, scan
 from ratatoskr.local.engine.buffered import map_buffered
 from ratatoskr.types.embed import Embeddings
@@ -38,7 +40,8 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
     """Embed a file; continue where an interrupted run of the same job ended.
 
     Nothing is at `job.out` before the end. Finished work is kept in the folder `OUT.job` beside it, however the run
-    ends, and the same call continues with it: the output is identical to that of an uninterrupted run.
+    ends, and the same call continues with it: the output is identical to that of an uninterrupted run. A job that reads
+    standard input or writes standard output keeps nothing.
 
     Args:
         job: what to embed.
@@ -57,8 +60,14 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
     reader, writer = _SerialThread("ratatoskr-job-reader"), _SerialThread("ratatoskr-job-writer")
     stack = contextlib.ExitStack()
     try:
-        directory = await writer.run(lambda: stack.enter_context(_open_directory(job)))
-        return await _JobRun(job, embedder, directory, reader, writer, stop, progress or (lambda _: None)).execute()
+        files = await writer.run(lambda: stack.enter_context(replace_streams(expand_patterns(job), stop)))
+        directory = await writer.run(
+            lambda: stack.enter_context(_open_directory(files, keep=not job.reads_standard_input))
+        )
+        done = await _JobRun(files, embedder, directory, reader, writer, stop, progress or (lambda _: None)).execute()
+        if job.writes_standard_output:
+            await writer.run(write_standard_output, files.out_path, stop)
+        return replace(done, out=str(job.out_path))
     finally:
         stop.set()
         await _wait_uncancelled(reader.aclose())
@@ -67,15 +76,19 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
 
 
 @contextlib.contextmanager
-def _open_directory(job: EmbedJob) -> Iterator[JobDirectory]:
+def _open_directory(job: EmbedJob, *, keep: bool) -> Iterator[JobDirectory]:
     with JobDirectory.open(job, job_identity(job)) as directory:
-        if job.out_path.exists() and job.out_path.samefile(job.source_path):
+        if job.out_path.exists() and any(job.out_path.samefile(path) for path in job.source_paths):
             raise InvalidInput("a file cannot be its own output", field="out")
         if job.out_path.is_dir():
             raise ConfigurationError(f"{job.out_path} is a folder", field="out")
         if job.out_path.exists() and not job.overwrite and not directory.is_joined():
             raise ConfigurationError(f"{job.out_path} exists; overwrite=True replaces it", field="out")
-        yield directory
+        try:
+            yield directory
+        finally:
+            if not keep:
+                directory.remove()
 
 
 async def _wait_uncancelled(ending: Awaitable[None]) -> None:
@@ -200,7 +213,7 @@ class _JobRun:
         try:
             return window, await embed(self.embedder, self.job, window)
         except InvalidInput as error:
-            raise with_row_number(error, window) from None
+            raise with_row_number(error, self.job, window) from None
 
     async def _write(self, source: Source, window: RowWindow, embeddings: Embeddings) -> None:
         await self.writer.run(_write_part, self.job, self.directory, source, window, embeddings)
@@ -241,8 +254,8 @@ def _write_part(
     """Write a part, then count it in the checkpoint; runs in the writer's thread."""
     checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
     vectors = check_vectors(window, embeddings, checkpoint.dimensions, checkpoint.model)
-    size = sink.write(directory.part(window.number, sink.suffix), source, window.rows, vectors)
-    if not checkpoint.parts and checkpoint.scan is not None:
+    size = sink.write(directory.part(window.number, sink.suffix), source, window.rows, vectors, job.output_column)
+    if not checkpoint.parts and checkpoint.scan is not None and len(vectors):
         # The other parts are about as large, and the output is on disk twice while it is assembled.
         check_disk_space(job.out_path, size * (2 * checkpoint.scan.rows - len(vectors)) // len(vectors))
     directory.record(
@@ -260,7 +273,7 @@ def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
     """Assemble the output and rename it to its place; runs in the writer's thread."""
     checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
     if checkpoint.scan is None or checkpoint.rows != checkpoint.scan.rows or not directory.source_is_unchanged():
-        raise InvalidInput(f"{job.source_path.name} changed while it was read", field="source")
+        raise InvalidInput(f"{job.input_name} changed while it was read", field="source")
     check_disk_space(job.out_path, checkpoint.size)
     joined = directory.path / "joined"
     parts = [directory.part(number, sink.suffix) for number in range(checkpoint.parts)]
@@ -269,7 +282,8 @@ def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
         raise ConfigurationError(f"{job.out_path} was created in the meantime; overwrite=True replaces it", field="out")
     try:
         status = joined.stat()
-        joined.chmod(status.st_mode & (job.source_path.stat().st_mode | 0o600) & 0o777)  # never wider than the input
+        for path in job.source_paths:  # never wider than any input
+            joined.chmod(joined.stat().st_mode & (path.stat().st_mode | 0o600) & 0o777)
         directory.record(joined=(status.st_ino, status.st_size))
         joined.replace(job.out_path)
         sync_folder(job.out_path.parent)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from ratatoskr._files import write_error
-from ratatoskr.jobs.job import EMBEDDING, SinkFormat
+from ratatoskr.jobs.job import SinkFormat
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.windows import Stopped
 
@@ -33,8 +33,8 @@ class Sink(Protocol):
 
     suffix: str
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
-        """Write a part, flush it, and return its size in bytes.
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
+        """Write a part with the vectors in a column, flush it, and return its size in bytes.
 
         Raises:
             ConfigurationError: the disk is full, or the folder cannot be written.
@@ -49,7 +49,8 @@ class Sink(Protocol):
 @contextmanager
 def _open_synced(path: Path) -> Iterator[IO[bytes]]:
     try:
-        with path.open("wb", buffering=_BUFFER) as file:
+        path.unlink(missing_ok=True)  # never through a link that someone put there
+        with path.open("xb", buffering=_BUFFER) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -70,7 +71,7 @@ class _Npy:
 
     suffix = "f4"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
         with _open_synced(path) as file:
             return file.write(vectors.astype("<f4", copy=False).tobytes())
 
@@ -88,9 +89,9 @@ class _JsonLines:
 
     suffix = "jsonl"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
         size = 0
-        key = b"," + msgspec.json.encode(EMBEDDING) + b":"
+        key = b"," + msgspec.json.encode(column) + b":"
         with _open_synced(path) as file:
             for text, numbers in zip(source.objects(rows), shorten_floats(vectors), strict=True):
                 size += file.write(b"".join((text[:-1], key, msgspec.json.encode(numbers.tolist()), b"}\n")))
@@ -106,12 +107,12 @@ class _Parquet:
 
     suffix = "arrows"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats) -> int:
+    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
         from ratatoskr.jobs.arrow import pyarrow
 
         pa = pyarrow()
         lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-        table = source.table(rows).append_column(EMBEDDING, lists)
+        table = source.table(rows).append_column(column, lists)
         with _open_synced(path) as file:
             with pa.ipc.new_stream(file, table.schema) as writer:
                 writer.write_table(table)
@@ -123,15 +124,15 @@ class _Parquet:
         parquet = pyarrow("parquet")
         groups = self._groups(parts, stop)
         first = next(groups)
-        others = [name for name in first.schema.names if name != EMBEDDING]
+        others = first.schema.names[:-1]
         with _open_synced(path) as file, parquet.ParquetWriter(file, first.schema, use_dictionary=others) as writer:
-            writer.write_table(first, first.num_rows)
+            writer.write_table(first, max(1, first.num_rows))
             del first
             for group in groups:
                 writer.write_table(group, group.num_rows)
 
     def _groups(self, parts: Sequence[Path], stop: Event) -> Iterator[Any]:
-        from ratatoskr.jobs.arrow import pyarrow
+        from ratatoskr.jobs.arrow import pyarrow, size_of
 
         pa = pyarrow()
         tables: list[Any] = []
@@ -140,7 +141,7 @@ class _Parquet:
                 raise Stopped
             with pa.OSFile(str(part)) as file, pa.ipc.open_stream(file) as reader:
                 tables.append(reader.read_all())
-            rows, size = sum(table.num_rows for table in tables), sum(table.nbytes for table in tables)
+            rows, size = sum(table.num_rows for table in tables), sum(map(size_of, tables))
             if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
                 group, tables = pa.concat_tables(tables), []
                 yield group

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
@@ -54,13 +55,13 @@ class RowWindow:
         number: from 0.
         texts: of the rows.
         rows: in the form of the source.
-        places: the number of each row in the input, from 1.
+        places: the file of each row and its number in it, from 1.
     """
 
     number: int
     texts: list[str]
     rows: Any
-    places: list[int]
+    places: list[tuple[Path, int]]
 
 
 class _WindowBuilder:
@@ -69,15 +70,15 @@ class _WindowBuilder:
     def __init__(self, number: int) -> None:
         self.number, self.size, self.characters = number, 0, 0
         self.texts: list[str] = []
-        self.places: list[int] = []
+        self.places: list[tuple[Path, int]] = []
         self.pieces: list[tuple[RowBlock, list[int]]] = []
 
-    def add(self, block: RowBlock, place: int, row: int, text: str) -> None:
+    def add(self, block: RowBlock, place: int, text: str) -> None:
         if not self.pieces or self.pieces[-1][0] is not block:
             self.pieces.append((block, []))
         self.pieces[-1][1].append(place)
         self.texts.append(text)
-        self.places.append(row)
+        self.places.append((block.path, block.first + place))
         self.size += block.sizes[place]
         self.characters += min(len(text), _READ)
 
@@ -98,27 +99,26 @@ def scan(job: EmbedJob, source: Source, stop: Event, report: Callable[[int], Non
     """Read the whole input once, so that errors in it are raised before hours of work.
 
     Raises:
-        InvalidInput: a row is malformed, or none has a text.
+        InvalidInput: a row is malformed, the output cannot hold it, or none of them has a text.
     """
     rows = skipped = 0
     for block in source.blocks():
         if stop.is_set():
             raise Stopped
         if None in block.texts and job.on_null == "error":
-            raise _null_error(job, rows + skipped + 1 + block.texts.index(None))
+            raise _null_error(job, block, block.texts.index(None))
         source.scan_block(block)
         nulls = block.texts.count(None)
         skipped += nulls
         rows += len(block.texts) - nulls
         report(rows + skipped)
-    if not rows:
-        text = "no text to embed: every value is null" if skipped else "no rows"
-        raise InvalidInput(f"{job.source_path.name}: {text}", field="source")
+    if skipped and not rows:
+        raise InvalidInput(f"{job.input_name}: no text to embed: every value is null", field="source")
     return ScanResult(rows, skipped, source.columns)
 
 
 def cut_windows(job: EmbedJob, source: Source, *, start: int, stop: Event) -> Iterator[RowWindow]:
-    """Yield the windows from number `start` on."""
+    """Yield the windows from number `start` on; of an input without rows, one window without rows."""
     for window in _cut(job, source, stop):
         if window.number >= start:
             yield window.build(source)
@@ -127,17 +127,16 @@ def cut_windows(job: EmbedJob, source: Source, *, start: int, stop: Event) -> It
 def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]:
     """Yield full windows; the last but one is yielded late, because it may take the rest."""
     before: _WindowBuilder | None = None
-    filling, row = _WindowBuilder(0), 0
+    filling = _WindowBuilder(0)
     for block in source.blocks():
         if stop.is_set():
             raise Stopped
         for place, text in enumerate(block.texts):
-            row += 1
             if text is None:
                 if job.on_null == "error":
-                    raise _null_error(job, row)
+                    raise _null_error(job, block, place)
                 continue
-            filling.add(block, place, row, text)
+            filling.add(block, place, text)
             if filling.is_full(job.window):
                 if before is not None:
                     yield before
@@ -152,5 +151,6 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]
         yield filling
 
 
-def _null_error(job: EmbedJob, row: int) -> InvalidInput:
-    return row_error(job.source_path, row, f"{job.column!r} is null")
+def _null_error(job: EmbedJob, block: RowBlock, place: int) -> InvalidInput:
+    what = f"{job.column!r} is null; on_null='skip' leaves such rows out and counts them"
+    return row_error(block.path, block.first + place, what)

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ratatoskr.cli.embed_file import _saved_work
+from ratatoskr.errors import ConfigurationError, InvalidInput, ServiceUnavailable
 from unit.cli.in_process import run
 from unit.cli.pty_session import AtTerminal
 from unit.jobs.files import names_in, read, write
@@ -129,3 +131,77 @@ def test_after_ctrl_c_a_line_names_the_saved_work_and_the_same_command_continues
     full = tmp_path / "full.npy"
     assert run("embed-file", str(source), str(full), *options).exit_code == 0
     assert out.read_bytes() == full.read_bytes()
+
+
+def test_options_describe_a_csv_of_any_kind(model: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'id;body\n1;"caf\xe9\n')
+    (tmp_path / "b.csv").write_bytes(b"id;body\n2;b\n")
+    options = ["--delimiter", ";", "--quoting", "none", "--encoding", "latin-1", "-c", "body", "--output-column", "v"]
+    result = run("embed-file", str(tmp_path / "[ab].csv"), str(tmp_path / "out.jsonl"), "-m", model, *options)
+    assert result.exit_code == 0, result.stderr
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["id"], row["body"], len(row["v"])) for row in rows] == [("1", '"café', 96), ("2", "b", 96)]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", r"\t", "tab"])
+def test_a_tab_can_be_written_in_a_shell(model: str, tmp_path: Path, delimiter: str) -> None:
+    (tmp_path / "in.csv").write_text("id\ttext\n1\ta\n")
+    options = ["-m", model, "--delimiter", delimiter]
+    assert run("embed-file", str(tmp_path / "in.csv"), str(tmp_path / "out.npy"), *options).exit_code == 0
+
+
+def test_standard_input_goes_to_standard_output(model: str) -> None:
+    arguments = ["embed-file", "-", "-", "-m", model, "--input-format", "jsonl", "--output-format", "jsonl"]
+    result = run(*arguments, stdin='{"text": "a"}\n{"text": "b"}\n')
+    assert result.exit_code == 0, result.stderr
+    assert [json.loads(line)["text"] for line in result.stdout.splitlines()] == ["a", "b"]
+    assert result.stderr.startswith("standard output: 2 vectors of 96 numbers; ")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        (b"text\n\n", [], "'text' is null; --on-null skip leaves such rows out and counts them"),
+        (b"text\n\xe9\n", [], "byte 6 of the file is 0xe9; give its encoding, such as --encoding latin-1"),
+        (b'text\n"a" b\n', [], "--quoting none reads a quote as a character"),
+        (b"text,embedding\na,b\n", [], "already has a column 'embedding'; give another --output-column"),
+        (b"text\na\n", ["--encoding", "klingon"], "encoding must be one that Python has, not 'klingon'"),
+        (b"text\na\n", ["--delimiter", "::"], "delimiter must be one character"),
+    ],
+)
+def test_advice_names_options(model: str, tmp_path: Path, content: bytes, arguments: list[str], words: str) -> None:
+    (tmp_path / "in.csv").write_bytes(content)
+    result = run("embed-file", str(tmp_path / "in.csv"), str(tmp_path / "out.npy"), "-m", model, *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_summary_beside_the_output_on_standard_output_is_refused(source: str, model: str) -> None:
+    result = run("embed-file", source, "-", "-m", model, "--output-format", "jsonl", "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--json prints the summary on standard output, where OUT is." in result.stderr
+
+
+def test_finished_work_is_said_to_continue_only_where_it_can(model: str, tmp_path: Path) -> None:
+    texts = [f"{place} words" for place in range(600)] + ["word " * 500]
+    source = write(tmp_path / "in", "jsonl", [{"text": text} for text in texts])
+    options = ["-m", model, "--window", "100"]
+    result = run("embed-file", str(source), str(tmp_path / "out.npy"), *options, "--no-truncate")
+    assert result.exit_code == 2
+    assert "out.npy.job, but the same command would fail again; --fresh starts over" in result.stderr
+    assert "row 601 (the first is 1) has " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "finished work is in F: the same command continues"),
+        (ServiceUnavailable("busy"), "finished work is in F: once this is mended, the same command continues"),
+        (ConfigurationError("no space left"), "finished work is in F: once this is mended, the same command continues"),
+        (InvalidInput("row 7"), "finished work is in F, but the same command would fail again; --fresh starts over"),
+        (TypeError("a fault of the program"), "finished work is in F"),
+    ],
+)
+def test_what_is_said_of_finished_work(error: BaseException, words: str) -> None:
+    assert _saved_work(Path("F"), error) == words

@@ -52,6 +52,14 @@ async def test_a_value_without_a_json_form_is_refused(tmp_path: Path) -> None:
         await embed(tmp_path / "in.parquet", tmp_path / "out.jsonl")
 
 
+async def test_a_column_of_the_type_null_is_one_of_null_texts(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.nulls(2)}), tmp_path / "in.parquet")
+    with pytest.raises(InvalidInput, match=r"row 1 of in\.parquet .*: 'text' is null"):
+        await embed(tmp_path / "in.parquet", tmp_path / "out.npy")
+    pq.write_table(pa.table({"text": pa.nulls(0)}), tmp_path / "in.parquet")
+    assert (await embed(tmp_path / "in.parquet", tmp_path / "out.parquet")).rows == 0
+
+
 @pytest.mark.parametrize(
     "values", [[1, 2], [["a"], ["b"]], [b"a", b"b"], [True, False]], ids=["int", "list", "binary", "bool"]
 )

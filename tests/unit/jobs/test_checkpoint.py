@@ -31,6 +31,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "window": {"window": 60},
     "precision": {"precision": "int8"},
     "column": {"column": "other"},
+    "output_column": {"output_column": "vector"},
 }
 
 
@@ -165,6 +166,36 @@ async def test_a_foreign_file_in_the_directory_of_a_job_is_kept(source: Path, fr
     (kept / "thesis.txt").write_text("precious")
     assert (await run(job(source, "out.npy", fresh=fresh), FakeGateway())).rows == 1000
     assert [entry.name for entry in kept.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+async def test_a_part_is_never_written_through_a_link(source: Path, kind: str) -> None:
+    precious = source.parent / "thesis.txt"
+    precious.write_text("precious")
+
+    class Planting(FakeGateway):
+        async def embed_batch(self, texts: Any, model: str, **options: Any) -> Any:
+            if not self.calls:
+                for name in ("part-0000001.f4", "joined"):
+                    place = source.parent / "out.npy.job" / name
+                    place.symlink_to(precious) if kind == "symbolic" else place.hardlink_to(precious)
+            return await super().embed_batch(texts, model, **options)
+
+    await run(job(source, "out.npy"), Planting())
+    assert precious.read_text() == "precious"
+    assert (source.parent / "out.npy").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"quoting": "none"}, {"delimiter": ","}, {"encoding": "latin-1"}], ids=lambda change: next(iter(change))
+)
+async def test_the_checkpoint_of_a_csv_that_was_read_otherwise_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    source = write(tmp_path / "in", "csv", ROWS)
+    await interrupt_job(job(source, "out.npy"))
+    with pytest.raises(InvalidInput, match=f"is of a job with another {next(iter(change))}"):
+        await run(job(source, "out.npy", **change), FakeGateway())
 
 
 async def test_a_deeply_nested_checkpoint_is_refused(source: Path) -> None:
