@@ -14,6 +14,7 @@ from ratatoskr.cli.help import Command
 
 if TYPE_CHECKING:
     from ratatoskr.cli.render import StatusLine
+    from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.jobs import EmbedJob, Progress, Summary
 
 _BAR = 20
@@ -46,7 +47,9 @@ _PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembli
 @click.option("--fresh", is_flag=True, help="Start over instead of continuing an interrupted job.")
 @options.as_json
 @options.local
-def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: bool, **rest: Any) -> None:
+def embed_file(
+    as_json: bool, device: str, threads: int | None, cache_dir: str | None, no_truncate: bool, **rest: Any
+) -> None:
     """Embed the texts of a file by a model on this machine.
 
     IN is JSON lines, CSV, TSV, Parquet or Arrow; OUT is Parquet or JSON lines (all columns and `embedding`), or .npy
@@ -57,6 +60,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
       rat embed-file notes.csv notes.parquet --column body
       rat embed-file notes.jsonl notes.npy --on-null skip
     """  # noqa: D301  # click reads the backspace, not two characters
+    from ratatoskr.cli.connect import local_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of
     from ratatoskr.local.store.store import ModelStore
@@ -69,7 +73,7 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
     line = StatusLine(screen)
     view = JobProgressLine(line)
     try:
-        summary = asyncio.run(_embed(job, precision, device, cache_dir, view))
+        summary = asyncio.run(_embed(job, local_gateway(job.model, precision, device, threads, cache_dir), view))
     except BaseException:
         line.clear()
         folder = Path(f"{job.out_path}.job")
@@ -83,11 +87,10 @@ def embed_file(as_json: bool, device: str, cache_dir: str | None, no_truncate: b
         screen.line(_summary_line(summary))
 
 
-async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, view: JobProgressLine) -> Summary:
-    from ratatoskr.cli.connect import local_gateway
+async def _embed(job: EmbedJob, gateway: EmbeddedGateway, view: JobProgressLine) -> Summary:
     from ratatoskr.jobs import run
 
-    async with local_gateway(job.model, precision, device, cache_dir) as gateway:
+    async with gateway:
         return await run(job, gateway, progress=view.show)
 
 

@@ -219,13 +219,21 @@ class Builder:
             raise ConfigurationError(f"precision must be fp32 or int8, not {precision!r}", field="precision")
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
-    def device(self, device: Device) -> Self:
-        """Run local models on a device: `Device.cpu()`, the default, or `Device.cuda(0)`."""
+    def device(self, device: Device | str = "cpu", *, threads: int | None = None) -> Self:
+        """Run local models on a device.
+
+        Args:
+            device: `Device.cpu()`, the default, or `Device.cuda(0)`; or its name: `cpu`, `cuda`, `cuda:0`.
+            threads: threads that tokenise and compute; by default one for each CPU that the process may use, as its
+                affinity and the quota of its container allow.
+        """
         from ratatoskr.local.engine.device import Device
 
+        if isinstance(device, str):
+            device = Device.from_name(device)
         if not isinstance(device, Device):
             raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
-        return self._set_local(device=device)
+        return self._set_local(device=device if threads is None else device.with_threads(threads))
 
     def cache_dir(self, path: str | Path) -> Self:
         """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
@@ -234,7 +242,10 @@ class Builder:
         return self._set_local(cache_dir=path)
 
     def ram_budget(self, bytes: int) -> Self:
-        """Limit the bytes that local models add to this process; the least recently used are unloaded for others."""
+        """Limit the bytes that local models add to this process; the least recently used are unloaded for others.
+
+        By default four fifths of the memory limit of the process's control groups, as of a container, if there is one.
+        """
         if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
             raise ConfigurationError(
                 f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget"

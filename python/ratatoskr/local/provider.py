@@ -113,7 +113,7 @@ def local_provider(
         models: name or folder and precision of each.
         device: where they run.
         cache_dir: the root of the model store.
-        ram_budget: bytes that all models together may add to this process; `None` sets no limit.
+        ram_budget: bytes that all models together may add to this process; see `ModelPool` for the default.
 
     Raises:
         ConfigurationError: an extra is not installed, the device is not available, or a model's name is invalid or

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.engine.machine import count_cpus
 
 __all__ = ["Device"]
 
@@ -15,6 +16,7 @@ Provider = str | tuple[str, dict[str, Any]]
 CPU_BUDGET: Final = 384
 """Tokens of one batch on a core: the activations of more would not fit its level 2 cache."""
 CUDA_BUDGET: Final = 65536
+_NAME: Final = re.compile(r"cpu|cuda(?::(\d{1,3}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Device:
     Attributes:
         kind: `cpu` or `cuda`.
         index: number of the GPU.
-        workers: threads that tokenise and compute; on a CPU one for each core.
+        workers: threads that tokenise and compute; by default one for each CPU that the process may use.
         tokens: tokens of one batch, padding included; `None` chooses them from the device and the model's size.
         in_flight: large batches that are computed at the same time; `None` is one for each worker.
     """
@@ -37,16 +39,39 @@ class Device:
 
     @classmethod
     def cpu(cls, *, workers: int | None = None, tokens: int | None = None) -> Self:
-        """Return the CPU; by default with one worker for each core that this process may use."""
-        return cls("cpu", 0, workers or len(os.sched_getaffinity(0)), tokens)
+        """Return the CPU; by default with one worker for each CPU that this process may use.
+
+        The affinity of the process and the quota of its control groups, as of a container, are respected.
+        """
+        return cls("cpu", 0, _check_threads(workers) or count_cpus(), tokens)
 
     @classmethod
     def cuda(cls, index: int = 0, *, workers: int | None = None, tokens: int | None = None, in_flight: int = 3) -> Self:
         """Return an NVIDIA GPU; needs the extra `[cuda]` in place of `[local]`.
 
-        By default all cores tokenise for it: a few could not keep it busy.
+        By default all CPUs tokenise for it: a few could not keep it busy.
         """
-        return cls("cuda", index, workers or max(in_flight, len(os.sched_getaffinity(0))), tokens, in_flight)
+        return cls("cuda", index, _check_threads(workers) or max(in_flight, count_cpus()), tokens, in_flight)
+
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """Return the device with a name: `cpu`, `cuda`, or `cuda:1`.
+
+        Raises:
+            ConfigurationError: there is no such name.
+        """
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ConfigurationError(f"a device is cpu, cuda, or cuda:NUMBER, not {name!r}", field="device")
+        return cls.cpu() if name == "cpu" else cls.cuda(int(match[1] or 0))
+
+    def with_threads(self, threads: int) -> Self:
+        """Return the device with another number of threads that tokenise and compute.
+
+        Raises:
+            ConfigurationError: it is not a whole number above 0.
+        """
+        return replace(self, workers=_check_threads(threads))
 
     def __str__(self) -> str:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
@@ -87,6 +112,15 @@ class Device:
         raise ConfigurationError(
             f"{self} needs CUDAExecutionProvider, and the installed onnxruntime has {', '.join(available)}: {how}"
         )
+
+
+def _check_threads(threads: int | None) -> int:
+    """Return the number of threads that was given, 0 for none."""
+    if threads is None:
+        return 0
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigurationError(f"threads must be a whole number above 0, not {threads!r}", field="threads")
+    return threads
 
 
 def _is_installed(distribution: str) -> bool:

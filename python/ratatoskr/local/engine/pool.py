@@ -17,6 +17,7 @@ from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailabl
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
+from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
 from ratatoskr.local.engine.session import Session
 from ratatoskr.local.engine.workers import Workers
@@ -29,6 +30,9 @@ __all__ = ["ModelKey", "ModelPool"]
 
 _RELEASE_WAIT: Final = 200
 """Milliseconds to wait for a worker that has delivered its results and is about to drop its model."""
+
+_DEFAULT_SHARE: Final = 0.8
+"""The default budget as a share of the memory that the control group of this process, such as a container, allows."""
 
 _SINGLE_TEXT_SESSION_SHARE: Final = 0.7
 """Size of the session for single texts as a share of the model's: both map the same word embeddings."""
@@ -85,7 +89,8 @@ class ModelPool:
     Args:
         store: the store of the models' files.
         device: where the models run.
-        ram_budget: bytes that all models together may add to this process; `None` sets no limit.
+        ram_budget: bytes that all models together may add to this process; by default four fifths of the memory that
+            the control groups of this process allow, without such a limit any number.
     """
 
     def __init__(
@@ -94,6 +99,8 @@ class ModelPool:
         self.store = store or ModelStore()
         self.device = device or Device.cpu()
         self.ram_budget = ram_budget
+        limit = find_memory_limit()
+        self._default_budget = None if limit is None else int(limit * _DEFAULT_SHARE)
         self.evictions = 0
         self.workers = Workers(self.device.workers)
         self._lock = threading.Lock()
@@ -103,6 +110,11 @@ class ModelPool:
         self._measured: dict[ModelKey, int] = {}
         self._closed = False
         call_in_child(self._renew)
+
+    @property
+    def budget(self) -> int | None:
+        """The bytes that the models may take: `ram_budget`, or the default."""
+        return self._default_budget if self.ram_budget is None else self.ram_budget
 
     @property
     def resident_bytes(self) -> int:
@@ -222,7 +234,7 @@ class ModelPool:
         Raises:
             ModelNotAvailable: they would not fit even then; nothing is evicted.
         """
-        budget = self.ram_budget
+        budget = self.budget
         if budget is None:
             return
         with self._lock:
@@ -235,7 +247,7 @@ class ModelPool:
         evictable = sum(resident.single_text_session_size if k == key else resident.total_size for k, resident in idle)
         over = self._total_size() + size - budget
         if over > evictable:
-            raise _over_budget_error(key.name, size or self._residents[key].size, budget)
+            raise self._over_budget_error(key.name, size or self._residents[key].size, budget)
         for _, resident in idle:
             if over > 0 and resident.model.single_text_session is not None:
                 over -= resident.single_text_session_size
@@ -248,6 +260,13 @@ class ModelPool:
                 self.evictions += 1
         return evicted
 
+    def _over_budget_error(self, name: str, size: int, budget: int) -> ModelNotAvailable:
+        text = f"it needs about {size} bytes of a budget of {budget} bytes"
+        if self.ram_budget is None:
+            share = f"{_DEFAULT_SHARE:.0%} of the memory that its control group (container) allows this process"
+            text += f", {share}; ram_budget sets another"
+        return ModelNotAvailable(text, reason="ram_budget", model=name)
+
     def has_room_for_single_text_session(self, key: ModelKey) -> bool:
         """Return whether the session for single texts of a model would fit the budget."""
         with self._lock:
@@ -255,7 +274,7 @@ class ModelPool:
             if resident is None:
                 return False
             extra = resident.size * _SINGLE_TEXT_SESSION_SHARE
-            return self.ram_budget is None or self._total_size() + extra <= self.ram_budget
+            return self.budget is None or self._total_size() + extra <= self.budget
 
     def unload(self, key: ModelKey) -> None:
         """Unload a model and release its memory; calls under way keep it until they end."""
@@ -275,8 +294,8 @@ class ModelPool:
             estimate = self._measured.get(key) or _estimate_size(self.store.find(key.name), key.precision, self.device)
         except RatatoskrError as error:
             return ModelStatus("unavailable", error.message)
-        if self.ram_budget is not None and estimate > self.ram_budget:
-            return ModelStatus("unavailable", _over_budget_error(key.name, estimate, self.ram_budget).message)
+        if self.budget is not None and estimate > self.budget:
+            return ModelStatus("unavailable", self._over_budget_error(key.name, estimate, self.budget).message)
         reason = self._failed.get(key)
         return ModelStatus("unavailable", reason) if reason else ModelStatus("available")
 
@@ -314,11 +333,6 @@ def _release(objects: list[LoadedModel | Session]) -> None:
 def _fail(future: Future[None], error: Exception) -> None:
     future.set_exception(error)
     future.exception()  # marks it as retrieved: the caller raises it
-
-
-def _over_budget_error(name: str, size: int, budget: int) -> ModelNotAvailable:
-    text = f"it needs about {size} bytes of a budget of {budget} bytes"
-    return ModelNotAvailable(text, reason="ram_budget", model=name)
 
 
 def _estimate_size(folder: ModelFolder, precision: Precision, device: Device) -> int:
