@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr._core import Tokenizer, Tokens
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
-from ratatoskr.local.engine.session import Session, open_session
+from ratatoskr.local.engine.session import GraphSource, Session, open_session
 from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class LoadedModel:
     row_size: int
     budget: int
     device: Device
-    graph: Path | bytes
+    graph: GraphSource
     single_text_session: Session | None = None
     single_texts: int = 0
     gate: threading.Semaphore | None = None
@@ -85,25 +84,24 @@ class LoadedModel:
                     self.device,
                     self.head.choose_output,
                     threads=min(self.device.workers, 4),
-                    optimised=isinstance(self.graph, Path),
                     spin=True,
                 )
 
 
-def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Device) -> LoadedModel:
+def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Device) -> LoadedModel:
     """Load a model.
 
     Args:
         folder: its folder, whose files have been checked.
         head: of the capability that the model is loaded for.
-        graph: path of a graph that the package built, or the bytes of a ready-made one.
+        graph: one that the package built, or the bytes of a ready-made one.
         device: where it runs.
 
     Raises:
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
-    session = open_session(graph, folder.name, device, head.choose_output, optimised=isinstance(graph, Path))
+    session = open_session(graph, folder.name, device, head.choose_output)
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     return LoadedModel(

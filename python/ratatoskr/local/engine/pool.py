@@ -8,7 +8,6 @@ import weakref
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from ratatoskr._extras import require_extra
@@ -19,7 +18,7 @@ from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
 from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
-from ratatoskr.local.engine.session import Session
+from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
 from ratatoskr.local.store.folder import WEIGHTS, ModelFolder, read_regular_file
@@ -209,7 +208,7 @@ class ModelPool:
             self.unload(key)
             raise
 
-    def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> Path | bytes:
+    def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> GraphSource:
         if folder.graph is not None:
             if precision != "fp32":
                 raise ConfigurationError(

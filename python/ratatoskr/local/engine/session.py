@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, MalformedResponse
 from ratatoskr.local.engine.device import Device
+from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
 
 if TYPE_CHECKING:
     import numpy as np
 
     Integers = np.ndarray[Any, Any]
 
-__all__ = ["Session", "open_session"]
+__all__ = ["GraphSource", "Session", "open_session"]
+
+GraphSource: TypeAlias = Path | GraphInMemory | bytes
+"""A graph that the package built, its weights in a file beside it or in memory; or the bytes of a ready-made one, which
+cannot refer to other files."""
 
 _LOG_FATAL: Final = 4
 _IDS: Final = "input_ids"
@@ -81,26 +86,22 @@ class Session:
 
 
 def open_session(
-    graph: Path | bytes,
+    graph: GraphSource,
     name: str,
     device: Device,
     choose_output: Callable[[Mapping[str, Sequence[Any]]], str],
     *,
     threads: int = 1,
-    optimised: bool = True,
     spin: bool = False,
 ) -> Session:
     """Load a graph.
 
     Args:
-        graph: path of a graph that the package built, with its weights in a file beside it; or the bytes of a
-            ready-made one, which cannot refer to other files.
+        graph: the graph.
         name: name of the model, for messages.
         device: where to run.
         choose_output: returns the name of the output to compute, from the shapes of the graph's outputs by name.
         threads: threads of one run.
-        optimised: whether the graph is one that the package built: the runtime's larger fusions, which would make it
-            slower, are then turned off.
         spin: whether threads wait actively for their next run.
 
     Raises:
@@ -114,11 +115,16 @@ def open_session(
     options.enable_mem_pattern = False  # shapes vary
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_BASIC if optimised else level.ORT_ENABLE_ALL
+    # The runtime's larger fusions would make a graph that the package built slower.
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if isinstance(graph, bytes) else level.ORT_ENABLE_BASIC
+    model: str | bytes = graph if isinstance(graph, bytes) else ""
+    if isinstance(graph, Path):
+        model = os.fspath(graph)
+    elif isinstance(graph, GraphInMemory):
+        model, weights = graph.graph, graph.weights
+        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])
     try:
-        inner = ort.InferenceSession(
-            os.fspath(graph) if isinstance(graph, Path) else graph, options, providers=device.providers()
-        )
+        inner = ort.InferenceSession(model, options, providers=device.providers())
     except Exception as error:  # a broken graph raises many classes, UnicodeDecodeError among them
         raise ConfigurationError(f"the graph cannot be loaded: {_in_one_line(error)}", model=name) from None
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
