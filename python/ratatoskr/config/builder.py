@@ -219,21 +219,22 @@ class Builder:
             raise ConfigurationError(f"precision must be fp32 or int8, not {precision!r}", field="precision")
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
-    def device(self, device: Device | str = "cpu", *, threads: int | None = None) -> Self:
-        """Run local models on a device.
-
-        Args:
-            device: `Device.cpu()`, the default, or `Device.cuda(0)`; or its name: `cpu`, `cuda`, `cuda:0`.
-            threads: threads that tokenise and compute; by default one for each CPU that the process may use, as its
-                affinity and the quota of its container allow.
-        """
+    def device(self, device: Device) -> Self:
+        """Run local models on a device: `Device.cpu()`, the default, or `Device.cuda(0)`."""
         from ratatoskr.local.engine.device import Device
 
-        if isinstance(device, str):
-            device = Device.from_name(device)
         if not isinstance(device, Device):
             raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
-        return self._set_local(device=device if threads is None else device.with_threads(threads))
+        return self._set_local(device=device)
+
+    def threads(self, n: int) -> Self:
+        """Tokenise and compute local models in `n` threads.
+
+        By default one for each CPU that the process may use, as its affinity and the quota of its container allow.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ConfigurationError(f"threads must be a whole number above 0, not {n!r}", field="threads")
+        return self._set_local(threads=n)
 
     def cache_dir(self, path: str | Path) -> Self:
         """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""

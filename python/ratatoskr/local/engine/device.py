@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from ratatoskr.errors import ConfigurationError
@@ -16,7 +15,6 @@ Provider = str | tuple[str, dict[str, Any]]
 CPU_BUDGET: Final = 384
 """Tokens of one batch on a core: the activations of more would not fit its level 2 cache."""
 CUDA_BUDGET: Final = 65536
-_NAME: Final = re.compile(r"cpu|cuda(?::(\d{1,3}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Device:
 
         The affinity of the process and the quota of its control groups, as of a container, are respected.
         """
-        return cls("cpu", 0, _check_threads(workers) or count_cpus(), tokens)
+        return cls("cpu", 0, workers or count_cpus(), tokens)
 
     @classmethod
     def cuda(cls, index: int = 0, *, workers: int | None = None, tokens: int | None = None, in_flight: int = 3) -> Self:
@@ -51,27 +49,7 @@ class Device:
 
         By default all CPUs tokenise for it: a few could not keep it busy.
         """
-        return cls("cuda", index, _check_threads(workers) or max(in_flight, count_cpus()), tokens, in_flight)
-
-    @classmethod
-    def from_name(cls, name: str) -> Self:
-        """Return the device with a name: `cpu`, `cuda`, or `cuda:1`.
-
-        Raises:
-            ConfigurationError: there is no such name.
-        """
-        match = _NAME.fullmatch(name)
-        if match is None:
-            raise ConfigurationError(f"a device is cpu, cuda, or cuda:NUMBER, not {name!r}", field="device")
-        return cls.cpu() if name == "cpu" else cls.cuda(int(match[1] or 0))
-
-    def with_threads(self, threads: int) -> Self:
-        """Return the device with another number of threads that tokenise and compute.
-
-        Raises:
-            ConfigurationError: it is not a whole number above 0.
-        """
-        return replace(self, workers=_check_threads(threads))
+        return cls("cuda", index, workers or max(in_flight, count_cpus()), tokens, in_flight)
 
     def __str__(self) -> str:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"
@@ -112,15 +90,6 @@ class Device:
         raise ConfigurationError(
             f"{self} needs CUDAExecutionProvider, and the installed onnxruntime has {', '.join(available)}: {how}"
         )
-
-
-def _check_threads(threads: int | None) -> int:
-    """Return the number of threads that was given, 0 for none."""
-    if threads is None:
-        return 0
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ConfigurationError(f"threads must be a whole number above 0, not {threads!r}", field="threads")
-    return threads
 
 
 def _is_installed(distribution: str) -> bool:

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ratatoskr._extras import require_extra
 from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.engine.device import Device
@@ -21,6 +20,7 @@ from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, t
 from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
+from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.folder import WEIGHTS, ModelFolder, read_regular_file
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.model import ModelStatus
@@ -222,7 +222,7 @@ class ModelPool:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
-            require_extra("onnxruntime", "cuda" if self.device.kind == "cuda" else "local")
+            import_runtime(self.device.kind)
             digest = digests.result()[WEIGHTS]
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, MalformedResponse
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
+from ratatoskr.local.runtime import import_runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +107,7 @@ def open_session(
     Raises:
         ConfigurationError: the runtime is not installed or does not have the device, or the graph cannot be used.
     """
-    ort = require_extra("onnxruntime", "cuda" if device.kind == "cuda" else "local")
+    ort = import_runtime(device.kind)
     device.check(ort.get_available_providers())
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
