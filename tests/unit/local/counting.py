@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ratatoskr._core import Tokenizer, Tokens
+from ratatoskr._core import Tokens
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.store.folder import read_folder
 
 

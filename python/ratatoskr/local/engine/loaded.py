@@ -6,11 +6,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr._core import Tokenizer, Tokens
+from ratatoskr._core import Tokens
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
 from ratatoskr.local.engine.session import GraphSource, Session, open_session
+from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class LoadedModel:
     def tokenise(self, items: list[Any], first: int = 0) -> Tokens:
         """Return the tokens of items, cut to the model's maximum length; raises what `Head.tokenise` raises."""
         return self.head.tokenise(self.tokenizer, items, self.folder.max_length, first)
+
+    def is_long(self, item: object) -> bool:
+        """Return whether only the beginning of an item may have been tokenised; see `Tokenizer.is_long`."""
+        return self.tokenizer.is_long(item, self.folder.max_length)
 
     def allocate_rows(self, count: int) -> Rows:
         """Return an array for the rows of `count` items."""

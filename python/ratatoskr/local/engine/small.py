@@ -41,7 +41,7 @@ def run_small(calls: list[Any], alone: bool) -> Delivery:
         try:
             tokens = call.model.tokenise(call.items)
             if not call.truncate:
-                refuse_truncation(call.model, tokens)
+                refuse_truncation(call.model, call.items, tokens)
         except Exception as error:  # any error is the caller's
             call.fail(error)
         else:

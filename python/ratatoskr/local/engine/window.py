@@ -114,7 +114,7 @@ class WindowTask(PendingCall):
     def _plan(self) -> None:
         tokens = Tokens.concat([part for part in self._parts if part is not None])
         if not self._truncate:
-            refuse_truncation(self._model, tokens, self._first, self._indexes)
+            refuse_truncation(self._model, self._unique, tokens, self._first, self._indexes)
         batches = deque(tokens.calls(self._model.budget))
         with self._lock:
             self._parts.clear()
