@@ -41,7 +41,7 @@ class CountSession:
         self.most = most
         self.sizes: list[int] = []
 
-    def run(self, ids: Any, mask: Any) -> Any:
+    def run(self, ids: Any, mask: Any, *, stop: Any = None) -> Any:
         self.sizes.append(len(ids))
         if len(ids) > self.most:
             raise RuntimeError("too many")

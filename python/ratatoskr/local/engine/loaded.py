@@ -16,6 +16,7 @@ from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.head import Rows
+    from ratatoskr.local.engine.stop import StopSignal
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -70,14 +71,16 @@ class LoadedModel:
 
         return np.empty((count, self.row_size), np.float32)
 
-    def compute(self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False) -> None:
+    def compute(
+        self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False, stop: StopSignal | None = None
+    ) -> None:
         """Compute some items of `tokens` into their rows.
 
         Raises:
-            MalformedResponse: the runtime failed, or its output cannot be used.
+            MalformedResponse: the runtime failed or was stopped, or its output cannot be used.
         """
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
-        self.head.write_rows(session.run(*tokens.pad(batch)), tokens, batch, rows)
+        self.head.write_rows(session.run(*tokens.pad(batch), stop=stop), tokens, batch, rows)
 
     def open_single_text_session(self) -> None:
         """Open the session for single texts, on a device where several threads make them faster."""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
+from ratatoskr.local.engine.call import PendingCall
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
@@ -104,6 +105,7 @@ class ModelPool:
         self.workers = Workers(self.device.workers)
         self._lock = threading.Lock()
         self._loading: dict[ModelKey, Future[None]] = {}
+        self._waiting: dict[ModelKey, list[PendingCall]] = {}
         self._residents: OrderedDict[ModelKey, _Resident] = OrderedDict()
         self._failed: dict[ModelKey, str] = {}
         self._measured: dict[ModelKey, int] = {}
@@ -140,6 +142,36 @@ class ModelPool:
         """Return whether a model is loaded."""
         with self._lock:
             return key in self._residents
+
+    def start_loading(self, key: ModelKey) -> Future[None]:
+        """Load a model in a thread of its own, unless one does already, and return a future of that.
+
+        The future fails with what `load` raises, or with `GatewayClosed` as soon as the pool is closed.
+        """
+        call = PendingCall()
+        with self._lock:
+            if self._closed:
+                raise GatewayClosed("the gateway is closed")
+            waiting = self._waiting.setdefault(key, [])
+            waiting.append(call)
+        if len(waiting) == 1:
+            # No daemon: the interpreter waits at its exit for what could not be interrupted.
+            threading.Thread(target=self._load_for_all, args=(key,), name="ratatoskr-load", daemon=False).start()
+        return call.future
+
+    def _load_for_all(self, key: ModelKey) -> None:
+        failure: BaseException | None = None
+        try:
+            self.load(key)
+        except BaseException as error:  # any error is the callers'
+            failure = error
+        with self._lock:
+            waiting = self._waiting.pop(key, [])
+        for call in waiting:
+            if failure is None:
+                call.succeed(None)
+            else:
+                call.fail(failure)
 
     def load(self, key: ModelKey) -> None:
         """Load a model, or wait for the thread that is loading it. Blocks.
@@ -302,6 +334,9 @@ class ModelPool:
         """End the threads and unload every model. May be called several times."""
         with self._lock:
             self._closed = True
+            waiting = [call for calls in self._waiting.values() for call in calls]
+        for call in waiting:
+            call.fail(GatewayClosed("the gateway is closed"))
         self.workers.close()
         with self._lock:
             freed: list[LoadedModel | Session] = [resident.model for resident in self._residents.values()]
@@ -314,6 +349,7 @@ class ModelPool:
         abandon(dict(self._residents))
         self._residents.clear()
         self._loading.clear()
+        self._waiting.clear()
 
 
 def _release(objects: list[LoadedModel | Session]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, MalformedResponse
 from ratatoskr.local.engine.device import Device
+from ratatoskr.local.engine.stop import StopSignal
 from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
 from ratatoskr.local.runtime import import_runtime
 
@@ -49,16 +51,19 @@ class Session:
     output: str
     bound: bool = False
 
-    def run(self, ids: Integers, mask: Integers, types: Integers | None = None) -> np.ndarray[Any, Any]:
+    def run(
+        self, ids: Integers, mask: Integers, types: Integers | None = None, *, stop: StopSignal | None = None
+    ) -> np.ndarray[Any, Any]:
         """Return the output for a batch; its first axis is that of the ids.
 
         Args:
             ids: ids of the tokens: (items, width).
             mask: 1 for a token, 0 for padding.
             types: the segment of each token, for pairs; 0 by default. Inputs that the graph does not take are ignored.
+            stop: ends the run early.
 
         Raises:
-            MalformedResponse: the runtime failed.
+            MalformedResponse: the runtime failed, or the run was ended.
         """
         import numpy as np
 
@@ -67,20 +72,26 @@ class Session:
             feeds[_MASK] = mask
         if _TYPES in self.inputs:
             feeds[_TYPES] = np.zeros_like(ids) if types is None else types
+        options = import_runtime().RunOptions()
         try:
-            out = self._run_bound(feeds) if self.bound else self.inner.run([self.output], feeds)[0]
+            with nullcontext() if stop is None else stop.watch(options):
+                out = self._run_bound(feeds, options) if self.bound else self._run(feeds, options)
         except Exception as error:  # the runtime's own classes derive from Exception only
             raise MalformedResponse(
                 f"the model failed: {_in_one_line(error)}", model=self.name, retryable=False
             ) from None
         return np.ascontiguousarray(out, np.float32)
 
-    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    def _run(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
+        (out,) = self.inner.run([self.output], feeds, options)
+        return out  # type: ignore[no-any-return]  # the runtime has no type hints
+
+    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
         binding = self.inner.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
         binding.bind_output(self.output)
-        self.inner.run_with_iobinding(binding)
+        self.inner.run_with_iobinding(binding, options)
         (out,) = binding.copy_outputs_to_cpu()
         return out  # type: ignore[no-any-return]  # the runtime has no type hints
 

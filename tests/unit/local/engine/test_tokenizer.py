@@ -106,12 +106,13 @@ KINDS = {
 }
 NEVER_CUT = {"metaspace in one", "no splitting", "added tokens with spaces"}
 
-PIECES = tuple(
+_PIECES = (
     "a|ab|abab|z|the|embedding| |  |\n|\t|\r\n|,|!|!!|.|...|'s|_|[MASK]|[|]|<mask>|<m>|</x>|<|>|0|12|A|#"
     "|\u00e9|e\u0301|\u0301|\u0327\u0301|\u034f|\u4e2d|\u4e2d\u6587|\u3002|\u3042|\u304c|\u1100\u1161|\uac00|\u0627\u0644"
     "|\u00a0|\u2003|\u200b|\u00ad|\x00|\x01|\ufeff|\U0001f600|\U0001f468\u200d\U0001f469|\ufb01|\u00bd|\u2026|\u0600"
-    "|\u0d4e|\u00b4|\u212b|\u0130|\u03a3|\u00a1|\u2581|\ufffd".split("|")
+    "|\u0d4e|\u00b4|\u212b|\u0130|\u03a3|\u00a1|\u2581|\ufffd"
 )
+PIECES = _PIECES.split("|")
 LONG = st.builds(
     lambda piece, times: piece * times, st.sampled_from(PIECES), st.sampled_from([1, 2, 3, 8, 40, 130, 300])
 )
