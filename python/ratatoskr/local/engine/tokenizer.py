@@ -208,8 +208,8 @@ def _is_local(normalizer: dict[str, Any]) -> bool:
     kind = normalizer.get("type")
     if kind == "Replace":
         pattern = normalizer.get("pattern") or {}
-        plain = pattern.get("String")
-        return pattern.get("Regex") == " {2,}" or (bool(plain) and not any(map(str.isspace, plain)))
+        plain = str(pattern.get("String") or " ")
+        return pattern.get("Regex") == " {2,}" or not any(map(str.isspace, plain))
     return kind in _LOCAL_NORMALIZERS | {"BertNormalizer", "Precompiled"}
 
 

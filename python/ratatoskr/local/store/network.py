@@ -84,12 +84,12 @@ def connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 def _find_proxy(url: SplitResult) -> SplitResult | None:
     """Return the proxy for a URL; its text, which may hold a password, is in no message."""
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment, proxy_bypass
 
     host = (url.hostname or "").casefold()
     proxies = getproxies_environment()
     given = proxies.get(url.scheme) or proxies.get("all")
-    if not given or is_loopback(host) or proxy_bypass_environment(f"{host}:{url.port or 443}", proxies):
+    if not given or is_loopback(host) or proxy_bypass(f"{host}:{url.port or 443}"):
         return None
     try:
         proxy = urlsplit(given if "://" in given else f"http://{given}")
@@ -124,7 +124,9 @@ def _make_context() -> ssl.SSLContext:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if name in _READ_BY_OPENSSL:
             return ssl.create_default_context()
-        return ssl.create_default_context(**({"capath": path} if Path(path).is_dir() else {"cafile": path}))
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigurationError(f"{name} names {path}, which cannot be used: {why}", field=name) from None
