@@ -52,7 +52,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
-    | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"},
+    | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"}
+    | {"_files"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
     | {"_log"}

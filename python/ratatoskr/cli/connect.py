@@ -86,13 +86,17 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
     return True
 
 
-def local_gateway(model: str, precision: str, device: str, cache_dir: str | None) -> EmbeddedGateway:
+def local_gateway(
+    model: str, precision: str, device: str, threads: int | None, cache_dir: str | None
+) -> EmbeddedGateway:
     """Return a gateway to one local model, from the options `local_model` and `local`."""
     from ratatoskr import Device, Ratatoskr
 
     builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
+    if threads is not None:
+        builder.threads(threads)
     if cache_dir is not None:
         builder.cache_dir(cache_dir)
     return builder.build()

@@ -52,6 +52,7 @@ def embed(
     no_truncate: bool,
     timeout: float | None,
     device: str,
+    threads: int | None,
     cache_dir: str | None,
 ) -> None:
     """Embed each TEXT, or each line of a file, or standard input as one text, by a model on this machine.
@@ -74,7 +75,7 @@ def embed(
     screen = Screen()
     source = _read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with local_gateway(model, precision, device, cache_dir).sync() as gateway:
+    with local_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)

@@ -14,6 +14,7 @@ from ratatoskr.cli.help import Command
 
 if TYPE_CHECKING:
     from ratatoskr.cli.render import StatusLine
+    from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.jobs import EmbedJob, Progress, Summary
 
 _BAR = 20
@@ -77,7 +78,13 @@ def _split_paths(ctx: click.Context, _: click.Parameter, paths: tuple[str, ...])
 @options.as_json
 @options.local
 def embed_file(
-    paths: tuple[str, ...], as_json: bool, device: str, cache_dir: str | None, no_truncate: bool, **rest: Any
+    paths: tuple[str, ...],
+    as_json: bool,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    no_truncate: bool,
+    **rest: Any,
 ) -> None:
     """Embed the texts of files by a model on this machine.
 
@@ -92,6 +99,7 @@ def embed_file(
       rat embed-file 'data/*.csv.gz' all.parquet --delimiter ';' --encoding latin-1
       rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
+    from ratatoskr.cli.connect import local_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.jobs import EmbedJob, digest_of
     from ratatoskr.local.store.store import ModelStore
@@ -107,7 +115,7 @@ def embed_file(
     line = StatusLine(screen)
     view = JobProgressLine(line)
     try:
-        summary = asyncio.run(_embed(job, precision, device, cache_dir, view))
+        summary = asyncio.run(_embed(job, local_gateway(job.model, precision, device, threads, cache_dir), view))
     except BaseException as error:
         line.clear()
         folder = Path(f"{job.out_path}.job")
@@ -142,11 +150,10 @@ def _saved_work(folder: Path, error: BaseException) -> str:
     return where if isinstance(error, Exception) else f"{where}: the same command continues"
 
 
-async def _embed(job: EmbedJob, precision: str, device: str, cache_dir: str | None, view: JobProgressLine) -> Summary:
-    from ratatoskr.cli.connect import local_gateway
+async def _embed(job: EmbedJob, gateway: EmbeddedGateway, view: JobProgressLine) -> Summary:
     from ratatoskr.jobs import run
 
-    async with local_gateway(job.model, precision, device, cache_dir) as gateway:
+    async with gateway:
         return await run(job, gateway, progress=view.show)
 
 

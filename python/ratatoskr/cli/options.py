@@ -114,6 +114,12 @@ local = combine(
         callback=_check_device,
         help="cpu, or cuda or cuda:1 for a GPU.",
     ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        metavar="COUNT",
+        help="Threads that compute. Default: the CPUs that this process may use.",
+    ),
     cache_dir,
 )
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ratatoskr._files import check_folder, make_folder, state_folder
 from ratatoskr.cli.options import Addresses
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.types.message import Message, dump_messages, load_messages
@@ -125,13 +126,8 @@ class Conversation:
 
 
 def chats_folder() -> Path:
-    """Return the folder of conversations: `$XDG_STATE_HOME/ratatoskr/chats`.
-
-    A relative path there is ignored, as https://specifications.freedesktop.org/basedir-spec/0.8/ requires.
-    """
-    state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if Path(state).is_absolute() else Path(os.path.expanduser("~")) / ".local" / "state"  # noqa: PTH111 - Path.expanduser raises without a home
-    return base / "ratatoskr" / "chats"
+    """Return the folder of conversations: `$XDG_STATE_HOME/ratatoskr/chats`."""
+    return state_folder() / "chats"
 
 
 def conversation_path(name: str) -> Path:
@@ -210,6 +206,7 @@ def open_latest(save: bool) -> Conversation:
 
 
 def _read(path: Path) -> list[Message]:
+    check_folder(path.parent)
     try:
         return load_messages(path.read_bytes())
     except OSError as error:
@@ -221,9 +218,7 @@ def _read(path: Path) -> list[Message]:
 def private_folder() -> Path:
     """Return the folder of conversations, created if missing with access for its owner alone."""
     chats = chats_folder()
-    chats.parent.parent.mkdir(parents=True, exist_ok=True)
-    chats.parent.mkdir(mode=0o700, exist_ok=True)
-    chats.mkdir(mode=0o700, exist_ok=True)
+    make_folder(chats, 0o700)
     return chats
 
 
@@ -235,12 +230,10 @@ def _lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigurationError(f"the conversation is not saved: {path}: {error.strerror}") from None
     try:
-        status = os.fstat(lock)
-        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-            raise ConfigurationError(
-                f"the conversation is not saved: {path.parent} belongs to another user or can be changed by others; "
-                "run `chmod go-w` on it"
-            )
+        try:
+            check_folder(path.parent)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"the conversation is not saved: {error.message}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:

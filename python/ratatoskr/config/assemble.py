@@ -233,4 +233,10 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
 def _make_local(config: LocalConfig) -> _LocalProvider:
     from ratatoskr.local.provider import local_provider
 
-    return local_provider(config.models, device=config.device, cache_dir=config.cache_dir, ram_budget=config.ram_budget)
+    return local_provider(
+        config.models,
+        device=config.device,
+        threads=config.threads,
+        cache_dir=config.cache_dir,
+        ram_budget=config.ram_budget,
+    )

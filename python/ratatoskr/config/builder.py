@@ -266,6 +266,15 @@ class Builder:
             raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
         return self._set_local(device=device)
 
+    def threads(self, n: int) -> Self:
+        """Tokenise and compute local models in `n` threads.
+
+        By default one for each CPU that the process may use, as its affinity and the quota of its container allow.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ConfigurationError(f"threads must be a whole number above 0, not {n!r}", field="threads")
+        return self._set_local(threads=n)
+
     def cache_dir(self, path: str | Path) -> Self:
         """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
         if not isinstance(path, str | Path) or not str(path):
@@ -273,7 +282,10 @@ class Builder:
         return self._set_local(cache_dir=path)
 
     def ram_budget(self, bytes: int) -> Self:
-        """Limit the bytes that local models add to this process; the least recently used are unloaded for others."""
+        """Limit the bytes that local models add to this process; the least recently used are unloaded for others.
+
+        By default four fifths of the memory limit of the process's control groups, as of a container, if there is one.
+        """
         if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
             raise ConfigurationError(
                 f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget"

@@ -29,12 +29,14 @@ class LocalConfig:
     Attributes:
         models: names or folders, each with its precision.
         device: where they run; `None` for the CPU.
+        threads: threads that tokenise and compute; `None` for those of the device.
         cache_dir: the folder of the model store; `None` for the default.
         ram_budget: the number of bytes that they may add to this process.
     """
 
     models: tuple[tuple[str | Path, Precision], ...] = ()
     device: Device | None = None
+    threads: int | None = None
     cache_dir: str | Path | None = None
     ram_budget: int | None = None
 

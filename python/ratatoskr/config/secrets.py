@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ratatoskr._files import check_folder
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.secret import Secret
@@ -149,7 +150,7 @@ def _read_file(path: Path) -> Secret | None:
         raise ConfigurationError(f"{path} {what}{why}") from None
     try:
         _check_file(path, os.fstat(fd))
-        _check_folders(path)
+        check_folder(path.parent)
         data = os.read(fd, MAX_BYTES + 1)
     finally:
         os.close(fd)
@@ -179,19 +180,6 @@ def _check_file(path: Path, status: os.stat_result) -> None:
 def _is_credential(path: Path) -> bool:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return bool(folder) and path.parent == Path(folder or "")
-
-
-def _check_folders(path: Path) -> None:
-    """Raise `ConfigurationError` if another user can replace a folder above, by name or behind links."""
-    folder = path.parent.absolute()
-    real = folder.resolve()
-    for above in dict.fromkeys((folder, *folder.parents, real, *real.parents)):
-        mode = above.stat().st_mode
-        if mode & 0o022 and not mode & stat.S_ISVTX:
-            raise ConfigurationError(
-                f"{above}, which contains {path.name}, can be changed by other users (mode {stat.S_IMODE(mode):04o}); "
-                "run `chmod go-w` on it"
-            )
 
 
 # Its content: problems are returned, not raised, so that no frame in a traceback holds the text

@@ -23,8 +23,9 @@ from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:
-    from ratatoskr._core import Tokenizer, Tokens
+    from ratatoskr._core import Tokens
     from ratatoskr.local.engine.call import BatchStats
+    from ratatoskr.local.engine.tokenizer import Tokenizer
     from ratatoskr.types.embed import Floats
 
 __all__ = ["EmbedHead", "LocalEmbedder"]

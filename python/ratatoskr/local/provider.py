@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, InvalidInput, RatatoskrError
 from ratatoskr.local.embed import LocalEmbedder
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.catalog import find_in_catalog
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.providers.protocol import CallOptions
@@ -104,6 +105,7 @@ def local_provider(
     models: Sequence[tuple[str | Path, Precision]],
     *,
     device: Device | None = None,
+    threads: int | None = None,
     cache_dir: str | Path | None = None,
     ram_budget: int | None = None,
 ) -> LocalProvider:
@@ -112,17 +114,19 @@ def local_provider(
     Args:
         models: name or folder and precision of each.
         device: where they run.
+        threads: threads that tokenise and compute, in place of the device's.
         cache_dir: the root of the model store.
-        ram_budget: bytes that all models together may add to this process; `None` sets no limit.
+        ram_budget: bytes that all models together may add to this process; see `ModelPool` for the default.
 
     Raises:
         ConfigurationError: an extra is not installed, the device is not available, or a model's name is invalid or
             given twice.
     """
     device = device or Device.cpu()
-    extra = "cuda" if device.kind == "cuda" else "local"
+    if threads is not None:
+        device = replace(device, workers=threads)
     if find_spec("onnxruntime") is None or device.kind == "cuda":
-        device.check(require_extra("onnxruntime", extra).get_available_providers())
+        device.check(import_runtime(device.kind).get_available_providers())
     pool = ModelPool(ModelStore(cache_dir), device, ram_budget=ram_budget)
     embedders: list[LocalEmbedder] = []
     names: dict[str, str] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ratatoskr import (
     Ratatoskr,
 )
 from ratatoskr.backend.direct import DirectBackend
+from ratatoskr.local.provider import local_provider
 from ratatoskr.routing import resolve_embedding
 from ratatoskr.testing import ScriptedGateway
 
@@ -76,6 +78,11 @@ def test_a_folder_is_one_model_however_it_is_named(model_folder: Path, monkeypat
         ("ram_budget", -1, "whole number"),
         ("ram_budget", True, "whole number"),
         ("ram_budget", "1 GB", "whole number"),
+        ("threads", 0, "whole number"),
+        ("threads", -1, "whole number"),
+        ("threads", True, "whole number"),
+        ("threads", 1.5, "whole number"),
+        ("threads", "2", "whole number"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(method: str, value: Any, words: str) -> None:
@@ -94,6 +101,19 @@ def test_a_name_that_is_no_models_is_refused_when_the_gateway_is_built(name: Any
     builder = Ratatoskr.builder().local_embeddings(name)
     with pytest.raises(ConfigurationError, match=r"AllMiniLmL12V2|named by a str"):
         builder.build()
+
+
+def test_the_threads_are_those_that_were_asked_for(model_folder: Path, graphs: Path) -> None:
+    models = [(model_folder, "fp32")]
+    for device, threads, expected in ((Device.cpu(workers=3), None, 3), (Device.cpu(workers=3), 1, 1), (None, 2, 2)):
+        provider = local_provider(models, device=device, threads=threads, cache_dir=graphs)
+        assert provider._models.workers.count == provider._models.device.workers == expected
+    builder = Ratatoskr.builder().local_embeddings(model_folder).cache_dir(graphs).threads(1)
+    before = {thread.ident for thread in threading.enumerate()}
+    with builder.build().sync() as gateway:
+        gateway.embed_batch([SHORT] * 100, str(model_folder))
+        started = [thread.name for thread in threading.enumerate() if thread.ident not in before]
+    assert [name for name in started if name.startswith("ratatoskr-local")] == ["ratatoskr-local-0"]
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

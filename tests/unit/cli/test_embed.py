@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ratatoskr.local.engine.workers import Workers
 from unit.cli.in_process import LINES, embed, numbers
 from unit.cli.shell import INTERRUPTIBLE
 
@@ -43,6 +44,23 @@ def test_an_empty_file_gives_nothing() -> None:
     assert (embed("--lines", "empty").exit_code, embed("--lines", "empty").output) == (0, "")
     assert embed("--lines", "empty", "--npy", "empty.npy").exit_code == 0
     assert np.load("empty.npy").shape == (0, 96)
+
+
+def test_as_many_threads_compute_as_are_asked_for(
+    vectors: np.ndarray[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    initialise = Workers.__init__
+
+    def count(self: Workers, threads: int) -> None:
+        counts.append(threads)
+        initialise(self, threads)
+
+    monkeypatch.setattr(Workers, "__init__", count)
+    np.testing.assert_array_equal(numbers(embed(LINES[0], "--threads", "3")), vectors[:1])
+    assert counts == [3]
+    for wrong in ("0", "-1", "two"):
+        assert embed(LINES[0], "--threads", wrong).exit_code == 2
 
 
 def test_truncated_texts_are_noted_or_refused(model_folder: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from ratatoskr.cli.embed_file import _saved_work
 from ratatoskr.errors import ConfigurationError, InvalidInput, ServiceUnavailable
+from ratatoskr.local.engine.workers import Workers
 from unit.cli.in_process import run
 from unit.cli.pty_session import AtTerminal
 from unit.jobs.files import names_in, read, write
@@ -43,6 +44,17 @@ def test_a_file_is_embedded_and_a_summary_line_printed(source: str, model: str, 
     rows, vectors = read(tmp_path / "out.parquet")
     assert rows == [{"id": str(n), "text": text} for n, text in enumerate(TEXTS)]
     assert vectors.shape == (300, 96)
+
+
+def test_as_many_threads_compute_as_are_asked_for(
+    source: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pools: list[Workers] = []
+    submit = Workers.submit
+    monkeypatch.setattr(Workers, "submit", lambda self, task: (pools.append(self), submit(self, task))[1])
+    result = run("embed-file", source, str(tmp_path / "out.npy"), "-m", model, "--threads", "3")
+    assert result.exit_code == 0, result.stderr
+    assert {pool.count for pool in pools} == {3}
 
 
 def test_json_prints_the_summary_and_nothing_else(model: str, tmp_path: Path) -> None:

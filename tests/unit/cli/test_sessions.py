@@ -186,4 +186,7 @@ def test_a_folder_that_others_can_change_is_refused(mode: int) -> None:
     chats_folder().chmod(mode)
     with pytest.raises(ConfigurationError, match=r"not saved: .* can be changed by others"):
         turn(conversation, "two")
+    with pytest.raises(ConfigurationError, match="can be changed by others"):  # what is there may be another's
+        open_named("tree", save=True)
+    chats_folder().chmod(0o700)
     assert len(open_named("tree", save=True).messages) == 2

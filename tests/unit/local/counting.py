@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ratatoskr._core import Tokenizer, Tokens
+from ratatoskr._core import Tokens
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.store.folder import read_folder
 
 
@@ -40,7 +41,7 @@ class CountSession:
         self.most = most
         self.sizes: list[int] = []
 
-    def run(self, ids: Any, mask: Any) -> Any:
+    def run(self, ids: Any, mask: Any, *, stop: Any = None) -> Any:
         self.sizes.append(len(ids))
         if len(ids) > self.most:
             raise RuntimeError("too many")

@@ -31,12 +31,15 @@ class BatchStats:
         return BatchStats(self.tokens + other.tokens, self.cut + tuple(first + index for index in other.cut))
 
 
-def refuse_truncation(model: LoadedModel, tokens: Tokens, first: int = 0, indexes: Sequence[int] | None = None) -> None:
+def refuse_truncation(
+    model: LoadedModel, items: Sequence[Any], tokens: Tokens, first: int = 0, indexes: Sequence[int] | None = None
+) -> None:
     """Raise an error if an item was truncated.
 
     Args:
         model: the model.
-        tokens: the tokens of the items.
+        items: the items.
+        tokens: their tokens.
         first: index in the call of the first item.
         indexes: the index of each item of `tokens` after `first`; by default they count from 0.
 
@@ -45,9 +48,9 @@ def refuse_truncation(model: LoadedModel, tokens: Tokens, first: int = 0, indexe
     """
     for item, count in tokens.cut()[:1]:
         index = first + (item if indexes is None else indexes[item])
-        name = model.head.item
+        name, least = model.head.item, "at least " if model.is_long(items[item]) else ""
         raise ContextLengthExceeded(
-            f"{name} {index} has {count} tokens, and the model takes {model.folder.max_length}",
+            f"{name} {index} has {least}{count} tokens, and the model takes {model.folder.max_length}",
             model=model.name,
             field=f"{name}s",
         )

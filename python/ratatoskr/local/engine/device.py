@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.engine.machine import count_cpus
 
 __all__ = ["Device"]
 
@@ -24,7 +24,7 @@ class Device:
     Attributes:
         kind: `cpu` or `cuda`.
         index: number of the GPU.
-        workers: threads that tokenise and compute; on a CPU one for each core.
+        workers: threads that tokenise and compute; by default one for each CPU that the process may use.
         tokens: tokens of one batch, padding included; `None` chooses them from the device and the model's size.
         in_flight: large batches that are computed at the same time; `None` is one for each worker.
     """
@@ -37,16 +37,19 @@ class Device:
 
     @classmethod
     def cpu(cls, *, workers: int | None = None, tokens: int | None = None) -> Self:
-        """Return the CPU; by default with one worker for each core that this process may use."""
-        return cls("cpu", 0, workers or len(os.sched_getaffinity(0)), tokens)
+        """Return the CPU; by default with one worker for each CPU that this process may use.
+
+        The affinity of the process and the quota of its control groups, as of a container, are respected.
+        """
+        return cls("cpu", 0, workers or count_cpus(), tokens)
 
     @classmethod
     def cuda(cls, index: int = 0, *, workers: int | None = None, tokens: int | None = None, in_flight: int = 3) -> Self:
         """Return an NVIDIA GPU; needs the extra `[cuda]` in place of `[local]`.
 
-        By default all cores tokenise for it: a few could not keep it busy.
+        By default all CPUs tokenise for it: a few could not keep it busy.
         """
-        return cls("cuda", index, workers or max(in_flight, len(os.sched_getaffinity(0))), tokens, in_flight)
+        return cls("cuda", index, workers or max(in_flight, count_cpus()), tokens, in_flight)
 
     def __str__(self) -> str:
         return "cpu" if self.kind == "cpu" else f"cuda:{self.index}"

@@ -15,7 +15,8 @@ from ratatoskr.local.store.folder import ModelFolder
 if TYPE_CHECKING:
     import numpy as np
 
-    from ratatoskr._core import Tokenizer, Tokens
+    from ratatoskr._core import Tokens
+    from ratatoskr.local.engine.tokenizer import Tokenizer
 
     Rows: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 

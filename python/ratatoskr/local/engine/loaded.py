@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr._core import Tokenizer, Tokens
+from ratatoskr._core import Tokens
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
-from ratatoskr.local.engine.session import Session, open_session
+from ratatoskr.local.engine.session import GraphSource, Session, open_session
+from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.head import Rows
+    from ratatoskr.local.engine.stop import StopSignal
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -45,7 +46,7 @@ class LoadedModel:
     row_size: int
     budget: int
     device: Device
-    graph: Path | bytes
+    graph: GraphSource
     single_text_session: Session | None = None
     single_texts: int = 0
     gate: threading.Semaphore | None = None
@@ -60,20 +61,26 @@ class LoadedModel:
         """Return the tokens of items, cut to the model's maximum length; raises what `Head.tokenise` raises."""
         return self.head.tokenise(self.tokenizer, items, self.folder.max_length, first)
 
+    def is_long(self, item: object) -> bool:
+        """Return whether only the beginning of an item may have been tokenised; see `Tokenizer.is_long`."""
+        return self.tokenizer.is_long(item, self.folder.max_length)
+
     def allocate_rows(self, count: int) -> Rows:
         """Return an array for the rows of `count` items."""
         import numpy as np
 
         return np.empty((count, self.row_size), np.float32)
 
-    def compute(self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False) -> None:
+    def compute(
+        self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False, stop: StopSignal | None = None
+    ) -> None:
         """Compute some items of `tokens` into their rows.
 
         Raises:
-            MalformedResponse: the runtime failed, or its output cannot be used.
+            MalformedResponse: the runtime failed or was stopped, or its output cannot be used.
         """
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
-        self.head.write_rows(session.run(*tokens.pad(batch)), tokens, batch, rows)
+        self.head.write_rows(session.run(*tokens.pad(batch), stop=stop), tokens, batch, rows)
 
     def open_single_text_session(self) -> None:
         """Open the session for single texts, on a device where several threads make them faster."""
@@ -85,25 +92,24 @@ class LoadedModel:
                     self.device,
                     self.head.choose_output,
                     threads=min(self.device.workers, 4),
-                    optimised=isinstance(self.graph, Path),
                     spin=True,
                 )
 
 
-def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Device) -> LoadedModel:
+def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Device) -> LoadedModel:
     """Load a model.
 
     Args:
         folder: its folder, whose files have been checked.
         head: of the capability that the model is loaded for.
-        graph: path of a graph that the package built, or the bytes of a ready-made one.
+        graph: one that the package built, or the bytes of a ready-made one.
         device: where it runs.
 
     Raises:
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
-    session = open_session(graph, folder.name, device, head.choose_output, optimised=isinstance(graph, Path))
+    session = open_session(graph, folder.name, device, head.choose_output)
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     return LoadedModel(

@@ -8,19 +8,20 @@ import weakref
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from ratatoskr._extras import require_extra
 from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, GatewayClosed, ModelNotAvailable, RatatoskrError
+from ratatoskr.local.engine.call import PendingCall
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
+from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
-from ratatoskr.local.engine.session import Session
+from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
+from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.folder import WEIGHTS, ModelFolder, read_regular_file
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.model import ModelStatus
@@ -29,6 +30,9 @@ __all__ = ["ModelKey", "ModelPool"]
 
 _RELEASE_WAIT: Final = 200
 """Milliseconds to wait for a worker that has delivered its results and is about to drop its model."""
+
+_DEFAULT_SHARE: Final = 0.8
+"""The default budget as a share of the memory that the control group of this process, such as a container, allows."""
 
 _SINGLE_TEXT_SESSION_SHARE: Final = 0.7
 """Size of the session for single texts as a share of the model's: both map the same word embeddings."""
@@ -85,7 +89,8 @@ class ModelPool:
     Args:
         store: the store of the models' files.
         device: where the models run.
-        ram_budget: bytes that all models together may add to this process; `None` sets no limit.
+        ram_budget: bytes that all models together may add to this process; by default four fifths of the memory that
+            the control groups of this process allow, without such a limit any number.
     """
 
     def __init__(
@@ -94,15 +99,23 @@ class ModelPool:
         self.store = store or ModelStore()
         self.device = device or Device.cpu()
         self.ram_budget = ram_budget
+        limit = find_memory_limit()
+        self._default_budget = None if limit is None else int(limit * _DEFAULT_SHARE)
         self.evictions = 0
         self.workers = Workers(self.device.workers)
         self._lock = threading.Lock()
         self._loading: dict[ModelKey, Future[None]] = {}
+        self._waiting: dict[ModelKey, list[PendingCall]] = {}
         self._residents: OrderedDict[ModelKey, _Resident] = OrderedDict()
         self._failed: dict[ModelKey, str] = {}
         self._measured: dict[ModelKey, int] = {}
         self._closed = False
         call_in_child(self._renew)
+
+    @property
+    def budget(self) -> int | None:
+        """The bytes that the models may take: `ram_budget`, or the default."""
+        return self._default_budget if self.ram_budget is None else self.ram_budget
 
     @property
     def resident_bytes(self) -> int:
@@ -129,6 +142,36 @@ class ModelPool:
         """Return whether a model is loaded."""
         with self._lock:
             return key in self._residents
+
+    def start_loading(self, key: ModelKey) -> Future[None]:
+        """Load a model in a thread of its own, unless one does already, and return a future of that.
+
+        The future fails with what `load` raises, or with `GatewayClosed` as soon as the pool is closed.
+        """
+        call = PendingCall()
+        with self._lock:
+            if self._closed:
+                raise GatewayClosed("the gateway is closed")
+            waiting = self._waiting.setdefault(key, [])
+            waiting.append(call)
+        if len(waiting) == 1:
+            # No daemon: the interpreter waits at its exit for what could not be interrupted.
+            threading.Thread(target=self._load_for_all, args=(key,), name="ratatoskr-load", daemon=False).start()
+        return call.future
+
+    def _load_for_all(self, key: ModelKey) -> None:
+        failure: BaseException | None = None
+        try:
+            self.load(key)
+        except BaseException as error:  # any error is the callers'
+            failure = error
+        with self._lock:
+            waiting = self._waiting.pop(key, [])
+        for call in waiting:
+            if failure is None:
+                call.succeed(None)
+            else:
+                call.fail(failure)
 
     def load(self, key: ModelKey) -> None:
         """Load a model, or wait for the thread that is loading it. Blocks.
@@ -197,7 +240,7 @@ class ModelPool:
             self.unload(key)
             raise
 
-    def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> Path | bytes:
+    def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> GraphSource:
         if folder.graph is not None:
             if precision != "fp32":
                 raise ConfigurationError(
@@ -211,7 +254,7 @@ class ModelPool:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
-            require_extra("onnxruntime", "cuda" if self.device.kind == "cuda" else "local")
+            import_runtime(self.device.kind)
             digest = digests.result()[WEIGHTS]
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)
@@ -222,7 +265,7 @@ class ModelPool:
         Raises:
             ModelNotAvailable: they would not fit even then; nothing is evicted.
         """
-        budget = self.ram_budget
+        budget = self.budget
         if budget is None:
             return
         with self._lock:
@@ -235,7 +278,7 @@ class ModelPool:
         evictable = sum(resident.single_text_session_size if k == key else resident.total_size for k, resident in idle)
         over = self._total_size() + size - budget
         if over > evictable:
-            raise _over_budget_error(key.name, size or self._residents[key].size, budget)
+            raise self._over_budget_error(key.name, size or self._residents[key].size, budget)
         for _, resident in idle:
             if over > 0 and resident.model.single_text_session is not None:
                 over -= resident.single_text_session_size
@@ -248,6 +291,13 @@ class ModelPool:
                 self.evictions += 1
         return evicted
 
+    def _over_budget_error(self, name: str, size: int, budget: int) -> ModelNotAvailable:
+        text = f"it needs about {size} bytes of a budget of {budget} bytes"
+        if self.ram_budget is None:
+            share = f"{_DEFAULT_SHARE:.0%} of the memory that its control group (container) allows this process"
+            text += f", {share}; ram_budget sets another"
+        return ModelNotAvailable(text, reason="ram_budget", model=name)
+
     def has_room_for_single_text_session(self, key: ModelKey) -> bool:
         """Return whether the session for single texts of a model would fit the budget."""
         with self._lock:
@@ -255,7 +305,7 @@ class ModelPool:
             if resident is None:
                 return False
             extra = resident.size * _SINGLE_TEXT_SESSION_SHARE
-            return self.ram_budget is None or self._total_size() + extra <= self.ram_budget
+            return self.budget is None or self._total_size() + extra <= self.budget
 
     def unload(self, key: ModelKey) -> None:
         """Unload a model and release its memory; calls under way keep it until they end."""
@@ -275,8 +325,8 @@ class ModelPool:
             estimate = self._measured.get(key) or _estimate_size(self.store.find(key.name), key.precision, self.device)
         except RatatoskrError as error:
             return ModelStatus("unavailable", error.message)
-        if self.ram_budget is not None and estimate > self.ram_budget:
-            return ModelStatus("unavailable", _over_budget_error(key.name, estimate, self.ram_budget).message)
+        if self.budget is not None and estimate > self.budget:
+            return ModelStatus("unavailable", self._over_budget_error(key.name, estimate, self.budget).message)
         reason = self._failed.get(key)
         return ModelStatus("unavailable", reason) if reason else ModelStatus("available")
 
@@ -284,6 +334,9 @@ class ModelPool:
         """End the threads and unload every model. May be called several times."""
         with self._lock:
             self._closed = True
+            waiting = [call for calls in self._waiting.values() for call in calls]
+        for call in waiting:
+            call.fail(GatewayClosed("the gateway is closed"))
         self.workers.close()
         with self._lock:
             freed: list[LoadedModel | Session] = [resident.model for resident in self._residents.values()]
@@ -296,6 +349,7 @@ class ModelPool:
         abandon(dict(self._residents))
         self._residents.clear()
         self._loading.clear()
+        self._waiting.clear()
 
 
 def _release(objects: list[LoadedModel | Session]) -> None:
@@ -314,11 +368,6 @@ def _release(objects: list[LoadedModel | Session]) -> None:
 def _fail(future: Future[None], error: Exception) -> None:
     future.set_exception(error)
     future.exception()  # marks it as retrieved: the caller raises it
-
-
-def _over_budget_error(name: str, size: int, budget: int) -> ModelNotAvailable:
-    text = f"it needs about {size} bytes of a budget of {budget} bytes"
-    return ModelNotAvailable(text, reason="ram_budget", model=name)
 
 
 def _estimate_size(folder: ModelFolder, precision: Precision, device: Device) -> int:

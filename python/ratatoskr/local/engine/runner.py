@@ -117,7 +117,7 @@ class ModelRunner:
     async def preload(self) -> None:
         """Load the model unless it is loaded; raises what `ModelPool.load` raises."""
         if not self._pool.is_loaded(self._key):
-            await asyncio.to_thread(self._pool.load, self._key)
+            await asyncio.wrap_future(self._pool.start_loading(self._key))
 
     async def unload(self) -> None:
         """Unload the model and release its memory; the next call loads it again."""

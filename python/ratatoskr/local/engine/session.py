@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, MalformedResponse
 from ratatoskr.local.engine.device import Device
+from ratatoskr.local.engine.stop import StopSignal
+from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
+from ratatoskr.local.runtime import import_runtime
 
 if TYPE_CHECKING:
     import numpy as np
 
     Integers = np.ndarray[Any, Any]
 
-__all__ = ["Session", "open_session"]
+__all__ = ["GraphSource", "Session", "open_session"]
+
+GraphSource: TypeAlias = Path | GraphInMemory | bytes
+"""A graph that the package built, its weights in a file beside it or in memory; or the bytes of a ready-made one, which
+cannot refer to other files."""
 
 _LOG_FATAL: Final = 4
 _IDS: Final = "input_ids"
@@ -44,16 +51,19 @@ class Session:
     output: str
     bound: bool = False
 
-    def run(self, ids: Integers, mask: Integers, types: Integers | None = None) -> np.ndarray[Any, Any]:
+    def run(
+        self, ids: Integers, mask: Integers, types: Integers | None = None, *, stop: StopSignal | None = None
+    ) -> np.ndarray[Any, Any]:
         """Return the output for a batch; its first axis is that of the ids.
 
         Args:
             ids: ids of the tokens: (items, width).
             mask: 1 for a token, 0 for padding.
             types: the segment of each token, for pairs; 0 by default. Inputs that the graph does not take are ignored.
+            stop: ends the run early.
 
         Raises:
-            MalformedResponse: the runtime failed.
+            MalformedResponse: the runtime failed, or the run was ended.
         """
         import numpy as np
 
@@ -62,51 +72,53 @@ class Session:
             feeds[_MASK] = mask
         if _TYPES in self.inputs:
             feeds[_TYPES] = np.zeros_like(ids) if types is None else types
+        options = import_runtime().RunOptions()
         try:
-            out = self._run_bound(feeds) if self.bound else self.inner.run([self.output], feeds)[0]
+            with nullcontext() if stop is None else stop.watch(options):
+                out = self._run_bound(feeds, options) if self.bound else self._run(feeds, options)
         except Exception as error:  # the runtime's own classes derive from Exception only
             raise MalformedResponse(
                 f"the model failed: {_in_one_line(error)}", model=self.name, retryable=False
             ) from None
         return np.ascontiguousarray(out, np.float32)
 
-    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    def _run(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
+        (out,) = self.inner.run([self.output], feeds, options)
+        return out  # type: ignore[no-any-return]  # the runtime has no type hints
+
+    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
         binding = self.inner.io_binding()
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
         binding.bind_output(self.output)
-        self.inner.run_with_iobinding(binding)
+        self.inner.run_with_iobinding(binding, options)
         (out,) = binding.copy_outputs_to_cpu()
         return out  # type: ignore[no-any-return]  # the runtime has no type hints
 
 
 def open_session(
-    graph: Path | bytes,
+    graph: GraphSource,
     name: str,
     device: Device,
     choose_output: Callable[[Mapping[str, Sequence[Any]]], str],
     *,
     threads: int = 1,
-    optimised: bool = True,
     spin: bool = False,
 ) -> Session:
     """Load a graph.
 
     Args:
-        graph: path of a graph that the package built, with its weights in a file beside it; or the bytes of a
-            ready-made one, which cannot refer to other files.
+        graph: the graph.
         name: name of the model, for messages.
         device: where to run.
         choose_output: returns the name of the output to compute, from the shapes of the graph's outputs by name.
         threads: threads of one run.
-        optimised: whether the graph is one that the package built: the runtime's larger fusions, which would make it
-            slower, are then turned off.
         spin: whether threads wait actively for their next run.
 
     Raises:
         ConfigurationError: the runtime is not installed or does not have the device, or the graph cannot be used.
     """
-    ort = require_extra("onnxruntime", "cuda" if device.kind == "cuda" else "local")
+    ort = import_runtime(device.kind)
     device.check(ort.get_available_providers())
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -114,11 +126,16 @@ def open_session(
     options.enable_mem_pattern = False  # shapes vary
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_BASIC if optimised else level.ORT_ENABLE_ALL
+    # The runtime's larger fusions would make a graph that the package built slower.
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if isinstance(graph, bytes) else level.ORT_ENABLE_BASIC
+    model: str | bytes = graph if isinstance(graph, bytes) else ""
+    if isinstance(graph, Path):
+        model = os.fspath(graph)
+    elif isinstance(graph, GraphInMemory):
+        model, weights = graph.graph, graph.weights
+        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])
     try:
-        inner = ort.InferenceSession(
-            os.fspath(graph) if isinstance(graph, Path) else graph, options, providers=device.providers()
-        )
+        inner = ort.InferenceSession(model, options, providers=device.providers())
     except Exception as error:  # a broken graph raises many classes, UnicodeDecodeError among them
         raise ConfigurationError(f"the graph cannot be loaded: {_in_one_line(error)}", model=name) from None
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():

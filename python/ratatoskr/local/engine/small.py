@@ -8,6 +8,7 @@ from typing import Any, Final
 from ratatoskr._core import Tokens
 from ratatoskr.local.engine.call import BatchStats, PendingCall, refuse_truncation
 from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.engine.stop import StopSignal
 from ratatoskr.local.engine.workers import Delivery
 
 __all__ = ["SmallCall", "run_small"]
@@ -36,12 +37,12 @@ def run_small(calls: list[Any], alone: bool) -> Delivery:
     """
     ready: list[tuple[SmallCall, Tokens]] = []
     for call in calls:
-        if call.future.cancelled():
+        if call.future.done():
             continue
         try:
             tokens = call.model.tokenise(call.items)
             if not call.truncate:
-                refuse_truncation(call.model, tokens)
+                refuse_truncation(call.model, call.items, tokens)
         except Exception as error:  # any error is the caller's
             call.fail(error)
         else:
@@ -72,8 +73,9 @@ def _compute(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> Delivery:
     tokens = ready[0][1] if len(ready) == 1 else Tokens.concat([own for _, own in ready])
     rows = model.allocate_rows(len(tokens))
     alone = alone and len(tokens) == 1
+    stop = StopSignal.when_done([call.future for call, _ in ready])
     for batch in tokens.calls(model.budget):
-        model.compute(tokens, batch, rows, alone=alone)
+        model.compute(tokens, batch, rows, alone=alone, stop=stop)
 
     def deliver() -> None:
         start = 0

@@ -12,6 +12,7 @@ from ratatoskr._core import Tokens
 from ratatoskr.errors import InvalidInput
 from ratatoskr.local.engine.call import BatchStats, PendingCall, refuse_truncation
 from ratatoskr.local.engine.loaded import LoadedModel
+from ratatoskr.local.engine.stop import StopSignal
 from ratatoskr.local.engine.workers import Delivery
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class WindowTask(PendingCall):
         self._model, self._items, self._first = model, items, first
         self._truncate, self._out, self._wake = truncate, out, wake
         self._lock = threading.Lock()
+        self._stop = StopSignal.when_done([self.future])
         first_indexes: dict[Any, int] = {}
         for index, item in enumerate(items):
             first_indexes.setdefault(item, index)
@@ -114,7 +116,7 @@ class WindowTask(PendingCall):
     def _plan(self) -> None:
         tokens = Tokens.concat([part for part in self._parts if part is not None])
         if not self._truncate:
-            refuse_truncation(self._model, tokens, self._first, self._indexes)
+            refuse_truncation(self._model, self._unique, tokens, self._first, self._indexes)
         batches = deque(tokens.calls(self._model.budget))
         with self._lock:
             self._parts.clear()
@@ -122,8 +124,8 @@ class WindowTask(PendingCall):
 
     def _compute(self, batch: list[int]) -> Delivery | None:
         try:
-            if not self.future.cancelled():
-                self._model.compute(self._tokens, batch, self._rows)
+            if not self.future.done():
+                self._model.compute(self._tokens, batch, self._rows, stop=self._stop)
         finally:
             with self._lock:
                 self._running -= 1

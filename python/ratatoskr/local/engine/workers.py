@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from ratatoskr._fork import call_in_child
@@ -20,6 +23,8 @@ __all__ = ["MAX_JOINED", "Delivery", "QueuedCall", "Task", "Workers"]
 
 MAX_JOINED: Final = 8
 """Items of small calls that one worker computes together; with more of them other workers would be idle."""
+_JOIN_TIME: Final = 3.0
+"""Seconds that closing waits for all threads; what does not end by then is left behind and delivers nothing."""
 _ALL: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
@@ -58,6 +63,14 @@ Run = Callable[[list[QueuedCall], bool], Delivery]
 """Runs small calls of one key; the flag says whether nothing else is being computed."""
 
 
+@dataclass(eq=False, slots=True)
+class _Work:
+    """What one thread runs, and the calls that it is for."""
+
+    run: Callable[[], Delivery | None]
+    calls: Sequence[QueuedCall | Task]
+
+
 class Workers:
     """The threads; started by the first call, ended by `close` or at the exit of the interpreter."""
 
@@ -67,7 +80,7 @@ class Workers:
         self._small: deque[tuple[QueuedCall, Run]] = deque()
         self._large: deque[Task] = deque()
         self._threads: list[threading.Thread] = []
-        self._busy = 0
+        self._running: list[_Work] = []
         self._closed = False
         _ALL.add(self)
         call_in_child(self._renew)
@@ -92,24 +105,29 @@ class Workers:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the threads; queued calls fail with `GatewayClosed`. May be called several times."""
+        """End the threads; all calls fail with `GatewayClosed`, those under way too. May be called several times.
+
+        Failing a call stops its runs, so that the threads end soon; one that does not is waited for a few seconds.
+        """
         with self._changed:
             self._closed = True
             waiting: list[QueuedCall | Task] = [call for call, _ in self._small]
+            waiting += [call for work in self._running for call in work.calls]
             waiting += self._large
             self._small.clear()
             self._large.clear()
             self._changed.notify_all()
         for call in waiting:
             call.fail(GatewayClosed("the gateway is closed"))
+        deadline = time.monotonic() + _JOIN_TIME
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(1.0)
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _renew(self) -> None:
         """Start over in a forked child, where the threads do not exist and one of them may have held the lock."""
         self._changed = threading.Condition()
-        self._threads, self._busy = [], 0
+        self._threads, self._running = [], []
         self._small.clear()
         self._large.clear()
 
@@ -128,27 +146,27 @@ class Workers:
                     if self._closed:
                         return
                     self._changed.wait()
-                self._busy += 1
+                self._running.append(work)
             deliver = None
             try:
-                deliver = work()
+                deliver = work.run()
             finally:
-                del work
                 with self._changed:
-                    self._busy -= 1
+                    self._running.remove(work)
+                del work
             if deliver is not None:
                 deliver()
                 del deliver
 
-    def _take_work(self) -> Callable[[], Delivery | None] | None:
+    def _take_work(self) -> _Work | None:
         """Return what to run next: small calls, or a piece of the oldest large call that has one. Holds the lock."""
         if self._small:
             joined, run = self._take_small_calls()
-            alone = self._busy == 0 and not self._small and all(task.done() for task in self._large)
-            return lambda: run(joined, alone)
+            alone = not self._running and not self._small and all(task.done() for task in self._large)
+            return _Work(partial(run, joined, alone), joined)
         for task in tuple(self._large):
             if (piece := task.next_piece()) is not None:
-                return piece
+                return _Work(piece, (task,))
             if task.done():
                 self._large.remove(task)
         return None

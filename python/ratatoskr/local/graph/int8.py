@@ -20,6 +20,7 @@ from ratatoskr.local.graph.build import (
     build,
 )
 from ratatoskr.local.graph.weights import Layer, Linear, Weights
+from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _calibrate(weights: Weights, folder: ModelFolder) -> dict[tuple[int, str], F
 
 def _open_with_activations(weights: Weights, folder: ModelFolder) -> tuple[Any, dict[tuple[int, str], str]]:
     """Open the fp32 graph with the inputs of its linear layers as outputs, and return the names of these by layer."""
-    onnx, ort = require_extra("onnx", why="graphs of models"), require_extra("onnxruntime")
+    onnx, ort = require_extra("onnx", why="graphs of models"), import_runtime()
     assert folder.architecture is not None  # noqa: S101  # there are weights
     graph, pieces = build(weights, folder.architecture)
     model = onnx.ModelProto.FromString(graph)

@@ -1,10 +1,10 @@
-"""Download of one file over HTTPS: few redirects, checked digests, and no file in place unless it is complete."""
+"""Requests over HTTPS: few redirects, checked digests, and no file in place unless it is complete."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import ipaddress
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,27 @@ from typing import IO, Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ratatoskr._files import atomic_write, check_disk_space
-from ratatoskr.errors import ConfigurationError, ConnectionFailed, ModelNotFound, RedirectRefused, Timeout
+from ratatoskr.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    MalformedResponse,
+    ModelNotFound,
+    RedirectRefused,
+    Timeout,
+    TlsError,
+)
+from ratatoskr.local.store.network import connect, is_secure
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["Download", "WrongDigest", "download", "is_secure"]
+__all__ = ["Download", "WrongDigest", "download", "read_json"]
 
 IDLE_TIMEOUT: Final = 30.0
 """Seconds without a byte after which a transfer fails."""
 _TRIES: Final = 5
 _MAX_REDIRECTS: Final = 5
 _BLOCK: Final = 1 << 20
+_MAX_JSON: Final = 32 << 20
 _HUB_HOSTS: Final = ("huggingface.co", "hf.co")
 _REDIRECT_STATUSES: Final = {301, 302, 303, 307, 308}
 
@@ -72,8 +82,8 @@ def download(
             try:
                 _transfer(file, out, digest, progress, idle)
                 break
-            except (ConnectionFailed, Timeout):
-                if not tries_left:
+            except (ConnectionFailed, Timeout) as error:
+                if not tries_left or isinstance(error, TlsError):
                     raise
         if file.sha256 is not None and digest.hexdigest() != file.sha256:
             raise WrongDigest(f"{file.name} has the digest {digest.hexdigest()}, not {file.sha256}")
@@ -81,11 +91,11 @@ def download(
 
 def _transfer(file: Download, out: IO[bytes], digest: Any, progress: OnPullProgress | None, idle: float) -> None:
     done = out.tell()
-    connection, response = _open(file, done, idle)
+    connection, response = _open(file.url, file.name, file.token, idle, done)
     try:
         if done and response.status != 206:
             raise ConnectionFailed(f"the transfer of {file.name} cannot be resumed", phase="body")
-        for block in _read_blocks(file, response, idle):
+        for block in _read_blocks(file.name, response, idle):
             digest.update(block)
             out.write(block)
             done += len(block)
@@ -99,35 +109,61 @@ def _transfer(file: Download, out: IO[bytes], digest: Any, progress: OnPullProgr
         connection.close()
 
 
-def _read_blocks(file: Download, response: http.client.HTTPResponse, idle: float) -> Iterator[bytes]:
+def read_json(url: str, name: str, token: str | None, *, idle: float = IDLE_TIMEOUT) -> Any:
+    """Return the JSON value at a URL; `name` is what it is called in messages.
+
+    Raises:
+        RatatoskrError: as in `download`.
+        MalformedResponse: it is not JSON, or too long.
+    """
+    connection, response = _open(url, name, token, idle)
+    text = bytearray()
+    try:
+        for block in _read_blocks(name, response, idle):
+            text += block
+            if len(text) > _MAX_JSON:
+                raise MalformedResponse(f"{name} is longer than {_MAX_JSON} bytes")
+    finally:
+        connection.close()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise MalformedResponse(f"{name} is not JSON") from None
+
+
+def _read_blocks(name: str, response: http.client.HTTPResponse, idle: float) -> Iterator[bytes]:
     """Yield the body as it arrives. Errors of the consumer, such as a full disk, are not caught here."""
     try:
         while block := response.read1(_BLOCK):
             yield block
     except TimeoutError:
-        raise Timeout(f"no byte of {file.name} came for {idle:g} seconds", phase="idle") from None
+        raise Timeout(f"no byte of {name} came for {idle:g} seconds", phase="idle") from None
     except (http.client.HTTPException, OSError) as error:
-        text = f"the transfer of {file.name} broke off ({type(error).__name__})"
+        text = f"the transfer of {name} broke off ({type(error).__name__})"
         raise ConnectionFailed(text, phase="body") from None
 
 
-def _open(file: Download, start: int, idle: float) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-    """Request the file from byte `start` on, following redirects within the hub; the first host gets the token."""
-    first = url = urlsplit(file.url)
+def _open(
+    address: str, name: str, token: str | None, idle: float, start: int = 0
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    """Request a file from byte `start` on, following redirects within the hub; the first host gets the token."""
+    first = url = urlsplit(address)
     for _ in range(_MAX_REDIRECTS + 1):
         _check_host(url, first)
         headers = {"accept-encoding": "identity", "user-agent": "ratatoskr"}
         if start:
             headers["range"] = f"bytes={start}-"
-        if file.token and url[:2] == first[:2]:
-            headers["authorization"] = f"Bearer {file.token}"
-        connection, response = _request(url, headers, file.name, idle)
+        if token and url[:2] == first[:2]:
+            headers["authorization"] = f"Bearer {token}"
+        connection, response = _request(url, headers, name, idle)
         if response.status in {200, 206}:
             return connection, response
         connection.close()
         if response.status not in _REDIRECT_STATUSES:
             kind = ModelNotFound if response.status in {404, 410} else ConnectionFailed
-            raise kind(f"{url.hostname} answered with status {response.status}", status=response.status)
+            hint = "" if token or response.status not in {401, 403} else "; HF_TOKEN gives access to private models"
+            text = f"{url.hostname} answered with status {response.status} to the request for {name}{hint}"
+            raise kind(text, status=response.status)
         url = _resolve_redirect(url, response.getheader("location") or "")
     raise RedirectRefused(f"{first.hostname} redirects more than {_MAX_REDIRECTS} times")
 
@@ -135,8 +171,7 @@ def _open(file: Download, start: int, idle: float) -> tuple[http.client.HTTPConn
 def _request(
     url: SplitResult, headers: dict[str, str], name: str, idle: float
 ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.hostname or "", url.port, timeout=idle)
+    connection = connect(url, idle)
     try:
         connection.request("GET", url.path + (f"?{url.query}" if url.query else ""), headers=headers)
         return connection, connection.getresponse()
@@ -158,11 +193,6 @@ def _resolve_redirect(url: SplitResult, location: str) -> SplitResult:
     return target
 
 
-def is_secure(url: SplitResult) -> bool:
-    """Return whether others on the network cannot read what is sent there: it uses TLS, or stays on this machine."""
-    return url.scheme == "https" or (url.scheme == "http" and _is_loopback((url.hostname or "").casefold()))
-
-
 def _check_host(url: SplitResult, first: SplitResult) -> None:
     host = (url.hostname or "").casefold()
     shown = escape_hidden(host, 200)
@@ -171,10 +201,3 @@ def _check_host(url: SplitResult, first: SplitResult) -> None:
     home = (first.hostname or "").casefold()
     if not any(host == own or host.endswith(f".{own}") for own in (home, *_HUB_HOSTS)):
         raise RedirectRefused(f"{home} redirects to {shown}, which does not belong to the hub")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

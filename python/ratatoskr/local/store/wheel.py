@@ -16,6 +16,7 @@ from typing import Final
 from ratatoskr._files import atomic_write, compute_digest
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import Wheel
+from ratatoskr.local.store.network import find_authorities
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 
 __all__ = ["fetch"]
@@ -72,6 +73,8 @@ def _download(requirement: str, into: Path) -> None:
         for name, value in os.environ.items()
         if name.upper() in _PIP_VARIABLES or name.upper().startswith(_PIP_PREFIXES)
     }
+    if authorities := find_authorities():  # pip's library reads this variable alone
+        environment["REQUESTS_CA_BUNDLE"] = authorities[1]
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and the requirement comes from the catalogue
             command,

@@ -21,14 +21,14 @@ async def test_large_calls_keep_to_so_many_at_a_time_whatever_threads_there_are(
 ):
     inside, seen, lock, run = 0, [], threading.Lock(), Session.run
 
-    def counted(self, ids, mask, types=None):
+    def counted(self, ids, mask, types=None, *, stop=None):
         nonlocal inside
         with lock:
             inside += 1
             seen.append(inside)
         threading.Event().wait(0.003)  # long enough for others to come in, if they may
         try:
-            return run(self, ids, mask, types)
+            return run(self, ids, mask, types, stop=stop)
         finally:
             with lock:
                 inside -= 1

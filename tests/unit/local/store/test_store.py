@@ -207,6 +207,60 @@ def test_names_that_are_none(store: ModelStore):
             store.find(name)
 
 
+def test_a_name_is_the_catalogues_then_the_stores_then_a_folders_then_the_hubs(
+    served: Hub, store: ModelStore, folder: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert store.name_of(CUSTOM) == CUSTOM
+    for name in (CUSTOM, BGE, "model", "three/deep/model"):
+        shutil.copytree(folder, tmp_path / name)
+    for name in (CUSTOM, "model", "three/deep/model", f"{CUSTOM}/"):
+        assert store.find(name).path == tmp_path / name
+    assert store.name_of(BGE) == store.name_of(f"{BGE}") == BGE, "a name of the catalogue"
+    assert store.find(f"./{BGE}").path == tmp_path / BGE
+    place = store.pull(CUSTOM, allow_unpinned=True)
+    assert served.asked_for(WEIGHTS), "a pull is of the hub's model, whatever folders there are"
+    assert store.find(CUSTOM).path == place
+    assert store.find(f"./{CUSTOM}").path == store.find(Path(CUSTOM)).path == tmp_path / CUSTOM
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_store_that_others_can_change_is_refused(served: Hub, store: ModelStore, mode):
+    place = store.pull(BGE)
+    for changed in (store.root, store.models, place):
+        changed.chmod(mode)
+        for use in (store.find, store.pull):
+            with pytest.raises(ConfigurationError, match=f"{changed}.* can be changed by others .*chmod go-w"):
+                use(BGE)
+        changed.chmod(0o755)
+    store.pins.chmod(mode)
+    assert store.remove(BGE)
+    with pytest.raises(ConfigurationError, match=f"{store.pins} can be changed by others"):
+        store.pull(BGE)
+
+
+def test_a_sticky_folder_above_is_taken_and_another_users_folder_refused(served: Hub, store: ModelStore):
+    store.root.mkdir()
+    store.root.chmod(0o1777)
+    place = store.pull(BGE)
+    assert store.find(BGE).path == place
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(place, 12345, -1)
+    with pytest.raises(ConfigurationError, match=r"belongs to another user \(number 12345\)"):
+        store.find(BGE)
+
+
+def test_what_is_written_is_the_users_own_whatever_the_umask_is(served: Hub, store: ModelStore):
+    before = os.umask(0)
+    try:
+        store.pull(BGE)
+    finally:
+        os.umask(before)
+    assert [path for path in (store.root, *store.root.rglob("*")) if path.stat().st_mode & 0o022] == []
+    assert store.find(BGE).name == BGE
+
+
 def test_the_caches_place_is_the_users_choice(monkeypatch, tmp_path: Path):
     assert ModelStore().root == Path(os.environ["XDG_CACHE_HOME"]) / "ratatoskr"
     monkeypatch.setenv("RATATOSKR_CACHE_DIR", str(tmp_path / "chosen"))
