@@ -38,6 +38,7 @@ class _EmbedOptions(TypedDict):
     input_type: InputType
     dimensions: int | None
     truncate: bool
+    prompt: str | None
     timeouts: TimeoutsLike
 
 
@@ -171,6 +172,7 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeouts: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; arguments and errors are those of `embed_batch`."""
@@ -178,6 +180,7 @@ class SyncGateway:
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
+            "prompt": prompt,
             "timeouts": timeouts,
         }
         return self._thread.run(self._gateway.embed(text, model, **options))
@@ -190,6 +193,7 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeouts: TimeoutsLike = None,
     ) -> Embeddings:
         """Return the vectors of many texts in their order.
@@ -200,6 +204,7 @@ class SyncGateway:
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
+            "prompt": prompt,
             "timeouts": timeouts,
         }
         return self._thread.run(self._gateway.embed_batch(texts, model, **options))
@@ -212,6 +217,7 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeouts: TimeoutsLike = None,
     ) -> Iterator[Embedding]:
         """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
@@ -222,6 +228,7 @@ class SyncGateway:
             "input_type": input_type,
             "dimensions": dimensions,
             "truncate": truncate,
+            "prompt": prompt,
             "timeouts": timeouts,
         }
         vectors = self._gateway.embed_iter(texts, model, **options)

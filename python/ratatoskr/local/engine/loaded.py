@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
 from ratatoskr.local.engine.session import Session, open_session
-from ratatoskr.local.store.folder import ModelFolder, read_regular_file
+from ratatoskr.local.store.folder import ModelFolder
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.head import Rows
@@ -60,6 +60,10 @@ class LoadedModel:
         """Return the tokens of items, cut to the model's maximum length; raises what `Head.tokenise` raises."""
         return self.head.tokenise(self.tokenizer, items, self.folder.max_length, first)
 
+    def with_head(self, head: Head) -> LoadedModel:
+        """Return the same model under another head, for one call."""
+        return replace(self, head=head)
+
     def allocate_rows(self, count: int) -> Rows:
         """Return an array for the rows of `count` items."""
         import numpy as np
@@ -102,7 +106,7 @@ def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Dev
     Raises:
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
-    tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
+    tokenizer = Tokenizer(folder.read_tokenizer())
     session = open_session(graph, folder.name, device, head.choose_output, optimised=isinstance(graph, Path))
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
@@ -111,7 +115,7 @@ def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Dev
         head=head,
         tokenizer=tokenizer,
         session=session,
-        row_size=_measure_row(tokenizer, session, folder.name),
+        row_size=head.count_columns(_measure_output(tokenizer, session, folder.name)),
         budget=device.budget(hidden, intermediate),
         device=device,
         graph=graph,
@@ -119,7 +123,7 @@ def load_model(folder: ModelFolder, head: Head, graph: Path | bytes, device: Dev
     )
 
 
-def _measure_row(tokenizer: Tokenizer, session: Session, name: str) -> int:
+def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:
     """Run the tokenizer's largest id and return the length of the output's last axis.
 
     A tokenizer of another model would otherwise fail for some texts only, or give wrong results.
