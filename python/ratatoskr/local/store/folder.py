@@ -17,6 +17,7 @@ from ratatoskr.local.store.modules import (
     Normalise,
     Step,
     list_module_folders,
+    locate_transformer,
     read_modules,
 )
 from ratatoskr.local.store.prompts import Prompts, read_prompts
@@ -31,7 +32,16 @@ from ratatoskr.local.store.settings import (
 )
 from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
 
-__all__ = ["READY_MADE", "WEIGHTS", "Architecture", "ModelFolder", "read_folder", "read_regular_file"]
+__all__ = [
+    "READY_MADE",
+    "WEIGHTS",
+    "Architecture",
+    "ModelFolder",
+    "list_settings",
+    "locate_transformer",
+    "read_folder",
+    "read_regular_file",
+]
 
 Family = Literal["bert", "roberta", "distilbert"]
 
@@ -135,16 +145,25 @@ class ModelFolder:
 
     def list_files(self) -> list[Path]:
         """Return the paths of all files on which vectors depend."""
-        base = self.tokenizer.parent
-        files = [base / name for name in SETTINGS_FILES] + [self.path / name for name in (MODULES, MODEL_PROMPTS)]
-        files += [self.path / folder / CONFIG for _, folder in list_module_folders(self.path)]
-        return [*self.list_weights(), *(file for file in dict.fromkeys(files) if file.exists())]
+        settings = (self.path / name for name in list_settings(self.path))
+        return [*self.list_weights(), *(file for file in settings if file.exists())]
 
     def list_weights(self) -> Iterator[Path]:
         """Yield the paths of all files of weights and graphs."""
         if source := self.weights or self.graph:
             yield source
         yield from (step.weights for step in self.steps if isinstance(step, Dense | LayerNorm))
+
+
+def list_settings(path: Path) -> list[str]:
+    """Return the names of all files but weights that a folder may hold, by the modules that its modules.json lists.
+
+    Raises:
+        ConfigurationError: modules.json is not a list of modules, or names a folder outside of the model's.
+    """
+    base = locate_transformer(path)
+    files = [MODULES, MODEL_PROMPTS, *((base / name).relative_to(path).as_posix() for name in SETTINGS_FILES)]
+    return files + [f"{folder}/{CONFIG}" for _, folder in list_module_folders(path)[1:] if folder]
 
 
 def read_folder(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -11,31 +11,34 @@ from urllib.parse import quote, urlsplit
 from ratatoskr._extras import require_extra
 from ratatoskr._files import compute_git_blob_id
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, ModelNotFound
+from ratatoskr.local.store.catalog import CatalogModel
 from ratatoskr.local.store.download import Download, WrongDigest, download, is_secure
-from ratatoskr.local.store.folder import READY_MADE, WEIGHTS
+from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, list_settings, locate_transformer, read_folder
 from ratatoskr.local.store.progress import OnPullProgress
+from ratatoskr.local.store.settings import CONFIG, MODULES, TOKENIZER
 
 __all__ = ["fetch"]
 
 _ENDPOINT: Final = "https://huggingface.co"
 _TRUE: Final = {"1", "on", "true", "yes"}
-_OPTIONAL: Final = {"modules.json", "sentence_bert_config.json", "1_Pooling/config.json"}
 
 
 def fetch(
     repository: str,
     revision: str,
-    files: Sequence[str],
+    entry: CatalogModel | None,
     pins: Mapping[str, str],
     into: Path,
     progress: OnPullProgress | None = None,
 ) -> str:
     """Fetch a model's files and return the commit that they belong to.
 
+    The small files come first: a model that is not supported is refused before its weights are fetched.
     Reads `$HF_ENDPOINT`, `$HF_TOKEN` and `$HF_HUB_OFFLINE`.
 
     Raises:
-        ConfigurationError: offline mode, an invalid endpoint, a required file that is missing, or a full disk.
+        ConfigurationError: offline mode, an invalid endpoint, a required file that is missing, a full disk, or a model
+            that is not supported.
         InvalidInput: the name cannot be a repository of a hub.
         ModelNotFound: the hub has no such model or revision.
         ConnectionFailed: the hub cannot be reached, or a transfer was interrupted.
@@ -47,22 +50,33 @@ def fetch(
     token = os.environ.get("HF_TOKEN") or None
     info = _request_info(endpoint, repository, revision, token)
     available = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    names = [name for name in files if name in available]
-    if WEIGHTS not in available:
-        names += [name for name in READY_MADE if name in available][:1]
-    required = {*files} - {*_OPTIONAL, WEIGHTS} | pins.keys()
-    missing = required - {*names}
-    if not {WEIGHTS, *READY_MADE} & {*names}:
-        missing.add(WEIGHTS)
+
+    def fetch_all(names: Iterable[str]) -> None:
+        for name in names:
+            sibling = available[name]
+            sha256 = sibling.lfs.sha256 if sibling.lfs else None
+            url = f"{endpoint}/{repository}/resolve/{info.sha}/{quote(name)}"
+            download(Download(url, into / name, name, sibling.size, pins.get(name) or sha256, token), progress)
+            if sha256 is None and sibling.blob_id and compute_git_blob_id(into / name) != sibling.blob_id:
+                raise WrongDigest(f"{name} is not the file that the hub lists", model=repository)
+
+    fetch_all({MODULES} & available.keys())
+    possible = list_settings(into)
+    fetch_all(name for name in possible if name in available and name != MODULES)
+    base = locate_transformer(into)
+    places = [(base / name).relative_to(into).as_posix() for name in (WEIGHTS, *READY_MADE)]
+    needed = {(base / name).relative_to(into).as_posix() for name in (CONFIG, TOKENIZER)}
+    missing = (needed | pins.keys() - {*places}) - available.keys()
+    if not available.keys() & {*places}:
+        missing.add(places[0])
     if missing:
         raise ConfigurationError(f"{', '.join(sorted(missing))} is not among its files", model=repository)
-    for name in names:
-        sibling = available[name]
-        sha256 = sibling.lfs.sha256 if sibling.lfs else None
-        url = f"{endpoint}/{repository}/resolve/{info.sha}/{quote(name)}"
-        download(Download(url, into / name, name, sibling.size, pins.get(name) or sha256, token), progress)
-        if sha256 is None and sibling.blob_id and compute_git_blob_id(into / name) != sibling.blob_id:
-            raise WrongDigest(f"{name} is not the file that the hub lists", model=repository)
+    folder = read_folder(into, repository, entry, listed=available)
+    folder.read_tokenizer()
+    weights = [folder.relative(path) for path in folder.list_weights()]
+    if unused := pins.keys() - {*possible, *weights}:
+        raise ConfigurationError(f"{', '.join(sorted(unused))} is not among its files", model=repository)
+    fetch_all(weights)
     return str(info.sha)
 
 

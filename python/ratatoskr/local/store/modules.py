@@ -11,7 +11,17 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.read import read_json, read_object
 from ratatoskr.local.store.settings import ACTIVATIONS, CONFIG, MODULES, POOLINGS, check_settings
 
-__all__ = ["WEIGHTS", "Dense", "LayerNorm", "Modules", "Normalise", "Step", "list_module_folders", "read_modules"]
+__all__ = [
+    "WEIGHTS",
+    "Dense",
+    "LayerNorm",
+    "Modules",
+    "Normalise",
+    "Step",
+    "list_module_folders",
+    "locate_transformer",
+    "read_modules",
+]
 
 WEIGHTS: Final = "model.safetensors"
 _NAMED_POOLINGS: Final = {**{name: name for name in POOLINGS.values()}, "mean_sqrt_len_tokens": "mean_sqrt_len"}
@@ -88,6 +98,12 @@ def list_module_folders(path: Path) -> list[tuple[str, str]]:
     if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
         raise ConfigurationError(f"{path / MODULES} is not a list of modules")
     return [_read_entry(path, module) for module in modules]
+
+
+def locate_transformer(path: Path) -> Path:
+    """Return the folder of the transformer and its tokenizer; raises what `list_module_folders` raises."""
+    modules = list_module_folders(path)
+    return path / modules[0][1] if modules else path
 
 
 def _read_entry(path: Path, module: Mapping[str, Any]) -> tuple[str, str]:

@@ -22,6 +22,7 @@ __all__ = [
     "POOLINGS",
     "SETTINGS",
     "SETTINGS_FILES",
+    "TOKENIZER",
     "TOKENIZER_CONFIG",
     "TOKENIZER_FILES",
     "TRANSFORMER_CONFIGS",
@@ -32,6 +33,7 @@ __all__ = [
 CONFIG: Final = "config.json"
 MODULES: Final = "modules.json"
 MODEL_PROMPTS: Final = "config_sentence_transformers.json"
+TOKENIZER: Final = "tokenizer.json"
 TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 TRANSFORMER_CONFIGS: Final = (
     "sentence_bert_config.json",
@@ -43,7 +45,7 @@ TRANSFORMER_CONFIGS: Final = (
     "sentence_xlnet_config.json",
 )
 """The names of one file in their order; the first that is not empty counts."""
-TOKENIZER_FILES: Final = ("tokenizer.json", TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_FILES: Final = (TOKENIZER, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
 SETTINGS_FILES: Final = (CONFIG, *TRANSFORMER_CONFIGS, *TOKENIZER_FILES)
 """The files of a transformer beside its weights. They are in the folder that modules.json names for it."""
 

