@@ -76,11 +76,11 @@ def _pool_max(states: Floats, mask: Any) -> Floats:
 
 
 def _pool_cls(states: Floats, mask: Any) -> Floats:
-    return states[range(len(states)), mask.argmax(axis=1)]  # type: ignore[no-any-return]
+    return states[range(len(states)), mask.argmax(axis=1)]
 
 
 def _pool_last(states: Floats, mask: Any) -> Floats:
-    return states[range(len(states)), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)]  # type: ignore[no-any-return]
+    return states[range(len(states)), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)]
 
 
 _POOLINGS: Final[Mapping[str, Callable[[Floats, Any], Floats]]] = {
@@ -166,13 +166,13 @@ def _gelu(values: Floats) -> Floats:
     import numpy as np
 
     erf = np.frompyfunc(math.erf, 1, 1)(values / math.sqrt(2))
-    return values * (1 + erf.astype(np.float32)) / 2  # type: ignore[no-any-return]
+    return (values * (1 + erf) / 2).astype(np.float32)  # type: ignore[no-any-return]
 
 
 def _sigmoid(values: Floats) -> Floats:
     import numpy as np
 
-    return (1 + np.tanh(values / 2)) / 2  # type: ignore[no-any-return]  # does not overflow
+    return np.asarray((1 + np.tanh(values / 2)) / 2, np.float32)  # the exponential would overflow
 
 
 _ACTIVATIONS: Final[Mapping[str, _Function]] = {

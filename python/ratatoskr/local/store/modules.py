@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ratatoskr.errors import ConfigurationError
@@ -28,6 +29,8 @@ _NAMED_POOLINGS: Final = {**{name: name for name in POOLINGS.values()}, "mean_sq
 _NAMED_POOLINGS["lasttoken"] = _NAMED_POOLINGS.pop("last")
 _PACKAGE: Final = "sentence_transformers."
 _MAX_SIZE: Final = 2**20
+_RELATIVE: Final = re.compile(r"(?!.*\.\.)(?![ /])[\w ./-]{0,200}")
+"""A path below a folder, as modules.json writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,10 @@ def _read_entry(path: Path, module: Mapping[str, Any]) -> tuple[str, str]:
     if not kind.startswith(_PACKAGE) or module.get("kwargs"):
         text = "with options (kwargs)" if kind.startswith(_PACKAGE) else "which is code of its own"
         raise ConfigurationError(f"{path / MODULES}: the module {kind!r:.80}, {text}, is not supported")
-    pure = PurePosixPath(folder)
-    inside = not pure.is_absolute() and ".." not in pure.parts and "\\" not in folder and "\0" not in folder
-    if not inside or not (path / pure).resolve().is_relative_to(path.resolve()):
+    if not _RELATIVE.fullmatch(folder) or not (path / folder).resolve().is_relative_to(path.resolve()):
         raise ConfigurationError(f"{path / MODULES}: the path {folder!r:.80} of a module is outside the folder")
-    return kind.rpartition(".")[2], "" if str(pure) == "." else str(pure)
+    folder = folder.rstrip("/")
+    return kind.rpartition(".")[2], "" if folder == "." else folder
 
 
 def read_modules(path: Path) -> Modules | None:

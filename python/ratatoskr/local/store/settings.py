@@ -86,7 +86,7 @@ class Setting:
 
 
 def _is_text_only(value: Any) -> bool:
-    return value == {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+    return bool(value == {"text": {"method": "forward", "method_output_name": "last_hidden_state"}})
 
 
 def _keeps_mask(value: Any) -> bool:
@@ -108,7 +108,7 @@ def _is_harmless_model_option(value: Any) -> bool:
 
 _NONE: Final = (None,)
 _NO: Final = (None, False)
-_EMPTY: Final = (None, {}, [])
+_EMPTY: Final[tuple[Any, ...]] = (None, {}, [])
 _RIGHT: Final = (None, "right", "Right")
 _SENTENCE: Final = (None, "sentence_embedding")
 _PADDED: Final = "padding is never read; on the left it would change the positions of BERT"

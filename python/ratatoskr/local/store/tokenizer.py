@@ -104,7 +104,7 @@ def read_tokenizer(path: Path, settings: TokenizerSettings) -> bytes:
     try:
         made = _apply(given, settings, path)
         return data if made == given else json.dumps(made).encode()
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         text = f"the settings beside it cannot be applied ({type(error).__name__})"
         raise ConfigurationError(f"{path}: its parts are inconsistent, and {text}") from None
 

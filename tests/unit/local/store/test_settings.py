@@ -237,3 +237,27 @@ def test_every_file_that_vectors_depend_on_is_listed_with_its_digest(tmp_path):
         "tokenizer.json",
         "tokenizer_config.json",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("modules.json", (1, "path"), "\ud800"),
+        ("modules.json", (1, "path"), "a" * 5000),
+        ("tokenizer.json", ("added_tokens", 0, "id"), float("inf")),
+        ("tokenizer.json", ("added_tokens",), None),
+        ("tokenizer.json", ("model",), []),
+        ("tokenizer.json", ("truncation",), [1]),
+        ("tokenizer_config.json", ("model_max_length",), float("nan")),
+    ],
+)
+def test_hostile_values_raise_typed_errors(tmp_path, name, path, value):
+    folder = changed(tmp_path / "model", tokenizer_config(tokenizer_class="BertTokenizer"), own(max_seq_length=None))
+    document = json.loads((folder / name).read_text())
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (folder / name).write_text(json.dumps(document))
+    with pytest.raises(ConfigurationError, match="model"):
+        load(folder)

@@ -195,7 +195,7 @@ def test_a_pull_that_is_killed_leaves_no_model_or_a_right_one(served: Hub, tmp_p
     running = [subprocess.Popen([*program, str(store.root), BGE, str(left)]) for left, store in stores.items()]
     assert [process.wait(50) for process in running] == [-signal.SIGKILL] * len(running)
     assert [left for left, store in stores.items() if store.names()] == [16], "the manifest had come"
-    assert all(stores[14].verify(BGE).values())
+    assert all(stores[16].verify(BGE).values())
     for store in stores.values():
         store.pull(BGE)
         assert all(store.verify(BGE).values())
