@@ -52,7 +52,7 @@ class EmbedJob:
         out: Parquet or JSON lines: all columns and `embedding`; or `.npy`: the vectors in the order of the rows.
         model: the embedding model.
         column: the column that holds the texts.
-        input_type: `query` puts the model's instruction before each text.
+        input_type: `query` or `document`; the model's prompt for it is put before each text.
         dimensions: `None`, or the number that the model has.
         truncate: whether texts are cut to the length that the model takes, and counted, or end the job.
         on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of
