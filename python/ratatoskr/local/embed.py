@@ -291,6 +291,8 @@ def _choose_prompt(model: LoadedModel, input_type: InputType, prompt: str | None
         raise InvalidInput(f"input_type must be document or query, not {input_type!r}", field="input_type")
     if prompt is not None and not isinstance(prompt, str):
         raise InvalidInput(f"prompt must be a str, not {type(prompt).__name__}", field="prompt")
+    if prompt is not None and any("\ud800" <= letter <= "\udfff" for letter in prompt):
+        raise InvalidInput("prompt holds half of a surrogate pair, which is not a character", field="prompt")
     prompts = model.folder.prompts
     return (prompts.query if input_type == "query" else prompts.document) if prompt is None else prompt
 

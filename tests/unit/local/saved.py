@@ -284,6 +284,12 @@ SAVED: dict[str, tuple[Any, ...]] = {
         remove("modules.json"),
         update("config.json", architectures=["RobertaForCausalLM"]),
     ),
+    "no_modules_settings": (
+        "roberta",
+        remove("modules.json"),
+        own(max_seq_length=17, do_lower_case=True),
+        model(prompts={"query": "the ", "document": "Is "}, truncate_dim=9),
+    ),
     "own_folder": ("bert", own_folder),
     "pooling_list": ("bert", pooling(pooling_mode=["mean", "cls"])),
     "pooling_list_order": ("distilbert", pooling(pooling_mode=["max", "weightedmean", "cls", "mean_sqrt_len_tokens"])),

@@ -243,6 +243,12 @@ def test_a_prompt_that_is_no_text_is_refused_before_anything_is_loaded(tmp_path,
             assert told.value.field == "prompt"
 
 
+async def test_a_prompt_that_is_not_unicode_is_refused_by_name(tmp_path, models):
+    with pytest.raises(InvalidInput, match="prompt holds half of a surrogate pair") as told:
+        await LocalEmbedder(small(tmp_path / "model"), pool=models).embed("time", prompt="a\udc00")
+    assert told.value.field == "prompt"
+
+
 def test_a_gateway_passes_a_prompt_on_in_all_its_methods(tmp_path):
     folder = small(tmp_path / "model", model(prompts={"query": "q "}))
     with Ratatoskr.builder().local_embeddings(folder).cache_dir(tmp_path / "c").build().sync() as gateway:

@@ -194,7 +194,9 @@ def read_folder(
         raise ConfigurationError(f"{base} holds no tokenizer.json", model=name)
     if exists(base / "adapter_config.json"):
         raise ConfigurationError(f"{base} holds an adapter (adapter_config.json), which is not supported", model=name)
-    own = _read_own_settings(base)
+    # Without modules.json, sentence-transformers reads none of its own files.
+    is_saved = modules is not None or entry is not None
+    own = _read_own_settings(base) if is_saved else {}
     config = _read_config(base, own)
     if modules is None:
         modules = _default_modules(path, config, entry)
@@ -214,7 +216,7 @@ def read_folder(
         hidden=hidden,
         steps=modules.steps,
         max_length=0,
-        prompts=read_prompts(path, entry),
+        prompts=read_prompts(path, entry) if is_saved else Prompts(),
     )
     missing = [file for file in folder.list_weights() if not exists(file)]
     if missing:

@@ -48,6 +48,8 @@ def read_prompts(path: Path, entry: CatalogModel | None = None) -> Prompts:
     prompts = values.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(prompt, str | None) for prompt in prompts.values()):
         raise ConfigurationError(f"{file}: prompts must be an object of strings")
+    if any("\ud800" <= letter <= "\udfff" for prompt in prompts.values() for letter in prompt or ""):
+        raise ConfigurationError(f"{file}: a prompt holds half of a surrogate pair, which is not a character")
     name = values.get("default_prompt_name")
     if name is not None and (not isinstance(name, str) or name not in prompts):
         raise ConfigurationError(f"{file}: default_prompt_name is {name!r:.80}, which is not among its prompts")

