@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from ratatoskr.gateway.request import backend_of
 from ratatoskr.types.embed import Embedding, Embeddings, EmbedRequest, InputType
@@ -15,6 +15,16 @@ from ratatoskr.types.fairness import STEP, yield_to_loop
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 
 __all__ = ["Embed"]
+
+
+class EmbedKeywords(TypedDict):
+    """The keyword arguments of the three ways to embed."""
+
+    input_type: InputType
+    dimensions: int | None
+    truncate: bool
+    prompt: str | None
+    timeout: TimeoutsLike
 
 
 class Embed(Protocol):
@@ -28,10 +38,11 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; arguments and errors are those of `embed_batch`."""
-        request = EmbedRequest([text], model, input_type, dimensions, truncate, timeouts_of(timeout))
+        request = EmbedRequest([text], model, input_type, dimensions, truncate, prompt, timeouts_of(timeout))
         embeddings = await backend_of(self).embed(request)
         return embeddings.single()
 
@@ -43,6 +54,7 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> Embeddings:
         """Return the vectors of many texts in their order.
@@ -50,9 +62,13 @@ class Embed(Protocol):
         Args:
             texts: any number; identical ones are computed once.
             model: a configured embedding model: its short name, its repository or the last part of that, or its folder.
-            input_type: `query` puts the model's instruction for queries before each text.
+            input_type: what the texts are for; the model's prompt for it is put before each of them, by the rules of
+                sentence-transformers' `encode_query` and `encode_document`: a query gets the model's prompt `query`, a
+                document the first of `document`, `passage` and `corpus`, and either the model's default prompt if it
+                has none of these.
             dimensions: `None`, or what the model has.
             truncate: whether texts are cut to the length that the model takes, and counted in `truncated`, or refused.
+            prompt: put before each text in place of the model's own prompt; an empty one puts nothing.
             timeout: total seconds, loading the model included, or `Timeouts`; 600 unless set in the builder.
 
         Raises:
@@ -65,7 +81,7 @@ class Embed(Protocol):
             MalformedResponse: a vector is not finite.
             Timeout: a deadline passed; the computation ends with the current call of the model.
         """
-        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeout))
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, prompt, timeouts_of(timeout))
         return await backend_of(self).embed(request)
 
     async def embed_iter(
@@ -76,6 +92,7 @@ class Embed(Protocol):
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> AsyncIterator[Embedding]:
         """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
@@ -83,7 +100,7 @@ class Embed(Protocol):
         `timeout.total` holds until the first vectors are there and `no_progress` between windows; the time that the
         iterable itself takes does not count. Raises what `embed_batch` raises, after the vectors of earlier windows.
         """
-        request = EmbedRequest(texts, model, input_type, dimensions, truncate, timeouts_of(timeout))
+        request = EmbedRequest(texts, model, input_type, dimensions, truncate, prompt, timeouts_of(timeout))
         async with aclosing(backend_of(self).embed_windows(request)) as windows:
             async for window in windows:
                 for number, embedding in enumerate(window, 1):

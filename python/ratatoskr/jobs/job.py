@@ -70,7 +70,7 @@ class EmbedJob:
         delimiter: of CSV and TSV: one character; a comma and a tab where it is not given.
         encoding: of CSV and TSV, as Python names it; where it is not given, UTF-8, or UTF-16 or UTF-32 if the file
             begins with their byte order mark.
-        input_type: `query` puts the model's instruction before each text.
+        input_type: `query` or `document`; the model's prompt for it is put before each text.
         dimensions: `None`, or the number that the model has.
         truncate: whether texts are cut to the length that the model takes, and counted, or end the job.
         on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of

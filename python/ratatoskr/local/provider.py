@@ -47,6 +47,7 @@ class LocalProvider:
             input_type=request.input_type,
             dimensions=request.dimensions,
             truncate=request.truncate,
+            prompt=request.prompt,
         )
 
     def embed_windows(self, request: EmbedRequest, call: CallOptions) -> AsyncGenerator[Embeddings, None]:
@@ -56,6 +57,7 @@ class LocalProvider:
             input_type=request.input_type,
             dimensions=request.dimensions,
             truncate=request.truncate,
+            prompt=request.prompt,
         )
         return cast("AsyncGenerator[Embeddings, None]", windows)  # callers close it
 
@@ -72,7 +74,7 @@ class LocalProvider:
             folder = None  # `status` says why
         if folder is not None:
             max_length = folder.max_length
-            dimensions = folder.architecture.hidden if folder.architecture else dimensions
+            dimensions = folder.count_dimensions(folder.hidden) if folder.hidden else dimensions
         return ModelInfo(f"{self.name}:{model}", self.name, model, ("embed",), max_length, dimensions)
 
     async def preload(self, model: str) -> None:

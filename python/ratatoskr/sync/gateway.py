@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.gateway.embed import EmbedKeywords
 from ratatoskr.gateway.request import ChatKeywords, MessagesLike, ModelLike
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.gateway.stream import ChatStream
@@ -32,15 +33,6 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-
-
-class _EmbedOptions(TypedDict):
-    """Keyword arguments of the three ways to embed."""
-
-    input_type: InputType
-    dimensions: int | None
-    truncate: bool
-    timeout: TimeoutsLike
 
 
 class SyncGateway:
@@ -260,15 +252,13 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> Embedding:
         """Return the vector of one text; arguments and errors are those of `embed_batch`."""
-        options: _EmbedOptions = {
-            "input_type": input_type,
-            "dimensions": dimensions,
-            "truncate": truncate,
-            "timeout": timeout,
-        }
+        options = EmbedKeywords(
+            input_type=input_type, dimensions=dimensions, truncate=truncate, prompt=prompt, timeout=timeout
+        )
         return self._thread.run(self._gateway.embed(text, model, **options))
 
     def embed_batch(
@@ -279,18 +269,16 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> Embeddings:
         """Return the vectors of many texts in their order.
 
         Arguments and errors are those of `EmbeddedGateway.embed_batch`.
         """
-        options: _EmbedOptions = {
-            "input_type": input_type,
-            "dimensions": dimensions,
-            "truncate": truncate,
-            "timeout": timeout,
-        }
+        options = EmbedKeywords(
+            input_type=input_type, dimensions=dimensions, truncate=truncate, prompt=prompt, timeout=timeout
+        )
         return self._thread.run(self._gateway.embed_batch(texts, model, **options))
 
     def embed_iter(
@@ -301,18 +289,16 @@ class SyncGateway:
         input_type: InputType = "document",
         dimensions: int | None = None,
         truncate: bool = True,
+        prompt: str | None = None,
         timeout: TimeoutsLike = None,
     ) -> Iterator[Embedding]:
         """Yield the vectors of any iterable's texts in its order, holding a few windows of them at most.
 
         The texts are taken on the gateway's own loop. Deadlines and errors are those of `EmbeddedGateway.embed_iter`.
         """
-        options: _EmbedOptions = {
-            "input_type": input_type,
-            "dimensions": dimensions,
-            "truncate": truncate,
-            "timeout": timeout,
-        }
+        options = EmbedKeywords(
+            input_type=input_type, dimensions=dimensions, truncate=truncate, prompt=prompt, timeout=timeout
+        )
         vectors = self._gateway.embed_iter(texts, model, **options)
         try:
             error: BaseException | None = None

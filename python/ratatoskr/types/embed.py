@@ -30,6 +30,7 @@ class EmbedRequest:
         input_type: `query` for what is searched with, `document` for what is searched.
         dimensions: of each vector; `None` for the model's own.
         truncate: whether texts that are too long are cut, and counted, or refused.
+        prompt: put before each text in place of the model's own prompt for `input_type`.
         timeouts: deadlines of this call.
 
     Raises:
@@ -41,6 +42,7 @@ class EmbedRequest:
     input_type: InputType = "document"
     dimensions: int | None = None
     truncate: bool = True
+    prompt: str | None = None
     timeouts: Timeouts = UNSET
 
     def __post_init__(self) -> None:
@@ -56,6 +58,8 @@ class EmbedRequest:
             raise InvalidInput(f"dimensions must be a whole number above 0, not {sizes!r}", field="dimensions")
         if not isinstance(self.truncate, bool):
             raise InvalidInput(f"truncate must be True or False, not {self.truncate!r}", field="truncate")
+        if self.prompt is not None and not isinstance(self.prompt, str):
+            raise InvalidInput(f"prompt must be a str, not {type(self.prompt).__name__}", field="prompt")
 
 
 class _Vectors(Plain):

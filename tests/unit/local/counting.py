@@ -30,6 +30,9 @@ class CountHead:
     def choose_output(self, outputs: Mapping[str, Sequence[Any]]) -> str:
         return next(iter(outputs))
 
+    def count_columns(self, width: int) -> int:
+        return width
+
     def write_rows(self, output: Any, tokens: Tokens, batch: list[int], rows: Any) -> None:
         rows[batch] = output
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-from corpus import texts
-from stand_ins import STAND_INS, make
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from unit.local.corpus import texts
+from unit.local.saved import METHODS, SAVED, TEXTS, save
+from unit.local.stand_ins import STAND_INS, make
 
 HERE = Path(__file__).parent
 WHOLE, DIMENSIONS, FEW = 12, 8, 60
@@ -27,6 +28,25 @@ def vectors_of(folder: Path, some: list[str]) -> np.ndarray:
     return np.asarray(model.encode(some, batch_size=16, convert_to_numpy=True), np.float32)
 
 
+def vectors_of_saved(folder: Path) -> dict[str, np.ndarray]:
+    """Return the vectors of a model of `SAVED` by method, each text alone: padding plays no part."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu")
+    encode = {"query": model.encode_query, "document": model.encode_document}
+    return {method: np.stack([encode[method](text) for text in TEXTS]).astype(np.float32) for method in METHODS}
+
+
+def remake_saved() -> None:
+    kept = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in SAVED:
+            for method, vectors in vectors_of_saved(save(Path(folder) / name, name)).items():
+                kept[f"{name}/{method}"] = vectors
+    np.savez_compressed(HERE / "saved.npz", **kept)
+    print({name: value.shape for name, value in kept.items()})
+
+
 def main() -> None:
     corpus = texts()
     minilm = vectors_of(Path(sys.argv[1]), corpus)
@@ -36,6 +56,7 @@ def main() -> None:
             kept[name] = vectors_of(make(Path(folder) / name, name), corpus[::FEW])
     np.savez_compressed(HERE / "reference.npz", **kept)
     print({name: value.shape for name, value in kept.items()})
+    remake_saved()
 
 
 if __name__ == "__main__":

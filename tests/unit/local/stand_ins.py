@@ -24,9 +24,9 @@ STAND_INS: dict[str, dict[str, Any]] = {
 LAYERS, POSITIONS = 2, 66
 
 
-def make(folder: Path, name: str) -> Path:
-    """Write a stand-in as a sentence-transformers folder."""
-    shape = STAND_INS[name]
+def make(folder: Path, name: str, shape: dict[str, Any] | None = None) -> Path:
+    """Write a stand-in as a sentence-transformers folder; `shape` is for one that is not in `STAND_INS`."""
+    shape = shape or STAND_INS[name]
     roberta = shape["family"] == "roberta"
     tokenizer, vocabulary = _byte_tokenizer() if roberta else _word_tokenizer()
     folder.mkdir(parents=True, exist_ok=True)

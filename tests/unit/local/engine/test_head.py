@@ -39,6 +39,9 @@ class PairHead:
             raise ConfigurationError("the graph has no output logits", model=self.folder.name)
         return "logits"
 
+    def count_columns(self, width: int) -> int:
+        return width
+
     def write_rows(self, output: Any, tokens: Tokens, batch: list[int], rows: Any) -> None:
         if not np.isfinite(output).all():
             raise MalformedResponse("not finite", model=self.folder.name)

