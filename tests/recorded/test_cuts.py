@@ -50,6 +50,8 @@ def outcome(case: Case, position: int, *, clean: bool) -> Any:
     fork = PartialDecoder(case, events + (parser.finish() if clean else []))
     if fork.error is not None:
         return fork.error
+    if clean and parser.truncated and not fork.turn.done:
+        return "MalformedResponse"
     if clean:
         return fork.end()
     return None if fork.turn.done else "ConnectionFailed"
