@@ -153,7 +153,7 @@ async def test_a_body_that_ends_inside_an_event_is_no_clean_end(transport: Nativ
 async def test_a_last_event_without_its_blank_line_counts_if_it_is_complete(transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.send(SSE_HEAD + chunk(b"data: 1\n\nevent: e\ndata: {\"a\":1}") + LAST_CHUNK)
+        await peer.send(SSE_HEAD + chunk(b'data: 1\n\nevent: e\ndata: {"a":1}') + LAST_CHUNK)
 
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))

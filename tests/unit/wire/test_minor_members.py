@@ -21,7 +21,7 @@ DIALECTS: dict[str, Any] = {
     "ollama": ollama,
     "responses": responses,
 }
-ODD = [[], {}, "many", -1.5, 9.0, True]
+ODD = [[], {}, "many", "9", 1.5, -1, -1.5, -9.0, 1e300, 2**60, True]
 """Values that no count of tokens has."""
 
 
@@ -103,11 +103,12 @@ def test_an_odd_count_is_unknown_and_the_others_stay(name: str, count: Any) -> N
         assert [(notice.code, notice.field) for notice in turn.notices] == [("member_ignored", FIELDS[name])]
 
 
-@pytest.mark.parametrize("count", [9, None])
+@pytest.mark.parametrize("count", [9, 9.0, 0, 0.0, None])
 @pytest.mark.parametrize("name", DIALECTS)
-def test_a_count_and_null_give_no_notice(name: str, count: Any) -> None:
+def test_a_whole_number_and_null_give_no_notice(name: str, count: Any) -> None:
     for turn in (decode(name, body(name, count)), decode_stream(name, *events(name, count))):
         assert turn.usage == Usage.of(prompt=3, completion=count)
+        assert turn.usage.output_tokens is None or type(turn.usage.output_tokens) is int
         assert turn.notices == []
 
 

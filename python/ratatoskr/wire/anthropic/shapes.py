@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.wire.json import Count
 
 RawObject: TypeAlias = dict[str, Raw]
 """A JSON object whose values stay bytes."""
@@ -26,17 +27,33 @@ MINOR = frozenset({"id", "model", "stop_details", "usage"})
 class OutputTokensDetails(Struct, gc=False):
     """What the output tokens were used for."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: Count | None = None
+
+
+class IterationUsage(Struct, gc=False):
+    """The token counts of one sampling of the model within a request."""
+
+    type: str = "message"
+    input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    output_tokens: Count | None = None
 
 
 class Usage(Struct, gc=False):
-    """Cumulative token counts; the three counts of input are disjoint, the output includes thinking."""
+    """Cumulative token counts; the three counts of input are disjoint, the output includes thinking.
 
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
+    The counts include the iterations of type `message`, but not those of any other type: compactions of the context,
+    and turns of an advisor model (recorded responses with the betas `compact-2026-01-12` and `advisor-tool-2026-03-01`,
+    November 2026).
+    """
+
+    input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
+    iterations: list[IterationUsage] | None = None
 
 
 class StopDetails(Struct, gc=False):

@@ -6,13 +6,14 @@ from collections.abc import Hashable
 from typing import Any, cast
 
 from msgspec import UNSET, Raw
+from msgspec.structs import astuple
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, ProviderPart, TokenLogprob
 from ratatoskr.wire.chat_completions.citations import parse_annotation, parse_search_result
 from ratatoskr.wire.chat_completions.errors import decode_error, parse_failure
-from ratatoskr.wire.chat_completions.finish import map_finish_reason
+from ratatoskr.wire.chat_completions.finish import is_stop, map_finish_reason
 from ratatoskr.wire.chat_completions.media import AudioReader, decode_image
 from ratatoskr.wire.chat_completions.shapes import (
     MINOR,
@@ -73,6 +74,7 @@ class CompletionReader:
         "_calls",
         "_citations",
         "_cited_urls",
+        "_ended",
         "_finish",
         "_images",
         "_logprobs",
@@ -107,11 +109,17 @@ class CompletionReader:
         self._search_results: list[Raw] = []
         self._finish: str | None = None
         self._native_finish: str | None = None
+        self._ended = False
 
     @property
-    def finished(self) -> bool:
+    def has_finish_reason(self) -> bool:
         """Whether a finish reason has come."""
         return self._finish is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether a finish reason has come, and nothing of the message after it."""
+        return self._ended
 
     def read_head(self, completion: ChatCompletion) -> None:
         """Read the model and the id of the response."""
@@ -152,15 +160,24 @@ class CompletionReader:
                 self.turn.notices.append(Notice("other_choices_dropped", message))
             return
         if delta is not None:
+            if self._ended and any(astuple(delta)):
+                self._ended = False
             self._read_delta(delta)
         if choice.logprobs is not None:
             self._read_logprobs(choice.logprobs, delta)
         if choice.error:
             raise FailureReported(parse_failure({"error": choice.error}))
         if choice.finish_reason:
-            self._finish = replace_surrogates(choice.finish_reason)
-            if choice.native_finish_reason:
-                self._native_finish = replace_surrogates(choice.native_finish_reason)
+            self._read_finish_reason(choice.finish_reason, choice.native_finish_reason)
+
+    def _read_finish_reason(self, reason: str, native: str | None) -> None:
+        """Take a finish reason; a mere `stop` does not replace another one if nothing has come in between."""
+        if self._ended and is_stop(reason) and not is_stop(self._finish or ""):
+            return
+        self._ended = True
+        self._finish = replace_surrogates(reason)
+        if native:
+            self._native_finish = replace_surrogates(native)
 
     def _read_delta(self, delta: Delta) -> None:
         if delta.reasoning_details and self._thinking.add_details(delta.reasoning_details):

@@ -11,6 +11,8 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from ratatoskr.wire.json import Count
+
 OptionalRaw: TypeAlias = Raw | UnsetType
 
 MINOR = frozenset(
@@ -134,12 +136,12 @@ class PromptFeedback(_Object):
 class UsageMetadata(_Object):
     """Tokens so far; a count that was not reported is `None`."""
 
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
+    prompt_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    total_token_count: Count | None = None
 
 
 class GenerateContentResponse(_Object):

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import Count, decode
 
 ABSENT = Raw(b"")
 """The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
@@ -93,9 +93,9 @@ class IncompleteDetails(Struct):
 class ResponseUsage(Struct):
     """Token counts; OpenRouter adds the cost in USD."""
 
-    input_tokens: int | None = None
+    input_tokens: Count | None = None
     input_tokens_details: InputTokensDetails | None = None
-    output_tokens: int | None = None
+    output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
     cost: Decimal | None = None
 
@@ -103,14 +103,14 @@ class ResponseUsage(Struct):
 class InputTokensDetails(Struct):
     """Details of the input tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
 
 
 class OutputTokensDetails(Struct):
     """Details of the output tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class OutputItem(Struct):
