@@ -20,7 +20,7 @@ from ratatoskr.types.part import MAX_DEPTH
 T = TypeVar("T")
 JsonObject: TypeAlias = dict[str, Any]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
-"""A number of tokens; in minor members of an answer, an integer written as a float (`9.0`) is read as one, too."""
+"""A count or an index; in an answer, an integer written as a float (`9.0`) is read as one, too."""
 
 
 @functools.cache
@@ -78,9 +78,27 @@ def decode_without_minor(
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip().encode()
     value = decode(shape, _drop_minor(shape, text, minor, "", dropped))
     for path in dropped:
-        if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):
-            notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
+        note_ignored(notices, path)
     return value
+
+
+def note_ignored(notices: list[Notice], path: str) -> None:
+    """Add the notice of a member that is left out, once for each path."""
+    if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):
+        notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
+
+
+def drop_odd_members(
+    shape: type[msgspec.Struct], data: bytes, minor: AbstractSet[str], notices: list[Notice]
+) -> bytes:
+    """Return a JSON object without the minor members that do not fit the shape, otherwise byte for byte."""
+    if _fits(shape, data):
+        return data
+    dropped: dict[str, None] = {}
+    rest = _drop_minor(shape, data, minor, "", dropped)
+    for path in dropped:
+        note_ignored(notices, path)
+    return rest if dropped else data
 
 
 def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: str, dropped: dict[str, None]) -> bytes:

@@ -140,6 +140,10 @@ class TurnBuilder(ResponseBuilder):
             part.pieces.append(delta)
             self._events.append(ToolCallDelta(part.call_index, delta))
 
+    def arguments_of(self, key: Hashable) -> str:
+        """Return the arguments of this key's call so far."""
+        return "".join(self._open[key].pieces)
+
     def end(self, key: Hashable) -> None:
         """Close a part: nothing more comes for it. A call is complete now."""
         part = self._open.get(key)

@@ -66,7 +66,6 @@ class StopDetails(Struct, gc=False):
 class Message(Struct):
     """A whole response, or the message without content at the start of a stream."""
 
-    type: str = ""
     id: str | None = None
     model: str | None = None
     content: list[Raw] | None = None

@@ -28,7 +28,7 @@ from ratatoskr.wire.chat_completions.tools import ToolCallReader, add_executed_t
 from ratatoskr.wire.chat_completions.usage import UsageReader
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, note_ignored, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
@@ -261,7 +261,11 @@ class CompletionReader:
         self.turn.part(("provider", self._provider_parts), ProviderPart(kind, data, self.turn.issuer), kind, data)
 
     def _read_annotation(self, raw: Raw) -> None:
-        annotation = decode_object(raw)
+        try:
+            annotation = decode_object(raw)
+        except MalformedResponse:
+            note_ignored(self.turn.notices, "choices.message.annotations")
+            return
         citation = parse_annotation(annotation, bytes(raw))
         if citation is None:
             self._add_provider_part(f"annotations.{annotation.get('type')}", raw)

@@ -22,11 +22,13 @@ MINOR = frozenset(
         "created",
         "executed_tools",
         "id",
+        "index",
         "logprobs",
         "model",
         "native_finish_reason",
         "object",
         "refusal",
+        "type",
         "usage",
         "x_groq",
     }
@@ -51,7 +53,7 @@ class Custom(Struct, gc=False):
 class ChatCompletionMessageToolCall(Struct, gc=False):
     """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids."""
 
-    index: int | None = None
+    index: Count | None = None
     id: str | int | None = None
     type: str | None = None
     function: Function | None = None
@@ -105,7 +107,7 @@ class ChoiceLogprobs(Struct, gc=False):
 class Choice(Struct, gc=False):
     """One choice: with a `message` in a complete response, with a `delta` in a stream."""
 
-    index: int | None = None
+    index: Count | None = None
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None

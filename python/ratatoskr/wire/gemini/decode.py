@@ -47,7 +47,7 @@ from ratatoskr.wire.gemini.shapes import (
 )
 from ratatoskr.wire.gemini.tools import PartialFunctionCall
 from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
-from ratatoskr.wire.json import decode, decode_without_minor, is_blank, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_answer, decode_without_minor, is_blank, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CODE_EXECUTION = "code_execution"
@@ -322,21 +322,21 @@ class PartReader:
         added: ServerToolCall | ServerToolResult
         if (code := bytes_or_none(part.executable_code)) is not None:
             self.awaits_code_result = True
-            call_id = self._start_server_call(decode(ToolInvocation, code).id, CODE_EXECUTION)
+            call_id = self._start_server_call(self._read_invocation(code).id, CODE_EXECUTION)
             added, kind = ServerToolCall(call_id, CODE_EXECUTION, text_of(code), state=state), "executableCode"
         elif (result := bytes_or_none(part.code_execution_result)) is not None:
             self.awaits_code_result = False
-            fields = decode(ToolInvocation, result)
+            fields = self._read_invocation(result)
             failed = fields.outcome not in (None, "OUTCOME_OK")
             call_id, kind = replace_surrogates(fields.id or self._server_call_id), "codeExecutionResult"
             added = ServerToolResult(call_id, CODE_EXECUTION, text_of(result), failed, state=state)
         elif (call := bytes_or_none(part.tool_call)) is not None:
-            fields = decode(ToolInvocation, call)
+            fields = self._read_invocation(call)
             name, kind = replace_surrogates(fields.tool_type or "tool"), "toolCall"
             arguments = text_of(bytes_or_none(fields.args) or b"{}")
             added = ServerToolCall(self._start_server_call(fields.id, name), name, arguments, state=state)
         elif (response := bytes_or_none(part.tool_response)) is not None:
-            fields = decode(ToolInvocation, response)
+            fields = self._read_invocation(response)
             call_id, name = (
                 replace_surrogates(fields.id or self._server_call_id),
                 replace_surrogates(fields.tool_type or "tool"),
@@ -347,6 +347,9 @@ class PartReader:
             return False
         self.turn.part(self._new_key(), added, kind, raw)
         return True
+
+    def _read_invocation(self, data: bytes) -> ToolInvocation:
+        return decode_answer(ToolInvocation, data, MINOR, self.turn.notices)
 
     def _start_server_call(self, id: str | None, name: str) -> str:
         """Return the id of a new server tool call, which a result without an id belongs to."""

@@ -16,7 +16,20 @@ from ratatoskr.wire.json import Count
 OptionalRaw: TypeAlias = Raw | UnsetType
 
 MINOR = frozenset(
-    {"blockReasonMessage", "finishMessage", "id", "logprobsResult", "modelVersion", "responseId", "usageMetadata"}
+    {
+        "blockReason",
+        "blockReasonMessage",
+        "finishMessage",
+        "id",
+        "index",
+        "logprobsResult",
+        "modelVersion",
+        "outcome",
+        "promptFeedback",
+        "responseId",
+        "toolType",
+        "usageMetadata",
+    }
 )
 """The members without which an answer is still complete; `None` if they have an unexpected form."""
 
@@ -118,7 +131,7 @@ class Candidate(_Object):
     content: Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    index: int | None = None
+    index: Count | None = None
     logprobs_result: LogprobsResult | None = None
     grounding_metadata: OptionalRaw = UNSET
     citation_metadata: OptionalRaw = UNSET

@@ -16,7 +16,7 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import ProviderPart, ProviderState, TokenLogprob
 from ratatoskr.types.usage import Cost
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, is_blank, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
 from ratatoskr.wire.responses.finish import map_finish_reason, raise_for_failure
 from ratatoskr.wire.responses.media import decode_image
@@ -32,6 +32,7 @@ from ratatoskr.wire.responses.shapes import (
     ResponseOutputMessage,
     ResponseReasoningItem,
     ToolCallItem,
+    clean_item,
     decode_members,
     raw_or_none,
 )
@@ -64,7 +65,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     raise_for_failure(response)
     reader = OutputReader(turn)
     for number, raw in enumerate(response.output or ()):
-        reader.add(number, raw)
+        reader.add(number, clean_item(raw, turn.notices))
     reader.complete(response, response.status)
     return turn
 
@@ -90,7 +91,16 @@ class OutputReader:
         is_refusal: whether the model refused.
     """
 
-    __slots__ = ("_tools", "has_calls", "is_refusal", "streamed", "streamed_citations", "streamed_logprobs", "turn")
+    __slots__ = (
+        "_items",
+        "_tools",
+        "has_calls",
+        "is_refusal",
+        "streamed",
+        "streamed_citations",
+        "streamed_logprobs",
+        "turn",
+    )
 
     def __init__(self, turn: TurnBuilder) -> None:
         self.turn = turn
@@ -99,12 +109,18 @@ class OutputReader:
         self.streamed_logprobs: dict[Hashable, list[TokenLogprob]] = {}
         self.has_calls = False
         self.is_refusal = False
+        self._items: dict[str, bytes] = {}
         self._tools = BuiltInToolReader(turn)
 
     def add(self, number: int, raw: Raw) -> None:
         """Add a complete item, or complete one that has been streamed."""
         data = bytes(raw)
-        kind = decode(OutputItem, data).type
+        head = decode(OutputItem, data)
+        kind = head.type
+        if head.id:
+            if self._items.get(head.id) == data:
+                return  # sent again
+            self._items[head.id] = data
         if kind == "message":
             self._add_message(number, data)
         elif kind == "reasoning":
@@ -169,9 +185,11 @@ class OutputReader:
 
     def _add_call(self, number: int, data: bytes) -> None:
         item, key = decode(ToolCallItem, data), (number, -1)
-        self.has_calls = True
         if key not in self.streamed:
+            if not item.name and is_blank(item.input_text):
+                return
             self.turn.tool(key, call_id_of(item), replace_surrogates(item.name or ""))
+        self.has_calls = True
         self.turn.arguments(key, self._unstreamed_rest(key, item.input_text))
         self.turn.replace_state(key, data, "tool")
         self.turn.end(key)

@@ -10,7 +10,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
-from ratatoskr.wire.json import Count, decode
+from ratatoskr.types.attempt import Notice
+from ratatoskr.wire.json import Count, decode, drop_odd_members
 
 ABSENT = Raw(b"")
 """The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
@@ -18,11 +19,27 @@ ABSENT = Raw(b"")
 REFUSAL_STATE = b'{"type":"refusal"}'
 """The second state of a text that is a refusal."""
 
-MINOR = frozenset({"annotations", "created_at", "logprobs", "model", "service_tier", "usage"})
+MINOR = frozenset(
+    {
+        "annotations",
+        "content_index",
+        "created_at",
+        "item_id",
+        "logprobs",
+        "model",
+        "output_index",
+        "service_tier",
+        "summary_index",
+        "usage",
+    }
+)
 """The members, and `id` of the response, without which an answer is still complete."""
 
 RESPONSE_MINOR = MINOR | {"id"}
 """`MINOR` of a response itself, whose items are `Raw`."""
+
+ITEM_MINOR = frozenset({"call_id", "environment", "id", "status"})
+"""The members of an item without which its content is still complete."""
 
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
 
@@ -114,10 +131,13 @@ class OutputTokensDetails(Struct):
 
 
 class OutputItem(Struct):
-    """The members that every output item has."""
+    """The members that output items have beside their content."""
 
     type: str = ""
     id: str | None = None
+    call_id: str | None = None
+    status: str | None = None
+    environment: TypeTag | None = None
 
 
 class ResponseOutputMessage(Struct):
@@ -210,6 +230,11 @@ def raw_or_none(raw: Raw) -> bytes | None:
     """Return a member's JSON; `None` if it is missing or `null`."""
     data = bytes(raw)
     return None if not data or data == b"null" else data
+
+
+def clean_item(raw: Raw, notices: list[Notice]) -> Raw:
+    """Return an output item without minor members of an unexpected form, for which notices are added."""
+    return Raw(drop_odd_members(OutputItem, bytes(raw), ITEM_MINOR, notices))
 
 
 def decode_members(data: bytes | Raw) -> dict[str, Raw]:

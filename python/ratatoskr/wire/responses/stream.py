@@ -24,6 +24,7 @@ from ratatoskr.wire.responses.shapes import (
     ResponseStreamEvent,
     ToolCallItem,
     TypeTag,
+    clean_item,
     raw_or_none,
 )
 from ratatoskr.wire.responses.tools import CLIENT_TOOLS, TOOL_CALLS, call_id_of
@@ -135,9 +136,10 @@ class StreamDecoder:
             read_head(self.turn, decode_answer(CreatedResponse, response, RESPONSE_MINOR, self.turn.notices))
 
     def _on_item_added(self, event: ResponseStreamEvent) -> None:
-        data = raw_or_none(event.item)
-        if data is None:
+        if raw_or_none(event.item) is None:
             return
+        event.item = clean_item(event.item, self.turn.notices)
+        data = bytes(event.item)
         head = decode(OutputItem, data)
         item = self._by_index.get(event.output_index)
         if item is None or item.done or item.id not in {None, head.id}:
@@ -236,10 +238,10 @@ class StreamDecoder:
         self.turn.citation(key, parse_annotation(event.annotation))
 
     def _on_item_done(self, event: ResponseStreamEvent) -> None:
-        data = raw_or_none(event.item)
-        if data is None:
+        if raw_or_none(event.item) is None:
             return
-        head = decode(OutputItem, data)
+        event.item = clean_item(event.item, self.turn.notices)
+        head = decode(OutputItem, bytes(event.item))
         item = self._find(event.output_index, head.id)
         if item is None or (item.done and item.id != head.id):
             item = self._begin(event.output_index, head.id)
@@ -264,7 +266,8 @@ class StreamDecoder:
         status = _END_STATUS[event.type]
         read_head(self.turn, response)
         raise_for_failure(response, status)
-        for index, raw in enumerate(response.output or ()):
+        for index, output in enumerate(response.output or ()):
+            raw = clean_item(output, self.turn.notices)
             head = decode(OutputItem, bytes(raw))
             self._complete(self._find(index, head.id) or self._begin(index, head.id), raw)
         for item in list(self._items):
