@@ -47,6 +47,11 @@ class TurnBuilder(ResponseBuilder):
         self._events: list[ChatEvent] = []
         self._whole_calls: dict[str, tuple[int, str, str]] = {}
 
+    @property
+    def empty(self) -> bool:
+        """Whether no part has begun."""
+        return not self._order
+
     def take(self) -> list[ChatEvent]:
         """Return the events since the last call."""
         events, self._events = self._events, []

@@ -46,7 +46,7 @@ class StreamDecoder:
         if chunk.choices:
             for choice in chunk.choices:
                 delta = choice.delta
-                if delta is None and choice.message is not None and not turn.parts():
+                if delta is None and choice.message is not None and turn.empty:
                     delta = choice.message  # a host without streaming may send the complete response as an event
                 reader.read_choice(choice, delta)
         elif chunk.object == "error":
