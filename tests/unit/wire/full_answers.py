@@ -23,7 +23,10 @@ CHAT_COMPLETION: dict[str, Any] = {
                 "refusal": None,
                 "reasoning": "Hm",
                 "annotations": [
-                    {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A", "start_index": 0}}
+                    {
+                        "type": "url_citation",
+                        "url_citation": {"url": "https://a.example", "title": "A", "start_index": 0},
+                    }
                 ],
                 "tool_calls": [
                     {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
@@ -56,7 +59,9 @@ MESSAGE: dict[str, Any] = {
         {
             "type": "text",
             "text": "hi",
-            "citations": [{"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "a"}],
+            "citations": [
+                {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "a"}
+            ],
         },
         {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}, "caller": {"type": "direct"}},
     ],
@@ -166,7 +171,9 @@ RESPONSE: dict[str, Any] = {
                 {
                     "type": "output_text",
                     "text": "hi",
-                    "annotations": [{"type": "url_citation", "url": "https://a.example", "start_index": 0, "end_index": 2}],
+                    "annotations": [
+                        {"type": "url_citation", "url": "https://a.example", "start_index": 0, "end_index": 2}
+                    ],
                     "logprobs": [TOKEN],
                 }
             ],
@@ -186,7 +193,14 @@ RESPONSE: dict[str, Any] = {
             "action": {"commands": ["ls"]},
             "environment": {"type": "container"},
         },
-        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}", "status": "completed"},
+        {
+            "type": "function_call",
+            "id": "fc_1",
+            "call_id": "call_1",
+            "name": "f",
+            "arguments": "{}",
+            "status": "completed",
+        },
     ],
     "usage": {
         "input_tokens": 9,

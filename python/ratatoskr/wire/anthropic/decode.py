@@ -103,6 +103,7 @@ class _OpenBlock:
         fields: as it began, with what deltas have replaced.
         raw: as it began, byte for byte; `None` once a delta has changed it.
         pieces: the JSON text of a server tool's input so far.
+        texts: members whose text came in pieces.
         has_input: whether the input of a tool call has come in pieces.
         has_citations: whether it has citations.
         ended: whether it has ended.
@@ -115,6 +116,7 @@ class _OpenBlock:
     fields: RawObject
     raw: bytes | None
     pieces: list[str] = field(default_factory=list)
+    texts: dict[str, list[str]] = field(default_factory=dict)
     has_input: bool = False
     has_citations: bool = False
     ended: bool = False
@@ -204,10 +206,11 @@ class BlockReader:
             if name == "type" or (before is not None and not is_set(value)):
                 continue
             if before is not None and bytes(before)[:1] == bytes(value)[:1] == b'"':
-                text = decode(str, bytes(before)) + decode(str, bytes(value))
-                block.fields[name] = Raw(msgspec.json.encode(replace_surrogates(text)))
+                pieces = block.texts.setdefault(name, [decode(str, bytes(before))])
+                pieces.append(decode(str, bytes(value)))
             else:
                 block.fields[name] = value
+                block.texts.pop(name, None)
 
     def stop(self, index: int) -> None:
         """End a block, if one of this index is open."""
@@ -321,6 +324,8 @@ class BlockReader:
 
     def _end_other(self, block: _OpenBlock) -> None:
         """Add the part of a block that has no deltas of its own type."""
+        for name, pieces in block.texts.items():
+            block.fields[name] = Raw(msgspec.json.encode(replace_surrogates("".join(pieces))))
         written = "".join(block.pieces)
         if written:
             block.raw, block.fields["input"] = None, _to_json(written)

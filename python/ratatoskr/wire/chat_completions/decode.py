@@ -55,6 +55,8 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     first.index = 0
     for choice in completion.choices:
         reader.read_choice(choice, choice.message)
+    if reader.turn.empty and not reader.has_finish_reason:
+        raise MalformedResponse("the response holds neither a message nor a finish reason")
     reader.read_tail(completion)
     reader.complete()
     return reader.turn

@@ -59,7 +59,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         body = body.decode("utf-8", "replace").encode()
     turn = TurnBuilder(target.issuer)
     response = decode_answer(Response, body, RESPONSE_MINOR, turn.notices)
-    if raw_or_none(response.error) is None and response.output is None and response.status is None:
+    if raw_or_none(response.error) is None and response.output is None and response.status in {None, "completed"}:
         raise MalformedResponse("unexpected shape: a response without output")
     read_head(turn, response)
     raise_for_failure(response)
@@ -77,6 +77,28 @@ def read_head(turn: TurnBuilder, response: Response | CreatedResponse) -> None:
     if response.model is not None:
         turn.model = replace_surrogates(response.model)
     turn.seed = turn.seed or turn.response_id or str(response.created_at or "")
+
+
+class StreamedText:
+    """A text that has come in deltas."""
+
+    __slots__ = ("deltas", "length")
+
+    def __init__(self) -> None:
+        self.deltas: list[str] = []
+        self.length = 0
+
+    def add(self, delta: str) -> None:
+        """Add a delta."""
+        self.deltas.append(delta)
+        self.length += len(delta)
+
+    def rest_of(self, text: str) -> str:
+        """Return what of a complete text has not come in deltas; nothing if it differs from them."""
+        if self.length > len(text):
+            return ""
+        self.deltas = ["".join(self.deltas)]
+        return text[self.length :] if text.startswith(self.deltas[0]) else ""
 
 
 class OutputReader:
@@ -104,7 +126,7 @@ class OutputReader:
 
     def __init__(self, turn: TurnBuilder) -> None:
         self.turn = turn
-        self.streamed: dict[Hashable, list[str]] = {}
+        self.streamed: dict[Hashable, StreamedText] = {}
         self.streamed_citations: dict[Hashable, int] = {}
         self.streamed_logprobs: dict[Hashable, list[TokenLogprob]] = {}
         self.has_calls = False
@@ -167,14 +189,14 @@ class OutputReader:
 
     def _unstreamed_rest(self, key: Hashable, text: str) -> str:
         """Return what of a complete text has not been streamed; nothing if it differs from the deltas."""
-        streamed = "".join(self.streamed.get(key, ()))
-        return text[len(streamed) :] if text.startswith(streamed) else ""
+        streamed = self.streamed.get(key)
+        return text if streamed is None else streamed.rest_of(text)
 
     def complete_text(self, key: Hashable, text: str) -> None:
         """Add what of a text part has not been streamed."""
         if rest := self._unstreamed_rest(key, text):
             self.turn.text(key, rest)
-            self.streamed[key] = [text]
+            self.streamed.setdefault(key, StreamedText()).add(rest)
 
     def _add_reasoning(self, number: int, data: bytes) -> None:
         item, key = decode(ResponseReasoningItem, data), (number, -1)
