@@ -204,7 +204,6 @@ class HttpProvider:
         message = f"expected a stream, got content type '{content_type}'"
         return self._client.add_context(MalformedResponse(message, status=reply.status), reply, binding.target)
 
-
     def _find_reported_error(self, reply: HttpReply, binding: Binding) -> RatatoskrError | None:
         """Return the error that the JSON of a 2xx reply reports, if any."""
         try:

@@ -88,9 +88,7 @@ def note_ignored(notices: list[Notice], path: str) -> None:
         notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
 
 
-def drop_odd_members(
-    shape: type[msgspec.Struct], data: bytes, minor: AbstractSet[str], notices: list[Notice]
-) -> bytes:
+def drop_odd_members(shape: type[msgspec.Struct], data: bytes, minor: AbstractSet[str], notices: list[Notice]) -> bytes:
     """Return a JSON object without the minor members that do not fit the shape, otherwise byte for byte."""
     if _fits(shape, data):
         return data

@@ -162,7 +162,7 @@ class ToolCallReader:
         return calls[0]
 
     def _two_incomplete(self, *groups: dict[Hashable, _OpenCall]) -> list[_OpenCall]:
-        """Return the calls whose arguments are incomplete, at most two of them; those found complete leave the group."""
+        """Return the calls with incomplete arguments, at most two; those that are found complete leave their group."""
         found: list[_OpenCall] = []
         for group in groups:
             complete = []

@@ -106,10 +106,9 @@ class CitationCollector:
                 for index in indices:
                     if 0 <= index < len(chunks):
                         used.add(index)
-                        data = b'{"groundingSupport":%b,"groundingChunk":%b}' % (bytes(raw), chunks[index])
-                        if len(indices) > _MAX_COPIES:
-                            data = b'{"groundingChunk":%b}' % chunks[index]
-                        citations.append(location.to_citation(_read_source(chunks[index]), data))
+                        chunk = b'"groundingChunk":%b}' % chunks[index]
+                        head = b'{"groundingSupport":%b,' % bytes(raw) if len(indices) <= _MAX_COPIES else b"{"
+                        citations.append(location.to_citation(_read_source(chunks[index]), head + chunk))
         for index, chunk in enumerate(chunks):
             if index not in used:
                 data = b'{"groundingChunk":%b}' % chunk
