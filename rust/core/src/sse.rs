@@ -13,9 +13,8 @@
 //! - invalid UTF-8 in a field becomes U+FFFD, as by the decoder of the standard (one for each maximal subpart);
 //! - comments and unknown fields are skipped, data lines are joined by LF, an `id` with a NUL and a `retry` with
 //!   anything but digits are ignored, a `retry` above `u64::MAX` saturates;
-//! - an event without its blank line at the end of the stream is discarded, which [`SseParser::finish`] reports.
-//!   Other than in the standard, the event counts if its data is a complete JSON array or object, or `[DONE]`: no
-//!   beginning of such data is complete, so nothing of it was cut off;
+//! - an event without its blank line at the end of the stream is discarded, which [`SseParser::finish`] reports;
+//!   other than in the standard, it counts if its data is a complete JSON array or object, or `[DONE]`;
 //! - in addition to the standard, the sizes of a line and of the data of an event are limited.
 //!
 //! [`Framing::Ndjson`]: every LF ends an event, a CR before it is dropped, blank lines are skipped, and a last line
@@ -27,8 +26,6 @@ mod field;
 use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
-
-use crate::json::is_closed;
 
 pub use self::event::{Event, EventRef, Framing, SseError};
 use self::field::{Field, classify, decode_lossy};
@@ -111,8 +108,8 @@ impl SseParser {
         self.record_failure(result)
     }
 
-    /// Ends the stream. An event without its blank line is emitted if its data is complete, and otherwise discarded
-    /// (SSE); a line without its LF is the last event (NDJSON). Returns whether nothing was discarded.
+    /// Ends the stream. SSE: an event without its blank line counts if its data is complete. NDJSON: the rest is the
+    /// last event. Returns whether nothing was discarded.
     ///
     /// The parser is then at the start of a new stream and keeps only the last event ID and `retry`.
     ///
@@ -284,11 +281,11 @@ impl SseParser {
             Some(_) => return Ok(false),
         }
         let Some((start, end)) = self.data else { return Ok(!self.in_event) };
-        let complete = self.held.get(start..end).is_some_and(is_closed);
-        if complete {
-            self.dispatch(None, emit);
+        if !self.held.get(start..end).is_some_and(crate::json::is_closed) {
+            return Ok(false);
         }
-        Ok(complete)
+        self.dispatch(None, emit);
+        Ok(true)
     }
 
     /// Applies a field other than data.

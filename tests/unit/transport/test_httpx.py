@@ -125,30 +125,6 @@ async def test_events_come_in_order_and_end_with_none(
         assert server.opened == 1
 
 
-@pytest.mark.parametrize("cut", [b"data: {", b"da", b"event: a\n", b"data: a\n"])
-async def test_a_body_that_ends_inside_an_event_is_no_clean_end(transport: HttpxTransport, cut: bytes) -> None:
-    async def script(peer: Peer) -> None:
-        while await peer.request():
-            await peer.send(SSE_HEAD + chunk(b"data: 1\n\n" + cut) + LAST_CHUNK)
-
-    with RawServer(script) as server:
-        reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))
-        assert await reply.batch() == [("", b"1")]
-        for _ in range(2):
-            with pytest.raises(MalformedResponse, match="the body ended inside an event"):
-                await reply.batch()
-
-
-async def test_a_last_event_without_its_blank_line_counts_if_it_is_complete(transport: HttpxTransport) -> None:
-    async def script(peer: Peer) -> None:
-        while await peer.request():
-            await peer.send(SSE_HEAD + chunk(b"data: 1\n\ndata: [DONE]") + LAST_CHUNK)
-
-    with RawServer(script) as server:
-        reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))
-        assert await drain(reply) == [("", b"1"), ("", b"[DONE]")]
-
-
 async def test_redirects_are_not_followed_even_by_a_client_that_does(library: Any) -> None:
     async with library.AsyncClient(trust_env=False, follow_redirects=True) as client:
         transport = HttpxTransport(client)

@@ -134,32 +134,6 @@ async def test_events_come_in_order_with_their_names_and_end_with_none(transport
         assert server.opened == 1
 
 
-@pytest.mark.parametrize("cut", [b"data: {", b"da", b"event: a\n", b"data: a\n"])
-async def test_a_body_that_ends_inside_an_event_is_no_clean_end(transport: NativeTransport, cut: bytes) -> None:
-    async def script(peer: Peer) -> None:
-        while await peer.request():
-            await peer.send(SSE_HEAD + chunk(b"data: 1\n\n" + cut) + LAST_CHUNK)
-
-    with RawServer(script) as server:
-        for _ in range(2):
-            reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))
-            assert await reply.batch() == [("", b"1")]
-            for _ in range(2):
-                with pytest.raises(MalformedResponse, match="the body ended inside an event"):
-                    await reply.batch()
-        assert server.opened == 1
-
-
-async def test_a_last_event_without_its_blank_line_counts_if_it_is_complete(transport: NativeTransport) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(SSE_HEAD + chunk(b'data: 1\n\nevent: e\ndata: {"a":1}') + LAST_CHUNK)
-
-    with RawServer(script) as server:
-        reply = await transport.send(HttpRequest(server.url, (), b"{}", framing="sse"))
-        assert await read_events(reply) == [("", b"1"), ("e", b'{"a":1}')]
-
-
 async def test_ndjson_needs_no_line_end_after_its_last_line(transport: NativeTransport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()

@@ -10,9 +10,9 @@ from msgspec import Raw, UnsetType
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.part import ProviderState, ServerToolCall, ServerToolResult
-from ratatoskr.wire.chat_completions.json_end import JsonEnd
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionMessageToolCall, Function
 from ratatoskr.wire.json import decode, is_blank, replace_surrogates, text_of
+from ratatoskr.wire.json_end import JsonEnd
 from ratatoskr.wire.turn import TurnBuilder
 
 _EXECUTED_TOOL_RESULTS = ("output", "search_results", "code_results", "browser_results")
