@@ -90,13 +90,16 @@ def note_ignored(notices: list[Notice], path: str) -> None:
 
 def drop_odd_members(shape: type[msgspec.Struct], data: bytes, minor: AbstractSet[str], notices: list[Notice]) -> bytes:
     """Return a JSON object without the minor members that do not fit the shape, otherwise byte for byte."""
-    if _fits(shape, data):
-        return data
     dropped: dict[str, None] = {}
     rest = _drop_minor(shape, data, minor, "", dropped)
     for path in dropped:
         note_ignored(notices, path)
     return rest if dropped else data
+
+
+@functools.cache
+def _member_types(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
 
 
 def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: str, dropped: dict[str, None]) -> bytes:
@@ -107,7 +110,7 @@ def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: s
             items = (_drop_minor(item, bytes(raw), minor, path, dropped) for raw in decode(list[msgspec.Raw], data))
             return b"[" + b",".join(items) + b"]"
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and data.startswith(b"{"):
-            types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+            types = _member_types(kind)
             members: list[bytes] = []
             for name, raw in decode(dict[str, msgspec.Raw], data).items():
                 value = bytes(raw)

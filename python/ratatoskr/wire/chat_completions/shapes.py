@@ -51,9 +51,9 @@ class Custom(Struct, gc=False):
 
 
 class ChatCompletionMessageToolCall(Struct, gc=False):
-    """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids."""
+    """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids, and some hosts -1 as the index."""
 
-    index: Count | None = None
+    index: int | None = None
     id: str | int | None = None
     type: str | None = None
     function: Function | None = None

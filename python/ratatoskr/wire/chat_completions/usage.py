@@ -64,7 +64,11 @@ class UsageReader:
 
 def _largest(before: int | None, *counts: int | None) -> int | None:
     """Return the largest of the names under which a host may send one count; `before` if it has sent none."""
-    return max((count for count in counts if count is not None), default=before)
+    largest = None
+    for count in counts:
+        if count is not None and (largest is None or count > largest):
+            largest = count
+    return before if largest is None else largest
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:

@@ -32,9 +32,9 @@ from ratatoskr.wire.responses.shapes import (
     ResponseOutputMessage,
     ResponseReasoningItem,
     ToolCallItem,
-    clean_item,
     decode_members,
     raw_or_none,
+    read_item,
 )
 from ratatoskr.wire.responses.tools import TOOL_CALLS, BuiltInToolReader, call_id_of
 from ratatoskr.wire.responses.usage import parse_usage
@@ -65,7 +65,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     raise_for_failure(response)
     reader = OutputReader(turn)
     for number, raw in enumerate(response.output or ()):
-        reader.add(number, clean_item(raw, turn.notices))
+        reader.add(number, read_item(raw, turn.notices)[1])
     reader.complete(response, response.status)
     return turn
 

@@ -10,6 +10,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
+from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
 from ratatoskr.wire.json import Count, decode, drop_odd_members
 
@@ -232,9 +233,16 @@ def raw_or_none(raw: Raw) -> bytes | None:
     return None if not data or data == b"null" else data
 
 
-def clean_item(raw: Raw, notices: list[Notice]) -> Raw:
-    """Return an output item without minor members of an unexpected form, for which notices are added."""
-    return Raw(drop_odd_members(OutputItem, bytes(raw), ITEM_MINOR, notices))
+def read_item(raw: Raw, notices: list[Notice]) -> tuple[OutputItem, Raw]:
+    """Return the head of an output item, and the item without minor members of an unexpected form.
+
+    A notice is added for each of those; without any, the item is returned as it came.
+    """
+    try:
+        return decode(OutputItem, bytes(raw)), raw
+    except MalformedResponse:
+        data = drop_odd_members(OutputItem, bytes(raw), ITEM_MINOR, notices)
+        return decode(OutputItem, data), Raw(data)
 
 
 def decode_members(data: bytes | Raw) -> dict[str, Raw]:

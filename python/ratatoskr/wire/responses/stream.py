@@ -24,8 +24,8 @@ from ratatoskr.wire.responses.shapes import (
     ResponseStreamEvent,
     ToolCallItem,
     TypeTag,
-    clean_item,
     raw_or_none,
+    read_item,
 )
 from ratatoskr.wire.responses.tools import CLIENT_TOOLS, TOOL_CALLS, call_id_of
 from ratatoskr.wire.turn import TurnBuilder
@@ -138,9 +138,8 @@ class StreamDecoder:
     def _on_item_added(self, event: ResponseStreamEvent) -> None:
         if raw_or_none(event.item) is None:
             return
-        event.item = clean_item(event.item, self.turn.notices)
+        head, event.item = read_item(event.item, self.turn.notices)
         data = bytes(event.item)
-        head = decode(OutputItem, data)
         item = self._by_index.get(event.output_index)
         if item is None or item.done or item.id not in {None, head.id}:
             item = self._begin(event.output_index, head.id)
@@ -239,8 +238,7 @@ class StreamDecoder:
     def _on_item_done(self, event: ResponseStreamEvent) -> None:
         if raw_or_none(event.item) is None:
             return
-        event.item = clean_item(event.item, self.turn.notices)
-        head = decode(OutputItem, bytes(event.item))
+        head, event.item = read_item(event.item, self.turn.notices)
         item = self._find(event.output_index, head.id)
         if item is None or (item.done and item.id != head.id):
             item = self._begin(event.output_index, head.id)
@@ -266,8 +264,7 @@ class StreamDecoder:
         read_head(self.turn, response)
         raise_for_failure(response, status)
         for index, output in enumerate(response.output or ()):
-            raw = clean_item(output, self.turn.notices)
-            head = decode(OutputItem, bytes(raw))
+            head, raw = read_item(output, self.turn.notices)
             self._complete(self._find(index, head.id) or self._begin(index, head.id), raw)
         for item in list(self._items):
             if item.added is not None:
