@@ -44,8 +44,7 @@ class Usage(Struct, gc=False):
     """Cumulative token counts; the three counts of input are disjoint, the output includes thinking.
 
     The counts include the iterations of type `message`, but not those of any other type: compactions of the context,
-    and turns of an advisor model (recorded responses with the betas `compact-2026-01-12` and `advisor-tool-2026-03-01`,
-    November 2026).
+    and turns of an advisor model (as in every recorded response that has such iterations, November 2026).
     """
 
     input_tokens: Count | None = None
