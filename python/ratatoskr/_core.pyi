@@ -43,13 +43,20 @@ class SseParser:
         """
 
     def finish(self) -> list[tuple[str, bytes]]:
-        """End the stream: an incomplete event is discarded (SSE) or returned as the last event (NDJSON).
+        """End the stream and return its last event, if that lacks only its end.
+
+        SSE: an event without its blank line is returned if its data is a complete JSON array or object, or `[DONE]`;
+        any other is discarded, and `truncated` is then true. NDJSON: a line without its LF is returned.
 
         The parser is then at the start of a new stream.
 
         Raises:
             MalformedResponse: a line or an event exceeds its limit.
         """
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the stream that `finish` ended broke off inside an event."""
 
     @property
     def last_event_id(self) -> str:

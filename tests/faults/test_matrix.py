@@ -81,13 +81,13 @@ def _describe_mismatch(row: FaultRow, found: Outcome, expected: str, where: str)
         return f"{where}: {found.name}, not {expected} ({found.error or found.text[:60]})"
     if found.error is None:
         text = row.text if row.text is not None else TEXT
-        may_continue = found.streamed is not None and where.partition(",")[0] in row.may_continue
-        same = found.text.startswith(text) if may_continue else found.text == text
-        if not same or found.streamed not in (None, found.text):
+        if found.text != text or found.streamed not in (None, found.text):
             return f"{where}: wrong text: {found.text[:80]!r}, streamed {str(found.streamed)[:80]!r}"
         return ""
     if found.name.startswith("StreamInterrupted"):
-        return "" if found.text and TEXT.startswith(found.text) else f"{where}: wrong partial text: {found.text[:80]!r}"
+        may_continue = where.partition(",")[0] in row.may_continue
+        same = found.text.startswith(TEXT) if may_continue else found.text and TEXT.startswith(found.text)
+        return "" if same else f"{where}: wrong partial text: {found.text[:80]!r}"
     for name, value in row.attributes.items():
         if getattr(found.error, name) != value:
             return f"{where}: {name} is {getattr(found.error, name)!r}, not {value!r}"

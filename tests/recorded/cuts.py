@@ -31,7 +31,7 @@ Events = list[tuple[str, bytes]]
 class CutCounts:
     """The results, of one dialect or of all."""
 
-    stream_cases: int = 0
+    streams: int = 0
     positions: int = 0
     complete: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -116,25 +116,25 @@ class RecordedStream:
     def check(self, positions: Collection[int]) -> CutCounts:
         """Truncate the stream at each of the positions."""
         counts = CutCounts(1, len(positions))
-        for position, events, tail in self._walk(positions):
-            self._check(counts, position, events, tail)
+        for position, events, tail, truncated in self._walk(positions):
+            self._check(counts, position, events, tail, truncated=truncated)
         return counts
 
-    def _walk(self, positions: Collection[int]) -> Iterator[tuple[int, Events, Events]]:
-        """Yield each position, the events before it, and those that the end of the body there adds."""
+    def _walk(self, positions: Collection[int]) -> Iterator[tuple[int, Events, Events, bool]]:
+        """Yield each position, the events before it, those that the end adds, and whether it is inside an event."""
         parser, so_far, last_end = SseParser(self.framing), Events(), 0
         for position in range(len(self.body)):
             if position in positions:
                 rest = SseParser(self.framing)
                 early = rest.feed(self.body[last_end:position])
-                yield position, so_far, early + rest.finish()
+                yield position, so_far, early + rest.finish(), rest.truncated
             events = parser.feed(self.body[position : position + 1])
             if events:
                 so_far, last_end = so_far + events, position + 1
 
     _cached: tuple[Events, PartialDecoder, str | None, PartialDecoder] | None = None
 
-    def _check(self, counts: CutCounts, position: int, events: Events, tail: Events) -> None:
+    def _check(self, counts: CutCounts, position: int, events: Events, tail: Events, *, truncated: bool) -> None:
         if self._cached is None or self._cached[0] is not events:
             ended = PartialDecoder(self.case, events)
             self._cached = events, PartialDecoder(self.case, events), ended.error or ended.end(), ended
@@ -146,6 +146,8 @@ class RecordedStream:
             if outcome is None:  # the events of the tail have changed it
                 ended, outcome = open_, open_.end()
                 self._cached = None
+        elif truncated and open_.error is None and not open_.turn.done:
+            outcome = "MalformedResponse"  # the transport raises it at the end of the body
         self._count(counts, position, "clean", outcome, ended.turn)
 
     def _count(self, counts: CutCounts, position: int, ending: str, error: str | None, turn: TurnBuilder) -> None:

@@ -50,6 +50,8 @@ def outcome(case: Case, position: int, *, clean: bool) -> Any:
     fork = PartialDecoder(case, events + (parser.finish() if clean else []))
     if fork.error is not None:
         return fork.error
+    if clean and parser.truncated and not fork.turn.done:
+        return "MalformedResponse"
     if clean:
         return fork.end()
     return None if fork.turn.done else "ConnectionFailed"
@@ -76,10 +78,12 @@ def test_a_truncated_answer_that_claims_to_be_complete_is_found() -> None:
         pytest.skip(recordings.needed.kwargs["reason"])
     stream = RecordedStream(case)
     stream.body = stream.body[: stream.body.index(b"event: content_block_delta")] + b'data: {"type":"message_stop"}\n\n'
-    counts = stream.check([len(stream.body) - 1])
-    assert counts.errors[ENDED_EARLY] == 1
+    size = len(stream.body)
+    assert stream.check([stream.body.rindex(b"data:")]).errors == {"ConnectionFailed": 1, ENDED_EARLY: 1}
+    assert stream.check([size - 3]).errors == {"ConnectionFailed": 1, "MalformedResponse": 1}
+    assert len(stream.check([size - 1]).wrong) == 1  # a last event needs no blank line if the body ends cleanly
     stream.body += b"\n"
-    assert len(stream.check([len(stream.body) - 1]).wrong) == 2
+    assert len(stream.check([size]).wrong) == 2
 
 
 def check_ending(result: PlayResult, complete: PlayResult) -> None:
@@ -92,7 +96,9 @@ def check_ending(result: PlayResult, complete: PlayResult) -> None:
         return
     assert isinstance(result.error, RatatoskrError)
     assert not any(isinstance(event, Done) for event in result.events)
-    if isinstance(result.error, StreamInterrupted):
+    if complete.error is not None and str(result.error) == str(complete.error):
+        assert result.error.partial == complete.error.partial
+    elif isinstance(result.error, StreamInterrupted):
         assert result.events
         assert result.error.cause is not None
         assert result.error.partial is not None

@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.model import ModelInfo
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.json import Count, decode_answer
+
+_MINOR = frozenset({"context_length"})
 
 
 class _Model(msgspec.Struct):
     id: str = ""
     name: str = ""
-    context_length: int | None = None
+    context_length: Count | None = None
 
 
 class _ModelList(msgspec.Struct):
-    data: list[_Model] = []
-    models: list[_Model] = []
+    data: list[_Model] | UnsetType = UNSET
+    models: list[_Model] | UnsetType = UNSET
 
 
 def parse_model_list(provider: str, body: bytes, shape: Literal["data", "models"]) -> list[ModelInfo]:
@@ -29,9 +33,11 @@ def parse_model_list(provider: str, body: bytes, shape: Literal["data", "models"
         body: the JSON text.
         shape: the member that holds the list: `data` with an `id` per model, or `models` with a `name`.
     """
-    listed = decode(_ModelList, body)
-    if shape == "data":
-        names = [(model.id, model.context_length) for model in listed.data]
-    else:
-        names = [(model.name.removeprefix("models/"), model.context_length) for model in listed.models]
+    listed = decode_answer(_ModelList, body, _MINOR, [])
+    models = listed.data if shape == "data" else listed.models
+    if isinstance(models, UnsetType):
+        raise MalformedResponse(f"unexpected shape: a list of models without {shape!r}")
+    names = [
+        (model.id if shape == "data" else model.name.removeprefix("models/"), model.context_length) for model in models
+    ]
     return [ModelInfo(f"{provider}:{name}", provider, name, context_window=window) for name, window in names if name]

@@ -135,10 +135,16 @@ class HttpProvider:
         return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
-        """Return the provider's own list of models."""
+        """Return the provider's own list of models.
+
+        Raises:
+            RatatoskrError: there is no list, or the reply reports an error in its place.
+        """
         spec = self._spec
         binding = Binding(Target(self.name, "", ""), load_dialect(next(iter(spec.dialects.values()))))
         reply = await self._client.send(binding, spec.models_path, b"", spec.models_headers, "body", deadlines)
+        if (reported := self._find_reported_error(reply, binding)) is not None:
+            raise reported
         try:
             return parse_model_list(self.name, reply.body, spec.models_shape)
         except MalformedResponse as error:
@@ -205,17 +211,23 @@ class HttpProvider:
 
     def _build_not_streamed_error(self, reply: HttpReply, binding: Binding) -> RatatoskrError:
         """Return the error for a 2xx reply that is not a stream: what its JSON reports, or an unexpected type."""
-        try:
-            body = json.loads(reply.body)
-        except (ValueError, RecursionError):
-            body = None
-        if isinstance(body, list) and body:
-            body = body[0]
-        if isinstance(body, dict) and body.get("error"):
-            return self._client.build_error(binding.dialect.decode_error(reply.body), reply, binding.target)
+        if (reported := self._find_reported_error(reply, binding)) is not None:
+            return reported
         content_type = escape_hidden(self._client.redact(reply.headers.get("content-type", "none")), 80)
         message = f"expected a stream, got content type '{content_type}'"
         return self._client.add_context(MalformedResponse(message, status=reply.status), reply, binding.target)
+
+    def _find_reported_error(self, reply: HttpReply, binding: Binding) -> RatatoskrError | None:
+        """Return the error that the JSON of a 2xx reply reports, if any."""
+        try:
+            body = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(body, list) and body:
+            body = body[0]
+        if not (isinstance(body, dict) and body.get("error")):
+            return None
+        return self._client.build_error(binding.dialect.decode_error(reply.body), reply, binding.target)
 
 
 def _to_builtin(value: Any) -> Any:

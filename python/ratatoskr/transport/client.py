@@ -70,7 +70,8 @@ class HttpReply(Protocol):
         Raises:
             ConnectionFailed: the connection broke (`phase="body"`).
             Timeout: nothing was received for `idle` seconds (`phase="idle"`).
-            MalformedResponse: a line or event is over the limit, or the encoding is broken.
+            MalformedResponse: a line or event is over the limit, the encoding is broken, or the body ended inside an
+                event.
         """
         ...
 

@@ -201,6 +201,8 @@ class HttpxReply:
                 chunk = await self._next_chunk()
                 if events := self._parser.finish() if chunk is None else self._parser.feed(chunk):
                     return events
+            if self._parser is not None and self._parser.truncated:
+                raise MalformedResponse(f"{self._timer.authority}: the body ended inside an event")
         except RatatoskrError as error:
             self.end(error)
             raise

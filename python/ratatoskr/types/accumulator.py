@@ -275,8 +275,9 @@ class ResponseBuilder:
         slots = [(_KINDS[type(part)], i) for i, part in enumerate(content) if type(part) in _KINDS]
         if not texts.keys() <= set(slots):
             # A part that never came held an index while the texts behind it were streamed.
-            free = {kind: [slot for slot in slots if slot[0] == kind] for kind in ("text", "reasoning")}
-            texts = {free[kind].pop(0): part for (kind, _), part in texts.items() if free[kind]}
+            free = {kind: iter([slot for slot in slots if slot[0] == kind]) for kind in ("text", "reasoning")}
+            moved = [(next(free[kind], None), part) for (kind, _), part in texts.items()]
+            texts = {slot: part for slot, part in moved if slot is not None}
         calls = iter([part.build() for part in self._order if part.kind == "tool"])
         filled: list[Part] = []
         for i, part in enumerate(content):

@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Set as AbstractSet
 from types import UnionType
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from ratatoskr import _core
 from ratatoskr.errors import InvalidToolArguments, MalformedResponse
@@ -18,6 +19,8 @@ from ratatoskr.types.part import MAX_DEPTH
 
 T = TypeVar("T")
 JsonObject: TypeAlias = dict[str, Any]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+"""A count or an index; in an answer, an integer written as a float (`9.0`) is read as one, too."""
 
 
 @functools.cache
@@ -69,17 +72,34 @@ def decode_without_minor(
     error: MalformedResponse, shape: type[T], data: bytes, minor: AbstractSet[str], notices: list[Notice]
 ) -> T:
     """Do what `decode_answer` does once `decode` has raised `error`; readers of streams call the two themselves."""
-    dropped: dict[str, None] = {}
-    if str(error).startswith("unexpected shape"):
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip().encode()
-        rest = _drop_minor(shape, text, minor, "", dropped)
-    if not dropped:
+    if not str(error).startswith("unexpected shape"):
         raise error
-    value = decode(shape, rest)
+    dropped: dict[str, None] = {}
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip().encode()
+    value = decode(shape, _drop_minor(shape, text, minor, "", dropped))
     for path in dropped:
-        if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):
-            notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
+        note_ignored(notices, path)
     return value
+
+
+def note_ignored(notices: list[Notice], path: str) -> None:
+    """Add the notice of a member that is left out, once for each path."""
+    if not any(notice.code == "member_ignored" and notice.field == path for notice in notices):
+        notices.append(Notice("member_ignored", f"the provider sent {path} in an unexpected form", path))
+
+
+def drop_odd_members(shape: type[msgspec.Struct], data: bytes, minor: AbstractSet[str], notices: list[Notice]) -> bytes:
+    """Return a JSON object without the minor members that do not fit the shape, otherwise byte for byte."""
+    dropped: dict[str, None] = {}
+    rest = _drop_minor(shape, data, minor, "", dropped)
+    for path in dropped:
+        note_ignored(notices, path)
+    return rest if dropped else data
+
+
+@functools.cache
+def _member_types(shape: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(shape)}
 
 
 def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: str, dropped: dict[str, None]) -> bytes:
@@ -90,19 +110,31 @@ def _drop_minor(shape: Any, data: bytes, minor: AbstractSet[str] | None, path: s
             items = (_drop_minor(item, bytes(raw), minor, path, dropped) for raw in decode(list[msgspec.Raw], data))
             return b"[" + b",".join(items) + b"]"
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and data.startswith(b"{"):
-            types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+            types = _member_types(kind)
             members: list[bytes] = []
             for name, raw in decode(dict[str, msgspec.Raw], data).items():
                 value = bytes(raw)
                 if name in types and not _fits(types[name], value):
                     where, is_minor = f"{path}.{name}".lstrip("."), minor is None or name in minor
-                    value = _drop_minor(types[name], value, None if is_minor else minor, where, dropped)
+                    if Count in get_args(types[name]):
+                        value = _whole_number(value)
+                    else:
+                        value = _drop_minor(types[name], value, None if is_minor else minor, where, dropped)
                     if is_minor and not _fits(types[name], value):
                         dropped[where] = None
                         continue
                 members.append(msgspec.json.encode(name) + b":" + value)
             return b"{" + b",".join(members) + b"}"
     return data
+
+
+def _whole_number(data: bytes) -> bytes:
+    """Return a float without a fraction as an integer, any other JSON as it is."""
+    try:
+        number = float(data)
+    except ValueError:
+        return data
+    return b"%d" % number if number.is_integer() else data
 
 
 def _fits(shape: Any, data: bytes) -> bool:
@@ -174,6 +206,11 @@ def replace_surrogates(text: str) -> str:
 def text_of(raw: msgspec.Raw | bytes) -> str:
     """Return a raw JSON value as text, unchanged."""
     return bytes(raw).decode("utf-8", "replace")
+
+
+def is_blank(arguments: str) -> bool:
+    """Return whether the arguments of a call say nothing: one without a name is then no call at all."""
+    return arguments.strip() in ("", "{}", "null")
 
 
 def arguments_object(arguments: str, where: str) -> msgspec.Raw:

@@ -35,7 +35,7 @@ class TurnBuilder(ResponseBuilder):
         detail: the provider's message about a refusal or filter.
     """
 
-    __slots__ = ("_calls", "_events", "detail", "issuer", "response_id", "seed")
+    __slots__ = ("_calls", "_events", "_whole_calls", "detail", "issuer", "response_id", "seed")
 
     def __init__(self, issuer: str) -> None:
         super().__init__()
@@ -45,6 +45,12 @@ class TurnBuilder(ResponseBuilder):
         self.detail: str | None = None
         self._calls = 0
         self._events: list[ChatEvent] = []
+        self._whole_calls: dict[str, tuple[int, str, str]] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether no part has begun."""
+        return not self._order
 
     def take(self) -> list[ChatEvent]:
         """Return the events since the last call."""
@@ -104,6 +110,26 @@ class TurnBuilder(ResponseBuilder):
         part.name = name
         self._events.append(ToolCallStart(part.call_index, part.id, name))
 
+    def whole_call(
+        self, key: Hashable, id: str | None, name: str, arguments: str, *, message: int, state: bytes | None = None
+    ) -> bool:
+        """Add a call that came in one piece in the message of this number, and return whether it is a new one.
+
+        Some hosts send a call again in a later message: with the same id, name and arguments it is the same call. An id
+        that another call has is replaced.
+        """
+        before = self._whole_calls.get(id) if id else None
+        if before is not None and before[0] != message and before[1:] == (name, arguments):
+            return False
+        if id and before is None:
+            self._whole_calls[id] = (message, name, arguments)
+        self.tool(key, id if before is None else None, name)
+        if state is not None:
+            self.state(key, state, "tool")
+        self.arguments(key, arguments)
+        self.end(key)
+        return True
+
     def made_up_id(self, index: int, name: str) -> str:
         """Return an id for a call that came without one: the same for the same response, another for another."""
         digest = hashlib.blake2s(f"{self.seed}\0{self.response_id}\0{index}\0{name}".encode(), digest_size=9)
@@ -118,6 +144,10 @@ class TurnBuilder(ResponseBuilder):
         if delta and (delta := (part := self._part(key, "tool")).join(delta)):
             part.pieces.append(delta)
             self._events.append(ToolCallDelta(part.call_index, delta))
+
+    def arguments_of(self, key: Hashable) -> str:
+        """Return the arguments of this key's call so far."""
+        return "".join(self._open[key].pieces)
 
     def end(self, key: Hashable) -> None:
         """Close a part: nothing more comes for it. A call is complete now."""
@@ -154,6 +184,10 @@ class TurnBuilder(ResponseBuilder):
     def finish(self, reason: FinishReason, native: str | None) -> None:
         """Set why the answer ended."""
         self.finish_reason, self.native_finish_reason = reason, native
+
+    def reopen(self) -> None:
+        """Forget why the answer ended, as more of it has come."""
+        self.finish_reason = self.native_finish_reason = self.detail = None
 
     def complete(self) -> None:
         """Close what is open, then add the usage and `Done`; a second call does nothing."""

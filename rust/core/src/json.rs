@@ -1,4 +1,4 @@
-//! The nesting depth of a JSON text, without decoding it.
+//! The nesting depth and the end of a JSON text, without decoding it.
 
 use memchr::memchr2;
 
@@ -12,6 +12,34 @@ pub const MAX_DEPTH: usize = 64;
 #[must_use]
 pub fn is_within_depth(text: &[u8], limit: usize) -> bool {
     count_opening_brackets(text) <= limit || scan(text, limit)
+}
+
+/// Returns whether the text is one array or object that its last byte closes, apart from white space around it.
+///
+/// No beginning of such a text is one itself. The text need not be valid JSON; `[DONE]` is closed, too.
+#[must_use]
+pub fn is_closed(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    if !text.starts_with(b"{") && !text.starts_with(b"[") {
+        return false;
+    }
+    let mut rest = text;
+    let mut depth = 0_usize;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return rest.is_empty();
+                }
+            }
+            b'"' => rest = skip_string(after),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Counts all `[` and `{`, an upper bound of the depth; the compiler turns this into vector code.
@@ -59,7 +87,7 @@ fn skip_string(mut text: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::is_within_depth;
+    use super::{is_closed, is_within_depth};
 
     fn nested(levels: usize) -> Vec<u8> {
         [b"[".repeat(levels), b"]".repeat(levels)].concat()
@@ -93,6 +121,20 @@ mod tests {
     fn invalid_texts_have_a_result_too() {
         let broken = [b"]]]]".to_vec(), b"[".repeat(70), b"\"\\".to_vec(), b"[[\"abc\\".to_vec()];
         assert_eq!(broken.map(|text| is_within_depth(&text, 64)), [true, false, true, true]);
+    }
+
+    #[test]
+    fn a_text_is_closed_by_its_last_byte_only() {
+        for text in [r#"{"a":["}",{"b":"\"]"}]}"#, "[DONE]", " {} ", "[[],[{}]]"] {
+            assert!(is_closed(text.as_bytes()), "{text}");
+            let text = text.trim();
+            for end in 0..text.len() {
+                assert!(!is_closed(text.get(..end).unwrap_or_default().as_bytes()), "{text} cut at {end}");
+            }
+        }
+        for text in ["", "ping", "12", "\"a\"", "{} {}", "{}x", "]", "}{"] {
+            assert!(!is_closed(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

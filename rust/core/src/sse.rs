@@ -13,7 +13,8 @@
 //! - invalid UTF-8 in a field becomes U+FFFD, as by the decoder of the standard (one for each maximal subpart);
 //! - comments and unknown fields are skipped, data lines are joined by LF, an `id` with a NUL and a `retry` with
 //!   anything but digits are ignored, a `retry` above `u64::MAX` saturates;
-//! - an event without its blank line at the end of the stream is discarded;
+//! - an event without its blank line at the end of the stream is discarded, which [`SseParser::finish`] reports;
+//!   other than in the standard, it counts if its data is a complete JSON array or object, or `[DONE]`;
 //! - in addition to the standard, the sizes of a line and of the data of an event are limited.
 //!
 //! [`Framing::Ndjson`]: every LF ends an event, a CR before it is dropped, blank lines are skipped, and a last line
@@ -59,6 +60,8 @@ pub struct SseParser {
     id_field: Option<Arc<str>>,
     last_id: Option<Arc<str>>,
     retry: Option<u64>,
+    /// A field has come since the last blank line.
+    in_event: bool,
     failed: Option<SseError>,
 }
 
@@ -80,6 +83,7 @@ impl SseParser {
             id_field: None,
             last_id: None,
             retry: None,
+            in_event: false,
             failed: None,
         }
     }
@@ -104,13 +108,14 @@ impl SseParser {
         self.record_failure(result)
     }
 
-    /// Ends the stream. What is incomplete is discarded (SSE) or is the last event (NDJSON).
+    /// Ends the stream. SSE: an event without its blank line counts if its data is complete. NDJSON: the rest is the
+    /// last event. Returns whether nothing was discarded.
     ///
     /// The parser is then at the start of a new stream and keeps only the last event ID and `retry`.
     ///
     /// # Errors
     /// A limit was exceeded, by the last line of NDJSON or before.
-    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), SseError> {
+    pub fn finish(&mut self, out: &mut Vec<Event>) -> Result<bool, SseError> {
         self.finish_with(|event| out.push(event.into()))
     }
 
@@ -118,19 +123,20 @@ impl SseParser {
     ///
     /// # Errors
     /// A limit was exceeded, by the last line of NDJSON or before.
-    pub fn finish_with(&mut self, mut emit: impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
+    pub fn finish_with(&mut self, mut emit: impl FnMut(EventRef<'_>)) -> Result<bool, SseError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if self.framing == Framing::Ndjson {
-            let result = self.take_held_ndjson(&mut emit);
-            self.record_failure(result)?;
-        }
+        let result = match self.framing {
+            Framing::Sse => self.end_event(&mut emit),
+            Framing::Ndjson => self.take_held_ndjson(&mut emit).map(|()| true),
+        };
+        let whole = self.record_failure(result)?;
         self.reset_event();
         self.id_field = None;
         self.at_start = true;
         self.after_cr = false;
-        Ok(())
+        Ok(whole)
     }
 
     /// The last event ID; empty if there was none.
@@ -145,7 +151,7 @@ impl SseParser {
         self.retry
     }
 
-    fn record_failure(&mut self, result: Result<(), SseError>) -> Result<(), SseError> {
+    fn record_failure<T>(&mut self, result: Result<T, SseError>) -> Result<T, SseError> {
         if let Err(error) = result {
             self.failed = Some(error);
             self.held = Vec::new();
@@ -267,8 +273,24 @@ impl SseParser {
         Ok(())
     }
 
+    /// Emits an event without its blank line if its data is complete; returns whether nothing was cut off.
+    fn end_event(&mut self, emit: &mut impl FnMut(EventRef<'_>)) -> Result<bool, SseError> {
+        match self.held.get(self.line_start..) {
+            None | Some([] | [b':', ..]) => {}
+            Some(line) if classify(line).0 == Field::Data => self.process_held_line(emit)?,
+            Some(_) => return Ok(false),
+        }
+        let Some((start, end)) = self.data else { return Ok(!self.in_event) };
+        if !self.held.get(start..end).is_some_and(crate::json::is_closed) {
+            return Ok(false);
+        }
+        self.dispatch(None, emit);
+        Ok(true)
+    }
+
     /// Applies a field other than data.
     fn set_field(&mut self, field: Field, value: &str) {
+        self.in_event |= !matches!(field, Field::Blank | Field::Ignored);
         match field {
             Field::Event => {
                 self.event.clear();
@@ -353,6 +375,7 @@ impl SseParser {
     fn reset_event(&mut self) {
         self.event.clear();
         self.data = None;
+        self.in_event = false;
         self.line_start = 0;
         self.event_size = 0;
         self.held.clear();

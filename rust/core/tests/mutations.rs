@@ -67,7 +67,7 @@ fn mutate_seed(random: &mut Random) -> Vec<u8> {
 }
 
 /// The result of parsing a stream: its events, how it ended, and the state of the parser.
-type Outcome = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
+type Outcome = (Vec<Event>, Result<bool, SseError>, String, Option<u64>);
 
 fn parse<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut events = Vec::new();

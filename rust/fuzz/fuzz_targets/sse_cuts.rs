@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use ratatoskr_core::sse::{Event, Framing, SseError, SseParser};
 
-type Outcome = (Vec<Event>, Result<(), SseError>, String, Option<u64>);
+type Outcome = (Vec<Event>, Result<bool, SseError>, String, Option<u64>);
 
 fn parse<'a>(mut parser: SseParser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let mut events = Vec::new();

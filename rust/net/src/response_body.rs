@@ -81,11 +81,11 @@ impl ResponseBody {
             parsed.map_err(malformed)?;
             timer.enter(Stage::ReadingBody(Instant::now()));
         }
-        parser.finish(&mut events).map_err(malformed)?;
+        let whole = parser.finish(&mut events).map_err(malformed)?;
         if !events.is_empty() {
             shared.push(&mut events, queue);
         }
-        Ok(())
+        if whole { Ok(()) } else { Err(NetError::Malformed("the body ended inside an event".to_owned())) }
     }
 
     /// The next piece of data, or `None` at the end of a complete body.

@@ -78,6 +78,7 @@ def _add_delta(block: dict[str, Any], delta: dict[str, Any], inputs: dict[int, s
 def _answer(message: dict[str, Any]) -> Answer:
     blocks, usage = message["content"], message["usage"]
     read, written = usage.get("cache_read_input_tokens"), usage.get("cache_creation_input_tokens")
+    compactions = [one for one in usage.get("iterations") or [] if one["type"] == "compaction"]  # counted beside it
     cited = [citation for block in blocks for citation in block.get("citations") or []]
     return Answer(
         text="".join(block["text"] for block in blocks if block["type"] == "text"),
@@ -87,10 +88,10 @@ def _answer(message: dict[str, Any]) -> Answer:
         server_calls=[b["name"] for b in blocks if b["type"] in {"server_tool_use", "mcp_tool_use"}],
         server_results=sum(b["type"].endswith("_tool_result") for b in blocks),
         opaque=list(find_opaque(blocks, OPAQUE)),
-        prompt=usage["input_tokens"] + (read or 0) + (written or 0),
+        prompt=usage["input_tokens"] + (read or 0) + (written or 0) + sum(one["input_tokens"] for one in compactions),
         cached=read,
         written=written,
-        completion=usage["output_tokens"],
+        completion=usage["output_tokens"] + sum(one["output_tokens"] for one in compactions),
         reasoned=(usage.get("output_tokens_details") or {}).get("thinking_tokens"),
         finish=message["stop_reason"],
         reason=REASONS[message["stop_reason"]],

@@ -276,6 +276,47 @@ def test_ndjson_gives_a_line_an_event_and_the_last_needs_no_line_end(stream, lin
     assert outcome(SseParser("ndjson"), [stream]) == outcome(SseParser("ndjson"), split_bytes(stream)) == expected
 
 
+@pytest.mark.parametrize(
+    ("stream", "last", "truncated"),
+    [
+        (b'data: {"a":[1,"}"]}', [("", b'{"a":[1,"}"]}')], False),
+        (b'event: e\ndata: {"a":1}\n', [("e", b'{"a":1}')], False),
+        (b'data: {"a":\ndata: 1}', [("", b'{"a":\n1}')], False),
+        (b"data: [DONE]", [("", b"[DONE]")], False),
+        (b"data: [DONE]\r", [("", b"[DONE]")], False),
+        (b"data: [DONE]\n: a comment", [("", b"[DONE]")], False),
+        (b'data: {"a":', [], True),
+        (b'data: {"a":1}\nid: 1', [], True),
+        (b"data: a\n", [], True),
+        (b"data:", [], True),
+        (b"dat", [], True),
+        (b"event: e\n", [], True),
+        (b"id: 1\n", [], True),
+        (b"", [], False),
+        (b"\r", [], False),
+        (b": a comment", [], False),
+        (b"unknown: a\n", [], False),
+        (b"unknown: a", [], True),
+    ],
+)
+def test_bytes_after_the_last_event(stream, last, truncated):
+    for before in (b"", b"\xef\xbb\xbf", b"data: x\n\n", b"event: e\ndata: x\r\r"):
+        for chunks in ([before + stream], split_bytes(before + stream)):
+            parser = SseParser()
+            for chunk in chunks:
+                parser.feed(chunk)
+            assert parser.finish() == last
+            assert parser.truncated is truncated
+            assert parser.finish() == []
+            assert not parser.truncated
+
+
+def test_ndjson_is_never_truncated_as_its_last_line_is_an_event():
+    parser = SseParser("ndjson")
+    assert parser.feed(b'{}\n{"a"') + parser.finish() == [("", b"{}"), ("", b'{"a"')]
+    assert not parser.truncated
+
+
 def test_a_finished_parser_starts_anew():
     parser = SseParser()
     parser.feed(b"id: 1\ndata: a\n\ndata: lost")

@@ -102,7 +102,7 @@ async def test_a_body_comes_whole_and_the_connection_is_kept(transport: HttpxTra
     [
         (
             "sse",
-            (SSE_HEAD, chunk(b"event: a\ndata: 1\n\nda"), chunk(b"ta: 2\r\n\r\ndata: cut")),
+            (SSE_HEAD, chunk(b"event: a\ndata: 1\n\nda"), chunk(b"ta: 2\r\n\r\n: cut")),
             [("a", b"1"), ("", b"2")],
         ),
         ("ndjson", (NDJSON_HEAD, chunk(b'{"a":1}\n{"b"'), chunk(b":2}")), [("", b'{"a":1}'), ("", b'{"b":2}')]),

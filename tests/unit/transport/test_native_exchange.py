@@ -123,7 +123,7 @@ async def test_events_come_in_order_with_their_names_and_end_with_none(transport
     async def script(peer: Peer) -> None:
         while await peer.request():
             await peer.send(SSE_HEAD + chunk(b"event: start\ndata: 0\n\n: ping\n\nda"))
-            await peer.send(chunk(b"ta: 1\r\n\r\n") + chunk("data: zwölf\n\ndata: cut off".encode()) + LAST_CHUNK)
+            await peer.send(chunk(b"ta: 1\r\n\r\n") + chunk("data: zwölf\n\n: cut off".encode()) + LAST_CHUNK)
 
     with RawServer(script) as server:
         for _ in range(3):

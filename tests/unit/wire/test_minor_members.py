@@ -12,6 +12,7 @@ from ratatoskr.types.part import TextPart
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire import anthropic, chat_completions, gemini, ollama, responses
 from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.turn import TurnBuilder
 
 DIALECTS: dict[str, Any] = {
@@ -21,7 +22,7 @@ DIALECTS: dict[str, Any] = {
     "ollama": ollama,
     "responses": responses,
 }
-ODD = [[], {}, "many", -1.5, 9.0, True]
+ODD = [[], {}, "many", "9", 1.5, -1, -1.5, -9.0, 1e300, 2**60, True]
 """Values that no count of tokens has."""
 
 
@@ -103,11 +104,12 @@ def test_an_odd_count_is_unknown_and_the_others_stay(name: str, count: Any) -> N
         assert [(notice.code, notice.field) for notice in turn.notices] == [("member_ignored", FIELDS[name])]
 
 
-@pytest.mark.parametrize("count", [9, None])
+@pytest.mark.parametrize("count", [9, 9.0, 0, 0.0, None])
 @pytest.mark.parametrize("name", DIALECTS)
-def test_a_count_and_null_give_no_notice(name: str, count: Any) -> None:
+def test_a_whole_number_and_null_give_no_notice(name: str, count: Any) -> None:
     for turn in (decode(name, body(name, count)), decode_stream(name, *events(name, count))):
         assert turn.usage == Usage.of(prompt=3, completion=count)
+        assert turn.usage.output_tokens is None or type(turn.usage.output_tokens) is int
         assert turn.notices == []
 
 
@@ -161,6 +163,41 @@ def test_other_minor_members(name: str, path: tuple[Any, ...], value: Any, field
 def test_the_answer_itself_stays_strict(name: str, member: str, value: Any) -> None:
     with pytest.raises(MalformedResponse, match="unexpected shape"):
         decode(name, {**body(name, 1.5), member: value})
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_document_of_another_shape_is_no_empty_answer(name: str) -> None:
+    for document in (
+        {},
+        [],
+        [{}],
+        None,
+        "ok",
+        {"detail": "Not Found"},
+        {"message": "ok", "code": 0},
+        {"data": []},
+        {"object": "list", "data": [], "models": []},
+        {"choices": [{}]},
+        {"choices": [{"message": {}}]},
+        {"candidates": [{}]},
+        {"content": None},
+        {"done": True},
+        {"status": "completed"},
+        {"usage": {"prompt_tokens": 1}},
+    ):
+        with pytest.raises(MalformedResponse):
+            decode(name, document)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("error", ["no credits", {"message": "no credits", "code": 402}])
+def test_an_error_in_place_of_an_answer_is_told(name: str, error: Any) -> None:
+    for document in ({"error": error}, {"type": "error", "error": error}, {**body(name, 2), "error": error}):
+        with pytest.raises(FailureReported) as reported:
+            decode(name, document)
+        assert "no credits" in reported.value.failure.message
+        with pytest.raises(FailureReported):
+            decode_stream(name, document)
 
 
 @pytest.mark.parametrize("name", ["groundingMetadata", "citationMetadata", "urlContextMetadata"])

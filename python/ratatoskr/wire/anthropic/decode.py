@@ -7,6 +7,7 @@ own is a `ProviderPart` with its JSON text.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,6 @@ import msgspec
 from msgspec import Raw
 
 from ratatoskr.errors import MalformedResponse
-from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, ProviderPart, ProviderState, ServerToolCall, ServerToolResult
 from ratatoskr.wire.anthropic.errors import read_error
 from ratatoskr.wire.anthropic.finish import set_finish_reason
@@ -32,11 +32,14 @@ from ratatoskr.wire.anthropic.shapes import (
 )
 from ratatoskr.wire.anthropic.usage import convert_usage
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_answer, is_blank, note_ignored, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CONTAINER = "container"
 """The kind of the `ProviderPart` that holds the container in which the provider ran code."""
+
+_UNCERTAIN_CALL = "uncertain_call"
+"""In place of `tool_use`, the type of a block that is a call of its own only if its arguments say so at its end."""
 
 _SERVER_CALLS = frozenset({"server_tool_use", "mcp_tool_use"})
 _RESULT_SUFFIX = "_tool_result"
@@ -100,9 +103,12 @@ class _OpenBlock:
         fields: as it began, with what deltas have replaced.
         raw: as it began, byte for byte; `None` once a delta has changed it.
         pieces: the JSON text of a server tool's input so far.
+        texts: members whose text came in pieces.
         has_input: whether the input of a tool call has come in pieces.
         has_citations: whether it has citations.
         ended: whether it has ended.
+        call_id: the id of a tool call, as the provider sent it.
+        repeated: the call that it may be once more.
     """
 
     type: str
@@ -110,9 +116,12 @@ class _OpenBlock:
     fields: RawObject
     raw: bytes | None
     pieces: list[str] = field(default_factory=list)
+    texts: dict[str, list[str]] = field(default_factory=dict)
     has_input: bool = False
     has_citations: bool = False
     ended: bool = False
+    call_id: str | None = None
+    repeated: _OpenBlock | None = None
 
     def other_fields(self, *known: str) -> RawObject:
         """Return the members that the part has no attribute for."""
@@ -132,21 +141,29 @@ class BlockReader:
         open: the latest block of each index on the wire.
     """
 
-    __slots__ = ("_count", "_names", "open", "turn")
+    __slots__ = ("_call_ids", "_count", "_names", "open", "turn")
 
     def __init__(self, turn: TurnBuilder) -> None:
         self.turn = turn
         self.open: dict[int, _OpenBlock] = {}
         self._count = 0
         self._names: dict[str, str] = {}
+        self._call_ids: set[str] = set()
 
     def start(self, index: int, raw: Raw) -> None:
-        """Start a block; it ends an earlier one of the same index."""
+        """Start a block; it ends an earlier one of the same index, unless it is that same call."""
         data = bytes(raw)
         fields = decode(RawObject, data)
         block_type = decode(str, bytes(require_field(fields, "type", "content")))
+        before = self.open.get(index) if block_type == "tool_use" else None
+        if before is not None and (before.call_id is None or before.call_id != self._read_id(fields, "id")):
+            before = None
+        if before is not None and not before.ended and not before.has_input:
+            return
         block = self._open_block(index, block_type, fields, data)
-        start = _STARTS.get(block_type)
+        if block_type == "tool_use" and (before or not decode(str, bytes(require_field(fields, "name", block_type)))):
+            block.type, block.repeated = _UNCERTAIN_CALL, before
+        start = _STARTS.get(block.type)
         if start is not None:
             start(self, block)
 
@@ -189,10 +206,11 @@ class BlockReader:
             if name == "type" or (before is not None and not is_set(value)):
                 continue
             if before is not None and bytes(before)[:1] == bytes(value)[:1] == b'"':
-                text = decode(str, bytes(before)) + decode(str, bytes(value))
-                block.fields[name] = Raw(msgspec.json.encode(replace_surrogates(text)))
+                pieces = block.texts.setdefault(name, [decode(str, bytes(before))])
+                pieces.append(decode(str, bytes(value)))
             else:
                 block.fields[name] = value
+                block.texts.pop(name, None)
 
     def stop(self, index: int) -> None:
         """End a block, if one of this index is open."""
@@ -200,7 +218,9 @@ class BlockReader:
         if block is None or block.ended:
             return
         block.ended = True
-        if block.type not in _STARTS:
+        if block.type == _UNCERTAIN_CALL:
+            self._end_uncertain_call(index, block)
+        elif block.type not in _STARTS:
             self._end_other(block)
         elif block.type == "text":
             self._end_text(block)
@@ -218,14 +238,20 @@ class BlockReader:
         citations = block.fields.get("citations")
         if citations is not None and is_set(citations):
             try:
-                for raw in decode(list[Raw], bytes(citations)):
-                    self._add_citation(block, raw)
-            except MalformedResponse as error:
-                self.turn.notices.append(Notice("member_ignored", f"citations: {error}", "content.citations"))
+                raws = decode(list[Raw], bytes(citations))
+            except MalformedResponse:
+                raws = []
+                note_ignored(self.turn.notices, "content.citations")
+            for raw in raws:
+                self._add_citation(block, raw)
 
     def _add_citation(self, block: _OpenBlock, raw: Raw) -> None:
         data = bytes(raw)
-        citation = decode(TextCitation, data)
+        try:
+            citation = decode(TextCitation, data)
+        except MalformedResponse:
+            note_ignored(self.turn.notices, "content.citations")
+            return
         title = citation.title or citation.document_title
         block.has_citations = True
         self.turn.citation(block.key, Citation(citation.url or citation.source, title, citation.cited_text, data=data))
@@ -255,9 +281,20 @@ class BlockReader:
     def _start_redacted_thinking(self, block: _OpenBlock) -> None:
         self.turn.state(block.key, encode_object(block.fields))
 
+    def _read_id(self, fields: RawObject, name: str) -> str | None:
+        """Return an id; `None` if it is missing or empty, or for one of an unexpected form, with a notice."""
+        try:
+            return decode(str, bytes(fields[name])) or None if is_set(fields.get(name)) else None
+        except MalformedResponse:
+            note_ignored(self.turn.notices, f"content.{name}")
+            return None
+
     def _start_tool_use(self, block: _OpenBlock) -> None:
-        name = decode(str, bytes(require_field(block.fields, "name", block.type)))
-        self.turn.tool(block.key, block.get_text("id") or None, name)
+        """Begin a call; an id that another call has is replaced."""
+        block.call_id = self._read_id(block.fields, "id")
+        known, name = block.call_id in self._call_ids, block.get_text("name")
+        self.turn.tool(block.key, None if known else block.call_id, name)
+        self._call_ids.add(block.call_id or "")
         others = block.other_fields("type", "id", "name", "input")
         if others:
             self.turn.state(block.key, encode_object(others), "tool")
@@ -276,15 +313,26 @@ class BlockReader:
         if not block.has_input and tool_input is not None and is_set(tool_input):
             self.turn.arguments(block.key, text_of(tool_input))
 
+    def _end_uncertain_call(self, index: int, block: _OpenBlock) -> None:
+        """Add a call without a name, or with the id of the one before it, unless it is blank or that same call."""
+        arguments, before = "".join(block.pieces) or text_of(block.fields.get("input", b"")), block.repeated
+        if is_blank(arguments) or (before is not None and _is_same_json(arguments, self.turn.arguments_of(before.key))):
+            self.open[index] = before or block
+            return
+        self._start_tool_use(block)
+        self.turn.arguments(block.key, arguments)
+
     def _end_other(self, block: _OpenBlock) -> None:
         """Add the part of a block that has no deltas of its own type."""
+        for name, pieces in block.texts.items():
+            block.fields[name] = Raw(msgspec.json.encode(replace_surrogates("".join(pieces))))
         written = "".join(block.pieces)
         if written:
             block.raw, block.fields["input"] = None, _to_json(written)
         data = block.raw if block.raw is not None else encode_object(block.fields)
         turn = self.turn
         if block.type in _SERVER_CALLS:
-            call_id, name = block.get_text("id"), block.get_text("name")
+            call_id, name = self._read_id(block.fields, "id") or "", block.get_text("name")
             self._names[call_id] = name
             arguments = written or text_of(block.fields.get("input", b""))
             state = self._make_state(block, "id", "name", "input")
@@ -295,7 +343,7 @@ class BlockReader:
             turn.part(block.key, ProviderPart(block.type, data, turn.issuer), block.type, data)
 
     def _make_result(self, block: _OpenBlock) -> ServerToolResult:
-        call_id, content = block.get_text("tool_use_id"), bytes(block.fields["content"])
+        call_id, content = self._read_id(block.fields, "tool_use_id") or "", bytes(block.fields["content"])
         name = self._names.get(call_id) or block.type.removesuffix(_RESULT_SUFFIX)
         failed = bytes(block.fields.get("is_error", b"")) == b"true"
         if content[:1] == b"{":
@@ -305,6 +353,13 @@ class BlockReader:
 
     def _make_state(self, block: _OpenBlock, *known: str) -> tuple[ProviderState, ...]:
         return (ProviderState(self.turn.issuer, encode_object(block.other_fields(*known))),)
+
+
+def _is_same_json(text: str, other: str) -> bool:
+    try:
+        return text == other or json.loads(text) == json.loads(other)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _to_json(text: str) -> Raw:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.wire.json import Count
 
 RawObject: TypeAlias = dict[str, Raw]
 """A JSON object whose values stay bytes."""
@@ -26,17 +27,32 @@ MINOR = frozenset({"id", "model", "stop_details", "usage"})
 class OutputTokensDetails(Struct, gc=False):
     """What the output tokens were used for."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: Count | None = None
+
+
+class IterationUsage(Struct, gc=False):
+    """The token counts of one sampling of the model within a request."""
+
+    type: str = "message"
+    input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    output_tokens: Count | None = None
 
 
 class Usage(Struct, gc=False):
-    """Cumulative token counts; the three counts of input are disjoint, the output includes thinking."""
+    """Cumulative token counts; the three counts of input are disjoint, the output includes thinking.
 
-    input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    output_tokens: int | None = None
+    The counts include the iterations of type `message`, but not those of any other type: compactions of the context,
+    and turns of an advisor model (as in every recorded response that has such iterations, November 2026).
+    """
+
+    input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
+    cache_read_input_tokens: Count | None = None
+    output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
+    iterations: list[IterationUsage] | None = None
 
 
 class StopDetails(Struct, gc=False):
@@ -49,7 +65,6 @@ class StopDetails(Struct, gc=False):
 class Message(Struct):
     """A whole response, or the message without content at the start of a stream."""
 
-    type: str = ""
     id: str | None = None
     model: str | None = None
     content: list[Raw] | None = None

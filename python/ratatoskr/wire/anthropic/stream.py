@@ -33,13 +33,14 @@ _EVENT_TYPES = frozenset(
 class StreamDecoder:
     """Turns the events of one stream into ours; see the protocol of the same name in `wire.dialect`."""
 
-    __slots__ = ("_blocks", "_container", "_counts", "turn")
+    __slots__ = ("_blocks", "_container", "_counts", "_has_message", "turn")
 
     def __init__(self, target: Target) -> None:
         self.turn = TurnBuilder(target.issuer)
         self._blocks = BlockReader(self.turn)
         self._counts = Usage()
         self._container = NULL
+        self._has_message = False
 
     def feed(self, event: str, data: bytes) -> list[ChatEvent]:
         """Return the events of one event of the wire; its name is used only if the data has no type.
@@ -82,6 +83,8 @@ class StreamDecoder:
             case "message_delta":
                 self._read_message_delta(event)
             case "message_stop":
+                if not (self._has_message or self._blocks.open or self.turn.finish_reason):
+                    raise MalformedResponse("message_stop without a message")
                 self._blocks.stop_all()
                 add_container(self.turn, self._container)
                 self.turn.complete()
@@ -94,6 +97,7 @@ class StreamDecoder:
             raise MalformedResponse("message_start without a message")
         if self._blocks.open and message.id != self.turn.response_id:
             raise MalformedResponse("a second message began before the first had ended")
+        self._has_message = True
         read_message_start(self.turn, message)
         self._update_usage(message.usage)
         if is_set(message.container):

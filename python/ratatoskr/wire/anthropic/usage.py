@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from msgspec import structs
-
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.anthropic import shapes
 
 
 def update_counts(total: shapes.Usage, new: shapes.Usage) -> None:
     """Replace the counts of a stream by newer ones; a count that is missing there keeps its value."""
-    for name, value in structs.asdict(new).items():
-        if value is not None:
+    for name in shapes.Usage.__struct_fields__:
+        if (value := getattr(new, name)) is not None:
             setattr(total, name, value)
 
 
 def convert_usage(counts: shapes.Usage) -> Usage:
     """Return the counts in disjoint buckets: the prompt is the sum of the counts of input."""
-    read, written = _count(counts.cache_read_input_tokens), _count(counts.cache_creation_input_tokens)
-    uncached, output = _count(counts.input_tokens), _count(counts.output_tokens)
-    prompt = None if uncached is None else uncached + (read or 0) + (written or 0)
-    details = counts.output_tokens_details
-    thinking = None if details is None else _count(details.thinking_tokens)
-    return Usage.of(prompt=prompt, cache_read=read, cache_write=written, completion=output, reasoning=thinking)
+    others = [iteration for iteration in counts.iterations or () if iteration.type != "message"]
 
+    def total(name: str) -> int | None:
+        """Return a count with that of the iterations that it does not include."""
+        more = [n for iteration in others if (n := getattr(iteration, name)) is not None]
+        own: int | None = getattr(counts, name)
+        return own if not more else (own or 0) + sum(more)
 
-def _count(tokens: int | None) -> int | None:
-    return tokens if tokens is None or tokens >= 0 else 0
+    read, written = total("cache_read_input_tokens"), total("cache_creation_input_tokens")
+    uncached, details = total("input_tokens"), counts.output_tokens_details
+    return Usage.of(
+        prompt=None if uncached is None else uncached + (read or 0) + (written or 0),
+        cache_read=read,
+        cache_write=written,
+        completion=total("output_tokens"),
+        reasoning=None if details is None else details.thinking_tokens,
+    )

@@ -6,13 +6,14 @@ from collections.abc import Hashable
 from typing import Any, cast
 
 from msgspec import UNSET, Raw
+from msgspec.structs import astuple
 
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import Citation, ProviderPart, TokenLogprob
 from ratatoskr.wire.chat_completions.citations import parse_annotation, parse_search_result
 from ratatoskr.wire.chat_completions.errors import decode_error, parse_failure
-from ratatoskr.wire.chat_completions.finish import map_finish_reason
+from ratatoskr.wire.chat_completions.finish import is_stop, map_finish_reason
 from ratatoskr.wire.chat_completions.media import AudioReader, decode_image
 from ratatoskr.wire.chat_completions.shapes import (
     MINOR,
@@ -27,7 +28,7 @@ from ratatoskr.wire.chat_completions.tools import ToolCallReader, add_executed_t
 from ratatoskr.wire.chat_completions.usage import UsageReader
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, note_ignored, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
@@ -54,6 +55,8 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     first.index = 0
     for choice in completion.choices:
         reader.read_choice(choice, choice.message)
+    if reader.turn.empty and not reader.has_finish_reason:
+        raise MalformedResponse("the response holds neither a message nor a finish reason")
     reader.read_tail(completion)
     reader.complete()
     return reader.turn
@@ -73,6 +76,7 @@ class CompletionReader:
         "_calls",
         "_citations",
         "_cited_urls",
+        "_ended",
         "_finish",
         "_images",
         "_logprobs",
@@ -107,11 +111,17 @@ class CompletionReader:
         self._search_results: list[Raw] = []
         self._finish: str | None = None
         self._native_finish: str | None = None
+        self._ended = False
 
     @property
-    def finished(self) -> bool:
+    def has_finish_reason(self) -> bool:
         """Whether a finish reason has come."""
         return self._finish is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether a finish reason has come, and nothing of the message after it."""
+        return self._ended
 
     def read_head(self, completion: ChatCompletion) -> None:
         """Read the model and the id of the response."""
@@ -152,15 +162,24 @@ class CompletionReader:
                 self.turn.notices.append(Notice("other_choices_dropped", message))
             return
         if delta is not None:
+            if self._ended and any(astuple(delta)):
+                self._ended = False
             self._read_delta(delta)
         if choice.logprobs is not None:
             self._read_logprobs(choice.logprobs, delta)
         if choice.error:
             raise FailureReported(parse_failure({"error": choice.error}))
         if choice.finish_reason:
-            self._finish = replace_surrogates(choice.finish_reason)
-            if choice.native_finish_reason:
-                self._native_finish = replace_surrogates(choice.native_finish_reason)
+            self._read_finish_reason(choice.finish_reason, choice.native_finish_reason)
+
+    def _read_finish_reason(self, reason: str, native: str | None) -> None:
+        """Take a finish reason; a mere `stop` does not replace another one if nothing has come in between."""
+        if self._ended and is_stop(reason) and not is_stop(self._finish or ""):
+            return
+        self._ended = True
+        self._finish = replace_surrogates(reason)
+        if native:
+            self._native_finish = replace_surrogates(native)
 
     def _read_delta(self, delta: Delta) -> None:
         if delta.reasoning_details and self._thinking.add_details(delta.reasoning_details):
@@ -244,7 +263,11 @@ class CompletionReader:
         self.turn.part(("provider", self._provider_parts), ProviderPart(kind, data, self.turn.issuer), kind, data)
 
     def _read_annotation(self, raw: Raw) -> None:
-        annotation = decode_object(raw)
+        try:
+            annotation = decode_object(raw)
+        except MalformedResponse:
+            note_ignored(self.turn.notices, "choices.message.annotations")
+            return
         citation = parse_annotation(annotation, bytes(raw))
         if citation is None:
             self._add_provider_part(f"annotations.{annotation.get('type')}", raw)

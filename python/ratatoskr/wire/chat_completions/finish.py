@@ -39,6 +39,11 @@ _NATIVE_FAILURE = re.compile(
 """Native finish reasons that mean a failure where a router reports `stop` and the response is empty."""
 
 
+def is_stop(finish: str) -> bool:
+    """Return whether a finish reason says no more than that the answer has ended."""
+    return _REASONS.get(finish.lower()) == "stop"
+
+
 def map_finish_reason(
     finish: str | None, native: str | None, turn: TurnBuilder, *, has_calls: bool, is_refusal: bool
 ) -> FinishReason:

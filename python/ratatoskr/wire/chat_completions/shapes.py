@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from ratatoskr.wire.json import Count
+
 Base64: TypeAlias = bytes
 """The type `bytes`, which msgspec decodes from base64, in classes with a member of that name."""
 
@@ -20,11 +22,13 @@ MINOR = frozenset(
         "created",
         "executed_tools",
         "id",
+        "index",
         "logprobs",
         "model",
         "native_finish_reason",
         "object",
         "refusal",
+        "type",
         "usage",
         "x_groq",
     }
@@ -47,7 +51,7 @@ class Custom(Struct, gc=False):
 
 
 class ChatCompletionMessageToolCall(Struct, gc=False):
-    """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids."""
+    """A tool call, or a delta of one; HuggingFace's TGI has sent numbers as ids, and some hosts -1 as the index."""
 
     index: int | None = None
     id: str | int | None = None
@@ -103,7 +107,7 @@ class ChoiceLogprobs(Struct, gc=False):
 class Choice(Struct, gc=False):
     """One choice: with a `message` in a complete response, with a `delta` in a stream."""
 
-    index: int | None = None
+    index: Count | None = None
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
@@ -115,30 +119,30 @@ class Choice(Struct, gc=False):
 class PromptTokensDetails(Struct, gc=False):
     """Details of the prompt tokens; `cache_creation_input_tokens` are cache writes at Alibaba."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
 
 
 class CompletionTokensDetails(Struct, gc=False):
     """Details of the completion tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class CompletionUsage(Struct, gc=False):
     """Token counts; for cache reads Moonshot, DeepSeek and Mistral (which has two) have members of their own."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-    cached_tokens: int | None = None
-    prompt_cache_hit_tokens: int | None = None
-    num_cached_tokens: int | None = None
+    cached_tokens: Count | None = None
+    prompt_cache_hit_tokens: Count | None = None
+    num_cached_tokens: Count | None = None
     prompt_token_details: PromptTokensDetails | None = None
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
     cost: Raw | UnsetType = UNSET
 
 

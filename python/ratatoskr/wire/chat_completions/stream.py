@@ -46,7 +46,7 @@ class StreamDecoder:
         if chunk.choices:
             for choice in chunk.choices:
                 delta = choice.delta
-                if delta is None and choice.message is not None and not turn.parts():
+                if delta is None and choice.message is not None and turn.empty:
                     delta = choice.message  # a host without streaming may send the complete response as an event
                 reader.read_choice(choice, delta)
         elif chunk.object == "error":
@@ -60,17 +60,19 @@ class StreamDecoder:
     def end(self) -> list[ChatEvent]:
         """Return the events of the body's end, which ends the stream for hosts that send no `[DONE]`.
 
+        Without `[DONE]` a stream has ended only if nothing of the message follows the finish reason.
+
         Raises:
             FailureReported: the finish reason means a failure.
         """
-        if self.turn.done or not self._reader.finished:
+        if self.turn.done or not self._reader.ended:
             return []
         if "no_done" in self._flags or ("usage_or_done" in self._flags and self.turn.usage.source == "provider"):
             return self._complete()
         return []
 
     def _complete(self) -> list[ChatEvent]:
-        if not self._reader.finished:
+        if not self._reader.has_finish_reason:
             raise MalformedResponse("the stream ended without a finish reason")
         self._reader.complete()
         return self.turn.take()

@@ -129,7 +129,7 @@ class _Item:
         changed: whether a delta has come since its state was set.
     """
 
-    __slots__ = ("_concatenated", "_delta_count", "_first", "_members", "changed", "id", "key")
+    __slots__ = ("_chunks", "_concatenated", "_delta_count", "_first", "_members", "changed", "id", "key")
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
@@ -138,6 +138,7 @@ class _Item:
         self._delta_count = 0
         self._members: dict[str, Any] = {}
         self._concatenated: dict[str, list[str]] = {}
+        self._chunks: list[tuple[Any, list[str]]] = []
         self.changed = False
 
     def add(self, raw: Raw, delta: dict[str, Any]) -> None:
@@ -151,9 +152,20 @@ class _Item:
                 self._concatenated.setdefault(name, []).append(value)
                 self._members.setdefault(name, "")
             elif name == "thinking" and isinstance(value, list):
-                self._members[name] = _merge_chunks(self._members.get(name) or [], value)
+                self._members[name] = value
+                self._add_chunks(value)
             elif value is not None or name not in self._members:
                 self._members[name] = value
+
+    def _add_chunks(self, chunks: list[Any]) -> None:
+        """Add Mistral's chunks; neighbouring texts are joined."""
+        for chunk in chunks:
+            if not _is_text(chunk):
+                self._chunks.append((chunk, []))
+            elif self._chunks and self._chunks[-1][1]:
+                self._chunks[-1][1].append(chunk["text"])
+            else:
+                self._chunks.append((chunk, [chunk["text"]]))
 
     def json(self) -> bytes:
         """Return the item as JSON, byte for byte if it came in one delta."""
@@ -161,6 +173,8 @@ class _Item:
             return self._first
         texts = {name: replace_surrogates(_join_pairs("".join(deltas))) for name, deltas in self._concatenated.items()}
         members = {**self._members, **texts}
+        if self._chunks:
+            members["thinking"] = [{**one, "text": "".join(more)} if more else one for one, more in self._chunks]
         try:
             return msgspec.json.encode(members)
         except (UnicodeEncodeError, OverflowError):  # a lone surrogate in another member, or a very large number
@@ -170,17 +184,6 @@ class _Item:
 def _join_pairs(text: str) -> str:
     """Join surrogate pairs that were split between two deltas."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _merge_chunks(chunks: list[Any], more: list[Any]) -> list[Any]:
-    """Append Mistral's chunks; neighbouring texts are joined."""
-    out = list(chunks)
-    for chunk in more:
-        if out and _is_text(chunk) and _is_text(out[-1]):
-            out[-1] = {**out[-1], "text": out[-1]["text"] + chunk["text"]}
-        else:
-            out.append(chunk)
-    return out
 
 
 def _is_text(chunk: Any) -> bool:
@@ -215,7 +218,7 @@ class ThinkingReader:
             if isinstance(text, str):
                 has_text = True
                 self._turn.reasoning(item.key, text)
-            if not self._streamed or not isinstance(text, str):
+            if not self._streamed or not self._turn.has(item.key):
                 self._set_state(item)
         return has_text
 

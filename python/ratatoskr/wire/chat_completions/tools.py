@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -10,11 +11,15 @@ from msgspec import Raw, UnsetType
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.part import ProviderState, ServerToolCall, ServerToolResult
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionMessageToolCall, Function
-from ratatoskr.wire.json import decode, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, is_blank, replace_surrogates, text_of
+from ratatoskr.wire.json_end import JsonEnd
 from ratatoskr.wire.turn import TurnBuilder
 
 _EXECUTED_TOOL_RESULTS = ("output", "search_results", "code_results", "browser_results")
 """Members of Groq's `executed_tools` that contain a result."""
+
+_LONGEST_SCALAR = 64
+"""The most characters of arguments that are compared with a JSON value which is neither an array nor an object."""
 
 _decode_string = msgspec.json.Decoder(str).decode
 _decode_any = msgspec.json.Decoder(Raw).decode
@@ -23,7 +28,7 @@ _decode_any = msgspec.json.Decoder(Raw).decode
 class _OpenCall:
     """A call that has begun; its part begins when its name is known."""
 
-    __slots__ = ("deltas", "id", "key", "length", "name", "state")
+    __slots__ = ("_end", "_is_valid", "_read", "deltas", "id", "key", "length", "name", "state")
 
     def __init__(self, key: tuple[str, int]) -> None:
         self.key = key
@@ -32,29 +37,45 @@ class _OpenCall:
         self.deltas: list[str] = []
         self.length = 0
         self.state: dict[str, bytes] = {}
+        self._end = JsonEnd()
+        self._read = 0
+        self._is_valid: bool | None = None
 
     def is_complete(self) -> bool:
-        """Return whether the arguments so far are a complete JSON value."""
-        text = "".join(self.deltas)
-        if not text.strip():
-            return False
-        try:
-            _decode_any(text.encode("utf-8", "replace"))
-        except msgspec.DecodeError:
-            return False
-        return True
+        """Return whether the arguments so far are a complete JSON value; each delta is looked at once."""
+        for delta in self.deltas[self._read :]:
+            self._end.read(delta)
+        self._read = len(self.deltas)
+        if self._end.state == "closed":
+            if self._is_valid is None:
+                self._is_valid = _is_json("".join(self.deltas))
+            return self._is_valid
+        return self._end.state == "other" and self.length <= _LONGEST_SCALAR and _is_json("".join(self.deltas))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _decode_any(text.encode("utf-8", "replace"))
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 class ToolCallReader:
-    """The tool calls of one response: a delta belongs to the call of its index, else of its id, never to the latest."""
+    """The tool calls of one response: a delta belongs to the call of its index, else of its id, never to the latest.
 
-    __slots__ = ("_by_id", "_by_index", "_calls", "_turn")
+    Calls whose arguments may be incomplete are kept apart, so that they can be found without a look at all calls.
+    """
+
+    __slots__ = ("_by_id", "_by_index", "_calls", "_incomplete", "_nameless", "_turn")
 
     def __init__(self, turn: TurnBuilder) -> None:
         self._turn = turn
         self._calls: list[_OpenCall] = []
         self._by_index: dict[int | None, _OpenCall] = {}
         self._by_id: dict[str, _OpenCall] = {}
+        self._incomplete: dict[Hashable, _OpenCall] = {}
+        self._nameless: dict[Hashable, _OpenCall] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -93,10 +114,12 @@ class ToolCallReader:
             self.add_call(call)
 
     def finish(self) -> None:
-        """Begin the calls whose name never came, so that their arguments are not lost."""
-        for call in self._calls:
-            if not call.name and not self._turn.has(call.key):
+        """Begin the calls whose name never came, so that their arguments are not lost; blank ones are no calls."""
+        for key, call in list(self._nameless.items()):
+            if call.id or call.state or not is_blank("".join(call.deltas)):
                 self._start(call, "")
+                del self._nameless[key]
+        self._calls = [call for call in self._calls if call.key not in self._nameless]
 
     def _repeats(self, index: int | None, id: str, name: str, arguments: str) -> bool:
         """Return whether a delta is the whole call of its index and id once more, as some hosts send it at the end."""
@@ -113,10 +136,10 @@ class ToolCallReader:
     def _find(self, index: int | None, id: str | None, name: str, arguments: str) -> _OpenCall | None:
         if index is None and not id and not name:
             # A delta without index, id and name can only belong to the one call that is not complete.
-            open_calls = [one for one in self._calls if not one.is_complete()] if len(self._calls) > 1 else self._calls
-            if len(open_calls) != 1:
+            calls = self._calls if len(self._calls) == 1 else self._two_incomplete(self._incomplete, self._nameless)
+            if len(calls) != 1:
                 raise MalformedResponse("a piece of a tool call has neither index nor id")
-            return open_calls[0]
+            return calls[0]
         call = None if index is None and id else self._by_index.get(index)
         if id and (call is None or call.id not in ("", replace_surrogates(id))):
             call = self._by_id.get(id, call)
@@ -132,15 +155,32 @@ class ToolCallReader:
 
         Some hosts send the arguments of a call under another index than its name.
         """
-        open_calls = [call for call in self._calls if call.name and not call.is_complete()]
-        if len(open_calls) != 1:
+        calls = self._two_incomplete(self._incomplete)
+        if len(calls) != 1:
             return None
-        self._by_index[index] = open_calls[0]
-        return open_calls[0]
+        self._by_index[index] = calls[0]
+        return calls[0]
+
+    def _two_incomplete(self, *groups: dict[Hashable, _OpenCall]) -> list[_OpenCall]:
+        """Return the calls with incomplete arguments, at most two; those that are found complete leave their group."""
+        found: list[_OpenCall] = []
+        for group in groups:
+            complete = []
+            for key, call in group.items():
+                if not call.is_complete():
+                    found.append(call)
+                    if len(found) == 2:
+                        break
+                elif call.name:
+                    complete.append(key)
+            for key in complete:
+                del group[key]
+        return found
 
     def _begin(self, id: str | None) -> _OpenCall:
         call = _OpenCall(("call", len(self._calls)))
         self._calls.append(call)
+        self._nameless[call.key] = call
         self._set_id(call, id)
         return call
 
@@ -160,10 +200,13 @@ class ToolCallReader:
             call.deltas.append(arguments)
             call.length += len(arguments)
             if call.name:
+                self._incomplete[call.key] = call
                 self._turn.arguments(call.key, arguments)
 
     def _start(self, call: _OpenCall, name: str) -> None:
         call.name = name
+        if name:
+            self._incomplete[call.key] = self._nameless.pop(call.key)
         self._turn.tool(call.key, call.id or None, name)
         for delta in call.deltas:
             self._turn.arguments(call.key, delta)

@@ -15,7 +15,7 @@ _NO_COMPLETION_DETAILS = CompletionTokensDetails()
 
 
 class UsageReader:
-    """Combines the usage objects of one response: a count never decreases, and a later object may omit it.
+    """Combines the usage objects of one response: of each count the latest stands, and a later object may omit it.
 
     Attributes:
         has_price: whether `cost` is a price in USD; some hosts use the name for something else.
@@ -38,12 +38,12 @@ class UsageReader:
         completion = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
         mistral = usage.prompt_token_details or _NO_PROMPT_DETAILS
         top_level = (usage.cached_tokens, usage.prompt_cache_hit_tokens, usage.num_cached_tokens)
-        self._prompt = _max(self._prompt, usage.prompt_tokens)
-        self._cache_read = _max(self._cache_read, prompt.cached_tokens, mistral.cached_tokens, *top_level)
-        self._cache_write = _max(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
-        self._completion = _max(self._completion, usage.completion_tokens)
-        self._reasoning = _max(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
-        self._total = _max(self._total, usage.total_tokens)
+        self._prompt = _largest(self._prompt, usage.prompt_tokens)
+        self._cache_read = _largest(self._cache_read, prompt.cached_tokens, mistral.cached_tokens, *top_level)
+        self._cache_write = _largest(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
+        self._completion = _largest(self._completion, usage.completion_tokens)
+        self._reasoning = _largest(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
+        self._total = _largest(self._total, usage.total_tokens)
         turn.usage = Usage.of(
             prompt=self._prompt,
             cache_read=self._cache_read,
@@ -62,12 +62,13 @@ class UsageReader:
         return self._completion + self._reasoning if separate else self._completion
 
 
-def _max(*counts: int | None) -> int | None:
+def _largest(before: int | None, *counts: int | None) -> int | None:
+    """Return the largest of the names under which a host may send one count; `before` if it has sent none."""
     largest = None
     for count in counts:
-        if count is not None and count >= 0 and (largest is None or count > largest):
+        if count is not None and (largest is None or count > largest):
             largest = count
-    return largest
+    return before if largest is None else largest
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:

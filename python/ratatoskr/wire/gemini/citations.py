@@ -5,6 +5,7 @@ Gemini counts positions in bytes of UTF-8, in streams over all text so far; a ci
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from ratatoskr.errors import MalformedResponse
@@ -26,14 +27,24 @@ from ratatoskr.wire.gemini.shapes import (
 from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
+_MAX_COPIES = 64
+"""The most sources of one segment whose citations all have a copy of the segment."""
+
+_MAX_SEARCHES = 1000
+"""The most segments that are looked for in the whole text, because their indices are wrong."""
+
+_MARK_DISTANCE = 1024
+_CONTINUATION = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that begin no character."""
+
 
 @dataclass(slots=True)
 class CitationCollector:
     """The metadata of a candidate, collected until the whole text is there."""
 
-    grounding: list[bytes] = field(default_factory=list)
-    citation: list[bytes] = field(default_factory=list)
-    url_context: list[bytes] = field(default_factory=list)
+    grounding: dict[bytes, None] = field(default_factory=dict)
+    citation: dict[bytes, None] = field(default_factory=dict)
+    url_context: dict[bytes, None] = field(default_factory=dict)
 
     def collect(self, candidate: Candidate) -> list[tuple[str, bytes]]:
         """Keep the metadata of one response; later responses may repeat or extend it.
@@ -48,7 +59,7 @@ class CitationCollector:
             ("urlContextMetadata", candidate.url_context_metadata, self.url_context),
         ):
             if (data := bytes_or_none(raw)) is not None and data not in kept:
-                kept.append(data)
+                kept[data] = None
                 new.append((name, data))
         return new
 
@@ -91,11 +102,13 @@ class CitationCollector:
             for raw in grounding.grounding_supports or ():
                 support = decode(GroundingSupport, bytes(raw))
                 location = answer.locate(support.segment)
-                for index in support.grounding_chunk_indices or ():
+                indices = dict.fromkeys(support.grounding_chunk_indices or ())
+                for index in indices:
                     if 0 <= index < len(chunks):
                         used.add(index)
-                        both = b'{"groundingSupport":%b,"groundingChunk":%b}' % (bytes(raw), chunks[index])
-                        citations.append(location.to_citation(_read_source(chunks[index]), both))
+                        chunk = b'"groundingChunk":%b}' % chunks[index]
+                        head = b'{"groundingSupport":%b,' % bytes(raw) if len(indices) <= _MAX_COPIES else b"{"
+                        citations.append(location.to_citation(_read_source(chunks[index]), head + chunk))
         for index, chunk in enumerate(chunks):
             if index not in used:
                 data = b'{"groundingChunk":%b}' % chunk
@@ -149,55 +162,92 @@ class _Location:
         )
 
 
+class _TextPart:
+    """A text part, in which a position in bytes is converted without a look at all bytes before it.
+
+    Attributes:
+        key: its key in the turn.
+        text: its text.
+        size: its length in bytes.
+        offset: its position in the text of all parts, in bytes.
+    """
+
+    def __init__(self, key: int, text: str, offset: int) -> None:
+        self.key = key
+        self.text = text
+        self.offset = offset
+        self._data = b"" if text.isascii() else text.encode()
+        self.size = len(self._data) or len(text)
+        self._marks = [0]
+        for at in range(0, len(self._data), _MARK_DISTANCE):
+            self._marks.append(self._marks[-1] + self._count(at, at + _MARK_DISTANCE))
+
+    def _count(self, start: int, end: int) -> int:
+        return len(self._data[start:end].translate(None, _CONTINUATION))
+
+    def _characters(self, position: int) -> int:
+        """Return the number of whole characters before a position in bytes."""
+        if not self._data:
+            return position
+        mark = position // _MARK_DISTANCE
+        count = self._marks[mark] + self._count(mark * _MARK_DISTANCE, position)
+        inside = position < self.size and self._data[position] in _CONTINUATION
+        return count - inside
+
+    def locate(self, start: int, end: int) -> _Location | None:
+        """Return the location of these bytes; `None` if the part does not have them."""
+        if not 0 <= start < end <= self.size:
+            return None
+        first, last = self._characters(start), self._characters(end)
+        return _Location(self.key, first, last, self.text[first:last])
+
+
 class _AnswerText:
     """The text parts of an answer, in which segments are located."""
 
     def __init__(self, texts: list[tuple[int, str]]) -> None:
-        self._parts: list[tuple[int, str, int]] = []
+        self._parts: list[_TextPart] = []
         length = 0
         for key, text in texts:
-            self._parts.append((key, text, length))
-            length += len(text.encode())
+            if text:
+                self._parts.append(_TextPart(key, text, length))
+                length += self._parts[-1].size
+        self._last = _Location(self._parts[-1].key if self._parts else texts[-1][0])
+        self._searches = 0
 
     def last_part(self) -> _Location:
         """Return the last part with text, as a whole."""
-        return _Location(next((key for key, text, _ in reversed(self._parts) if text), self._parts[-1][0]))
+        return self._last
 
     def locate(self, segment: Segment | None) -> _Location:
         """Return the location of a segment; if its indices and its text contradict each other, the text counts."""
         if segment is None or (segment.end_index is None and not segment.text):
-            return self.last_part()
-        by_bytes = self._locate_by_bytes(segment)
+            return self._last
         wanted = None if segment.text is None else replace_surrogates(segment.text)
+        by_bytes = self._locate_by_bytes(segment.start_index, segment.end_index, wanted)
         if by_bytes is not None and (wanted is None or by_bytes.text == wanted):
             return by_bytes
-        return self._locate_by_text(wanted) or _Location(self.last_part().key, text=wanted)
+        return self._locate_by_text(wanted) or _Location(self._last.key, text=wanted)
 
-    def _locate_by_bytes(self, segment: Segment) -> _Location | None:
-        """Try the indices as positions in all text, then as positions in one of the parts."""
-        if segment.end_index is None or not 0 <= segment.start_index < segment.end_index:
+    def _locate_by_bytes(self, start: int, end: int | None, wanted: str | None) -> _Location | None:
+        """Try the indices as positions in all text, then as positions in one of the first parts."""
+        if end is None or start < 0:
             return None
-        first: _Location | None = None
-        for in_all_text in (True, False):
-            for key, text, before in self._parts:
-                offset = before if in_all_text else 0
-                data = text.encode()
-                start, end = segment.start_index - offset, segment.end_index - offset
-                if not 0 <= start < end <= len(data):
-                    continue
-                location = _Location(
-                    key,
-                    len(data[:start].decode("utf-8", "ignore")),
-                    len(data[:end].decode("utf-8", "ignore")),
-                    data[start:end].decode("utf-8", "ignore"),
-                )
-                if segment.text is None or location.text == replace_surrogates(segment.text):
-                    return location
-                first = first or location
-        return first
+        at = bisect_right(self._parts, start, key=lambda part: part.offset) - 1
+        found = None
+        if at >= 0:
+            found = self._parts[at].locate(start - self._parts[at].offset, end - self._parts[at].offset)
+        for part in self._parts[:_MAX_COPIES]:
+            if found is not None and wanted in (None, found.text):
+                return found
+            found = part.locate(start, end) or found
+        return found
 
     def _locate_by_text(self, wanted: str | None) -> _Location | None:
-        for key, text, _ in self._parts:
-            if wanted and (start := text.find(wanted)) >= 0:
-                return _Location(key, start, start + len(wanted), wanted)
+        self._searches += 1
+        if not wanted or self._searches > _MAX_SEARCHES:
+            return None
+        for part in self._parts:
+            if (start := part.text.find(wanted)) >= 0:
+                return _Location(part.key, start, start + len(wanted), wanted)
         return None

@@ -47,15 +47,13 @@ from ratatoskr.wire.gemini.shapes import (
 )
 from ratatoskr.wire.gemini.tools import PartialFunctionCall
 from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
-from ratatoskr.wire.json import decode, decode_without_minor, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_answer, decode_without_minor, is_blank, replace_surrogates, text_of
 from ratatoskr.wire.turn import TurnBuilder
 
 CODE_EXECUTION = "code_execution"
 """The name that Gemini's code execution has among server tools."""
 
 _MEDIA_PARTS: dict[str, type[ImagePart | AudioPart]] = {"image": ImagePart, "audio": AudioPart}
-
-_EMPTY_CALL = FunctionCall()
 
 _URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 """JSON of proto3 may write base64 in the URL-safe alphabet, and without padding."""
@@ -75,7 +73,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     if not reader.ended:
         if is_array or not reader.turn.parts():
             raise MalformedResponse("the response is incomplete: it has no finishReason")
-        reader.turn.finish("unknown", None)
+        reader.turn.finish("unknown", reader.turn.native_finish_reason)
     reader.complete()
     reader.turn.take()
     return reader.turn
@@ -92,8 +90,14 @@ class GenerateContentReader:
 
     @property
     def ended(self) -> bool:
-        """Whether a finish reason has come."""
-        return self.turn.finish_reason is not None
+        """Whether a finish reason has come, and no part after it.
+
+        With code execution a stream has several, the first of them with the code, whose result then follows.
+        """
+        turn = self.turn
+        return turn.finish_reason is not None and not (
+            turn.native_finish_reason == "STOP" and self._parts.awaits_code_result
+        )
 
     def read(self, data: bytes) -> None:
         """Read one response.
@@ -118,7 +122,7 @@ class GenerateContentReader:
                     self._read_candidate(candidate, data, position)
                     break
         feedback = response.prompt_feedback
-        if feedback is not None and feedback.block_reason and not self.ended:
+        if feedback is not None and feedback.block_reason and self.turn.finish_reason is None:
             set_block_reason(
                 self.turn, replace_surrogates(feedback.block_reason), _text_or_none(feedback.block_reason_message)
             )
@@ -136,6 +140,8 @@ class GenerateContentReader:
     def _read_candidate(self, candidate: Candidate, data: bytes, position: int) -> None:
         content = candidate.content
         if content is not None and content.parts:
+            if self.turn.finish_reason is not None:
+                self.turn.reopen()
             for index, part in enumerate(content.parts):
                 self._parts.read(part, data, position, index)
         if candidate.logprobs_result is not None:
@@ -151,22 +157,21 @@ class GenerateContentReader:
             self.turn.event(kind, metadata)
         if (token := bytes_or_none(candidate.continuation_token)) is not None:
             self._parts.add_provider_part(CONTINUATION, token)
-        if candidate.finish_reason:
+        if candidate.finish_reason and (self.turn.finish_reason is None or candidate.finish_reason != "STOP"):
             native, message = replace_surrogates(candidate.finish_reason), _text_or_none(candidate.finish_message)
             has_output, has_calls = self._parts.has_output, self._parts.has_calls
             set_finish_reason(self.turn, native, message, has_output=has_output, has_calls=has_calls)
 
     def complete(self) -> None:
-        """Complete the turn at a clean end of the body, if a finish reason has come.
+        """Complete the turn at a clean end of the body.
 
         Raises:
             MalformedResponse: the model stopped by itself, but inside a function call.
         """
-        if self.ended and not self.turn.done:
-            if self.turn.native_finish_reason == "STOP" and self._parts.inside_call:
-                raise MalformedResponse("the answer ended inside a function call")
-            self._citations.add_citations(self.turn)
-            self.turn.complete()
+        if self.turn.native_finish_reason == "STOP" and self._parts.inside_call:
+            raise MalformedResponse("the answer ended inside a function call")
+        self._citations.add_citations(self.turn)
+        self.turn.complete()
 
 
 class PartReader:
@@ -175,16 +180,20 @@ class PartReader:
     Attributes:
         has_output: whether anything besides thinking has come.
         has_calls: whether a call of one of the caller's tools has come.
+        awaits_code_result: whether code has come that the provider runs, and its result has not.
     """
 
     def __init__(self, turn: TurnBuilder) -> None:
         self.turn = turn
         self.has_output = False
         self.has_calls = False
+        self.awaits_code_result = False
         self._next = 0
         self._open: Literal["text", "reasoning"] | None = None
         self._last_text: int | None = None
-        self._ids: set[str] = set()
+        self._responses = 0
+        self._data = b""
+        self._raw_parts: list[Raw] | None = None
         self._partial: PartialFunctionCall | None = None
         self._server_calls = 0
         self._server_call_id = ""
@@ -196,6 +205,9 @@ class PartReader:
 
     def read(self, part: Part, data: bytes, candidate: int, index: int) -> None:
         """Add one part; `data` is the response that holds it, at the given positions."""
+        if data is not self._data:
+            self._data, self._raw_parts = data, None
+            self._responses += 1
         text = part.text
         if text is not None:
             self._read_text(text, "reasoning" if part.thought else "text", part.thought_signature)
@@ -204,10 +216,12 @@ class PartReader:
         if part.function_call is not None and (part.function_call.name or self._partial):
             self._read_call(part.function_call, bytes_or_none(part.thought_signature))
             return
-        if part.function_call == _EMPTY_CALL and part.thought_signature is UNSET:
-            return  # the end of a call that its last fragment has ended already
-        content = (decode(RawResponse, data).candidates or [])[candidate].content
-        raw = bytes(((content.parts if content else None) or [])[index])
+        if part.function_call is not None and part.thought_signature is UNSET and _is_blank(part.function_call):
+            return  # no call, or the end of one that its last fragment has ended already
+        if self._raw_parts is None:
+            content = (decode(RawResponse, data).candidates or [])[candidate].content
+            self._raw_parts = (content.parts if content else None) or []
+        raw = bytes(self._raw_parts[index])
         self.has_output = True
         if part.inline_data is not None and not part.thought:
             self._read_blob(part.inline_data, bytes_or_none(part.thought_signature), raw)
@@ -274,17 +288,12 @@ class PartReader:
             self._add_call(partial.name, partial.id, partial.arguments(), partial.signature or signature)
 
     def _add_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
-        """Add a complete call; an id that an earlier call has is replaced."""
+        """Add a complete call."""
         if not name.isascii():
             name = replace_surrogates(name)
-        turn, key = self.turn, self._new_key()
-        call_id = replace_surrogates(id) if id and id not in self._ids else None
-        self._ids.add(call_id or "")
-        turn.tool(key, call_id, name)
-        if signature is not None:
-            turn.state(key, signature, "tool")
-        turn.arguments(key, arguments)
-        turn.end(key)
+        call_id = replace_surrogates(id) if id else None
+        if self.turn.whole_call(self._next, call_id, name, arguments, message=self._responses, state=signature):
+            self._next += 1
         self.has_calls = True
 
     def _state(self, data: bytes | None) -> tuple[ProviderState, ...]:
@@ -312,20 +321,22 @@ class PartReader:
         state = self._state(raw)
         added: ServerToolCall | ServerToolResult
         if (code := bytes_or_none(part.executable_code)) is not None:
-            call_id = self._start_server_call(decode(ToolInvocation, code).id, CODE_EXECUTION)
+            self.awaits_code_result = True
+            call_id = self._start_server_call(self._read_invocation(code).id, CODE_EXECUTION)
             added, kind = ServerToolCall(call_id, CODE_EXECUTION, text_of(code), state=state), "executableCode"
         elif (result := bytes_or_none(part.code_execution_result)) is not None:
-            fields = decode(ToolInvocation, result)
+            self.awaits_code_result = False
+            fields = self._read_invocation(result)
             failed = fields.outcome not in (None, "OUTCOME_OK")
             call_id, kind = replace_surrogates(fields.id or self._server_call_id), "codeExecutionResult"
             added = ServerToolResult(call_id, CODE_EXECUTION, text_of(result), failed, state=state)
         elif (call := bytes_or_none(part.tool_call)) is not None:
-            fields = decode(ToolInvocation, call)
+            fields = self._read_invocation(call)
             name, kind = replace_surrogates(fields.tool_type or "tool"), "toolCall"
             arguments = text_of(bytes_or_none(fields.args) or b"{}")
             added = ServerToolCall(self._start_server_call(fields.id, name), name, arguments, state=state)
         elif (response := bytes_or_none(part.tool_response)) is not None:
-            fields = decode(ToolInvocation, response)
+            fields = self._read_invocation(response)
             call_id, name = (
                 replace_surrogates(fields.id or self._server_call_id),
                 replace_surrogates(fields.tool_type or "tool"),
@@ -337,11 +348,20 @@ class PartReader:
         self.turn.part(self._new_key(), added, kind, raw)
         return True
 
+    def _read_invocation(self, data: bytes) -> ToolInvocation:
+        return decode_answer(ToolInvocation, data, MINOR, self.turn.notices)
+
     def _start_server_call(self, id: str | None, name: str) -> str:
         """Return the id of a new server tool call, which a result without an id belongs to."""
         self._server_calls += 1
         self._server_call_id = replace_surrogates(id) if id else self.turn.made_up_id(-self._server_calls, name)
         return self._server_call_id
+
+
+def _is_blank(call: FunctionCall) -> bool:
+    """Return whether a call has neither a name nor arguments."""
+    arguments = bytes_or_none(call.args)
+    return not (call.name or call.partial_args) and (arguments is None or is_blank(text_of(arguments)))
 
 
 def _text_or_none(text: str | None) -> str | None:

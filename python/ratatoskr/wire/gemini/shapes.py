@@ -11,10 +11,25 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from ratatoskr.wire.json import Count
+
 OptionalRaw: TypeAlias = Raw | UnsetType
 
 MINOR = frozenset(
-    {"blockReasonMessage", "finishMessage", "id", "logprobsResult", "modelVersion", "responseId", "usageMetadata"}
+    {
+        "blockReason",
+        "blockReasonMessage",
+        "finishMessage",
+        "id",
+        "index",
+        "logprobsResult",
+        "modelVersion",
+        "outcome",
+        "promptFeedback",
+        "responseId",
+        "toolType",
+        "usageMetadata",
+    }
 )
 """The members without which an answer is still complete; `None` if they have an unexpected form."""
 
@@ -116,7 +131,7 @@ class Candidate(_Object):
     content: Content | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
-    index: int | None = None
+    index: Count | None = None
     logprobs_result: LogprobsResult | None = None
     grounding_metadata: OptionalRaw = UNSET
     citation_metadata: OptionalRaw = UNSET
@@ -134,12 +149,12 @@ class PromptFeedback(_Object):
 class UsageMetadata(_Object):
     """Tokens so far; a count that was not reported is `None`."""
 
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
+    prompt_token_count: Count | None = None
+    cached_content_token_count: Count | None = None
+    candidates_token_count: Count | None = None
+    thoughts_token_count: Count | None = None
+    tool_use_prompt_token_count: Count | None = None
+    total_token_count: Count | None = None
 
 
 class GenerateContentResponse(_Object):

@@ -41,6 +41,11 @@ class StreamDecoder:
         return self.turn.take()
 
     def end(self) -> list[ChatEvent]:
-        """Return the events of a clean end of the body."""
-        self._reader.complete()
+        """Return the events of a clean end of the body.
+
+        Raises:
+            MalformedResponse: the model stopped by itself, but inside a function call.
+        """
+        if self._reader.ended and not self.turn.done:
+            self._reader.complete()
         return self.turn.take()

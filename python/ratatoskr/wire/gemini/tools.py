@@ -81,6 +81,7 @@ class PartialFunctionCall:
         self.signature = signature
         self._arguments: dict[str, Any] = {}
         self._open_path: str | None = None
+        self._open_text: tuple[Any, str | int, list[str]] | None = None
 
     def add(self, call: FunctionCall) -> None:
         """Add the next fragment.
@@ -89,6 +90,7 @@ class PartialFunctionCall:
             MalformedResponse: a path in it is invalid or does not fit the arguments so far.
         """
         if (args := bytes_or_none(call.args)) is not None:
+            self._close_text()
             self._arguments.update(decode(dict[str, Any], args))
         for piece in call.partial_args or ():
             self._set_argument(piece)
@@ -101,19 +103,32 @@ class PartialFunctionCall:
 
     def arguments(self) -> str:
         """Return the arguments as JSON text."""
+        self._close_text()
         return json.dumps(self._arguments, ensure_ascii=False, separators=(",", ":"))
 
+    def _close_text(self) -> None:
+        """Put a text that came in pieces in its place."""
+        if self._open_text is not None:
+            place, step, pieces = self._open_text
+            place[step] = "".join(pieces)
+            self._open_text = None
+
     def _set_argument(self, piece: PartialArg) -> None:
+        continues = piece.json_path == self._open_path
+        self._open_path = piece.json_path if piece.will_continue else None
+        if continues and self._open_text is not None and piece.string_value is not None:
+            self._open_text[2].append(piece.string_value)
+            return
+        self._close_text()
         *parents, last = _parse_path(piece.json_path)
         place: Any = self._arguments
         for step, after in itertools.pairwise([*parents, last]):
             place = _get_child(place, step, [] if isinstance(after, int) else {})
         value = _read_value(piece)
-        before = _get_child(place, last, "")
-        if piece.json_path == self._open_path and isinstance(value, str) and isinstance(before, str):
-            value = before + value
+        _get_child(place, last, "")
         place[last] = value
-        self._open_path = piece.json_path if piece.will_continue else None
+        if isinstance(value, str):
+            self._open_text = place, last, [value]
 
 
 def _parse_path(path: str) -> list[str | int]:

@@ -56,12 +56,5 @@ def convert_usage(counts: UsageMetadata) -> Usage:
         included = answer >= thinking and counts.total_token_count == (prompt or 0) + answer
         completion = answer if included else answer + thinking
     return Usage.of(
-        prompt=_count(prompt),
-        cache_read=_count(counts.cached_content_token_count),
-        completion=_count(completion),
-        reasoning=_count(thinking),
+        prompt=prompt, cache_read=counts.cached_content_token_count, completion=completion, reasoning=thinking
     )
-
-
-def _count(n: int | None) -> int | None:
-    return None if n is None or n < 0 else n

@@ -14,7 +14,7 @@ from ratatoskr.types.part import ImagePart, TokenLogprob
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
-from ratatoskr.wire.json import decode, decode_without_minor, replace_surrogates, text_of
+from ratatoskr.wire.json import decode, decode_without_minor, is_blank, replace_surrogates, text_of
 from ratatoskr.wire.ollama.errors import decode_error
 from ratatoskr.wire.ollama.shapes import MINOR, ChatResponse, Logprob, ToolCall
 from ratatoskr.wire.turn import TurnBuilder
@@ -44,17 +44,25 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     reader.read(body)
     if not reader.turn.done:
         raise MalformedResponse("the response is incomplete: done is not true")
+    if not reader.has_message and not reader.turn.parts():
+        raise MalformedResponse("unexpected shape: a response without a message")
     reader.turn.take()
     return reader.turn
 
 
 class ChatResponseReader:
-    """Reads `ChatResponse` and `GenerateResponse` objects, one after the other, into `turn`."""
+    """Reads `ChatResponse` and `GenerateResponse` objects, one after the other, into `turn`.
+
+    Attributes:
+        turn: the turn.
+        has_message: whether an object has had a message, or the text that `GenerateResponse` has in its place.
+    """
 
     def __init__(self, target: Target) -> None:
         self.turn = TurnBuilder(target.issuer)
-        self._ids: set[str] = set()
+        self.has_message = False
         self._calls = 0
+        self._objects = 0
         self._images = 0
 
     def read(self, data: bytes) -> None:
@@ -74,6 +82,8 @@ class ChatResponseReader:
         if turn.model is None and response.model is not None:
             turn.model, turn.seed = replace_surrogates(response.model), replace_surrogates(response.created_at or "")
         message = response.message
+        self.has_message = self.has_message or message is not None or response.response is not None
+        self._objects += 1
         if message is None:
             content, thinking, tool_calls = response.response, response.thinking, response.tool_calls
         else:
@@ -98,19 +108,17 @@ class ChatResponseReader:
             self._complete(response)
 
     def _read_tool_call(self, call: ToolCall) -> None:
-        """Add a call, which is always complete; an id that an earlier call has is replaced."""
+        """Add a call, which is always complete."""
         function = call.function
-        if not call.id and (function is None or not (function.name or _arguments_text(function.arguments) != "{}")):
-            return  # some templates add a blank entry
+        arguments = "" if function is None else _arguments_text(function.arguments)
         if function is None or not function.name:
+            if is_blank(arguments):
+                return  # some templates add a blank entry
             raise MalformedResponse("unexpected shape: a tool call without a name")
-        call_id = replace_surrogates(call.id) if call.id and call.id not in self._ids else None
-        self._ids.add(call_id or "")
-        key = ("call", self._calls)
-        self._calls += 1
-        self.turn.tool(key, call_id, replace_surrogates(function.name))
-        self.turn.arguments(key, _arguments_text(function.arguments))
-        self.turn.end(key)
+        call_id = replace_surrogates(call.id) if call.id else None
+        key, name = ("call", self._calls), replace_surrogates(function.name)
+        if self.turn.whole_call(key, call_id, name, arguments, message=self._objects):
+            self._calls += 1
 
     def _read_image(self, image: str) -> None:
         try:
@@ -135,14 +143,10 @@ class ChatResponseReader:
 
     def _complete(self, response: ChatResponse) -> None:
         turn, native = self.turn, replace_surrogates(response.done_reason or "")
-        turn.usage = Usage.of(prompt=_count(response.prompt_eval_count), completion=_count(response.eval_count))
+        turn.usage = Usage.of(prompt=response.prompt_eval_count, completion=response.eval_count)
         reason = FINISH_REASONS.get(native or "stop", "unknown")
         turn.finish("tool_calls" if reason == "stop" and self._calls else reason, native or None)
         turn.complete()
-
-
-def _count(n: int | None) -> int | None:
-    return None if n is None or n < 0 else n
 
 
 def _token_logprob(token: Logprob) -> TokenLogprob:

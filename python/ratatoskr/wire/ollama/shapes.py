@@ -8,6 +8,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from ratatoskr.wire.json import Count
+
 MINOR = frozenset({"created_at", "eval_count", "id", "logprobs", "model", "prompt_eval_count"})
 """The members without which an answer is still complete; `None` if they have an unexpected form."""
 
@@ -60,7 +62,7 @@ class ChatResponse(msgspec.Struct, gc=False):
     done_reason: str | None = None
     model: str | None = None
     created_at: str | None = None
-    prompt_eval_count: int | None = None
-    eval_count: int | None = None
+    prompt_eval_count: Count | None = None
+    eval_count: Count | None = None
     logprobs: list[Logprob] | None = None
     error: Raw | UnsetType = UNSET

@@ -16,7 +16,7 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import ProviderPart, ProviderState, TokenLogprob
 from ratatoskr.types.usage import Cost
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.json import decode, decode_answer, replace_surrogates
+from ratatoskr.wire.json import decode, decode_answer, is_blank, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
 from ratatoskr.wire.responses.finish import map_finish_reason, raise_for_failure
 from ratatoskr.wire.responses.media import decode_image
@@ -34,6 +34,7 @@ from ratatoskr.wire.responses.shapes import (
     ToolCallItem,
     decode_members,
     raw_or_none,
+    read_item,
 )
 from ratatoskr.wire.responses.tools import TOOL_CALLS, BuiltInToolReader, call_id_of
 from ratatoskr.wire.responses.usage import parse_usage
@@ -58,13 +59,13 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         body = body.decode("utf-8", "replace").encode()
     turn = TurnBuilder(target.issuer)
     response = decode_answer(Response, body, RESPONSE_MINOR, turn.notices)
-    if raw_or_none(response.error) is None and response.output is None and response.status is None:
+    if raw_or_none(response.error) is None and response.output is None and response.status in {None, "completed"}:
         raise MalformedResponse("unexpected shape: a response without output")
     read_head(turn, response)
     raise_for_failure(response)
     reader = OutputReader(turn)
     for number, raw in enumerate(response.output or ()):
-        reader.add(number, raw)
+        reader.add(number, read_item(raw, turn.notices)[1])
     reader.complete(response, response.status)
     return turn
 
@@ -76,6 +77,28 @@ def read_head(turn: TurnBuilder, response: Response | CreatedResponse) -> None:
     if response.model is not None:
         turn.model = replace_surrogates(response.model)
     turn.seed = turn.seed or turn.response_id or str(response.created_at or "")
+
+
+class StreamedText:
+    """A text that has come in deltas."""
+
+    __slots__ = ("deltas", "length")
+
+    def __init__(self) -> None:
+        self.deltas: list[str] = []
+        self.length = 0
+
+    def add(self, delta: str) -> None:
+        """Add a delta."""
+        self.deltas.append(delta)
+        self.length += len(delta)
+
+    def rest_of(self, text: str) -> str:
+        """Return what of a complete text has not come in deltas; nothing if it differs from them."""
+        if self.length > len(text):
+            return ""
+        self.deltas = ["".join(self.deltas)]
+        return text[self.length :] if text.startswith(self.deltas[0]) else ""
 
 
 class OutputReader:
@@ -90,21 +113,36 @@ class OutputReader:
         is_refusal: whether the model refused.
     """
 
-    __slots__ = ("_tools", "has_calls", "is_refusal", "streamed", "streamed_citations", "streamed_logprobs", "turn")
+    __slots__ = (
+        "_items",
+        "_tools",
+        "has_calls",
+        "is_refusal",
+        "streamed",
+        "streamed_citations",
+        "streamed_logprobs",
+        "turn",
+    )
 
     def __init__(self, turn: TurnBuilder) -> None:
         self.turn = turn
-        self.streamed: dict[Hashable, list[str]] = {}
+        self.streamed: dict[Hashable, StreamedText] = {}
         self.streamed_citations: dict[Hashable, int] = {}
         self.streamed_logprobs: dict[Hashable, list[TokenLogprob]] = {}
         self.has_calls = False
         self.is_refusal = False
+        self._items: dict[str, bytes] = {}
         self._tools = BuiltInToolReader(turn)
 
     def add(self, number: int, raw: Raw) -> None:
         """Add a complete item, or complete one that has been streamed."""
         data = bytes(raw)
-        kind = decode(OutputItem, data).type
+        head = decode(OutputItem, data)
+        kind = head.type
+        if head.id:
+            if self._items.get(head.id) == data:
+                return  # sent again
+            self._items[head.id] = data
         if kind == "message":
             self._add_message(number, data)
         elif kind == "reasoning":
@@ -151,14 +189,14 @@ class OutputReader:
 
     def _unstreamed_rest(self, key: Hashable, text: str) -> str:
         """Return what of a complete text has not been streamed; nothing if it differs from the deltas."""
-        streamed = "".join(self.streamed.get(key, ()))
-        return text[len(streamed) :] if text.startswith(streamed) else ""
+        streamed = self.streamed.get(key)
+        return text if streamed is None else streamed.rest_of(text)
 
     def complete_text(self, key: Hashable, text: str) -> None:
         """Add what of a text part has not been streamed."""
         if rest := self._unstreamed_rest(key, text):
             self.turn.text(key, rest)
-            self.streamed[key] = [text]
+            self.streamed.setdefault(key, StreamedText()).add(rest)
 
     def _add_reasoning(self, number: int, data: bytes) -> None:
         item, key = decode(ResponseReasoningItem, data), (number, -1)
@@ -169,9 +207,11 @@ class OutputReader:
 
     def _add_call(self, number: int, data: bytes) -> None:
         item, key = decode(ToolCallItem, data), (number, -1)
-        self.has_calls = True
         if key not in self.streamed:
+            if not item.name and is_blank(item.input_text):
+                return
             self.turn.tool(key, call_id_of(item), replace_surrogates(item.name or ""))
+        self.has_calls = True
         self.turn.arguments(key, self._unstreamed_rest(key, item.input_text))
         self.turn.replace_state(key, data, "tool")
         self.turn.end(key)

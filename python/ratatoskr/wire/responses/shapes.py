@@ -10,7 +10,9 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
-from ratatoskr.wire.json import decode
+from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
+from ratatoskr.wire.json import Count, decode, drop_odd_members
 
 ABSENT = Raw(b"")
 """The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
@@ -18,11 +20,27 @@ ABSENT = Raw(b"")
 REFUSAL_STATE = b'{"type":"refusal"}'
 """The second state of a text that is a refusal."""
 
-MINOR = frozenset({"annotations", "created_at", "logprobs", "model", "service_tier", "usage"})
+MINOR = frozenset(
+    {
+        "annotations",
+        "content_index",
+        "created_at",
+        "item_id",
+        "logprobs",
+        "model",
+        "output_index",
+        "service_tier",
+        "summary_index",
+        "usage",
+    }
+)
 """The members, and `id` of the response, without which an answer is still complete."""
 
 RESPONSE_MINOR = MINOR | {"id"}
 """`MINOR` of a response itself, whose items are `Raw`."""
+
+ITEM_MINOR = frozenset({"call_id", "environment", "id", "status"})
+"""The members of an item without which its content is still complete."""
 
 Index: TypeAlias = Annotated[int, Meta(ge=0)]
 
@@ -93,9 +111,9 @@ class IncompleteDetails(Struct):
 class ResponseUsage(Struct):
     """Token counts; OpenRouter adds the cost in USD."""
 
-    input_tokens: int | None = None
+    input_tokens: Count | None = None
     input_tokens_details: InputTokensDetails | None = None
-    output_tokens: int | None = None
+    output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
     cost: Decimal | None = None
 
@@ -103,21 +121,24 @@ class ResponseUsage(Struct):
 class InputTokensDetails(Struct):
     """Details of the input tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
 
 
 class OutputTokensDetails(Struct):
     """Details of the output tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class OutputItem(Struct):
-    """The members that every output item has."""
+    """The members that output items have beside their content."""
 
     type: str = ""
     id: str | None = None
+    call_id: str | None = None
+    status: str | None = None
+    environment: TypeTag | None = None
 
 
 class ResponseOutputMessage(Struct):
@@ -210,6 +231,18 @@ def raw_or_none(raw: Raw) -> bytes | None:
     """Return a member's JSON; `None` if it is missing or `null`."""
     data = bytes(raw)
     return None if not data or data == b"null" else data
+
+
+def read_item(raw: Raw, notices: list[Notice]) -> tuple[OutputItem, Raw]:
+    """Return the head of an output item, and the item without minor members of an unexpected form.
+
+    A notice is added for each of those; without any, the item is returned as it came.
+    """
+    try:
+        return decode(OutputItem, bytes(raw)), raw
+    except MalformedResponse:
+        data = drop_odd_members(OutputItem, bytes(raw), ITEM_MINOR, notices)
+        return decode(OutputItem, data), Raw(data)
 
 
 def decode_members(data: bytes | Raw) -> dict[str, Raw]:

@@ -12,7 +12,7 @@ from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.json import decode, decode_answer, decode_without_minor, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
-from ratatoskr.wire.responses.decode import SECTION_SEPARATOR, OutputReader, parse_logprobs, read_head
+from ratatoskr.wire.responses.decode import SECTION_SEPARATOR, OutputReader, StreamedText, parse_logprobs, read_head
 from ratatoskr.wire.responses.errors import decode_error
 from ratatoskr.wire.responses.finish import raise_for_failure
 from ratatoskr.wire.responses.shapes import (
@@ -25,6 +25,7 @@ from ratatoskr.wire.responses.shapes import (
     ToolCallItem,
     TypeTag,
     raw_or_none,
+    read_item,
 )
 from ratatoskr.wire.responses.tools import CLIENT_TOOLS, TOOL_CALLS, call_id_of
 from ratatoskr.wire.turn import TurnBuilder
@@ -63,7 +64,7 @@ class _OpenItem:
         self.done = False
         self.added: Raw | None = None
         self.section: tuple[str, int] | None = None
-        self.pending: list[str] = []
+        self.pending = StreamedText()
 
 
 class StreamDecoder:
@@ -135,10 +136,10 @@ class StreamDecoder:
             read_head(self.turn, decode_answer(CreatedResponse, response, RESPONSE_MINOR, self.turn.notices))
 
     def _on_item_added(self, event: ResponseStreamEvent) -> None:
-        data = raw_or_none(event.item)
-        if data is None:
+        if raw_or_none(event.item) is None:
             return
-        head = decode(OutputItem, data)
+        head, event.item = read_item(event.item, self.turn.notices)
+        data = bytes(event.item)
         item = self._by_index.get(event.output_index)
         if item is None or item.done or item.id not in {None, head.id}:
             item = self._begin(event.output_index, head.id)
@@ -158,18 +159,18 @@ class StreamDecoder:
         if key in self._reader.streamed or not call.name or not call.call_id:
             return
         self._reader.has_calls = True
-        self._reader.streamed[key] = []
+        self._reader.streamed[key] = StreamedText()
         self.turn.tool(key, call_id_of(call), replace_surrogates(call.name))
-        for delta in item.pending:
+        for delta in item.pending.deltas:
             self._add_arguments(item, delta)
 
     def _add_arguments(self, item: _OpenItem, delta: str) -> None:
         key = (item.number, -1)
         streamed = self._reader.streamed.get(key)
         if streamed is None:
-            item.pending.append(delta)
+            item.pending.add(delta)
         else:
-            streamed.append(delta)
+            streamed.add(delta)
             self.turn.arguments(key, delta)
 
     def _on_text_delta(self, event: ResponseStreamEvent) -> None:
@@ -182,9 +183,9 @@ class StreamDecoder:
         key = (item.number, event.content_index or 0)
         streamed = self._reader.streamed.get(key)
         if streamed is None:
-            self._reader.streamed[key] = [delta]
-        else:
-            streamed.append(delta)
+            streamed = self._reader.streamed[key] = StreamedText()
+        streamed.deltas.append(delta)
+        streamed.length += len(delta)
         self.turn.text(key, delta)
         if event.logprobs:
             self._reader.streamed_logprobs.setdefault(key, []).extend(parse_logprobs(event.logprobs))
@@ -211,7 +212,7 @@ class StreamDecoder:
         if item.section != section:
             delta = SECTION_SEPARATOR + delta if item.section is not None else delta
             item.section = section
-        self._reader.streamed.setdefault(key, []).append(delta)
+        self._reader.streamed.setdefault(key, StreamedText()).add(delta)
         self.turn.reasoning(key, delta)
 
     def _on_arguments_delta(self, event: ResponseStreamEvent) -> None:
@@ -224,9 +225,8 @@ class StreamDecoder:
         item, text = self._item_of(event), event.arguments if event.arguments is not None else event.input
         if not text or item.done or item.kind not in TOOL_CALLS | {None}:
             return
-        streamed = "".join(self._reader.streamed.get((item.number, -1), item.pending))
-        if text.startswith(streamed) and text != streamed:
-            self._add_arguments(item, text[len(streamed) :])
+        if rest := self._reader.streamed.get((item.number, -1), item.pending).rest_of(text):
+            self._add_arguments(item, rest)
 
     def _on_annotation_added(self, event: ResponseStreamEvent) -> None:
         if raw_or_none(event.annotation) is None:
@@ -236,10 +236,9 @@ class StreamDecoder:
         self.turn.citation(key, parse_annotation(event.annotation))
 
     def _on_item_done(self, event: ResponseStreamEvent) -> None:
-        data = raw_or_none(event.item)
-        if data is None:
+        if raw_or_none(event.item) is None:
             return
-        head = decode(OutputItem, data)
+        head, event.item = read_item(event.item, self.turn.notices)
         item = self._find(event.output_index, head.id)
         if item is None or (item.done and item.id != head.id):
             item = self._begin(event.output_index, head.id)
@@ -264,8 +263,8 @@ class StreamDecoder:
         status = _END_STATUS[event.type]
         read_head(self.turn, response)
         raise_for_failure(response, status)
-        for index, raw in enumerate(response.output or ()):
-            head = decode(OutputItem, bytes(raw))
+        for index, output in enumerate(response.output or ()):
+            head, raw = read_item(output, self.turn.notices)
             self._complete(self._find(index, head.id) or self._begin(index, head.id), raw)
         for item in list(self._items):
             if item.added is not None:

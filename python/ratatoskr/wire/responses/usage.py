@@ -11,13 +11,9 @@ def parse_usage(usage: ResponseUsage) -> Usage:
     inputs = usage.input_tokens_details or InputTokensDetails()
     outputs = usage.output_tokens_details or OutputTokensDetails()
     return Usage.of(
-        prompt=_not_negative(usage.input_tokens),
-        cache_read=_not_negative(inputs.cached_tokens),
-        cache_write=_not_negative(inputs.cache_write_tokens),
-        completion=_not_negative(usage.output_tokens),
-        reasoning=_not_negative(outputs.reasoning_tokens),
+        prompt=usage.input_tokens,
+        cache_read=inputs.cached_tokens,
+        cache_write=inputs.cache_write_tokens,
+        completion=usage.output_tokens,
+        reasoning=outputs.reasoning_tokens,
     )
-
-
-def _not_negative(tokens: int | None) -> int | None:
-    return None if tokens is None else max(0, tokens)

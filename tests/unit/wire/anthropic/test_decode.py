@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.part import ProviderPart, ReasoningPart, ServerToolCall, ServerToolResult, TextPart, ToolCall
 from ratatoskr.types.usage import Usage
-from ratatoskr.wire.anthropic import decode_response
+from ratatoskr.wire.anthropic import StreamDecoder, decode_response
 from ratatoskr.wire.failure import FailureReported
 from unit.wire.anthropic.samples import TARGET, block_values, dump, json_values
 
@@ -92,8 +92,73 @@ def test_a_refusal_keeps_the_providers_explanation(target, response_body, events
 
 def test_usage_that_was_not_reported_is_unknown(target):
     turn = decode_response(b'{"type":"message","content":[],"usage":{"output_tokens":-3,"input_tokens":null}}', target)
-    assert turn.usage == Usage(None, None, None, 0, None, "provider")
+    assert turn.usage == Usage()
+    assert [notice.field for notice in turn.notices] == ["usage.output_tokens"]
     assert decode_response(b'{"type":"message","content":[]}', target).usage == Usage()
+
+
+@pytest.mark.parametrize(
+    ("iterations", "usage"),
+    [
+        (None, Usage.of(prompt=220, cache_read=0, completion=8)),
+        ([], Usage.of(prompt=220, cache_read=0, completion=8)),
+        (
+            [{"type": "message", "input_tokens": 220, "output_tokens": 8}],
+            Usage.of(prompt=220, cache_read=0, completion=8),
+        ),
+        (
+            [
+                {"type": "compaction", "input_tokens": 100, "cache_creation_input_tokens": 5096, "output_tokens": 82},
+                {"type": "message", "input_tokens": 220, "output_tokens": 8},
+            ],
+            Usage.of(prompt=5416, cache_read=0, cache_write=5096, completion=90),
+        ),
+        (
+            [
+                {"type": "message", "input_tokens": 100, "output_tokens": 3},
+                {"type": "advisor_message", "model": "b", "input_tokens": 2518, "output_tokens": 22},
+                {"type": "message", "input_tokens": 120, "output_tokens": 5},
+                {"type": "advisor_message", "model": "b", "input_tokens": 10, "cache_read_input_tokens": 7},
+            ],
+            Usage.of(prompt=2755, cache_read=7, completion=30),
+        ),
+    ],
+)
+def test_iterations_that_the_counts_do_not_include_are_added(target, iterations, usage):
+    counts = {"input_tokens": 220, "cache_read_input_tokens": 0, "output_tokens": 8, "iterations": iterations}
+    body = {"type": "message", "content": [], "stop_reason": "end_turn", "usage": counts}
+    assert decode_response(json.dumps(body).encode(), target).usage == usage
+    decoder = StreamDecoder(target)
+    start = {"input_tokens": 60385, "output_tokens": 5}
+    for event in (
+        {"type": "message_start", "message": {"type": "message", "id": "m", "usage": start}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 1, "iterations": None},
+        },
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": counts},
+        {"type": "message_stop"},
+    ):
+        decoder.feed("", json.dumps(event).encode())
+    assert decoder.turn.usage == usage
+
+
+def test_odd_iterations_cost_neither_the_answer_nor_the_other_counts(target):
+    for iterations, field in (
+        ({}, "usage.iterations"),
+        ([{"type": "compaction", "input_tokens": 1.5}], "usage.iterations.input_tokens"),
+    ):
+        usage = {"input_tokens": 3, "output_tokens": 2, "iterations": iterations}
+        body = {
+            "type": "message",
+            "content": [{"type": "text", "text": "hi"}],
+            "stop_reason": "end_turn",
+            "usage": usage,
+        }
+        turn = decode_response(json.dumps(body).encode(), target)
+        assert turn.usage == Usage.of(prompt=3, completion=2)
+        assert [notice.field for notice in turn.notices] == [field]
 
 
 def test_an_error_in_a_whole_response_is_raised(target):

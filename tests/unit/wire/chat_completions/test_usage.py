@@ -56,13 +56,13 @@ def test_usage(wire, reported, usage):
     assert events[-2:] == [UsageEvent(usage), Done("stop")]
 
 
-def test_usage_from_any_chunk_never_decreases_and_is_reported_once(wire):
+def test_the_latest_count_of_any_chunk_stands_and_usage_is_reported_once(wire):
     events, turn = wire.stream(
         wire.chunk({"content": "Hi"}, usage={"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 4}}),
         wire.chunk({}, "stop", x_groq={"id": "x", "usage": {"completion_tokens": 3}}),
-        wire.chunk({}, "stop", usage={"prompt_tokens": 0, "completion_tokens": 2}),
+        wire.chunk({}, "stop", usage={"prompt_tokens": 7, "completion_tokens": 2}),
     )
-    assert turn.usage == Usage(5, 4, None, 3, None, "provider")
+    assert turn.usage == Usage(3, 4, None, 2, None, "provider")
     assert sum(isinstance(e, UsageEvent) for e in events) == 1
 
 
