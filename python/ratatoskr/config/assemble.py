@@ -12,6 +12,7 @@ from weakref import WeakSet
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.network import check_tls
 from ratatoskr.config.provider import ProviderConfig, load_entry_points, resolve_base_url, resolve_keys
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed
@@ -22,6 +23,7 @@ from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
@@ -105,6 +107,7 @@ class Assembly:
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
+        check_tls(recipe.transport)
         self._transport_inputs = self._resolve_transport()
         reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
         self.transport: Shared[Transport]
@@ -162,6 +165,7 @@ class Assembly:
         await self.transport.release(self)
 
 
+@hide_arguments
 def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> EmbeddedGateway:
     """Return a gateway; no request is sent and no thread is started.
 
@@ -173,7 +177,8 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
 
     Raises:
         ConfigurationError: no provider and no local model, one configured twice, a key or an extra missing, an invalid
-            base URL, a rule or a fallback that names a model that no configured provider serves.
+            base URL, a PEM file that cannot be used, a rule or a fallback that names a model that no configured
+            provider serves.
         GatewayClosed: the gateway to reuse is closed.
     """
     previous = reuse.assembly if reuse is not None else None
@@ -207,7 +212,8 @@ def _make_transport(inputs: TransportInputs) -> Transport:
 
 
 def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider:
-    config, headers = inputs.config, dict(inputs.config.headers)
+    config = inputs.config
+    headers = {name: value.reveal() for name, value in config.headers}
     if inputs.spec is not None:
         return HttpProvider(
             inputs.spec, transport, inputs.keys, base_url=inputs.base_url, headers=headers, api=config.api

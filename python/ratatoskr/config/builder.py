@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.base_url import base_url_from_environment, is_listening
+from ratatoskr.config.network import Pem, check_path, check_proxy
 from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.config.secrets import find_keys
@@ -18,6 +18,7 @@ from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import SPECS, compatible
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from ratatoskr.local.engine.device import Device
 
-_PROXY = re.compile(r"(https?|socks5h?)://[^/\s]+", re.IGNORECASE)
 _RESERVED_NAMES = {"ratatoskr": "a preset"} | {
     prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
 }
@@ -80,6 +80,7 @@ class Builder:
         """Return the set-up so far as one frozen value."""
         return self._recipe
 
+    @hide_arguments
     def build(self) -> EmbeddedGateway:
         """Make the gateway; no request is sent and no thread is started.
 
@@ -101,6 +102,7 @@ class Builder:
 
     # providers
 
+    @hide_arguments
     def provider(
         self,
         name: str,
@@ -125,14 +127,17 @@ class Builder:
         config = replace(config, keys=check_keys(config.name, key), headers=check_headers(config.name, headers))
         return self._set(providers=(*self._recipe.providers, config))
 
+    @hide_arguments
     def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add OpenRouter; its free models need no key. Options as in `provider`."""
         return self.provider("openrouter", key, **options)
 
+    @hide_arguments
     def anthropic(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Anthropic. Options as in `provider`."""
         return self.provider("anthropic", key, **options)
 
+    @hide_arguments
     def openai(self, key: Keys = None, *, api: Api = "auto", **options: Unpack[ProviderOptions]) -> Self:
         """Add OpenAI. Options as in `provider`.
 
@@ -147,38 +152,47 @@ class Builder:
         *before, config = self._recipe.providers
         return self._set(providers=(*before, replace(config, api=api)))
 
+    @hide_arguments
     def google(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Google Gemini. Options as in `provider`."""
         return self.provider("google", key, **options)
 
+    @hide_arguments
     def ollama(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Ollama, at `OLLAMA_HOST` or on this machine. Options as in `provider`."""
         return self.provider("ollama", key, **options)
 
+    @hide_arguments
     def huggingface(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Hugging Face, by its router. Options as in `provider`."""
         return self.provider("huggingface", key, **options)
 
+    @hide_arguments
     def groq(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Groq. Options as in `provider`."""
         return self.provider("groq", key, **options)
 
+    @hide_arguments
     def mistral(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Mistral. Options as in `provider`."""
         return self.provider("mistral", key, **options)
 
+    @hide_arguments
     def deepseek(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add DeepSeek. Options as in `provider`."""
         return self.provider("deepseek", key, **options)
 
+    @hide_arguments
     def together(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Together. Options as in `provider`."""
         return self.provider("together", key, **options)
 
+    @hide_arguments
     def xai(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add xAI. Options as in `provider`."""
         return self.provider("xai", key, **options)
 
+    @hide_arguments
     def compatible(
         self,
         name: str,
@@ -297,29 +311,36 @@ class Builder:
             raise ConfigurationError(f"in_flight must be a whole number above 0, not {in_flight!r}", field="in_flight")
         return self._set(in_flight=tuple({**dict(self._recipe.in_flight), provider: in_flight}.items()))
 
+    @hide_arguments
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""
         return self._set(client=client)
 
+    @hide_arguments
     def proxy(self, url: str) -> Self:
         """Send every request through a proxy (http, https, socks5, socks5h). Environment variables are not read."""
-        if not isinstance(url, str) or not _PROXY.match(url):
-            raise ConfigurationError(
-                "proxy must be (http|https|socks5|socks5h)://[user:password@]host:port", field="proxy"
-            )
-        return self._set_transport(proxy=url)
+        return self._set_transport(proxy=check_proxy(url))
 
     def unix_socket(self, path: str | Path) -> Self:
         """Send every request to a Unix socket, whatever the host of its URL; a proxy is then not used."""
         return self._set_transport(unix_socket=path)
 
+    @hide_arguments
     def tls(
         self,
-        ca: str | Path | bytes | None = None,
-        cert: str | Path | bytes | None = None,
+        ca: Pem | None = None,
+        cert: Pem | None = None,
         key: str | Path | None = None,
     ) -> Self:
-        """Trust further certificate authorities, or send your own certificate; all in PEM."""
+        """Trust further certificate authorities, or send your own certificate; all in PEM.
+
+        Args:
+            ca: the path of a file of certificates, or their text as bytes.
+            cert: the path of your certificate and its chain, or their text as bytes.
+            key: the path of its private key, which may also be in the file `cert`.
+        """
+        for name, source in (("ca", ca), ("cert", cert), ("key", key)):
+            check_path(name, source)
         return self._set_transport(tls_ca=ca, tls_cert=cert, tls_key=key)
 
     def clock(self, clock: Clock) -> Self:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ratatoskr.types.secret import Secret
+
 _KIB = 1024
 _MIB = 1024 * _KIB
 
@@ -18,7 +20,7 @@ class TransportConfig:
         in_flight: requests in flight to one origin at a time; the others wait until their deadline.
         in_flight_by_origin: exceptions, by origin as in `https://api.example.com` or `http://127.0.0.1:11434` (the
             port only where it is not the default of the scheme).
-        proxy: URL of a proxy (http, https, socks5, socks5h) for all requests, loopback included.
+        proxy: URL of a proxy (http, https, socks5, socks5h) for all requests, loopback included; kept as a `Secret`.
         tls_ca: PEM of CA certificates to trust in addition to Mozilla's list: a path, or the PEM text as bytes.
         tls_cert: PEM of the client's certificate and its chain.
         tls_key: PEM of the client's private key; by default it is read from `tls_cert`.
@@ -34,7 +36,7 @@ class TransportConfig:
 
     in_flight: int = 256
     in_flight_by_origin: Mapping[str, int] = field(default_factory=dict)
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | Secret | None = field(default=None, repr=False)
     tls_ca: str | Path | bytes | None = field(default=None, repr=False)
     tls_cert: str | Path | bytes | None = field(default=None, repr=False)
     tls_key: str | Path | bytes | None = field(default=None, repr=False)
@@ -45,3 +47,7 @@ class TransportConfig:
     max_line: int = 8 * _MIB
     max_event: int = 8 * _MIB
     queue: int = 256 * _KIB
+
+    def __post_init__(self) -> None:
+        if isinstance(self.proxy, str):
+            object.__setattr__(self, "proxy", Secret(self.proxy))

@@ -34,6 +34,7 @@ from ratatoskr.errors import (
 )
 from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.secret import Secret
 
 if TYPE_CHECKING:
     from ratatoskr._core import _Failure, _Update
@@ -325,6 +326,7 @@ def _create_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Cli
     certificate = _read_pem(config.tls_cert)
     key = _read_pem(config.tls_key) or certificate
     if certificate is None and key is not None:
+        del key
         raise ConfigurationError("tls_key is set, but tls_cert is not")
     try:
         return _core.Client(
@@ -333,12 +335,13 @@ def _create_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Cli
             in_flight=config.in_flight,
             in_flight_by_origin=dict(config.in_flight_by_origin),
             keep_idle=config.keep_idle,
-            proxy=config.proxy,
+            proxy=config.proxy.reveal() if isinstance(config.proxy, Secret) else None,
             unix_socket=None if config.unix_socket is None else str(config.unix_socket),
             ca_certificates=_read_pem(config.tls_ca),
             identity=None if certificate is None or key is None else (certificate, key),
         )
     except ValueError as error:
+        del certificate, key
         raise ConfigurationError(str(error)) from None
 
 
