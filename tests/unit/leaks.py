@@ -74,14 +74,14 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
         if not name.startswith("__"):
             try:
                 yield f".{name}", getattr(value, name)
-            except Exception:  # noqa: BLE001, S112  # an attribute that cannot be read shows nothing
+            except Exception:  # an attribute that cannot be read shows nothing
                 continue
 
 
 def _repr(value: Any) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001  # a repr that fails shows nothing
+    except Exception:  # a repr that fails shows nothing
         return ""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import trustme
 
 from ratatoskr import ConfigurationError, EmbeddedGateway, Ratatoskr, RatatoskrError
 from ratatoskr.config.builder import Builder
@@ -76,15 +76,19 @@ def test_what_the_caller_was_handling_keeps_its_frames() -> None:
     def fail(variable: str) -> None:
         raise ValueError(variable.upper())
 
-    try:
-        fail("mine")
-    except ValueError as before:
-        with pytest.raises(ConfigurationError) as caught:
+    def build_meanwhile(error: Exception) -> None:
+        try:
+            raise error
+        except ValueError:
             Ratatoskr.builder().openai("bad key")
-        assert caught.value.__context__ is before
-        assert before.__traceback__ is not None
-        assert before.__traceback__.tb_next is not None
-        assert before.__traceback__.tb_next.tb_frame.f_locals == {"variable": "mine"}
+
+    with pytest.raises(ValueError, match="MINE") as mine:
+        fail("mine")
+    with pytest.raises(ConfigurationError) as caught:
+        build_meanwhile(mine.value)
+    assert caught.value.__context__ is mine.value
+    kept = [frame.f_locals for frame, _ in traceback.walk_tb(mine.value.__traceback__)]
+    assert {"variable": "mine"} in kept
 
 
 FILES = {
@@ -130,3 +134,108 @@ def test_a_variable_that_is_refused_is_not_shown(value: str, monkeypatch: pytest
     with pytest.raises(ConfigurationError) as caught:
         Ratatoskr.from_env()
     assert not leaks(caught.value, KEY)
+
+
+DOCUMENT = b'{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[]}'
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+TEXT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hello"}}]}\n\n'
+ECHO = f"Incorrect API key provided: {KEY}".encode()
+ERROR = b'{"error":{"message":"%s","type":"%s","code":"%s"}}' % (ECHO, KEY.encode(), KEY.encode())
+
+REPLIES: dict[str, bytes | None] = {
+    "no answer": None,
+    "a refused key": answer(ERROR, "401 X"),
+    "a refused permission as text": answer(ECHO, "403 X", content_type="text/plain"),
+    "a page": answer(b"<html><title>%s</title></html>" % ECHO, "500 X", content_type="text/html"),
+    "a request id": answer(b'{"error":{"message":"no"}}', "400 X", x_request_id=KEY),
+    "a redirect": answer(b"", "302 X", location=f"https://h/?key={KEY}"),
+    "an error in a 200": answer(ERROR),
+    "no JSON": answer(b'{"echo": "%s' % ECHO),
+    "no UTF-8": answer(b'{"echo": "%s \xff"}' % ECHO),
+    "the wrong shape": answer(b'{"id": 5, "choices": "%s"}' % ECHO),
+    "another document": answer(b'["%s"]' % ECHO),
+    "no choices": answer(DOCUMENT),
+    "another content type": answer(ECHO, content_type="text/html"),
+    "too short": b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + ECHO,
+    "no HTTP": b"%s\r\n\r\n" % ECHO,
+    "a rate limit": answer(ERROR, "429 X", retry_after=KEY),
+    "a length of the context": answer(ERROR.replace(b"Incorrect", b"maximum context length"), "400 X"),
+    "compressed": answer(ECHO, content_encoding=KEY),
+    "an interrupted stream": STREAM + TEXT,
+    "a stream with an error": STREAM + TEXT + b"data: %s\n\n" % ERROR,
+    "a stream that is no JSON": STREAM + TEXT + b"data: {%s\n\n" % ECHO,
+    "a stream of the wrong shape": STREAM + TEXT + b'data: {"choices": "%s"}\n\n' % ECHO,
+}
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[RawServer]:
+    """A server that gives the reply of the test's case to each request."""
+    reply = REPLIES[request.getfixturevalue("case")]
+
+    async def script(peer: Peer) -> None:
+        if await peer.request() and reply is not None:
+            await peer.send(reply)
+
+    with RawServer(script) as server:
+        yield server
+
+
+async def call(gateway: EmbeddedGateway) -> None:
+    await gateway.chat("Who?", "house:m")
+
+
+async def stream(gateway: EmbeddedGateway) -> None:
+    async for _ in gateway.chat_stream("Who?", "house:m"):
+        pass
+
+
+async def listing(gateway: EmbeddedGateway) -> None:
+    await gateway.list_models()
+
+
+async def blocking(gateway: EmbeddedGateway) -> None:
+    await asyncio.to_thread(gateway.sync().chat, "Who?", "house:m")
+
+
+def house(url: str) -> Builder:
+    headers = {"x-auth": f"Bearer {KEY}-2", "x-portkey": "public"}
+    return Ratatoskr.builder().compatible("house", base_url=url, key=KEY, headers=headers).retries(1)
+
+
+WAYS = [call, stream, listing, blocking]
+
+
+async def failure_of(
+    way: Callable[[EmbeddedGateway], Awaitable[None]], gateway: EmbeddedGateway
+) -> list[BaseException]:
+    """Return the error of a call, if there is one."""
+    try:
+        await way(gateway)
+    except RatatoskrError as error:
+        return [error]
+    finally:
+        await gateway.aclose()
+    return []
+
+
+@pytest.mark.parametrize(
+    ("way", "own"),
+    [(call, False), (stream, False), (listing, False), (blocking, False), (call, True), (stream, True)],
+    ids=["call", "stream", "listing", "blocking", "call by httpx", "stream by httpx"],
+)
+@pytest.mark.parametrize("case", REPLIES)
+async def test_a_failed_call_shows_no_secret(
+    case: str,
+    way: Callable[[EmbeddedGateway], Awaitable[None]],
+    own: bool,
+    server: RawServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "ratatoskr")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        builder = house(f"{server.url}/v1")
+        errors = await failure_of(way, (builder.http_client(client) if own else builder).build())
+    assert errors or way is listing
+    assert not [place for error in errors for place in leaks(error, KEY)]
+    assert KEY not in caplog.text

@@ -222,7 +222,8 @@ class HttpxReply:
             raise
         if chunk is None:
             self._ended = True
-            await self._response.aclose()
+            response, self._response = self._response, None  # it holds the request, with its headers
+            await response.aclose()
         return chunk
 
     def end(self, reason: RatatoskrError) -> None:
@@ -230,7 +231,8 @@ class HttpxReply:
         if not self._ended:
             self._ended = True
             self._error = reason
-            self._transport.close_response(self._response, self._timer, reason)
+            response, self._response = self._response, None  # it holds the request, with its headers
+            self._transport.close_response(response, self._timer, reason)
 
     def close(self) -> None:
         """Close the response on the next turn of the loop, if the body has not ended."""
