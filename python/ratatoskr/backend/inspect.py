@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError
+from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
 from ratatoskr.providers.protocol import ListsModels
 from ratatoskr.types.chat import ChatOptions, ChatRequest
 from ratatoskr.types.frames import forget_locals
@@ -42,7 +42,9 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
             if not isinstance(answer, RatatoskrError):
                 raise answer
     if errors and len(errors) == len(answers) and not embedding:
-        raise errors[0] if len(errors) == 1 else AllAttemptsFailed("no provider returned its models", errors)
+        if len(errors) == 1:
+            raise errors[0]
+        raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
     return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
 
 

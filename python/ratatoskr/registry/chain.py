@@ -22,7 +22,7 @@ from ratatoskr.errors import (
     RatatoskrError,
     Timeout,
     UnsupportedParameter,
-    primary_of,
+    summarize,
 )
 from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.registry.budget import RetryBudget
@@ -279,6 +279,4 @@ def _final(run: _Run[T]) -> RatatoskrError:
     if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
         errors[-1].attempts = attempts
         return errors[-1]
-    primary = primary_of(errors)
-    message = f"all {len(errors)} candidates failed, this one with: {primary.message}"
-    return AllAttemptsFailed(message, errors, attempts=attempts)
+    return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)

@@ -51,3 +51,10 @@ class TransportConfig:
     def __post_init__(self) -> None:
         if isinstance(self.proxy, str):
             object.__setattr__(self, "proxy", Secret(self.proxy))
+
+    @property
+    def proxy_scheme(self) -> str | None:
+        """The scheme of the proxy's URL; `None` if requests go to their hosts or to a Unix socket."""
+        if not isinstance(self.proxy, Secret) or self.unix_socket is not None:
+            return None
+        return self.proxy.reveal().partition(":")[0].lower()

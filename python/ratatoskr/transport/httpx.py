@@ -86,6 +86,7 @@ class _DeadlineTimer:
         self.deadlines = deadlines
         self.authority = authority
         self.step: str | None = None
+        self.by_proxy = False
         self._began = asyncio.get_running_loop().time()
         self._scope: asyncio.Timeout | None = None
         self._due: tuple[str, float | None] = (deadlines.total_phase, deadlines.total)
@@ -125,9 +126,13 @@ class _DeadlineTimer:
         self._due = (due_phase, due_limit)
         self._scope.reschedule(at)
 
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Record the step of the request; called by the client's transport."""
         step = _STEPS.get(event.partition(".")[2])
+        if step == "connect" and "host" in info:
+            self.by_proxy = f"{info['host']}:{info['port']}" != self.authority
+        if getattr(info.get("request"), "method", b"") == b"CONNECT":
+            step = step and "proxy"
         if step is not None:
             self.step = step
         if step in {"send", "head"}:
@@ -321,7 +326,7 @@ class HttpxTransport:
             async with timer.limit("first_byte", limit):
                 return await self._client.send(http_request, stream=True, follow_redirects=False)
         except library.HTTPError as error:
-            raise request_error(library, error, timer.authority, timer.step) from None
+            raise request_error(library, error, timer.authority, timer.step, by_proxy=timer.by_proxy) from None
 
     def close_response(self, response: Any, timer: _DeadlineTimer, reason: RatatoskrError) -> None:
         """Close a response on its own loop; may be called from any thread."""
