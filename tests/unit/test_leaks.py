@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ratatoskr import ConfigurationError, EmbeddedGateway, Ratatoskr, RatatoskrError
+from ratatoskr import AllAttemptsFailed, ConfigurationError, EmbeddedGateway, Ratatoskr, RatatoskrError
 from ratatoskr.config.builder import Builder
 from unit.leaks import leaks
 from unit.transport.raw_server import Peer, RawServer, answer
@@ -239,3 +239,49 @@ async def test_a_failed_call_shows_no_secret(
     assert errors or way is listing
     assert not [place for error in errors for place in leaks(error, KEY)]
     assert KEY not in caplog.text
+
+
+CONNECTIONS: dict[str, Callable[[str], str]] = {
+    "refused": lambda _: "http://127.0.0.1:1/v1",
+    "no such name": lambda _: "https://api.invalid/v1",
+    "no TLS": lambda url: url.replace("http:", "https:") + "/v1",
+    "no answer in time": lambda url: f"{url}/v1",
+}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["native", "httpx"])
+@pytest.mark.parametrize("case", CONNECTIONS)
+async def test_a_connection_that_fails_shows_no_secret(case: str, own: bool) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.read(1)
+        if case == "no TLS":
+            await peer.send(b"SSH-2.0-x\r\n")
+        await peer.gone()
+
+    with RawServer(script) as server:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            builder = house(CONNECTIONS[case](server.url)).retries(0).timeouts(first_byte=0.2)
+            (error,) = await failure_of(call, (builder.http_client(client) if own else builder).build())
+    assert not leaks(error, KEY)
+
+
+async def test_the_errors_of_several_candidates_show_no_secret() -> None:
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            await peer.send(answer(ERROR, "401 X"))
+
+    with RawServer(script) as server:
+        builder = house(f"{server.url}/v1").openai([KEY, f"{KEY}-3"], base_url=f"{server.url}/v1")
+        gateway = builder.build()
+        with pytest.raises(AllAttemptsFailed) as caught:
+            await gateway.chat("Who?", ["house:m", "openai:gpt-4.1", "openai:gpt-4"])
+        await gateway.aclose()
+    assert not leaks(caught.value, KEY)
+
+
+async def test_a_closed_gateway_shows_no_secret() -> None:
+    gateway = house("https://api.invalid/v1").build()
+    await gateway.aclose()
+    with pytest.raises(RatatoskrError) as caught:
+        await gateway.chat("Who?", "house:m")
+    assert not leaks(caught.value, KEY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -133,15 +133,22 @@ class Assembly:
             part.acquire(self)
 
     def _resolve_transport(self) -> TransportInputs:
-        limits = dict(self.recipe.in_flight)
+        recipe = self.recipe
+        in_flight = self._by_origin(recipe.in_flight, "in_flight")
+        stream_bytes = self._by_origin(recipe.stream_bytes, "stream_bytes")
+        config = replace(recipe.transport, in_flight_by_origin=in_flight, stream_bytes_by_origin=stream_bytes)
+        return TransportInputs(config, recipe.client)
+
+    def _by_origin(self, limits: Iterable[tuple[str, int]], field: str) -> dict[str, int]:
+        """Return the limits of providers by their origin; providers at the same one share the lowest."""
         by_origin: dict[str, int] = {}
-        for name, limit in limits.items():
+        for name, limit in limits:
             parts = urlsplit(self.inputs[name].base_url)
             if not parts.netloc:
-                raise ConfigurationError("limits need a base_url for this provider", provider=name, field="in_flight")
+                raise ConfigurationError("limits need a base_url for this provider", provider=name, field=field)
             origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
             by_origin[origin] = min(limit, by_origin.get(origin, limit))
-        return TransportInputs(replace(self.recipe.transport, in_flight_by_origin=by_origin), self.recipe.client)
+        return by_origin
 
     @property
     def settings(self) -> Settings:
@@ -205,7 +212,7 @@ def _make_transport(inputs: TransportInputs) -> Transport:
     if inputs.client is not None:
         from ratatoskr.transport.httpx import HttpxTransport
 
-        return HttpxTransport(inputs.client)
+        return HttpxTransport(inputs.client, inputs.config)
     from ratatoskr.transport.native import NativeTransport
 
     return NativeTransport(inputs.config)

@@ -305,11 +305,23 @@ class Builder:
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
 
-    def limits(self, provider: str, in_flight: int = 256) -> Self:
-        """Limit the concurrent requests to one provider; further ones wait until their deadline."""
-        if isinstance(in_flight, bool) or not isinstance(in_flight, int) or in_flight < 1:
-            raise ConfigurationError(f"in_flight must be a whole number above 0, not {in_flight!r}", field="in_flight")
-        return self._set(in_flight=tuple({**dict(self._recipe.in_flight), provider: in_flight}.items()))
+    def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
+        """Set limits of one provider; what is `None` stays as it is.
+
+        Args:
+            provider: its name.
+            in_flight: concurrent requests, 256 by default; further ones wait until their deadline. Providers at the
+                same host share the lowest limit.
+            stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
+        """
+        for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number above 0, not {value!r:.80}", field=name)
+            limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
+            self._set(**{name: tuple({**dict(limits), provider: value}.items())})
+        return self
 
     @hide_arguments
     def http_client(self, client: httpx.AsyncClient) -> Self:

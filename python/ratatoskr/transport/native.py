@@ -171,7 +171,7 @@ async def _next_update(exchange: _core.Exchange, waker: _LoopWaker) -> _Update:
 def _to_exception(failure: _Failure, total_phase: str, proxy_scheme: str | None = None) -> RatatoskrError:
     kind, phase, sent, retryable, message = failure
     match kind:
-        case "connection" if phase in _PROXY_PHASES.get(proxy_scheme, ()):
+        case "connection" if phase in _PROXY_PHASES.get(proxy_scheme or "", ()):
             retryable &= "authorization required" not in message  # status 407, as hyper reports it
             return ConnectionFailed(f"the proxy failed: {message}", phase="proxy", retryable=retryable)
         case "connection":
@@ -339,9 +339,18 @@ def _create_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Cli
     try:
         return _core.Client(
             runtime,
-            limits=(config.max_head, config.max_body, config.max_line, config.max_event, config.queue),
+            limits=(
+                config.max_head,
+                config.max_body,
+                config.max_line,
+                config.max_event,
+                config.queue,
+                config.max_stream,
+                config.undelivered,
+            ),
             in_flight=config.in_flight,
             in_flight_by_origin=dict(config.in_flight_by_origin),
+            stream_by_origin=dict(config.stream_bytes_by_origin),
             keep_idle=config.keep_idle,
             proxy=config.proxy.reveal() if isinstance(config.proxy, Secret) else None,
             unix_socket=None if config.unix_socket is None else str(config.unix_socket),

@@ -145,6 +145,12 @@ impl SseParser {
         self.retry
     }
 
+    /// The bytes of an incomplete line and event that are kept for the next chunk.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     fn record_failure(&mut self, result: Result<(), SseError>) -> Result<(), SseError> {
         if let Err(error) = result {
             self.failed = Some(error);
