@@ -18,7 +18,7 @@ from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import SPECS, compatible
 from ratatoskr.registry.backoff import Clock
-from ratatoskr.types.frames import hide_arguments
+from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
@@ -70,6 +70,7 @@ class Ratatoskr:
         return builder.build()
 
 
+@hide_arguments_of_methods
 class Builder:
     """Collects the set-up of a gateway. Every method returns the builder; `build()` checks the whole and makes it."""
 
@@ -80,7 +81,6 @@ class Builder:
         """Return the set-up so far as one frozen value."""
         return self._recipe
 
-    @hide_arguments
     def build(self) -> EmbeddedGateway:
         """Make the gateway; no request is sent and no thread is started.
 
@@ -102,7 +102,6 @@ class Builder:
 
     # providers
 
-    @hide_arguments
     def provider(
         self,
         name: str,
@@ -127,17 +126,14 @@ class Builder:
         config = replace(config, keys=check_keys(config.name, key), headers=check_headers(config.name, headers))
         return self._set(providers=(*self._recipe.providers, config))
 
-    @hide_arguments
     def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add OpenRouter; its free models need no key. Options as in `provider`."""
         return self.provider("openrouter", key, **options)
 
-    @hide_arguments
     def anthropic(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Anthropic. Options as in `provider`."""
         return self.provider("anthropic", key, **options)
 
-    @hide_arguments
     def openai(self, key: Keys = None, *, api: Api = "auto", **options: Unpack[ProviderOptions]) -> Self:
         """Add OpenAI. Options as in `provider`.
 
@@ -152,47 +148,38 @@ class Builder:
         *before, config = self._recipe.providers
         return self._set(providers=(*before, replace(config, api=api)))
 
-    @hide_arguments
     def google(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Google Gemini. Options as in `provider`."""
         return self.provider("google", key, **options)
 
-    @hide_arguments
     def ollama(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Ollama, at `OLLAMA_HOST` or on this machine. Options as in `provider`."""
         return self.provider("ollama", key, **options)
 
-    @hide_arguments
     def huggingface(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Hugging Face, by its router. Options as in `provider`."""
         return self.provider("huggingface", key, **options)
 
-    @hide_arguments
     def groq(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Groq. Options as in `provider`."""
         return self.provider("groq", key, **options)
 
-    @hide_arguments
     def mistral(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Mistral. Options as in `provider`."""
         return self.provider("mistral", key, **options)
 
-    @hide_arguments
     def deepseek(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add DeepSeek. Options as in `provider`."""
         return self.provider("deepseek", key, **options)
 
-    @hide_arguments
     def together(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add Together. Options as in `provider`."""
         return self.provider("together", key, **options)
 
-    @hide_arguments
     def xai(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
         """Add xAI. Options as in `provider`."""
         return self.provider("xai", key, **options)
 
-    @hide_arguments
     def compatible(
         self,
         name: str,
@@ -323,12 +310,10 @@ class Builder:
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
         return self
 
-    @hide_arguments
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""
         return self._set(client=client)
 
-    @hide_arguments
     def proxy(self, url: str) -> Self:
         """Send every request through a proxy (http, https, socks5, socks5h). Environment variables are not read."""
         return self._set_transport(proxy=check_proxy(url))
@@ -337,7 +322,6 @@ class Builder:
         """Send every request to a Unix socket, whatever the host of its URL; a proxy is then not used."""
         return self._set_transport(unix_socket=path)
 
-    @hide_arguments
     def tls(
         self,
         ca: Pem | None = None,

@@ -6,10 +6,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from inspect import isfunction
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 def forget_locals(error: BaseException, handled: BaseException | None = None) -> None:
@@ -50,3 +52,11 @@ def hide_arguments(function: Callable[P, R]) -> Callable[P, R]:
             raise
 
     return call
+
+
+def hide_arguments_of_methods(cls: type[T]) -> type[T]:
+    """Return the class, with `hide_arguments` applied to each of its public methods."""
+    for name, member in list(vars(cls).items()):
+        if isfunction(member) and not name.startswith("_"):
+            setattr(cls, name, hide_arguments(member))
+    return cls
