@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import httpx
 import pytest
 
 from ratatoskr import AllAttemptsFailed, ConfigurationError, EmbeddedGateway, Ratatoskr, RatatoskrError
+from ratatoskr.config.assemble import assemble
 from ratatoskr.config.builder import Builder
+from ratatoskr.types.timeouts import Timeouts
 from unit.leaks import leaks
 from unit.transport.raw_server import Peer, RawServer, answer
 
@@ -44,7 +47,7 @@ SET_UPS: dict[str, Callable[[Builder], Any]] = {
     "a key and its header": lambda b: b.openai("k", headers={"Authorization": f"Bearer {KEY}"}).build(),
     "a password in base_url": lambda b: b.openai("k", base_url=f"https://me:{KEY}@h/v1").build(),
     "a password in the URL of a host": lambda b: b.compatible("h", base_url=f"https://me:{KEY}@h/v1").build(),
-    "a key in the query of base_url": lambda b: b.openai("k", base_url=f"https://h/v1?key={KEY}").build(),
+    "a key in the fragment of base_url": lambda b: b.openai("k", base_url=f"https://h/v1#key={KEY}").build(),
     "plain http with a path that is secret": lambda b: b.openai(KEY, base_url="http://h/v1").build(),
     "a proxy of another scheme": lambda b: one(b).proxy(f"ftp://me:{KEY}@p:1"),
     "a proxy without a scheme": lambda b: one(b).proxy(f"me:{KEY}@p:1"),
@@ -260,8 +263,9 @@ async def test_a_connection_that_fails_shows_no_secret(case: str, own: bool) -> 
 
     with RawServer(script) as server:
         async with httpx.AsyncClient(trust_env=False) as client:
-            builder = house(CONNECTIONS[case](server.url)).retries(0).timeouts(first_byte=0.2)
-            (error,) = await failure_of(call, (builder.http_client(client) if own else builder).build())
+            builder = house(CONNECTIONS[case](server.url)).retries(0)
+            recipe = (builder.http_client(client) if own else builder).recipe()
+            (error,) = await failure_of(call, assemble(replace(recipe, timeouts=Timeouts(first_byte=0.2))))
     assert not leaks(error, KEY)
 
 
