@@ -116,9 +116,10 @@ class Client:
 
     Args:
         runtime: the network thread.
-        limits: in bytes: headers, body, line, event, queue.
+        limits: in bytes: headers, body, line, event, queue, stream, undelivered.
         in_flight: requests in flight to one origin at a time.
         in_flight_by_origin: exceptions, by origin.
+        stream_by_origin: exceptions from the limit of a stream, by origin.
         keep_idle: seconds for which an idle connection is kept.
         proxy: URL of a proxy for all requests.
         unix_socket: path of a Unix socket to which every connection goes.
@@ -133,9 +134,10 @@ class Client:
         cls,
         runtime: Runtime,
         *,
-        limits: tuple[int, int, int, int, int],
+        limits: tuple[int, int, int, int, int, int, int],
         in_flight: int,
         in_flight_by_origin: dict[str, int],
+        stream_by_origin: dict[str, int],
         keep_idle: float,
         proxy: str | None = None,
         unix_socket: str | None = None,

@@ -123,11 +123,13 @@ class RatatoskrError(Exception):
         model = str(self.model or "")
         provider = "" if model.startswith(f"{self.provider}:") else self.provider
         where = ", ".join(part for part in (provider, model) if part)
+        return f"{where}: {self._describe()}" if where else self._describe()
+
+    def _describe(self) -> str:
         notes = [f"status {self.status}"] if self.status is not None else []
         if self.request_id:
             notes.append(f"request {self.request_id}")
-        text = f"{where}: {self.message}" if where else self.message
-        return f"{text} ({', '.join(notes)})" if notes else text
+        return f"{self.message} ({', '.join(notes)})" if notes else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.fields())
@@ -247,7 +249,7 @@ class ConnectionFailed(RatatoskrError, ConnectionError):
     """The connection could not be made, or broke before the head of the response.
 
     Attributes:
-        phase: `dns`, `connect`, `tls`, `send`, `head` or `body`.
+        phase: `proxy`, `dns`, `connect`, `tls`, `send`, `head` or `body`.
         sent: whether bytes of the request can have reached the provider.
     """
 
@@ -322,6 +324,9 @@ class AllAttemptsFailed(RatatoskrError, ExceptionGroup[RatatoskrError]):
         """One sentence for people."""
         return str(self.args[0])
 
+    def __str__(self) -> str:
+        return self.message
+
     def derive(self, excs: Sequence[RatatoskrError]) -> AllAttemptsFailed:  # type: ignore[override]  # narrower on purpose
         """Return a group of some of the exceptions that keeps all fields."""
         return AllAttemptsFailed(self.message, list(excs), **self.fields())
@@ -333,6 +338,19 @@ class AllAttemptsFailed(RatatoskrError, ExceptionGroup[RatatoskrError]):
 def _rebuild_group(message: str, exceptions: list[RatatoskrError], fields: dict[str, Any]) -> AllAttemptsFailed:
     return AllAttemptsFailed(message, exceptions, **fields)
 
+
+def summarize(errors: Sequence[RatatoskrError]) -> str:
+    """Return the errors of several candidates as one line: each failure once, behind those that had it."""
+    names: dict[str, list[str]] = {}
+    for error in errors:
+        text = error._describe()
+        where = ":".join(part for part in (error.provider, error.model) if part)
+        names.setdefault(text if len(text) <= _MAX_SUMMARY else f"{text[: _MAX_SUMMARY - 1]}…", []).append(where)
+    return "; ".join(f"{' and '.join(dict.fromkeys(where))}: {text}" for text, where in names.items())
+
+
+_MAX_SUMMARY = 300
+"""The number of characters that a summary keeps of each message."""
 
 _BY_RELEVANCE: tuple[type[RatatoskrError], ...] = (
     AuthenticationFailed,

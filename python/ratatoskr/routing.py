@@ -124,8 +124,17 @@ def resolve_chain(
         names: dict[str, list[str]] = {}
         for one in missing:
             names.setdefault(one.message, []).append(str(one.model))
-        raise NoProvider("; ".join(f"{', '.join(dict.fromkeys(same))}: {text}" for text, same in names.items()))
+        text = "; ".join(f"{', '.join(dict.fromkeys(same))}: {text}" for text, same in names.items())
+        raise NoProvider(_hint_once(text))
     return _merge(candidates)
+
+
+def _hint_once(text: str) -> str:
+    """Return a message without the repetitions of how a provider is set up."""
+    for name, spec in SPECS.items():
+        before, hint, after = text.partition(spec.setup_hint())
+        text = before + hint + after.replace(f"{name}: {spec.setup_hint()}", name).replace(f"; {spec.setup_hint()}", "")
+    return text
 
 
 def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:

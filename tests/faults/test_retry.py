@@ -16,8 +16,8 @@ CLAUDE = "anthropic:claude-sonnet-5"
 HOUSE = "house:any-model"
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 """Statuses after which the same candidate is retried."""
-FALLBACK = {401, 402, 403, 410} | set(range(300, 400)) | set(range(500, 600)) | RETRIED
-"""Statuses after which the next candidate is tried; the others mean that the request itself is invalid."""
+FALLBACK = {401, 402, 403, 407, 410} | set(range(300, 400)) | set(range(500, 600)) | RETRIED
+"""Statuses after which the next candidate is tried (407 is a proxy's); the others mean that the request is invalid."""
 TRANSIENT, THROTTLE = [0.25, 0.5], [1.0, 2.0]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ratatoskr import errors
-from ratatoskr.errors import AllAttemptsFailed, AuthenticationFailed, RatatoskrError, RateLimited, Timeout
+from ratatoskr.errors import AllAttemptsFailed, AuthenticationFailed, RatatoskrError, RateLimited, Timeout, summarize
 
 
 def leaves(cls: type[RatatoskrError] = RatatoskrError) -> list[type[RatatoskrError]]:
@@ -88,3 +88,19 @@ def test_parts_of_a_group_keep_its_fields() -> None:
     except* RateLimited:
         pass
     assert [e.message for e in caught] == ["t"]
+
+
+def test_the_message_for_several_candidates_says_each_failure_once_and_who_had_it() -> None:
+    errors = [
+        RateLimited("slow down", provider="a", model="m", status=429),
+        Timeout("x" * 5000, provider="b", model="m"),
+        RateLimited("slow down", provider="a", model="n", status=429),
+        AuthenticationFailed("wrong key", provider="c", status=401, request_id="req_1"),
+    ]
+    first, second, third = summarize(errors).split("; ")
+    assert first == "a:m and a:n: slow down (status 429)"
+    assert second.startswith("b:m: xxx")
+    assert len(second) == len("b:m: ") + 300
+    assert third == "c: wrong key (status 401, request req_1)"
+    group = AllAttemptsFailed(f"all 4 candidates failed: {summarize(errors)}", errors)
+    assert str(group) == group.message

@@ -284,6 +284,25 @@ def test_every_name_of_a_chain_of_the_callers_must_be_served():
     )
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        ["gpt-5", "claude-sonnet-5", "mistral-large"],
+        ["gpt-5", "openai:gpt-5", "o3"],
+        ["openai:gpt-5", "gpt-5"],
+        ["nonsense", "gpt-5", "xai:grok-5", "grok-5"],
+    ],
+)
+def test_how_a_provider_is_set_up_is_said_once_for_all_names_that_need_it(chain: list[str]) -> None:
+    with pytest.raises(NoProvider) as caught:
+        resolve_chain(chain, set())
+    message = caught.value.message
+    counts = [message.count(spec.setup_hint()) for spec in SPECS.values()]
+    assert 1 in counts
+    assert max(counts) == 1
+    assert all(name in message for name in chain)
+
+
 def test_a_chain_is_served_by_the_built_in_alternatives_of_its_names():
     found = resolve_chain(["claude-sonnet-5", "gpt-5"], {"openrouter"}, substitute=True)
     assert pairs(found) == [("openrouter", "anthropic/claude-sonnet-5"), ("openrouter", "openai/gpt-5")]

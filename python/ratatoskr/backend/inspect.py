@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError
+from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
 from ratatoskr.providers.protocol import ListsModels
 from ratatoskr.types.chat import ChatOptions, ChatRequest
+from ratatoskr.types.frames import forget_locals
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
 from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
@@ -35,10 +37,14 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
     answers = await asyncio.gather(*(p.models(deadlines) for p in asked), return_exceptions=True)
     errors = [answer for answer in answers if isinstance(answer, RatatoskrError)]
     for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, RatatoskrError):
-            raise answer
+        if isinstance(answer, BaseException):
+            forget_locals(answer, sys.exception())
+            if not isinstance(answer, RatatoskrError):
+                raise answer
     if errors and len(errors) == len(answers) and not embedding:
-        raise errors[0] if len(errors) == 1 else AllAttemptsFailed("no provider returned its models", errors)
+        if len(errors) == 1:
+            raise errors[0]
+        raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
     return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
 
 

@@ -69,8 +69,12 @@ def error_lines(error: BaseException) -> Iterator[str]:
     if not isinstance(error, errors.RatatoskrError):
         yield f"rat: {collapse_lines(f'{type(error).__name__}: {error}')} (RATATOSKR_DEBUG=1 shows where)"
         return
-    hint = hint_for(error.primary if isinstance(error, errors.AllAttemptsFailed) else error)
-    yield f"rat: {collapse_lines(adapt_to_shell(str(error)))}" + (f"; {collapse_lines(hint)}" if hint else "")
+    hint, text = hint_for(error), str(error)
+    if isinstance(error, errors.AllAttemptsFailed):
+        hint = hint_for(error.primary)
+        if error.attempts:  # which follow, and say more
+            text = f"all {len(error.exceptions)} candidates failed"
+    yield f"rat: {collapse_lines(adapt_to_shell(text))}" + (f"; {collapse_lines(hint)}" if hint else "")
     if len(error.attempts) > 1:
         for number, attempt in enumerate(error.attempts, 1):
             yield f"  {number}. {_attempt_line(attempt)}"

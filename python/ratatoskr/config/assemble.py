@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.network import check_tls
 from ratatoskr.config.provider import (
     ProviderConfig,
     find_base_url_notices,
@@ -29,6 +30,7 @@ from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
@@ -112,6 +114,7 @@ class Assembly:
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
+        check_tls(recipe.transport)
         self._transport_inputs = self._resolve_transport()
         reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
         self.transport: Shared[Transport]
@@ -137,15 +140,22 @@ class Assembly:
             part.acquire(self)
 
     def _resolve_transport(self) -> TransportInputs:
-        limits = dict(self.recipe.in_flight)
+        recipe = self.recipe
+        in_flight = self._by_origin(recipe.in_flight, "in_flight")
+        stream_bytes = self._by_origin(recipe.stream_bytes, "stream_bytes")
+        config = replace(recipe.transport, in_flight_by_origin=in_flight, stream_bytes_by_origin=stream_bytes)
+        return TransportInputs(config, recipe.client)
+
+    def _by_origin(self, limits: Iterable[tuple[str, int]], field: str) -> dict[str, int]:
+        """Return the limits of providers by their origin; providers at the same one share the lowest."""
         by_origin: dict[str, int] = {}
-        for name, limit in limits.items():
+        for name, limit in limits:
             parts = urlsplit(self.inputs[name].base_url)
             if not parts.netloc:
-                raise ConfigurationError("limits need a base_url for this provider", provider=name, field="in_flight")
+                raise ConfigurationError("limits need a base_url for this provider", provider=name, field=field)
             origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
             by_origin[origin] = min(limit, by_origin.get(origin, limit))
-        return TransportInputs(replace(self.recipe.transport, in_flight_by_origin=by_origin), self.recipe.client)
+        return by_origin
 
     @property
     def settings(self) -> Settings:
@@ -169,6 +179,7 @@ class Assembly:
         await self.transport.release(self)
 
 
+@hide_arguments
 def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> EmbeddedGateway:
     """Return a gateway; no request is sent and no thread is started.
 
@@ -180,7 +191,8 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
 
     Raises:
         ConfigurationError: no provider and no local model, one configured twice, a key or an extra missing, an invalid
-            base URL, a rule or a fallback that names a model that no configured provider serves.
+            base URL, a PEM file that cannot be used, a rule or a fallback that names a model that no configured
+            provider serves.
         GatewayClosed: the gateway to reuse is closed.
     """
     print_logs_as_asked()
@@ -208,14 +220,15 @@ def _make_transport(inputs: TransportInputs) -> Transport:
     if inputs.client is not None:
         from ratatoskr.transport.httpx import HttpxTransport
 
-        return HttpxTransport(inputs.client)
+        return HttpxTransport(inputs.client, inputs.config)
     from ratatoskr.transport.native import NativeTransport
 
     return NativeTransport(inputs.config)
 
 
 def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider:
-    config, headers = inputs.config, dict(inputs.config.headers)
+    config = inputs.config
+    headers = {name: value.reveal() for name, value in config.headers}
     if inputs.spec is not None:
         return HttpProvider(
             inputs.spec,

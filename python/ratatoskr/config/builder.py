@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.base_url import base_url_from_environment, is_listening
+from ratatoskr.config.network import Pem, check_path, check_proxy
 from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.config.secrets import find_keys
@@ -19,6 +19,7 @@ from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.chat import PARAM_NAMES
+from ratatoskr.types.frames import hide_arguments, hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
 
 StreamEnd: TypeAlias = Literal["required", "optional"]
-_PROXY = re.compile(r"(https?|socks5h?)://[^/\s]+", re.IGNORECASE)
 _RESERVED_NAMES = {"ratatoskr": "a preset"} | {
     prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
 }
@@ -67,6 +67,7 @@ class Ratatoskr:
         return builder.build()
 
     @staticmethod
+    @hide_arguments
     def from_config(path: str | Path | None = None) -> EmbeddedGateway:
         """Return a gateway with the settings of a `config.toml`, and every provider that has a key.
 
@@ -99,6 +100,7 @@ def providers_of_environment() -> Iterator[str]:
             yield spec.name
 
 
+@hide_arguments_of_methods
 class Builder:
     """Collects the set-up of a gateway. Every method returns the builder; `build()` checks the whole and makes it."""
 
@@ -339,11 +341,23 @@ class Builder:
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
 
-    def limits(self, provider: str, in_flight: int = 256) -> Self:
-        """Limit the concurrent requests to one provider; further ones wait until their deadline."""
-        if isinstance(in_flight, bool) or not isinstance(in_flight, int) or in_flight < 1:
-            raise ConfigurationError(f"in_flight must be a whole number above 0, not {in_flight!r}", field="in_flight")
-        return self._set(in_flight=tuple({**dict(self._recipe.in_flight), provider: in_flight}.items()))
+    def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
+        """Set limits of one provider; what is `None` stays as it is.
+
+        Args:
+            provider: its name.
+            in_flight: concurrent requests, 256 by default; further ones wait until their deadline. Providers at the
+                same host share the lowest limit.
+            stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
+        """
+        for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number above 0, not {value!r:.80}", field=name)
+            limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
+            self._set(**{name: tuple({**dict(limits), provider: value}.items())})
+        return self
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""
@@ -351,11 +365,7 @@ class Builder:
 
     def proxy(self, url: str) -> Self:
         """Send every request through a proxy (http, https, socks5, socks5h). Environment variables are not read."""
-        if not isinstance(url, str) or not _PROXY.match(url):
-            raise ConfigurationError(
-                "proxy must be (http|https|socks5|socks5h)://[user:password@]host:port", field="proxy"
-            )
-        return self._set_transport(proxy=url)
+        return self._set_transport(proxy=check_proxy(url))
 
     def unix_socket(self, path: str | Path) -> Self:
         """Send every request to a Unix socket, whatever the host of its URL; a proxy is then not used."""
@@ -363,11 +373,19 @@ class Builder:
 
     def tls(
         self,
-        ca: str | Path | bytes | None = None,
-        cert: str | Path | bytes | None = None,
+        ca: Pem | None = None,
+        cert: Pem | None = None,
         key: str | Path | None = None,
     ) -> Self:
-        """Trust further certificate authorities, or send your own certificate; all in PEM."""
+        """Trust further certificate authorities, or send your own certificate; all in PEM.
+
+        Args:
+            ca: the path of a file of certificates, or their text as bytes.
+            cert: the path of your certificate and its chain, or their text as bytes.
+            key: the path of its private key, which may also be in the file `cert`.
+        """
+        for name, source in (("ca", ca), ("cert", cert), ("key", key)):
+            check_path(name, source)
         return self._set_transport(tls_ca=ca, tls_cert=cert, tls_key=key)
 
     def clock(self, clock: Clock) -> Self:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ratatoskr.config.toml_text import find_line
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.types.frames import hide_arguments
 
 __all__ = ["ConfigFile", "config_paths", "find_config", "read_config"]
 
@@ -80,7 +81,7 @@ class Network(_Section):
         ca_file: PEM file of certificates to trust in addition.
     """
 
-    proxy: Name | None = None
+    proxy: Name | None = Field(default=None, repr=False)
     ca_file: Name | None = None
 
 
@@ -119,6 +120,7 @@ def find_config() -> Path | None:
     return next((path for path in config_paths() if os.path.lexists(path)), None)
 
 
+@hide_arguments
 def read_config(path: Path) -> ConfigFile:
     """Return the settings in a file.
 
@@ -131,6 +133,9 @@ def read_config(path: Path) -> ConfigFile:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    except (ValueError, RecursionError):
+        problem = "holds a number of too many digits, or brackets nested too deeply"
+        raise ConfigurationError(f"{path} {problem}") from None
     try:
         return ConfigFile.model_validate(document)
     except ValidationError as error:

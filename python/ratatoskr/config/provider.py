@@ -58,7 +58,7 @@ class ProviderConfig:
     name: str
     keys: tuple[Secret, ...] = ()
     base_url: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
     api: str = "auto"
     allow_insecure: bool = False
     custom_spec: ProviderSpec | None = None
@@ -102,8 +102,8 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
     return tuple(parse_key(one, provider) for one in keys)
 
 
-def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    """Return the headers as pairs.
+def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, Secret], ...]:
+    """Return the headers as pairs; each value may be a secret.
 
     Raises:
         ConfigurationError: a name or a value cannot be sent.
@@ -119,7 +119,7 @@ def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tup
             raise ConfigurationError(
                 f"the value of the header {name} is not a string that HTTP allows", provider=provider, field="headers"
             )
-    return tuple(headers.items())
+    return tuple((name, Secret(value)) for name, value in headers.items())
 
 
 def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None]:

@@ -55,6 +55,7 @@ class Recipe:
         fallbacks: the models that may follow after any failure.
         substitute: whether the built-in chain may be used after any failure.
         in_flight: the number of concurrent requests of a provider, where it differs from the default.
+        stream_bytes: the largest size of a provider's streams, where it differs from the default.
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
@@ -69,6 +70,7 @@ class Recipe:
     fallbacks: Pairs = ()
     substitute: bool = False
     in_flight: tuple[tuple[str, int], ...] = ()
+    stream_bytes: tuple[tuple[str, int], ...] = ()
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None
@@ -88,11 +90,12 @@ class Recipe:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError("configured twice", provider=name)
-        unknown = {name for name, _ in self.in_flight} - set(names)
+        unknown = {name for name, _ in self.in_flight + self.stream_bytes} - set(names)
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
         if self.client is not None and (self.in_flight or self.transport != TransportConfig()):
             raise ConfigurationError(
-                "your own client has its own proxy, TLS, socket and limits: set them on it, not here",
+                "your own client has its own proxy, TLS, socket and limits: set them on it, not here, except for"
+                " stream_bytes",
                 field="http_client",
             )

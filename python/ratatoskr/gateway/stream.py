@@ -16,6 +16,7 @@ from ratatoskr.errors import ContentFiltered, GatewayClosed, RatatoskrError, Str
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
 from ratatoskr.types.fairness import STEP, yield_to_loop
+from ratatoskr.types.frames import forget_locals
 from ratatoskr.types.generic import GenericBase
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class ChatStream(GenericBase["T"]):
             raise self._error
         if self._next == len(self._events) and (self._done or self._closed):
             raise StopAsyncIteration
+        handled = sys.exception()
         try:
             await yield_to_loop()
             if self._next == len(self._events) and not self._closed:
@@ -123,6 +125,7 @@ class ChatStream(GenericBase["T"]):
         except RatatoskrError as error:
             if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None
+            forget_locals(error, handled)
             self._error = self._to_interruption(error)
             self.close()
             raise self._error from None

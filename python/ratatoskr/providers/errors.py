@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 
 from ratatoskr.errors import (
     AuthenticationFailed,
+    ConnectionFailed,
     InvalidInput,
     ModelNotAvailable,
     ProviderError,
@@ -45,6 +46,7 @@ STATUS: dict[int, type[RatatoskrError]] = {
     401: AuthenticationFailed,
     402: QuotaExhausted,
     403: AuthenticationFailed,
+    407: ConnectionFailed,  # by a proxy
     409: ProviderError,
     410: ModelNotAvailable,
     425: ProviderError,
@@ -128,6 +130,10 @@ def build_error(
     if isinstance(error, ModelNotAvailable):
         error.reason = reason
     error.retryable = _is_retryable(error, status, headers)
+    if isinstance(error, ConnectionFailed):
+        # The page of the proxy is not repeated: it may show the password, which is not known here.
+        error.args = ("the proxy failed: it asks for another user name or password",)
+        error.phase, error.provider_code, error.retryable = "proxy", None, False
     return error
 
 

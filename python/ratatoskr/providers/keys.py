@@ -11,21 +11,24 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from ratatoskr.errors import AuthenticationFailed, QuotaExhausted, RatatoskrError, RateLimited
+from ratatoskr.types.rests import Rests
 from ratatoskr.types.secret import Secret
 
 Headers = tuple[tuple[str, str], ...]
 
-_SECRET_HEADER = re.compile(r"auth|key|token|secret|password|cookie|credential", re.IGNORECASE)
+_SECRET_HEADER = re.compile(r"auth|bearer|cookie|cred|jwt|key|passw|pwd|secret|session|signature|token", re.IGNORECASE)
 """The names of headers whose values are secret."""
 
 _MIN_SECRET = 8
-"""The shortest text that is redacted: a shorter one, such as a placeholder for a key, occurs in other words, too."""
+"""The shortest text that is redacted wherever it occurs: a shorter one occurs in other words, too."""
+_MIN_WORD = 4
+"""The shortest text that is redacted where it is a word of its own; a still shorter one protects nothing."""
 
 _COOLDOWN: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, QuotaExhausted: 300.0, RateLimited: 5.0}
 """Seconds for which a key is avoided after an error that another key may not meet; a provider's own hint is preferred
 to them."""
-_MAX_RESTS = 1024
-"""The number of rests that are remembered; the names of models may come from untrusted input."""
+_MAX_REST = 86_400.0
+"""The longest rest in seconds, so that a wrong hint does not retire a key."""
 
 
 class KeyRing:
@@ -48,13 +51,13 @@ class KeyRing:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         name, prefix = key_header
-        self._headers = headers
+        self._without_key = _hide(headers)
         self._with_key = [_hide((*headers, (name, prefix + key.reveal()))) for key in keys]
         self.redact = _build_redact([*(key.reveal() for key in keys), *_secret_values(headers)])
         """Returns a text with `[redacted]` in place of each key and each value of a secret header."""
         self._in_flight = [0] * len(self._with_key)
         self._turn = 0
-        self._resting_until: dict[tuple[int, str | None], float] = {}  # by key and model; `None` stands for all models
+        self._rests = Rests[tuple[int, str | None]]()  # of a key for a model; `None` stands for all models
         self._now = now
         self._lock = threading.Lock()
 
@@ -87,7 +90,7 @@ class KeyRing:
     def headers(self, index: int | None, more: Headers = ()) -> Headers:
         """Return the headers of a request: those of every request, the one of this key, and `more`."""
         if index is None:
-            return self._headers + more
+            return self._without_key() + more
         return self._with_key[index]() + more
 
     def redacted_headers(self, more: Headers = ()) -> dict[str, str]:
@@ -110,23 +113,14 @@ class KeyRing:
         with self._lock:
             now = self._now()
             key = (index, model if isinstance(error, RateLimited) or error.status == 403 else None)
-            until = max(self._resting_until.get(key, -math.inf), now + (error.retry_after or cooldown))
-            if key not in self._resting_until and len(self._resting_until) >= _MAX_RESTS:
-                self._forget_rests(now)
-            self._resting_until[key] = until
+            self._rests.extend(key, now + min(error.retry_after or cooldown, _MAX_REST), now)
             error.other_keys = sum(
                 other != index and self._rest_of(other, model) <= now for other in range(len(self._with_key))
             )
 
     def _rest_of(self, index: int, model: str) -> float:
         """Return the time until which a key is not to be used with a model."""
-        rests = self._resting_until
-        return max(rests.get((index, None), -math.inf), rests.get((index, model), -math.inf))
-
-    def _forget_rests(self, now: float) -> None:
-        """Remove the rests that have ended, at least the one that ends first."""
-        first = min(self._resting_until, key=self._resting_until.__getitem__)
-        self._resting_until = {key: until for key, until in self._resting_until.items() if until > now and key != first}
+        return max(self._rests.until((index, None)), self._rests.until((index, model)))
 
 
 def _hide(headers: Headers) -> Callable[[], Headers]:
@@ -143,8 +137,12 @@ def _secret_values(headers: Headers) -> list[str]:
 def _build_redact(secrets: Sequence[str]) -> Callable[[str], str]:
     """Return a function that replaces the secrets in a text, also in percent-encoding and base64.
 
-    The text may have been cut: at its end, the beginning of a secret is replaced as well.
+    The text may have been cut: at its end, the beginning of a secret is replaced as well. A secret of fewer than
+    `_MIN_SECRET` characters is replaced only where it is a whole word.
     """
+    short = [secret for secret in secrets if _MIN_WORD <= len(secret) < _MIN_SECRET]
+    words = "|".join(re.escape(form) for secret in short for form in (quote(secret, safe="", errors="replace"), secret))
+    whole_words = re.compile(rf"(?<!\w)(?:{words})(?!\w)") if words else None
     plain = [secret for secret in secrets if len(secret) >= _MIN_SECRET]
     encoded = [base64.b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=") for secret in plain]
     quoted = [quote(secret, safe="", errors="replace") for secret in plain]
@@ -157,6 +155,6 @@ def _build_redact(secrets: Sequence[str]) -> Callable[[str], str]:
                 start = text.rfind(beginning)
                 if start >= 0 and form.startswith(text[start:]):
                     text = text[:start] + "[redacted]"
-        return text
+        return text if whole_words is None else whole_words.sub("[redacted]", text)
 
     return redact

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -21,7 +22,7 @@ from ratatoskr.errors import (
     RatatoskrError,
     Timeout,
     UnsupportedParameter,
-    primary_of,
+    summarize,
 )
 from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.registry.budget import RetryBudget
@@ -29,6 +30,8 @@ from ratatoskr.registry.log import log_attempt
 from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
+from ratatoskr.types.frames import forget_locals
+from ratatoskr.types.rests import Rests
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 from ratatoskr.types.usage import Usage
 
@@ -67,7 +70,7 @@ class Chain:
         self._retries = retries
         self._clock = clock or SystemClock()
         self._budget = RetryBudget()
-        self._cooling_until: dict[tuple[str, str], float] = {}
+        self._rests = Rests[tuple[str, str]]()  # of a model at a provider
         self._waits: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -112,10 +115,10 @@ class Chain:
 
     def order(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates with those that are cooling down at the end; none is left out."""
-        if not self._cooling_until:
+        if not self._rests:
             return list(candidates)
         now = self._clock.now()
-        return sorted(candidates, key=lambda c: self._cooling_until.get((c.provider, c.model), -math.inf) > now)
+        return sorted(candidates, key=lambda c: self._rests.until((c.provider, c.model)) > now)
 
     async def _candidate(self, run: _Run[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
         """Try one candidate as often as it may be, with each of its keys; its last error is left in the run."""
@@ -179,11 +182,13 @@ class Chain:
     async def _try(self, run: _Run[T], candidate: Candidate) -> T:
         began = self._clock.now()
         run.tries += 1
+        handled = sys.exception()
         try:
             if self._closed:
                 raise GatewayClosed("the gateway is closed")
             answer = await run.attempt(candidate, self._deadlines(run, began))
         except RatatoskrError as error:
+            forget_locals(error, handled)
             usage = error.partial.usage if error.partial is not None else None
             run.attempts.append(self._attempt(run, candidate, began, error, usage))
             raise
@@ -229,8 +234,8 @@ class Chain:
         verdict = verdict_on(error)
         rest = max(verdict.cooldown, min(error.retry_after or 0.0, 3600.0) if error.status == 429 else 0.0)
         if rest and not error.other_keys:
-            key = (candidate.provider, candidate.model)
-            self._cooling_until[key] = max(self._cooling_until.get(key, -math.inf), self._clock.now() + rest)
+            now = self._clock.now()
+            self._rests.extend((candidate.provider, candidate.model), now + rest, now)
         return verdict
 
     def _wait(
@@ -280,6 +285,4 @@ def _final(run: _Run[T]) -> RatatoskrError:
     if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
         errors[-1].attempts = attempts
         return errors[-1]
-    primary = primary_of(errors)
-    message = f"all {len(errors)} candidates failed, this one with: {primary.message}"
-    return AllAttemptsFailed(message, errors, attempts=attempts)
+    return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)

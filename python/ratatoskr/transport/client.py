@@ -34,6 +34,10 @@ class HttpRequest(msgspec.Struct, frozen=True, gc=False):
     def __repr__(self) -> str:
         return f"HttpRequest({self.method} {self.url}, framing={self.framing}, deadlines={self.deadlines})"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Return what `repr` shows: rich would print every field."""
+        return [("method", self.method), ("url", self.url), ("framing", self.framing)]
+
 
 class HttpReply(Protocol):
     """A response whose headers have arrived.

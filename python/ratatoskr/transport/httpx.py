@@ -38,10 +38,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ratatoskr._core import SseParser
-from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse, RatatoskrError, Timeout
+from ratatoskr.errors import ConfigurationError, GatewayClosed, MalformedResponse, RatatoskrError
 from ratatoskr.transport.client import Deadlines, Framing, HttpRequest
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.transport.httpx_errors import body_error, request_error
+from ratatoskr.transport.httpx_timer import DeadlineTimer
 
 _LIBRARIES = ("httpx", "httpx2")
 _STREAMED: Final[Mapping[Framing, frozenset[str]]] = {
@@ -57,16 +58,6 @@ _STREAMED: Final[Mapping[Framing, frozenset[str]]] = {
         }
     ),
 }
-# Steps of a request as httpcore traces them (https://www.encode.io/httpcore/extensions/, November 2026).
-_STEPS: Final[Mapping[str, str]] = {
-    "connect_tcp.started": "connect",
-    "connect_unix_socket.started": "connect",
-    "start_tls.started": "tls",
-    "send_request_headers.started": "send",
-    "send_request_body.started": "send",
-    "send_request_body.complete": "send",
-    "receive_response_headers.started": "head",
-}
 
 
 def _library_of(client: object) -> Any:
@@ -77,67 +68,6 @@ def _library_of(client: object) -> Any:
             return sys.modules.get(root) or importlib.import_module(root)
     name = f"{type(client).__module__}.{type(client).__qualname__}"
     raise ConfigurationError(f"http_client takes an httpx.AsyncClient or an httpx2.AsyncClient, not {name}")
-
-
-class _DeadlineTimer:
-    """Watches the deadlines of one request and its traced progress."""
-
-    def __init__(self, deadlines: Deadlines, authority: str) -> None:
-        self.deadlines = deadlines
-        self.authority = authority
-        self.step: str | None = None
-        self._began = asyncio.get_running_loop().time()
-        self._scope: asyncio.Timeout | None = None
-        self._due: tuple[str, float | None] = (deadlines.total_phase, deadlines.total)
-        self._closed: RatatoskrError | None = None
-
-    @contextlib.asynccontextmanager
-    async def limit(self, phase: str, limit: float | None) -> AsyncIterator[None]:
-        """Limit the block to `limit` seconds, and to what is left of `total`."""
-        if self._closed is not None:
-            raise self._closed
-        try:
-            async with asyncio.timeout(None) as self._scope:
-                self._reschedule(phase, limit)
-                yield
-        except TimeoutError:
-            if self._scope is None or not self._scope.expired():
-                raise
-            raise self._closed or self._timeout(phase) from None
-        finally:
-            self._scope = None
-
-    def _timeout(self, phase: str) -> Timeout:
-        due, limit = self._due
-        activity = "reading the response body" if phase == "idle" else "waiting for the response headers"
-        if phase == "first_byte" and self.step in {"connect", "tls"}:
-            activity = "connecting"
-        return Timeout(f"{self.authority}: timed out after {limit:g} s ({due}) while {activity}", phase=due)
-
-    def _reschedule(self, phase: str, limit: float | None) -> None:
-        if self._scope is None or self._scope.expired():
-            return
-        total = self.deadlines.total
-        due = [] if limit is None else [(asyncio.get_running_loop().time() + limit, phase, limit)]
-        if total is not None:
-            due.append((self._began + total, self.deadlines.total_phase, total))
-        at, due_phase, due_limit = min(due, default=(None, phase, None))
-        self._due = (due_phase, due_limit)
-        self._scope.reschedule(at)
-
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Record the step of the request; called by the client's transport."""
-        step = _STEPS.get(event.partition(".")[2])
-        if step is not None:
-            self.step = step
-        if step in {"send", "head"}:
-            self._reschedule("first_byte", self.deadlines.first_byte)
-
-    def close(self, reason: RatatoskrError) -> None:
-        """End the present and every later wait with `reason`."""
-        self._closed = self._closed or reason
-        if self._scope is not None and not self._scope.expired():
-            self._scope.reschedule(0)
 
 
 async def _read_chunks(response: Any) -> AsyncIterator[bytes]:
@@ -152,7 +82,8 @@ async def _read_chunks(response: Any) -> AsyncIterator[bytes]:
 class HttpxReply:
     """A response whose status and headers have arrived; see `ratatoskr.transport.client.HttpReply`."""
 
-    def __init__(self, transport: HttpxTransport, response: Any, timer: _DeadlineTimer, framing: Framing) -> None:
+    def __init__(self, transport: HttpxTransport, response: Any, timer: DeadlineTimer, request: HttpRequest) -> None:
+        framing = request.framing
         self.status: int = response.status_code
         self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -161,6 +92,8 @@ class HttpxReply:
         self._transport = transport
         self._response = response
         self._timer = timer
+        self._max_stream = self._left = transport.max_stream(request.url)
+        self._incomplete = 0  # bytes that have come since the last event
         self._chunks = _read_chunks(response)
         self._parser: SseParser | None = None
         if self.streamed and framing != "body":
@@ -198,8 +131,14 @@ class HttpxReply:
         self._reading = True
         try:
             while not self._ended and self._parser is not None:
+                self._check_size()
                 chunk = await self._next_chunk()
-                if events := self._parser.finish() if chunk is None else self._parser.feed(chunk):
+                if chunk is not None:
+                    self._left -= len(chunk)
+                    chunk = chunk[: self._left] if self._left < 0 else chunk
+                events = self._parser.finish() if chunk is None else self._parser.feed(chunk)
+                self._hold(0 if events or chunk is None else self._incomplete + len(chunk))
+                if events:
                     return events
             if self._parser is not None and self._parser.truncated:
                 raise MalformedResponse(f"{self._timer.authority}: the body ended inside an event")
@@ -209,6 +148,17 @@ class HttpxReply:
         finally:
             self._reading = False
         return None
+
+    def _check_size(self) -> None:
+        config, where = self._transport.config, self._timer.authority
+        if self._left < 0:
+            raise MalformedResponse(f"{where}: the stream is larger than {self._max_stream} bytes")
+        if self._incomplete > config.queue and self._transport.held > config.undelivered:
+            raise MalformedResponse(f"{where}: all open streams together hold more than {config.undelivered} bytes")
+
+    def _hold(self, size: int) -> None:
+        self._transport.held += size - self._incomplete
+        self._incomplete = size
 
     async def _next_chunk(self) -> bytes | None:
         """Return the next piece of the body, or `None` at its end."""
@@ -224,7 +174,8 @@ class HttpxReply:
             raise
         if chunk is None:
             self._ended = True
-            await self._response.aclose()
+            response, self._response = self._response, None  # it holds the request, with its headers
+            await response.aclose()
         return chunk
 
     def end(self, reason: RatatoskrError) -> None:
@@ -232,7 +183,9 @@ class HttpxReply:
         if not self._ended:
             self._ended = True
             self._error = reason
-            self._transport.close_response(self._response, self._timer, reason)
+            response, self._response = self._response, None  # it holds the request, with its headers
+            self._hold(0)
+            self._transport.close_response(response, self._timer, reason)
 
     def close(self) -> None:
         """Close the response on the next turn of the loop, if the body has not ended."""
@@ -252,6 +205,9 @@ class HttpxTransport:
         client: an `httpx.AsyncClient` or `httpx2.AsyncClient`, used but never closed.
         config: only its size limits are used; everything else is configured on the client.
 
+    Attributes:
+        held: bytes of incomplete events that all open streams hold.
+
     Raises:
         ConfigurationError: the client is of another type.
     """
@@ -263,10 +219,16 @@ class HttpxTransport:
         self.config = config or TransportConfig()
         self._client = client
         self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._sending: set[_DeadlineTimer] = set()
+        self._sending: set[DeadlineTimer] = set()
         self._replies: weakref.WeakSet[HttpxReply] = weakref.WeakSet()
         self._closing: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.held = 0
+
+    def max_stream(self, url: str) -> int:
+        """Return the largest size of a stream from the origin of a URL."""
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        return self.config.stream_bytes_by_origin.get(origin, self.config.max_stream)
 
     async def send(self, request: HttpRequest) -> HttpxReply:
         """Send one request and return its response; see `Transport.send`."""
@@ -274,12 +236,10 @@ class HttpxTransport:
         parts = urlsplit(request.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigurationError("the URL is not an absolute http or https URL")
-        timer = _DeadlineTimer(
-            request.deadlines, f"{parts.hostname}:{parts.port or (80, 443)[parts.scheme == 'https']}"
-        )
+        timer = DeadlineTimer(request.deadlines, f"{parts.hostname}:{parts.port or (80, 443)[parts.scheme == 'https']}")
         self._sending.add(timer)
         try:
-            reply = HttpxReply(self, await self._send_request(request, timer), timer, request.framing)
+            reply = HttpxReply(self, await self._send_request(request, timer), timer, request)
             try:
                 await reply.read_body()
             except BaseException:
@@ -302,7 +262,7 @@ class HttpxTransport:
                 "this HTTP client can be used only in the process and on the event loop of its first use"
             )
 
-    async def _send_request(self, request: HttpRequest, timer: _DeadlineTimer) -> Any:
+    async def _send_request(self, request: HttpRequest, timer: DeadlineTimer) -> Any:
         library, connect, first_byte = self.library, request.deadlines.connect, request.deadlines.first_byte
         try:
             http_request = self._client.build_request(
@@ -321,9 +281,9 @@ class HttpxTransport:
             async with timer.limit("first_byte", limit):
                 return await self._client.send(http_request, stream=True, follow_redirects=False)
         except library.HTTPError as error:
-            raise request_error(library, error, timer.authority, timer.step) from None
+            raise request_error(library, error, timer.authority, timer.step, by_proxy=timer.by_proxy) from None
 
-    def close_response(self, response: Any, timer: _DeadlineTimer, reason: RatatoskrError) -> None:
+    def close_response(self, response: Any, timer: DeadlineTimer, reason: RatatoskrError) -> None:
         """Close a response on its own loop; may be called from any thread."""
         if self._owner is None or self._owner[1] != os.getpid() or self._owner[0].is_closed():
             return
@@ -337,7 +297,7 @@ class HttpxTransport:
         else:
             loop.call_soon_threadsafe(self._start_closing, response, timer, reason)
 
-    def _start_closing(self, response: Any, timer: _DeadlineTimer, reason: RatatoskrError) -> None:
+    def _start_closing(self, response: Any, timer: DeadlineTimer, reason: RatatoskrError) -> None:
         timer.close(reason)
         # A separate task: the caller may be cancelled again, and the connection must be closed nevertheless.
         task = asyncio.get_running_loop().create_task(_close_response(response, self.library))

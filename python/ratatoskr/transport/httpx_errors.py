@@ -44,22 +44,29 @@ def _is_disconnect(error: Exception) -> bool:
     return any(words in text for words in _DISCONNECT_TEXTS)
 
 
-def request_error(library: Any, error: Exception, authority: str, step: str | None) -> RatatoskrError:
+def request_error(
+    library: Any, error: Exception, authority: str, step: str | None, *, by_proxy: bool = False
+) -> RatatoskrError:
     """Return the error for an exception raised before the response headers.
 
     Args:
         library: the module that raised it, httpx or httpx2.
         error: the exception.
         authority: host and port, for the message.
-        step: the last step of the request that was traced: `connect`, `tls`, `send`, `head`; `None` without tracing.
+        step: the last step of the request that was traced: `connect`, `proxy` (asked for a tunnel), `tls`, `send`,
+            `head`; `None` without tracing.
+        by_proxy: whether the connection was made to another host than the request's.
     """
     causes = list(_causes(error))
     connecting = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
     sent = step in {"send", "head"} or (step is None and not connecting)
+    by_proxy = step == "proxy" or (by_proxy and step in {"connect", "tls"})
     lookup = next((cause for cause in causes if isinstance(cause, socket.gaierror)), None)
     if lookup is not None:
         again = lookup.errno == socket.EAI_AGAIN
         text = "temporary failure in name resolution" if again else "the host name does not exist"
+        if by_proxy:
+            return ConnectionFailed(f"the proxy failed: {text}", phase="proxy", retryable=again)
         return ConnectionFailed(f"{authority}: {text}", phase="dns", sent=False, retryable=again)
     tls = next(
         (cause for cause in causes if isinstance(cause, ssl.SSLError) and not isinstance(cause, _NOT_TLS_FAILURES)),
@@ -75,6 +82,13 @@ def request_error(library: Any, error: Exception, authority: str, step: str | No
                 f"{authority}: timed out by a timeout of the httpx client while waiting for the response headers",
                 phase="first_byte",
             )
+        case library.ProxyError():
+            status = str(error)[:3]
+            answer = f"it answered with status {status}" if status.isdecimal() else "it refused the connection"
+            message = f"the proxy failed: {authority}: {answer}"
+            return ConnectionFailed(message, phase="proxy", retryable=status != "407")
+        case _ if by_proxy:
+            return ConnectionFailed(f"the proxy failed: {authority}: the connection failed", phase="proxy")
         case library.UnsupportedProtocol() | library.LocalProtocolError():
             return ConfigurationError("the URL or a header is invalid")
         case library.RemoteProtocolError() if not _is_disconnect(error):

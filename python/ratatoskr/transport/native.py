@@ -34,10 +34,16 @@ from ratatoskr.errors import (
 )
 from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.secret import Secret
 
 if TYPE_CHECKING:
     from ratatoskr._core import _Failure, _Update
 
+# The phases in which a connection fails by its proxy, by the proxy's scheme. With socks5 the name is resolved here.
+_PROXY_PHASES = {
+    **dict.fromkeys(("http", "https", "socks5h"), ("dns", "connect", "tls")),
+    "socks5": ("connect", "tls"),
+}
 # Seconds after which the thread that serves a loop without `add_reader` checks whether that loop still exists.
 _LOOP_CHECK_INTERVAL = 5.0
 # With at least this many open requests on one loop, requests that follow one another within this interval (in seconds)
@@ -162,9 +168,12 @@ async def _next_update(exchange: _core.Exchange, waker: _LoopWaker) -> _Update:
     return update
 
 
-def _to_exception(failure: _Failure, total_phase: str) -> RatatoskrError:
+def _to_exception(failure: _Failure, total_phase: str, proxy_scheme: str | None = None) -> RatatoskrError:
     kind, phase, sent, retryable, message = failure
     match kind:
+        case "connection" if phase in _PROXY_PHASES.get(proxy_scheme or "", ()):
+            retryable &= "authorization required" not in message  # status 407, as hyper reports it
+            return ConnectionFailed(f"the proxy failed: {message}", phase="proxy", retryable=retryable)
         case "connection":
             return ConnectionFailed(message, phase=phase, sent=sent, retryable=retryable)
         case "tls":
@@ -198,9 +207,7 @@ class NativeReply:
 
     def __init__(self, exchange: _core.Exchange, waker: _LoopWaker, update: _Update, total_phase: str) -> None:
         head, self._events, self._ended, self._failure = update
-        if head is None:
-            raise _to_exception(self._failure or _ABORTED, total_phase)
-        self.status, body = head
+        self.status, body = head or (0, b"")  # an update without a head has been raised
         self.streamed = body is None
         self.body = body or b""
         self._exchange = exchange
@@ -278,6 +285,8 @@ class NativeTransport:
             # The traceback may keep the exchange alive; the connection must not stay open with it.
             exchange.close()
             raise
+        if update[0] is None:
+            raise _to_exception(update[3] or _ABORTED, deadlines.total_phase, self._config.proxy_scheme)
         return NativeReply(exchange, waker, update, deadlines.total_phase)
 
     def _open_client(self) -> _core.Client:
@@ -326,20 +335,31 @@ def _create_client(runtime: _core.Runtime, config: TransportConfig) -> _core.Cli
     certificate = _read_pem(config.tls_cert)
     key = _read_pem(config.tls_key) or certificate
     if certificate is None and key is not None:
+        del key
         raise ConfigurationError("tls_key is set, but tls_cert is not")
     try:
         return _core.Client(
             runtime,
-            limits=(config.max_head, config.max_body, config.max_line, config.max_event, config.queue),
+            limits=(
+                config.max_head,
+                config.max_body,
+                config.max_line,
+                config.max_event,
+                config.queue,
+                config.max_stream,
+                config.undelivered,
+            ),
             in_flight=config.in_flight,
             in_flight_by_origin=dict(config.in_flight_by_origin),
+            stream_by_origin=dict(config.stream_bytes_by_origin),
             keep_idle=config.keep_idle,
-            proxy=config.proxy,
+            proxy=config.proxy.reveal() if isinstance(config.proxy, Secret) else None,
             unix_socket=None if config.unix_socket is None else str(config.unix_socket),
             ca_certificates=_read_pem(config.tls_ca),
             identity=None if certificate is None or key is None else (certificate, key),
         )
     except ValueError as error:
+        del certificate, key
         raise ConfigurationError(str(error)) from None
 
 

@@ -151,6 +151,12 @@ impl SseParser {
         self.retry
     }
 
+    /// The bytes of an incomplete line and event that are kept for the next chunk.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     fn record_failure<T>(&mut self, result: Result<T, SseError>) -> Result<T, SseError> {
         if let Err(error) = result {
             self.failed = Some(error);

@@ -15,7 +15,7 @@ use crate::deadline::{DeadlineTimer, Deadlines};
 use crate::drive::{Plan, drive};
 use crate::error::NetError;
 use crate::exchange::{Exchange, Shared};
-use crate::limits::{Limits, OriginSlots};
+use crate::limits::{Limits, OriginSlots, Share, Undelivered};
 use crate::request_body::{RequestBody, SendProgress};
 use crate::resolve::Resolver;
 use crate::runtime::Runtime;
@@ -44,6 +44,8 @@ pub struct Config {
     pub in_flight: usize,
     /// Exceptions, by origin as in `https://api.example.com` (with the port unless it is the default of the scheme).
     pub in_flight_by_origin: HashMap<String, usize>,
+    /// Exceptions from the limit of a stream, by origin.
+    pub stream_by_origin: HashMap<String, usize>,
     /// URL of a proxy for all requests.
     pub proxy: Option<String>,
     /// Certificates and keys.
@@ -87,6 +89,8 @@ pub struct Request<'a, H> {
 struct Route {
     url: Url,
     slots: Arc<Semaphore>,
+    /// The largest size of a stream.
+    stream: usize,
     authority: Arc<str>,
 }
 
@@ -104,6 +108,8 @@ struct OpenClient {
 pub struct Client {
     runtime: Runtime,
     limits: Limits,
+    stream_by_origin: HashMap<String, usize>,
+    undelivered: Arc<Undelivered>,
     slots: OriginSlots,
     open: Mutex<Option<OpenClient>>,
 }
@@ -149,7 +155,14 @@ impl Client {
             .enter(|| builder.build())
             .map_err(|_| NetError::Configuration("the HTTP client cannot be created".to_owned()))?;
         let open = OpenClient { http, routes: HashMap::new(), exchanges: HashMap::new(), sweep_at: 1024 };
-        Ok(Self { runtime: runtime.clone(), limits: config.limits, slots, open: Mutex::new(Some(open)) })
+        Ok(Self {
+            runtime: runtime.clone(),
+            limits: config.limits,
+            stream_by_origin: config.stream_by_origin,
+            undelivered: Arc::new(Undelivered::new(config.limits.undelivered)),
+            slots,
+            open: Mutex::new(Some(open)),
+        })
     }
 
     fn open(&self) -> MutexGuard<'_, Option<OpenClient>> {
@@ -164,7 +177,7 @@ impl Client {
         H: IntoIterator<Item = (&'a str, &'a str)>,
     {
         let token = TOKENS.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::new(Shared::new(token, Arc::clone(wakeup)));
+        let shared = Arc::new(Shared::new(token, Arc::clone(wakeup), Arc::clone(&self.undelivered)));
         let exchange = Exchange::new(Arc::clone(&shared), self.runtime.clone());
         if let Err(error) = self.start(&shared, request) {
             shared.end(Err(error));
@@ -192,7 +205,10 @@ impl Client {
         };
         let mut open = self.open();
         let open = open.as_mut().ok_or(NetError::Closed("the gateway was closed"))?;
-        let route = open.route(request.url, &self.slots)?;
+        let route = match open.routes.get(request.url) {
+            Some(route) => route.clone(),
+            None => open.add_route(request.url, self)?,
+        };
         let progress = Arc::new(SendProgress::new());
         let https = route.url.scheme() == "https";
         let mut http_request = reqwest::Request::new(method, route.url);
@@ -204,7 +220,8 @@ impl Client {
             request: http_request,
             slots: route.slots,
             body_mode: request.body_mode,
-            limits: self.limits,
+            limits: Limits { stream: route.stream, ..self.limits },
+            incomplete: Share::new(Arc::clone(&self.undelivered)),
             timer: DeadlineTimer::new(request.deadlines, Arc::clone(&progress)),
             progress,
             authority: route.authority,
@@ -226,7 +243,8 @@ impl Client {
 
     /// Ends all exchanges and closes the connections; the returned exchange ends when that is done.
     pub fn close(&self, wakeup: &Arc<WakeupFd>) -> Exchange {
-        let shared = Arc::new(Shared::new(TOKENS.fetch_add(1, Ordering::Relaxed), Arc::clone(wakeup)));
+        let token = TOKENS.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(Shared::new(token, Arc::clone(wakeup), Arc::clone(&self.undelivered)));
         let exchange = Exchange::new(Arc::clone(&shared), self.runtime.clone());
         if self.runtime.is_in_this_process() {
             self.abort_all();
@@ -264,16 +282,15 @@ impl Drop for Client {
 }
 
 impl OpenClient {
-    fn route(&mut self, url: &str, slots: &OriginSlots) -> Result<Route, NetError> {
-        if let Some(route) = self.routes.get(url) {
-            return Ok(route.clone());
-        }
+    fn add_route(&mut self, url: &str, client: &Client) -> Result<Route, NetError> {
         let invalid = || NetError::Configuration("the URL is not an absolute http or https URL".to_owned());
         let parsed = Url::parse(url).map_err(|_| invalid())?;
         let host = parsed.host_str().filter(|_| matches!(parsed.scheme(), "http" | "https")).ok_or_else(invalid)?;
         let port = parsed.port_or_known_default().ok_or_else(invalid)?;
         let authority = Arc::from(format!("{host}:{port}"));
-        let route = Route { slots: slots.semaphore(&parsed.origin().ascii_serialization()), authority, url: parsed };
+        let origin = parsed.origin().ascii_serialization();
+        let stream = client.stream_by_origin.get(&origin).copied().unwrap_or(client.limits.stream);
+        let route = Route { slots: client.slots.semaphore(&origin), stream, authority, url: parsed };
         if self.routes.len() >= MAX_ROUTES {
             self.routes.clear();
         }

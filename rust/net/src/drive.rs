@@ -13,7 +13,7 @@ use crate::client::BodyMode;
 use crate::deadline::{DeadlineTimer, Stage};
 use crate::error::NetError;
 use crate::exchange::Shared;
-use crate::limits::Limits;
+use crate::limits::{Limits, Share};
 use crate::request_body::SendProgress;
 use crate::response_body::ResponseBody;
 
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) body_mode: BodyMode,
     pub(crate) limits: Limits,
+    /// The share of the incomplete events of this exchange.
+    pub(crate) incomplete: Share,
     pub(crate) timer: DeadlineTimer,
     pub(crate) progress: Arc<SendProgress>,
     /// Host and port, for messages.
@@ -72,7 +74,7 @@ impl Plan {
         };
         shared.start_stream(status.as_u16(), headers);
         let parser = SseParser::new(framing, self.limits.line, self.limits.event);
-        body.read_events(parser, &mut self.timer, shared, self.limits.queue).await?;
+        body.read_events(parser, &mut self.timer, shared, &self.limits, self.incomplete).await?;
         Ok(None)
     }
 }

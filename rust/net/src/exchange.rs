@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::error::NetError;
+use crate::limits::{Share, Undelivered};
 use crate::runtime::{ProcessEpoch, Runtime};
 use crate::wakeup::WakeupFd;
 
@@ -47,12 +48,12 @@ enum Lifecycle {
     Ended,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     update: Update,
     headers: Arc<HeaderMap>,
     /// Bytes of the events that wait for the reader.
-    queued: usize,
+    queued: Share,
     /// The network thread waits until the reader has taken them.
     blocked: bool,
     lifecycle: Lifecycle,
@@ -71,8 +72,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(token: u64, wakeup: Arc<WakeupFd>) -> Self {
-        Self { token, wakeup, state: Mutex::default(), space: Notify::new(), task: OnceLock::new() }
+    pub(crate) fn new(token: u64, wakeup: Arc<WakeupFd>, undelivered: Arc<Undelivered>) -> Self {
+        let state = State {
+            update: Update::default(),
+            headers: Arc::default(),
+            queued: Share::new(undelivered),
+            blocked: false,
+            lifecycle: Lifecycle::default(),
+            notified: false,
+        };
+        Self { token, wakeup, state: Mutex::new(state), space: Notify::new(), task: OnceLock::new() }
     }
 
     pub(crate) fn token(&self) -> u64 {
@@ -111,16 +120,19 @@ impl Shared {
         });
     }
 
-    /// Delivers events; true when the queue exceeds `limit`, so that [`Shared::wait_for_space`] must be awaited next.
+    /// Delivers events; true when the queue exceeds `limit`, or all queues together theirs, so that
+    /// [`Shared::wait_for_space`] must be awaited next.
     pub(crate) fn push(&self, events: &mut Vec<Event>, limit: usize) -> bool {
         self.update(|state| {
             if state.lifecycle == Lifecycle::Released {
                 events.clear();
                 return false;
             }
-            state.queued += events.iter().map(|event| event.data.len() + EVENT_OVERHEAD).sum::<usize>();
+            let bytes: usize = events.iter().map(|event| event.data.len() + EVENT_OVERHEAD).sum();
+            let queued = state.queued.bytes() + bytes;
+            let together = state.queued.set(queued);
             state.update.events.append(events);
-            state.blocked = state.queued > limit;
+            state.blocked = together || queued > limit;
             state.blocked
         })
     }
@@ -162,6 +174,7 @@ impl Shared {
                 return;
             }
             state.update = Update { end: Some(Err(NetError::Closed(reason))), ..Update::default() };
+            state.queued.set(0);
         }
         self.update(|_| ());
         if let Some(task) = self.task.get() {
@@ -176,6 +189,7 @@ impl Shared {
             return false;
         }
         state.update = Update { end: Some(Err(NetError::Closed("the response was closed"))), ..Update::default() };
+        state.queued.set(0);
         state.lifecycle = Lifecycle::Released;
         state.notified = true;
         state.blocked = false;
@@ -215,7 +229,7 @@ impl Exchange {
         if !std::mem::replace(&mut state.notified, false) {
             return None;
         }
-        state.queued = 0;
+        state.queued.set(0);
         let update = std::mem::take(&mut state.update);
         let was_blocked = std::mem::replace(&mut state.blocked, false);
         drop(state);

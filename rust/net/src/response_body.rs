@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::deadline::{DeadlineTimer, Stage};
 use crate::error::NetError;
 use crate::exchange::Shared;
+use crate::limits::{Limits, Share};
 
 /// A body that is being received.
 pub(crate) struct ResponseBody {
@@ -63,27 +64,41 @@ impl ResponseBody {
     }
 
     /// Parses the body and queues its events for the reader, no faster than the reader takes them.
+    ///
+    /// `incomplete` is the share of the bytes that the parser keeps for the next chunk.
     pub(crate) async fn read_events(
         mut self,
         mut parser: SseParser,
         timer: &mut DeadlineTimer,
         shared: &Shared,
-        queue: usize,
+        limits: &Limits,
+        mut incomplete: Share,
     ) -> Result<(), NetError> {
         let malformed = |error: SseError| NetError::Malformed(error.to_string());
         let mut events = Vec::new();
-        while let Some(chunk) = self.next_chunk(timer).await? {
+        let mut left = limits.stream;
+        while let Some(mut chunk) = self.next_chunk(timer).await? {
+            let too_large = chunk.len() > left;
+            chunk.truncate(left);
+            left -= chunk.len();
             let parsed = parser.feed(&chunk, &mut events);
-            if !events.is_empty() && shared.push(&mut events, queue) {
+            if !events.is_empty() && shared.push(&mut events, limits.queue) {
                 timer.enter(Stage::AwaitingReader);
                 timer.run(shared.wait_for_space()).await?;
             }
             parsed.map_err(malformed)?;
+            if too_large {
+                return Err(NetError::Malformed(format!("the stream is larger than {} bytes", limits.stream)));
+            }
+            if incomplete.set(parser.held()) && incomplete.bytes() > limits.queue {
+                let message = format!("all open streams together hold more than {} bytes", limits.undelivered);
+                return Err(NetError::Malformed(message));
+            }
             timer.enter(Stage::ReadingBody(Instant::now()));
         }
         let whole = parser.finish(&mut events).map_err(malformed)?;
         if !events.is_empty() {
-            shared.push(&mut events, queue);
+            shared.push(&mut events, limits.queue);
         }
         if whole { Ok(()) } else { Err(NetError::Malformed("the body ended inside an event".to_owned())) }
     }

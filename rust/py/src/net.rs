@@ -84,9 +84,10 @@ impl WakeupFd {
 ///
 /// Args:
 ///     runtime: the network thread.
-///     limits: in bytes: headers, body, line, event, queue.
+///     limits: in bytes: headers, body, line, event, queue, stream, undelivered.
 ///     in_flight: requests in flight to one origin at a time.
 ///     in_flight_by_origin: exceptions, by origin.
+///     stream_by_origin: exceptions from the limit of a stream, by origin.
 ///     keep_idle: seconds for which an idle connection is kept.
 ///     proxy: URL of a proxy for all requests.
 ///     unix_socket: path of a Unix socket to which every connection goes.
@@ -101,24 +102,26 @@ pub struct Client(net::Client);
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (runtime, *, limits, in_flight, in_flight_by_origin, keep_idle, proxy=None, unix_socket=None, ca_certificates=None, identity=None))]
+    #[pyo3(signature = (runtime, *, limits, in_flight, in_flight_by_origin, stream_by_origin, keep_idle, proxy=None, unix_socket=None, ca_certificates=None, identity=None))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         runtime: &Runtime,
-        limits: (usize, usize, usize, usize, usize),
+        limits: (usize, usize, usize, usize, usize, usize, usize),
         in_flight: usize,
         in_flight_by_origin: HashMap<String, usize>,
+        stream_by_origin: HashMap<String, usize>,
         keep_idle: f64,
         proxy: Option<String>,
         unix_socket: Option<PathBuf>,
         ca_certificates: Option<Vec<u8>>,
         identity: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<Self> {
-        let (head, body, line, event, queue) = limits;
+        let (head, body, line, event, queue, stream, undelivered) = limits;
         let config = net::Config {
-            limits: net::Limits { head, body, line, event, queue },
+            limits: net::Limits { head, body, line, event, queue, stream, undelivered },
             in_flight,
             in_flight_by_origin,
+            stream_by_origin,
             proxy,
             tls: net::TlsOptions { ca_certificates, identity },
             unix_socket,

@@ -112,10 +112,16 @@ def test_several_attempts_are_listed() -> None:
 
 def test_the_message_for_several_candidates_repeats_nothing() -> None:
     leaf = errors.RateLimited("Slow down", provider="a", model="m", status=429, request_id="req_1")
-    error = errors.AllAttemptsFailed(f"all 2 candidates failed, this one with: {leaf.message}", [leaf, leaf])
-    [line] = error_lines(error)
-    assert line.count("req_1") == line.count("429") == 1
+    text = f"all 2 candidates failed: {errors.summarize([leaf, leaf])}"
+    [line] = error_lines(errors.AllAttemptsFailed(text, [leaf, leaf]))
+    assert line.count("req_1") == line.count("429") == line.count("Slow down") == 1
     assert line.endswith("; try again later")
+    tries = tuple(
+        Attempt("a", f"m{n}", ErrorInfo("rate_limited", f"slow {n}"), "", 0.0, 0.1, 0.0, "next") for n in (1, 2)
+    )
+    lines = list(error_lines(errors.AllAttemptsFailed(text, [leaf, leaf], attempts=tries)))
+    assert lines[0] == "rat: all 2 candidates failed; try again later"
+    assert [line.count("slow 1") for line in lines] == [0, 1, 0]
 
 
 def test_a_long_message_is_truncated() -> None:

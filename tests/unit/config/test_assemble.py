@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
 from ratatoskr import ConfigurationError, EmbeddedGateway, GatewayClosed, Ratatoskr
 from ratatoskr.config.assemble import Assembly, Shared, assemble
@@ -98,7 +99,12 @@ async def test_a_key_that_changed_in_the_environment_makes_the_provider_anew(
 
 
 @pytest.mark.parametrize(
-    "change", [lambda b: b.limits("openai", 3), lambda b: b.proxy("http://p:1"), lambda b: b.tls(ca=b"")]
+    "change",
+    [
+        lambda b: b.limits("openai", 3),
+        lambda b: b.proxy("http://p:1"),
+        lambda b: b.tls(ca=trustme.CA().cert_pem.bytes()),
+    ],
 )
 async def test_another_transport_makes_every_provider_anew(
     begin: Callable[[], Builder], change: Callable[[Builder], Builder]

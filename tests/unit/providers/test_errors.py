@@ -6,6 +6,7 @@ import pytest
 
 from ratatoskr.errors import (
     AuthenticationFailed,
+    ConnectionFailed,
     ContentFiltered,
     ContextLengthExceeded,
     InvalidInput,
@@ -37,6 +38,7 @@ def expected_for(status: int) -> tuple[type[RatatoskrError], bool]:
         401: (AuthenticationFailed, False),
         402: (QuotaExhausted, False),
         403: (AuthenticationFailed, False),
+        407: (ConnectionFailed, False),
         409: (ProviderError, True),
         410: (ModelNotAvailable, False),
         425: (ProviderError, True),
@@ -54,7 +56,7 @@ def test_every_status_has_its_class_and_only_the_documented_ones_are_retryable(s
     error = error_for(status)
     assert (type(error), error.retryable) == expected_for(status)
     assert error.status == status
-    assert str(status) in error.message
+    assert str(status) in str(error)
 
 
 @pytest.mark.parametrize(

@@ -151,12 +151,12 @@ def test_the_rests_of_many_models_are_bounded_and_the_longest_are_kept() -> None
     ring = ring_of("one", "two", now=clock)
     for i in range(3000):
         ring.report_failure(0, RateLimited("no", retry_after=10.0 + i), f"model-{i}")
-    assert len(ring._resting_until) <= 1024
+    assert len(ring._rests) <= 1024
     assert ring.pick("model-2999") == 1
     clock.time += 10_000
     for i in range(2):
         ring.report_failure(0, RateLimited("no"), f"new-{i}")
-    assert len(ring._resting_until) <= 2
+    assert len(ring._rests) <= 2
 
 
 def test_neither_repr_nor_attributes_nor_pickle_show_a_key() -> None:

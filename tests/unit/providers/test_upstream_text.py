@@ -137,10 +137,17 @@ async def test_the_value_of_a_secret_header_is_redacted(name: str) -> None:
     assert error.message == "wrong: [redacted]"
 
 
-@pytest.mark.parametrize(("name", "value"), [("anthropic-beta", "tools-2024-05"), ("x-api-key", "short")])
+@pytest.mark.parametrize(("name", "value"), [("anthropic-beta", "tools-2024-05"), ("x-api-key", "sho")])
 async def test_other_headers_and_short_values_are_no_secrets(name: str, value: str) -> None:
     error = await fail("responses", "message", f"wrong: {value}", headers={name: value})
     assert error.message == f"wrong: {value}"
+
+
+@pytest.mark.parametrize("key", ["hunter2", "s3cr", "a+b/c", "ollama"])
+async def test_a_short_key_is_redacted_where_it_is_a_word_of_its_own(key: str) -> None:
+    told = f"wrong key {key}, '{key}' {quote(key, safe='')}; not x{key} or {key}s"
+    error = await fail("responses", "message", told, keys=(key,))
+    assert error.message == f"wrong key [redacted], '[redacted]' [redacted]; not x{key} or {key}s"
 
 
 async def test_every_key_is_redacted() -> None:

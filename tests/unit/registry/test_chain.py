@@ -196,7 +196,7 @@ async def test_several_candidates_raise_one_error_each_and_the_most_telling_firs
     assert type(error.primary) is AuthenticationFailed
     assert (error.status, error.provider) == (401, "b")
     assert [a.maybe_billed for a in error.attempts] == [True, False]
-    assert str(error) == "b, m: all 2 candidates failed, this one with: wrong key (status 401)"
+    assert str(error) == "all 2 candidates failed: a:m: slow; b:m: wrong key (status 401)"
 
 
 async def test_the_built_in_way_out_is_taken_only_while_nobody_has_the_model() -> None:

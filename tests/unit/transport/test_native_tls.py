@@ -235,7 +235,7 @@ async def test_a_proxy_that_refuses_the_tunnel_is_a_connection_that_failed() -> 
         with pytest.raises(ConnectionFailed) as caught:
             await transport.send(HttpRequest("https://api.example.com/v1", ()))
         await transport.aclose()
-    assert (caught.value.phase, caught.value.sent) == ("connect", False)
+    assert (caught.value.phase, caught.value.sent) == ("proxy", False)
     assert "geheim" not in str(caught.value)
 
 
