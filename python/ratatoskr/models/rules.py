@@ -10,7 +10,7 @@ from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.openrouter import rules_at_openrouter
-from ratatoskr.models.others import DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
+from ratatoskr.models.others import CEREBRAS, DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
 from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.chat import Effort
 from ratatoskr.types.rules import ModelRules
@@ -26,6 +26,7 @@ TABLES: dict[str, RuleTable] = {
     "groq": GROQ,
     "together": TOGETHER,
     "xai": XAI,
+    "cerebras": CEREBRAS,
 }
 _OPENAI_SERIES = ("gpt-5", "gpt-6", "o1", "o3", "o4", "chat-latest")
 
@@ -55,9 +56,12 @@ def rules_for(provider: str, model: str, *, api: Api = "auto") -> ModelRules:
 
 
 def _rules_at_openai(name: str, api: Api) -> ModelRules:
-    if name.startswith("ft:"):
+    is_tuned = name.startswith("ft:")
+    if is_tuned:
         name = name.split(":", 2)[1]
     rules = find_rules(OPENAI, name) or EVERYTHING
+    if is_tuned:
+        rules = replace(rules, schema_subset="openai_fine_tuned")
     endpoint = rules.endpoint if api == "auto" else api
     return _for_chat_completions(rules) if endpoint == "chat_completions" else replace(rules, endpoint="responses")
 

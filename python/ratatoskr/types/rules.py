@@ -16,6 +16,22 @@ Thinking: TypeAlias = Literal["none", "effort", "adaptive", "budget", "level", "
 or by a switch (on, off, or an effort)."""
 
 
+SchemaSubset: TypeAlias = Literal[
+    "anthropic",
+    "cerebras",
+    "compatible",
+    "gemini",
+    "groq",
+    "groq_best_effort",
+    "mistral",
+    "ollama",
+    "openai",
+    "openai_fine_tuned",
+    "xai",
+]
+"""The names of the subsets of JSON Schema that vendors take; `ratatoskr.wire.schema` has the table."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRules:
     """The rules of one model at one kind of endpoint.
@@ -36,6 +52,7 @@ class ModelRules:
         forced_while_reasoning: whether it is also accepted while the model reasons.
         schema: how a JSON Schema for the answer is requested: natively, by JSON mode with the schema in the
             instructions, or by instructions alone.
+        schema_subset: what the model takes of JSON Schema; `None` for what its dialect takes.
         unsupported: parameters that are always rejected.
         flags: quirks that the dialect reads, in addition to the host's.
         source: where the rules were read, with the date.
@@ -53,6 +70,7 @@ class ModelRules:
     forced_tool_choice: bool = True
     forced_while_reasoning: bool = True
     schema: Literal["native", "json_mode", "instructions"] = "native"
+    schema_subset: SchemaSubset | None = None
     unsupported: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
     source: str = ""

@@ -21,7 +21,8 @@ class JsonSchema:
 
     Attributes:
         name: 1 to 64 letters, digits, `_` and `-`.
-        schema: the schema itself, sent untouched.
+        schema: the schema itself; what a provider does not take of it is rewritten, with a notice if that loses
+            something.
         strict: ask the provider to guarantee it.
     """
 

@@ -1,0 +1,205 @@
+"""The schema of an answer and of a tool's arguments as one target takes them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import Raw
+
+from ratatoskr.types.attempt import Notice
+from ratatoskr.types.rules import SchemaSubset
+from ratatoskr.types.schema import JsonSchema
+from ratatoskr.types.tool import ToolDefinition
+from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json
+from ratatoskr.wire.schema.compile import NO_OBJECT, Compiler, UnsayableError
+from ratatoskr.wire.schema.limits import check_limits, order_first_keys
+from ratatoskr.wire.schema.subsets import OF_DIALECT, SUBSETS, Subset
+
+_MAX_PATHS = 8
+_NO_STRICT = "the model has no strict mode here"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSchema:
+    """A schema within a subset.
+
+    Attributes:
+        schema: as JSON; `None` if it cannot be said.
+        reason: why it cannot be said, with its path.
+        dropped: the paths of what was left out.
+        nullable: the paths of properties whose null means that they are absent.
+        forced: the paths of properties that must be given although the schema leaves them free.
+        optional: how many properties are optional.
+        unions: how many unions there are.
+    """
+
+    schema: bytes | None
+    reason: str = ""
+    dropped: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
+    optional: int = 0
+    unions: int = 0
+
+
+@functools.lru_cache(maxsize=512)
+def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
+    """Return a schema, given as JSON, within a subset."""
+    row = SUBSETS[subset]
+    compiler = Compiler(msgspec.json.decode(schema), row)
+    try:
+        compiled = compiler.compile()
+        if row.unique_first_keys:
+            order_first_keys(compiled)
+        check_limits(compiled, row)
+    except UnsayableError as error:
+        return CompiledSchema(None, f"{error.path}: {error.reason}")
+    return CompiledSchema(
+        msgspec.json.encode(compiled),
+        "",
+        tuple(compiler.dropped),
+        tuple(compiler.nullable),
+        tuple(compiler.forced),
+        compiler.optional,
+        compiler.unions,
+    )
+
+
+def subset_of(target: Target) -> SchemaSubset:
+    """Return the name of what a target takes."""
+    return target.rules.schema_subset or OF_DIALECT.get(target.dialect, "compatible")
+
+
+@dataclass(slots=True)
+class StrictUse:
+    """How much of a vendor's limits the strict schemas of one request have used."""
+
+    tools: int = 0
+    optional: int = 0
+    unions: int = 0
+
+    def add(self, compiled: CompiledSchema, row: Subset, *, tools: int) -> str:
+        """Add a schema, or return which limit it would exceed."""
+        added = (self.tools + tools, self.optional + compiled.optional, self.unions + compiled.unions)
+        limits = (row.max_strict_tools, row.max_optional, row.max_unions)
+        for count, most, what in zip(added, limits, ("strict tools", "optional properties", "unions"), strict=True):
+            if most is not None and count > most:
+                return f"the request has more than {most} {what}"
+        self.tools, self.optional, self.unions = added
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatPlan:
+    """How the schema of an answer is sent.
+
+    Attributes:
+        schema: the schema as JSON; `None` where it has to be put into the instructions.
+        strict: whether it is called strict.
+        notices: what the caller should know.
+    """
+
+    schema: Raw | None
+    strict: bool = False
+    notices: tuple[Notice, ...] = ()
+
+
+def plan_format(form: JsonSchema, target: Target, use: StrictUse, *, is_validated: bool) -> FormatPlan:
+    """Return how the schema of an answer is sent.
+
+    Args:
+        form: the schema.
+        target: the model.
+        use: what the request has used of the vendor's limits.
+        is_validated: whether the answer is validated here, by an output type.
+
+    Raises:
+        InvalidInput: it is not a JSON value.
+    """
+    text, name, what = encode_json(form.schema, "response_format"), subset_of(target), "the schema of the answer"
+    row = SUBSETS[name]
+    if target.rules.schema != "native":
+        return FormatPlan(None, notices=(OUTPUT_EMULATED,))
+    if not row.strict or not (form.strict or row.always or row.rest == "words"):
+        return FormatPlan(Raw(text), notices=(_loose(what, "response_format", _NO_STRICT),) if form.strict else ())
+    compiled = compile_schema(text, name)
+    if not form.strict and not row.always and not _is_same(compiled.schema, text):
+        return FormatPlan(None, notices=(_emulated("it is not strict"),))
+    reason = compiled.reason or use.add(compiled, row, tools=0)
+    if compiled.schema is not None and not reason:
+        notices = _adapted(what, "response_format", compiled, is_validated=is_validated)
+        return FormatPlan(Raw(compiled.schema), form.strict, notices)
+    if row.rest == "words" or reason.endswith(NO_OBJECT):
+        return FormatPlan(None, notices=(_emulated(reason),))
+    return FormatPlan(Raw(text), notices=(_loose(what, "response_format", reason),))
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersPlan:
+    """How the schema of a tool's arguments is sent.
+
+    Attributes:
+        schema: the schema as JSON.
+        strict: whether it is called strict; `None` leaves it to the provider.
+        notices: what the caller should know.
+    """
+
+    schema: Raw
+    strict: bool | None
+    notices: tuple[Notice, ...] = ()
+
+
+def plan_parameters(tool: ToolDefinition, target: Target, use: StrictUse, where: str) -> ParametersPlan:
+    """Return how the schema of a tool's arguments is sent.
+
+    Raises:
+        InvalidInput: it is not a JSON value; `field` is `where`.
+    """
+    text, name, what = encode_json(tool.parameters, where), subset_of(target), f"the schema of tool {tool.name!r}"
+    row = SUBSETS[name]
+    if not tool.strict and not row.always:
+        return ParametersPlan(Raw(text), tool.strict)
+    if not row.strict:
+        return ParametersPlan(Raw(text), False, (_loose(what, where, _NO_STRICT),))
+    compiled = compile_schema(text, name)
+    reason = compiled.reason or (use.add(compiled, row, tools=1) if tool.strict else "")
+    if compiled.schema is not None and not reason:
+        return ParametersPlan(Raw(compiled.schema), tool.strict, _adapted(what, where, compiled, is_validated=False))
+    notices = (_loose(what, where, reason),) if tool.strict else ()
+    return ParametersPlan(Raw(text), tool.strict and False, notices)
+
+
+def _is_same(one: bytes | None, other: bytes) -> bool:
+    return one is not None and msgspec.json.decode(one) == msgspec.json.decode(other)
+
+
+def _emulated(reason: str) -> Notice:
+    message = f"the schema was put into the instructions, as the provider does not take it ({reason})"
+    return Notice("output_emulated", message, "response_format")
+
+
+def _loose(what: str, where: str, reason: str) -> Notice:
+    return Notice("schema_not_strict", f"{what} was sent without strict ({reason})", where)
+
+
+def _adapted(what: str, where: str, compiled: CompiledSchema, *, is_validated: bool) -> tuple[Notice, ...]:
+    """Return one notice of everything in which the schema as sent differs in meaning from the caller's."""
+    facts = []
+    if compiled.dropped:
+        still = "the answer is still validated against them" if is_validated else "the model need not keep to them"
+        facts.append(f"without {_list(compiled.dropped)}, which the provider does not take: {still}")
+    if compiled.nullable and not is_validated:
+        facts.append(f"with null for what may be absent: {_list(compiled.nullable)}")
+    if compiled.forced:
+        facts.append(f"with these optional properties required: {_list(compiled.forced)}")
+    return (Notice("schema_adapted", f"{what} was sent {'; '.join(facts)}", where),) if facts else ()
+
+
+def _list(paths: Iterable[str]) -> str:
+    named = list(dict.fromkeys(paths))
+    more = len(named) - _MAX_PATHS
+    return ", ".join(named[:_MAX_PATHS]) + (f" and {more} more" if more > 0 else "")
