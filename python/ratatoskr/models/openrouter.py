@@ -57,8 +57,13 @@ def rules_at_openrouter(model: str) -> ModelRules:
     vendor = find_rules(VENDORS[author], _vendor_spelling(author, slug)) if author in VENDORS else None
     subset = _SUBSETS.get(author)
     if vendor is None:
-        off = None if mandatory else "none"
-        return replace(EVERYTHING, off=off, thinks=mandatory, schema_subset=subset, source=_SOURCE)
+        return replace(
+            EVERYTHING,
+            off=None if mandatory else "none",
+            thinks=mandatory,
+            schema_subset=subset,
+            source=_SOURCE,
+        )
     thinking: Thinking = "none" if vendor.thinking == "none" else "effort"
     return replace(
         EVERYTHING,

@@ -56,12 +56,9 @@ def rules_for(provider: str, model: str, *, api: Api = "auto") -> ModelRules:
 
 
 def _rules_at_openai(name: str, api: Api) -> ModelRules:
-    is_tuned = name.startswith("ft:")
-    if is_tuned:
+    if name.startswith("ft:"):
         name = name.split(":", 2)[1]
     rules = find_rules(OPENAI, name) or EVERYTHING
-    if is_tuned:
-        rules = replace(rules, schema_subset="openai_fine_tuned")
     endpoint = rules.endpoint if api == "auto" else api
     return _for_chat_completions(rules) if endpoint == "chat_completions" else replace(rules, endpoint="responses")
 

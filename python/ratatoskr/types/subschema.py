@@ -47,9 +47,9 @@ def find_reference(ref: Any, root: Any) -> Any:
             found = found[name]
         else:
             raise LookupError(ref)
-    if not isinstance(found, (Mapping, bool)):
-        raise LookupError(ref)
-    return found
+    if isinstance(found, (Mapping, bool)):
+        return found
+    raise LookupError(ref)
 
 
 def type_of(value: Any) -> str:
@@ -69,10 +69,10 @@ def type_of(value: Any) -> str:
 
 def admitted_types(node: Any, root: Any) -> frozenset[str]:
     """Return the JSON types of the values that a schema admits; `integer` is listed wherever `number` is."""
-    return _admitted(node, root, {})
+    return _find_types(node, root, {})
 
 
-def _admitted(node: Any, root: Any, known: dict[str, frozenset[str]]) -> frozenset[str]:
+def _find_types(node: Any, root: Any, known: dict[str, frozenset[str]]) -> frozenset[str]:
     if not isinstance(node, Mapping):
         return frozenset() if node is False else ALL_TYPES
     found = _own_types(node)
@@ -80,15 +80,15 @@ def _admitted(node: Any, root: Any, known: dict[str, frozenset[str]]) -> frozens
         if ref not in known:
             known[ref] = frozenset()  # what a reference adds to itself
             try:
-                known[ref] = _admitted(find_reference(ref, root), root, known)
+                known[ref] = _find_types(find_reference(ref, root), root, known)
             except LookupError:
                 known[ref] = ALL_TYPES
         found &= known[ref]
     for part in node.get("allOf", ()):
-        found &= _admitted(part, root, known)
+        found &= _find_types(part, root, known)
     for keyword in ("anyOf", "oneOf"):
         if keyword in node:
-            found &= frozenset().union(*(_admitted(branch, root, known) for branch in node[keyword]))
+            found &= frozenset().union(*(_find_types(branch, root, known) for branch in node[keyword]))
     return found
 
 

@@ -2,92 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ratatoskr.types.subschema import ALL_TYPES, admitted_types, find_reference, type_of
-from ratatoskr.wire.schema.merge import ANNOTATIONS, merge_schemas
-from ratatoskr.wire.schema.patterns import TAKES
-from ratatoskr.wire.schema.references import References
+from ratatoskr.types.subschema import ALL_TYPES, admitted_types, type_of
+from ratatoskr.wire.schema.merge import ANNOTATIONS
+from ratatoskr.wire.schema.normalise import MAX_DEPTH, Normaliser, UnsayableError, kinds_of
 from ratatoskr.wire.schema.subsets import Subset
+from ratatoskr.wire.schema.words import ABOUT, choose_words, describe_rest
 
 MAX_NODES = 20_000
-MAX_DEPTH = 96
-"""Of the compiled schema, in which definitions may have been put in place of references."""
-_MAX_NOTE = 300
 NO_OBJECT = "the root is not an object"
-
-_STRUCTURE = frozenset(
-    {
-        "$defs",
-        "$ref",
-        "additionalItems",
-        "additionalProperties",
-        "allOf",
-        "anyOf",
-        "const",
-        "definitions",
-        "enum",
-        "items",
-        "oneOf",
-        "patternProperties",
-        "prefixItems",
-        "properties",
-        "required",
-        "type",
-    }
-)
-_ABOUT: Mapping[str, str] = {
-    "format": "string number integer",
-    "minLength": "string",
-    "maxLength": "string",
-    "pattern": "string",
-    "minimum": "number integer",
-    "maximum": "number integer",
-    "exclusiveMinimum": "number integer",
-    "exclusiveMaximum": "number integer",
-    "multipleOf": "number integer",
-    "minItems": "array",
-    "maxItems": "array",
-    "uniqueItems": "array",
-    "contains": "array",
-    "minContains": "array",
-    "maxContains": "array",
-    "unevaluatedItems": "array",
-    "minProperties": "object",
-    "maxProperties": "object",
-    "propertyNames": "object",
-    "dependentRequired": "object",
-    "dependentSchemas": "object",
-    "unevaluatedProperties": "object",
-    "not": " ".join(ALL_TYPES),
-    "if": " ".join(ALL_TYPES),
-    "then": "",  # says nothing without `if`, which is named
-    "else": "",
-}
-"""The types that an assertion is about: for all others it says nothing. What is not listed asserts nothing."""
-
-
-class UnsayableError(Exception):
-    """A schema cannot be said within a subset.
-
-    Attributes:
-        path: where.
-        reason: what there is.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path or "/"
-        self.reason = reason
 
 
 class Compiler:
     """Compiles one schema.
 
     Attributes:
-        dropped: the paths of what was left out.
         nullable: the paths of properties that are asked for as nullable, as they need not be given.
         forced: the paths of properties that are asked for although they need not be given.
         optional: how many properties are optional.
@@ -97,20 +28,23 @@ class Compiler:
     def __init__(self, schema: Any, subset: Subset) -> None:
         self.root = schema
         self.subset = subset
-        self.references = References(schema)
-        self.dropped: list[str] = []
+        self._plain = Normaliser(schema)
         self.nullable: list[str] = []
         self.forced: list[str] = []
         self.optional = 0
         self.unions = 0
         self._definitions: dict[str, Any] = {}
         self._nodes = 0
-        self._inlined = 0
+
+    @property
+    def dropped(self) -> list[str]:
+        """The paths of what was left out."""
+        return self._plain.dropped
 
     def compile(self) -> dict[str, Any]:
         """Return the schema; raise `UnsayableError` if it cannot be said."""
-        root = self._normalise(self.root, "", inline=True)
-        if self.subset.object_root and (self._kinds(root) != ["object"] or "anyOf" in root or "enum" in root):
+        root = self._plain.normalise(self.root, "", inline=True)
+        if self.subset.object_root and (kinds_of(root) != ["object"] or "anyOf" in root or "enum" in root):
             raise UnsayableError("", NO_OBJECT)
         compiled = self._node(root, "", 0)
         if self._definitions:
@@ -122,14 +56,14 @@ class Compiler:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             raise UnsayableError(path, "it is too large")
-        node = self._normalise(schema, path)
+        node = self._plain.normalise(schema, path)
         if "$ref" in node:
             return self._reference(node["$ref"], path, depth)
         if "anyOf" in node:
             return self._union(node, node["anyOf"], path, depth, owner)
         if "enum" in node or "const" in node:
             return self._values(node, path, depth, owner)
-        kinds = self._kinds(node)
+        kinds = kinds_of(node)
         if not kinds:
             return self._anything(node, path)
         if len(kinds) > 1:
@@ -141,111 +75,21 @@ class Compiler:
                 return self._array(node, path, depth, owner)
         return {"type": kinds[0], **self._words(node, kinds, path)}
 
-    def _normalise(self, schema: Any, path: str, *, inline: bool = False) -> dict[str, Any]:
-        """Return a schema with at most one of `$ref` and `anyOf`, and without `allOf` and `oneOf`.
-
-        A reference stays only where nothing is beside it; `inline` puts its definition in its place in any case.
-        """
-        if schema is True:
-            return {}
-        if not isinstance(schema, Mapping):
-            raise UnsayableError(path, "no value is valid")
-        node = {keyword: value for keyword, value in schema.items() if keyword not in ("$defs", "definitions")}
-        seen: set[str] = set()
-        while "$ref" in node and (inline or len(node) > 1):
-            ref = node.pop("$ref")
-            if ref in seen:
-                raise UnsayableError(path, "it refers to itself")
-            seen.add(ref)
-            if self.references.is_recursive(ref) and not inline:
-                if not node.keys() <= ANNOTATIONS:
-                    self._drop(path, node.keys() - ANNOTATIONS)
-                said = {word: text for word, text in node.items() if word == "description"}
-                return {"anyOf": [{"$ref": ref}], **said} if said else {"$ref": ref}
-            node = self._merge(self._find(ref, path), node, path)
-        self._inlined += 1
-        for i, part in enumerate(node.pop("allOf", ())):
-            if self._inlined > MAX_DEPTH:
-                raise UnsayableError(path, "it refers to itself")
-            node = self._merge(node, self._normalise(part, f"{path}/allOf/{i}", inline=True), path)
-        self._inlined -= 1
-        if "oneOf" in node:
-            branches = node.pop("oneOf")
-            if "anyOf" in node:
-                self._drop(path, ["oneOf"])
-            else:
-                node["anyOf"] = branches
-                if not self._are_disjoint(branches, node):
-                    self.dropped.append(f"{path}/oneOf")
-        return self._distribute(node, path) if "anyOf" in node else node
-
-    def _merge(self, one: Any, other: Any, path: str) -> dict[str, Any]:
-        one = {} if one is True else one
-        merged = merge_schemas(one, other) if isinstance(one, Mapping) else None
-        if merged is None:
-            raise UnsayableError(path, "two schemas hold together that cannot be put into one")
-        return {keyword: value for keyword, value in merged.items() if keyword not in ("$defs", "definitions")}
-
-    def _distribute(self, node: dict[str, Any], path: str) -> dict[str, Any]:
-        """Return a union with what stands beside it put into each of its branches."""
-        beside = {word: value for word, value in node.items() if word != "anyOf" and word not in ANNOTATIONS}
-        if not beside:
-            return node
-        said = {word: value for word, value in node.items() if word in ANNOTATIONS}
-        branches = []
-        for branch in node["anyOf"]:
-            plain = self._find(branch["$ref"], path) if isinstance(branch, Mapping) and "$ref" in branch else branch
-            merged = merge_schemas(beside, {} if plain is True else plain) if plain is not False else None
-            if merged is None:
-                self._drop(path, ["anyOf"])
-                return {**said, **beside}
-            branches.append(merged)
-        return {**said, "anyOf": branches}
-
-    def _are_disjoint(self, branches: Iterable[Any], node: Mapping[str, Any]) -> bool:
-        """Return whether a value can be valid under one branch only, as far as types and a discriminator show."""
-        if "discriminator" in node:
-            return True
-        taken: set[str] = set()
-        for branch in branches:
-            kinds = admitted_types(branch, self.root)
-            if taken & kinds:
-                return False
-            taken |= kinds
-        return True
-
-    def _find(self, ref: Any, path: str) -> Any:
-        try:
-            return find_reference(ref, self.root)
-        except LookupError:
-            raise UnsayableError(path, f"it refers to {str(ref)[:80]!r}, which is not in the schema") from None
-
     def _reference(self, ref: str, path: str, depth: int) -> dict[str, Any]:
         """Return a reference, whose definition is compiled once."""
-        target = self._find(ref, path)
-        if self.references.is_recursive(ref):
+        target = self._plain.find(ref, path)
+        if self._plain.references.is_recursive(ref):
             if self.subset.recursion == "never":
                 raise UnsayableError(path, "it contains itself")
-            if self.subset.recursion == "optional" and self.references.has_no_way_out(ref):
+            if self.subset.recursion == "optional" and self._plain.references.has_no_way_out(ref):
                 raise UnsayableError(path, "it contains itself, but not through a property")
         if ref == "#":
             return {"$ref": "#"}
-        name = self.references.name_of(ref)
+        name = self._plain.references.name_of(ref)
         if name not in self._definitions:
             self._definitions[name] = {}
             self._definitions[name] = self._node(target, f"/$defs/{name}", depth + 1, ref)
         return {"$ref": f"#/$defs/{name}"}
-
-    def _kinds(self, node: Mapping[str, Any]) -> list[str]:
-        """Return the types that a node names, or that its keywords are about."""
-        kinds = node.get("type")
-        if isinstance(kinds, str):
-            return [kinds.lower()]
-        if kinds is not None:
-            return [kind.lower() for kind in kinds]
-        if "properties" in node:
-            return ["object"]
-        return ["array"] if "items" in node or "prefixItems" in node else []
 
     def _anything(self, node: Mapping[str, Any], path: str) -> dict[str, Any]:
         if not self.subset.untyped or not node.keys() <= ANNOTATIONS:
@@ -253,42 +97,13 @@ class Compiler:
         return {word: text for word, text in node.items() if word in ("title", "description")}
 
     def _words(self, node: Mapping[str, Any], kinds: Iterable[str], path: str) -> dict[str, Any]:
-        """Return the annotations and assertions that the vendor takes; the description tells the others."""
-        said, untold = dict[str, Any](), dict[str, Any]()
-        for word, value in node.items():
-            if word in ("title", "description") or (word == "default" and word in self.subset.general):
-                said[word] = value
-            elif word in ANNOTATIONS or word in _STRUCTURE or not set(kinds) & set(_ABOUT.get(word, "").split()):
-                continue
-            elif all(self._takes(word, value, kind) for kind in kinds if kind in _ABOUT[word].split()):
-                said[word] = value
-            else:
-                untold[word] = value
-                if word == "minItems" and self.subset.max_min_items is not None and value:
-                    said[word] = self.subset.max_min_items
-        return self._tell(said, untold, path) if untold else said
+        """Return what is sent besides the structure; the description tells what the vendor does not take."""
+        sent, untold = choose_words(node, kinds, self.subset)
+        return self._tell(sent, untold, path)
 
-    def _takes(self, word: str, value: Any, kind: str) -> bool:
-        if word not in self.subset.keywords.get(kind, ()):
-            return False
-        if word == "pattern":
-            return isinstance(value, str) and TAKES[self.subset.patterns](value)
-        if word == "format":
-            return self.subset.formats is None or value in self.subset.formats
-        limit = self.subset.max_min_items
-        return word != "minItems" or limit is None or value <= limit
-
-    def _tell(self, said: dict[str, Any], untold: Mapping[str, Any], path: str) -> dict[str, Any]:
-        """Return the words with what is left out told in the description."""
-        self._drop(path, untold)
-        note = ", ".join(f"{word}: {json.dumps(value, ensure_ascii=False)}" for word, value in untold.items())
-        if len(note) <= _MAX_NOTE:
-            description = said.get("description")
-            said = {**said, "description": f"{description}\n\n{note}" if description else note}
-        return said
-
-    def _drop(self, path: str, words: Iterable[str]) -> None:
-        self.dropped.extend(f"{path}/{word}" for word in sorted(words))
+    def _tell(self, sent: dict[str, Any], untold: Mapping[str, Any], path: str) -> dict[str, Any]:
+        self._plain.drop(path, untold)
+        return describe_rest(sent, untold)
 
     def _count_union(self, path: str) -> None:
         self.unions += 1
@@ -298,7 +113,11 @@ class Compiler:
     def _union(
         self, node: Mapping[str, Any], branches: Iterable[Any], path: str, depth: int, owner: str
     ) -> dict[str, Any]:
-        compiled = [self._node(branch, f"{path}/anyOf/{i}", depth + 1, owner) for i, branch in enumerate(branches)]
+        compiled = [
+            self._node(branch, f"{path}/anyOf/{i}", depth + 1, owner)
+            for i, branch in enumerate(branches)
+            if branch is not False
+        ]
         return self._join(compiled, self._words(node, (), path), path)
 
     def _join(self, branches: Iterable[dict[str, Any]], said: dict[str, Any], path: str) -> dict[str, Any]:
@@ -330,7 +149,7 @@ class Compiler:
         """Return an enumeration, or a union of one for each type of its values."""
         groups = self._group_values(node, path)
         if len(groups) > 1:
-            beside = {word: value for word, value in node.items() if word in _ABOUT}
+            beside = {word: value for word, value in node.items() if word in ABOUT}
             branches = [{**beside, "type": kind, "enum": group} for kind, group in groups.items()]
             return self._union(node, branches, path, depth, owner)
         ((kind, group),) = groups.items()
@@ -345,7 +164,7 @@ class Compiler:
 
     def _group_values(self, node: Mapping[str, Any], path: str) -> dict[str, list[Any]]:
         """Return the valid values of `enum` or `const` by their types."""
-        declared = set(self._kinds(node)) or ALL_TYPES
+        declared = set(kinds_of(node)) or ALL_TYPES
         declared |= {"integer"} if "number" in declared else set()
         groups: dict[str, list[Any]] = {}
         for value in node["enum"] if "enum" in node else [node["const"]]:
@@ -366,7 +185,7 @@ class Compiler:
         if is_open and not self.subset.open_objects:
             raise UnsayableError(path, "it is an object whose members are not named")
         compiled: dict[str, Any] = {"type": "object"}
-        required = self._required(node, path)
+        required = self._required_names(node, path)
         if properties is not None:
             compiled["properties"] = {
                 name: self._property(name, child, required, f"{path}/properties/{name}", depth, owner)
@@ -384,7 +203,7 @@ class Compiler:
             compiled["additionalProperties"] = others is not False
         return {**compiled, **self._words(node, ["object"], path)}
 
-    def _required(self, node: Mapping[str, Any], path: str) -> list[str]:
+    def _required_names(self, node: Mapping[str, Any], path: str) -> list[str]:
         properties = node.get("properties") or {}
         required = list(dict.fromkeys(node.get("required", ())))
         unnamed = [name for name in required if name not in properties]
@@ -397,7 +216,7 @@ class Compiler:
         patterns = node.get("patternProperties")
         if not patterns:
             return node.get("additionalProperties")
-        self._drop(path, ["patternProperties"])
+        self._plain.drop(path, ["patternProperties"])
         children = list(patterns.values())
         return children[0] if len(children) == 1 and node.get("additionalProperties") is False else True
 
@@ -407,9 +226,9 @@ class Compiler:
         """Return a property; `required` is changed to what the vendor asks."""
         compiled = self._node(child, path, depth + 1, owner)
         if name in required:
-            if self.subset.recursion == "optional" and self.references.leads_back(child, owner):
+            if self.subset.recursion == "optional" and self._plain.references.leads_back(child, owner):
                 required.remove(name)
-                self.dropped.append(f"{path.rpartition('/properties/')[0]}/required/{name}")
+                self._plain.dropped.append(f"{path.rpartition('/properties/')[0]}/required/{name}")
             return compiled
         is_nullable = "null" in admitted_types(child, self.root)
         if self.subset.all_required:
@@ -462,7 +281,7 @@ def _name_type(schema: Any) -> str:
 
 def _with_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a compiled schema that also admits null."""
-    said = {word: schema[word] for word in ("title", "description") if word in schema and "$ref" not in schema}
+    said = {word: text for word, text in schema.items() if word in ("title", "description")}
     inner = {word: value for word, value in schema.items() if word not in said}
     branches = inner["anyOf"] if inner.keys() == {"anyOf"} else [inner]
     return {"anyOf": [*branches, {"type": "null"}], **said}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ratatoskr.types.subschema import find_reference, subschemas
-from ratatoskr.wire.schema.compile import UnsayableError
+from ratatoskr.wire.schema.normalise import UnsayableError
 from ratatoskr.wire.schema.subsets import Subset
 
 
@@ -98,12 +98,9 @@ def _order(objects: list[dict[str, Any]]) -> None:
                 _move_first(one, name)
             return
     for one in objects:
-        others = [other for other in objects if other is not one]
-        own = next(
-            (name for name in one["properties"] if all(name not in other["properties"] for other in others)), None
-        )
-        if own is not None:
-            _move_first(one, own)
+        taken = set[str]().union(*(other["properties"] for other in objects if other is not one))
+        if own := [name for name in one["properties"] if name not in taken]:
+            _move_first(one, own[0])
 
 
 def _move_first(node: dict[str, Any], name: str) -> None:

@@ -31,10 +31,13 @@ _SMALLER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "m
 
 
 def merge_schemas(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return one schema for what is valid under both, or `None` where no keyword says it; annotations are the other's."""
+    """Return one schema for what is valid under both, or `None` where no keyword says it.
+
+    Annotations are the other's.
+    """
     merged = dict(one)
     for keyword, value in other.items():
-        before = merged.get(keyword)
+        before: Any = merged.get(keyword)
         if keyword not in merged or before == value or keyword in ANNOTATIONS:
             merged[keyword] = value
         elif keyword == "required":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -15,8 +16,10 @@ from ratatoskr.types.schema import JsonSchema
 from ratatoskr.types.tool import ToolDefinition
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json
-from ratatoskr.wire.schema.compile import NO_OBJECT, Compiler, UnsayableError
+from ratatoskr.wire.schema.compile import NO_OBJECT, Compiler
 from ratatoskr.wire.schema.limits import check_limits, order_first_keys
+from ratatoskr.wire.schema.merge import ANNOTATIONS
+from ratatoskr.wire.schema.normalise import UnsayableError
 from ratatoskr.wire.schema.subsets import OF_DIALECT, SUBSETS, Subset
 
 _MAX_PATHS = 8
@@ -49,8 +52,8 @@ class CompiledSchema:
 @functools.lru_cache(maxsize=512)
 def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
     """Return a schema, given as JSON, within a subset."""
-    row = SUBSETS[subset]
-    compiler = Compiler(msgspec.json.decode(schema), row)
+    row, given = SUBSETS[subset], msgspec.json.decode(schema)
+    compiler = Compiler(given, row)
     try:
         compiled = compiler.compile()
         if row.unique_first_keys:
@@ -59,7 +62,7 @@ def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
     except UnsayableError as error:
         return CompiledSchema(None, f"{error.path}: {error.reason}")
     return CompiledSchema(
-        msgspec.json.encode(compiled),
+        schema if _is_same(compiled, given) else msgspec.json.encode(compiled),
         "",
         tuple(compiler.dropped),
         tuple(compiler.nullable),
@@ -71,7 +74,8 @@ def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
 
 def subset_of(target: Target) -> SchemaSubset:
     """Return the name of what a target takes."""
-    return target.rules.schema_subset or OF_DIALECT.get(target.dialect, "compatible")
+    name = target.rules.schema_subset or OF_DIALECT.get(target.dialect, "compatible")
+    return "openai_fine_tuned" if name == "openai" and target.model.startswith("ft:") else name
 
 
 @dataclass(slots=True)
@@ -125,17 +129,19 @@ def plan_format(form: JsonSchema, target: Target, use: StrictUse, *, is_validate
     if target.rules.schema != "native":
         return FormatPlan(None, notices=(OUTPUT_EMULATED,))
     if not row.strict or not (form.strict or row.always or row.rest == "words"):
-        return FormatPlan(Raw(text), notices=(_loose(what, "response_format", _NO_STRICT),) if form.strict else ())
+        return FormatPlan(
+            Raw(text), notices=(_report_loose(what, "response_format", _NO_STRICT),) if form.strict else ()
+        )
     compiled = compile_schema(text, name)
-    if not form.strict and not row.always and not _is_same(compiled.schema, text):
-        return FormatPlan(None, notices=(_emulated("it is not strict"),))
+    if not form.strict and not row.always and compiled.schema != text:
+        return FormatPlan(None, notices=(_report_words("it is not strict"),))
     reason = compiled.reason or use.add(compiled, row, tools=0)
     if compiled.schema is not None and not reason:
-        notices = _adapted(what, "response_format", compiled, is_validated=is_validated)
+        notices = _report_changes(what, "response_format", compiled, is_validated=is_validated)
         return FormatPlan(Raw(compiled.schema), form.strict, notices)
     if row.rest == "words" or reason.endswith(NO_OBJECT):
-        return FormatPlan(None, notices=(_emulated(reason),))
-    return FormatPlan(Raw(text), notices=(_loose(what, "response_format", reason),))
+        return FormatPlan(None, notices=(_report_words(reason),))
+    return FormatPlan(Raw(text), notices=(_report_loose(what, "response_format", reason),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,42 +170,50 @@ def plan_parameters(tool: ToolDefinition, target: Target, use: StrictUse, where:
     if not tool.strict and not row.always:
         return ParametersPlan(Raw(text), tool.strict)
     if not row.strict:
-        return ParametersPlan(Raw(text), False, (_loose(what, where, _NO_STRICT),))
+        return ParametersPlan(Raw(text), False, (_report_loose(what, where, _NO_STRICT),))
+    if tool.strict and tool.parameters.keys() <= ANNOTATIONS | {"type"}:  # a tool that names no arguments has none
+        text = encode_json({**tool.parameters, "type": "object", "properties": {}}, where)
     compiled = compile_schema(text, name)
     reason = compiled.reason or (use.add(compiled, row, tools=1) if tool.strict else "")
     if compiled.schema is not None and not reason:
-        return ParametersPlan(Raw(compiled.schema), tool.strict, _adapted(what, where, compiled, is_validated=False))
-    notices = (_loose(what, where, reason),) if tool.strict else ()
+        return ParametersPlan(
+            Raw(compiled.schema), tool.strict, _report_changes(what, where, compiled, is_validated=False)
+        )
+    notices = (_report_loose(what, where, reason),) if tool.strict else ()
     return ParametersPlan(Raw(text), tool.strict and False, notices)
 
 
-def _is_same(one: bytes | None, other: bytes) -> bool:
-    return one is not None and msgspec.json.decode(one) == msgspec.json.decode(other)
+def _is_same(compiled: dict[str, Any], given: Any) -> bool:
+    """Return whether nothing was rewritten; a definition that nothing refers to may stay."""
+    if compiled == given or not isinstance(given, dict):
+        return bool(compiled == given)
+    ours, theirs = ({name: value for name, value in one.items() if name != "$defs"} for one in (compiled, given))
+    return ours == theirs and compiled.get("$defs", {}).items() <= given.get("$defs", {}).items()
 
 
-def _emulated(reason: str) -> Notice:
+def _report_words(reason: str) -> Notice:
     message = f"the schema was put into the instructions, as the provider does not take it ({reason})"
     return Notice("output_emulated", message, "response_format")
 
 
-def _loose(what: str, where: str, reason: str) -> Notice:
+def _report_loose(what: str, where: str, reason: str) -> Notice:
     return Notice("schema_not_strict", f"{what} was sent without strict ({reason})", where)
 
 
-def _adapted(what: str, where: str, compiled: CompiledSchema, *, is_validated: bool) -> tuple[Notice, ...]:
+def _report_changes(what: str, where: str, compiled: CompiledSchema, *, is_validated: bool) -> tuple[Notice, ...]:
     """Return one notice of everything in which the schema as sent differs in meaning from the caller's."""
     facts = []
     if compiled.dropped:
         still = "the answer is still validated against them" if is_validated else "the model need not keep to them"
-        facts.append(f"without {_list(compiled.dropped)}, which the provider does not take: {still}")
+        facts.append(f"without {_list_paths(compiled.dropped)}, which the provider does not take: {still}")
     if compiled.nullable and not is_validated:
-        facts.append(f"with null for what may be absent: {_list(compiled.nullable)}")
+        facts.append(f"with null for what may be absent: {_list_paths(compiled.nullable)}")
     if compiled.forced:
-        facts.append(f"with these optional properties required: {_list(compiled.forced)}")
+        facts.append(f"with these optional properties required: {_list_paths(compiled.forced)}")
     return (Notice("schema_adapted", f"{what} was sent {'; '.join(facts)}", where),) if facts else ()
 
 
-def _list(paths: Iterable[str]) -> str:
+def _list_paths(paths: Iterable[str]) -> str:
     named = list(dict.fromkeys(paths))
     more = len(named) - _MAX_PATHS
     return ", ".join(named[:_MAX_PATHS]) + (f" and {more} more" if more > 0 else "")
