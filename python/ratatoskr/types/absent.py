@@ -14,73 +14,89 @@ from ratatoskr.types.subschema import admitted_types, find_reference, type_of
 
 def drop_absent(value: Any, schema: Mapping[str, Any]) -> Any:
     """Return the value without the members whose null means that they are absent; what is deeper than 64 stays."""
-    return _read(value, schema, schema, MAX_DEPTH)
+    return _Reader(schema).read(value, schema, MAX_DEPTH)
 
 
-def _read(value: Any, node: Any, root: Mapping[str, Any], depth: int) -> Any:
-    node = _resolve(node, root)
-    if not isinstance(value, (dict, list)) or not isinstance(node, Mapping) or depth == 0:
-        return value
-    for part in node.get("allOf", ()):
-        value = _read(value, part, root, depth - 1)
-    for branch in (*node.get("anyOf", ()), *node.get("oneOf", ())):
-        if _suits(value, branch, root):
-            value = _read(value, branch, root, depth - 1)
-            break
-    return _read_members(value, node, root, depth) if isinstance(value, dict) else _read_items(value, node, root, depth)
+class _Reader:
+    """Reads one value by one schema."""
 
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._known: dict[tuple[int, int], bool] = {}
 
-def _read_members(
-    value: dict[str, Any], node: Mapping[str, Any], root: Mapping[str, Any], depth: int
-) -> dict[str, Any]:
-    properties, required = node.get("properties", {}), node.get("required", ())
-    others, out = node.get("additionalProperties"), {}
-    for name, member in value.items():
-        child = properties.get(name, others)
-        if member is None and name in properties and name not in required and "null" not in admitted_types(child, root):
-            continue
-        out[name] = _read(member, child, root, depth - 1)
-    return out
+    def read(self, value: Any, node: Any, depth: int) -> Any:
+        node = self._resolve(node)
+        if not isinstance(value, (dict, list)) or not isinstance(node, Mapping) or depth == 0:
+            return value
+        for part in node.get("allOf", ()):
+            value = self.read(value, part, depth - 1)
+        branches = (*node.get("anyOf", ()), *node.get("oneOf", ()))
+        branch = next((one for one in branches if self._suits(value, one, depth)), None)
+        if branch is not None:
+            value = self.read(value, branch, depth - 1)
+        if isinstance(value, list):
+            return [self.read(item, self._place(node, i), depth - 1) for i, item in enumerate(value)]
+        return {
+            name: self.read(member, self._member(node, name), depth - 1)
+            for name, member in value.items()
+            if not self._is_absent(member, node, name)
+        }
 
+    def _is_absent(self, member: Any, node: Mapping[str, Any], name: str) -> bool:
+        """Return whether a member is null, optional, and cannot be null."""
+        if member is not None or name in node.get("required", ()):
+            return False
+        child = node.get("properties", {}).get(name, True)
+        return "null" not in admitted_types(child, self._root)
 
-def _read_items(value: list[Any], node: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> list[Any]:
-    first, rest = node.get("prefixItems", ()), node.get("items")
-    return [_read(item, first[i] if i < len(first) else rest, root, depth - 1) for i, item in enumerate(value)]
+    def _suits(self, value: Any, node: Any, depth: int) -> bool:
+        """Return whether a schema describes a value, as far as types, names and enumerations show."""
+        key = (id(value), id(node))
+        if key not in self._known:
+            self._known[key] = False  # what a schema that refers to itself adds
+            self._known[key] = depth == 0 or self._describes(value, self._resolve(node), depth)
+        return self._known[key]
 
+    def _describes(self, value: Any, node: Any, depth: int) -> bool:
+        if type_of(value) not in admitted_types(node, self._root):
+            return False
+        if not isinstance(node, Mapping):
+            return True
+        if value not in node.get("enum", (value,)) or value != node.get("const", value):
+            return False
+        branches = (*node.get("anyOf", ()), *node.get("oneOf", ()))
+        if branches and not any(self._suits(value, branch, depth - 1) for branch in branches):
+            return False
+        if not all(self._suits(value, part, depth - 1) for part in node.get("allOf", ())):
+            return False
+        if isinstance(value, list):
+            return all(self._suits(item, self._place(node, i), depth - 1) for i, item in enumerate(value))
+        if not isinstance(value, dict) or "properties" not in node:
+            return True
+        unknown = value.keys() - node["properties"].keys()
+        return (not unknown or bool(node.get("additionalProperties"))) and all(
+            name in value or name not in node.get("required", ()) for name in node["properties"]
+        ) and all(
+            self._is_absent(member, node, name) or self._suits(member, self._member(node, name), depth - 1)
+            for name, member in value.items()
+        )
 
-def _suits(value: dict[str, Any] | list[Any], branch: Any, root: Mapping[str, Any]) -> bool:
-    """Return whether a branch of a union describes the value, as far as its own members show."""
-    if type_of(value) not in admitted_types(branch, root):
-        return False
-    node = _resolve(branch, root)
-    if isinstance(value, list):
-        items = node.get("items", True) if isinstance(node, Mapping) else True
-        return all(type_of(item) in admitted_types(items, root) for item in value)
-    if not isinstance(node, Mapping) or "properties" not in node:
-        return True
-    properties, required = node["properties"], node.get("required", ())
-    if not value.keys() >= set(required) or (not node.get("additionalProperties") and value.keys() - properties.keys()):
-        return False
-    return all(
-        _is_admitted(member, properties[name], root) or (member is None and name not in required)
-        for name, member in value.items()
-        if name in properties
-    )
+    def _resolve(self, node: Any) -> Any:
+        """Return what a chain of references leads to."""
+        for _ in range(MAX_DEPTH):
+            if not isinstance(node, Mapping) or "$ref" not in node:
+                break
+            try:
+                node = find_reference(node["$ref"], self._root)
+            except LookupError:
+                return None
+        return node
 
+    @staticmethod
+    def _member(node: Mapping[str, Any], name: str) -> Any:
+        return node.get("properties", {}).get(name, node.get("additionalProperties", True))
 
-def _is_admitted(value: Any, node: Any, root: Mapping[str, Any]) -> bool:
-    node = _resolve(node, root)
-    values = node.get("enum", (node["const"],) if "const" in node else None) if isinstance(node, Mapping) else None
-    return type_of(value) in admitted_types(node, root) and (values is None or value in values)
-
-
-def _resolve(node: Any, root: Mapping[str, Any]) -> Any:
-    """Return what a chain of references leads to."""
-    for _ in range(MAX_DEPTH):
-        if not isinstance(node, Mapping) or "$ref" not in node:
-            break
-        try:
-            node = find_reference(node["$ref"], root)
-        except LookupError:
-            return None
-    return node
+    @staticmethod
+    def _place(node: Mapping[str, Any], i: int) -> Any:
+        first = node.get("prefixItems", ())
+        return first[i] if i < len(first) else node.get("items", True)

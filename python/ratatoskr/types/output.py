@@ -44,6 +44,8 @@ def schema_of(output: Any) -> JsonSchema:
         schema = _adapter(output).json_schema()
     except pydantic.errors.PydanticInvalidForJsonSchema as error:
         raise InvalidInput(f"output {output!r} has no JSON Schema: {error.message}", field="output") from None
+    except (KeyError, AttributeError):  # pydantic 2.14 reads members `$ref` and `$defs` of default values as its own
+        raise InvalidInput(f"output {output!r} has a default that pydantic cannot describe", field="output") from None
     if "$ref" in schema:  # a recursive type: providers want the object itself at the root
         schema = {**schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]], "$defs": schema["$defs"]}
     if not _has_object_root(schema):
