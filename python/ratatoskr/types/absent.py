@@ -74,11 +74,13 @@ class _Reader:
         if not isinstance(value, dict) or "properties" not in node:
             return True
         unknown = value.keys() - node["properties"].keys()
-        return (not unknown or bool(node.get("additionalProperties"))) and all(
-            name in value or name not in node.get("required", ()) for name in node["properties"]
-        ) and all(
-            self._is_absent(member, node, name) or self._suits(member, self._member(node, name), depth - 1)
-            for name, member in value.items()
+        return (
+            (not unknown or bool(node.get("additionalProperties")))
+            and all(name in value or name not in node.get("required", ()) for name in node["properties"])
+            and all(
+                self._is_absent(member, node, name) or self._suits(member, self._member(node, name), depth - 1)
+                for name, member in value.items()
+            )
         )
 
     def _resolve(self, node: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from decimal import Decimal
+import json
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
@@ -91,7 +91,6 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
 
 def _read(text: str | bytes, output: Any) -> Any:
     """Return a JSON text as the output type; a null that the type does not take may stand for an absent member."""
-    import msgspec
     import pydantic
 
     adapter = _adapter(output)
@@ -100,14 +99,11 @@ def _read(text: str | bytes, output: Any) -> Any:
     except pydantic.ValidationError as error:
         if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
             raise
-        try:
-            value = msgspec.json.Decoder(float_hook=Decimal).decode(text)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            raise error from None
+        value = json.loads(text)
         present = drop_absent(value, adapter.json_schema())
         if present == value:
             raise
-        return adapter.validate_json(msgspec.json.Encoder(decimal_format="number").encode(present))
+        return adapter.validate_json(json.dumps(present))
 
 
 @functools.lru_cache(maxsize=256)

@@ -77,7 +77,13 @@ class Compiler:
 
     def _reference(self, ref: str, path: str, depth: int) -> dict[str, Any]:
         """Return a reference, whose definition is compiled once."""
-        target = self._plain.find(ref, path)
+        target, seen = self._plain.find(ref, path), {ref}
+        while isinstance(target, Mapping) and target.keys() == {"$ref"}:  # another name for the same
+            ref = target["$ref"]
+            if ref in seen:
+                raise UnsayableError(path, "it refers to itself")
+            seen.add(ref)
+            target = self._plain.find(ref, path)
         if self._plain.references.is_recursive(ref):
             if self.subset.recursion == "never":
                 raise UnsayableError(path, "it contains itself")

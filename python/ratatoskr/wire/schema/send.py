@@ -49,7 +49,7 @@ class CompiledSchema:
     unions: int = 0
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=256)
 def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
     """Return a schema, given as JSON, within a subset."""
     row, given = SUBSETS[subset], msgspec.json.decode(schema)
@@ -61,6 +61,8 @@ def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
         check_limits(compiled, row)
     except UnsayableError as error:
         return CompiledSchema(None, f"{error.path}: {error.reason}")
+    except RecursionError:
+        return CompiledSchema(None, "/: it is too large")
     return CompiledSchema(
         schema if _is_same(compiled, given) else msgspec.json.encode(compiled),
         "",
