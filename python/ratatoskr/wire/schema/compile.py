@@ -9,7 +9,7 @@ from ratatoskr.types.subschema import ALL_TYPES, admitted_types, type_of
 from ratatoskr.wire.schema.merge import ANNOTATIONS
 from ratatoskr.wire.schema.normalise import MAX_DEPTH, Normaliser, UnsayableError, kinds_of
 from ratatoskr.wire.schema.subsets import Subset
-from ratatoskr.wire.schema.words import ABOUT, choose_words, describe_rest
+from ratatoskr.wire.schema.words import ABOUT, choose_words, count_of, describe_rest
 
 MAX_NODES = 20_000
 NO_OBJECT = "the root is not an object"
@@ -50,6 +50,11 @@ class Compiler:
         if self._definitions:
             compiled["$defs"] = self._definitions
         return compiled
+
+    def compile_definition(self, name: str) -> dict[str, Any]:
+        """Return one definition; raise `UnsayableError` if it cannot be said."""
+        ref = f"#/$defs/{name}"
+        return self._node(self._plain.find(ref, ref), ref, 0, ref)
 
     def _node(self, schema: Any, path: str, depth: int, owner: str = "#") -> dict[str, Any]:
         """Return a schema; `owner` is the definition that it is part of."""
@@ -255,13 +260,15 @@ class Compiler:
         items, first = node.get("items", True), node.get("prefixItems", ())
         if isinstance(items, (list, tuple)):  # a tuple in draft 7
             first, items = items, node.get("additionalItems", True)
-        if items is False:
-            node = {**node, "maxItems": min(len(first), node.get("maxItems", len(first)))}
+        most = count_of(node, "maxItems")
+        if items is False and (most is None or most > len(first)):
+            most = len(first)
+            node = {**node, "maxItems": most}
         words = self._words(node, ["array"], path)
         if first:
-            rest = items if node.get("maxItems", len(first) + 1) > len(first) else None
+            rest = items if most is None or most > len(first) else None
             return {"type": "array", **self._places(first, rest, words, path, depth, owner)}
-        if node.get("maxItems") == 0:
+        if most == 0:
             items = {"type": "null"}  # for an empty array it does not matter which
         return {"type": "array", "items": self._node(items, f"{path}/items", depth + 1, owner), **words}
 

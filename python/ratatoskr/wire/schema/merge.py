@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 ANNOTATIONS = frozenset(
@@ -26,8 +26,10 @@ ANNOTATIONS = frozenset(
 )
 """Keywords that say nothing about which values are valid."""
 
-_LARGER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
-_SMALLER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_LIMITS: Mapping[str, Callable[[Any, Any], Any]] = {
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
+    **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
+}
 
 
 def merge_schemas(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -44,17 +46,19 @@ def merge_schemas(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str,
             merged[keyword] = [*before, *(name for name in value if name not in before)]
         elif keyword == "properties" and all(before[name] == value[name] for name in before.keys() & value.keys()):
             merged[keyword] = {**before, **value}
-        elif keyword in _LARGER:
-            merged[keyword] = max(before, value)
-        elif keyword in _SMALLER:
-            merged[keyword] = min(before, value)
-        elif keyword == "type" and {before, value} == {"number", "integer"}:
+        elif keyword in _LIMITS and _is_number(before) and _is_number(value):
+            merged[keyword] = _LIMITS[keyword](before, value)
+        elif keyword == "type" and sorted(map(str, (before, value))) == ["integer", "number"]:
             merged[keyword] = "integer"
         else:
             return None
     if _closes(one, merged) or _closes(other, merged):
         return None
     return merged
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _closes(part: Mapping[str, Any], merged: Mapping[str, Any]) -> bool:

@@ -64,7 +64,7 @@ def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
     except RecursionError:
         return CompiledSchema(None, "/: it is too large")
     return CompiledSchema(
-        schema if _is_same(compiled, given) else msgspec.json.encode(compiled),
+        schema if _is_same(compiled, given, row) else msgspec.json.encode(compiled),
         "",
         tuple(compiler.dropped),
         tuple(compiler.nullable),
@@ -185,12 +185,16 @@ def plan_parameters(tool: ToolDefinition, target: Target, use: StrictUse, where:
     return ParametersPlan(Raw(text), tool.strict and False, notices)
 
 
-def _is_same(compiled: dict[str, Any], given: Any) -> bool:
-    """Return whether nothing was rewritten; a definition that nothing refers to may stay."""
-    if compiled == given or not isinstance(given, dict):
-        return bool(compiled == given)
-    ours, theirs = ({name: value for name, value in one.items() if name != "$defs"} for one in (compiled, given))
-    return ours == theirs and compiled.get("$defs", {}).items() <= given.get("$defs", {}).items()
+def _is_same(compiled: dict[str, Any], given: Any, row: Subset) -> bool:
+    """Return whether nothing was rewritten; a definition that nothing refers to may stay if it conforms too."""
+    ours, theirs = compiled.get("$defs", {}), given.get("$defs", {})
+    if {**compiled, "$defs": None} != {**given, "$defs": None} or not ours.items() <= theirs.items():
+        return False
+    try:
+        unused = {name: Compiler(given, row).compile_definition(name) for name in theirs if name not in ours}
+    except (UnsayableError, RecursionError):
+        return False
+    return all(theirs[name] == node for name, node in unused.items())
 
 
 def _report_words(reason: str) -> Notice:

@@ -59,7 +59,7 @@ def choose_words(
             sent[word] = value
         else:
             untold[word] = value
-            if word == "minItems" and subset.max_min_items is not None and value:
+            if word == "minItems" and subset.max_min_items is not None and count_of(node, word):
                 sent[word] = subset.max_min_items
     return sent, untold
 
@@ -70,8 +70,18 @@ def _takes(word: str, value: Any, kind: str, subset: Subset) -> bool:
     if word == "pattern":
         return isinstance(value, str) and TAKES[subset.patterns](value)
     if word == "format":
-        return subset.formats is None or value in subset.formats
+        return isinstance(value, str) and (subset.formats is None or value in subset.formats)
+    if word == "uniqueItems":
+        return isinstance(value, bool)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):  # as `exclusiveMinimum: true` in draft 4
+        return False
     return word != "minItems" or subset.max_min_items is None or value <= subset.max_min_items
+
+
+def count_of(node: Mapping[str, Any], word: str) -> int | None:
+    """Return the value of `minItems` or `maxItems`."""
+    value = node.get(word)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def describe_rest(sent: dict[str, Any], untold: Mapping[str, Any]) -> dict[str, Any]:

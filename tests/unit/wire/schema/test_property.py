@@ -137,6 +137,8 @@ def test_a_tool_of_a_model_is_sent_as_its_vendor_takes_it(kind: Kind) -> None:
 
 def test_enough_of_the_models_could_be_said() -> None:
     """The properties above would also hold for a compiler that gives up."""
+    if not any(all_of_them for _, all_of_them in COUNTS.values()):
+        pytest.skip("counts what the properties above have made")
     for name, (said, all_of_them) in COUNTS.items():
         print(f"{name}: {said} of {all_of_them} said")
         assert said > all_of_them / 10
