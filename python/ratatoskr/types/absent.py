@@ -14,10 +14,10 @@ from ratatoskr.types.subschema import admitted_types, find_reference, type_of
 
 def drop_absent(value: Any, schema: Mapping[str, Any]) -> Any:
     """Return the value without the members whose null means that they are absent; what is deeper than 64 stays."""
-    return _Reader(schema).read(value, schema, MAX_DEPTH)
+    return _AbsenceReader(schema).read(value, schema, MAX_DEPTH)
 
 
-class _Reader:
+class _AbsenceReader:
     """Reads one value by one schema."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
+from ratatoskr.types.subschema import admitted_types
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.chat_completions.history import encode_messages
 from ratatoskr.wire.chat_completions.thinking import encode_reasoning
@@ -179,13 +180,17 @@ def _add_format(
         )
     else:
         instructions = "Answer with one JSON object alone, without any other words or a code fence."
-    if support != "instructions":
+    if support != "instructions" and _may_be_object(wanted):
         body["response_format"] = {"type": "json_object"}
         if not isinstance(wanted, JsonSchema):
             return
     if not isinstance(wanted, JsonSchema):
         context.notices.append(OUTPUT_EMULATED)
     _add_instructions(messages, instructions, context)
+
+
+def _may_be_object(wanted: Any) -> bool:
+    return not isinstance(wanted, JsonSchema) or "object" in admitted_types(wanted.schema, wanted.schema)
 
 
 def _add_instructions(messages: list[dict[str, Any]], instructions: str, context: EncodeContext) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from ratatoskr.types.subschema import find_reference, subschemas
+
+_ODD_LETTERS = re.compile(r"[^\w.-]")
+"""What a JSON pointer would escape, and more."""
 
 
 class References:
@@ -33,7 +38,7 @@ class References:
     def name_of(self, ref: str) -> str:
         """Return the name under which a definition is sent."""
         if ref not in self._names:
-            wanted = name = ref.rpartition("/")[2] or "root"
+            wanted = name = _ODD_LETTERS.sub("_", unquote(ref.rpartition("/")[2]))
             count = 1
             while name in self._names.values():
                 count += 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
 from ratatoskr.types.attempt import Notice
+from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.rules import SchemaSubset
 from ratatoskr.types.schema import JsonSchema
 from ratatoskr.types.tool import ToolDefinition
@@ -24,6 +24,7 @@ from ratatoskr.wire.schema.subsets import OF_DIALECT, SUBSETS, Subset
 
 _MAX_PATHS = 8
 _NO_STRICT = "the model has no strict mode here"
+_ANSWER = ("the schema of the answer", "response_format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class CompiledSchema:
         forced: the paths of properties that must be given although the schema leaves them free.
         optional: how many properties are optional.
         unions: how many unions there are.
+        changes: in what it differs in meaning from the given schema, in words; first for an answer that is validated
+            here.
     """
 
     schema: bytes | None
@@ -47,6 +50,7 @@ class CompiledSchema:
     forced: tuple[str, ...] = ()
     optional: int = 0
     unions: int = 0
+    changes: tuple[str, str] = ("", "")
 
 
 @functools.lru_cache(maxsize=256)
@@ -71,6 +75,7 @@ def compile_schema(schema: bytes, subset: SchemaSubset) -> CompiledSchema:
         tuple(compiler.forced),
         compiler.optional,
         compiler.unions,
+        (_describe_changes(compiler, is_validated=True), _describe_changes(compiler, is_validated=False)),
     )
 
 
@@ -80,13 +85,19 @@ def subset_of(target: Target) -> SchemaSubset:
     return "openai_fine_tuned" if name == "openai" and target.model.startswith("ft:") else name
 
 
-@dataclass(slots=True)
 class StrictUse:
-    """How much of a vendor's limits the strict schemas of one request have used."""
+    """How much of a vendor's limits the strict schemas of one request have used.
 
-    tools: int = 0
-    optional: int = 0
-    unions: int = 0
+    Attributes:
+        tools: strict tools.
+        optional: optional properties.
+        unions: unions.
+    """
+
+    __slots__ = ("optional", "tools", "unions")
+
+    def __init__(self) -> None:
+        self.tools = self.optional = self.unions = 0
 
     def add(self, compiled: CompiledSchema, row: Subset, *, tools: int) -> str:
         """Add a schema, or return which limit it would exceed."""
@@ -126,24 +137,23 @@ def plan_format(form: JsonSchema, target: Target, use: StrictUse, *, is_validate
     Raises:
         InvalidInput: it is not a JSON value.
     """
-    text, name, what = encode_json(form.schema, "response_format"), subset_of(target), "the schema of the answer"
+    text, name = encode_json(form.schema, "response_format"), subset_of(target)
     row = SUBSETS[name]
     if target.rules.schema != "native":
         return FormatPlan(None, notices=(OUTPUT_EMULATED,))
     if not row.strict or not (form.strict or row.always or row.rest == "words"):
-        return FormatPlan(
-            Raw(text), notices=(_report_loose(what, "response_format", _NO_STRICT),) if form.strict else ()
-        )
+        return FormatPlan(Raw(text), notices=(_report_loose(_ANSWER, _NO_STRICT),) if form.strict else ())
     compiled = compile_schema(text, name)
     if not form.strict and not row.always and compiled.schema != text:
         return FormatPlan(None, notices=(_report_words("it is not strict"),))
     reason = compiled.reason or use.add(compiled, row, tools=0)
     if compiled.schema is not None and not reason:
-        notices = _report_changes(what, "response_format", compiled, is_validated=is_validated)
-        return FormatPlan(Raw(compiled.schema), form.strict, notices)
+        return FormatPlan(
+            Raw(compiled.schema), form.strict, _report_changes(_ANSWER, compiled.changes[not is_validated])
+        )
     if row.rest == "words" or reason.endswith(NO_OBJECT):
         return FormatPlan(None, notices=(_report_words(reason),))
-    return FormatPlan(Raw(text), notices=(_report_loose(what, "response_format", reason),))
+    return FormatPlan(Raw(text), notices=(_report_loose(_ANSWER, reason),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +177,22 @@ def plan_parameters(tool: ToolDefinition, target: Target, use: StrictUse, where:
     Raises:
         InvalidInput: it is not a JSON value; `field` is `where`.
     """
-    text, name, what = encode_json(tool.parameters, where), subset_of(target), f"the schema of tool {tool.name!r}"
+    text, name = encode_json(tool.parameters, where), subset_of(target)
     row = SUBSETS[name]
     if not tool.strict and not row.always:
         return ParametersPlan(Raw(text), tool.strict)
+    subject = (f"the schema of tool {tool.name!r}", where)
     if not row.strict:
-        return ParametersPlan(Raw(text), False, (_report_loose(what, where, _NO_STRICT),))
+        return ParametersPlan(Raw(text), False, (_report_loose(subject, _NO_STRICT),))
     if tool.strict and tool.parameters.keys() <= ANNOTATIONS | {"type"}:  # a tool that names no arguments has none
         text = encode_json({**tool.parameters, "type": "object", "properties": {}}, where)
     compiled = compile_schema(text, name)
     reason = compiled.reason or (use.add(compiled, row, tools=1) if tool.strict else "")
     if compiled.schema is not None and not reason:
-        return ParametersPlan(
-            Raw(compiled.schema), tool.strict, _report_changes(what, where, compiled, is_validated=False)
-        )
-    notices = (_report_loose(what, where, reason),) if tool.strict else ()
-    return ParametersPlan(Raw(text), tool.strict and False, notices)
+        return ParametersPlan(Raw(compiled.schema), tool.strict, _report_changes(subject, compiled.changes[1]))
+    if not tool.strict:
+        return ParametersPlan(Raw(text), tool.strict)
+    return ParametersPlan(Raw(text), False, (_report_loose(subject, reason),))
 
 
 def _is_same(compiled: dict[str, Any], given: Any, row: Subset) -> bool:
@@ -202,21 +212,27 @@ def _report_words(reason: str) -> Notice:
     return Notice("output_emulated", message, "response_format")
 
 
-def _report_loose(what: str, where: str, reason: str) -> Notice:
+def _report_loose(subject: tuple[str, str], reason: str) -> Notice:
+    what, where = subject
     return Notice("schema_not_strict", f"{what} was sent without strict ({reason})", where)
 
 
-def _report_changes(what: str, where: str, compiled: CompiledSchema, *, is_validated: bool) -> tuple[Notice, ...]:
-    """Return one notice of everything in which the schema as sent differs in meaning from the caller's."""
+def _report_changes(subject: tuple[str, str], changes: str) -> tuple[Notice, ...]:
+    what, where = subject
+    return (Notice("schema_adapted", f"{what} was sent {changes}", where),) if changes else ()
+
+
+def _describe_changes(compiler: Compiler, *, is_validated: bool) -> str:
+    """Return in what a compiled schema differs in meaning from the caller's; empty if in nothing."""
     facts = []
-    if compiled.dropped:
+    if compiler.dropped:
         still = "the answer is still validated against them" if is_validated else "the model need not keep to them"
-        facts.append(f"without {_list_paths(compiled.dropped)}, which the provider does not take: {still}")
-    if compiled.nullable and not is_validated:
-        facts.append(f"with null for what may be absent: {_list_paths(compiled.nullable)}")
-    if compiled.forced:
-        facts.append(f"with these optional properties required: {_list_paths(compiled.forced)}")
-    return (Notice("schema_adapted", f"{what} was sent {'; '.join(facts)}", where),) if facts else ()
+        facts.append(f"without {_list_paths(compiler.dropped)}, which the provider does not take: {still}")
+    if compiler.nullable and not is_validated:
+        facts.append(f"with null for what may be absent: {_list_paths(compiler.nullable)}")
+    if compiler.forced:
+        facts.append(f"with these optional properties required: {_list_paths(compiler.forced)}")
+    return "; ".join(facts)
 
 
 def _list_paths(paths: Iterable[str]) -> str:

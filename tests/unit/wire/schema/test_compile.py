@@ -240,6 +240,20 @@ def test_recursion_goes_through_optional_properties_where_it_must() -> None:
     assert dropped == ["/$defs/N/required/next"]
 
 
+def test_definitions_have_names_that_need_no_escape() -> None:
+    a, b = {"$ref": "#/definitions/x~1y"}, {"$ref": "#/properties/a%20b/$defs/A"}
+    schema = close(a=a, b=b, **{"a b": {**STRING, "$defs": {"A": INTEGER}}}, c={"$ref": "#/$defs/A"})
+    sent, dropped = compile_as("openai", {**schema, "definitions": {"x/y": STRING}, "$defs": {"A": NULL}})
+    properties = {
+        "a": {"$ref": "#/$defs/x_1y"},
+        "b": {"$ref": "#/$defs/A"},
+        "a b": STRING,
+        "c": {"$ref": "#/$defs/A_2"},
+    }
+    assert sent == {**close(**properties), "$defs": {"x_1y": STRING, "A": INTEGER, "A_2": NULL}}
+    assert dropped == []
+
+
 def test_a_root_that_refers_to_itself_stays_a_reference() -> None:
     sent, _ = compile_as("openai", {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, NULL]}}})
     assert sent == close(next={"anyOf": [{"$ref": "#"}, NULL]})

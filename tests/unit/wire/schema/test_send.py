@@ -237,6 +237,18 @@ def test_words_stand_in_where_nothing_fits(dialect: str) -> None:
     assert "whose members are not named" in notice.message
 
 
+@pytest.mark.parametrize(
+    ("subset", "schema", "form"),
+    [("openai", {"type": "array", "items": STRING}, None), ("anthropic", OPEN, {"type": "json_object"})],
+)
+def test_json_mode_is_not_asked_for_where_the_answer_is_no_object(subset: Any, schema: Any, form: Any) -> None:
+    target = Target("p", "m", "chat_completions", ModelRules(schema_subset=subset))
+    request = ChatRequest((Message.user("Hi"),), options=ChatOptions(response_format=JsonSchema("s", schema)))
+    encoded = chat_completions.encode_request(request, target, stream=False)
+    assert encoded.body.get("response_format") == form
+    assert [notice.code for notice in encoded.notices] == ["output_emulated"]
+
+
 def test_a_schema_is_compiled_once() -> None:
     form, target = JsonSchema("s", {**CLOSED, "title": "once"}), make_target("openai", "gpt-5.4")
     before = compile_schema.cache_info().misses
