@@ -241,6 +241,9 @@ class Compiler:
                 required.remove(name)
                 self._plain.dropped.append(f"{path.rpartition('/properties/')[0]}/required/{name}")
             return compiled
+        if self._is_tag(name, child, owner):
+            required.append(name)
+            return compiled
         is_nullable = "null" in admitted_types(child, self.root)
         if self.subset.all_required:
             required.append(name)
@@ -255,6 +258,12 @@ class Compiler:
             else:
                 self.optional += 1
         return compiled
+
+    def _is_tag(self, name: str, child: Any, owner: str) -> bool:
+        """Return whether a property tells the branches of a union apart, or has its default as its only value."""
+        if (owner, name) in self._plain.references.tags:
+            return True
+        return isinstance(child, Mapping) and "const" in child and child.get("default") == child["const"]
 
     def _array(self, node: Mapping[str, Any], path: str, depth: int, owner: str) -> dict[str, Any]:
         items, first = node.get("items", True), node.get("prefixItems", ())

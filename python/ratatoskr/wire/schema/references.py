@@ -14,13 +14,18 @@ _ODD_LETTERS = re.compile(r"[^\w.-]")
 
 
 class References:
-    """The references of one schema, found once for each."""
+    """The references of one schema, found once for each.
+
+    Attributes:
+        tags: references to branches of a union, each with the name of the property that is the discriminator.
+    """
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._direct: dict[tuple[str, bool], frozenset[str]] = {}
         self._reached: dict[tuple[str, bool], frozenset[str]] = {}
         self._names: dict[str, str] = {}
+        self.tags = frozenset(_find_tags(root))
 
     def is_recursive(self, ref: str) -> bool:
         """Return whether what a reference stands for contains the reference again."""
@@ -81,3 +86,16 @@ def _references(schema: Any, *, through_properties: bool) -> Iterator[str]:
             if keyword in ("$defs", "definitions") or (keyword == "properties" and not through_properties):
                 continue
             queue.append(child)
+
+
+def _find_tags(schema: Any) -> Iterator[tuple[str, str]]:
+    queue = [schema]
+    while queue:
+        node = queue.pop()
+        queue.extend(child for _, child in subschemas(node))
+        discriminator = node.get("discriminator") if isinstance(node, Mapping) else None
+        name = discriminator.get("propertyName") if isinstance(discriminator, Mapping) else None
+        if isinstance(name, str):
+            branches = (*node.get("oneOf", ()), *node.get("anyOf", ()))
+            refs = [branch.get("$ref") for branch in branches if isinstance(branch, Mapping)]
+            yield from ((ref, name) for ref in refs if isinstance(ref, str))

@@ -172,7 +172,8 @@ def models(draw: Callable[..., Any], depth: int = 2, tag: str | None = None) -> 
     values: dict[str, Values] = {}
     optional: dict[str, Values] = {}
     if tag is not None:
-        fields["kind"], values["kind"] = (Literal[tag], ...), st.just(tag)
+        fields["kind"] = (Literal[tag], ... if draw(st.booleans()) else tag)
+        values["kind"] = st.just(tag)
     for i, alias in enumerate(names):
         kind = draw(kinds(depth))
         extras = {"description": "What it is."} if draw(st.booleans()) else {}

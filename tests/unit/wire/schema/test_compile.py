@@ -226,6 +226,26 @@ def test_optional_properties_are_nullable_where_all_must_be_given() -> None:
     assert json.loads(kept.schema or b"")["required"] == ["a", "c"]
 
 
+def test_a_tag_with_a_default_must_be_given() -> None:
+    """A union is told apart by it; pydantic does not require a `Literal` that has a default."""
+    cat = {"type": "object", "properties": {"k": {"const": "a", "default": "a", "type": "string"}}}
+    dog = {"type": "object", "properties": {"k": {"enum": ["b", "c"], "default": "b", "type": "string"}}}
+    branches = [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]
+    union = {"oneOf": branches, "discriminator": {"propertyName": "k"}}
+    text = json.dumps({**close(p=union), "$defs": {"Cat": cat, "Dog": dog}}).encode()
+    for name in ("openai", "anthropic", "gemini", "xai", "ollama", "mistral", "compatible"):
+        found = compile_schema(text, name)
+        sent = json.loads(found.schema or b"")["$defs"]
+        assert sent["Cat"]["required"] == sent["Dog"]["required"] == ["k"]
+        assert sent["Dog"]["properties"]["k"]["enum"] == ["b", "c"]
+        assert found.nullable == found.forced == ()
+
+
+def test_a_lone_value_without_a_default_may_be_absent() -> None:
+    found = compile_schema(json.dumps({"type": "object", "properties": {"on": {"const": True}}}).encode(), "openai")
+    assert found.nullable == ("/properties/on",)
+
+
 def test_recursion_goes_through_optional_properties_where_it_must() -> None:
     """Gemini: cyclic references "may only be used within non-required properties"."""
     node = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pydantic
 import pytest
@@ -61,11 +61,11 @@ def make_null(value: Any, told: Any, choose: random.Random, *, leave_out: bool) 
         out = {}
         for name, field in type(value).model_fields.items():
             alias = field.alias or name
-            if not field.is_required() and not is_nullable(field) and choose.random() < 0.7:
-                if not leave_out:
-                    out[alias] = None
-            else:
+            has_one_value = len(get_args(field.annotation)) == 1 and get_origin(field.annotation) is Literal
+            if field.is_required() or has_one_value or is_nullable(field) or choose.random() < 0.3:
                 out[alias] = make_null(getattr(value, name), told[alias], choose, leave_out=leave_out)
+            elif not leave_out:
+                out[alias] = None
         return out
     if isinstance(value, (list, tuple)) and isinstance(told, list):
         return [make_null(one, its, choose, leave_out=leave_out) for one, its in zip(value, told, strict=True)]
