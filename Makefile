@@ -34,7 +34,7 @@ UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak fuzz peers lock FORCE
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -115,6 +115,9 @@ reference: $(EMBED_BUILT)  ## compute the committed reference vectors again with
 
 cuts: $(BUILT)  ## test every recorded stream cut at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
+
+schemas: $(BUILT)  ## test what is sent for some thousand generated models, for every vendor (minutes)
+	SCHEMA_EXAMPLES=3000 $(BIN)/pytest -s --timeout=0 tests/unit/wire/schema/test_property.py
 
 soak: $(BUILT)  ## long tests: memory, sockets and tasks must not grow (minutes)
 	$(BIN)/pytest -m slow -k soak -s --timeout=0 tests

@@ -35,6 +35,7 @@ _REASONS = ModelRules(
     max_output_tokens=128_000,
     max_tokens_field="max_completion_tokens",
     instructions_role="developer",
+    schema_subset="openai",
     source=_REASONING,
 )
 _CAN_BE_OFF = replace(
@@ -49,7 +50,7 @@ _O_SERIES = replace(_REASONS, max_output_tokens=100_000, unsupported=_STOP | {"p
 _LOW_TO_MAX = map_efforts("low", "medium", "high", "xhigh", "max")
 _NONE_TO_MAX = map_efforts("none", "low", "medium", "high", "xhigh", "max")
 _BREAKPOINTS = frozenset({"cache_breakpoints"})  # "prompt caching" guide, gpt-5.6 and later, 2026-11
-_PLAIN = ModelRules(max_output_tokens=16_384, source=f"{_MODELS}; 2026-11")
+_PLAIN = ModelRules(max_output_tokens=16_384, schema_subset="openai", source=f"{_MODELS}; 2026-11")
 _OLD = replace(_PLAIN, max_output_tokens=4_096, source=f"{_MODELS}, structured outputs page; 2026-11")
 
 OPENAI: RuleTable = (

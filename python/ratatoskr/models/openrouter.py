@@ -15,7 +15,7 @@ from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.others import EVERYTHING
 from ratatoskr.models.rule_table import RuleTable, find_rules
-from ratatoskr.types.rules import ModelRules, Thinking
+from ratatoskr.types.rules import ModelRules, SchemaSubset, Thinking
 
 _SOURCE = "openrouter.ai/docs (reasoning tokens, parameters); 2026-11; recorded exchanges"
 
@@ -29,6 +29,15 @@ for this model" through OpenRouter, too (MisakaNet#1473, 2026-09)."""
 
 VENDORS: dict[str, RuleTable] = {"anthropic": ANTHROPIC[:-1], "openai": OPENAI[:-1], "google": GOOGLE[:-1]}
 """Vendors whose models have the same rules at every provider; without the last row, which is an assumption."""
+
+_SUBSETS: dict[str, SchemaSubset] = {
+    "anthropic": "anthropic",
+    "google": "gemini",
+    "mistralai": "mistral",
+    "openai": "openai",
+    "x-ai": "xai",
+}
+"""What vendors take of JSON Schema: OpenRouter passes schemas on (openrouter.ai/docs/structured-outputs, 2026-11)."""
 
 # 400 "Reasoning is mandatory for this endpoint and cannot be disabled": `reasoning.mandatory` of openrouter.ai's model
 # list, as read by pydantic-ai 2.68 providers/openrouter.py, 2026-11.
@@ -55,9 +64,15 @@ def rules_at_openrouter(model: str) -> ModelRules:
     slug = slug.partition(":")[0]
     mandatory = _MANDATORY.match(model) is not None
     vendor = find_rules(VENDORS[author], _vendor_spelling(author, slug)) if author in VENDORS else None
+    subset = _SUBSETS.get(author)
     if vendor is None:
         return replace(
-            EVERYTHING, off=None if mandatory else "none", thinks=mandatory, budgets=_BUDGETS, source=_SOURCE
+            EVERYTHING,
+            off=None if mandatory else "none",
+            thinks=mandatory,
+            budgets=_BUDGETS,
+            schema_subset=subset,
+            source=_SOURCE,
         )
     thinking: Thinking = "none" if vendor.thinking == "none" else "effort"
     return replace(
@@ -73,6 +88,7 @@ def rules_at_openrouter(model: str) -> ModelRules:
         forced_tool_choice=vendor.forced_tool_choice,
         forced_while_reasoning=vendor.forced_while_reasoning,
         unsupported=vendor.unsupported & _NOT_DROPPED,
+        schema_subset=subset,
         source=f"{_SOURCE}; {vendor.source}",
     )
 

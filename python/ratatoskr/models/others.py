@@ -51,12 +51,17 @@ DEEPSEEK: RuleTable = (
 
 # Unknown fields are 422 "extra_forbidden" there, so what its reference does not list is rejected.
 _MISTRAL = "docs.mistral.ai/api, docs.mistral.ai/capabilities/reasoning; LiteLLM 1.109 reasoning_effort_levels; 2026-11"
-_MISTRAL_DEFAULT = ModelRules(unsupported=frozenset({"logprobs", "user", "service_tier", "top_k"}), source=_MISTRAL)
+_MISTRAL_DEFAULT = ModelRules(
+    unsupported=frozenset({"logprobs", "user", "service_tier", "top_k"}), schema_subset="mistral", source=_MISTRAL
+)
 _MISTRAL_SWITCH = replace(_MISTRAL_DEFAULT, thinking="effort", efforts=map_efforts("none", "high"), off="none")
 MISTRAL: RuleTable = (
     RuleRow(r"magistral-(small|medium)-latest", _MISTRAL_SWITCH),
     RuleRow(r"magistral-", replace(_MISTRAL_DEFAULT, thinks=True)),
-    RuleRow(r"(zai-)?glm-5-2", replace(EVERYTHING, unsupported=_MISTRAL_DEFAULT.unsupported, source=_MISTRAL)),
+    RuleRow(
+        r"(zai-)?glm-5-2",
+        replace(EVERYTHING, unsupported=_MISTRAL_DEFAULT.unsupported, schema_subset="mistral", source=_MISTRAL),
+    ),
     RuleRow(
         r"(zai-)?glm-",
         replace(_MISTRAL_DEFAULT, thinking="effort", efforts=map_efforts("low", "high", "max"), thinks=True),
@@ -72,13 +77,21 @@ MISTRAL: RuleTable = (
 _GROQ = "console.groq.com/docs/reasoning, structured-outputs and api-reference; 2026-11"
 _GROQ_DEFAULT = ModelRules(
     schema="json_mode",
+    schema_subset="groq_best_effort",
     unsupported=frozenset({"logprobs", "frequency_penalty", "presence_penalty", "top_k"}),
     source=_GROQ,
 )
 GROQ: RuleTable = (
     RuleRow(
         r"openai/gpt-oss",
-        replace(_GROQ_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, schema="native"),
+        replace(
+            _GROQ_DEFAULT,
+            thinking="effort",
+            efforts=_LOW_TO_HIGH,
+            thinks=True,
+            schema="native",
+            schema_subset="groq",
+        ),
     ),
     RuleRow(
         r"qwen/qwen3",
@@ -109,7 +122,7 @@ TOGETHER: RuleTable = (
 # Penalties and `stop` are errors for models that reason.
 _XAI = "docs.x.ai/docs/models and guides/reasoning; pydantic-ai 2.68 profiles/grok.py; LiteLLM 1.109; 2026-11"
 _NO_PENALTIES = frozenset({"stop", "frequency_penalty", "presence_penalty"})
-_XAI_DEFAULT = ModelRules(source=_XAI)
+_XAI_DEFAULT = ModelRules(schema_subset="xai", source=_XAI)
 _XAI_ALWAYS = replace(_XAI_DEFAULT, thinking="effort", efforts=_LOW_TO_HIGH, thinks=True, unsupported=_NO_PENALTIES)
 _XAI_SWITCHABLE = replace(_XAI_ALWAYS, efforts=map_efforts("none", "low", "medium", "high"), off="none")
 XAI: RuleTable = (
@@ -124,3 +137,6 @@ XAI: RuleTable = (
     RuleRow(r"grok-[23]", _XAI_DEFAULT),
     RuleRow(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed for names not listed; {_XAI}")),
 )
+
+_CEREBRAS = "inference-docs.cerebras.ai/capabilities/structured-outputs; 2026-11"
+CEREBRAS: RuleTable = (RuleRow(r"", replace(EVERYTHING, schema_subset="cerebras", source=_CEREBRAS)),)

@@ -11,7 +11,7 @@ from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.limits import limits_at
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.openrouter import rules_at_openrouter
-from ratatoskr.models.others import DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
+from ratatoskr.models.others import CEREBRAS, DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
 from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.chat import Effort
 from ratatoskr.types.rules import ModelRules
@@ -27,6 +27,7 @@ TABLES: dict[str, RuleTable] = {
     "groq": GROQ,
     "together": TOGETHER,
     "xai": XAI,
+    "cerebras": CEREBRAS,
 }
 _OPENAI_SERIES = ("gpt-5", "gpt-6", "o1", "o3", "o4", "chat-latest")
 

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
+from ratatoskr.types.absent import drop_absent
 from ratatoskr.types.schema import JsonSchema
 from ratatoskr.types.visible import escape_hidden
 
@@ -31,8 +32,8 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
 def schema_of(output: Any) -> JsonSchema:
     """Return the JSON Schema to send to the provider.
 
-    A schema whose root is not an object is sent as `{"value": …}`. Where the schema allows it, it is made strict: every
-    property required, none besides them, which is what providers ask of a schema that they guarantee.
+    A schema whose root is not an object is sent as `{"value": …}`. What a provider does not take of it is rewritten
+    where the request is encoded.
 
     Raises:
         InvalidInput: the type has no JSON Schema.
@@ -43,15 +44,16 @@ def schema_of(output: Any) -> JsonSchema:
         schema = _adapter(output).json_schema()
     except pydantic.errors.PydanticInvalidForJsonSchema as error:
         raise InvalidInput(f"output {output!r} has no JSON Schema: {error.message}", field="output") from None
+    except (KeyError, AttributeError):  # pydantic 2.14 reads members `$ref` and `$defs` of default values as its own
+        raise InvalidInput(f"output {output!r} has a default that pydantic cannot describe", field="output") from None
     if "$ref" in schema:  # a recursive type: providers want the object itself at the root
         schema = {**schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]], "$defs": schema["$defs"]}
     if not _has_object_root(schema):
         definitions = {"$defs": schema.pop("$defs")} if "$defs" in schema else {}
         schema = {"type": "object", "properties": {"value": schema}, "required": ["value"], **definitions}
-    strict = _can_be_strict(schema)
     name = getattr(output, "__name__", "output")
     identifier = "".join(c if c.isalnum() or c in "_-" else "_" for c in name if c.isascii())[:64] or "output"
-    return JsonSchema(identifier, _strict(schema) if strict else schema, strict)
+    return JsonSchema(identifier, schema)
 
 
 def _has_object_root(schema: dict[str, Any]) -> bool:
@@ -59,40 +61,6 @@ def _has_object_root(schema: dict[str, Any]) -> bool:
         name = schema["$ref"].rsplit("/", 1)[-1]
         return bool(schema.get("$defs", {}).get(name, {}).get("type") == "object")
     return bool(schema.get("type") == "object")
-
-
-def _nodes(schema: Any) -> list[dict[str, Any]]:
-    found, queue = [], [schema]
-    while queue:
-        node = queue.pop()
-        if isinstance(node, dict):
-            found.append(node)
-            queue.extend(node.values())
-        elif isinstance(node, list):
-            queue.extend(node)
-    return found
-
-
-def _can_be_strict(schema: dict[str, Any]) -> bool:
-    objects = [n for n in _nodes(schema) if n.get("type") == "object"]
-    return all(not n.get("additionalProperties") and "properties" in n for n in objects)
-
-
-def _strict(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_strict(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    out = {k: _strict(v) for k, v in node.items() if k != "default" or not _is_schema(node)}
-    if node.get("type") == "object" and isinstance(node.get("properties"), dict):
-        out["additionalProperties"] = False
-        out["required"] = list(node["properties"])
-    return out
-
-
-def _is_schema(node: dict[str, Any]) -> bool:
-    """Return whether a node is a schema, not a mapping of names to schemas in which `default` is a name."""
-    return not isinstance(node.get("default"), dict) or bool({"type", "anyOf", "$ref", "enum", "const"} & node.keys())
 
 
 def validate(response: ChatResponse[Any], output: Any) -> Any:
@@ -103,11 +71,8 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
     """
     import pydantic
 
-    adapter, text = _adapter(output), response.content
     try:
-        if not _is_sent_bare(output):
-            return adapter.validate_python(_unwrap(text), strict=None)
-        return adapter.validate_json(text)
+        return _read(response.content if _is_sent_bare(output) else _unwrap(response.content), output)
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         errors: list[dict[str, Any]] = [dict(entry) for entry in found]
@@ -124,13 +89,33 @@ def validate(response: ChatResponse[Any], output: Any) -> Any:
     )
 
 
+def _read(text: str | bytes, output: Any) -> Any:
+    """Return a JSON text as the output type; a null that the type does not take may stand for an absent member."""
+    import pydantic
+
+    adapter = _adapter(output)
+    try:
+        return adapter.validate_json(text)
+    except pydantic.ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise
+        value = json.loads(text)
+        present = drop_absent(value, adapter.json_schema())
+        if present == value:
+            raise
+        return adapter.validate_json(json.dumps(present))
+
+
 @functools.lru_cache(maxsize=256)
 def _is_sent_bare(output: Any) -> bool:
     return _has_object_root(_adapter(output).json_schema())
 
 
-def _unwrap(text: str) -> Any:
-    value = json.loads(text)
-    if not isinstance(value, dict) or "value" not in value:
-        raise ValueError('expected an object with the member "value"')
-    return value["value"]
+def _unwrap(text: str) -> bytes:
+    """Return the JSON text of the member `value`."""
+    import msgspec
+
+    try:
+        return bytes(msgspec.json.decode(text, type=dict[str, msgspec.Raw])["value"])
+    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError):
+        raise ValueError('expected an object with the member "value"') from None

@@ -16,6 +16,21 @@ Thinking: TypeAlias = Literal["none", "effort", "adaptive", "budget", "level", "
 or by a switch (on, off, or an effort)."""
 
 
+SchemaSubset: TypeAlias = Literal[
+    "anthropic",
+    "cerebras",
+    "compatible",
+    "gemini",
+    "groq",
+    "groq_best_effort",
+    "mistral",
+    "ollama",
+    "openai",
+    "openai_fine_tuned",
+    "xai",
+]
+"""The names of the subsets of JSON Schema that vendors take; `ratatoskr.wire.schema` has the table."""
+
 Range: TypeAlias = tuple[float, float]
 """The least and the greatest value that is accepted."""
 
@@ -63,6 +78,7 @@ class ModelRules:
         forced_while_reasoning: whether it is also accepted while the model reasons.
         schema: how a JSON Schema for the answer is requested: natively, by JSON mode with the schema in the
             instructions, or by instructions alone.
+        schema_subset: what the model takes of JSON Schema; `None` for what its dialect takes.
         unsupported: parameters that are always rejected.
         limits: the values that the host accepts.
         flags: quirks that the dialect reads, in addition to the host's.
@@ -84,6 +100,7 @@ class ModelRules:
     forced_tool_choice: bool = True
     forced_while_reasoning: bool = True
     schema: Literal["native", "json_mode", "instructions"] = "native"
+    schema_subset: SchemaSubset | None = None
     unsupported: frozenset[str] = frozenset()
     limits: ValueLimits = ValueLimits()
     flags: frozenset[str] = frozenset()

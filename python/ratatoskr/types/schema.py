@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.part import MAX_DEPTH, depth_of
-
-_TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
-
+from ratatoskr.types.subschema import ALL_TYPES, subschemas
 
 _NAME_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -21,7 +19,8 @@ class JsonSchema:
 
     Attributes:
         name: 1 to 64 letters, digits, `_` and `-`.
-        schema: the schema itself, sent untouched.
+        schema: the schema itself; what a provider does not take of it is rewritten, with a notice if that loses
+            something.
         strict: ask the provider to guarantee it.
     """
 
@@ -53,20 +52,38 @@ def _check(node: Any, field: str, path: str) -> None:
         raise InvalidInput(f"{field}: {path or 'the schema'} must be an object", field=field)
     kind = node.get("type")
     kinds = [kind] if isinstance(kind, str) else kind if isinstance(kind, (list, tuple)) else []
-    if "type" in node and (not kinds or not all(isinstance(k, str) and k.lower() in _TYPES for k in kinds)):
+    if "type" in node and (not kinds or not all(isinstance(k, str) and k.lower() in ALL_TYPES for k in kinds)):
         raise InvalidInput(f"{field}: {path}/type is {kind!r}, which is not a type of JSON Schema", field=field)
-    if not isinstance(node.get("required", []), (list, tuple)):
-        raise InvalidInput(f"{field}: {path}/required must be a list of names", field=field)
-    for keyword in ("properties", "$defs", "definitions", "patternProperties"):
-        children = node.get(keyword, {})
-        if not isinstance(children, Mapping):
-            raise InvalidInput(f"{field}: {path}/{keyword} must be an object", field=field)
-        for name, child in children.items():
-            _check(child, field, f"{path}/{keyword}/{name}")
-    for keyword in ("anyOf", "allOf", "oneOf"):
-        if not isinstance(node.get(keyword, []), (list, tuple)):
-            raise InvalidInput(f"{field}: {path}/{keyword} must be a list of schemas", field=field)
-        for i, child in enumerate(node.get(keyword, ())):
-            _check(child, field, f"{path}/{keyword}/{i}")
-    if isinstance(node.get("items"), Mapping):
-        _check(node["items"], field, f"{path}/items")
+    for keyword, (what, is_valid) in _SHAPES.items():
+        if keyword in node and not is_valid(node[keyword]):
+            raise InvalidInput(f"{field}: {path}/{keyword} must be {what}", field=field)
+    for place, child in subschemas(node):
+        _check(child, field, f"{path}/{place}")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _is_schema(value: Any) -> bool:
+    return isinstance(value, (Mapping, bool))
+
+
+_OBJECT = ("an object", lambda value: isinstance(value, Mapping))
+_SCHEMAS = ("a list of schemas", _is_list)
+_SHAPES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "required": ("a list of names", lambda value: _is_list(value) and all(isinstance(name, str) for name in value)),
+    "properties": _OBJECT,
+    "$defs": _OBJECT,
+    "definitions": _OBJECT,
+    "patternProperties": _OBJECT,
+    "anyOf": _SCHEMAS,
+    "allOf": _SCHEMAS,
+    "oneOf": _SCHEMAS,
+    "prefixItems": _SCHEMAS,
+    "items": ("a schema", lambda value: _is_schema(value) or _is_list(value)),
+    "additionalProperties": ("a schema", _is_schema),
+    "enum": ("a list of values", _is_list),
+    "$ref": ("a text", lambda value: isinstance(value, str)),
+}
+"""What the keywords of structure must be; a list counts as one of schemas if its items are checked as such."""

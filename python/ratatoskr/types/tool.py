@@ -34,8 +34,9 @@ class ToolDefinition(Plain):
     Attributes:
         name: every provider takes letters, digits, `_` and `-`.
         description: when the model should call it.
-        parameters: JSON Schema of the arguments, sent untouched.
-        strict: ask the provider to guarantee the schema; `None` leaves it to the provider.
+        parameters: JSON Schema of the arguments; rewritten only where `strict` or the provider demands it.
+        strict: ask the provider to guarantee the schema; `None` leaves it to the provider. A strict provider may give
+            null for an optional argument; `run` reads it as absent.
         cache: a prompt-cache breakpoint after this tool.
     """
 
@@ -95,10 +96,12 @@ class ToolDefinition(Plain):
         import asyncio
         from inspect import isawaitable
 
+        from ratatoskr.types.absent import drop_absent
+
         if self._run is None:
             raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
         try:
-            arguments = call.args()
+            arguments = drop_absent(call.args(), self.parameters)  # strict modes give null for what is absent
             value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
             return call.result(await value if isawaitable(value) else value)
         except InvalidToolArguments as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import Any
 
@@ -27,6 +28,8 @@ from ratatoskr.gateway.request import MAX_IMAGE, check_request, request_of
 from ratatoskr.testing import ScriptedGateway
 from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.part import MAX_DEPTH
+from ratatoskr.wire.dialect import Target
+from ratatoskr.wire.schema import StrictUse, plan_format
 
 HI = Message.user("Hi")
 
@@ -180,13 +183,23 @@ class Branch(pydantic.BaseModel):
     branches: list[Branch] = []
 
 
+def sent_to_openai(wanted: JsonSchema) -> tuple[dict[str, Any], ...]:
+    """Return the schema as it is sent, if it is called strict."""
+    plan = plan_format(wanted, Target("openai", "gpt-5", "responses"), StrictUse(), is_validated=True)
+    assert plan.schema is not None
+    return (json.loads(bytes(plan.schema)),) if plan.strict else ()
+
+
 def test_an_output_type_is_asked_for_by_a_schema_that_providers_can_guarantee() -> None:
     wanted = request_of("Hi", "m", output=Leaf).options.response_format
     assert isinstance(wanted, JsonSchema)
     assert (wanted.name, wanted.strict) == ("Leaf", True)
-    assert wanted.schema["required"] == ["name", "size"]  # a default is no way out for a model
-    assert wanted.schema["additionalProperties"] is False
-    assert "default" not in wanted.schema["properties"]["size"]
+    assert wanted.schema == Leaf.model_json_schema()
+    (sent,) = sent_to_openai(wanted)
+    assert sent["required"] == ["name", "size"]
+    assert sent["additionalProperties"] is False
+    assert "default" not in sent["properties"]["size"]
+    assert {"type": "null"} in sent["properties"]["size"]["anyOf"]  # null leaves it to the default
 
 
 def test_an_output_type_whose_root_is_no_object_travels_in_one() -> None:
@@ -203,7 +216,7 @@ def test_an_output_type_may_hold_itself_and_open_ones_are_not_called_strict() ->
     assert {"Branch", "Leaf"} <= set(recursive.schema["$defs"])
     opened = request_of("Hi", "m", output=dict[str, int]).options.response_format
     assert isinstance(opened, JsonSchema)
-    assert opened.strict is False
+    assert sent_to_openai(opened) == ()
 
 
 async def test_a_request_made_by_hand_arrives_as_one_made_of_arguments() -> None:

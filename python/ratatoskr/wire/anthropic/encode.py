@@ -6,18 +6,16 @@ Follows https://docs.anthropic.com/en/api/messages, …/api/versioning and the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw
-
 from ratatoskr.types.attempt import Notice
-from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig, ResponseFormat
+from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.wire.anthropic.history import BlockWriter, simplify_content, write_messages
 from ratatoskr.wire.anthropic.thinking import continues_without_thinking, encode_thinking
 from ratatoskr.wire.anthropic.tools import encode_tool, encode_tool_choice
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8
+from ratatoskr.wire.schema import plan_format
 
 PATH = "/v1/messages"
 VERSION = "2026-10-21"
@@ -60,15 +58,13 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     if max_tokens is None:
         max_tokens = rules.max_output_tokens or DEFAULT_MAX_TOKENS
     body: dict[str, Any] = {"model": target.model, "max_tokens": max_tokens}
-    tools = [encode_tool(writer, tool, f"tools[{i}]") for i, tool in enumerate(request.tools)]
-    system, turns = write_messages(writer, request.messages)
     notices: list[Notice] = []
     output: dict[str, Any] = {}
-    if options.response_format is not None:
-        instructions = _encode_format(options.response_format, target, output)
-        if instructions:
-            notices.append(OUTPUT_EMULATED)
-            system.append({"type": "text", "text": instructions})
+    instructions = "" if options.response_format is None else _encode_format(request, writer, output, notices)
+    tools = [encode_tool(writer, tool, f"tools[{i}]") for i, tool in enumerate(request.tools)]
+    system, turns = write_messages(writer, request.messages)
+    if instructions:
+        system.append({"type": "text", "text": instructions})
     if system:
         body["system"] = simplify_content(system)
     body["messages"] = turns
@@ -120,24 +116,18 @@ def _make_headers(options: ChatOptions, target: Target, betas: list[str]) -> tup
     return (version, ("anthropic-beta", ",".join(betas))) if betas else (version,)
 
 
-def _encode_format(wanted: ResponseFormat, target: Target, output: dict[str, Any]) -> str:
+def _encode_format(request: ChatRequest, writer: BlockWriter, output: dict[str, Any], notices: list[Notice]) -> str:
     """Set `format` in `output` if the provider can guarantee it, or return instructions to use in its place."""
+    wanted = request.options.response_format
     if not isinstance(wanted, JsonSchema):
+        notices.append(OUTPUT_EMULATED)
         return "Answer with one JSON object and nothing else: no other words, no code fence."
-    schema = encode_json(wanted.schema, "response_format")
-    if target.rules.schema == "native" and (wanted.strict or _is_closed(wanted.schema)):
-        output["format"] = {"type": "json_schema", "schema": Raw(schema)}
+    plan = plan_format(wanted, writer.target, writer.strict_use, is_validated=request.output is not None)
+    notices.extend(plan.notices)
+    if plan.schema is not None:
+        output["format"] = {"type": "json_schema", "schema": plan.schema}
         return ""
     return (
         "Answer with JSON that follows this JSON Schema and nothing else: no other words, no code fence.\n"
-        + schema.decode()
+        + encode_json(wanted.schema, "response_format").decode()
     )
-
-
-def _is_closed(schema: Any) -> bool:
-    """Return whether all objects forbid additional properties; the provider refuses other schemas."""
-    if isinstance(schema, Mapping):
-        if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
-            return False
-        return all(map(_is_closed, schema.values()))
-    return not isinstance(schema, list) or all(map(_is_closed, schema))

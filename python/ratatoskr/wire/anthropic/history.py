@@ -37,6 +37,7 @@ from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import arguments_object, decode
+from ratatoskr.wire.schema import StrictUse
 
 T = TypeVar("T")
 
@@ -148,9 +149,10 @@ class BlockWriter:
         betas: features that are asked for by header.
         container: the container of the latest turn, in which the next continues.
         breakpoints: the number of cache breakpoints so far.
+        strict_use: what the strict schemas have used of the provider's limits so far.
     """
 
-    __slots__ = ("_notices", "_toolsets", "at", "betas", "breakpoints", "container", "target")
+    __slots__ = ("_notices", "_toolsets", "at", "betas", "breakpoints", "container", "strict_use", "target")
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -158,6 +160,7 @@ class BlockWriter:
         self.betas: list[str] = []
         self.container: Raw | None = None
         self.breakpoints = 0
+        self.strict_use = StrictUse()
         self._notices: dict[str, Notice] = {}
         self._toolsets: dict[str, Raw] = {}
 
@@ -171,9 +174,9 @@ class BlockWriter:
         """What was left out, one notice for each kind."""
         return list(self._notices.values())
 
-    def add_notice(self, kind: str, code: str, message: str) -> None:
+    def add_notice(self, kind: str, code: str, message: str, where: str = "messages") -> None:
         """Add a notice, unless there is one of this kind."""
-        self._notices.setdefault(kind, Notice(code, message, "messages"))
+        self._notices.setdefault(kind, Notice(code, message, where))
 
     def add_beta(self, beta: str) -> None:
         """Ask for a feature by header."""

@@ -14,6 +14,7 @@ from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.anthropic.history import BlockWriter
 from ratatoskr.wire.encode import encode_json, require_utf8
+from ratatoskr.wire.schema import plan_parameters
 
 _BETAS = {
     "computer_20250124": "computer-use-2025-01-24",
@@ -42,9 +43,12 @@ def encode_tool(writer: BlockWriter, tool: Tool, where: str) -> dict[str, Any] |
     encoded: dict[str, Any] = {"name": require_utf8(tool.name, where)}
     if tool.description:
         encoded["description"] = require_utf8(tool.description, where)
-    encoded["input_schema"] = Raw(encode_json(tool.parameters, where))
-    if tool.strict is not None:
-        encoded["strict"] = tool.strict
+    plan = plan_parameters(tool, writer.target, writer.strict_use, where)
+    encoded["input_schema"] = plan.schema
+    if plan.strict is not None:
+        encoded["strict"] = plan.strict
+    for notice in plan.notices:
+        writer.add_notice(where, notice.code, notice.message, where)
     if tool.cache:
         writer.count_breakpoint(where)
         encoded["cache_control"] = {"type": "ephemeral"}

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec import Raw
+
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
+from ratatoskr.types.subschema import admitted_types
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.chat_completions.history import encode_messages
 from ratatoskr.wire.chat_completions.thinking import encode_reasoning
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import EncodeContext, encode_json, require_utf8
+from ratatoskr.wire.encode import OUTPUT_EMULATED, EncodeContext, encode_json, require_utf8
+from ratatoskr.wire.schema import StrictUse, plan_format, plan_parameters
 
 PATH = "/chat/completions"
 
@@ -56,11 +60,12 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     context = EncodeContext(target, _cache_mark(target))
     body: dict[str, Any] = {"model": target.model}
     body["messages"] = messages = encode_messages(request.messages, context)
+    use = StrictUse()
     if request.tools or request.tool_choice:
-        _add_tools(body, request, context)
+        _add_tools(body, request, context, use)
     _add_options(body, options, target)
     if options.response_format is not None:
-        _add_format(body, messages, options.response_format, context)
+        _add_format(body, messages, request, context, use)
     if isinstance(options.reasoning, ReasoningConfig) or options.reasoning is None:
         body.update(encode_reasoning(options.reasoning, target))
     if options.cache_prompt is not None:
@@ -103,10 +108,9 @@ def _add_options(body: dict[str, Any], options: ChatOptions, target: Target) -> 
         body["store"] = options.metadata is not None
 
 
-def _add_tools(body: dict[str, Any], request: ChatRequest, context: EncodeContext) -> None:
-    tools = [
-        tool for i, one in enumerate(request.tools) if (tool := _encode_tool(one, f"tools[{i}]", context)) is not None
-    ]
+def _add_tools(body: dict[str, Any], request: ChatRequest, context: EncodeContext, use: StrictUse) -> None:
+    encoded = (_encode_tool(tool, f"tools[{i}]", context, use) for i, tool in enumerate(request.tools))
+    tools = [tool for tool in encoded if tool is not None]
     if tools:
         body["tools"] = tools
     choice = request.tool_choice
@@ -116,7 +120,7 @@ def _add_tools(body: dict[str, Any], request: ChatRequest, context: EncodeContex
         body["parallel_tool_calls"] = request.options.parallel_tool_calls
 
 
-def _encode_tool(tool: Tool, where: str, context: EncodeContext) -> dict[str, Any] | None:
+def _encode_tool(tool: Tool, where: str, context: EncodeContext, use: StrictUse) -> dict[str, Any] | None:
     if isinstance(tool, ProviderTool):
         if tool.provider == context.target.provider:
             encode_json(tool.definition, where)
@@ -127,10 +131,12 @@ def _encode_tool(tool: Tool, where: str, context: EncodeContext) -> dict[str, An
     function: dict[str, Any] = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = dict(tool.parameters)
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    encode_json(function, where)
+    encode_json([tool.name, tool.description], where)
+    plan = plan_parameters(tool, context.target, use, where)
+    context.notices.extend(plan.notices)
+    function["parameters"] = plan.schema
+    if plan.strict is not None:
+        function["strict"] = plan.strict
     return context.mark_cached({"type": "function", "function": function}, cache=tool.cache)
 
 
@@ -148,35 +154,43 @@ def _encode_tool_choice(choice: str, tools: Sequence[Tool]) -> Any:
     raise InvalidInput(f"tool_choice names {choice!r}, which is not one of the tools", field="tool_choice")
 
 
-def _add_format(body: dict[str, Any], messages: list[dict[str, Any]], format: Any, context: EncodeContext) -> None:
+def _add_format(
+    body: dict[str, Any],
+    messages: list[dict[str, Any]],
+    request: ChatRequest,
+    context: EncodeContext,
+    use: StrictUse,
+) -> None:
     """Request JSON natively, or by instructions where the model has no structured output."""
-    support = context.target.rules.schema
-    if isinstance(format, JsonSchema):
-        schema = encode_json(format.schema, "response_format").decode()
-        if support == "native":
-            body["response_format"] = _native_format(format, context)
+    wanted, support = request.options.response_format, context.target.rules.schema
+    if isinstance(wanted, JsonSchema):
+        schema = encode_json(wanted.schema, "response_format")
+        if support == "native" and context.has("json_object_value"):
+            body["response_format"] = {"type": "json_object", "value": Raw(schema)}
+            return
+        plan = plan_format(wanted, context.target, use, is_validated=request.output is not None)
+        context.notices.extend(plan.notices)
+        if plan.schema is not None:
+            form = {"name": wanted.name, "schema": plan.schema, "strict": plan.strict}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
             return
         instructions = (
             "Answer with JSON alone, without any other words or a code fence. "
-            f"It must follow this JSON Schema:\n{schema}"
+            f"It must follow this JSON Schema:\n{schema.decode()}"
         )
     else:
         instructions = "Answer with one JSON object alone, without any other words or a code fence."
-    if support != "instructions":
+    if support != "instructions" and _may_be_object(wanted):
         body["response_format"] = {"type": "json_object"}
-        if not isinstance(format, JsonSchema):
+        if not isinstance(wanted, JsonSchema):
             return
+    if not isinstance(wanted, JsonSchema):
+        context.notices.append(OUTPUT_EMULATED)
     _add_instructions(messages, instructions, context)
-    message = f"{context.target.model} cannot guarantee the form of the answer; the instructions ask for it"
-    context.notice("output_emulated", "", message, "response_format")
 
 
-def _native_format(format: JsonSchema, context: EncodeContext) -> dict[str, Any]:
-    schema = dict(format.schema)
-    if context.has("json_object_value"):
-        return {"type": "json_object", "value": schema}
-    name = require_utf8(format.name, "response_format")
-    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": format.strict}}
+def _may_be_object(wanted: Any) -> bool:
+    return not isinstance(wanted, JsonSchema) or "object" in admitted_types(wanted.schema, wanted.schema)
 
 
 def _add_instructions(messages: list[dict[str, Any]], instructions: str, context: EncodeContext) -> None:

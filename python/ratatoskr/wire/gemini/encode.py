@@ -11,11 +11,12 @@ from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
+from ratatoskr.wire.encode import OUTPUT_EMULATED, require_utf8, schema_instructions
 from ratatoskr.wire.gemini.history import ContentWriter
 from ratatoskr.wire.gemini.thinking import encode_thinking
 from ratatoskr.wire.gemini.tools import encode_tool_config, encode_tools
 from ratatoskr.wire.json import JsonObject
+from ratatoskr.wire.schema import FormatPlan, StrictUse, plan_format
 
 PARAMETERS = frozenset(
     {
@@ -60,11 +61,11 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     body: JsonObject = {"contents": history.contents}
     config = _encode_config(options, rules)
     if options.response_format is not None:
-        _encode_format(request, rules, history.system, config, notices)
+        _encode_format(request, target, history.system, config, notices)
     if history.system:
         body["systemInstruction"] = {"parts": history.system}
     if request.tools:
-        body["tools"] = encode_tools(request)
+        body["tools"] = encode_tools(request, target, notices)
     if tool_config := encode_tool_config(request, rules):
         body["toolConfig"] = tool_config
     if config:
@@ -99,19 +100,21 @@ def _encode_config(options: ChatOptions, rules: ModelRules) -> JsonObject:
 
 
 def _encode_format(
-    request: ChatRequest, rules: ModelRules, system: list[JsonObject], config: JsonObject, notices: list[Notice]
+    request: ChatRequest, target: Target, system: list[JsonObject], config: JsonObject, notices: list[Notice]
 ) -> None:
     """Ask for JSON; with tools, models before Gemini 3 are asked by instructions, as they refuse the parameters."""
-    wanted = request.options.response_format
+    wanted, rules = request.options.response_format, target.rules
     with_tools = bool(request.tools) and rules.thinking != "level"
     if isinstance(wanted, JsonSchema):
-        encode_json(wanted.schema, "response_format")
-        if rules.schema == "native" and not with_tools:
+        plan = FormatPlan(None, notices=(OUTPUT_EMULATED,))
+        if not with_tools:
+            plan = plan_format(wanted, target, StrictUse(), is_validated=request.output is not None)
+        notices.extend(plan.notices)
+        if plan.schema is not None:
             config["responseMimeType"] = "application/json"
-            config["responseJsonSchema"] = wanted.schema
+            config["responseJsonSchema"] = plan.schema
             return
         system.append({"text": schema_instructions(wanted)})
-        notices.append(OUTPUT_EMULATED)
     if rules.schema != "instructions" and not with_tools:
         config["responseMimeType"] = "application/json"
     elif wanted == "json":

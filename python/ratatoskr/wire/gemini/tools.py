@@ -12,19 +12,23 @@ import re
 from typing import Any
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.part import MAX_DEPTH
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
+from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import encode_json, require_utf8
 from ratatoskr.wire.gemini.shapes import FunctionCall, PartialArg, bytes_or_none
 from ratatoskr.wire.json import decode
+from ratatoskr.wire.schema import StrictUse, plan_parameters
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d{1,6})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]""")
 
 
-def encode_tools(request: ChatRequest) -> list[Any]:
+def encode_tools(request: ChatRequest, target: Target, notices: list[Notice]) -> list[Any]:
     """Return `tools`; all functions are in one list, which stands where the first of them does."""
+    use = StrictUse()
     tools: list[Any] = []
     functions: list[dict[str, Any]] = []
     for i, tool in enumerate(request.tools):
@@ -35,11 +39,12 @@ def encode_tools(request: ChatRequest) -> list[Any]:
             continue
         if not functions:
             tools.append({"functionDeclarations": functions})
-        encode_json(tool.parameters, where)
         function: dict[str, Any] = {"name": require_utf8(tool.name, where)}
         if tool.description:
             function["description"] = require_utf8(tool.description, where)
-        functions.append({**function, "parametersJsonSchema": tool.parameters})
+        plan = plan_parameters(tool, target, use, where)
+        notices.extend(plan.notices)
+        functions.append({**function, "parametersJsonSchema": plan.schema})
     return tools
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from ratatoskr.errors import UnsupportedParameter
 from ratatoskr.types.attempt import Notice
-from ratatoskr.types.chat import ChatOptions, ChatRequest, JsonSchema, ReasoningConfig
+from ratatoskr.types.chat import ChatRequest, JsonSchema, ReasoningConfig
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.encode import OUTPUT_EMULATED, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.json import JsonObject
 from ratatoskr.wire.ollama.history import MessageWriter, generate_prompt
+from ratatoskr.wire.schema import StrictUse, plan_format
 
 PARAMETERS = frozenset(
     {
@@ -61,7 +62,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     """
     options = request.options
     notices: list[Notice] = []
-    output_format, instructions = _encode_format(options, target.rules, notices)
+    output_format, instructions = _encode_format(request, target, notices)
     writer = MessageWriter(target)
     messages = writer.write(request.messages, instructions)
     tools = _encode_tools(request)
@@ -105,18 +106,16 @@ def _encode_think(reasoning: Any, rules: ModelRules) -> bool | str | None:
     return _BOOLEANS.get(think, think)
 
 
-def _encode_format(options: ChatOptions, rules: ModelRules, notices: list[Notice]) -> tuple[Any, str | None]:
+def _encode_format(request: ChatRequest, target: Target, notices: list[Notice]) -> tuple[Any, str | None]:
     """Return the value of `format`, and instructions for what it cannot express."""
-    wanted = options.response_format
+    wanted, rules = request.options.response_format, target.rules
     if wanted is None:
         return None, None
     mode = None if rules.schema == "instructions" else "json"
     if isinstance(wanted, JsonSchema):
-        encode_json(wanted.schema, "response_format")
-        if rules.schema == "native":
-            return wanted.schema, None
-        notices.append(OUTPUT_EMULATED)
-        return mode, schema_instructions(wanted)
+        plan = plan_format(wanted, target, StrictUse(), is_validated=request.output is not None)
+        notices.extend(plan.notices)
+        return (plan.schema, None) if plan.schema is not None else (mode, schema_instructions(wanted))
     if mode is not None:
         return mode, None
     notices.append(OUTPUT_EMULATED)

@@ -17,15 +17,10 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import TextPart
 from ratatoskr.types.tool import ProviderTool, Tool
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import (
-    OUTPUT_EMULATED,
-    EncodeContext,
-    encode_json,
-    require_utf8,
-    schema_instructions,
-)
+from ratatoskr.wire.encode import EncodeContext, encode_json, require_utf8, schema_instructions
 from ratatoskr.wire.responses.history import History
 from ratatoskr.wire.responses.thinking import encode_reasoning
+from ratatoskr.wire.schema import StrictUse, plan_format, plan_parameters
 
 PARAMETERS = frozenset(
     {
@@ -68,7 +63,7 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     options = request.options
     body: dict[str, Any] = {"model": target.model}
     context = EncodeContext(target, _CACHE_BREAKPOINT if _has_breakpoints(target.model) else None)
-    output_format, instructions = _encode_format(options, context)
+    output_format, instructions = _encode_format(request, context)
     _add_messages(body, request.messages, context, instructions, output_format)
     tools = _encode_tools(request.tools, context)
     if tools:
@@ -139,17 +134,17 @@ def _mentions_json(messages: tuple[Message, ...]) -> bool:
     return any("json" in message.text.lower() for message in messages if message.role != "assistant")
 
 
-def _encode_format(options: ChatOptions, context: EncodeContext) -> tuple[dict[str, Any] | None, str]:
+def _encode_format(request: ChatRequest, context: EncodeContext) -> tuple[dict[str, Any] | None, str]:
     """Return `text.format`, and instructions for what it does not cover."""
-    response_format, support = options.response_format, context.target.rules.schema
+    response_format, support = request.options.response_format, context.target.rules.schema
     if response_format is None:
         return None, ""
     if isinstance(response_format, JsonSchema):
-        if support == "native":
-            schema = Raw(encode_json(response_format.schema, "response_format"))
+        plan = plan_format(response_format, context.target, StrictUse(), is_validated=request.output is not None)
+        context.notices.extend(plan.notices)
+        if plan.schema is not None:
             name = require_utf8(response_format.name, "response_format")
-            return {"type": "json_schema", "name": name, "schema": schema, "strict": response_format.strict}, ""
-        context.notices.append(OUTPUT_EMULATED)
+            return {"type": "json_schema", "name": name, "schema": plan.schema, "strict": plan.strict}, ""
         json_mode = {"type": "json_object"} if support == "json_mode" else None
         return json_mode, schema_instructions(response_format)
     if support == "instructions":
@@ -158,7 +153,7 @@ def _encode_format(options: ChatOptions, context: EncodeContext) -> tuple[dict[s
 
 
 def _encode_tools(tools: tuple[Tool, ...], context: EncodeContext) -> list[Any]:
-    encoded: list[Any] = []
+    encoded, use = list[Any](), StrictUse()
     for i, tool in enumerate(tools):
         where = f"tools[{i}]"
         if isinstance(tool, ProviderTool):
@@ -171,9 +166,11 @@ def _encode_tools(tools: tuple[Tool, ...], context: EncodeContext) -> list[Any]:
         item: dict[str, Any] = {"type": "function", "name": require_utf8(tool.name, where)}
         if tool.description:
             item["description"] = require_utf8(tool.description, where)
-        item["parameters"] = Raw(encode_json(tool.parameters, f"{where}.parameters"))
+        plan = plan_parameters(tool, context.target, use, f"{where}.parameters")
+        context.notices.extend(plan.notices)
+        item["parameters"] = plan.schema
         # The default is true, and the API would then make every argument required.
-        item["strict"] = bool(tool.strict)
+        item["strict"] = bool(plan.strict)
         encoded.append(item)
     return encoded
 

@@ -104,6 +104,7 @@ SCHEMA = {
     "additionalProperties": False,
     "$defs": {"City": {"type": "string", "x-odd": [None, 1.50]}},
 }
+CLOSED = {**SCHEMA, "properties": {"city": {"$ref": "#/$defs/City"}}, "$defs": {"City": {"type": "string"}}}
 WEATHER = ToolDefinition("weather", "Tells the weather.", SCHEMA)
 NOW = ToolDefinition("now", "", {"type": "object", "properties": {}})
 

@@ -14,7 +14,7 @@ from ratatoskr.types.part import TextPart
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
 from ratatoskr.wire.anthropic import PARAMETERS
 from ratatoskr.wire.dialect import Target
-from unit.wire.anthropic.samples import ADAPTIVE, NOW, SCHEMA, encode, encode_body, make_target
+from unit.wire.anthropic.samples import ADAPTIVE, CLOSED, NOW, SCHEMA, encode, encode_body, make_target
 
 
 def test_the_smallest_request():
@@ -78,9 +78,9 @@ def test_a_host_that_knows_the_old_version_only_gets_it():
 
 
 def test_a_schema_is_sent_as_the_output_format():
-    found = encode(response_format=JsonSchema("answer", SCHEMA))
+    found = encode(response_format=JsonSchema("answer", CLOSED))
     body = json.loads(msgspec.json.encode(found.body))
-    assert body["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
     assert found.notices == []
 
 
@@ -105,12 +105,12 @@ def test_a_format_that_cannot_be_guaranteed_is_asked_for_by_instructions(rules, 
 
 
 def test_a_closed_schema_is_guaranteed_even_if_it_need_not_be_strict():
-    assert "format" in encode_body(response_format=JsonSchema("answer", SCHEMA, strict=False))["output_config"]
+    assert "format" in encode_body(response_format=JsonSchema("answer", CLOSED, strict=False))["output_config"]
 
 
 def test_effort_and_schema_share_one_place():
-    body = encode_body(make_target(**ADAPTIVE), reasoning="high", response_format=JsonSchema("a", SCHEMA))
-    assert body["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}, "effort": "high"}
+    body = encode_body(make_target(**ADAPTIVE), reasoning="high", response_format=JsonSchema("a", CLOSED))
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}, "effort": "high"}
 
 
 def test_four_breakpoints_are_taken_and_the_fifth_is_refused():

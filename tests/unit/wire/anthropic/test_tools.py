@@ -10,12 +10,12 @@ import pytest
 
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
-from unit.wire.anthropic.samples import NOW, SCHEMA, WEATHER, encode, encode_body
+from unit.wire.anthropic.samples import CLOSED, NOW, SCHEMA, WEATHER, encode, encode_body
 
 
 def test_schemas_of_tools_are_sent_untouched():
     frozen = ToolDefinition("frozen", "", MappingProxyType({"type": "object", "properties": MappingProxyType({})}))
-    tools = encode_body(tools=(WEATHER, NOW, ToolDefinition("s", "d", SCHEMA, strict=True, cache=True), frozen))[
+    tools = encode_body(tools=(WEATHER, NOW, ToolDefinition("s", "d", CLOSED, strict=True, cache=True), frozen))[
         "tools"
     ]
     assert tools == [
@@ -24,7 +24,7 @@ def test_schemas_of_tools_are_sent_untouched():
         {
             "name": "s",
             "description": "d",
-            "input_schema": SCHEMA,
+            "input_schema": CLOSED,
             "strict": True,
             "cache_control": {"type": "ephemeral"},
         },

@@ -13,6 +13,8 @@ from ratatoskr.wire import chat_completions as dialect
 
 SCHEMA = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": "integer"}}}
 
+STRICT = {**SCHEMA, "required": ["a"], "additionalProperties": False}
+NO_ARGUMENTS = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
 ADD = ToolDefinition("add", "Add.", SCHEMA)
 
 
@@ -106,7 +108,7 @@ def test_tools_are_sent_untouched_and_in_their_place(wire):
     assert body["tools"] == [
         {"type": "web_search", "max_uses": 1},
         {"type": "function", "function": {"name": "add", "description": "Add.", "parameters": SCHEMA}},
-        {"type": "function", "function": {"name": "b", "parameters": {}, "strict": True}},
+        {"type": "function", "function": {"name": "b", "parameters": NO_ARGUMENTS, "strict": True}},
     ]
     assert body["tool_choice"] == {"type": "function", "function": {"name": "add"}}
     assert body["parallel_tool_calls"] is False
@@ -145,10 +147,14 @@ def test_a_schema_without_a_json_form_is_rejected(wire, schema):
 
 
 def test_native_structured_output(wire):
-    schema = JsonSchema("answer", SCHEMA)
+    schema, strict = JsonSchema("answer", SCHEMA, strict=False), JsonSchema("answer", STRICT)
     assert wire.body(response_format=schema)["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
+        "json_schema": {"name": "answer", "schema": SCHEMA, "strict": False},
+    }
+    assert wire.body(response_format=strict)["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": STRICT, "strict": True},
     }
     assert wire.at("json_object_value").body(response_format=schema)["response_format"] == {
         "type": "json_object",

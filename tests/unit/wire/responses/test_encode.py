@@ -76,6 +76,10 @@ def test_log_probabilities_without_alternatives():
     assert "include" not in body(Message.user("Hi"), logprobs=False)[0]
 
 
+NO_MEMBERS = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+"""What strict mode asks for of an object without members."""
+
+
 def test_tools_are_flat_and_their_schemas_untouched():
     search = ProviderTool("openai", {"type": "web_search", "filters": {"x": 1}})
     foreign = ProviderTool("anthropic", {"type": "web_search_20250305"})
@@ -90,7 +94,7 @@ def test_tools_are_flat_and_their_schemas_untouched():
             "parameters": dict(ADD.parameters),
             "strict": False,
         },
-        {"type": "function", "name": "sub", "parameters": {"type": "object"}, "strict": True},
+        {"type": "function", "name": "sub", "parameters": NO_MEMBERS, "strict": True},
     ]
     assert list(encoded["tools"][1]["parameters"]) == ["type", "properties", "z", "b"]
     assert [(n.code, n.field) for n in notices] == [("provider_tool_dropped", "tools[2]")]
@@ -133,7 +137,7 @@ def test_tool_choice_none_is_not_sent_without_tools():
 def test_native_structured_output():
     schema = JsonSchema("out", {"type": "object", "properties": {}}, True)
     assert body(Message.user("Hi"), response_format=schema)[0]["text"] == {
-        "format": {"type": "json_schema", "name": "out", "schema": {"type": "object", "properties": {}}, "strict": True}
+        "format": {"type": "json_schema", "name": "out", "schema": NO_MEMBERS, "strict": True}
     }
 
 
