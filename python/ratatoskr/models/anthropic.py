@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
+from ratatoskr.models.rule_table import NO_PREFILL, RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _DOCS = "platform.claude.com/docs/en/about-claude/models/overview"
@@ -24,6 +24,7 @@ _GENERATION_5 = ModelRules(
     off="disabled",
     endpoint="messages",
     max_output_tokens=128_000,
+    flags=NO_PREFILL,
     source=_CURRENT,
 )
 _BUDGET = ModelRules(

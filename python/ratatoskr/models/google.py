@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
+from ratatoskr.models.rule_table import NO_PREFILL, RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _THINKING_SOURCE = "ai.google.dev/gemini-api/docs/thinking; pydantic-ai 2.68 profiles/google.py; 2026-11"
@@ -22,6 +22,8 @@ _LEVEL = ModelRules(
     source=_THINKING_SOURCE,
 )
 _WITH_MINIMAL = replace(_LEVEL, efforts=map_efforts("minimal", "low", "medium", "high"), off="lowest")
+# 400 "Requests ending with a model turn are not supported" after Gemini 3.1 (pipecat-ai/pipecat#5821, September 2026).
+_NO_PREFILL = replace(_LEVEL, flags=NO_PREFILL)
 _SAMPLING_SOURCE = f"{_THINKING_SOURCE}; LiteLLM 1.109 supports_sampling_params"
 _BUDGET = replace(_LEVEL, thinking="budget", efforts={}, off="zero")
 _NO_THINKING = replace(_LEVEL, thinking="none", efforts={}, thinks=False, max_output_tokens=8_192)
@@ -34,12 +36,15 @@ GOOGLE: RuleTable = (
     RuleRow(r"gemini-2\.5", _BUDGET),
     RuleRow(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=map_efforts("minimal", "high"), off="lowest")),
     RuleRow(r"gemini-3-pro", replace(_LEVEL, efforts=map_efforts("low", "high"))),
-    RuleRow(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_SAMPLING_SOURCE)),
-    RuleRow(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_SAMPLING_SOURCE)),
+    RuleRow(r"gemini-3\.[78]-flash", replace(_NO_PREFILL, sampling="never", source=_SAMPLING_SOURCE)),
+    RuleRow(
+        r"gemini-3\.(5-flash-lite|6-flash)",
+        replace(_WITH_MINIMAL, sampling="never", flags=NO_PREFILL, source=_SAMPLING_SOURCE),
+    ),
     RuleRow(r"gemini-3(\.\d+)?-flash|gemini-flash-lite-latest", _WITH_MINIMAL),
     RuleRow(r"gemini-3\.1-pro", _LEVEL),
-    RuleRow(r"gemini-4-argon", replace(_LEVEL, max_output_tokens=1_048_576)),
-    RuleRow(r"gemini-4-carbon", _LEVEL),
+    RuleRow(r"gemini-4-argon", replace(_NO_PREFILL, max_output_tokens=1_048_576)),
+    RuleRow(r"gemini-4-carbon", _NO_PREFILL),
     RuleRow(r"gemma-|learnlm-", replace(_NO_THINKING, schema="instructions")),
     RuleRow(r"", replace(_LEVEL, source=f"newest generation, assumed for names not listed; {_THINKING_SOURCE}")),
 )

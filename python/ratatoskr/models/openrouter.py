@@ -13,7 +13,7 @@ from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.others import EVERYTHING
-from ratatoskr.models.rule_table import RuleTable, find_rules
+from ratatoskr.models.rule_table import NO_PREFILL, RuleTable, find_rules
 from ratatoskr.types.rules import ModelRules, Thinking
 
 _SOURCE = "openrouter.ai/docs (reasoning tokens, parameters)"
@@ -58,6 +58,7 @@ def rules_at_openrouter(model: str) -> ModelRules:
         off=None if mandatory or vendor.off is None else "none",
         forced_tool_choice=vendor.forced_tool_choice,
         forced_while_reasoning=vendor.forced_while_reasoning,
+        flags=vendor.flags & NO_PREFILL,
         source=f"{_SOURCE}; {vendor.source}",
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Raw
@@ -33,10 +34,12 @@ from ratatoskr.types.part import (
 from ratatoskr.wire.anthropic.decode import CONTAINER
 from ratatoskr.wire.anthropic.media import encode_media
 from ratatoskr.wire.anthropic.shapes import RawObject
+from ratatoskr.wire.anthropic.thinking import has_type
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import require_utf8
+from ratatoskr.wire.encode import SYSTEM_AS_USER, encode_arguments, require_utf8
+from ratatoskr.wire.history import is_paused
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import arguments_object, decode
+from ratatoskr.wire.json import decode
 
 T = TypeVar("T")
 
@@ -65,7 +68,7 @@ _DROPPED: dict[type[Any], tuple[str, str]] = {
 """The kind and the text of the notice about state of another issuer."""
 
 
-def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[list[Block], Turns]:
+def write_messages(writer: BlockWriter, messages: Sequence[Message]) -> tuple[list[Block], Turns]:
     """Return the blocks of the top-level `system`, and the turns.
 
     System messages at the beginning go on top. A later one keeps its place if the model accepts it there. All between
@@ -80,17 +83,18 @@ def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[li
     for i, message in enumerate(messages):
         if message.name is not None:
             writer.add_notice(
-                "name", "name_dropped", "names of participants were left out: the API has no field for them"
+                "name_dropped", "name", "names of participants were left out: the API has no field for them"
             )
         if message.role in ("user", "tool"):
-            pending.append(writer.write_message(message, i))
+            pending.append(written := writer.write_message(message, i))
+            if message.role == "user" and written == ([], []) and message.content:
+                raise InvalidInput("the provider refuses a message of blank text", field=f"messages[{i}].content")
             continue
         _add_user_turns(turns, pending)
         pending = []
         if message.role == "assistant":
-            _, blocks = writer.write_message(message, i)
-            if not all(map(_is_blank, blocks)):
-                _add_turn(turns, "assistant", blocks)
+            _, blocks = writer.write_message(_without_cut_server_calls(writer, message, messages), i)
+            _add_turn(turns, "assistant", blocks)
             continue
         for j, part in enumerate(message.content):
             if not isinstance(part, TextPart):
@@ -107,12 +111,54 @@ def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[li
                 field=f"messages[{i}]",
             )
     _add_user_turns(turns, pending)
-    return system, turns
+    if turns and turns[-1]["role"] == "assistant" and not is_paused(messages[-1]):
+        _trim_last_turn(writer, turns)
+    if turns:
+        return system, turns
+    if not system:
+        raise InvalidInput("there is no message to answer", field="messages")
+    writer.add_notice(*SYSTEM_AS_USER)
+    return [], [{"role": "user", "content": simplify_content(system)}]
 
 
-def _is_blank(block: Block) -> bool:
-    """Return whether a block is text of white space only; the provider refuses a turn of nothing else."""
-    return isinstance(block, dict) and block.get("type") == "text" and block["text"].isspace()
+def _without_cut_server_calls(writer: BlockWriter, message: Message, messages: Sequence[Message]) -> Message:
+    """Return a message without calls of the provider's own tools that were cut off before their results.
+
+    A call waits for its result while the caller's own tools run (programmatic tool calling), but not longer.
+    """
+    calls = [part for part in message.content if isinstance(part, ServerToolCall)]
+    if not calls or message.tool_calls or message is messages[-1]:
+        return message
+    answered = {part.tool_call_id for one in messages for part in one.content if isinstance(part, ServerToolResult)}
+    cut = [call for call in calls if call.id not in answered]
+    if not cut:
+        return message
+    text = "a call of the provider's own tool was left out: the answer ended before its result"
+    writer.add_notice("server_call_dropped", "", text)
+    return replace(message, content=tuple(part for part in message.content if part not in cut))
+
+
+def _trim_last_turn(writer: BlockWriter, turns: Turns) -> None:
+    """Make the last turn, which the model continues, end as the provider accepts it.
+
+    It refuses thinking at the end (measured in router-for-me/CLIProxyAPI#5321, August 2026) and white space.
+    """
+    content = turns[-1]["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    count = len(blocks)
+    while blocks and has_type(blocks[-1:], "thinking", "redacted_thinking"):
+        del blocks[-1]
+    if len(blocks) < count:
+        text = "thinking at the end of the last message was left out: the provider refuses it"
+        writer.add_notice("reasoning_dropped", "", text)
+    if not blocks:
+        del turns[-1]
+        return
+    last = blocks[-1]
+    if isinstance(last, dict) and last["type"] == "text" and (trimmed := last["text"].rstrip()) != last["text"]:
+        blocks[-1] = {**last, "text": trimmed}
+        writer.add_notice("text_trimmed", "", "white space at the end of the last message was left out")
+    turns[-1]["content"] = simplify_content(blocks)
 
 
 def _add_user_turns(turns: Turns, pending: list[tuple[list[Block], list[Block]]]) -> None:
@@ -158,7 +204,7 @@ class BlockWriter:
         self.betas: list[str] = []
         self.container: Raw | None = None
         self.breakpoints = 0
-        self._notices: dict[str, Notice] = {}
+        self._notices: dict[tuple[str, str], Notice] = {}
         self._toolsets: dict[str, Raw] = {}
 
     @property
@@ -171,9 +217,9 @@ class BlockWriter:
         """What was left out, one notice for each kind."""
         return list(self._notices.values())
 
-    def add_notice(self, kind: str, code: str, message: str) -> None:
-        """Add a notice, unless there is one of this kind."""
-        self._notices.setdefault(kind, Notice(code, message, "messages"))
+    def add_notice(self, code: str, kind: str, message: str, where: str = "messages") -> None:
+        """Add a notice, unless there is one of this code and kind."""
+        self._notices.setdefault((code, kind), Notice(code, message, where))
 
     def add_beta(self, beta: str) -> None:
         """Ask for a feature by header."""
@@ -231,7 +277,7 @@ class BlockWriter:
 
     def _note_dropped(self, part: Part) -> None:
         kind, message = _DROPPED[type(part)]
-        self.add_notice(kind, "foreign_state_dropped", message)
+        self.add_notice("foreign_state_dropped", kind, message)
 
     def _decode_state(self, shape: type[T], data: bytes) -> T:
         try:
@@ -250,14 +296,19 @@ class BlockWriter:
         digest = hashlib.blake2s(id.encode("utf-8", "replace"), digest_size=6).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9_-]', '_', id)[:40]}_{digest}"
 
-    def _write_text(self, part: TextPart) -> Block:
-        return {"type": "text", "text": self._clean(part.text)}
+    def _write_text(self, part: TextPart) -> Block | None:
+        """Write a text, or leave it out if it is blank: the provider refuses blank texts."""
+        if part.text and not part.text.isspace():
+            return {"type": "text", "text": self._clean(part.text)}
+        if part.text:
+            message = "texts of white space only were left out: the provider refuses them"
+            self.add_notice("blank_text_dropped", "", message, self.where)
+        return None
 
     def _write_assistant_text(self, part: TextPart) -> Block | None:
-        """Write a text of the model; the provider refuses an empty one."""
         state = self._find_state(part) if part.state else None
         if state is None:
-            return self._write_text(part) if part.text else None
+            return self._write_text(part)
         cited = [self._to_raw(citation.data) for citation in part.citations if citation.data is not None]
         citations = {"citations": cited} if cited else {}
         return {**citations, "type": "text", "text": self._clean(part.text), **state}
@@ -278,14 +329,14 @@ class BlockWriter:
         call_id = self._to_tool_use_id(part.id)
         if "toolset_name" in state:
             self._toolsets[call_id] = state["toolset_name"]
-        arguments = arguments_object(self._clean(part.arguments), self.where)
+        arguments = encode_arguments(part, self.where, self.add_notice)
         return {"type": "tool_use", "id": call_id, "name": self._clean(part.name), "input": arguments, **state}
 
     def _write_server_call(self, part: ServerToolCall) -> Block | None:
         state = self._find_state(part)
         if state is None:
             return None
-        arguments = arguments_object(self._clean(part.arguments), self.where)
+        arguments = encode_arguments(part, self.where, self.add_notice)
         return {"type": state.get("type"), "id": part.id, "name": part.name, "input": arguments, **state}
 
     def _write_server_result(self, part: ServerToolResult) -> Block | None:
@@ -310,9 +361,10 @@ class BlockWriter:
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id}
         content = part.content
         if len(content) == 1 and isinstance(content[0], TextPart) and not content[0].cache:
-            block["content"] = self._clean(content[0].text)
-        elif content:
-            block["content"] = [self._write_part("tool_result", item) for item in content]
+            if (text := self._write_text(content[0])) is not None:
+                block["content"] = text["text"]
+        elif written := [one for item in content if (one := self._write_part("tool_result", item)) is not None]:
+            block["content"] = written
         if part.is_error:
             block["is_error"] = True
         if call_id in self._toolsets:
@@ -322,7 +374,12 @@ class BlockWriter:
     def _write_media(self, part: ImagePart | AudioPart | FilePart | FileRef) -> Block:
         if isinstance(part, FileRef):
             self.add_beta(FILES_BETA)
-        return encode_media(part, self.target.provider, self.where)
+        return encode_media(part, self.target.provider, self.where, self.add_notice)
+
+    def _drop_media(self, part: ImagePart | AudioPart | FilePart) -> None:
+        """Leave out a medium that a model of another provider made: the API has no place for it in such a message."""
+        message = f"a {part.type} in a message of the assistant was left out: the API accepts none there"
+        self.add_notice("media_dropped", part.type, message, self.where)
 
 
 _Write: TypeAlias = Callable[[BlockWriter, Any], Block | None]
@@ -343,4 +400,7 @@ _ASSISTANT_PARTS: dict[type[Any], _Write] = {
     ServerToolCall: BlockWriter._write_server_call,
     ServerToolResult: BlockWriter._write_server_result,
     ProviderPart: BlockWriter._write_provider_part,
+    ImagePart: BlockWriter._drop_media,
+    AudioPart: BlockWriter._drop_media,
+    FilePart: BlockWriter._drop_media,
 }

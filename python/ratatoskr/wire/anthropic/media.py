@@ -10,7 +10,8 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
-from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, inline_data_url
+from ratatoskr.wire.encode import Note
+from ratatoskr.wire.media import TEXT_MEDIA_TYPES, read_media
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
@@ -19,7 +20,9 @@ _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF = "application/pdf"
 
 
-def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str, where: str) -> dict[str, Any]:
+def encode_media(
+    part: ImagePart | AudioPart | FilePart | FileRef, provider: str, where: str, note: Note
+) -> dict[str, Any]:
     """Return an image, document or file as a content block.
 
     Raises:
@@ -31,7 +34,7 @@ def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str
         return {"type": "document", "source": {"type": "file", "file_id": part.id}}
     if isinstance(part, AudioPart):
         raise InvalidInput("Anthropic Messages does not support audio", field=where)
-    part = inline_data_url(part, where)
+    part = read_media(part, where, note)
     if isinstance(part, ImagePart) or (part.media_type or "").startswith("image/"):
         return {"type": "image", "source": _encode_image(part, where)}
     title = {"title": part.name} if part.name else {}

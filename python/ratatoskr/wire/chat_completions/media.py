@@ -21,8 +21,9 @@ from ratatoskr.types.part import (
     TextPart,
 )
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionAudio
-from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, EncodeContext, inline_data_url, require_utf8
+from ratatoskr.wire.encode import EncodeContext, require_utf8
 from ratatoskr.wire.json import replace_surrogates
+from ratatoskr.wire.media import TEXT_MEDIA_TYPES, inline_data_url, read_media
 from ratatoskr.wire.turn import TurnBuilder
 
 _AUDIO_FORMATS: Mapping[str, str] = {
@@ -74,6 +75,7 @@ def encode_part(part: Part, where: str, context: EncodeContext) -> dict[str, Any
         case TextPart():
             value: dict[str, Any] = {"type": "text", "text": require_utf8(part.text, where)}
         case ImagePart():
+            part = read_media(part, where, context.notice)
             value = {"type": "image_url", "image_url": {"url": _encode_url(part, where)}}
         case AudioPart():
             value = {"type": "input_audio", "input_audio": _encode_audio(part, where, context)}
@@ -115,7 +117,7 @@ def _encode_audio(part: AudioPart, where: str, context: EncodeContext) -> Any:
 
 
 def _encode_file(part: FilePart, where: str, context: EncodeContext) -> dict[str, Any]:
-    part = inline_data_url(part, where)
+    part = read_media(part, where, context.notice)
     media_type = (part.media_type or "").split(";")[0].strip().lower()
     if media_type.startswith("video/") and context.has("openrouter"):
         return {"type": "video_url", "video_url": {"url": _encode_url(part, where)}}

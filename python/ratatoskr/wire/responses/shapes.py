@@ -15,9 +15,6 @@ from ratatoskr.wire.json import decode
 ABSENT = Raw(b"")
 """The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
 
-REFUSAL_STATE = b'{"type":"refusal"}'
-"""The second state of a text that is a refusal."""
-
 MINOR = frozenset({"annotations", "created_at", "logprobs", "model", "service_tier", "usage"})
 """The members, and `id` of the response, without which an answer is still complete."""
 
