@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Raw
@@ -31,10 +30,10 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
+from ratatoskr.wire.anthropic.assistant import trim_end, without_cut_server_calls
 from ratatoskr.wire.anthropic.decode import CONTAINER
 from ratatoskr.wire.anthropic.media import encode_media
 from ratatoskr.wire.anthropic.shapes import RawObject
-from ratatoskr.wire.anthropic.thinking import has_type
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import SYSTEM_AS_USER, encode_arguments, require_utf8
 from ratatoskr.wire.history import is_paused
@@ -93,7 +92,7 @@ def write_messages(writer: BlockWriter, messages: Sequence[Message]) -> tuple[li
         _add_user_turns(turns, pending)
         pending = []
         if message.role == "assistant":
-            _, blocks = writer.write_message(_without_cut_server_calls(writer, message, messages), i)
+            _, blocks = writer.write_message(without_cut_server_calls(message, messages, writer.add_notice), i)
             _add_turn(turns, "assistant", blocks)
             continue
         for j, part in enumerate(message.content):
@@ -112,53 +111,15 @@ def write_messages(writer: BlockWriter, messages: Sequence[Message]) -> tuple[li
             )
     _add_user_turns(turns, pending)
     if turns and turns[-1]["role"] == "assistant" and not is_paused(messages[-1]):
-        _trim_last_turn(writer, turns)
+        content = turns.pop()["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        _add_turn(turns, "assistant", trim_end(blocks, writer.add_notice))
     if turns:
         return system, turns
     if not system:
         raise InvalidInput("there is no message to answer", field="messages")
     writer.add_notice(*SYSTEM_AS_USER)
     return [], [{"role": "user", "content": simplify_content(system)}]
-
-
-def _without_cut_server_calls(writer: BlockWriter, message: Message, messages: Sequence[Message]) -> Message:
-    """Return a message without calls of the provider's own tools that were cut off before their results.
-
-    A call waits for its result while the caller's own tools run (programmatic tool calling), but not longer.
-    """
-    calls = [part for part in message.content if isinstance(part, ServerToolCall)]
-    if not calls or message.tool_calls or message is messages[-1]:
-        return message
-    answered = {part.tool_call_id for one in messages for part in one.content if isinstance(part, ServerToolResult)}
-    cut = [call for call in calls if call.id not in answered]
-    if not cut:
-        return message
-    text = "a call of the provider's own tool was left out: the answer ended before its result"
-    writer.add_notice("server_call_dropped", "", text)
-    return replace(message, content=tuple(part for part in message.content if part not in cut))
-
-
-def _trim_last_turn(writer: BlockWriter, turns: Turns) -> None:
-    """Make the last turn, which the model continues, end as the provider accepts it.
-
-    It refuses thinking at the end (measured in router-for-me/CLIProxyAPI#5321, August 2026) and white space.
-    """
-    content = turns[-1]["content"]
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-    count = len(blocks)
-    while blocks and has_type(blocks[-1:], "thinking", "redacted_thinking"):
-        del blocks[-1]
-    if len(blocks) < count:
-        text = "thinking at the end of the last message was left out: the provider refuses it"
-        writer.add_notice("reasoning_dropped", "", text)
-    if not blocks:
-        del turns[-1]
-        return
-    last = blocks[-1]
-    if isinstance(last, dict) and last["type"] == "text" and (trimmed := last["text"].rstrip()) != last["text"]:
-        blocks[-1] = {**last, "text": trimmed}
-        writer.add_notice("text_trimmed", "", "white space at the end of the last message was left out")
-    turns[-1]["content"] = simplify_content(blocks)
 
 
 def _add_user_turns(turns: Turns, pending: list[tuple[list[Block], list[Block]]]) -> None:

@@ -53,7 +53,7 @@ class AssistantMessage:
         self.extra: dict[str, Any] = {}
 
     def encode(self, message: Message) -> dict[str, Any] | None:
-        """Return the message; `None` if nothing of it can be sent."""
+        """Return the message; `None` if nothing of it can be sent, or it is empty and the host refuses that."""
         for j, part in enumerate(message.content):
             self._add(part, f"{self.where}.content[{j}]")
         value: dict[str, Any] = {"role": "assistant", "content": self._encode_content()}
@@ -70,7 +70,9 @@ class AssistantMessage:
         if self.calls:
             value["tool_calls"] = self.calls
         value |= self.extra
-        return value if value["content"] or len(value) > 2 else None
+        is_empty = not value["content"] and len(value) == 2
+        has_others = any(not isinstance(part, TextPart) for part in message.content)
+        return None if is_empty and (has_others or self.context.has("mistral")) else value
 
     def _add(self, part: Part, where: str) -> None:
         match part:
