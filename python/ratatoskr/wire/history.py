@@ -9,7 +9,7 @@ refused by the dialects.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -113,6 +113,7 @@ class _Repair:
         changed: whether they differ from the history.
         notices: one for each kind.
         ids: the ids of all calls so far.
+        repeats: how often an id has been replaced.
     """
 
     policy: ParameterPolicy
@@ -120,6 +121,7 @@ class _Repair:
     changed: bool = False
     notices: dict[str, Notice] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
+    repeats: Counter[str] = field(default_factory=Counter)
 
     def add_round(self, answers: _Indexed, inputs: _Indexed) -> None:
         """Add messages of the assistant and all that answers them."""
@@ -170,10 +172,11 @@ class _Repair:
 
     def _new_id(self, id: str) -> str:
         """Return an id for a call whose id is blank or that of an earlier call."""
-        number = 2
-        while (made := f"{id or 'call'}_{number}") in self.ids:
-            number += 1
-        return made
+        while True:
+            self.repeats[id] += 1
+            made = f"{id or 'call'}_{self.repeats[id] + 1}"
+            if made not in self.ids:
+                return made
 
     def _pair_results(
         self, inputs: _Indexed, open_calls: dict[str, deque[tuple[str, ToolCall]]]
@@ -228,7 +231,8 @@ class _Repair:
             advice = 'add its result, leave the call out, or choose the parameter policy "drop"'
             raise InvalidInput(f"the call {call.id!r:.80} of {call.name!r:.80} has no result; {advice}", field=where)
         self._note("result_added", f"an error result was added for the call {call.id!r:.80} of {call.name!r:.80}")
-        return ToolResult(call.id, _CUT_OFF if is_cut else _NO_RESULT, is_error=True, name=call.name or None)
+        text = TextPart(_CUT_OFF if is_cut else _NO_RESULT)
+        return ToolResult(call.id, (text,), is_error=True, name=call.name or None)
 
     def _repair_texts(self, part: Any) -> Any:
         """Return a part of a model or a tool with U+FFFD for each lone surrogate."""

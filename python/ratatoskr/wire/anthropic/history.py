@@ -257,7 +257,7 @@ class BlockWriter:
         digest = hashlib.blake2s(id.encode("utf-8", "replace"), digest_size=6).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9_-]', '_', id)[:40]}_{digest}"
 
-    def _write_text(self, part: TextPart) -> Block | None:
+    def _write_text(self, part: TextPart) -> dict[str, Any] | None:
         """Write a text, or leave it out if it is blank: the provider refuses blank texts."""
         if part.text and not part.text.isspace():
             return {"type": "text", "text": self._clean(part.text)}

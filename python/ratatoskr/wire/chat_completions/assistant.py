@@ -70,9 +70,18 @@ class AssistantMessage:
         if self.calls:
             value["tool_calls"] = self.calls
         value |= self.extra
-        is_empty = not value["content"] and len(value) == 2
-        has_others = any(not isinstance(part, TextPart) for part in message.content)
-        return None if is_empty and (has_others or self.context.has("mistral")) else value
+        return None if self._is_refused(value, message) else value
+
+    def _is_refused(self, value: dict[str, Any], message: Message) -> bool:
+        """Return whether a message has nothing that a host accepts alone: an empty text is accepted by most."""
+        if value["content"] or self.calls:
+            return False
+        if self.context.has("mistral"):
+            if self.thinking:
+                text = "thinking without an answer was left out: the provider refuses it"
+                self.context.notice("reasoning_dropped", "alone", text, self.where)
+            return True
+        return len(value) == 2 and any(not isinstance(part, TextPart) for part in message.content)
 
     def _add(self, part: Part, where: str) -> None:
         match part:
@@ -103,7 +112,7 @@ class AssistantMessage:
         text = require_utf8(part.text, where)
         for state in part.state:
             if self.context.is_own(state.issuer):
-                if state.data == REFUSAL_STATE:
+                if state.data == REFUSAL_STATE and not self.context.has("mistral"):  # which has no such member
                     self.refusals.append(text)
                     return
                 if state.data.startswith(b'{"audio":'):

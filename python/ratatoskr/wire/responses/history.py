@@ -233,7 +233,7 @@ class History:
         self._call_types[call.id] = item.type
         if item.type == "function_call":
             arguments = encode_argument_text(call, where, self._context.notice)
-        unchanged = item.call_id == call.id and item.name == name and item.input_text == arguments
+        unchanged = item.call_id == call_id and item.name == name and item.input_text == arguments
         if unchanged or item.type in CLIENT_OUTPUTS:
             self.items.append(Raw(state))
             return
