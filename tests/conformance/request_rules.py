@@ -49,12 +49,15 @@ def check_anthropic(body: Body) -> Iterator[str]:
     yield from _check_server_tools(turns)
 
 
+_USER_BLOCKS = {"text", "image", "document", "tool_result"}
+_ASSISTANT_BLOCKS = {
+    *("text", "tool_use", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result"),
+    "novelty",  # stands for a type that comes later
+}
+
+
 def _check_anthropic_block(block: Body, role: str, seen: set[str]) -> Iterator[str]:
-    allowed = {
-        "user": {"text", "image", "document", "tool_result"},
-        "assistant": {"text", "tool_use", "thinking", "redacted_thinking", "server_tool_use", "web_search_tool_result"},
-    }
-    if block["type"] not in allowed[role]:
+    if block["type"] not in (_USER_BLOCKS if role == "user" else _ASSISTANT_BLOCKS):
         yield f"a {block['type']} in a turn of {role}"
     if block["type"] == "text" and not block["text"].strip():
         yield "a blank text"

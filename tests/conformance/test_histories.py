@@ -90,9 +90,7 @@ OWN_KINDS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "responses": {
         "thinking alone": {"blocks": [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "RU5D"}]},
-        "picture": {
-            "blocks": [{"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": PICTURE}]
-        },
+        "picture": {"blocks": [{"type": "image_generation_call", "id": "ig_1", "result": PICTURE}]},
         "search": {"blocks": [{"type": "web_search_call", "id": "ws_1", "status": "completed"}], "text": "Once"},
         "unknown item": {"blocks": [{"type": "novelty", "id": "n_1"}], "text": "Once"},
     },

@@ -9,6 +9,7 @@ refused by the dialects.
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,7 @@ STORED_CONTEXT = frozenset({"previous_response_id", "conversation"})
 """Members of `raw_provider_options` by which a provider adds turns that the messages do not hold."""
 
 _GO_ON = "Go on."
-_CUT_OFF = "The call was not run: its arguments were cut off."
+_CUT_OFF = "The call was not run: its arguments are no complete JSON object."
 _NO_RESULT = "The call was not run: there is no result."
 
 _TEXTS: dict[type[Any], tuple[str, ...]] = {
@@ -236,14 +237,15 @@ class _Repair:
 
     def _repair_texts(self, part: Any) -> Any:
         """Return a part of a model or a tool with U+FFFD for each lone surrogate."""
-        texts = {name: text for name in _TEXTS.get(type(part), ()) if (text := getattr(part, name)) is not None}
-        changes: dict[str, Any] = {
-            name: valid for name, text in texts.items() if (valid := replace_surrogates(text)) is not text
-        }
+        changes: dict[str, Any] = {}
+        for name in _TEXTS.get(type(part), ()):
+            text = getattr(part, name)
+            if text is not None and not text.isascii() and (valid := replace_surrogates(text)) is not text:
+                changes[name] = valid
         if isinstance(part, ToolResult):
-            content = tuple(self._repair_texts(one) for one in part.content)
-            if any(new is not old for new, old in zip(content, part.content, strict=True)):
-                changes["content"] = content
+            content = [self._repair_texts(one) for one in part.content]
+            if any(map(operator.is_not, content, part.content)):
+                changes["content"] = tuple(content)
         if not changes:
             return part
         self.changed = True
@@ -251,7 +253,7 @@ class _Repair:
         return replace(part, **changes)
 
     def _replace_parts(self, message: Message, parts: list[Part]) -> Message:
-        if len(parts) == len(message.content) and all(a is b for a, b in zip(parts, message.content, strict=True)):
+        if len(parts) == len(message.content) and all(map(operator.is_, parts, message.content)):
             return message
         self.changed = True
         return replace(message, content=tuple(parts))

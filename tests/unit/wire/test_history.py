@@ -85,7 +85,7 @@ def test_a_call_that_was_cut_off_is_answered_by_an_error(policy: Any, rest: tupl
     (result,) = repaired[2].content
     assert isinstance(result, ToolResult)
     assert (result.tool_call_id, result.is_error) == ("c", True)
-    assert "cut off" in result.text
+    assert "no complete JSON object" in result.text
 
 
 def test_a_result_without_a_call_is_refused_by_name_or_left_out() -> None:
