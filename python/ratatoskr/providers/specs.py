@@ -152,7 +152,7 @@ SPECS: dict[str, ProviderSpec] = {
             "Hugging Face",
             "https://router.huggingface.co/v1",
             key_variables=("HF_TOKEN",),
-            flags=frozenset({"reasoning_content", "usage_or_done"}),
+            flags=frozenset({"usage_or_done"}),
             example_model="Qwen/Qwen3-4B-Instruct-2507",
             builder_method=True,
         ),
@@ -180,7 +180,6 @@ SPECS: dict[str, ProviderSpec] = {
             "DeepSeek",
             "https://api.deepseek.com",
             key_variables=("DEEPSEEK_API_KEY",),
-            flags=frozenset({"reasoning_content"}),
             example_model="deepseek-chat",
             builder_method=True,
         ),
@@ -190,7 +189,6 @@ SPECS: dict[str, ProviderSpec] = {
             "https://api.together.xyz/v1",
             key_variables=("TOGETHER_API_KEY",),
             base_url_variable="TOGETHER_BASE_URL",
-            flags=frozenset({"reasoning"}),
             example_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
             builder_method=True,
         ),
@@ -199,7 +197,6 @@ SPECS: dict[str, ProviderSpec] = {
             "xAI",
             "https://api.x.ai/v1",
             key_variables=("XAI_API_KEY",),
-            flags=frozenset({"reasoning_content"}),
             example_model="grok-4-fast",
             builder_method=True,
         ),
@@ -210,7 +207,6 @@ SPECS: dict[str, ProviderSpec] = {
             "https://api.cerebras.ai/v1",
             key_variables=("CEREBRAS_API_KEY",),
             base_url_variable="CEREBRAS_BASE_URL",
-            flags=frozenset({"reasoning"}),
             refused=frozenset({"frequency_penalty", "presence_penalty"}),
             example_model="gpt-oss-120b",
         ),
@@ -220,7 +216,6 @@ SPECS: dict[str, ProviderSpec] = {
             "DeepInfra",
             "https://api.deepinfra.com/v1/openai",
             key_variables=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
-            flags=frozenset({"reasoning_content"}),
             example_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
         ),
     )
@@ -230,8 +225,7 @@ SPECS: dict[str, ProviderSpec] = {
 
 def compatible(name: str, base_url: str) -> ProviderSpec:
     """Return the row of an OpenAI-compatible host that is not built in."""
-    flags = frozenset({"reasoning_content"})
-    return ProviderSpec(name, name, base_url.rstrip("/"), needs_key=False, flags=flags)
+    return ProviderSpec(name, name, base_url.rstrip("/"), needs_key=False)
 
 
 def example_variables() -> str:

@@ -225,7 +225,7 @@ def test_foreign_state_is_dropped_with_one_notice(wire, provider, model):
 
 
 def test_thinking_without_an_issuer_is_dropped(wire):
-    encoded = wire.at("reasoning_content").request(Message.assistant([ReasoningPart("Hm."), "Yes."]))
+    encoded = wire.request(Message.assistant([ReasoningPart("Hm."), "Yes."]))
     assert encoded.body["messages"] == [{"role": "assistant", "content": "Yes."}]
     assert codes(encoded) == [("foreign_state_dropped", "messages[0].content[0]")]
 
