@@ -115,6 +115,7 @@ class _Repair:
         notices: one for each kind.
         ids: the ids of all calls so far.
         repeats: how often an id has been replaced.
+        nameless: the ids of calls that were left out because they name no tool.
     """
 
     policy: ParameterPolicy
@@ -123,6 +124,7 @@ class _Repair:
     notices: dict[str, Notice] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     repeats: Counter[str] = field(default_factory=Counter)
+    nameless: set[str] = field(default_factory=set)
 
     def add_round(self, answers: _Indexed, inputs: _Indexed) -> None:
         """Add messages of the assistant and all that answers them."""
@@ -164,6 +166,11 @@ class _Repair:
             part = self._repair_texts(original)
             if isinstance(part, ToolCall):
                 given = part.id
+                if not part.name.strip():
+                    self.changed = True
+                    self.nameless.add(given)
+                    self._note("call_dropped", "a call without the name of a tool was left out, with its result")
+                    continue
                 if not given or given in self.ids:
                     part = replace(part, id=self._new_id(given))
                 self.ids.add(part.id)
@@ -211,6 +218,9 @@ class _Repair:
         if calls := open_calls.get(result.tool_call_id):
             _, call = calls.popleft()
             return result if call.id == result.tool_call_id else replace(result, tool_call_id=call.id)
+        if result.tool_call_id in self.nameless:
+            self.changed = True
+            return None
         if self.policy == "pass":
             return result
         what = f"the result of {result.tool_call_id!r:.80} has no call of this id in the turn before it"

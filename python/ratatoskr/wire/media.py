@@ -69,6 +69,25 @@ def read_media(part: Media, where: str, note: Note) -> Media:
     return part if media_type in (None, given) else dataclasses.replace(part, media_type=media_type)
 
 
+def is_text(media_type: str) -> bool:
+    """Return whether a media type, in lower case and without parameters, is one of text."""
+    return media_type.startswith("text/") or media_type in TEXT_MEDIA_TYPES or media_type.endswith(("+json", "+xml"))
+
+
+def text_of_file(data: bytes, name: str | None, where: str) -> str:
+    """Return a text file as text that names it, for models that take no files.
+
+    Raises:
+        InvalidInput: it is not UTF-8; `field` is `where`.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput("a text file must be UTF-8", field=where) from None
+    title = require_utf8(name or "file", where).replace('"', "'")
+    return f'<file name="{title}">\n{text}\n</file>'
+
+
 def sniff_media_type(data: bytes) -> str | None:
     """Return the media type of an image or PDF by its first bytes."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

@@ -151,6 +151,18 @@ def test_ids_that_are_used_twice_or_blank_become_unique_in_call_and_result() -> 
     assert codes == []
 
 
+def test_a_call_that_names_no_tool_is_left_out_with_its_result() -> None:
+    nameless = ToolCall("n", " ", "{}")
+    repaired, codes = repair(
+        USER, Message.assistant(["x", nameless, A]), Message.tool_results(nameless.result("0"), A.result("1"))
+    )
+    assert repaired == [USER, Message.assistant(["x", A]), Message.tool_results(A.result("1"))]
+    assert codes == ["call_dropped"]
+    alone, codes = repair(USER, Message.assistant([nameless]), Message.tool_results(nameless.result("0")), USER)
+    assert [message.role for message in alone] == ["user", "assistant", "user"]
+    assert codes == ["call_dropped"]
+
+
 HALF = "a\ud800b"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
 from ratatoskr.wire.encode import Note
-from ratatoskr.wire.media import TEXT_MEDIA_TYPES, read_media
+from ratatoskr.wire.media import is_text, read_media
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
@@ -64,7 +64,7 @@ def _encode_document(part: FilePart, where: str) -> dict[str, Any]:
     if media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": base64.b64encode(part.data).decode("ascii")}
     essence = (media_type or "").partition(";")[0].strip().lower()
-    if essence.startswith("text/") or essence in TEXT_MEDIA_TYPES or essence.endswith(("+json", "+xml")):
+    if is_text(essence):
         try:
             return {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8-sig")}
         except UnicodeDecodeError:

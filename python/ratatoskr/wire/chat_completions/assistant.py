@@ -153,6 +153,9 @@ class AssistantMessage:
             self.annotations.append(Raw(part.data))
         elif part.kind == "images" and self.context.has("openrouter"):
             self.images.append(Raw(part.data))
+        else:
+            message = f"{part.kind} of an answer was left out: the API has no member to send it back"
+            self.context.notice("provider_part_dropped", part.kind, message, where)
 
     def _encode_content(self) -> Any:
         """Return the content: a string, or a list if it is more than text."""

@@ -23,7 +23,7 @@ from ratatoskr.types.part import (
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionAudio
 from ratatoskr.wire.encode import EncodeContext, require_utf8
 from ratatoskr.wire.json import replace_surrogates
-from ratatoskr.wire.media import TEXT_MEDIA_TYPES, inline_data_url, read_media
+from ratatoskr.wire.media import inline_data_url, is_text, read_media, text_of_file
 from ratatoskr.wire.turn import TurnBuilder
 
 _AUDIO_FORMATS: Mapping[str, str] = {
@@ -124,21 +124,12 @@ def _encode_file(part: FilePart, where: str, context: EncodeContext) -> dict[str
     if part.data is None:
         if not context.has("openrouter", "mistral", "file_url"):
             raise InvalidInput(f"{context.target.provider} accepts files as bytes, not by URL", field=where)
-    elif media_type.startswith("text/") or media_type in TEXT_MEDIA_TYPES:
-        return {"type": "text", "text": _decode_text_file(part.data, part.name, where)}
+    elif is_text(media_type):
+        return {"type": "text", "text": text_of_file(part.data, part.name, where)}
     if context.has("mistral"):
         return {"type": "document_url", "document_url": _encode_url(part, where)}
     name = require_utf8(part.name or _default_name(media_type, part.url), where)
     return {"type": "file", "file": {"filename": name, "file_data": _encode_url(part, where)}}
-
-
-def _decode_text_file(data: bytes, name: str | None, where: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput("a text file must be UTF-8", field=where) from None
-    title = require_utf8(name or "file", where).replace('"', "'")
-    return f'<file name="{title}">\n{text}\n</file>'
 
 
 def _default_name(media_type: str, url: str | None) -> str:

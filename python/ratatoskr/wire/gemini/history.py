@@ -209,6 +209,8 @@ class ContentWriter:
             return None if state is None or not state.startswith(b"{") else Raw(state)
         if isinstance(part, ProviderPart):
             if part.kind == CONTINUATION:
+                message = "the token that continues an answer was left out, as the answer is not the last message"
+                self._context.notice("continuation_dropped", "", message, where)
                 return None
             if not same_issuer(part.issuer, self._issuer):
                 self._foreign.setdefault("a provider's own part", part.issuer)

@@ -24,7 +24,7 @@ from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.encode import EncodeContext, encode_arguments, foreign_state_notices, require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import JsonObject
-from ratatoskr.wire.media import inline_data_url
+from ratatoskr.wire.media import inline_data_url, is_text, text_of_file
 
 _STATE_KINDS = {
     "reasoning_part": "thinking",
@@ -172,6 +172,8 @@ class _Content:
             self.texts.append(require_utf8(part.text, where))
         elif isinstance(part, ImagePart):
             self.images.append(_encode_image(part, where))
+        elif isinstance(part, FilePart) and (text := _text_of_file(part, where)) is not None:
+            self.texts.append(text)
         else:
             raise InvalidInput(f"Ollama accepts text and images only, not a {part.type}", field=where)
 
@@ -180,6 +182,12 @@ class _Content:
         if self.images:
             message["images"] = self.images
         return message
+
+
+def _text_of_file(part: FilePart, where: str) -> str | None:
+    part = inline_data_url(part, where)
+    media_type = (part.media_type or "").partition(";")[0].strip().lower()
+    return text_of_file(part.data, part.name, where) if part.data is not None and is_text(media_type) else None
 
 
 def _encode_image(part: ImagePart, where: str) -> str:

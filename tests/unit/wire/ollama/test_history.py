@@ -121,6 +121,22 @@ def test_a_history_that_does_not_fit_is_refused_with_its_path(message: Message, 
     assert caught.value.field == field
 
 
+def test_text_files_are_sent_as_text():
+    file = FilePart(data=b"a,b", media_type="text/csv; charset=utf-8", name="t.csv")
+    call = ToolCall("c", "read", "{}")
+    sent = encode_messages(
+        Message.user([file, " ?"]), Message.assistant([call]), Message.tool_results(call.result([file]))
+    )
+    assert [message["content"] for message in sent] == [
+        '<file name="t.csv">\na,b\n</file> ?',
+        "",
+        '<file name="t.csv">\na,b\n</file>',
+    ]
+    with pytest.raises(InvalidInput) as caught:
+        encode(Message.user(FilePart(data=b"\xff", media_type="text/plain")))
+    assert caught.value.field == "messages[0].content[0]"
+
+
 @pytest.mark.parametrize(("arguments", "sent"), [("[1]", {"INVALID_JSON": "[1]"}), ("null", {}), (" ", {})])
 def test_arguments_that_are_no_object_go_into_one(arguments: str, sent: Any):
     encoded = encode(USER, Message.assistant(ToolCall("a", "f", arguments)))
