@@ -214,6 +214,24 @@ async def test_every_answer_goes_back_everywhere(
 
 
 @pytest.mark.parametrize("source", MODELS)
+async def test_what_has_come_of_a_stream_goes_back_everywhere(
+    source: str, gateway: EmbeddedGateway, upstream: ScriptedUpstream
+) -> None:
+    await upstream.use([ScriptedTurn(**KINDS["calls and all"], deltas=2)])
+    async with gateway.chat_stream([USER], MODELS[source]) as stream:
+        partial_messages = [stream.partial.message async for _ in stream]
+    assert len(partial_messages) > 3
+    for message in partial_messages:
+        results = [call.result("written") for call in message.tool_calls]
+        history = [USER, message, *([Message.tool_results(*results)] if results else []), NEXT]
+        for target, model in MODELS.items():
+            await upstream.use(["hi"])
+            response = await gateway.chat(history, model)
+            body = json.loads(upstream.requests[-1].raw)
+            assert [*CHECKS[target](body), *unnamed(message, body, response)] == [], target
+
+
+@pytest.mark.parametrize("source", MODELS)
 async def test_a_whole_call_without_a_result_is_refused_by_name(
     source: str, gateway: EmbeddedGateway, upstream: ScriptedUpstream
 ) -> None:
