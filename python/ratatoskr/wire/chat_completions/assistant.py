@@ -161,7 +161,7 @@ class AssistantMessage:
         """Return the content: a string, or a list if it is more than text."""
         marked = self.context.cache_mark is not None and any(part is not None and part.cache for part, _ in self.chunks)
         if not marked and all(part is not None for part, _ in self.chunks):
-            has_others = self.calls or self.extra or self.refusals
+            has_others = self.calls or self.refusals or self.extra.keys() - set(OPAQUE_MEMBERS)
             return "".join(text for _, text in self.chunks) or (None if has_others else "")
         return [
             value if part is None else self.context.mark_cached({"type": "text", "text": value}, cache=part.cache)

@@ -159,12 +159,18 @@ class _MessageEncoder:
         self.out.append(value)
 
 
-def _order_for_mistral(messages: Iterable[dict[str, Any]], context: EncodeContext) -> list[dict[str, Any]]:
+def _order_for_mistral(messages: list[dict[str, Any]], context: EncodeContext) -> list[dict[str, Any]]:
     """Put the messages in the order that Mistral requires.
 
     A message of the assistant stands between a tool's result and a message of the user. The last message is of the user
     or a tool, or it is marked as the beginning of the answer (https://docs.mistral.ai/api/, `prefix`; November 2026).
     """
+    last = messages[-1]
+    if last["role"] == "assistant":
+        last["prefix"] = True
+    elif last["role"] == "system":
+        last["role"] = "user"
+        context.notice(*SYSTEM_AS_USER)
     out: list[dict[str, Any]] = []
     for message in messages:
         if message["role"] == "user" and out and out[-1]["role"] == "tool":
@@ -172,11 +178,6 @@ def _order_for_mistral(messages: Iterable[dict[str, Any]], context: EncodeContex
             text = "a message of the assistant was added between a tool's result and a message of the user"
             context.notice("message_added", "assistant", text, "messages")
         out.append(message)
-    if out[-1]["role"] == "assistant":
-        out[-1]["prefix"] = True
-    elif out[-1]["role"] == "system":
-        out[-1]["role"] = "user"
-        context.notice(*SYSTEM_AS_USER)
     return out
 
 

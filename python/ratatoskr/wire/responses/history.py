@@ -105,8 +105,9 @@ class History:
         self._add_message(role, parts, where)
 
     def _add_message(self, role: str, parts: list[tuple[int, Part]], where: str) -> None:
-        if parts:
-            self.items.append({"role": role, "content": self._contents.encode(parts, where)})
+        content = self._contents.encode(parts, where)
+        if content or (parts and role == "user"):
+            self.items.append({"role": role, "content": content})
 
     def _add_result(self, result: ToolResult, where: str) -> None:
         call_type = self._call_types.get(result.tool_call_id, "function_call")

@@ -144,3 +144,13 @@ def test_the_last_message_is_one_that_mistral_continues(wire):
     encoded = wire.request(Message.system("Be brief."))
     assert encoded.body["messages"] == [{"role": "user", "content": "Be brief."}]
     assert codes(encoded) == [("system_as_user", "messages")]
+    call = ToolCall("abcdefghi", "f", "{}")
+    behind = wire.messages(
+        "a", Message.assistant([call]), Message.tool_results(call.result("r")), Message.system("Now.")
+    )
+    assert [message["role"] for message in behind] == ["user", "assistant", "tool", "assistant", "user"]
+
+
+def test_an_opaque_member_alone_has_an_empty_content(wire):
+    answer = Message("assistant", wire.decode({"content": None, "reasoning_opaque": "x"}).parts())
+    assert wire.messages(answer) == [{"role": "assistant", "content": "", "reasoning_opaque": "x"}]

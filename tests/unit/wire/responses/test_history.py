@@ -209,6 +209,13 @@ def test_reasoning_with_an_item_behind_it_is_sent_back():
         assert _kinds(user, *split, target=target) == ["user", "reasoning", kind]
 
 
+def test_empty_instructions_are_not_sent():
+    assert items(Message.user("a"), Message.system(""), Message.user("b")) == [
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": "b"},
+    ]
+
+
 def test_reasoning_at_the_end_is_left_out_with_a_notice():
     target = Target("openai", "gpt-5.4", "responses")
     _, notices = sent([Message.user("a"), Message.assistant([_thought(target)])], target)
