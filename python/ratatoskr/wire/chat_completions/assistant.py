@@ -105,16 +105,20 @@ class AssistantMessage:
             case ServerToolCall() | ServerToolResult():
                 if self.context.own_state(part) is None:
                     _note_dropped(part.type, where, self.context)
+                else:
+                    message = f"a tool that {self.context.target.provider} ran was left out: its API does not accept it"
+                    self.context.notice("server_call_dropped", "", message, where)
             case ToolResult():
                 raise InvalidInput("a message of the assistant cannot contain a tool result", field=where)
 
     def _add_text(self, part: TextPart, where: str) -> None:
         text = require_utf8(part.text, where)
         for state in part.state:
-            if self.context.is_own(state.issuer):
-                if state.data == REFUSAL_STATE and not self.context.has("mistral"):  # which has no such member
-                    self.refusals.append(text)
-                    return
+            own = self.context.is_own(state.issuer)
+            if state.data == REFUSAL_STATE and (own or self.context.has("openai")) and not self.context.has("mistral"):
+                self.refusals.append(text)
+                return
+            if own:
                 if state.data.startswith(b'{"audio":'):
                     self.extra["audio"] = msgspec.json.decode(state.data)["audio"]
                     return

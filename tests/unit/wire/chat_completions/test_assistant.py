@@ -9,7 +9,8 @@ import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.message import Message, dump_messages, load_messages
-from ratatoskr.types.part import ReasoningPart, ToolCall
+from ratatoskr.types.part import ProviderState, ReasoningPart, TextPart, ToolCall
+from ratatoskr.wire.turn import REFUSAL_STATE
 
 
 def codes(encoded):
@@ -101,6 +102,13 @@ def test_a_refusal_goes_back_as_one(wire, content):
     other = wire.at(provider="other").request(answer)
     assert other.body["messages"] == [{"role": "assistant", "content": f"{content or ''}No."}]
     assert [code for code, _ in codes(other)] == ["foreign_state_dropped"]
+
+
+def test_a_refusal_of_another_dialect_is_one_at_openai(wire):
+    state = (ProviderState("openai/responses/gpt-5.4", REFUSAL_STATE),)
+    refused = Message.assistant([TextPart("No.", state=state)])
+    assert wire.at("openai").messages(refused) == [{"role": "assistant", "content": None, "refusal": "No."}]
+    assert wire.at().messages(refused) == [{"role": "assistant", "content": "No."}]
 
 
 @pytest.mark.parametrize("arguments", ["", "  \n", "null", " null "])
