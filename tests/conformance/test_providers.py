@@ -8,10 +8,8 @@ import pytest
 from tests.conformance.faces import KEY, scene
 
 from ratatoskr import AuthenticationFailed, ContentDelta, Message, RateLimited, ReasoningDelta, UnsupportedParameter
-from ratatoskr.providers.specs import SPECS, ProviderSpec
+from ratatoskr.providers.specs import CHAT_COMPLETIONS, SPECS, ProviderSpec
 from ratatoskr.testing import ScriptedTurn, TokenCounts, fault
-
-REASONING_FLAGS = {"reasoning", "reasoning_content"}
 
 
 def each(specs: Iterable[ProviderSpec]) -> pytest.MarkDecorator:
@@ -60,8 +58,8 @@ async def test_it_lists_its_models(spec: ProviderSpec) -> None:
         assert all(model.id == f"{spec.name}:{model.name}" for model in listed)
 
 
-@each(spec for spec in SPECS.values() if spec.flags & REASONING_FLAGS)
-async def test_reasoning_is_read_where_the_row_says_how(spec: ProviderSpec) -> None:
+@each(spec for spec in SPECS.values() if spec.dialects == CHAT_COMPLETIONS)
+async def test_reasoning_is_read_at_every_compatible_host(spec: ProviderSpec) -> None:
     async with scene("async", ScriptedTurn("So it is.", reasoning="Let me see.", deltas=2)) as at:
         events, response = await at.face.stream("Why?", model_of(spec))
         assert "".join(event.text for event in events if isinstance(event, ReasoningDelta)) == "Let me see."

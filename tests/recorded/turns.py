@@ -134,7 +134,8 @@ def recorded_turn(case: Case, answer: Answer) -> Turn:
 
 def _as_message(case: Case, wire: dict[str, Any]) -> dict[str, Any]:
     calls = [{"type": "function", **call} for call in wire["calls"]]
-    message: dict[str, Any] = {"role": "assistant", "content": wire["content"] + wire["refusal"], "tool_calls": calls}
+    message: dict[str, Any] = {"role": "assistant", "content": wire["content"], "tool_calls": calls}
+    message["refusal"] = wire["refusal"]
     if case.provider == "openrouter":
         message["reasoning_details"] = _join_details(wire["details"])
         message["annotations"] = [note for note in wire["annotations"] if note["type"] != "url_citation"]

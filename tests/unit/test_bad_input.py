@@ -15,7 +15,6 @@ from ratatoskr import (
     FileRef,
     ImagePart,
     InvalidInput,
-    InvalidToolArguments,
     JsonSchema,
     Message,
     NoProvider,
@@ -190,12 +189,25 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str | None, str]] = {
         "messages[0].content[0]",
         "a message of the user cannot contain a tool_call",
     ),
-    "arguments that are no JSON": (
-        {"messages": [Message.assistant(ToolCall("1", "f", "{"))], "model": CLAUDE},
-        InvalidToolArguments,
+    "call without a result": (
+        {"messages": [Message.assistant(ToolCall("1", "f", "{}"))], "model": CLAUDE},
+        InvalidInput,
         "messages[0].content[0]",
-        "arguments of a tool call in the history",
+        "the call '1' of 'f' has no result",
     ),
+    "result without a call": (
+        {"messages": [Message.user("a"), Message.tool_result("1", "b")]},
+        InvalidInput,
+        "messages[1].content[0]",
+        "the result of '1' has no call of this id in the turn before it",
+    ),
+    "answer at the end": (
+        {"messages": [Message.user("a"), Message.assistant("b")], "model": CLAUDE},
+        InvalidInput,
+        "messages[1]",
+        "does not continue a message of the assistant",
+    ),
+    "blank text": ({"messages": " ", "model": CLAUDE}, InvalidInput, "messages[0].content", "blank text"),
     "temperature": (
         {"temperature": 11},
         InvalidInput,

@@ -318,7 +318,11 @@ class Builder:
         return self._set(retries=n)
 
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
-        """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`."""
+        """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`.
+
+        The same holds for a history that providers refuse: `drop` adds an error result to a call without one, leaves
+        out a result without a call, and adds a message of the user behind an answer that the model does not continue.
+        """
         if policy not in get_args(ParameterPolicy):
             raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {policy!r}", field="policy")
         return self._set(policy=policy)

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 from types import MappingProxyType
 
-from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
+from ratatoskr.models.rule_table import NO_PREFILL, RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _DOCS = "platform.claude.com/docs/en/about-claude/models/overview"
@@ -34,6 +34,7 @@ _GENERATION_5 = ModelRules(
     off="disabled",
     endpoint="messages",
     max_output_tokens=128_000,
+    flags=NO_PREFILL,
     source=_CURRENT,
 )
 _BUDGET = ModelRules(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ratatoskr.models.rule_table import RuleRow, RuleTable, map_efforts
+from ratatoskr.models.rule_table import NO_PREFILL, RuleRow, RuleTable, map_efforts
 from ratatoskr.types.rules import ModelRules
 
 _THINKING_SOURCE = (
@@ -34,6 +34,8 @@ _PRO_BUDGETS = (128, 32_768)
 _WITH_MINIMAL = replace(
     _LEVEL, budgets=_FLASH_BUDGETS, efforts=map_efforts("minimal", "low", "medium", "high"), off="lowest"
 )
+# 400 "Requests ending with a model turn are not supported" after Gemini 3.1 (pipecat-ai/pipecat#5821, September 2026).
+_NO_PREFILL = replace(_LEVEL, flags=NO_PREFILL)
 _SAMPLING_SOURCE = f"{_THINKING_SOURCE}; LiteLLM 1.109 supports_sampling_params"
 _BUDGET = replace(_LEVEL, thinking="budget", budgets=_FLASH_BUDGETS, efforts={}, off="zero")
 _NO_THINKING = replace(
@@ -48,13 +50,16 @@ GOOGLE: RuleTable = (
     RuleRow(r"gemini-2\.5", _BUDGET),
     RuleRow(r"gemini-3\.1-flash-lite-image", replace(_LEVEL, efforts=map_efforts("minimal", "high"), off="lowest")),
     RuleRow(r"gemini-3-pro", replace(_LEVEL, budgets=_PRO_BUDGETS, efforts=map_efforts("low", "high"))),
-    RuleRow(r"gemini-3\.[78]-flash", replace(_LEVEL, sampling="never", source=_SAMPLING_SOURCE)),
-    RuleRow(r"gemini-3\.(5-flash-lite|6-flash)", replace(_WITH_MINIMAL, sampling="never", source=_SAMPLING_SOURCE)),
+    RuleRow(r"gemini-3\.[78]-flash", replace(_NO_PREFILL, sampling="never", source=_SAMPLING_SOURCE)),
+    RuleRow(
+        r"gemini-3\.(5-flash-lite|6-flash)",
+        replace(_WITH_MINIMAL, sampling="never", flags=NO_PREFILL, source=_SAMPLING_SOURCE),
+    ),
     RuleRow(r"gemini-3(\.\d+)?-flash|gemini-flash-lite-latest", _WITH_MINIMAL),
     RuleRow(r"gemini-3\.1-pro|gemini-pro-latest", replace(_LEVEL, budgets=_PRO_BUDGETS)),
     RuleRow(r"gemini-flash-latest", replace(_LEVEL, budgets=_FLASH_BUDGETS)),
-    RuleRow(r"gemini-4-argon", replace(_LEVEL, max_output_tokens=1_048_576)),
-    RuleRow(r"gemini-4-carbon", _LEVEL),
+    RuleRow(r"gemini-4-argon", replace(_NO_PREFILL, max_output_tokens=1_048_576)),
+    RuleRow(r"gemini-4-carbon", _NO_PREFILL),
     RuleRow(r"gemma-|learnlm-", replace(_NO_THINKING, schema="instructions")),
     RuleRow(r"", replace(_LEVEL, source=f"newest generation, assumed for names not listed; {_THINKING_SOURCE}")),
 )

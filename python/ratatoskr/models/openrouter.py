@@ -14,7 +14,7 @@ from ratatoskr.models.anthropic import ANTHROPIC
 from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.others import EVERYTHING
-from ratatoskr.models.rule_table import RuleTable, find_rules
+from ratatoskr.models.rule_table import NO_PREFILL, RuleTable, find_rules
 from ratatoskr.types.rules import ModelRules, SchemaSubset, Thinking
 
 _SOURCE = "openrouter.ai/docs (reasoning tokens, parameters); 2026-11; recorded exchanges"
@@ -89,6 +89,7 @@ def rules_at_openrouter(model: str) -> ModelRules:
         forced_while_reasoning=vendor.forced_while_reasoning,
         unsupported=vendor.unsupported & _NOT_DROPPED,
         schema_subset=subset,
+        flags=vendor.flags & NO_PREFILL,
         source=f"{_SOURCE}; {vendor.source}",
     )
 

@@ -22,6 +22,9 @@ class RuleRow:
 
 RuleTable: TypeAlias = tuple[RuleRow, ...]
 
+NO_PREFILL = frozenset({"no_prefill"})
+"""The flags of a model that refuses messages whose last is of the assistant."""
+
 
 def find_rules(table: RuleTable, model: str) -> ModelRules | None:
     """Return the rules of the first row that matches; `None` if none does."""

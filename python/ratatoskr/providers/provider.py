@@ -29,6 +29,7 @@ from ratatoskr.types.tool import ProviderTool
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.failure import FailureReported
+from ratatoskr.wire.history import STORED_CONTEXT, repair_messages
 
 CONVERSATION = frozenset({"messages", "contents", "input", "instructions", "system", "systemInstruction", "prompt"})
 """Members of request bodies that hold the conversation; a plan leaves them out."""
@@ -175,6 +176,11 @@ class HttpProvider:
             InvalidInput: the request cannot be sent; `field` names the argument.
         """
         target, options = binding.target, request.options
+        raw = options.raw_provider_options
+        is_whole = not raw or STORED_CONTEXT.isdisjoint(raw)
+        messages, repairs = repair_messages(request.messages, target, policy if is_whole else "pass")
+        if messages is not request.messages:
+            request = replace(request, messages=messages)
         for tool in request.tools:
             if isinstance(tool, ProviderTool) and tool.provider != self.name:
                 raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
@@ -192,8 +198,9 @@ class HttpProvider:
             encoded.notices[:0] = adapted.notices
             encoded.body.update(adapted.passed)
         encoded.notices.extend(self._notices)
-        if options.raw_provider_options:
-            encoded.body = merge_objects(encoded.body, options.raw_provider_options)
+        encoded.notices += repairs
+        if raw:
+            encoded.body = merge_objects(encoded.body, raw)
         return encoded
 
     def _serialize(self, body: dict[str, Any]) -> bytes:

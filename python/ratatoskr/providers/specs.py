@@ -163,7 +163,7 @@ SPECS: dict[str, ProviderSpec] = {
             "Hugging Face",
             "https://router.huggingface.co/v1",
             key_variables=("HF_TOKEN",),
-            flags=frozenset({"reasoning_content", "usage_or_done"}),
+            flags=frozenset({"usage_or_done"}),
             example_model="Qwen/Qwen3-4B-Instruct-2507",
             builder_method=True,
         ),
@@ -191,7 +191,6 @@ SPECS: dict[str, ProviderSpec] = {
             "DeepSeek",
             "https://api.deepseek.com",
             key_variables=("DEEPSEEK_API_KEY",),
-            flags=frozenset({"reasoning_content"}),
             example_model="deepseek-chat",
             builder_method=True,
         ),
@@ -201,7 +200,6 @@ SPECS: dict[str, ProviderSpec] = {
             "https://api.together.xyz/v1",
             key_variables=("TOGETHER_API_KEY",),
             base_url_variable="TOGETHER_BASE_URL",
-            flags=frozenset({"reasoning"}),
             example_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
             builder_method=True,
         ),
@@ -210,7 +208,6 @@ SPECS: dict[str, ProviderSpec] = {
             "xAI",
             "https://api.x.ai/v1",
             key_variables=("XAI_API_KEY",),
-            flags=frozenset({"reasoning_content"}),
             example_model="grok-4-fast",
             builder_method=True,
         ),
@@ -221,7 +218,6 @@ SPECS: dict[str, ProviderSpec] = {
             "https://api.cerebras.ai/v1",
             key_variables=("CEREBRAS_API_KEY",),
             base_url_variable="CEREBRAS_BASE_URL",
-            flags=frozenset({"reasoning"}),
             refused=frozenset({"frequency_penalty", "presence_penalty"}),
             example_model="gpt-oss-120b",
         ),
@@ -231,7 +227,6 @@ SPECS: dict[str, ProviderSpec] = {
             "DeepInfra",
             "https://api.deepinfra.com/v1/openai",
             key_variables=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
-            flags=frozenset({"reasoning_content"}),
             example_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
         ),
     )
@@ -241,7 +236,6 @@ SPECS: dict[str, ProviderSpec] = {
 
 QUIRKS: Mapping[str, str] = MappingProxyType(
     {
-        "reasoning": "thinking is sent back as `reasoning` instead of `reasoning_content`",
         "enable_thinking": "thinking is switched by `enable_thinking`; there are no efforts",
         "template_thinking": "thinking is switched by `chat_template_kwargs.enable_thinking`; there are no efforts",
         "cache_control": "parts are marked for the prompt cache by `cache_control`",
@@ -264,8 +258,7 @@ def compatible(
     name: str, base_url: str, *, no_done: bool = False, quirks: Collection[str] = (), refused: Collection[str] = ()
 ) -> ProviderSpec:
     """Return the row of an OpenAI-compatible host that is not built in."""
-    thinking = () if "reasoning" in quirks else ("reasoning_content",)
-    flags = frozenset({*quirks, *thinking, *(("no_done",) if no_done else ())})
+    flags = frozenset({*quirks, *(("no_done",) if no_done else ())})
     return ProviderSpec(name, name, base_url.rstrip("/"), needs_key=False, flags=flags, refused=frozenset(refused))
 
 

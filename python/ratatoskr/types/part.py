@@ -114,14 +114,14 @@ class ToolCall(_Part):
     arguments: str
 
     def args(self) -> dict[str, Any]:
-        """Return the arguments parsed; empty text is an empty dict.
+        """Return the arguments parsed; blank text and `null` are an empty dict.
 
         Raises:
             InvalidToolArguments: the text is not a JSON object, or nested deeper than 64.
         """
         import json
 
-        if not self.arguments.strip():
+        if self.arguments.strip() in ("", "null"):
             return {}
         try:
             value = json.loads(self.arguments)

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
+from typing import Any, TypeAlias
 
 import msgspec
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import JsonSchema
-from ratatoskr.types.part import AudioPart, FilePart, ImagePart, Part
+from ratatoskr.types.part import Part, ServerToolCall, ToolCall
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.issuer import same_issuer
+from ratatoskr.wire.json import arguments_object
 
-Media = TypeVar("Media", bound=ImagePart | AudioPart | FilePart)
+Note: TypeAlias = Callable[[str, str, str, str], None]
+"""Adds a notice, given as its code, kind, message and path, unless there is one of this code and kind."""
 
-TEXT_MEDIA_TYPES = frozenset(
-    {
-        "application/json",
-        "application/xml",
-        "application/yaml",
-        "application/x-yaml",
-        "application/toml",
-        "application/javascript",
-        "application/x-sh",
-        "application/sql",
-    }
-)
-"""Media types of text besides `text/*`."""
+INVALID_JSON = "INVALID_JSON"
+"""The member in which arguments go back that are not a JSON object."""
 
 
 def require_utf8(text: str, where: str) -> str:
@@ -49,27 +37,24 @@ def require_utf8(text: str, where: str) -> str:
     return text
 
 
-def inline_data_url(part: Media, where: str) -> Media:
-    """Return media given by a `data:` URL (RFC 2397) as the bytes in it, with its media type; others unchanged.
+def encode_arguments(call: ToolCall | ServerToolCall, where: str, note: Note) -> msgspec.Raw:
+    """Return the arguments of a call in the history as a JSON object, which is all that providers accept.
 
-    Raises:
-        InvalidInput: the URL has no data or is not valid base64; `field` is `where`.
+    Arguments that are not one, as those that the token limit cut off, go into a member of an object, with a notice.
     """
-    url = part.url or ""
-    if url[:5].lower() != "data:":
-        return part
-    head, comma, body = url[len("data:") :].partition(",")
-    if not comma:
-        raise InvalidInput("the data: URL has no data", field=where)
-    kind, _, encoding = head.rpartition(";") if head.endswith(";base64") else (head, "", "")
-    data = unquote_to_bytes(require_utf8(body, where))
-    if encoding:
-        try:
-            data = base64.b64decode(data, validate=True)
-        except ValueError:
-            raise InvalidInput("the data: URL is not valid base64", field=where) from None
-    media_type = part.media_type or kind.partition(";")[0] or "text/plain"
-    return dataclasses.replace(part, data=data, url=None, media_type=media_type)
+    text = require_utf8(call.arguments, where)
+    found = arguments_object(text)
+    if found is not None:
+        return found
+    message = f"the arguments of the call {call.id!r:.80} are not a JSON object; they were sent as text in one"
+    note("arguments_replaced", call.id, message, where)
+    return msgspec.Raw(msgspec.json.encode({INVALID_JSON: text}))
+
+
+def encode_argument_text(call: ToolCall, where: str, note: Note) -> str:
+    """Return the arguments of a call as `encode_arguments` does, as text; those of most calls are unchanged."""
+    encoded = bytes(encode_arguments(call, where, note)).decode()
+    return call.arguments if encoded == call.arguments.strip() else encoded
 
 
 def _mapping_to_dict(value: Any) -> Any:
@@ -108,6 +93,14 @@ def foreign_state_notices(issuers: Mapping[str, str]) -> list[Notice]:
         for kind, issuer in issuers.items()
     ]
 
+
+SYSTEM_AS_USER = (
+    "system_as_user",
+    "",
+    "the instructions were sent as a message of the user: the provider refuses a request without one",
+    "messages",
+)
+"""The notice about a history of system messages only; unpacked for `Note`."""
 
 OUTPUT_EMULATED = Notice(
     "output_emulated",

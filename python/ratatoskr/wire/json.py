@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ratatoskr import _core
-from ratatoskr.errors import InvalidToolArguments, MalformedResponse
+from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import MAX_DEPTH
 
@@ -213,20 +213,25 @@ def is_blank(arguments: str) -> bool:
     return arguments.strip() in ("", "{}", "null")
 
 
-def arguments_object(arguments: str, where: str) -> msgspec.Raw:
-    """Return a tool call's arguments as a JSON object, byte for byte, for dialects that send an object and not text.
+def arguments_object(arguments: str) -> msgspec.Raw | None:
+    """Return a tool call's arguments as a JSON object; `None` if they are not one.
 
-    Raises:
-        InvalidToolArguments: they are not a JSON object.
+    Blank arguments and `null` are an empty object. The object is byte for byte as the model wrote it, except that
+    escapes of lone surrogates, which providers refuse as invalid JSON, become U+FFFD.
     """
-    text = arguments.strip() or "{}"
+    text = arguments.strip()
+    if text in ("", "null"):
+        return msgspec.Raw(b"{}")
     data = text.encode("utf-8", "replace")
     try:
-        is_object = text.startswith("{") and _core.check_depth(data, MAX_DEPTH)
+        if not (text.startswith("{") and _core.check_depth(data, MAX_DEPTH)):
+            return None
+        value = json.loads(text)
+        if _SURROGATE_ESCAPE.search(data):
+            written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            valid = replace_surrogates(written)
+            data = data if valid is written else valid.encode()
         _decoder(msgspec.Raw).decode(data)
-        json.loads(text)
     except (ValueError, RecursionError):
-        is_object = False
-    if not is_object:
-        raise InvalidToolArguments("the arguments of a tool call in the history are not a JSON object", field=where)
+        return None
     return msgspec.Raw(data)

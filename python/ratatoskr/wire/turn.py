@@ -22,6 +22,9 @@ from ratatoskr.types.event import (
 )
 from ratatoskr.types.part import Citation, Part, ProviderState, TokenLogprob
 
+REFUSAL_STATE = b'{"type":"refusal"}'
+"""The state of a text that is a refusal, in the dialects that have another member for it than for texts."""
+
 
 class TurnBuilder(ResponseBuilder):
     """A `ResponseBuilder` that decoders write to; every write gives the events that a stream of it has.

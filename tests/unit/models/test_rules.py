@@ -56,6 +56,27 @@ def test_claude(row):
     assert rules.endpoint == "messages"
 
 
+@pytest.mark.parametrize(
+    ("provider", "refusing", "continuing"),
+    [
+        (
+            "anthropic",
+            ["claude-sonnet-4-6", "claude-opus-4-7-20260416", "claude-haiku-5-5", "claude-fable-5-2"],
+            ["claude-haiku-4-5-20251001", "claude-sonnet-4-20250514", "claude-3-5-haiku-latest"],
+        ),
+        ("google", ["gemini-3.8-flash", "gemini-4-argon"], ["gemini-2.5-pro", "gemini-3-flash", "gemini-3.1-pro"]),
+        (
+            "openrouter",
+            ["anthropic/claude-sonnet-4.6", "google/gemini-3.7-flash"],
+            ["anthropic/claude-sonnet-4.5", "openai/gpt-5", "google/gemini-2.5-pro", "qwen/qwen3-max"],
+        ),
+    ],
+)
+def test_models_that_do_not_continue_an_answer(provider, refusing, continuing):
+    assert [name for name in refusing if "no_prefill" not in rules_for(provider, name).flags] == []
+    assert [name for name in continuing if "no_prefill" in rules_for(provider, name).flags] == []
+
+
 def test_only_claude_models_from_4_7_on_accept_xhigh():
     assert "xhigh" not in rules_for("anthropic", "claude-opus-4-6").efforts
     assert "xhigh" in rules_for("anthropic", "claude-opus-4-7").efforts

@@ -24,7 +24,7 @@ MAY_NAME_HOSTS = {
     "testing/": "the scripted upstream, which imitates vendors",
     "types/rules.py": "names of dialects",
     "types/openai_message.py": "files of the vendor whose form of messages it reads",
-    "local/store/hub.py": "the hub of local models, which has its own token",
+    "local/store/": "the hub of local models, which has its own token",
     "cli/demo.py": "the scripted provider",
 }
 

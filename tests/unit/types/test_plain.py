@@ -224,6 +224,11 @@ def test_tool_results_take_text_parts_and_json() -> None:
     assert call.result(()).content == ()
 
 
+@pytest.mark.parametrize("arguments", ["", " \n", "null", " null "])
+def test_blank_arguments_are_an_empty_dict(arguments: str) -> None:
+    assert ToolCall("1", "f", arguments).args() == {}
+
+
 @pytest.mark.parametrize("arguments", ["[1]", "{", '{"a":' * 70 + "1" + "}" * 70, "nul", "{" * 5000])
 def test_arguments_that_are_no_object_are_refused(arguments: str) -> None:
     with pytest.raises(errors.InvalidToolArguments):

@@ -15,7 +15,7 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import AudioPart, FilePart, ImagePart, Part
 from ratatoskr.wire import anthropic, chat_completions, gemini, ollama, responses
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import inline_data_url
+from ratatoskr.wire.media import inline_data_url
 
 DIALECTS: dict[str, Any] = {
     "anthropic": anthropic,

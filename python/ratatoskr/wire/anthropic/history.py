@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Raw
@@ -30,13 +30,15 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
+from ratatoskr.wire.anthropic.assistant import trim_end, without_cut_server_calls
 from ratatoskr.wire.anthropic.decode import CONTAINER
 from ratatoskr.wire.anthropic.media import encode_media
 from ratatoskr.wire.anthropic.shapes import RawObject
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import require_utf8
+from ratatoskr.wire.encode import SYSTEM_AS_USER, encode_arguments, require_utf8
+from ratatoskr.wire.history import is_paused
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import arguments_object, decode
+from ratatoskr.wire.json import decode
 from ratatoskr.wire.schema import StrictUse
 
 T = TypeVar("T")
@@ -66,7 +68,7 @@ _DROPPED: dict[type[Any], tuple[str, str]] = {
 """The kind and the text of the notice about state of another issuer."""
 
 
-def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[list[Block], Turns]:
+def write_messages(writer: BlockWriter, messages: Sequence[Message]) -> tuple[list[Block], Turns]:
     """Return the blocks of the top-level `system`, and the turns.
 
     System messages at the beginning go on top. A later one keeps its place if the model accepts it there. All between
@@ -81,17 +83,18 @@ def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[li
     for i, message in enumerate(messages):
         if message.name is not None:
             writer.add_notice(
-                "name", "name_dropped", "names of participants were left out: the API has no field for them"
+                "name_dropped", "name", "names of participants were left out: the API has no field for them"
             )
         if message.role in ("user", "tool"):
-            pending.append(writer.write_message(message, i))
+            pending.append(written := writer.write_message(message, i))
+            if message.role == "user" and written == ([], []) and message.content:
+                raise InvalidInput("the provider refuses a message of blank text", field=f"messages[{i}].content")
             continue
         _add_user_turns(turns, pending)
         pending = []
         if message.role == "assistant":
-            _, blocks = writer.write_message(message, i)
-            if not all(map(_is_blank, blocks)):
-                _add_turn(turns, "assistant", blocks)
+            _, blocks = writer.write_message(without_cut_server_calls(message, messages, writer.add_notice), i)
+            _add_turn(turns, "assistant", blocks)
             continue
         for j, part in enumerate(message.content):
             if not isinstance(part, TextPart):
@@ -108,12 +111,16 @@ def write_messages(writer: BlockWriter, messages: Iterable[Message]) -> tuple[li
                 field=f"messages[{i}]",
             )
     _add_user_turns(turns, pending)
-    return system, turns
-
-
-def _is_blank(block: Block) -> bool:
-    """Return whether a block is text of white space only; the provider refuses a turn of nothing else."""
-    return isinstance(block, dict) and block.get("type") == "text" and block["text"].isspace()
+    if turns and turns[-1]["role"] == "assistant" and not is_paused(messages[-1]):
+        content = turns.pop()["content"]
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        _add_turn(turns, "assistant", trim_end(blocks, writer.add_notice))
+    if turns:
+        return system, turns
+    if not system:
+        raise InvalidInput("there is no message to answer", field="messages")
+    writer.add_notice(*SYSTEM_AS_USER)
+    return [], [{"role": "user", "content": simplify_content(system)}]
 
 
 def _add_user_turns(turns: Turns, pending: list[tuple[list[Block], list[Block]]]) -> None:
@@ -161,7 +168,7 @@ class BlockWriter:
         self.container: Raw | None = None
         self.breakpoints = 0
         self.strict_use = StrictUse()
-        self._notices: dict[str, Notice] = {}
+        self._notices: dict[tuple[str, str], Notice] = {}
         self._toolsets: dict[str, Raw] = {}
 
     @property
@@ -174,9 +181,9 @@ class BlockWriter:
         """What was left out, one notice for each kind."""
         return list(self._notices.values())
 
-    def add_notice(self, kind: str, code: str, message: str, where: str = "messages") -> None:
-        """Add a notice, unless there is one of this kind."""
-        self._notices.setdefault(kind, Notice(code, message, where))
+    def add_notice(self, code: str, kind: str, message: str, where: str = "messages") -> None:
+        """Add a notice, unless there is one of this code and kind."""
+        self._notices.setdefault((code, kind), Notice(code, message, where))
 
     def add_beta(self, beta: str) -> None:
         """Ask for a feature by header."""
@@ -234,7 +241,7 @@ class BlockWriter:
 
     def _note_dropped(self, part: Part) -> None:
         kind, message = _DROPPED[type(part)]
-        self.add_notice(kind, "foreign_state_dropped", message)
+        self.add_notice("foreign_state_dropped", kind, message)
 
     def _decode_state(self, shape: type[T], data: bytes) -> T:
         try:
@@ -253,14 +260,19 @@ class BlockWriter:
         digest = hashlib.blake2s(id.encode("utf-8", "replace"), digest_size=6).hexdigest()
         return f"{re.sub(r'[^A-Za-z0-9_-]', '_', id)[:40]}_{digest}"
 
-    def _write_text(self, part: TextPart) -> Block:
-        return {"type": "text", "text": self._clean(part.text)}
+    def _write_text(self, part: TextPart) -> dict[str, Any] | None:
+        """Write a text, or leave it out if it is blank: the provider refuses blank texts."""
+        if part.text and not part.text.isspace():
+            return {"type": "text", "text": self._clean(part.text)}
+        if part.text:
+            message = "texts of white space only were left out: the provider refuses them"
+            self.add_notice("blank_text_dropped", "", message, self.where)
+        return None
 
     def _write_assistant_text(self, part: TextPart) -> Block | None:
-        """Write a text of the model; the provider refuses an empty one."""
         state = self._find_state(part) if part.state else None
         if state is None:
-            return self._write_text(part) if part.text else None
+            return self._write_text(part)
         cited = [self._to_raw(citation.data) for citation in part.citations if citation.data is not None]
         citations = {"citations": cited} if cited else {}
         return {**citations, "type": "text", "text": self._clean(part.text), **state}
@@ -281,14 +293,14 @@ class BlockWriter:
         call_id = self._to_tool_use_id(part.id)
         if "toolset_name" in state:
             self._toolsets[call_id] = state["toolset_name"]
-        arguments = arguments_object(self._clean(part.arguments), self.where)
+        arguments = encode_arguments(part, self.where, self.add_notice)
         return {"type": "tool_use", "id": call_id, "name": self._clean(part.name), "input": arguments, **state}
 
     def _write_server_call(self, part: ServerToolCall) -> Block | None:
         state = self._find_state(part)
         if state is None:
             return None
-        arguments = arguments_object(self._clean(part.arguments), self.where)
+        arguments = encode_arguments(part, self.where, self.add_notice)
         return {"type": state.get("type"), "id": part.id, "name": part.name, "input": arguments, **state}
 
     def _write_server_result(self, part: ServerToolResult) -> Block | None:
@@ -313,9 +325,10 @@ class BlockWriter:
         block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id}
         content = part.content
         if len(content) == 1 and isinstance(content[0], TextPart) and not content[0].cache:
-            block["content"] = self._clean(content[0].text)
-        elif content:
-            block["content"] = [self._write_part("tool_result", item) for item in content]
+            if (text := self._write_text(content[0])) is not None:
+                block["content"] = text["text"]
+        elif written := [one for item in content if (one := self._write_part("tool_result", item)) is not None]:
+            block["content"] = written
         if part.is_error:
             block["is_error"] = True
         if call_id in self._toolsets:
@@ -325,7 +338,12 @@ class BlockWriter:
     def _write_media(self, part: ImagePart | AudioPart | FilePart | FileRef) -> Block:
         if isinstance(part, FileRef):
             self.add_beta(FILES_BETA)
-        return encode_media(part, self.target.provider, self.where)
+        return encode_media(part, self.target.provider, self.where, self.add_notice)
+
+    def _drop_media(self, part: ImagePart | AudioPart | FilePart) -> None:
+        """Leave out a medium that a model of another provider made: the API has no place for it in such a message."""
+        message = f"a {part.type} in a message of the assistant was left out: the API accepts none there"
+        self.add_notice("media_dropped", part.type, message, self.where)
 
 
 _Write: TypeAlias = Callable[[BlockWriter, Any], Block | None]
@@ -346,4 +364,7 @@ _ASSISTANT_PARTS: dict[type[Any], _Write] = {
     ServerToolCall: BlockWriter._write_server_call,
     ServerToolResult: BlockWriter._write_server_result,
     ProviderPart: BlockWriter._write_provider_part,
+    ImagePart: BlockWriter._drop_media,
+    AudioPart: BlockWriter._drop_media,
+    FilePart: BlockWriter._drop_media,
 }

@@ -10,7 +10,8 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
-from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, inline_data_url
+from ratatoskr.wire.encode import Note
+from ratatoskr.wire.media import is_text, read_media
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
@@ -19,7 +20,9 @@ _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF = "application/pdf"
 
 
-def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str, where: str) -> dict[str, Any]:
+def encode_media(
+    part: ImagePart | AudioPart | FilePart | FileRef, provider: str, where: str, note: Note
+) -> dict[str, Any]:
     """Return an image, document or file as a content block.
 
     Raises:
@@ -31,7 +34,7 @@ def encode_media(part: ImagePart | AudioPart | FilePart | FileRef, provider: str
         return {"type": "document", "source": {"type": "file", "file_id": part.id}}
     if isinstance(part, AudioPart):
         raise InvalidInput("Anthropic Messages does not support audio", field=where)
-    part = inline_data_url(part, where)
+    part = read_media(part, where, note)
     if isinstance(part, ImagePart) or (part.media_type or "").startswith("image/"):
         return {"type": "image", "source": _encode_image(part, where)}
     title = {"title": part.name} if part.name else {}
@@ -61,7 +64,7 @@ def _encode_document(part: FilePart, where: str) -> dict[str, Any]:
     if media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": base64.b64encode(part.data).decode("ascii")}
     essence = (media_type or "").partition(";")[0].strip().lower()
-    if essence.startswith("text/") or essence in TEXT_MEDIA_TYPES or essence.endswith(("+json", "+xml")):
+    if is_text(essence):
         try:
             return {"type": "text", "media_type": "text/plain", "data": part.data.decode("utf-8-sig")}
         except UnicodeDecodeError:

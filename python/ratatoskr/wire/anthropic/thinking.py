@@ -87,13 +87,13 @@ def continues_without_thinking(turns: list[dict[str, Any]]) -> bool:
     """
     first = None
     for results, answer in zip(turns[::-2], turns[-2::-2], strict=False):
-        if answer["role"] != "assistant" or not _has_type(results["content"], "tool_result"):
+        if answer["role"] != "assistant" or not has_type(results["content"], "tool_result"):
             break
         first = answer["content"]
-    return first is not None and not _has_type(first[:1], "thinking", "redacted_thinking")
+    return first is not None and not has_type(first[:1], "thinking", "redacted_thinking")
 
 
-def _has_type(content: Any, *types: str) -> bool:
+def has_type(content: Any, *types: str) -> bool:
     """Return whether one of the blocks has one of the types."""
     for block in content:
         block_type = block.get("type") if isinstance(block, dict) else None

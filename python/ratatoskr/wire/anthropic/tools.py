@@ -48,7 +48,7 @@ def encode_tool(writer: BlockWriter, tool: Tool, where: str) -> dict[str, Any] |
     if plan.strict is not None:
         encoded["strict"] = plan.strict
     for notice in plan.notices:
-        writer.add_notice(where, notice.code, notice.message, where)
+        writer.add_notice(notice.code, where, notice.message, where)
     if tool.cache:
         writer.count_breakpoint(where)
         encoded["cache_control"] = {"type": "ephemeral"}

@@ -4,21 +4,21 @@ Follows https://platform.openai.com/docs/api-reference/chat, https://openrouter.
 https://docs.mistral.ai/api, https://api-docs.deepseek.com and https://console.groq.com/docs (read November 2026).
 
 Decoding needs no flag except for the price: thinking is read from `reasoning_details`, `reasoning`,
-`reasoning_content` or chunks of `content`, whichever a host sends, and never twice; usage from any chunk; errors from
-every place in a response with status 200. Encoding depends on these flags of the host or model:
+`reasoning_content`, `reasoning_text` or chunks of `content`, whichever a host sends, and never twice; usage from any
+chunk; errors from every place in a response with status 200. Thinking, opaque members and refusals are sent back in the
+members in which they came. Encoding depends on these flags of the host or model:
 
 | flag                 | what it changes                                                                              |
 |----------------------|----------------------------------------------------------------------------------------------|
 | `openai`             | `user` as `safety_identifier`; `store` false unless `metadata` is given (which OpenAI       |
 |                      | accepts only with it); no obfuscation in streams; call ids of at most 40 characters          |
 | `openrouter`         | `reasoning: {effort, max_tokens, enabled, exclude}`; `reasoning_details`, images and file    |
-|                      | annotations are sent back; `usage.cost` is the price in USD; files and video by URL; for     |
+|                      | annotations are sent back; `usage.cost` is the price in USD; files and video by URL; call    |
+|                      | ids as the vendor of the model accepts them; for                                             |
 |                      | Anthropic's and Google's models also `cache_control`                                         |
-| `mistral`            | thinking is sent back as chunks of `content`; files are `document_url`, audio is bare base64 |
-|                      | or a URL; `random_seed`; no `stream_options` (usage always comes); `name` on tool messages   |
-|                      | only; call ids of 9 letters and digits                                                       |
-| `reasoning_content`  | thinking is sent back as `reasoning_content`                                                 |
-| `reasoning`          | thinking is sent back as `reasoning`                                                         |
+| `mistral`            | files are `document_url`, audio is bare base64 or a URL; `random_seed`; no `stream_options`  |
+|                      | (usage always comes); `name` on tool messages only; call ids of 9 letters and digits; its    |
+|                      | own order of messages, and `prefix` on an answer at the end                                  |
 | `groq`               | `reasoning_format` keeps thinking out of the text, or hides it (gpt-oss: `include_reasoning`)|
 | `enable_thinking`    | thinking is switched by `enable_thinking` instead of `thinking: {type}`                      |
 | `template_thinking`  | thinking is switched by `chat_template_kwargs: {enable_thinking}`                            |
@@ -34,8 +34,8 @@ every place in a response with status 200. Encoding depends on these flags of th
 | `no_done`            | streams end without `[DONE]`: a finish reason and the end of the body complete them          |
 | `usage_or_done`      | some streams end without `[DONE]`: those must also have usage                                |
 
-Text files are sent as text to every host, the error result of a tool begins with `Error: `, and blank arguments of a
-call are sent back as `{}`.
+Text files are sent as text to every host, the error result of a tool begins with `Error: `, blank arguments of a call
+are sent back as `{}`, and arguments that are no JSON object in a member of one.
 """
 
 from __future__ import annotations

@@ -23,13 +23,13 @@ from ratatoskr.wire.chat_completions.shapes import (
     ChoiceLogprobs,
     Delta,
 )
-from ratatoskr.wire.chat_completions.thinking import ThinkingReader, decode_object
+from ratatoskr.wire.chat_completions.thinking import OPAQUE_MEMBERS, ThinkingReader, decode_object
 from ratatoskr.wire.chat_completions.tools import ToolCallReader, add_executed_tool
 from ratatoskr.wire.chat_completions.usage import UsageReader
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
 from ratatoskr.wire.json import decode, decode_answer, note_ignored, replace_surrogates
-from ratatoskr.wire.turn import TurnBuilder
+from ratatoskr.wire.turn import REFUSAL_STATE, TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
 _ANY_JSON = cast("type[Any]", Any)
@@ -188,6 +188,12 @@ class CompletionReader:
             self._thinking.add_text(self._thinking_key, delta.reasoning, "reasoning")
         elif delta.reasoning_content:
             self._thinking.add_text(self._thinking_key, delta.reasoning_content, "reasoning_content")
+        elif delta.reasoning_text:
+            self._thinking.add_text(self._thinking_key, delta.reasoning_text, "reasoning_text")
+        if not (delta.reasoning_opaque is delta.reasoning_encrypted is delta.thinking_blocks is UNSET):
+            for name in OPAQUE_MEMBERS:
+                if (opaque := getattr(delta, name)) is not UNSET:
+                    self._thinking.add_opaque(self._thinking_key, name, opaque)
         if delta.executed_tools:
             for position, raw in enumerate(delta.executed_tools):
                 add_executed_tool(self.turn, decode_object(raw), bytes(raw), position)
@@ -202,6 +208,8 @@ class CompletionReader:
             if self._citations:
                 self._attach_citations()
         if delta.refusal:
+            if not self.turn.has(_REFUSAL):
+                self.turn.state(_REFUSAL, REFUSAL_STATE, "text")
             self.turn.text(_REFUSAL, delta.refusal)
         if delta.tool_calls:
             add = self._calls.add_delta if self._streamed else self._calls.add_call

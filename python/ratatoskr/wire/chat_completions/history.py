@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-import msgspec
-from msgspec import Raw
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
-    AudioPart,
-    FilePart,
-    FileRef,
-    ImagePart,
     Part,
-    ProviderPart,
-    ReasoningPart,
-    ServerToolCall,
-    ServerToolResult,
     TextPart,
-    ToolCall,
     ToolResult,
 )
+from ratatoskr.wire.chat_completions.assistant import AssistantMessage, encode_id, note_foreign_state
 from ratatoskr.wire.chat_completions.media import encode_part
-from ratatoskr.wire.encode import EncodeContext, require_utf8
+from ratatoskr.wire.encode import SYSTEM_AS_USER, EncodeContext, require_utf8
 
 _SEPARATOR = "\n\n"
 """Between the texts of a message whose content must be one string."""
 
 _RESULT_READ = "I have the result."
 """The message of the assistant that separates a tool's result from a message of the user."""
-
-_MISTRAL_ID = re.compile(r"[A-Za-z0-9]{9}")
-_OPENAI_ID_LENGTH = 40
 
 
 def encode_messages(messages: Sequence[Message], context: EncodeContext) -> list[dict[str, Any]]:
@@ -50,7 +34,9 @@ def encode_messages(messages: Sequence[Message], context: EncodeContext) -> list
         encoder.add(message, f"messages[{i}]")
     encoder.flush()
     out = _without_system(encoder.out) if context.has("no_system") else encoder.out
-    return _separate_results(out, context) if context.has("mistral") else out
+    if not out:
+        raise InvalidInput("there is no message to answer", field="messages")
+    return _order_for_mistral(out, context) if context.has("mistral") else out
 
 
 class _MessageEncoder:
@@ -66,7 +52,8 @@ class _MessageEncoder:
         """Encode one message."""
         if message.role == "assistant":
             self.flush()
-            self.out.append(self._with_name(_AssistantMessage(self.context, where).encode(message), message, where))
+            if (encoded := AssistantMessage(self.context, where).encode(message)) is not None:
+                self.out.append(self._with_name(encoded, message, where))
             for call in message.tool_calls:
                 self._names[call.id] = call.name
         elif message.role == "system":
@@ -119,13 +106,13 @@ class _MessageEncoder:
             return
         content = [encode_part(part, f"{where}.content[{j}]", self.context) for j, part in run]
         for _, part in run:
-            _note_foreign_state(part, where, self.context)
+            note_foreign_state(part, where, self.context)
         self.out.append(self._with_name({"role": "user", "content": self._join_content(content)}, message, where))
 
     def _add_texts(self, role: str, message: Message, parts: Sequence[Part], where: str, first: int = 0) -> None:
         """Add a message of texts; a single one is a string."""
         if len(parts) == 1 and isinstance(part := parts[0], TextPart) and not (part.cache and self.context.cache_mark):
-            _note_foreign_state(part, where, self.context)
+            note_foreign_state(part, where, self.context)
             content: Any = require_utf8(part.text, f"{where}.content[{first}]")
         else:
             objects = [encode_part(part, f"{where}.content[{j}]", self.context) for j, part in enumerate(parts)]
@@ -164,7 +151,7 @@ class _MessageEncoder:
             content = [block, *media] if text else media
         value = {
             "role": "tool",
-            "tool_call_id": _encode_id(result.tool_call_id, where, self.context),
+            "tool_call_id": encode_id(result.tool_call_id, where, self.context),
             "content": content,
         }
         if name is not None and self.context.has("mistral"):
@@ -172,165 +159,18 @@ class _MessageEncoder:
         self.out.append(value)
 
 
-class _AssistantMessage:
-    """One message of the assistant."""
+def _order_for_mistral(messages: list[dict[str, Any]], context: EncodeContext) -> list[dict[str, Any]]:
+    """Put the messages in the order that Mistral requires.
 
-    def __init__(self, context: EncodeContext, where: str) -> None:
-        self.context = context
-        self.where = where
-        self.chunks: list[tuple[TextPart | None, Any]] = []
-        self.calls: list[dict[str, Any]] = []
-        self.thinking: list[str] = []
-        self.details: list[Raw] = []
-        self.images: list[Any] = []
-        self.annotations: list[Raw] = []
-        self.extra: dict[str, Any] = {}
-
-    def encode(self, message: Message) -> dict[str, Any]:
-        for j, part in enumerate(message.content):
-            self._add(part, f"{self.where}.content[{j}]")
-        value: dict[str, Any] = {"role": "assistant", "content": self._encode_content()}
-        if self.details:
-            value["reasoning_details"] = self.details
-        elif self.thinking:
-            member = "reasoning_content" if self.context.has("reasoning_content") else "reasoning"
-            value[member] = "".join(self.thinking)
-        if self.annotations:
-            value["annotations"] = self.annotations
-        if self.images:
-            value["images"] = self.images
-        if self.calls:
-            value["tool_calls"] = self.calls
-        return {**value, **self.extra}
-
-    def _add(self, part: Part, where: str) -> None:
-        match part:
-            case TextPart():
-                self._add_text(part, where)
-            case ToolCall():
-                self.calls.append(self._encode_call(part, where))
-            case ReasoningPart():
-                self._add_reasoning(part, where)
-            case ImagePart() if self.context.has("openrouter") and self.context.own_state(part) is not None:
-                self.images.append(encode_part(part, where, self.context))
-            case ImagePart() if self.context.has("mistral") and self.context.own_state(part) is not None:
-                self.chunks.append((None, encode_part(part, where, self.context)))
-            case AudioPart() if self.context.own_state(part) is not None:
-                pass  # its transcript refers to it
-            case ImagePart() | AudioPart() | FilePart() | FileRef():
-                message = f"{self.context.target.provider} does not accept a {part.type} in a message of the assistant"
-                self.context.notice("media_dropped", part.type, message, where)
-            case ProviderPart():
-                self._add_provider_part(part, where)
-            case ServerToolCall() | ServerToolResult():
-                if self.context.own_state(part) is None:
-                    _note_dropped(part.type, where, self.context)
-            case ToolResult():
-                raise InvalidInput("a message of the assistant cannot contain a tool result", field=where)
-
-    def _add_text(self, part: TextPart, where: str) -> None:
-        for state in part.state:
-            if self.context.is_own(state.issuer):
-                if state.data.startswith(b'{"audio":'):
-                    self.extra["audio"] = msgspec.json.decode(state.data)["audio"]
-                    return
-                if (extra := _decode_members(state.data).get("extra_content")) is not None:
-                    self.extra["extra_content"] = Raw(extra)
-            else:
-                _note_dropped(part.type, where, self.context)
-        self.chunks.append((part, require_utf8(part.text, where)))
-
-    def _add_reasoning(self, part: ReasoningPart, where: str) -> None:
-        data = self.context.own_state(part)
-        is_item = data is not None and data.startswith(b"{")
-        if data is None:
-            _note_dropped(part.type, where, self.context)
-        elif is_item and self.context.has("openrouter"):
-            self.details.append(Raw(data))
-        elif is_item and self.context.has("mistral"):
-            self.chunks.append((None, Raw(data)))
-        elif part.text and self.context.has("openrouter", "reasoning_content", "reasoning"):
-            self.thinking.append(require_utf8(part.text, where))
-
-    def _add_provider_part(self, part: ProviderPart, where: str) -> None:
-        if not self.context.is_own(part.issuer):
-            _note_dropped(part.type, where, self.context)
-        elif part.kind.startswith("content."):
-            self.chunks.append((None, Raw(part.data)))
-        elif part.kind.startswith("annotations.") and self.context.has("openrouter"):
-            self.annotations.append(Raw(part.data))
-        elif part.kind == "images" and self.context.has("openrouter"):
-            self.images.append(Raw(part.data))
-
-    def _encode_content(self) -> Any:
-        """Return the content: a string, or a list if it is more than text."""
-        marked = self.context.cache_mark is not None and any(part is not None and part.cache for part, _ in self.chunks)
-        if not marked and all(part is not None for part, _ in self.chunks):
-            return "".join(text for _, text in self.chunks) or (None if self.calls or self.extra else "")
-        return [
-            value if part is None else self.context.mark_cached({"type": "text", "text": value}, cache=part.cache)
-            for part, value in self.chunks
-            if part is None or value
-        ]
-
-    def _encode_call(self, call: ToolCall, where: str) -> dict[str, Any]:
-        name, arguments = require_utf8(call.name, where), require_utf8(call.arguments, where)
-        state: dict[str, Any] = {}
-        for one in call.state:
-            if self.context.is_own(one.issuer):
-                state |= _decode_members(one.data)
-            else:
-                _note_dropped(call.type, where, self.context)
-        value: dict[str, Any] = {"id": _encode_id(call.id, where, self.context), "type": "function"}
-        if state.get("type") == b'"custom"':
-            value |= {"type": "custom", "custom": {"name": name, "input": arguments}}
-        else:
-            value["function"] = {"name": name, "arguments": arguments if arguments.strip() else "{}"}
-            if "type" in state:
-                value["type"] = Raw(state["type"])
-        if "extra_content" in state:
-            value["extra_content"] = Raw(state["extra_content"])
-        return self.context.mark_cached(value, cache=call.cache)
-
-
-def _decode_members(data: bytes) -> dict[str, bytes]:
-    """Return the members of a state, each byte for byte; none if the state is not a JSON object."""
-    try:
-        return {name: bytes(raw) for name, raw in msgspec.json.decode(data, type=dict[str, Raw]).items()}
-    except msgspec.DecodeError:
-        return {}
-
-
-def _note_dropped(kind: str, where: str, context: EncodeContext) -> None:
-    what = {
-        "text_part": "state on text",
-        "tool_call": "state on a tool call",
-        "reasoning_part": "thinking",
-        "provider_part": "a provider part",
-        "server_tool_call": "a tool that ran there",
-        "server_tool_result": "the result of a tool that ran there",
-    }.get(kind, f"state on a {kind}")
-    message = f"{what} of another provider or model was left out for {context.target.provider}"
-    context.notice("foreign_state_dropped", kind, message, where)
-
-
-def _note_foreign_state(part: Part, where: str, context: EncodeContext) -> None:
-    if part.state and context.own_state(part) is None:
-        _note_dropped(part.type, where, context)
-
-
-def _encode_id(id: str, where: str, context: EncodeContext) -> str:
-    """Return a call's id as the host accepts it: one that is too long or of another form is replaced by its digest."""
-    require_utf8(id, where)
-    if context.has("mistral"):
-        return id if _MISTRAL_ID.fullmatch(id) else hashlib.blake2s(id.encode()).hexdigest()[:9]
-    if context.has("openai") and len(id) > _OPENAI_ID_LENGTH:
-        return f"call_{hashlib.blake2s(id.encode(), digest_size=12).hexdigest()}"
-    return id
-
-
-def _separate_results(messages: Iterable[dict[str, Any]], context: EncodeContext) -> list[dict[str, Any]]:
-    """Put a message of the assistant between a tool's result and a message of the user, which Mistral requires."""
+    A message of the assistant stands between a tool's result and a message of the user. The last message is of the user
+    or a tool, or it is marked as the beginning of the answer (https://docs.mistral.ai/api/, `prefix`; November 2026).
+    """
+    last = messages[-1]
+    if last["role"] == "assistant":
+        last["prefix"] = True
+    elif last["role"] == "system":
+        last["role"] = "user"
+        context.notice(*SYSTEM_AS_USER)
     out: list[dict[str, Any]] = []
     for message in messages:
         if message["role"] == "user" and out and out[-1]["role"] == "tool":

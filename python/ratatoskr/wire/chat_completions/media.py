@@ -21,8 +21,9 @@ from ratatoskr.types.part import (
     TextPart,
 )
 from ratatoskr.wire.chat_completions.shapes import ChatCompletionAudio
-from ratatoskr.wire.encode import TEXT_MEDIA_TYPES, EncodeContext, inline_data_url, require_utf8
+from ratatoskr.wire.encode import EncodeContext, require_utf8
 from ratatoskr.wire.json import replace_surrogates
+from ratatoskr.wire.media import inline_data_url, is_text, read_media, text_of_file
 from ratatoskr.wire.turn import TurnBuilder
 
 _AUDIO_FORMATS: Mapping[str, str] = {
@@ -74,6 +75,7 @@ def encode_part(part: Part, where: str, context: EncodeContext) -> dict[str, Any
         case TextPart():
             value: dict[str, Any] = {"type": "text", "text": require_utf8(part.text, where)}
         case ImagePart():
+            part = read_media(part, where, context.notice)
             value = {"type": "image_url", "image_url": {"url": _encode_url(part, where)}}
         case AudioPart():
             value = {"type": "input_audio", "input_audio": _encode_audio(part, where, context)}
@@ -115,28 +117,19 @@ def _encode_audio(part: AudioPart, where: str, context: EncodeContext) -> Any:
 
 
 def _encode_file(part: FilePart, where: str, context: EncodeContext) -> dict[str, Any]:
-    part = inline_data_url(part, where)
+    part = read_media(part, where, context.notice)
     media_type = (part.media_type or "").split(";")[0].strip().lower()
     if media_type.startswith("video/") and context.has("openrouter"):
         return {"type": "video_url", "video_url": {"url": _encode_url(part, where)}}
     if part.data is None:
         if not context.has("openrouter", "mistral", "file_url"):
             raise InvalidInput(f"{context.target.provider} accepts files as bytes, not by URL", field=where)
-    elif media_type.startswith("text/") or media_type in TEXT_MEDIA_TYPES:
-        return {"type": "text", "text": _decode_text_file(part.data, part.name, where)}
+    elif is_text(media_type):
+        return {"type": "text", "text": text_of_file(part.data, part.name, where)}
     if context.has("mistral"):
         return {"type": "document_url", "document_url": _encode_url(part, where)}
     name = require_utf8(part.name or _default_name(media_type, part.url), where)
     return {"type": "file", "file": {"filename": name, "file_data": _encode_url(part, where)}}
-
-
-def _decode_text_file(data: bytes, name: str | None, where: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput("a text file must be UTF-8", field=where) from None
-    title = require_utf8(name or "file", where).replace('"', "'")
-    return f'<file name="{title}">\n{text}\n</file>'
 
 
 def _default_name(media_type: str, url: str | None) -> str:

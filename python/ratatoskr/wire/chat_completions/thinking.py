@@ -6,13 +6,15 @@ Each item of thinking has its JSON as state, which is sent back to its issuer:
   and type are one item, and the array is sent back unchanged.
 - Mistral's chunks (https://docs.mistral.ai/capabilities/reasoning): consecutive ones are one item.
 - Plain text has no JSON of its own: its state is the name of the member in which it came.
+- Opaque members beside the text, such as GitHub Copilot's `reasoning_opaque` and LiteLLM's `thinking_blocks`, are an
+  object with that member.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Raw
@@ -23,9 +25,16 @@ from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.json import decode, replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
+TEXT_MEMBERS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
+"""Members of a message that hold thinking as plain text."""
+
+OPAQUE_MEMBERS = ("reasoning_opaque", "reasoning_encrypted", "thinking_blocks")
+"""Members of a message that some hosts send and want back unchanged."""
+
 _CONCATENATED = frozenset({"text", "summary", "data"})
 """Members that streams split into deltas; of all others the latest value counts."""
 
+_ANY = cast("type[Any]", Any)
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -175,10 +184,14 @@ class _Item:
         members = {**self._members, **texts}
         if self._chunks:
             members["thinking"] = [{**one, "text": "".join(more)} if more else one for one, more in self._chunks]
-        try:
-            return msgspec.json.encode(members)
-        except (UnicodeEncodeError, OverflowError):  # a lone surrogate in another member, or a very large number
-            return json.dumps(members, separators=(",", ":")).encode()
+        return _encode(members)
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeEncodeError, OverflowError):  # a lone surrogate in a member, or a very large number
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _join_pairs(text: str) -> str:
@@ -190,22 +203,51 @@ def _is_text(chunk: Any) -> bool:
     return isinstance(chunk, dict) and chunk.get("type") == "text" and isinstance(chunk.get("text"), str)
 
 
+def _join_opaque(pieces: list[Any]) -> Any:
+    """Return the value of an opaque member of a stream: lists are appended, of all other values the latest counts.
+
+    Blocks of thinking are split over deltas, and the last delta of a block has its signature.
+    """
+    if not all(isinstance(piece, list) for piece in pieces):
+        return pieces[-1]
+    blocks: list[dict[str, Any]] = []
+    texts: list[list[str]] = []
+    for block in (block for piece in pieces for block in piece if isinstance(block, dict)):
+        text = block.get("thinking")
+        if blocks and isinstance(text, str) and "thinking" in blocks[-1] and not blocks[-1].get("signature"):
+            blocks[-1].update({name: value for name, value in block.items() if value})
+            texts[-1].append(text)
+        else:
+            blocks.append(dict(block))
+            texts.append([text] if isinstance(text, str) else [])
+    return [{**block, "thinking": "".join(text)} if text else block for block, text in zip(blocks, texts, strict=True)]
+
+
 class ThinkingReader:
     """The thinking of one response."""
 
-    __slots__ = ("_items", "_open", "_streamed", "_turn")
+    __slots__ = ("_items", "_opaque", "_open", "_streamed", "_texts", "_turn")
 
     def __init__(self, turn: TurnBuilder, *, streamed: bool) -> None:
         self._turn = turn
         self._streamed = streamed
         self._items: list[_Item] = []
         self._open: dict[tuple[Any, Any], _Item] = {}
+        self._opaque: dict[str, tuple[Hashable, list[Raw]]] = {}
+        self._texts: set[Hashable] = set()
 
     def add_text(self, key: Hashable, text: str, member: str) -> None:
         """Add text that came in a member of its own."""
-        if not self._turn.has(key):
+        if key not in self._texts:
+            self._texts.add(key)
             self._turn.state(key, f'"{member}"'.encode())
         self._turn.reasoning(key, text)
+
+    def add_opaque(self, key: Hashable, member: str, value: Raw) -> None:
+        """Add an opaque member, or a delta of one."""
+        if bytes(value) != b"null":
+            self._turn.place(key, "reasoning")
+            self._opaque.setdefault(member, (key, []))[1].append(value)
 
     def add_details(self, raws: list[Raw]) -> bool:
         """Add OpenRouter's items, or deltas of them; return whether one of them has text."""
@@ -240,6 +282,13 @@ class ThinkingReader:
         for item in self._items:
             if item.changed:
                 self._set_state(item)
+        for member, (key, pieces) in self._opaque.items():
+            joined = (
+                bytes(pieces[0])
+                if len(pieces) == 1
+                else _encode(_join_opaque([decode(_ANY, bytes(p)) for p in pieces]))
+            )
+            self._turn.state(key, f'{{"{member}":'.encode() + joined + b"}")
 
     def _find(self, index: Any, kind: Any, id: Any) -> _Item:
         if not self._streamed:

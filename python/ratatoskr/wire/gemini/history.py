@@ -24,11 +24,11 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import foreign_state_notices, require_utf8
+from ratatoskr.wire.encode import SYSTEM_AS_USER, EncodeContext, encode_arguments, foreign_state_notices, require_utf8
 from ratatoskr.wire.gemini.media import MediaWriter
 from ratatoskr.wire.gemini.shapes import CONTINUATION
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import JsonObject, arguments_object
+from ratatoskr.wire.json import JsonObject
 
 _SKIP_SIGNATURE = Raw(b'"skip_thought_signature_validator"')
 """The signature that Google documents for a function call that no Gemini 3 model has signed."""
@@ -56,7 +56,8 @@ class ContentWriter:
         self.continuation: Raw | None = None
         self._issuer = target.issuer
         self._requires_signatures = requires_signatures
-        self._media = MediaWriter(target.provider)
+        self._context = EncodeContext(target)
+        self._media = MediaWriter(target.provider, self._context.notice)
         self._calls: dict[str, tuple[str, int]] = {}
         self._count = 0
         self._foreign: dict[str, str] = {}
@@ -64,10 +65,14 @@ class ContentWriter:
     @property
     def notices(self) -> list[Notice]:
         """What was left out, one notice for each kind."""
-        return foreign_state_notices(self._foreign)
+        return [*foreign_state_notices(self._foreign), *self._context.notices]
 
     def write(self, messages: tuple[Message, ...]) -> None:
-        """Write all messages, in order."""
+        """Write all messages, in order.
+
+        Raises:
+            InvalidInput: the API cannot express a part of them, or they hold nothing to answer.
+        """
         last = len(messages) - 1
         results: list[tuple[int, list[JsonObject]]] = []
         for i, message in enumerate(messages):
@@ -83,6 +88,13 @@ class ContentWriter:
             elif not (i == last and self._find_continuation(message)):
                 self._write_assistant(message, i)
         self._add_results(results)
+        if self.contents or self.continuation is not None:
+            return
+        if not self.system:
+            raise InvalidInput("there is no message to answer", field="messages")
+        self._context.notice(*SYSTEM_AS_USER)
+        self.contents.append({"role": "user", "parts": self.system})
+        self.system = []
 
     def _add_results(self, results: list[tuple[int, list[JsonObject]]]) -> None:
         """Add the results of one turn as one content, in the order of the calls: Gemini matches them by order, too."""
@@ -102,19 +114,22 @@ class ContentWriter:
             where = f"messages[{i}].content[{j}]"
             if not isinstance(part, TextPart):
                 raise InvalidInput(f"a system message must hold text only, not a {part.type}", field=where)
-            self.system.append({"text": require_utf8(part.text, where)})
+            if part.text:
+                self.system.append({"text": require_utf8(part.text, where)})
 
     def _write_user(self, message: Message, i: int) -> None:
         parts: list[JsonObject] = []
         for j, part in enumerate(message.content):
             where = f"messages[{i}].content[{j}]"
             if isinstance(part, TextPart):
-                parts.append({"text": require_utf8(part.text, where)})
+                if part.text or len(message.content) == 1:
+                    parts.append({"text": require_utf8(part.text, where)})
             elif isinstance(part, ToolResult):
                 parts += self._write_result(part, where)
             else:
                 parts.append(self._media.write(part, where))
-        self.contents.append({"role": "user", "parts": parts})
+        if parts:  # the API refuses a content without parts
+            self.contents.append({"role": "user", "parts": parts})
 
     def _write_results(self, message: Message, i: int) -> list[tuple[int, list[JsonObject]]]:
         """Return the results of a tool message, each with the position of its call."""
@@ -153,6 +168,8 @@ class ContentWriter:
         parts: list[Any] = []
         first_call: JsonObject | None = None
         signed = False
+        if not any(same_issuer(state.issuer, self._issuer) for part in message.content for state in part.state):
+            self._note_unsigned_thinking(message)
         for j, part in enumerate(message.content):
             written = self._write_part(part, f"messages[{i}].content[{j}]")
             if written is None:
@@ -165,6 +182,11 @@ class ContentWriter:
             first_call["thoughtSignature"] = _SKIP_SIGNATURE
         if parts:
             self.contents.append({"role": "model", "parts": parts})
+
+    def _note_unsigned_thinking(self, message: Message) -> None:
+        """Note thinking that nobody signed; that of a signed answer is only a summary, which the signature replaces."""
+        if any(isinstance(part, ReasoningPart) and part.text and not part.state for part in message.content):
+            self._foreign.setdefault("thinking", "another provider")
 
     def _write_part(self, part: Part, where: str) -> Any:
         """Return a part of an assistant message as a part of the API, or `None` if it is left out."""
@@ -187,6 +209,8 @@ class ContentWriter:
             return None if state is None or not state.startswith(b"{") else Raw(state)
         if isinstance(part, ProviderPart):
             if part.kind == CONTINUATION:
+                message = "the token that continues an answer was left out, as the answer is not the last message"
+                self._context.notice("continuation_dropped", "", message, where)
                 return None
             if not same_issuer(part.issuer, self._issuer):
                 self._foreign.setdefault("a provider's own part", part.issuer)
@@ -198,7 +222,7 @@ class ContentWriter:
         name = require_utf8(call.name, where)
         self._calls[call.id] = (name, self._count)
         self._count += 1
-        arguments = arguments_object(require_utf8(call.arguments, where), where)
+        arguments = encode_arguments(call, where, self._context.notice)
         state = self._find_state(call.state, "the signature of a call")
         return _sign({"functionCall": {"id": require_utf8(call.id, where), "name": name, "args": arguments}}, state)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part
-from ratatoskr.wire.encode import inline_data_url, require_utf8
+from ratatoskr.wire.encode import Note, require_utf8
+from ratatoskr.wire.media import read_media
 
 MAX_INLINE = 100 * 1024 * 1024
 """Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
@@ -26,10 +27,12 @@ class MediaWriter:
 
     Args:
         provider: the provider that is asked; files uploaded elsewhere are refused.
+        note: is given notices of changed media types.
     """
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, note: Note) -> None:
         self._provider = provider
+        self._note = note
         self._inline = 0
 
     def write(self, part: Part, where: str) -> dict[str, Any]:
@@ -45,7 +48,7 @@ class MediaWriter:
             return {"fileData": {"fileUri": require_utf8(uri, where)}}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
             raise InvalidInput(f"this message cannot hold a {part.type}", field=where)
-        part = inline_data_url(part, where)
+        part = read_media(part, where, self._note)
         if part.data is not None:
             return self._write_inline(part.data, part.media_type or "", where)
         url = require_utf8(part.url or "", where)

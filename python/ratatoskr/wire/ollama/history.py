@@ -8,6 +8,8 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import (
+    AudioPart,
+    FilePart,
     ImagePart,
     Part,
     ProviderPart,
@@ -19,9 +21,10 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import foreign_state_notices, inline_data_url, require_utf8
+from ratatoskr.wire.encode import EncodeContext, encode_arguments, foreign_state_notices, require_utf8
 from ratatoskr.wire.issuer import same_issuer
-from ratatoskr.wire.json import JsonObject, arguments_object
+from ratatoskr.wire.json import JsonObject
+from ratatoskr.wire.media import inline_data_url, is_text, text_of_file
 
 _STATE_KINDS = {
     "reasoning_part": "thinking",
@@ -41,16 +44,21 @@ class MessageWriter:
 
     def __init__(self, target: Target) -> None:
         self._issuer = target.issuer
+        self._context = EncodeContext(target)
         self._names: dict[str, str] = {}
         self._foreign: dict[str, str] = {}
 
     @property
     def notices(self) -> list[Notice]:
         """What was left out, one notice for each kind."""
-        return foreign_state_notices(self._foreign)
+        return [*foreign_state_notices(self._foreign), *self._context.notices]
 
     def write(self, messages: tuple[Message, ...], instructions: str | None) -> list[JsonObject]:
-        """Return all messages; `instructions` are appended to the first system message."""
+        """Return all messages; `instructions` are appended to the first system message.
+
+        Raises:
+            InvalidInput: Ollama cannot express a part of them, or they hold nothing to answer.
+        """
         out: list[JsonObject] = []
         for i, message in enumerate(messages):
             if message.role == "assistant":
@@ -63,6 +71,8 @@ class MessageWriter:
                 ]
             else:
                 out += self._write_system_or_user(message, i)
+        if not out:
+            raise InvalidInput("there is no message to answer", field="messages")
         if instructions is not None:
             first = next((written for written in out if written["role"] == "system"), None)
             if first is None:
@@ -103,11 +113,11 @@ class MessageWriter:
             "tool_call_id": require_utf8(part.tool_call_id, where),
         }
 
-    def _write_assistant(self, message: Message, i: int) -> JsonObject:
+    def _write_assistant(self, turn: Message, i: int) -> JsonObject:
         content = _Content()
         thinking: list[str] = []
         calls: list[JsonObject] = []
-        for j, part in enumerate(message.content):
+        for j, part in enumerate(turn.content):
             where = f"messages[{i}].content[{j}]"
             own = self._check_issuer(part)
             if isinstance(part, ReasoningPart):
@@ -115,6 +125,9 @@ class MessageWriter:
                     thinking.append(require_utf8(part.text, where))
             elif isinstance(part, ToolCall):
                 calls.append(self._write_call(part, len(calls), where))
+            elif isinstance(part, AudioPart | FilePart):
+                message = f"a {part.type} in a message of the assistant was left out: Ollama accepts text and images"
+                self._context.notice("media_dropped", part.type, message, where)
             elif not isinstance(part, ServerToolCall | ServerToolResult | ProviderPart):
                 content.add(part, where)
         out: JsonObject = {"role": "assistant"}
@@ -129,7 +142,7 @@ class MessageWriter:
     def _write_call(self, call: ToolCall, index: int, where: str) -> JsonObject:
         name = require_utf8(call.name, where)
         self._names[call.id] = name
-        arguments = arguments_object(require_utf8(call.arguments, where), where)
+        arguments = encode_arguments(call, where, self._context.notice)
         function = {"index": index, "name": name, "arguments": arguments}
         return {"id": require_utf8(call.id, where), "function": function}
 
@@ -159,6 +172,8 @@ class _Content:
             self.texts.append(require_utf8(part.text, where))
         elif isinstance(part, ImagePart):
             self.images.append(_encode_image(part, where))
+        elif isinstance(part, FilePart) and (text := _text_of_file(part, where)) is not None:
+            self.texts.append(text)
         else:
             raise InvalidInput(f"Ollama accepts text and images only, not a {part.type}", field=where)
 
@@ -167,6 +182,12 @@ class _Content:
         if self.images:
             message["images"] = self.images
         return message
+
+
+def _text_of_file(part: FilePart, where: str) -> str | None:
+    part = inline_data_url(part, where)
+    media_type = (part.media_type or "").partition(";")[0].strip().lower()
+    return text_of_file(part.data, part.name, where) if part.data is not None and is_text(media_type) else None
 
 
 def _encode_image(part: ImagePart, where: str) -> str:

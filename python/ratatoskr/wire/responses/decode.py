@@ -22,7 +22,6 @@ from ratatoskr.wire.responses.finish import map_finish_reason, raise_for_failure
 from ratatoskr.wire.responses.media import decode_image
 from ratatoskr.wire.responses.shapes import (
     MINOR,
-    REFUSAL_STATE,
     RESPONSE_MINOR,
     CreatedResponse,
     Logprob,
@@ -38,7 +37,7 @@ from ratatoskr.wire.responses.shapes import (
 )
 from ratatoskr.wire.responses.tools import TOOL_CALLS, BuiltInToolReader, call_id_of
 from ratatoskr.wire.responses.usage import parse_usage
-from ratatoskr.wire.turn import TurnBuilder
+from ratatoskr.wire.turn import REFUSAL_STATE, TurnBuilder
 
 SECTION_SEPARATOR = "\n\n"
 """Between two sections of one reasoning item."""

@@ -118,8 +118,7 @@ def _add_messages(
             body["instructions"] = joined
     for i, message in enumerate(messages[count:], count):
         history.add(message, f"messages[{i}]")
-    if not history.items:
-        raise InvalidInput("there is no message to answer", field="messages")
+    history.finish()
     if json_mode and not instructions and not _mentions_json(messages):
         history.items.insert(0, {"role": context.target.rules.instructions_role, "content": _JSON_INSTRUCTION})
     body["input"] = history.items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -23,11 +24,12 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
-from ratatoskr.wire.encode import EncodeContext, require_utf8
+from ratatoskr.wire.encode import EncodeContext, encode_argument_text, require_utf8
 from ratatoskr.wire.json import decode
 from ratatoskr.wire.responses.media import ContentEncoder
-from ratatoskr.wire.responses.shapes import REFUSAL_STATE, ToolCallItem, decode_members
+from ratatoskr.wire.responses.shapes import ToolCallItem, decode_members
 from ratatoskr.wire.responses.tools import CLIENT_OUTPUTS, encode_output
+from ratatoskr.wire.turn import REFUSAL_STATE
 
 _MAX_ID_LENGTH = 64
 
@@ -39,12 +41,13 @@ class History:
         items: the input items so far.
     """
 
-    __slots__ = ("_call_types", "_contents", "_context", "_server_calls", "_trailing", "items")
+    __slots__ = ("_audio", "_call_types", "_contents", "_context", "_server_calls", "_trailing", "items")
 
     def __init__(self, context: EncodeContext) -> None:
         self.items: list[Any] = []
         self._context = context
         self._contents = ContentEncoder(context)
+        self._audio: list[dict[str, Any]] = []
         self._call_types: dict[str, str] = {}
         self._server_calls: set[str] = set()
         self._trailing: list[Any] = []
@@ -61,12 +64,25 @@ class History:
         if message.role == "assistant":
             self._add_assistant(message.content, f"{where}.content")
         else:
-            if self._trailing:
-                text = "reasoning with no item behind it was left out, as the Responses API refuses it"
-                self._context.notice("reasoning_dropped", "reasoning_part", text, where)
-                self._trailing = []
+            self._drop_trailing()
             role = self._context.target.rules.instructions_role if message.role == "system" else "user"
             self._add_input(message, role, f"{where}.content")
+
+    def finish(self) -> None:
+        """Complete the items.
+
+        Raises:
+            InvalidInput: there are none.
+        """
+        self._drop_trailing()
+        if not self.items:
+            raise InvalidInput("there is no message to answer", field="messages")
+
+    def _drop_trailing(self) -> None:
+        if self._trailing:
+            text = "reasoning with no item behind it was left out, as the Responses API refuses it"
+            self._context.notice("reasoning_dropped", "reasoning_part", text, "messages")
+            self._trailing = []
 
     def _add_input(self, message: Message, role: str, where: str) -> None:
         """Add a message of the user, the system or tools; tool results and provider parts are separate items."""
@@ -83,16 +99,33 @@ class History:
                 raise InvalidInput(f"a tool message cannot contain a {part.type}", field=f"{where}[{i}]")
             else:
                 parts.append((i, part))
+        if self._audio:
+            self.items.append({"role": "user", "content": self._audio})
+            self._audio = []
         self._add_message(role, parts, where)
 
     def _add_message(self, role: str, parts: list[tuple[int, Part]], where: str) -> None:
-        if parts:
-            self.items.append({"role": role, "content": self._contents.encode(parts, where)})
+        content = self._contents.encode(parts, where)
+        if content or (parts and role == "user"):
+            self.items.append({"role": role, "content": content})
 
     def _add_result(self, result: ToolResult, where: str) -> None:
         call_type = self._call_types.get(result.tool_call_id, "function_call")
+        if call_type not in CLIENT_OUTPUTS:
+            result = self._move_audio(result, where)
         call_id = _encode_id(result.tool_call_id, where)
         self.items.append(encode_output(call_type, call_id, result, self._contents, where))
+
+    def _move_audio(self, result: ToolResult, where: str) -> ToolResult:
+        """Return a result without its audio, which is put into a message of the user: an output cannot contain it."""
+        audio = [(k, part) for k, part in enumerate(result.content) if isinstance(part, AudioPart)]
+        if not audio:
+            return result
+        caption = require_utf8(f"Result of tool {result.name or 'call'} ({result.tool_call_id}):", where)
+        self._audio.append({"type": "input_text", "text": caption})
+        self._audio += [self._contents.encode_part(part, f"{where}.content[{k}]") for k, part in audio]
+        rest = tuple(part for part in result.content if not isinstance(part, AudioPart))
+        return replace(result, content=rest or (TextPart("The result is attached to the next message of the user."),))
 
     def _add_assistant(self, parts: tuple[Part, ...], where: str) -> None:
         """Add a message of the assistant; texts that came in one item are sent back in one.
@@ -183,24 +216,25 @@ class History:
             case ImagePart() | AudioPart() | FilePart() if part.state:
                 self.items.extend(map(Raw, own))
             case _:
-                text = f"the Responses API does not accept a {part.type} in a message of the assistant"
-                raise InvalidInput(text, field=where)
+                text = f"a {part.type} in a message of the assistant was left out: the Responses API accepts none there"
+                self._context.notice("media_dropped", part.type, text, where)
 
     def _add_call(self, call: ToolCall, own: list[bytes], where: str) -> None:
         call_id, name = _encode_id(call.id, where), require_utf8(call.name, where)
-        arguments = require_utf8(call.arguments, where)
         if not own:
-            self.items.append(
-                {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
-            )
+            arguments = encode_argument_text(call, where, self._context.notice)
+            self.items.append({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
             return
+        arguments = require_utf8(call.arguments, where)
         state = own[0]
         try:
             item = decode(ToolCallItem, state)
         except MalformedResponse:  # a built-in tool, with other members
             item = ToolCallItem(type=_type_of(state, where))
         self._call_types[call.id] = item.type
-        unchanged = item.call_id == call.id and item.name == name and item.input_text == arguments
+        if item.type == "function_call":
+            arguments = encode_argument_text(call, where, self._context.notice)
+        unchanged = item.call_id == call_id and item.name == name and item.input_text == arguments
         if unchanged or item.type in CLIENT_OUTPUTS:
             self.items.append(Raw(state))
             return

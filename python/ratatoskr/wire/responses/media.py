@@ -9,8 +9,9 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part, ProviderState, TextPart
-from ratatoskr.wire.encode import EncodeContext, inline_data_url, require_utf8
+from ratatoskr.wire.encode import EncodeContext, require_utf8
 from ratatoskr.wire.json import decode
+from ratatoskr.wire.media import inline_data_url, read_media
 from ratatoskr.wire.responses.shapes import ImageGenerationCall
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -76,7 +77,7 @@ class ContentEncoder:
         return self.context.mark_cached(value, cache=True) if part.cache else value
 
     def _encode_image(self, part: ImagePart, where: str) -> dict[str, Any]:
-        part = inline_data_url(part, where)
+        part = read_media(part, where, self.context.notice)
         if part.data is not None:
             self._image_bytes += len(part.data)
             if self._image_bytes > MAX_IMAGE_BYTES:
@@ -84,7 +85,7 @@ class ContentEncoder:
         return {"type": "input_image", "image_url": encode_url(part, where), "detail": "auto"}
 
     def _encode_file(self, part: FilePart, where: str) -> dict[str, Any]:
-        part = inline_data_url(part, where)
+        part = read_media(part, where, self.context.notice)
         if part.url is not None:
             return {"type": "input_file", "file_url": require_utf8(part.url, where)}
         self._file_bytes += len(part.data or b"")

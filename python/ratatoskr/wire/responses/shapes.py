@@ -17,9 +17,6 @@ from ratatoskr.wire.json import Count, decode, drop_odd_members
 ABSENT = Raw(b"")
 """The value of a missing member, as msgspec does not support `Raw | None`; see `raw_or_none`."""
 
-REFUSAL_STATE = b'{"type":"refusal"}'
-"""The second state of a text that is a refusal."""
-
 MINOR = frozenset(
     {
         "annotations",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from ratatoskr.errors import InvalidInput, InvalidToolArguments
+from ratatoskr.errors import InvalidInput
 from ratatoskr.types.message import Message, dump_messages, load_messages
 from ratatoskr.types.part import (
     AudioPart,
@@ -133,15 +133,27 @@ def test_a_turn_without_blocks_is_not_sent(target):
     assert [turn["content"] for turn in body] == ["a", "b"]
 
 
-def test_a_blank_turn_is_not_sent_and_blank_texts_beside_others_are(target):
+def test_blank_texts_are_not_sent(target):
+    """The provider refuses them: "text content blocks must contain non-whitespace text" (home-assistant#175637)."""
     call = ToolCall("a", "f", "{}")
     alone = Message.assistant([TextPart("\n\n"), TextPart(" ")])
     beside = Message.assistant([TextPart("\n\n"), call])
-    body = encode_turns(
-        target, Message.user("a"), alone, Message.user("b"), beside, Message.tool_results(call.result("c"))
-    )
-    assert [turn["role"] for turn in body] == ["user", "user", "assistant", "user"]
-    assert body[2]["content"][0] == {"type": "text", "text": "\n\n"}
+    results = Message.tool_results(ToolResult("a", (TextPart(" "),)), ToolResult("a", (TextPart(""), TextPart("d"))))
+    encoded = encode_history(target, Message.system(["", "s"]), Message.user(["a", " "]), alone, beside, results)
+    body = encoded.body["messages"]
+    assert encoded.body["system"] == "s"
+    assert [turn["role"] for turn in body] == ["user", "assistant", "user"]
+    assert body[0]["content"] == "a"
+    assert [block["type"] for block in body[1]["content"]] == ["tool_use"]
+    assert [block.get("content") for block in body[2]["content"]] == [None, [{"type": "text", "text": "d"}]]
+    assert [notice.code for notice in encoded.notices] == ["blank_text_dropped"]
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_blank_message_of_the_user_is_refused(target, text):
+    with pytest.raises(InvalidInput) as refused:
+        encode_history(target, Message.user("a"), Message.assistant("b"), Message.user([text, text]))
+    assert refused.value.field == "messages[2].content"
 
 
 def test_results_of_one_turn_are_one_turn_and_come_first(target):
@@ -202,14 +214,59 @@ def test_ids_of_other_providers_are_converted_to_the_accepted_characters(target)
     assert all(set(word) <= set("abcdefghijklmnopqrstuvwxyz0123456789_-") for word in sent)
 
 
-def test_calls_with_invalid_arguments_are_refused(target):
-    with pytest.raises(InvalidToolArguments) as refused:
-        encode_history(target, Message.user("a"), Message.assistant(["b", ToolCall("a", "f", '{"x":')]))
-    assert refused.value.field == "messages[1].content[1]"
+def test_arguments_that_are_no_object_go_into_one(target):
+    encoded = encode_history(target, Message.user("a"), Message.assistant(["b", ToolCall("a", "f", '{"x":')]))
+    block = encoded.body["messages"][1]["content"][1]
+    assert json.loads(msgspec.json.encode(block["input"])) == {"INVALID_JSON": '{"x":'}
+    assert [(notice.code, notice.field) for notice in encoded.notices] == [
+        ("arguments_replaced", "messages[1].content[1]")
+    ]
 
 
-def test_empty_arguments_are_an_empty_object(target):
-    assert encode_turns(target, Message.assistant(ToolCall("a", "f", "")))[0]["content"][0]["input"] == {}
+@pytest.mark.parametrize("arguments", ["", " ", "null"])
+def test_empty_arguments_are_an_empty_object(target, arguments):
+    assert encode_turns(target, Message.assistant(ToolCall("a", "f", arguments)))[0]["content"][0]["input"] == {}
+
+
+@pytest.mark.parametrize("part", [ImagePart.from_bytes(b"a", "image/png"), AudioPart.from_bytes(b"a", "audio/wav")])
+def test_media_that_another_model_made_are_left_out(target, part):
+    encoded = encode_history(target, Message.user("a"), Message.assistant(["b", part]), Message.user("c"))
+    assert [turn["content"] for turn in encoded.body["messages"]] == ["a", "b", "c"]
+    assert [(notice.code, notice.field) for notice in encoded.notices] == [("media_dropped", "messages[1].content[1]")]
+
+
+def test_instructions_alone_are_sent_as_a_message_of_the_user(target):
+    encoded = encode_history(target, Message.system("Write a poem."), Message.assistant([ReasoningPart("Hm.")]))
+    assert encoded.body["messages"] == [{"role": "user", "content": "Write a poem."}]
+    assert "system" not in encoded.body
+    assert [notice.code for notice in encoded.notices] == ["foreign_state_dropped", "system_as_user"]
+    with pytest.raises(InvalidInput) as refused:
+        encode_history(target, Message.assistant([ReasoningPart("Hm.")]))
+    assert refused.value.field == "messages"
+
+
+def test_the_last_turn_ends_as_the_provider_continues_it(target):
+    signed = ReasoningPart("Hm.", state=(ProviderState(target.issuer, b'{"signature":"s"}'),))
+    encoded = encode_history(target, Message.user("a"), Message.assistant(["b \n", signed]))
+    assert encoded.body["messages"][1]["content"] == "b"
+    assert [notice.code for notice in encoded.notices] == ["reasoning_dropped", "text_trimmed"]
+    alone = encode_history(target, Message.user("a"), Message.assistant([signed]))
+    assert [turn["role"] for turn in alone.body["messages"]] == ["user"]
+    earlier = encode_history(target, Message.user("a"), Message.assistant([signed]), Message.user("c"))
+    assert [turn["role"] for turn in earlier.body["messages"]] == ["user", "assistant", "user"]
+    assert earlier.notices == []
+
+
+def test_a_call_of_the_providers_tool_that_was_cut_off_is_left_out_once_the_user_goes_on(target):
+    state = (ProviderState(target.issuer, b'{"type":"server_tool_use"}'),)
+    paused = Message.assistant(["a", ServerToolCall("srvtoolu_1", "web_search", "{}", state=state)])
+    assert len(encode_turns(target, Message.user("q"), paused)[1]["content"]) == 2
+    encoded = encode_history(target, Message.user("q"), paused, Message.user("go on"))
+    assert encoded.body["messages"][1]["content"] == "a"
+    assert [notice.code for notice in encoded.notices] == ["server_call_dropped"]
+    with_own = Message.assistant([*paused.content, ToolCall("a", "f", "{}")])
+    waiting = encode_turns(target, Message.user("q"), with_own, Message.tool_result("a", "r"))
+    assert len(waiting[1]["content"]) == 3
 
 
 def test_the_next_turn_continues_in_the_container(target, response_body):
@@ -267,7 +324,6 @@ def test_a_provider_part_is_sent_as_it_is(target):
         Message.user(FileRef("openai", "file_1")),
         Message.user(ToolCall("a", "f", "{}")),
         Message.system(ImagePart.from_bytes(b"a", "image/png")),
-        Message.assistant(ImagePart.from_bytes(b"a", "image/png")),
         Message.assistant(ToolResult("a", "b")),
         Message.assistant(
             ReasoningPart("a", cache=True, state=(ProviderState("anthropic/messages/m", b'{"signature":"s"}'),))

@@ -8,11 +8,13 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import ContentDelta, Done, ProviderEvent
 from ratatoskr.types.part import (
     ProviderPart,
+    ProviderState,
     TextPart,
     TokenLogprob,
 )
 from ratatoskr.wire import chat_completions as dialect
 from ratatoskr.wire.failure import FailureReported
+from ratatoskr.wire.turn import REFUSAL_STATE
 from unit.wire.chat_completions.states import ISSUER
 
 
@@ -54,7 +56,8 @@ def test_an_unknown_content_chunk_is_kept(wire):
 def test_a_refusal_is_text_and_a_finish_reason(wire):
     events, turn = wire.deltas({"content": None, "refusal": "I ca"}, {"refusal": "n't."})
     assert events[-1] == Done("refusal")
-    assert turn.parts() == wire.decode({"content": None, "refusal": "I can't."}).parts() == (TextPart("I can't."),)
+    refusal = TextPart("I can't.", state=(ProviderState(wire.target.issuer, REFUSAL_STATE),))
+    assert turn.parts() == wire.decode({"content": None, "refusal": "I can't."}).parts() == (refusal,)
     assert turn.native_finish_reason == "stop"
 
 

@@ -84,7 +84,7 @@ def _check(body: bytes) -> None:
 
 def _send_back(turn: object) -> None:
     """Check that the turn can be stored and sent back."""
-    history = (Message("assistant", turn.parts()),)  # type: ignore[attr-defined]
+    history = (Message("assistant", turn.parts()), Message.user("And?"))  # type: ignore[attr-defined]
     assert load_messages(dump_messages(history)) == list(history)
     msgspec.json.encode(dialect.encode_request(ChatRequest(history), TARGET, stream=False).body)
 

@@ -93,7 +93,13 @@ def test_a_schema_is_sent_untouched():
     ],
 )
 def test_a_schema_that_cannot_be_sent_becomes_instructions(rules: ModelRules, tools: Any, config: Any):
-    encoded = encode(Message.system("Be brief."), rules=rules, tools=tools, response_format=JsonSchema("n", SCHEMA))
+    encoded = encode(
+        Message.system("Be brief."),
+        Message.user("Hi"),
+        rules=rules,
+        tools=tools,
+        response_format=JsonSchema("n", SCHEMA),
+    )
     assert encoded.body.get("generationConfig") == config
     assert [notice.code for notice in encoded.notices] == ["output_emulated"]
     first, second = encoded.body["systemInstruction"]["parts"]

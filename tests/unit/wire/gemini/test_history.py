@@ -182,8 +182,52 @@ def test_parts_a_user_cannot_send_are_refused_with_their_path(part: Any):
     assert caught.value.field == "messages[0].content[1]"
 
 
-@pytest.mark.parametrize("arguments", ["[1]", "{", '{"a": "\ud800"}', "\ud800"])
-def test_a_call_whose_arguments_are_not_an_object_is_refused(arguments: str):
+@pytest.mark.parametrize("arguments", ["[1]", "{"])
+def test_arguments_that_are_no_object_go_into_one(arguments: str):
+    encoded = encode_history(USER, Message.assistant(ToolCall("a", "f", arguments)))
+    call = json.loads(msgspec.json.encode(encoded.body))["contents"][1]["parts"][0]["functionCall"]
+    assert call["args"] == {"INVALID_JSON": arguments}
+    assert [(notice.code, notice.field) for notice in encoded.notices] == [
+        ("arguments_replaced", "messages[1].content[0]")
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["", "  ", "null"])
+def test_blank_arguments_are_an_empty_object(arguments: str):
+    contents = encode_contents(USER, Message.assistant(ToolCall("a", "f", arguments)))
+    assert contents[1]["parts"][0]["functionCall"]["args"] == {}
+
+
+def test_escapes_of_lone_surrogates_in_arguments_are_replaced():
+    call = ToolCall("a", "f", '{"a": "\\ud800 \\ud83d\\ude00"}')
+    contents = encode_contents(USER, Message.assistant(call))
+    assert contents[1]["parts"][0]["functionCall"]["args"] == {"a": "\ufffd \U0001f600"}
+
+
+def test_instructions_alone_are_sent_as_a_message_of_the_user():
+    encoded = encode_history(Message.system("Write a poem."))
+    assert encoded.body == {"contents": [{"role": "user", "parts": [{"text": "Write a poem."}]}]}
+    assert [notice.code for notice in encoded.notices] == ["system_as_user"]
+
+
+def test_a_history_of_nothing_that_can_be_sent_is_refused():
+    with pytest.raises(InvalidInput) as caught:
+        encode_history(Message.assistant([ReasoningPart("Hm.")]), Message.user(()))
+    assert caught.value.field == "messages"
+
+
+def test_empty_texts_beside_others_are_not_sent():
+    contents = encode_contents(Message.user(["", "a"]), Message.assistant(["", "b"]), Message.user("c"))
+    assert [content["parts"] for content in contents] == [[{"text": "a"}], [{"text": "b"}], [{"text": "c"}]]
+
+
+def test_thinking_that_nobody_signed_is_named_in_a_notice():
+    encoded = encode_history(USER, Message.assistant([ReasoningPart("Hm."), "a"]))
+    assert [notice.code for notice in encoded.notices] == ["foreign_state_dropped"]
+
+
+@pytest.mark.parametrize("arguments", ['{"a": "\ud800"}', "\ud800"])
+def test_a_call_with_a_lone_surrogate_is_refused(arguments: str):
     with pytest.raises(InvalidInput) as caught:
         encode_history(USER, Message.assistant(ToolCall("a", "f", arguments)))
     assert caught.value.field == "messages[1].content[0]"

@@ -17,6 +17,7 @@ from ratatoskr.types.part import (
     FileRef,
     ImagePart,
     ProviderPart,
+    ProviderState,
     ReasoningPart,
     ServerToolCall,
     TextPart,
@@ -111,7 +112,6 @@ def test_parts_that_ollama_cannot_take_are_refused_with_their_path(part: Any):
     [
         (Message.tool_result("z", "1"), "messages[1].content[0]"),
         (Message("tool", (TextPart("x"),)), "messages[1].content[0]"),
-        (Message.assistant(ToolCall("a", "f", "[1]")), "messages[1].content[0]"),
         (Message.system(ImagePart(data=b"x", media_type="image/png")), "messages[1].content"),
     ],
 )
@@ -119,3 +119,40 @@ def test_a_history_that_does_not_fit_is_refused_with_its_path(message: Message, 
     with pytest.raises(InvalidInput) as caught:
         encode(USER, message)
     assert caught.value.field == field
+
+
+def test_text_files_are_sent_as_text():
+    file = FilePart(data=b"a,b", media_type="text/csv; charset=utf-8", name="t.csv")
+    call = ToolCall("c", "read", "{}")
+    sent = encode_messages(
+        Message.user([file, " ?"]), Message.assistant([call]), Message.tool_results(call.result([file]))
+    )
+    assert [message["content"] for message in sent] == [
+        '<file name="t.csv">\na,b\n</file> ?',
+        "",
+        '<file name="t.csv">\na,b\n</file>',
+    ]
+    with pytest.raises(InvalidInput) as caught:
+        encode(Message.user(FilePart(data=b"\xff", media_type="text/plain")))
+    assert caught.value.field == "messages[0].content[0]"
+
+
+@pytest.mark.parametrize(("arguments", "sent"), [("[1]", {"INVALID_JSON": "[1]"}), ("null", {}), (" ", {})])
+def test_arguments_that_are_no_object_go_into_one(arguments: str, sent: Any):
+    encoded = encode(USER, Message.assistant(ToolCall("a", "f", arguments)))
+    call = json.loads(msgspec.json.encode(encoded.body))["messages"][1]["tool_calls"][0]
+    assert call["function"]["arguments"] == sent
+    assert [notice.code for notice in encoded.notices] == ["arguments_replaced"] * ("INVALID_JSON" in sent)
+
+
+def test_media_that_another_model_made_are_left_out():
+    encoded = encode(USER, Message.assistant(["a", AudioPart(data=b"x", media_type="audio/wav")]), USER)
+    assert [message["content"] for message in encoded.body["messages"]] == ["Hi", "a", "Hi"]
+    assert [(notice.code, notice.field) for notice in encoded.notices] == [("media_dropped", "messages[1].content[1]")]
+
+
+def test_a_history_of_nothing_that_can_be_sent_is_refused():
+    state = (ProviderState("openai/responses/gpt-5", b"{}"),)
+    with pytest.raises(InvalidInput) as caught:
+        encode(Message.assistant([ReasoningPart("Hm.", state=state)]))
+    assert caught.value.field == "messages"

@@ -7,6 +7,7 @@ import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import (
+    AudioPart,
     ImagePart,
     Message,
     ProviderPart,
@@ -155,7 +156,6 @@ def test_two_messages_of_one_turn_stay_two(wire):
 @pytest.mark.parametrize(
     "part",
     [
-        ImagePart(data=b"\x00", media_type="image/png"),
         TextPart("a", state=(ProviderState("openai/responses/gpt-5.5", b"broken"),)),
         ToolCall("c", "f", "{}", state=(ProviderState("openai/responses/gpt-5.5", b"broken"),)),
     ],
@@ -207,3 +207,59 @@ def test_reasoning_with_an_item_behind_it_is_sent_back():
         ]
         split = [Message.assistant([thought]), Message.assistant([behind])]
         assert _kinds(user, *split, target=target) == ["user", "reasoning", kind]
+
+
+def test_empty_instructions_are_not_sent():
+    assert items(Message.user("a"), Message.system(""), Message.user("b")) == [
+        {"role": "user", "content": "a"},
+        {"role": "user", "content": "b"},
+    ]
+
+
+def test_reasoning_at_the_end_is_left_out_with_a_notice():
+    target = Target("openai", "gpt-5.4", "responses")
+    _, notices = sent([Message.user("a"), Message.assistant([_thought(target)])], target)
+    assert [n.code for n in notices] == ["reasoning_dropped"]
+    with pytest.raises(InvalidInput) as refused:
+        sent([Message.assistant([_thought(target)])], target)
+    assert refused.value.field == "messages"
+
+
+@pytest.mark.parametrize("arguments", ["", " \n", "null"])
+def test_blank_arguments_are_an_empty_object(arguments):
+    assert items(Message.assistant(ToolCall("c1", "f", arguments)))[0]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_arguments_that_are_no_object_go_into_one(own):
+    target = Target("openai", "gpt-5.4", "responses")
+    item = (
+        '{"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":"{\\"a\\": ","status":"incomplete"}'
+    )
+    state = (ProviderState(target.issuer, item.encode()),) if own else ()
+    found, notices = sent([Message.user("a"), Message.assistant(ToolCall("c1", "f", '{"a": ', state=state))], target)
+    call = json.loads(found[1])
+    assert json.loads(call["arguments"]) == {"INVALID_JSON": '{"a": '}
+    assert call.get("id") == ("fc_1" if own else None)
+    assert [(n.code, n.field) for n in notices] == [("arguments_replaced", "messages[1].content[0]")]
+
+
+def test_media_that_another_model_made_are_left_out(wire):
+    answer = Message.assistant(["a", ImagePart(data=b"x", media_type="image/png")])
+    found, notices = sent([Message.user("q"), answer], wire.target)
+    assert json.loads(found[1]) == {"role": "assistant", "content": "a"}
+    assert [(n.code, n.field) for n in notices] == [("media_dropped", "messages[1].content[1]")]
+
+
+def test_audio_of_a_tool_follows_in_a_message_of_the_user():
+    wav = AudioPart(data=b"RIFF", media_type="audio/wav")
+    calls = [ToolCall("c1", "speak", "{}"), ToolCall("c2", "f", "{}")]
+    results = [calls[0].result([wav]), calls[1].result(["said", wav])]
+    found = items(Message.user("q"), Message.assistant(calls), Message.tool_results(*results))
+    assert [item.get("type", item.get("role")) for item in found[3:]] == [
+        "function_call_output",
+        "function_call_output",
+        "user",
+    ]
+    assert found[4]["output"] == "said"
+    assert [part["type"] for part in found[5]["content"]] == ["input_text", "input_audio"] * 2
