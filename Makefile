@@ -139,6 +139,10 @@ peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the 
 audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
 	$(BIN)/python contrib/audit.py $(BIN)/uv
 
+licences:  ## write the licences of the linked crates into THIRD-PARTY-LICENSES.md, by cargo-about
+	cargo about --version >/dev/null 2>&1 || cargo install --locked --features cli cargo-about
+	cargo about generate --locked --manifest-path rust/py/Cargo.toml --config about.toml about.hbs --output-file THIRD-PARTY-LICENSES.md
+
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for newer versions
 	for name in dev peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
