@@ -1,25 +1,23 @@
-"""`Ratatoskr`, where gateways are made, and `Builder`, which collects a `Recipe` step by step."""
+"""`Builder`, which collects a `Recipe` step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
 
 from ratatoskr.config.assemble import assemble
-from ratatoskr.config.base_url import base_url_from_environment, is_listening
 from ratatoskr.config.network import Pem, check_path, check_proxy
 from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
 from ratatoskr.config.recipe import Precision, Recipe
-from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.chat import PARAM_NAMES
-from ratatoskr.types.frames import hide_arguments, hide_arguments_of_methods
+from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 
@@ -42,62 +40,6 @@ class ProviderOptions(TypedDict, total=False):
     base_url: str | None
     headers: Mapping[str, str] | None
     allow_insecure: bool
-
-
-class Ratatoskr:
-    """The entry point: `Ratatoskr.builder()` for your own set-up, `Ratatoskr.from_env()` for the environment's."""
-
-    @staticmethod
-    def builder() -> Builder:
-        """Return a new builder."""
-        return Builder()
-
-    @staticmethod
-    def from_env() -> EmbeddedGateway:
-        """Return a gateway with every provider that has a key, and Ollama if it can be reached.
-
-        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections.
-
-        Raises:
-            ConfigurationError: there is no provider.
-        """
-        builder = Builder()
-        for name in providers_of_environment():
-            builder.provider(name)
-        return builder.build()
-
-    @staticmethod
-    @hide_arguments
-    def from_config(path: str | Path | None = None) -> EmbeddedGateway:
-        """Return a gateway with the settings of a `config.toml`, and every provider that has a key.
-
-        Args:
-            path: of the file; if left out, the first that exists of `$RATATOSKR_CONFIG`,
-                `~/.config/ratatoskr/config.toml`, `~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`. Without
-                any, the gateway is that of `from_env`.
-
-        Raises:
-            ConfigurationError: the file is wrong, or there is no provider.
-        """
-        from ratatoskr.config.apply import apply_config
-        from ratatoskr.config.file import ConfigFile, find_config, read_config
-
-        found = Path(path) if path is not None else find_config()
-        config = ConfigFile() if found is None else read_config(found)
-        builder = Builder()
-        apply_config(builder, config, providers_of_environment())
-        return builder.build()
-
-
-def providers_of_environment() -> Iterator[str]:
-    """Yield the names of the providers that have a key, then of those that can be reached without one."""
-    for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
-        if spec.configured_by == "key":
-            present = find_keys(spec.name) is not None
-        else:
-            present = base_url_from_environment(spec) is not None or is_listening(spec)
-        if present:
-            yield spec.name
 
 
 @hide_arguments_of_methods
