@@ -265,7 +265,7 @@ class LocalEmbedder:
             await asyncio.to_thread(self._own_pool.close)
 
     def _to_embeddings(self, vectors: Floats, stats: BatchStats) -> Embeddings:
-        usage = Usage(input_tokens=stats.tokens, source="provider")
+        usage = Usage(input_tokens=stats.tokens, source="local")
         return Embeddings(vectors, self.model, usage, len(stats.cut), "local", cut=stats.cut)
 
     def _check_dimensions(self, model: LoadedModel, dimensions: int | None) -> None:

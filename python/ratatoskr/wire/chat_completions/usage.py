@@ -44,22 +44,24 @@ class UsageReader:
         self._completion = _largest(self._completion, usage.completion_tokens)
         self._reasoning = _largest(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
         self._total = _largest(self._total, usage.total_tokens)
-        turn.usage = Usage.of(
-            prompt=self._prompt,
+        turn.usage = Usage.of_provider(
+            input_tokens=self._prompt,
             cache_read=self._cache_read,
             cache_write=self._cache_write,
-            completion=self._completion_with_reasoning(),
+            output_tokens=self._completion_with_reasoning(),
             reasoning=self._reasoning,
         )
         if self.has_price and (cost := _parse_price(usage.cost)) is not None:
             turn.cost = cost
 
     def _completion_with_reasoning(self) -> int | None:
-        """Return the completion tokens including reasoning; xAI counts the two separately, as its total shows."""
-        if self._prompt is None or self._completion is None or not self._reasoning:
+        """Return the completion tokens including reasoning.
+
+        xAI counts reasoning beside them, and Google's compatible endpoint leaves it out; the total has it at both.
+        """
+        if self._prompt is None or self._completion is None or self._total is None:
             return self._completion
-        separate = self._total == self._prompt + self._completion + self._reasoning
-        return self._completion + self._reasoning if separate else self._completion
+        return max(self._completion, self._total - self._prompt)
 
 
 def _largest(before: int | None, *counts: int | None) -> int | None:
