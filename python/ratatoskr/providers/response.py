@@ -54,7 +54,7 @@ def build_response(
     if redact(values) != values:
         headers = {name: redact(value) for name, value in headers.items()}
     usage = turn.usage
-    if not usage.is_consistent:
+    if (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens) and not usage.is_consistent:
         notices = (*notices, _INCONSISTENT_USAGE)
     return ChatResponse(
         Message("assistant", turn.parts()),

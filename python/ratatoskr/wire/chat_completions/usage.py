@@ -37,13 +37,20 @@ class UsageReader:
         prompt = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
         completion = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
         mistral = usage.prompt_token_details or _NO_PROMPT_DETAILS
+        if usage.prompt_tokens is not None:
+            self._prompt = usage.prompt_tokens
+        if usage.completion_tokens is not None:
+            self._completion = usage.completion_tokens
+        if usage.total_tokens is not None:
+            self._total = usage.total_tokens
+        # A host may send one count under several names; the largest is the one that it means.
         top_level = (usage.cached_tokens, usage.prompt_cache_hit_tokens, usage.num_cached_tokens)
-        self._prompt = _largest(self._prompt, usage.prompt_tokens)
-        self._cache_read = _largest(self._cache_read, prompt.cached_tokens, mistral.cached_tokens, *top_level)
-        self._cache_write = _largest(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
-        self._completion = _largest(self._completion, usage.completion_tokens)
-        self._reasoning = _largest(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
-        self._total = _largest(self._total, usage.total_tokens)
+        if read := [n for n in (prompt.cached_tokens, mistral.cached_tokens, *top_level) if n is not None]:
+            self._cache_read = max(read)
+        if written := [n for n in (prompt.cache_write_tokens, prompt.cache_creation_input_tokens) if n is not None]:
+            self._cache_write = max(written)
+        if thought := [n for n in (completion.reasoning_tokens, usage.reasoning_tokens) if n is not None]:
+            self._reasoning = max(thought)
         turn.usage = Usage.of_provider(
             input_tokens=self._prompt,
             cache_read=self._cache_read,
@@ -62,15 +69,6 @@ class UsageReader:
         if self._prompt is None or self._completion is None or self._total is None:
             return self._completion
         return max(self._completion, self._total - self._prompt)
-
-
-def _largest(before: int | None, *counts: int | None) -> int | None:
-    """Return the largest of the names under which a host may send one count; `before` if it has sent none."""
-    largest = None
-    for count in counts:
-        if count is not None and (largest is None or count > largest):
-            largest = count
-    return before if largest is None else largest
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:
