@@ -111,11 +111,15 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     """Return the history as a tuple."""
     if isinstance(messages, str):
         return (Message.user(messages),)
-    single = isinstance(messages, (Message, Mapping))
-    items = (messages,) if single else _as_tuple(messages, "messages", "Messages")
-    if not items:
+    if not isinstance(messages, (list, tuple)) and isinstance(messages, (Message, Mapping)):
+        messages = (messages,)
+    history = _as_tuple(messages, "messages", "Messages")
+    if not history:
         raise InvalidInput("messages is empty", field="messages")
-    history = tuple(_message_of(item, i) for i, item in enumerate(items))
+    for item in history:
+        if type(item) is not Message:
+            history = tuple(_message_of(one, i) for i, one in enumerate(history))
+            break
     for i, message in enumerate(history):
         if not message.content and message.role in ("user", "tool"):
             raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")

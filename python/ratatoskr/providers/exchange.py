@@ -170,6 +170,8 @@ class ProviderClient:
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint: with the query of the base URL, and a version that both have only once."""
+        if not self._query and not self._version_prefixes:
+            return self._root + path
         root = self._root
         for prefix in self._version_prefixes:
             if root.endswith(prefix) and path.startswith(f"{prefix}/"):
