@@ -21,6 +21,7 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     import httpx
@@ -171,7 +172,7 @@ class Builder:
             **options: as in `provider`.
         """
         if api not in get_args(Api):
-            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {api!r}", field="api")
+            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {quote(api)}", field="api")
         self.provider("openai", key, **options)
         *before, config = self._recipe.providers
         return self._set(providers=(*before, replace(config, api=api)))
@@ -233,13 +234,13 @@ class Builder:
             refused: parameters of a chat that it does not accept, such as `logprobs`.
         """
         if not name or not name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
+            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {quote(name)}", field="name")
         if name in _RESERVED_NAMES:
             raise ConfigurationError(
                 f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
             )
         if done not in get_args(StreamEnd):
-            raise ConfigurationError(f"done must be required or optional, not {done!r:.80}", field="done")
+            raise ConfigurationError(f"done must be required or optional, not {quote(done)}", field="done")
         _check_names(quirks, tuple(QUIRKS), "quirks")
         _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
         spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
@@ -255,7 +256,7 @@ class Builder:
             precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
         """
         if precision not in get_args(Precision):
-            raise ConfigurationError(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+            raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
     def device(self, device: Device) -> Self:
@@ -263,20 +264,20 @@ class Builder:
         from ratatoskr.local.engine.device import Device
 
         if not isinstance(device, Device):
-            raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
+            raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {quote(device)}", field="device")
         return self._set_local(device=device)
 
     def cache_dir(self, path: str | Path) -> Self:
         """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
         if not isinstance(path, str | Path) or not str(path):
-            raise ConfigurationError(f"cache_dir must be the path of a folder, not {path!r}", field="cache_dir")
+            raise ConfigurationError(f"cache_dir must be the path of a folder, not {quote(path)}", field="cache_dir")
         return self._set_local(cache_dir=path)
 
     def ram_budget(self, bytes: int) -> Self:
         """Limit the bytes that local models add to this process; the least recently used are unloaded for others."""
         if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
             raise ConfigurationError(
-                f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget"
+                f"ram_budget must be a whole number of bytes above 0, not {quote(bytes)}", field="ram_budget"
             )
         return self._set_local(ram_budget=bytes)
 
@@ -300,13 +301,13 @@ class Builder:
     def retries(self, n: int) -> Self:
         """Set the number of retries at each candidate; 0 means one attempt."""
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {n!r}", field="retries")
+            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {quote(n)}", field="retries")
         return self._set(retries=n)
 
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
         """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`."""
         if policy not in get_args(ParameterPolicy):
-            raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {policy!r}", field="policy")
+            raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {quote(policy)}", field="policy")
         return self._set(policy=policy)
 
     def routing(self, rules: Mapping[str, str | Sequence[str]] | None = None, *, substitute: bool = False) -> Self:
@@ -330,7 +331,7 @@ class Builder:
     def limits(self, provider: str, in_flight: int = 256) -> Self:
         """Limit the concurrent requests to one provider; further ones wait until their deadline."""
         if isinstance(in_flight, bool) or not isinstance(in_flight, int) or in_flight < 1:
-            raise ConfigurationError(f"in_flight must be a whole number above 0, not {in_flight!r}", field="in_flight")
+            raise ConfigurationError(f"in_flight must be a whole number above 0, not {quote(in_flight)}", field="in_flight")
         return self._set(in_flight=tuple({**dict(self._recipe.in_flight), provider: in_flight}.items()))
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
@@ -368,12 +369,12 @@ def _check_names(names: Collection[str], known: Sequence[str], field: str) -> No
     unknown = [name for name in names if name not in known] if several else [names]
     if unknown:
         raise ConfigurationError(
-            f"{field} must be names, each one of {', '.join(known)}; not {unknown[0]!r:.80}", field=field
+            f"{field} must be names, each one of {', '.join(known)}; not {quote(unknown[0])}", field=field
         )
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
     names = (models,) if isinstance(models, str) else tuple(models)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ConfigurationError(f"{field} must name models, one or more, not {models!r:.80}", field=field)
+        raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names

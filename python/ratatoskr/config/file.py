@@ -129,8 +129,10 @@ def read_config(path: Path) -> ConfigFile:
     text = _read_text(path)
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or a number with more digits than Python reads
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply") from None
     try:
         return ConfigFile.model_validate(document)
     except ValidationError as error:

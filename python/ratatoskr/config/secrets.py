@@ -210,6 +210,8 @@ def _parse(secret: Secret) -> dict[str, tuple[Secret, ...]] | _Problem:
         if place is None:
             return _Problem("is not TOML: unexpected end of file", text.count("\n") + 1)
         return _Problem(f"is not TOML (column {place[2]})", int(place[1]))
+    except (ValueError, RecursionError):  # a number with more digits than Python reads, or nested too deeply
+        return _Problem("holds something else than keys")
     for name in document:
         if name != "providers":
             return _describe_unknown(name, ("providers",), text, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._core import pool, take_pooled
-from ratatoskr.errors import ConfigurationError, InvalidInput, UnsupportedParameter
+from ratatoskr.errors import ConfigurationError, InvalidInput, MalformedResponse, UnsupportedParameter
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
@@ -21,6 +21,7 @@ from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr._core import Tokenizer, Tokens
@@ -69,12 +70,18 @@ class EmbedHead:
         """Pool and normalise hidden states, (texts, width, dimensions), or vectors, (texts, dimensions), into rows.
 
         Raises:
-            MalformedResponse: a vector is not finite.
+            MalformedResponse: a vector is not finite, or the output has another shape.
         """
-        if output.ndim == 2:
-            take_pooled(output, batch, self._normalise, rows)
-        else:
-            pool(output, tokens, batch, self._pooling, self._normalise, rows)
+        try:
+            if output.ndim not in {2, 3}:
+                raise ValueError("it is neither hidden states nor vectors")  # noqa: TRY301  # as the functions below do
+            if output.ndim == 2:
+                take_pooled(output, batch, self._normalise, rows)
+            else:
+                pool(output, tokens, batch, self._pooling, self._normalise, rows)
+        except ValueError as error:
+            text = f"the graph's output has the shape {output.shape}: {error}"
+            raise MalformedResponse(text, model=self._name, retryable=False) from None
 
 
 class LocalEmbedder:
@@ -98,7 +105,7 @@ class LocalEmbedder:
         pool: ModelPool | None = None,
     ) -> None:
         if precision not in {"fp32", "int8"}:
-            raise InvalidInput(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+            raise InvalidInput(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         self._own_pool = ModelPool(store, device) if pool is None else None
         pool = pool or self._own_pool
         assert pool is not None  # noqa: S101  # one of them is given
@@ -231,5 +238,5 @@ def _check_texts(texts: Sequence[Any], first: int = 0) -> list[str]:
 
 def _add_instruction(texts: list[str], input_type: InputType, instruction: str) -> list[str]:
     if input_type not in {"document", "query"}:
-        raise InvalidInput(f"input_type must be document or query, not {input_type!r}", field="input_type")
+        raise InvalidInput(f"input_type must be document or query, not {quote(input_type)}", field="input_type")
     return [instruction + text for text in texts] if instruction and input_type == "query" else texts

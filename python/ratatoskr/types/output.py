@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
 from ratatoskr.types.schema import JsonSchema
-from ratatoskr.types.visible import escape_hidden
+from ratatoskr.types.visible import escape_hidden, quote
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,7 +24,7 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
         return pydantic.TypeAdapter(output)
     except pydantic.errors.PydanticUserError as error:
         reason = str(error).splitlines()[0].partition(". Set ")[0]  # without pydantic's own advice
-        raise InvalidInput(f"output {output!r} cannot be validated: {reason}", field="output") from None
+        raise InvalidInput(f"output {quote(output)} cannot be validated: {reason}", field="output") from None
 
 
 @functools.lru_cache(maxsize=256)
@@ -42,7 +42,7 @@ def schema_of(output: Any) -> JsonSchema:
     try:
         schema = _adapter(output).json_schema()
     except pydantic.errors.PydanticInvalidForJsonSchema as error:
-        raise InvalidInput(f"output {output!r} has no JSON Schema: {error.message}", field="output") from None
+        raise InvalidInput(f"output {quote(output)} has no JSON Schema: {error.message}", field="output") from None
     if "$ref" in schema:  # a recursive type: providers want the object itself at the root
         schema = {**schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]], "$defs": schema["$defs"]}
     if not _has_object_root(schema):

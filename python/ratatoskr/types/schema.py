@@ -8,6 +8,7 @@ from typing import Any
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.part import MAX_DEPTH, depth_of
+from ratatoskr.types.visible import quote
 
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 
@@ -32,7 +33,7 @@ class JsonSchema:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not 1 <= len(self.name) <= 64 or not _NAME_LETTERS.issuperset(self.name):
             raise InvalidInput(
-                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {self.name!r:.80}",
+                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {quote(self.name)}",
                 field="response_format",
             )
         if not isinstance(self.schema, Mapping):
@@ -54,7 +55,7 @@ def _check(node: Any, field: str, path: str) -> None:
     kind = node.get("type")
     kinds = [kind] if isinstance(kind, str) else kind if isinstance(kind, (list, tuple)) else []
     if "type" in node and (not kinds or not all(isinstance(k, str) and k.lower() in _TYPES for k in kinds)):
-        raise InvalidInput(f"{field}: {path}/type is {kind!r}, which is not a type of JSON Schema", field=field)
+        raise InvalidInput(f"{field}: {path}/type is {quote(kind)}, which is not a type of JSON Schema", field=field)
     if not isinstance(node.get("required", []), (list, tuple)):
         raise InvalidInput(f"{field}: {path}/required must be a list of names", field=field)
     for keyword in ("properties", "$defs", "definitions", "patternProperties"):

@@ -10,6 +10,7 @@ from ratatoskr.errors import InvalidInput, InvalidToolArguments
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import ToolCall, ToolResult
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -39,6 +40,7 @@ class ToolDefinition(Plain):
         cache: a prompt-cache breakpoint after this tool.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["tool_definition"]] = "tool_definition"
     name: str
     description: str
@@ -52,7 +54,7 @@ class ToolDefinition(Plain):
         if not isinstance(self.name, str) or not self.name:
             raise InvalidInput("a tool needs a name", field="tools")
         if not isinstance(self.parameters, Mapping):
-            raise InvalidInput(f"parameters of tool {self.name!r} must be a JSON Schema object", field="tools")
+            raise InvalidInput(f"parameters of tool {quote(self.name)} must be a JSON Schema object", field="tools")
 
     @classmethod
     def from_function(
@@ -96,7 +98,7 @@ class ToolDefinition(Plain):
         from inspect import isawaitable
 
         if self._run is None:
-            raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
+            raise InvalidInput(f"tool {quote(self.name)} has no function to run", field="tools")
         try:
             arguments = call.args()
             value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
@@ -125,9 +127,15 @@ class ProviderTool(Plain):
         definition: the entry of the request's `tools`, sent as it is.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["provider_tool"]] = "provider_tool"
     provider: str
     definition: Mapping[str, Any]
+
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.definition, Mapping):
+            raise InvalidInput(f"definition must be a mapping, not {type(self.definition).__name__}", field="tools")
 
 
 Tool: TypeAlias = ToolDefinition | ProviderTool

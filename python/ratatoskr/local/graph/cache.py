@@ -45,7 +45,7 @@ def _describe_inputs(folder: ModelFolder, precision: Precision) -> str:
 def is_intact(graphs: Path, folder: ModelFolder, weights_digest: str, precision: Precision) -> bool:
     """Return whether a model's graph exists and its files have the digests recorded when it was built."""
     place = locate_graph(graphs, folder, weights_digest, precision)
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
         record = json.loads((place / GRAPH_RECORD).read_bytes())
         return all(
             (place / name).stat().st_nlink == 1 and compute_digest(place / name) == record.get(name)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from ratatoskr._extras import require_extra
 from ratatoskr._files import compute_git_blob_id
-from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, ModelNotFound
+from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, MalformedResponse, ModelNotFound
 from ratatoskr.local.store.download import Download, WrongDigest, download, is_secure
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS
 from ratatoskr.local.store.progress import OnPullProgress
@@ -46,7 +46,7 @@ def fetch(
     endpoint = _read_endpoint()
     token = os.environ.get("HF_TOKEN") or None
     info = _request_info(endpoint, repository, revision, token)
-    available = {sibling.rfilename: sibling for sibling in info.siblings or ()}
+    available = {sibling.rfilename: sibling for sibling in info.siblings or () if isinstance(sibling.rfilename, str)}
     names = [name for name in files if name in available]
     if WEIGHTS not in available:
         names += [name for name in READY_MADE if name in available][:1]
@@ -59,6 +59,8 @@ def fetch(
     for name in names:
         sibling = available[name]
         sha256 = sibling.lfs.sha256 if sibling.lfs else None
+        if not isinstance(sibling.size, int | None) or not all(isinstance(d, str | None) for d in (sha256, sibling.blob_id)):
+            raise MalformedResponse(f"{endpoint} lists {name} in a form that is unknown", model=repository)
         url = f"{endpoint}/{repository}/resolve/{info.sha}/{quote(name)}"
         download(Download(url, into / name, name, sibling.size, pins.get(name) or sha256, token), progress)
         if sha256 is None and sibling.blob_id and compute_git_blob_id(into / name) != sibling.blob_id:

@@ -45,7 +45,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(read_regular_file(path))
         valid = bool(check_digests(manifest["digests"])) and folder_name(manifest["name"]) == folder.name
         valid = valid and isinstance(manifest["source"], str)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidInput):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidInput):
         valid = False
     if not valid:
         raise ConfigurationError(f"{path} is broken; remove the model and pull it again")
