@@ -140,7 +140,9 @@ def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
             try:
                 _resolve_each([name], configured, _NO_LOCAL, "")
             except (InvalidInput, NoProvider, PresetNotFound) as error:
-                raise ConfigurationError(f"{quote(pattern)} stands for {quote(name)}: {error.message}", field=field) from None
+                raise ConfigurationError(
+                    f"{quote(pattern)} stands for {quote(name)}: {error.message}", field=field
+                ) from None
 
 
 class Routes:
@@ -290,7 +292,11 @@ def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collect
         if spec.name in configured and prefix and rest:
             return Candidate(spec.name, name, f"a name and a tag of {spec.title}")
     known = ", ".join(sorted({*SPECS, *configured}))
-    what = f"{quote(rest)} is not a model of {SPECS[prefix].title}" if prefix in SPECS else f"{quote(prefix)} is not a provider"
+    what = (
+        f"{quote(rest)} is not a model of {SPECS[prefix].title}"
+        if prefix in SPECS
+        else f"{quote(prefix)} is not a provider"
+    )
     titles = " or ".join(spec.title for spec in tagged)
     raise InvalidInput(
         f"{what} (known are {known}), and {titles}, whose names have such tags, is not configured",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ratatoskr.cli.short_schema import parse_short_schema
 from ratatoskr.config.apply import apply_config
 from ratatoskr.config.file import read_config
 from ratatoskr.config.secrets import read_secrets
+from ratatoskr.config.toml_text import find_line, remove_value, set_value
 from ratatoskr.jobs import EmbedJob
 from ratatoskr.jobs.checkpoint import JobDirectory, job_identity
 from ratatoskr.jobs.windows import ScanResult
@@ -22,6 +23,7 @@ from ratatoskr.testing.chaos import load_script
 from ratatoskr.testing.connection import Received
 from ratatoskr.testing.replay import load_recordings
 from sweep.loader import Loader, Seed
+from sweep.mutator import as_toml
 from sweep.plain_data import HISTORY, TOOL
 
 SECRETS = {"providers": {"anthropic": {"key": "sk-1"}, "openai": {"key": ["sk-2", "sk-3"]}}}
@@ -115,6 +117,18 @@ def _replay(path: Path) -> None:
         replay(RECEIVED)
 
 
+def _change_toml(data: bytes, _: Any) -> None:
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    find_line(text, ("providers", "anthropic", "key"))
+    remove_value(set_value(text, ("providers", "anthropic", "key"), "sk-9"), ("providers", "openai", "key"))
+    set_value(text, ("defaults", "model"), ["a", "b"])
+
+
+def _replay_object(value: Any, _: Any) -> None:
+    if isinstance(value, Mapping):
+        Replay([value], cuts=2)(RECEIVED)
+
+
 def _checkpoint(folder: Path) -> Iterator[Loader]:
     source = folder / "in.csv"
     source.write_text("text\na\nb\n")
@@ -147,6 +161,9 @@ def loaders(folder: Path) -> Iterator[Loader]:
     yield from _checkpoint(folder)
     yield Loader("secrets.toml", "toml", [Seed(SECRETS)], _written(folder / "secrets.toml", read_secrets))
     yield Loader("config.toml", "toml", [Seed(CONFIG)], _written(folder / "config.toml", _read_config))
+    text = b'# keys\n[providers.anthropic]\nkey = "sk-1"\n\n[providers.openai]\nkey = ["a", "b"]\n'
+    yield Loader("changes of TOML text", "bytes", [Seed(text), Seed(as_toml(CONFIG))], _change_toml)
+    yield Loader("Replay", "object", [Seed(one) for one in RECORDINGS], _replay_object)
     tools = [Seed(tools) for tools in TOOL_FILES]
     yield Loader("files of tools", "json", tools, _written(folder / "tools.json", lambda path: load_tools(str(path))))
     schemas = _written(folder / "schema.json", lambda path: load_schema(str(path)))
@@ -156,7 +173,12 @@ def loaders(folder: Path) -> Iterator[Loader]:
     attached = [Seed(b"\x89PNG\r\n data"), Seed(b"text of a file\n"), Seed(b"%PDF-1.7")]
     yield Loader("attached files", "bytes", attached, _written(folder / "file", lambda path: load_parts([str(path)])))
     script = _written(folder / "script.toml", load_script)
-    yield Loader("scripts of rat chaos, TOML", "toml", [Seed({k: v for k, v in SCRIPT.items() if k != "tls"}), Seed(SCRIPT)], script)
+    yield Loader(
+        "scripts of rat chaos, TOML",
+        "toml",
+        [Seed({k: v for k, v in SCRIPT.items() if k != "tls"}), Seed(SCRIPT)],
+        script,
+    )
     script = _written(folder / "script.json", load_script)
     yield Loader("scripts of rat chaos, JSON", "json", [Seed({k: v for k, v in SCRIPT.items() if k != "tls"})], script)
     recordings = folder / "recordings"

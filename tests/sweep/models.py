@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratatoskr._core import Tokenizer
+from ratatoskr._files import compute_digest
 from ratatoskr.local import ModelStore
 from ratatoskr.local.embed import EmbedHead
 from ratatoskr.local.engine.device import Device
@@ -29,7 +30,13 @@ from sweep.loader import Loader, Seed
 from unit.local.hub_server import CUSTOM
 from unit.local.stand_ins import make
 
-SETTINGS = ("config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", "tokenizer_config.json")
+SETTINGS = (
+    "config.json",
+    "modules.json",
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "tokenizer_config.json",
+)
 DIGEST = "ab" * 32
 
 
@@ -85,7 +92,9 @@ def _graph(axes: list[Any], kind: str, operator: str, name: str) -> bytes:
     cast = helper.make_node("Cast", ["input_ids"], ["floats"], to=getattr(TensorProto, kind, 1))
     nodes = [cast, helper.make_node(operator, ["floats", "shape"], [name])]
     graph = helper.make_graph(nodes, "g", [ids], [output], [shape])
-    return bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString())
+    return bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+    )
 
 
 def _ready_made(folder: ModelFolder) -> Callable[[bytes, Any], None]:
@@ -112,7 +121,7 @@ def _store(folder: Path) -> Iterator[Loader]:
     store = ModelStore(folder / "store")
     place = store.models / "org--model"
     shutil.copytree(folder / "roberta_mean_96", place)
-    digests = dict.fromkeys(["model.safetensors", "tokenizer.json"], DIGEST)
+    digests = {name: compute_digest(place / name) for name in ("model.safetensors", "tokenizer.json")}
     manifest = {"name": "org/model", "revision": "c0ffee", "asked": "main", "source": "hub", "digests": digests}
 
     def load_manifest(data: bytes, _: Any) -> None:

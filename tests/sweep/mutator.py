@@ -44,13 +44,96 @@ STUBS = (
 )
 
 SCALARS: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 1, 2, 7, 64, 255, 256, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1),
-    *(2**64, 10**30, 0.0, -0.0, 0.5, 1e-320, 1e308, -1e308, math.nan, math.inf, -math.inf, [], {}, "", " ", "0", "1", "-1"),
-    *("null", "true", "NaN", "1e999", "text", "é", "\0", "\r\n", "\x1b[31m", "\u202e", "\ud800", "\udfff text", "\U0001f600"),
-    *("type", "a" * 300, "b" * 5000, "../../etc/passwd", "/", "http://[", "http://h:99999/", "data:,", "data:a/b;base64,%", "[]"),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        7,
+        64,
+        255,
+        256,
+        2**31 - 1,
+        2**31,
+        2**32,
+        2**53 + 1,
+        2**63 - 1,
+        2**63,
+        -(2**63) - 1,
+    ),
+    *(
+        2**64,
+        10**30,
+        0.0,
+        -0.0,
+        0.5,
+        1e-320,
+        1e308,
+        -1e308,
+        math.nan,
+        math.inf,
+        -math.inf,
+        [],
+        {},
+        "",
+        " ",
+        "0",
+        "1",
+        "-1",
+    ),
+    *(
+        "null",
+        "true",
+        "NaN",
+        "1e999",
+        "text",
+        "é",
+        "\0",
+        "\r\n",
+        "\x1b[31m",
+        "\u202e",
+        "\ud800",
+        "\udfff text",
+        "\U0001f600",
+    ),
+    *(
+        "type",
+        "a" * 300,
+        "b" * 5000,
+        "../../etc/passwd",
+        "/",
+        "http://[",
+        "http://h:99999/",
+        "data:,",
+        "data:a/b;base64,%",
+        "[]",
+    ),
     *("{}", "[[[[", '{"a":', "2026-13-45", "9" * 5000, "%s{}%n", "_", "__class__", "0x10", "1_000", "٣"),
-    *([None], [[]], [0], ["a"], [{}], [True, 1, "x"], {"": None}, {"a": {"a": {}}}, {"type": "object"}, {"type": None}, {"type": []}),
-    *({"type": "text"}, {"type": "message"}, {"$ref": "#"}, {"$ref": "#/$defs/A"}, ["a", None, 1.5], [1e400, -1], [2**70] * 3),
+    *(
+        [None],
+        [[]],
+        [0],
+        ["a"],
+        [{}],
+        [True, 1, "x"],
+        {"": None},
+        {"a": {"a": {}}},
+        {"type": "object"},
+        {"type": None},
+        {"type": []},
+    ),
+    *(
+        {"type": "text"},
+        {"type": "message"},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/A"},
+        ["a", None, 1.5],
+        [1e400, -1],
+        [2**70] * 3,
+    ),
 )
 KEYS = ("", "type", "a" * 400, "\0", "\ud800", "id", "name", "data", "é", "0", "error", "$ref", "__init__", "a.b", " ")
 
@@ -68,7 +151,7 @@ class Hostile:
     def _fail(self, *_: object) -> Any:
         raise RuntimeError("hostile object")
 
-    __repr__ = __str__ = __len__ = __bool__ = __eq__ = __iter__ = __float__ = __int__ = __index__ = __bytes__ = _fail
+    __repr__ = __str__ = __len__ = __bool__ = __eq__ = __float__ = __int__ = __index__ = __bytes__ = _fail
     __hash__ = object.__hash__
 
 
@@ -82,23 +165,17 @@ class HostileInt(int):
 
 
 class HostileDict(dict[Any, Any]):
-    """A `dict` with a `repr` and a length that fail."""
+    """A `dict` with a `repr` that fails."""
 
     def __repr__(self) -> str:
         raise RuntimeError("hostile repr")
-
-    def __len__(self) -> int:
-        raise RuntimeError("hostile length")
 
 
 class HostileList(list[Any]):
-    """A `list` with a `repr` and a length that fail."""
+    """A `list` with a `repr` that fails."""
 
     def __repr__(self) -> str:
         raise RuntimeError("hostile repr")
-
-    def __len__(self) -> int:
-        raise RuntimeError("hostile length")
 
 
 def _object(random: Random) -> Any:
@@ -197,7 +274,9 @@ class Mutator:
             return random.choice((-old, old * 1e300, str(old), math.nan, bool(old)))
         if kind is str:
             cut = random.randrange(len(old) + 1)
-            return random.choice((old[:cut], old[cut:], old + old, old.upper(), f" {old}\n", f"{old[:cut]}\ud83d{old[cut:]}"))
+            return random.choice(
+                (old[:cut], old[cut:], old + old, old.upper(), f" {old}\n", f"{old[:cut]}\ud83d{old[cut:]}")
+            )
         if kind is list:
             return random.choice((old * 3, old[:1], old[::-1], dict.fromkeys(map(str, range(len(old)))), {"0": old}))
         return random.choice((list(old.values()), list(old))) if kind is dict else 0
@@ -231,9 +310,51 @@ class Mutator:
 
 
 _BYTES = (
-    *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xff\xfe", b"\xe2\x80\xa8", b"\x1b[2J", b'"', b"'", b"\\", b"\\ud800", b"\n"),
-    *(b"\r", b",", b":", b"=", b"{", b"}", b"[", b"]", b"[" * 100_000, b'{"a":' * 50_000, b"{a=" * 5000, b"[a.", b"9" * 5000, b"1e999"),
-    *(b"-", b"NaN", b"Infinity", b"null", b"true", b'""', b'"""', b"#", b"\t", b"a." * 3000, b"\x80" * 10, b"\xff" * 8, b"\x7f\xff\xff\xff"),
+    *(
+        b"\0",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\xed\xa0\x80",
+        b"\xff\xfe",
+        b"\xe2\x80\xa8",
+        b"\x1b[2J",
+        b'"',
+        b"'",
+        b"\\",
+        b"\\ud800",
+        b"\n",
+    ),
+    *(
+        b"\r",
+        b",",
+        b":",
+        b"=",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b"{a=" * 5000,
+        b"[a.",
+        b"9" * 5000,
+        b"1e999",
+    ),
+    *(
+        b"-",
+        b"NaN",
+        b"Infinity",
+        b"null",
+        b"true",
+        b'""',
+        b'"""',
+        b"#",
+        b"\t",
+        b"a." * 3000,
+        b"\x80" * 10,
+        b"\xff" * 8,
+        b"\x7f\xff\xff\xff",
+    ),
 )
 
 
@@ -296,7 +417,11 @@ def _thing(kind: str, size: int) -> Any:
 
 def as_toml(tree: Any) -> bytes:
     """Return a mutated tree as TOML text; what TOML does not have is written as JSON has it."""
-    text = "\n".join(f"{_toml_key(key)} = {_toml_value(value)}" for key, value in tree.items()) if isinstance(tree, dict) else json.dumps(tree)
+    text = (
+        "\n".join(f"{_toml_key(key)} = {_toml_value(value)}" for key, value in tree.items())
+        if isinstance(tree, dict)
+        else json.dumps(tree)
+    )
     text = _STUB.sub(lambda match: _WRITTEN[match[1]](int(match[2])).replace('"a":', "a ="), text)
     return text.encode("utf-8", "surrogatepass")
 

@@ -86,7 +86,9 @@ HISTORY = [
     Message.tool_results(ToolResult("c1", ("42", ImagePart(data=b"x", media_type="image/png")), name="f")),  # type: ignore[arg-type]
 ]
 ATTEMPTS = (
-    Attempt("openai", "gpt-4.1", ErrorInfo("rate_limited", "slow", 429, "x", 1.5), "body", 0.1, 0.2, 0.3, "again", True),
+    Attempt(
+        "openai", "gpt-4.1", ErrorInfo("rate_limited", "slow", 429, "x", 1.5), "body", 0.1, 0.2, 0.3, "again", True
+    ),
     Attempt("openai", "gpt-4.1", usage=Usage(1, 2, 3, 4, 5, "provider")),
 )
 RESPONSE: ChatResponse[Any] = ChatResponse(
@@ -104,11 +106,23 @@ RESPONSE: ChatResponse[Any] = ChatResponse(
 )
 TOOL = ToolDefinition("f", "a tool", {"type": "object", "properties": {"a": {"type": "integer"}}}, strict=True)
 PLANS = Explanation(
-    (Plan("openai", "gpt", "first", "https://h", {"a": 1}, (ParameterChange("a", 1, None, "why"),), request=PlannedRequest("POST", "https://h", {}, {"a": []})),),
+    (
+        Plan(
+            "openai",
+            "gpt",
+            "first",
+            "https://h",
+            {"a": 1},
+            (ParameterChange("a", 1, None, "why"),),
+            request=PlannedRequest("POST", "https://h", {}, {"a": []}),
+        ),
+    ),
     {"total": 1.5, "idle": None},
     2,
 )
-HEALTH = Health(True, "1", (ProviderHealth("openai", "https://h", "argument"),), (LocalHealth("m", "fp32", "cpu", "ready"),))
+HEALTH = Health(
+    True, "1", (ProviderHealth("openai", "https://h", "argument"),), (LocalHealth("m", "fp32", "cpu", "ready"),)
+)
 VECTORS = np.arange(6, dtype=np.float32).reshape(2, 3)
 ARRAYS = (Embeddings(VECTORS, "m", Usage(3), 1, "local", ATTEMPTS, cut=(0,)), Embedding(VECTORS[0], "m"))
 PLAIN: tuple[Plain, ...] = (
@@ -167,7 +181,7 @@ TOOLS = (ToolDefinition.from_function(height), ToolDefinition.from_model(Answer)
 def use(value: Plain) -> None:
     """Do what a program does with plain data."""
     repr(value)
-    assert value == value  # noqa: PLR0124  # must not raise
+    assert value == value  # must not raise
     type(value).from_json(value.to_json())
 
 
@@ -275,23 +289,62 @@ def loaders() -> Iterator[Loader]:
     """Yield the loaders of plain data."""
     plain = tuple(_plain_seeds())
     arrays = [Seed(value.to_dict(), type(value)) for value in ARRAYS]
-    events = [event for event in events_of(RESPONSE)]
+    events = events_of(RESPONSE)
     errors = [Seed(error_to_dict(error)) for error in ERRORS]
-    texts = ('{"a": 1, "b": [0.5], "c": {"d": true}}', '{"city": "Oslo", "metres": 3, "ratio": 1.5, "parts": [{"a": 1}]}')
+    texts = (
+        '{"a": 1, "b": [0.5], "c": {"d": true}}',
+        '{"city": "Oslo", "metres": 3, "ratio": 1.5, "parts": [{"a": 1}]}',
+    )
     arguments = [Seed(json.loads(text)) for text in texts]
     yield Loader("Plain.from_dict", "object", plain, _from_dict, share=3)
     yield Loader("Plain.from_json, bytes", "json", plain, _from_json, share=3)
     yield Loader("Plain.from_json, str", "json", plain, _from_text)
-    yield Loader("plain data as a pydantic field", "object", plain, _as_field, (pydantic.ValidationError, PydanticSerializationError))
-    yield Loader("constructors of messages and parts", "object", [Seed({f: getattr(p, f) for f in type(p).__match_args__}, type(p)) for p in (*HISTORY, *HISTORY[1].content, *ANSWER.content, *HISTORY[3].content, TOOL)], _parts)
+    yield Loader(
+        "plain data as a pydantic field",
+        "object",
+        plain,
+        _as_field,
+        (pydantic.ValidationError, PydanticSerializationError),
+    )
+    yield Loader(
+        "constructors of messages and parts",
+        "object",
+        [
+            Seed({f: getattr(p, f) for f in type(p).__match_args__}, type(p))
+            for p in (*HISTORY, *HISTORY[1].content, *ANSWER.content, *HISTORY[3].content, TOOL)
+        ],
+        _parts,
+    )
     yield Loader("Message.from_openai", "object", [Seed(data) for data in OPENAI], _from_openai)
     yield Loader("load_messages", "json", [Seed(json.loads(dump_messages(HISTORY)))], _messages)
-    yield Loader("ChatResponse.from_json(output=…)", "json", [Seed(RESPONSE.to_dict(), Answer), *(Seed(ChatResponse(Message.assistant(texts[0])).to_dict(), output) for output in (Answer, list[int], dict[str, Any]))], _response)
+    yield Loader(
+        "ChatResponse.from_json(output=…)",
+        "json",
+        [
+            Seed(RESPONSE.to_dict(), Answer),
+            *(
+                Seed(ChatResponse(Message.assistant(texts[0])).to_dict(), output)
+                for output in (Answer, list[int], dict[str, Any])
+            ),
+        ],
+        _response,
+    )
     yield Loader("Embeddings.from_dict", "object", arrays, _from_dict)
     yield Loader("Embeddings.from_json", "json", arrays, _from_json)
     yield Loader("error_from_dict", "object", errors, _error)
     yield Loader("error_from_dict of JSON", "json", errors, _error_text)
-    yield Loader("events of a response", "json", [Seed([event.to_dict() for event in events], {event.type: type(event) for event in events})], _events)
+    yield Loader(
+        "events of a response",
+        "json",
+        [Seed([event.to_dict() for event in events], {event.type: type(event) for event in events})],
+        _events,
+    )
     yield Loader("ToolCall.args", "json", arguments, _arguments)
-    yield Loader("ToolDefinition.run", "json", [Seed(one.value, tool) for one in arguments for tool in TOOLS], _run_tool, share=0.5)
+    yield Loader(
+        "ToolDefinition.run",
+        "json",
+        [Seed(one.value, tool) for one in arguments for tool in TOOLS],
+        _run_tool,
+        share=0.5,
+    )
     yield Loader("ToolCall.result", "object", [Seed({"a": [1, {"b": None}]}), Seed(["text", {"c": 2.5}])], _tool_result)

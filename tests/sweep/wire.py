@@ -20,7 +20,6 @@ from ratatoskr.transport.client import Deadlines, HttpRequest
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.message import dump_messages
 from ratatoskr.types.secret import Secret
-from ratatoskr.wire.json import decode
 from sweep.files import SCHEMA
 from sweep.loader import Loader, Seed
 from sweep.plain_data import HISTORY, OPENAI, use
@@ -52,7 +51,9 @@ HEADERS = {
 class _Reply:
     """A reply of what a provider sent."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, events: list[tuple[str, bytes]] | None) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, events: list[tuple[str, bytes]] | None
+    ) -> None:
         self.status, self.headers, self.body = status, headers, body
         self.streamed = events is not None
         self._batches = [events, None] if events else [None]
@@ -107,7 +108,7 @@ def complete(coroutine: Any) -> Any:
 def _send_to_all(request: ChatRequest, providers: Any) -> None:
     """Send a request to every provider; raise the last error if none could send it."""
     errors: list[RatatoskrError] = []
-    for provider, transport, call in providers:
+    for provider, _, call in providers:
         try:
             complete(provider.chat(request, call))
         except RatatoskrError as error:
@@ -125,7 +126,8 @@ def _arguments(value: Any, providers: Any) -> None:
     if type(tools) is list:
         known["tools"] = [_made(ToolDefinition, tool) for tool in tools]
     known["response_format"] = _made(JsonSchema, form)
-    repr(known["response_format"])
+    if isinstance(known["response_format"], JsonSchema):
+        repr(known["response_format"])
     messages = known.pop("messages", "Hi")
     _send_to_all(request_of(messages, "a:b", **known), providers)
 
@@ -142,6 +144,7 @@ ARGUMENTS = {
     "messages": [*OPENAI, {"role": "user", "content": "more"}],
     "tools": [{"name": "f", "description": "d", "parameters": SCHEMA, "strict": True}],
     "tool_choice": "f",
+    "output": None,
     "response_format": {"name": "answer", "schema": SCHEMA, "strict": True},
     "temperature": 0.5,
     "top_p": 0.5,
@@ -225,7 +228,11 @@ def _streams(parts: tuple[HttpProvider, _Transport, CallOptions]) -> Callable[[A
 
 def _headers(value: Any, parts: tuple[HttpProvider, _Transport, CallOptions]) -> None:
     provider, transport, call = parts
-    headers = {str(name): str(item)[:10_000] for name, item in value.items() if type(item) in (str, float)} if type(value) is dict else {}
+    headers = (
+        {str(name): str(item)[:10_000] for name, item in value.items() if type(item) in (str, float)}
+        if type(value) is dict
+        else {}
+    )
     transport.reply = _Reply(429, headers, b"{}", None)
     complete(provider.chat(request_of("Hi"), call))
 
@@ -266,7 +273,13 @@ def _events(body: bytes, dialect: ScriptedDialect) -> list[list[Any]]:
 def loaders() -> Iterator[Loader]:
     """Yield the loaders of wires."""
     every = [_provider(name) for name in PROVIDERS]
-    topics = (("messages",), ("tools", "tool_choice"), ("response_format",), ("raw_provider_options", "metadata"))
+    topics = (
+        ("messages",),
+        ("tools", "tool_choice"),
+        ("response_format",),
+        ("raw_provider_options", "metadata"),
+        ("output",),
+    )
     seeds = [Seed({name: ARGUMENTS[name] for name in topic}, every) for topic in topics]
     yield Loader("arguments of chat, 7 providers", "object", [Seed(ARGUMENTS, every), *seeds], _arguments, share=4)
     histories = json.loads(dump_messages([*HISTORY, Message.user("more")]))
@@ -279,7 +292,12 @@ def loaders() -> Iterator[Loader]:
     for name, dialect in DIALECTS.items():
         parts = _provider(name)
         provider, model, _ = PROVIDERS[name]
-        whole, streamed = (ParsedRequest(provider, model, stream, "Hi", variant=_VARIANT.get(name, ""), include_usage=True, thinking=True) for stream in (False, True))
+        whole, streamed = (
+            ParsedRequest(
+                provider, model, stream, "Hi", variant=_VARIANT.get(name, ""), include_usage=True, thinking=True
+            )
+            for stream in (False, True)
+        )
         body = b"".join(dialect.reply(TURN, whole, IdSequence()).events)
         yield Loader(f"answers, {name}", "json", [Seed(json.loads(body))], _answers(parts), share=1.5)
         events = _events(b"".join(dialect.reply(TURN, streamed, IdSequence()).events), dialect)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
@@ -149,6 +149,7 @@ class Builder:
             headers: sent with every request.
             allow_insecure: allow plain http to another machine.
         """
+        _check_name(name)
         return self._add(ProviderConfig(name, base_url=base_url, allow_insecure=allow_insecure), key, headers)
 
     def _add(self, config: ProviderConfig, key: Keys, headers: Mapping[str, str] | None) -> Self:
@@ -233,8 +234,7 @@ class Builder:
             quirks: how the host differs from OpenAI, by the names in `ratatoskr.providers.specs.QUIRKS`.
             refused: parameters of a chat that it does not accept, such as `logprobs`.
         """
-        if not name or not name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {quote(name)}", field="name")
+        _check_name(name)
         if name in _RESERVED_NAMES:
             raise ConfigurationError(
                 f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
@@ -243,7 +243,13 @@ class Builder:
             raise ConfigurationError(f"done must be required or optional, not {quote(done)}", field="done")
         _check_names(quirks, tuple(QUIRKS), "quirks")
         _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
-        spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
+        spec = compatible(
+            name,
+            base_url if isinstance(base_url, str) else "",
+            no_done=done == "optional",
+            quirks=quirks,
+            refused=refused,
+        )
         return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
 
     # models of this process
@@ -264,7 +270,9 @@ class Builder:
         from ratatoskr.local.engine.device import Device
 
         if not isinstance(device, Device):
-            raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {quote(device)}", field="device")
+            raise ConfigurationError(
+                f"device must be Device.cpu() or Device.cuda(0), not {quote(device)}", field="device"
+            )
         return self._set_local(device=device)
 
     def cache_dir(self, path: str | Path) -> Self:
@@ -307,7 +315,9 @@ class Builder:
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
         """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`."""
         if policy not in get_args(ParameterPolicy):
-            raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {quote(policy)}", field="policy")
+            raise ConfigurationError(
+                f"parameter_policy must be error, drop or pass, not {quote(policy)}", field="policy"
+            )
         return self._set(policy=policy)
 
     def routing(self, rules: Mapping[str, str | Sequence[str]] | None = None, *, substitute: bool = False) -> Self:
@@ -331,7 +341,10 @@ class Builder:
     def limits(self, provider: str, in_flight: int = 256) -> Self:
         """Limit the concurrent requests to one provider; further ones wait until their deadline."""
         if isinstance(in_flight, bool) or not isinstance(in_flight, int) or in_flight < 1:
-            raise ConfigurationError(f"in_flight must be a whole number above 0, not {quote(in_flight)}", field="in_flight")
+            raise ConfigurationError(
+                f"in_flight must be a whole number above 0, not {quote(in_flight)}", field="in_flight"
+            )
+        _check_name(provider)
         return self._set(in_flight=tuple({**dict(self._recipe.in_flight), provider: in_flight}.items()))
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
@@ -364,6 +377,11 @@ class Builder:
         return self._set(clock=clock)
 
 
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {quote(name)}", field="name")
+
+
 def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
     several = isinstance(names, Collection) and not isinstance(names, str)
     unknown = [name for name in names if name not in known] if several else [names]
@@ -374,7 +392,8 @@ def _check_names(names: Collection[str], known: Sequence[str], field: str) -> No
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
-    names = (models,) if isinstance(models, str) else tuple(models)
+    several = isinstance(models, Iterable) and not isinstance(models, str)
+    names = tuple(name for name in models) if several else (models,)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names

@@ -97,10 +97,10 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
     if key is None:
         return ()
     several = isinstance(key, (list, tuple, set, frozenset))
-    keys = cast("tuple[str, ...]", tuple(key) if several else (key,))
+    keys = tuple(parse_key(one, provider) for one in (key if several else (cast("str", key),)))
     if not keys:
         raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
-    return tuple(parse_key(one, provider) for one in keys)
+    return keys
 
 
 def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -122,18 +122,17 @@ def _quote(name: str) -> str:
 
 def _check_change(before: str, after: str, path: Sequence[str], value: str | Sequence[str] | None) -> str:
     """Return the new text if it differs from the old one in exactly one value."""
-    expected = tomllib.loads(before)
     *table, name = path
-    inner = expected
-    for part in table:
-        inner = inner.setdefault(part, {})
-    if value is None:
-        inner.pop(name, None)
-    else:
-        inner[name] = value if isinstance(value, str) else list(value)
     try:
+        inner = expected = tomllib.loads(before)
+        for part in table:
+            inner = inner.setdefault(part, {})
+        if value is None:
+            inner.pop(name, None)
+        else:
+            inner[name] = value if isinstance(value, str) else list(value)
         same = _without_empty(tomllib.loads(after)) == _without_empty(expected)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError, AttributeError, TypeError):  # not TOML, or no table where one is needed
         same = False
     if not same:
         raise ConfigurationError(f"{'.'.join(path)} is written in a form that cannot be changed here: edit it by hand")

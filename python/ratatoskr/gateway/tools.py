@@ -121,7 +121,9 @@ class _Rounds:
 
     def __init__(self, request: ChatRequest, max_rounds: int) -> None:
         if isinstance(max_rounds, bool) or not isinstance(max_rounds, int) or max_rounds < 1:
-            raise InvalidInput(f"max_rounds must be a whole number, 1 or more, not {quote(max_rounds)}", field="max_rounds")
+            raise InvalidInput(
+                f"max_rounds must be a whole number, 1 or more, not {quote(max_rounds)}", field="max_rounds"
+            )
         self.request = check_request(request)
         self.new: tuple[Message, ...] = ()
         self._left = max_rounds

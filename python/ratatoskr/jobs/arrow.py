@@ -42,7 +42,7 @@ class _Columns(ABC):
         self._pa = pyarrow()
         with self._translate_errors():
             self.schema = self._schema()
-        check_columns(path, self.schema.names, column)
+            check_columns(path, self.schema.names, column)
         self._check_type(self.schema.field(column).type)
 
     def blocks(self) -> Iterator[RowBlock]:
@@ -154,6 +154,7 @@ class ArrowFile(_Columns):
             count = getattr(reader, "num_record_batches", None)
             batches = iter(reader) if count is None else map(reader.get_batch, range(count))
             for batch in batches:
+                batch.validate(full=True)  # wrong offsets in a file would be read as addresses
                 rows = max(16, min(_MOST, _BYTES * batch.num_rows // max(1, batch.nbytes)))
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows)

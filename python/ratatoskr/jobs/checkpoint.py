@@ -152,7 +152,11 @@ class JobDirectory:
             raise self._unusable("is broken") from None
         for field, value in self._identity.items():
             if identity.get(field) != value:
-                what = f"{quote(identity.get(field))} there, {quote(value)} here" if field != "source" else "the file has changed"
+                what = (
+                    f"{quote(identity.get(field))} there, {quote(value)} here"
+                    if field != "source"
+                    else "the file has changed"
+                )
                 raise self._unusable(f"is of a job with another {field} ({what})", field)
         self.checkpoint, self._loaded = checkpoint, True
 
@@ -216,7 +220,7 @@ class JobDirectory:
 
 
 def _parse_checkpoint(*, model: str, scan: Any, joined: Any, **counts: int) -> Checkpoint:
-    """Return the checkpoint of JSON values; raise `TypeError` or `ValueError` for what `JobDirectory.record` never wrote."""
+    """Return the checkpoint of JSON values; raise `TypeError` or `ValueError` for others than `record` writes."""
     numbers = [*counts.values(), *(joined or ()), *((scan["rows"], scan["skipped"]) if scan is not None else ())]
     if not isinstance(model, str) or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise ValueError("counts are whole numbers")

@@ -83,7 +83,9 @@ class EmbedJob:
         if self.on_null not in get_args(OnNull):
             raise InvalidInput(f"on_null must be error or skip, not {quote(self.on_null)}", field="on_null")
         if self.input_type not in get_args(InputType):
-            raise InvalidInput(f"input_type must be document or query, not {quote(self.input_type)}", field="input_type")
+            raise InvalidInput(
+                f"input_type must be document or query, not {quote(self.input_type)}", field="input_type"
+            )
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
             raise InvalidInput(f"window must be an integer above 0, not {quote(self.window)}", field="window")
         for field in ("model", "column"):
@@ -91,7 +93,9 @@ class EmbedJob:
                 raise InvalidInput(f"{field} must be a name, not {quote(getattr(self, field))}", field=field)
         for field in ("source", "out"):
             if not isinstance(getattr(self, field), str | Path):
-                raise InvalidInput(f"{field} must be the path of a file, not {quote(getattr(self, field))}", field=field)
+                raise InvalidInput(
+                    f"{field} must be the path of a file, not {quote(getattr(self, field))}", field=field
+                )
         self.source_format, self.sink_format  # noqa: B018  # both raise for a suffix that they do not know
 
     @property

@@ -44,7 +44,9 @@ class ReasoningConfig:
 
     def __post_init__(self) -> None:
         if self.effort is not None and self.effort not in EFFORTS:
-            raise InvalidInput(f"reasoning must be one of {', '.join(EFFORTS)}, not {quote(self.effort)}", field="reasoning")
+            raise InvalidInput(
+                f"reasoning must be one of {', '.join(EFFORTS)}, not {quote(self.effort)}", field="reasoning"
+            )
         if self.budget_tokens is not None and (not isinstance(self.budget_tokens, int) or self.budget_tokens < 0):
             raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
 

@@ -52,7 +52,9 @@ class EmbedRequest:
         if not isinstance(self.model, str) or not self.model.strip():
             raise InvalidInput(f"model must be the name of one embedding model, not {quote(self.model)}", field="model")
         if self.input_type not in get_args(InputType):
-            raise InvalidInput(f"input_type must be document or query, not {quote(self.input_type)}", field="input_type")
+            raise InvalidInput(
+                f"input_type must be document or query, not {quote(self.input_type)}", field="input_type"
+            )
         sizes = self.dimensions
         if sizes is not None and (isinstance(sizes, bool) or not isinstance(sizes, int) or sizes < 1):
             raise InvalidInput(f"dimensions must be a whole number above 0, not {quote(sizes)}", field="dimensions")

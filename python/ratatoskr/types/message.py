@@ -160,5 +160,7 @@ def load_messages(text: str | bytes) -> list[Message]:
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
         raise InvalidInput("not a history written by dump_messages", field="messages")
     if body.get("version") != HISTORY_VERSION:
-        raise InvalidInput(f"history of version {quote(body.get('version'))}; this reads {HISTORY_VERSION}", field="version")
+        raise InvalidInput(
+            f"history of version {quote(body.get('version'))}; this reads {HISTORY_VERSION}", field="version"
+        )
     return [Message.from_dict(message) for message in body["messages"]]

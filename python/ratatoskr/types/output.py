@@ -22,12 +22,11 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
 
     try:
         return pydantic.TypeAdapter(output)
-    except pydantic.errors.PydanticUserError as error:
-        reason = str(error).splitlines()[0].partition(". Set ")[0]  # without pydantic's own advice
+    except Exception as error:  # of pydantic, of the type's own hooks, and of names in it that mean nothing
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". Set ")[0]  # without advice
         raise InvalidInput(f"output {quote(output)} cannot be validated: {reason}", field="output") from None
 
 
-@functools.lru_cache(maxsize=256)
 def schema_of(output: Any) -> JsonSchema:
     """Return the JSON Schema to send to the provider.
 
@@ -35,13 +34,23 @@ def schema_of(output: Any) -> JsonSchema:
     property required, none besides them, which is what providers ask of a schema that they guarantee.
 
     Raises:
-        InvalidInput: the type has no JSON Schema.
+        InvalidInput: the type has no JSON Schema, or is not a type.
     """
+    try:
+        hash(output)
+    except Exception:  # a schema in place of a type, as in `output={"type": "object"}`
+        text = f"output must be a type, not {quote(output)}; a JSON Schema is given as response_format=JsonSchema(…)"
+        raise InvalidInput(text, field="output") from None
+    return _schema_of(output)
+
+
+@functools.lru_cache(maxsize=256)
+def _schema_of(output: Any) -> JsonSchema:
     import pydantic
 
     try:
         schema = _adapter(output).json_schema()
-    except pydantic.errors.PydanticInvalidForJsonSchema as error:
+    except pydantic.errors.PydanticUserError as error:
         raise InvalidInput(f"output {quote(output)} has no JSON Schema: {error.message}", field="output") from None
     if "$ref" in schema:  # a recursive type: providers want the object itself at the root
         schema = {**schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]], "$defs": schema["$defs"]}

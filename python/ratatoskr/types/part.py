@@ -346,7 +346,7 @@ def _result_content(content: Any) -> tuple[Any, ...]:
             return content
         if any(isinstance(item, PART_TYPES) for item in content):
             return tuple(TextPart(item) if isinstance(item, str) else item for item in content)
-    if content == ():
+    if isinstance(content, tuple) and not content:
         return ()
     return (TextPart(_json_text(content)),)
 

@@ -75,14 +75,25 @@ class ToolDefinition(Plain):
 
     @classmethod
     def from_model(cls, model: ModelClass, *, strict: bool | None = None, cache: bool = False) -> ToolDefinition:
-        """Describe a tool by a pydantic model; running it returns the validated arguments."""
+        """Describe a tool by a pydantic model; running it returns the validated arguments.
+
+        Raises:
+            InvalidInput: the model has no JSON Schema.
+        """
         from inspect import cleandoc
+
+        from pydantic.errors import PydanticUserError
 
         def run(arguments: dict[str, Any]) -> Any:
             return model.model_validate(arguments)
 
         description = cleandoc(model.__doc__ or "")
-        return cls(model.__name__, description, model.model_json_schema(), strict, cache, _run=run)
+        try:
+            schema = model.model_json_schema()
+        except PydanticUserError as error:
+            reason = str(error).splitlines()[0]
+            raise InvalidInput(f"{model.__name__} cannot be described: {reason}", field="tools") from None
+        return cls(model.__name__, description, schema, strict, cache, _run=run)
 
     @property
     def runs(self) -> bool:
@@ -131,7 +142,6 @@ class ProviderTool(Plain):
     type: ClassVar[Literal["provider_tool"]] = "provider_tool"
     provider: str
     definition: Mapping[str, Any]
-
 
     def __post_init__(self) -> None:
         if not isinstance(self.definition, Mapping):

@@ -51,7 +51,9 @@ class Tensors:
         for name, entry in sorted(self._entries.items(), key=lambda item: _offsets_of(item[1])):
             if not _is_entry(entry, len(self._data)) or entry["data_offsets"][0] < end:
                 where = f"after {quote(last)}" if last else "first"
-                raise ConfigurationError(f"{path}: the header is wrong at the tensor {quote(name)}, which comes {where}")
+                raise ConfigurationError(
+                    f"{path}: the header is wrong at the tensor {quote(name)}, which comes {where}"
+                )
             end, last = entry["data_offsets"][1], name
 
     def names(self) -> set[str]:
@@ -96,7 +98,9 @@ def _is_entry(entry: Any, size: int) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         return False
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not all(isinstance(numbers, list) and all(type(n) is int and n >= 0 for n in numbers) for numbers in (shape, offsets)):
+    if not all(
+        isinstance(numbers, list) and all(type(n) is int and n >= 0 for n in numbers) for numbers in (shape, offsets)
+    ):
         return False
     return len(offsets) == 2 and offsets[0] <= offsets[1] <= size
 

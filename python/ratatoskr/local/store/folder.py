@@ -193,7 +193,9 @@ def _read_pad_id(config: dict[str, Any], path: Path) -> int:
     if pad is None:
         return 0
     if not isinstance(pad, int) or not 0 <= pad < 2**31:
-        raise ConfigurationError(f"{path}: config.json must give pad_token_id as a non-negative integer, not {quote(pad)}")
+        raise ConfigurationError(
+            f"{path}: config.json must give pad_token_id as a non-negative integer, not {quote(pad)}"
+        )
     return pad
 
 
@@ -212,7 +214,11 @@ def _read_modules(path: Path, entry: CatalogModel | None) -> tuple[str, bool]:
         text = "must be Transformer, Pooling and optionally Normalize"
         raise ConfigurationError(f"{path}: the modules {text}, not {', '.join(kinds)}")
     folder = path / str(modules[1].get("path", ""))
-    if not folder.resolve().is_relative_to(path.resolve()):
+    try:
+        is_inside = folder.resolve().is_relative_to(path.resolve())
+    except (OSError, ValueError, RuntimeError):  # not a path, too long for one, or a circle of links
+        is_inside = False
+    if not is_inside:
         raise ConfigurationError(f"{path}: the path of the pooling is outside the folder")
     return _read_pooling(_read_object(folder / "config.json"), path), "Normalize" in kinds
 

