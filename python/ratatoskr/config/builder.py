@@ -172,7 +172,7 @@ class Builder:
             api: the endpoint; `auto` uses Responses for models that reason and Chat Completions for all others.
             **options: as in `provider`.
         """
-        if api not in get_args(Api):
+        if not isinstance(api, str) or api not in get_args(Api):
             raise ConfigurationError(f"api must be auto, responses or chat_completions, not {quote(api)}", field="api")
         self.provider("openai", key, **options)
         *before, config = self._recipe.providers
@@ -239,7 +239,7 @@ class Builder:
             raise ConfigurationError(
                 f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
             )
-        if done not in get_args(StreamEnd):
+        if not isinstance(done, str) or done not in get_args(StreamEnd):
             raise ConfigurationError(f"done must be required or optional, not {quote(done)}", field="done")
         _check_names(quirks, tuple(QUIRKS), "quirks")
         _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
@@ -261,7 +261,7 @@ class Builder:
             model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
             precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
         """
-        if precision not in get_args(Precision):
+        if not isinstance(precision, str) or precision not in get_args(Precision):
             raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
@@ -314,7 +314,7 @@ class Builder:
 
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
         """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`."""
-        if policy not in get_args(ParameterPolicy):
+        if not isinstance(policy, str) or policy not in get_args(ParameterPolicy):
             raise ConfigurationError(
                 f"parameter_policy must be error, drop or pass, not {quote(policy)}", field="policy"
             )

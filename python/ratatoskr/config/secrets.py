@@ -23,6 +23,7 @@ from typing import Any, Final
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.toml import has_long_name
 
 __all__ = ["FoundKeys", "find_keys", "list_secrets_files", "parse_key", "read_secrets"]
 
@@ -201,6 +202,8 @@ def _parse(secret: Secret) -> dict[str, tuple[Secret, ...]] | _Problem:
     import tomllib
 
     text = secret.reveal()
+    if has_long_name(text):
+        return _Problem("holds something else than keys")
     try:
         document = tomllib.loads(text.encode("utf-8", "surrogateescape").decode("utf-8").replace("\r\n", "\n"))
     except UnicodeDecodeError:

@@ -179,7 +179,7 @@ def options_of(model: ModelLike, params: Mapping[str, Any]) -> ChatOptions:
 
 def tools_of(tools: Sequence[ToolLike]) -> tuple[Tool, ...]:
     """Return tools as definitions, each name once."""
-    if not tools:
+    if tools is None or (isinstance(tools, (tuple, list)) and not tools):
         return ()
     chosen = tuple(tool_of(tool) for tool in _as_tuple(tools, "tools", "tools"))
     names: set[str] = set()

@@ -80,9 +80,9 @@ class EmbedJob:
     model_digest: str = ""
 
     def __post_init__(self) -> None:
-        if self.on_null not in get_args(OnNull):
+        if not isinstance(self.on_null, str) or self.on_null not in get_args(OnNull):
             raise InvalidInput(f"on_null must be error or skip, not {quote(self.on_null)}", field="on_null")
-        if self.input_type not in get_args(InputType):
+        if not isinstance(self.input_type, str) or self.input_type not in get_args(InputType):
             raise InvalidInput(
                 f"input_type must be document or query, not {quote(self.input_type)}", field="input_type"
             )

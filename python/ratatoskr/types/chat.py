@@ -43,7 +43,7 @@ class ReasoningConfig:
     include: bool = True
 
     def __post_init__(self) -> None:
-        if self.effort is not None and self.effort not in EFFORTS:
+        if self.effort is not None and (not isinstance(self.effort, str) or self.effort not in EFFORTS):
             raise InvalidInput(
                 f"reasoning must be one of {', '.join(EFFORTS)}, not {quote(self.effort)}", field="reasoning"
             )

@@ -51,7 +51,7 @@ class EmbedRequest:
             raise InvalidInput(f"texts must be a sequence of str, not {kind}", field="texts")
         if not isinstance(self.model, str) or not self.model.strip():
             raise InvalidInput(f"model must be the name of one embedding model, not {quote(self.model)}", field="model")
-        if self.input_type not in get_args(InputType):
+        if not isinstance(self.input_type, str) or self.input_type not in get_args(InputType):
             raise InvalidInput(
                 f"input_type must be document or query, not {quote(self.input_type)}", field="input_type"
             )

@@ -115,7 +115,7 @@ def message_to_openai(message: Message, *, drop: bool = False) -> dict[str, Any]
 
 def _check_keys(data: Mapping[str, Any], allowed: Sequence[str], path: str) -> None:
     for key, value in data.items():
-        if key not in allowed and value is not None and value != []:
+        if key not in allowed and value is not None and not (isinstance(value, list) and not value):
             raise InvalidInput(
                 f"{path}.{key!s:.80} is not a member here; the members are {', '.join(allowed)}",
                 field=f"{path}.{key!s:.80}",
@@ -169,7 +169,7 @@ def _read_refusal(data: Mapping[str, Any], path: str, cache: bool) -> Part:
 
 def _read_image(data: Mapping[str, Any], path: str, cache: bool) -> Part:
     image = _member(data, "image_url", path, ("url", "detail"))
-    if image.get("detail") not in (None, "auto"):
+    if not isinstance(image.get("detail"), str | None) or image.get("detail") not in (None, "auto"):
         raise InvalidInput(
             f"{path}.image_url.detail {quote(image['detail'])} cannot be set; leave it out, or say "
             "raw_provider_options=… with the whole messages",
@@ -237,8 +237,9 @@ def _call(call: Any, path: str) -> ToolCall:
     if not isinstance(call, Mapping):
         raise InvalidInput(f"{path} must be an object, not {type(call).__name__}", field=path)
     _check_keys(call, ("id", "type", "index", "function"), path)
-    if call.get("type", "function") != "function":
-        raise InvalidInput(f"{path}.type must be function, not {quote(call['type'])}", field=f"{path}.type")
+    kind = call.get("type", "function")
+    if not isinstance(kind, str) or kind != "function":
+        raise InvalidInput(f"{path}.type must be function, not {quote(kind)}", field=f"{path}.type")
     function = _member(call, "function", path, ("name", "arguments"))
     return ToolCall(
         _text(call, "id", path),
