@@ -393,7 +393,7 @@ def _check_names(names: Collection[str], known: Sequence[str], field: str) -> No
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
     several = isinstance(models, Iterable) and not isinstance(models, str)
-    names = tuple(name for name in models) if several else (models,)
+    names: tuple[Any, ...] = tuple(name for name in models) if several else (models,)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names

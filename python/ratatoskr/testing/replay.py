@@ -25,7 +25,6 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing.connection import Received
 from ratatoskr.testing.reply import Piece, Reply
 from ratatoskr.testing.turns import encode_json
-from ratatoskr.types.visible import quote
 
 _CONNECTION_HEADERS = frozenset({"content-length", "transfer-encoding", "content-encoding", "connection", "keep-alive"})
 _STREAM_TYPES = {"sse": "text/event-stream", "ndjson": "application/x-ndjson", "payload_lines": "text/event-stream"}
@@ -80,6 +79,8 @@ def check_recording(recording: Mapping[str, Any]) -> None:
     """
     for place, allowed, value in _members(recording):
         if not isinstance(value, allowed) or isinstance(value, bool):
+            from ratatoskr.types.visible import quote
+
             raise ConfigurationError(f"{place} of the recording cannot be {quote(value)}", field=place)
 
 

@@ -167,7 +167,7 @@ def _convert(self: Any, name: str, value: Any, hint: str) -> Any:
             return str.__str__(value) if isinstance(value, str) else kind(value)
         wanted = _WORDS[kind]
     else:
-        item_class = _item_class(type(self), name)
+        item_class = _item_class(self.__class__, name)
         if isinstance(value, (tuple, list)) and all(isinstance(item, item_class) for item in value):
             return tuple(value)
         wanted = f"a tuple of {item_class.__name__}"
@@ -175,7 +175,7 @@ def _convert(self: Any, name: str, value: Any, hint: str) -> Any:
 
 
 @functools.cache
-def _item_class(cls: type, name: str) -> type:
+def _item_class(cls: Any, name: str) -> type:
     import typing
 
     hint = typing.get_type_hints(cls)[name]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.types.visible import quote
+from ratatoskr.types.visible import escape_hidden
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,10 +50,12 @@ class Tensors:
         end, last = 0, ""
         for name, entry in sorted(self._entries.items(), key=lambda item: _offsets_of(item[1])):
             if not _is_entry(entry, len(self._data)) or entry["data_offsets"][0] < end:
-                where = f"after {quote(last)}" if last else "first"
-                raise ConfigurationError(
-                    f"{path}: the header is wrong at the tensor {quote(name)}, which comes {where}"
+                what = (
+                    f"its entry is wrong, or it shares bytes with {escape_hidden(last, 80)}"
+                    if last
+                    else "its entry is wrong"
                 )
+                raise ConfigurationError(f"{path}: the tensor {escape_hidden(name, 80)} cannot be read: {what}")
             end, last = entry["data_offsets"][1], name
 
     def names(self) -> set[str]:
@@ -98,11 +100,11 @@ def _is_entry(entry: Any, size: int) -> bool:
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         return False
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
-    if not all(
-        isinstance(numbers, list) and all(type(n) is int and n >= 0 for n in numbers) for numbers in (shape, offsets)
-    ):
-        return False
-    return len(offsets) == 2 and offsets[0] <= offsets[1] <= size
+    return _are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2 and offsets[0] <= offsets[1] <= size
+
+
+def _are_sizes(value: Any) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
 
 
 def _offsets_of(entry: Any) -> list[int]:
