@@ -128,6 +128,8 @@ def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
         if hasattr(cls, _CHECKED) and (hint in _EXACT or _ITEMS.fullmatch(hint)):
             scope[f"exact_{name}"] = _EXACT.get(hint)
             is_usual = f"type({name}) in exact_{name}" if hint in _EXACT else f"type({name}) is tuple and not {name}"
+            if hint.endswith("| None"):
+                is_usual += f" or {name} is None"
             body.append(f" if not ({is_usual}): {name} = _convert(self, {name!r}, {name}, {hint!r})\n")
         body.append(f" set_{name}(self, {value})\n")
     if hasattr(cls, "__post_init__"):
