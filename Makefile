@@ -15,6 +15,7 @@ EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
+SWEEP_RUNS ?= 120000
 BENCHES := parse chat embed job gpu
 WHAT ?= parse
 TEXTS ?= 1000000
@@ -34,7 +35,7 @@ UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 
-.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers lock FORCE
 
 help:  ## list the commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -121,6 +122,9 @@ schemas: $(BUILT)  ## test what is sent for some thousand generated models, for 
 
 soak: $(BUILT)  ## long tests: memory, sockets and tasks must not grow (minutes)
 	$(BIN)/pytest -m slow -k soak -s --timeout=0 tests
+
+sweep: $(BUILT)  ## give hostile data to everything that loads data, SWEEP_RUNS inputs in all: no untyped error, no hang
+	RATATOSKR_SWEEP_RUNS=$(SWEEP_RUNS) $(BIN)/pytest -m slow -k sweep -s --timeout=0 tests/sweep
 
 fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz with nightly Rust, otherwise the seeded mutation test
 	@if rustup run nightly rustc --version >/dev/null 2>&1; then \

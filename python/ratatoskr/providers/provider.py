@@ -208,7 +208,7 @@ class HttpProvider:
             data = _encoder.encode(body)
         except UnicodeEncodeError:
             raise InvalidInput("text with a lone surrogate cannot be sent", field="messages") from None
-        except (TypeError, RecursionError, msgspec.EncodeError) as error:
+        except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as error:
             raise InvalidInput(f"the request has no JSON form: {error}", field="raw_provider_options") from None
         limit = self._spec.body_limit
         if limit is not None and len(data) > limit:

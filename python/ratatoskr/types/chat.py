@@ -18,6 +18,7 @@ from ratatoskr.types.schema import JsonSchema as JsonSchema  # noqa: PLC0414  # 
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.tool import Tool
 from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.types.generic import T
@@ -42,8 +43,10 @@ class ReasoningConfig:
     include: bool = True
 
     def __post_init__(self) -> None:
-        if self.effort is not None and self.effort not in EFFORTS:
-            raise InvalidInput(f"reasoning must be one of {', '.join(EFFORTS)}, not {self.effort!r}", field="reasoning")
+        if self.effort is not None and (not isinstance(self.effort, str) or self.effort not in EFFORTS):
+            raise InvalidInput(
+                f"reasoning must be one of {', '.join(EFFORTS)}, not {quote(self.effort)}", field="reasoning"
+            )
         if self.budget_tokens is not None and (not isinstance(self.budget_tokens, int) or self.budget_tokens < 0):
             raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
 
@@ -124,7 +127,7 @@ class ChatOptions:
             object.__setattr__(self, "stop", (self.stop,))
         for name, value in zip(_CHECKS, _checked_values(self), strict=True):
             if value is not None and not _CHECKS[name][1](value):
-                raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {value!r:.80}", field=name)
+                raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {quote(value)}", field=name)
 
     def explicit_parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, by name, without the model."""
