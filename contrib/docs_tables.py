@@ -18,6 +18,8 @@ from pydantic import BaseModel
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- (generated|included): (\S+) -->$", re.MULTILINE)
 
+OPTION = re.compile(r"(?<![\w`-])--?[a-z][a-z-]*(?![\w`])")
+
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers of a page; MkDocs calls this for each.
@@ -43,7 +45,7 @@ def table(head: str, rows: Iterator[tuple[str, ...]]) -> str:
 def attributes(cls: type) -> dict[str, str]:
     """Return the lines on attributes in a class's docstring by name."""
     section = (inspect.getdoc(cls) or "").partition("Attributes:\n")[2]
-    return {name: text for name, text in re.findall(r"^    (\w+): ((?:.*\n?)(?:^      .*\n?)*)", section, re.MULTILINE)}
+    return dict(re.findall(r"^    (\w+): ((?:.*\n?)(?:^      .*\n?)*)", section, re.MULTILINE))
 
 
 def providers() -> str:
@@ -56,18 +58,15 @@ def providers() -> str:
             dialects = ", ".join(name.replace("_", " ") for name in spec.dialects)
             yield (
                 f"`{spec.name}`",
-                spec.title,
+                f"{spec.title}<br>`{spec.base_url}`",
                 keys if spec.needs_key else f"{keys}, optional",
                 f"`{spec.base_url_variable}`" if spec.configured_by == "address" else "",
-                f"`{spec.base_url}`",
                 dialects,
                 ", ".join(spec.capabilities),
                 f"`{spec.name}:{spec.example_model}`",
             )
 
-    return table(
-        "| prefix | provider | key | URL variable | base URL | dialects | serves | example of a model |", rows()
-    )
+    return table("| prefix | provider and base URL | key | URL variable | dialects | serves | example |", rows())
 
 
 def quirks() -> str:
@@ -97,7 +96,10 @@ def timeouts() -> str:
 
     return table(
         "| deadline | default, seconds | meaning |",
-        ((f"`{name}`", f"{getattr(DEFAULTS, name):g}".replace("inf", "none"), text) for name, text in attributes(Timeouts).items()),
+        (
+            (f"`{name}`", f"{getattr(DEFAULTS, name):g}".replace("inf", "none"), text)
+            for name, text in attributes(Timeouts).items()
+        ),
     )
 
 
@@ -109,7 +111,8 @@ def errors() -> str:
         summary = (cls.__doc__ or "").partition("\n")[0]
         yield f"{'&emsp;' * depth}`{cls.__name__}`", f"`{cls.code}`", "yes" if cls._retryable else "", summary
         for inner in cls.__subclasses__():
-            yield from rows(inner, depth + 1)
+            if inner.__module__ == errors.__name__:
+                yield from rows(inner, depth + 1)
 
     return table("| class | code | retryable | meaning |", rows(errors.RatatoskrError, 0))
 
@@ -160,7 +163,7 @@ def describe_commands(command: click.Command, context: click.Context) -> Iterato
     yield f"```text\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```"
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         marked, text = paragraph.startswith("\b"), paragraph.removeprefix("\b\n")
-        yield f"```text\n{inspect.cleandoc(text)}\n```" if marked else text
+        yield f"```text\n{inspect.cleandoc(text)}\n```" if marked else OPTION.sub(r"`\g<0>`", text)
     options = (one for one in command.get_params(context) if isinstance(one, click.Option))
     records = (record for one in options if (record := one.get_help_record(context)) is not None)
     yield table("| option | meaning |", ((f"`{names}`", text) for names, text in records))

@@ -47,7 +47,9 @@ async def run_python(snippet: str, names: dict[str, Any], page: Path) -> None:
 def new_cells(page: Path) -> list[str]:
     """Return the code in the last cells of the tables that compare an old way with a new one."""
     found = []
-    for table in re.findall(r"^\| [^\n]*\| Ratatoskr \|\n\|[-|]+\n((?:\|.*\n)+)", page.read_text("utf-8"), re.MULTILINE):
+    for table in re.findall(
+        r"^\| [^\n]*\| Ratatoskr \|\n\|[-|]+\n((?:\|.*\n)+)", page.read_text("utf-8"), re.MULTILINE
+    ):
         for row in table.splitlines():
             cells = re.findall(r"`([^`]+)`", row.strip("| ").rsplit(" | ", 1)[1])
             assert cells, f"no code in the last cell of {row}"

@@ -11,6 +11,7 @@ from ratatoskr.types.part import PART_TYPES, Part, ReasoningPart, TextPart, Tool
 from ratatoskr.types.plain import Plain
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+"""Whose message it is; `tool` holds the results of calls."""
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 Content: TypeAlias = "str | Part | Sequence[str | Part]"
 
