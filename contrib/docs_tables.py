@@ -18,7 +18,7 @@ from pydantic import BaseModel
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- (generated|included): (\S+) -->$", re.MULTILINE)
 
-OPTION = re.compile(r"(?<![\w`-])--?[a-z][a-z-]*(?![\w`])")
+CODE_OR_OPTION = re.compile(r"`[^`]*`|(?<![\w-])--?[a-z][a-z-]*(?!\w)")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -143,11 +143,9 @@ def section_of(annotation: Any) -> type[BaseModel] | None:
 def kind_of(annotation: Any) -> str:
     """Return a type in the words of TOML."""
     text = str(annotation)
-    if text == str(bool):
-        return "true or false"
-    if "list[" in text:
-        return "text or list of texts"
-    return "table of texts" if text.startswith("dict") else "text"
+    words = {"bool": "true or false", "int": "whole number", "float": "number", "list": "text or list of texts"}
+    found = next((word for name, word in words.items() if re.search(rf"\b{name}\b", text)), "text")
+    return "table of texts" if text.startswith("dict") and found == "text" else found
 
 
 def commands() -> str:
@@ -163,7 +161,11 @@ def describe_commands(command: click.Command, context: click.Context) -> Iterato
     yield f"```text\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```"
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         marked, text = paragraph.startswith("\b"), paragraph.removeprefix("\b\n")
-        yield f"```text\n{inspect.cleandoc(text)}\n```" if marked else OPTION.sub(r"`\g<0>`", text)
+        yield (
+            f"```text\n{inspect.cleandoc(text)}\n```"
+            if marked
+            else CODE_OR_OPTION.sub(lambda match: f"`{match[0].strip('`')}`", text)
+        )
     options = (one for one in command.get_params(context) if isinstance(one, click.Option))
     records = (record for one in options if (record := one.get_help_record(context)) is not None)
     yield table("| option | meaning |", ((f"`{names}`", text) for names, text in records))

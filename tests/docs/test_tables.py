@@ -33,7 +33,7 @@ def first_cells(table: str) -> list[str]:
 def test_every_marker_is_replaced_and_every_table_is_used(tables: ModuleType) -> None:
     assert {name for _, kind, name in MARKED if kind == "generated"} == set(tables.TABLES)
     for page in PAGES:
-        assert "<!-- " not in tables.on_page_markdown(page.read_text("utf-8"))
+        assert not tables.MARKER.search(tables.on_page_markdown(page.read_text("utf-8")))
     with pytest.raises(KeyError):
         tables.on_page_markdown("<!-- generated: nothing -->")
 
@@ -73,6 +73,14 @@ def test_every_key_of_the_configuration_has_a_line(tables: ModuleType) -> None:
     assert len(shown) == len(set(shown))
 
 
+def test_options_in_the_prose_of_a_command_are_code(tables: ModuleType) -> None:
+    @click.command(help="With --json, or by `rat chat -m MODEL`; well-known.")
+    def command() -> None: ...
+
+    paragraphs = [*tables.describe_commands(command, click.Context(command, info_name="rat"))]
+    assert "With `--json`, or by `rat chat -m MODEL`; well-known." in paragraphs
+
+
 def test_every_command_and_option_has_a_line(tables: ModuleType) -> None:
     def check(command: click.Command, path: str) -> None:
         section = text.split(f"## {path}\n", 1)[1].split("\n## ")[0]
@@ -87,6 +95,12 @@ def test_every_command_and_option_has_a_line(tables: ModuleType) -> None:
 
     text = tables.commands()
     check(rat, "rat")
+
+
+def test_the_page_says_whether_rat_reads_the_configuration() -> None:
+    sources = "".join(path.read_text("utf-8") for path in PACKAGE_FILES if path.parent.name == "cli")
+    reads = re.search(r"\b(read_config|from_config)\b", sources) is not None
+    assert ("`rat` does not read it" in (DOCS / "configuration.md").read_text("utf-8")) == (not reads)
 
 
 def public_errors() -> set[str]:
