@@ -82,8 +82,9 @@ fmt: $(INSTALLED) $(RUST_TOOLS)  ## format everything
 ##@ Builds
 
 # Links, anchors and names of the reference are checked; the tables come from the package by contrib/docs_tables.py.
+# With --quiet, warnings are not counted, and --strict does not end the build.
 docs: $(DOCS_INSTALLED)  ## build the documentation into build/site; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python $(DOCS)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python $(DOCS)/bin/mkdocs build --strict
 	@echo "build/site/index.html"
 
 wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and test it in a new environment without Rust
