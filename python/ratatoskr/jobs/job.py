@@ -284,6 +284,7 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
+"""What a job calls with its progress."""
 
 
 @dataclass(frozen=True, slots=True)

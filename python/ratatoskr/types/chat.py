@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How much to reason, mapped to what the model takes."""
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -52,10 +53,11 @@ class ReasoningConfig:
 
 
 ResponseFormat: TypeAlias = 'Literal["json"] | JsonSchema'
+"""The form of an answer: any JSON, or JSON by a schema."""
 
 
 class ChatParams(TypedDict, total=False):
-    """Keyword parameters of a chat; `None` unsets the option."""
+    """Keyword parameters of a chat, each with the meaning of the `ChatOptions` field; `None` unsets the option."""
 
     temperature: float | None
     top_p: float | None

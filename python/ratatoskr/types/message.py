@@ -12,6 +12,7 @@ from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+"""Whose message it is; `tool` holds the results of calls."""
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 Content: TypeAlias = "str | Part | Sequence[str | Part]"
 

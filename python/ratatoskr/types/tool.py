@@ -152,6 +152,7 @@ class ProviderTool(Plain):
 
 
 Tool: TypeAlias = ToolDefinition | ProviderTool
+"""A tool of the caller, or one that a provider runs."""
 ToolLike: TypeAlias = "Tool | ToolFunction"
 
 
