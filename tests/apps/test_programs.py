@@ -114,7 +114,8 @@ async def test_typed(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 async def test_thinking(upstream: ScriptedUpstream, gateway: EmbeddedGateway, tmp_path: Path) -> None:
     await upstream.use([ScriptedTurn(f"a{i}", reasoning=f"r{i}", signature=f"sig-{i}==") for i in range(3)])
     for i in range(3):
-        assert await thinking.turn(gateway, CLAUDE, tmp_path / "history.json", f"q{i}") == f"a{i}"
+        arguments = (gateway.sync(), CLAUDE, tmp_path / "history.json", f"q{i}")
+        assert await asyncio.to_thread(thinking.turn, *arguments) == f"a{i}"
     sent = upstream.last.raw.decode()
     assert sent.index("sig-0==") < sent.index("q1") < sent.index("sig-1==") < sent.index("q2")
 
