@@ -62,7 +62,7 @@ def test_only_client_lines_differ(name: str) -> None:
 def test_chat_loop(run: Any) -> None:
     turns = [ScriptedTurn(text, usage=TokenCounts(input=9, output=3)) for text in ("Ratatoskr.", "Up and down.")]
     out, requests = run("chat_loop", turns=turns, stdin="Who?\nWhere?\n")
-    assert out == "Ratatoskr.\nUp and down.\n5 messages, 12 tokens\n"
+    assert out == "Ratatoskr. (12 tokens)\nUp and down. (12 tokens)\n5 messages\n"
     sent = requests[1].raw.decode()
     assert sent.index("Answer in one sentence.") < sent.index("Who?") < sent.index("Ratatoskr.") < sent.index("Where?")
 

@@ -54,7 +54,8 @@ async def chat_until_valid(
             error.attempts = (*response.attempts, *_shift(error.attempts, elapsed))
             error.partial = error.partial or replace(response, raw=None)
             raise
-        response = _add(response, again, retry, elapsed)
+        notice = f"asked again ({retry} of {retries}) because the answer did not validate"
+        response = _add(response, again, Notice("output_retried", notice, "output"), elapsed)
     return response
 
 
@@ -79,10 +80,8 @@ def _correction(answer: Message, errors: Sequence[Mapping[str, Any]]) -> tuple[M
     return (*([answer] if answer.content else []), Message.user(text))
 
 
-def _add(before: ChatResponse[Any], last: ChatResponse[Any], retry: int, elapsed: float) -> ChatResponse[Any]:
+def _add(before: ChatResponse[Any], last: ChatResponse[Any], notice: Notice, elapsed: float) -> ChatResponse[Any]:
     """Return the last response with what all of them used."""
-    answers = "answer" if retry == 1 else "answers"
-    notice = Notice("output_retried", f"{retry} {answers} did not validate and were asked for again", "output")
     return replace(
         last,
         usage=before.usage + last.usage,

@@ -10,6 +10,6 @@ for line in sys.stdin:
     messages.append({"role": "user", "content": line.strip()})
     completion = client.chat(messages, "gpt-4.1", temperature=0.2)
     answer = completion.text
-    print(answer)
+    print(answer, f"({completion.usage.total_tokens} tokens)")
     messages.append({"role": "assistant", "content": answer})
-print(f"{len(messages)} messages, {completion.usage.total_tokens} tokens")
+print(len(messages), "messages")

@@ -10,6 +10,6 @@ for line in sys.stdin:
     messages.append({"role": "user", "content": line.strip()})
     completion = client.chat.completions.create(model="gpt-4.1", messages=messages, temperature=0.2)
     answer = completion.choices[0].message.content
-    print(answer)
+    print(answer, f"({completion.usage.total_tokens} tokens)")
     messages.append({"role": "assistant", "content": answer})
-print(f"{len(messages)} messages, {completion.usage.total_tokens} tokens")
+print(len(messages), "messages")
