@@ -13,8 +13,12 @@ from ratatoskr._extras import DISTRIBUTION, install_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-BARE_NAME = re.compile(r"\bratatoskr\[|(?:pip|uv|pipx)(?: \w+)*? install [^\n]*(?<![\w/.])ratatoskr(?![\w.-])")
-"""A command or an extra that would fetch the unrelated package of the import's name."""
+BARE_NAME = re.compile(
+    r"\bratatoskr\["
+    r"|(?:pip|uv|pipx)(?: \w+)*? install [^\n]*(?<![\w/.])ratatoskr(?![\w.-])"
+    r"|\bversion\([\"']ratatoskr[\"']\)"
+)
+"""A command, an extra or a question for a version that would mean the unrelated package of the import's name."""
 
 
 def test_the_name_is_that_of_the_metadata() -> None:
