@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
+WHEEL := .venv-wheel
 PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
 ANY_LLM := benches/.venv-any-llm
@@ -28,6 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 RUST_TOOLS := $(VENV)/.rust-tools
+WHEEL_INSTALLED := $(WHEEL)/.installed
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
 LITELLM_INSTALLED := $(LITELLM)/.installed
@@ -37,7 +39,7 @@ EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 DOCS_INSTALLED := $(DOCS)/.installed
 
-.PHONY: help demo test lint types fmt docs wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit licences lock FORCE
+.PHONY: help demo test lint types fmt docs wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit licences lock FORCE
 
 help:  ## list the commands
 	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -88,10 +90,28 @@ docs: $(DOCS_INSTALLED)  ## build the documentation into build/site; a broken li
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python $(DOCS)/bin/mkdocs build --strict
 	@echo "build/site/index.html"
 
-wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and test it in a new environment without Rust
+# The time in the files of a wheel is that of the commit, so that the same commit makes the same bytes.
+BUILD_WHEEL = PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" \
+    $(WHEEL)/bin/maturin build --release --zig --compatibility manylinux_2_28
+
+wheel: $(INSTALLED) $(WHEEL_INSTALLED)  ## build an abi3 wheel for glibc 2.28 into dist/ and test it in a new environment without Rust
 	@rm -rf dist
-	$(BIN)/maturin build --release --locked --out dist
+	$(BUILD_WHEEL) --locked --out dist
+	$(WHEEL)/bin/auditwheel show dist/*.whl
 	$(BIN)/python tests/check_wheel.py dist/*.whl
+
+# Without --locked: cargo takes what the source distribution leaves out of the workspace off its Cargo.lock.
+sdist: $(INSTALLED) $(WHEEL_INSTALLED)  ## build the source distribution, and from that a wheel, into build/sdist, and test it
+	@rm -rf build/sdist
+	$(BUILD_WHEEL) --sdist --out build/sdist
+	$(BIN)/python tests/check_wheel.py build/sdist/*.whl
+
+reproducible: $(WHEEL_INSTALLED)  ## build the wheel twice from nothing in different folders and compare the bytes (minutes)
+	@rm -rf build/reproducible
+	for n in 1 2; do CARGO_TARGET_DIR="$(CURDIR)/build/reproducible/target-$$n" $(BUILD_WHEEL) --quiet --locked \
+	    --out build/reproducible/$$n; done
+	cmp build/reproducible/1/*.whl build/reproducible/2/*.whl
+	@echo "both builds made the same bytes"
 
 ##@ Benches
 
@@ -164,16 +184,18 @@ peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the 
 audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
 	$(BIN)/python contrib/audit.py $(BIN)/uv
 
-licences:  ## write the licences of the linked crates into THIRD-PARTY-LICENSES.md, by cargo-about
+licences: $(INSTALLED)  ## write the licences of the linked crates, by cargo-about, and their bill of materials
 	cargo about --version >/dev/null 2>&1 || cargo install --locked --features cli cargo-about
 	cargo about generate --locked --manifest-path rust/py/Cargo.toml --config about.toml about.hbs --output-file THIRD-PARTY-LICENSES.md
+	$(BIN)/python contrib/sbom.py
 
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for newer versions
 	for name in dev docs peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command "make lock" $(UPGRADE) requirements/audit.in --output-file requirements/audit.lock
+	for name in audit wheel; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
+	    requirements/$$name.in --output-file requirements/$$name.lock; done
 
 # Creates a venv with the first interpreter that is new enough, and installs exactly what is in its lock file.
 # A pyenv shim without a selected version fails the check, so the next candidate is tried.
@@ -198,6 +220,9 @@ $(BUILT): $(INSTALLED) $(RUST_SOURCES) Cargo.toml Cargo.lock pyproject.toml $(if
 	@rm -f $(EXTENSION)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 $(BIN)/maturin develop --quiet --locked --profile fast
 	@touch $@
+
+$(WHEEL_INSTALLED): requirements/wheel.lock
+	$(call install,$(WHEEL),$<)
 
 $(RUST_TOOLS): $(INSTALLED)
 	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 || rustup component add rustfmt clippy

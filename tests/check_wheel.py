@@ -17,6 +17,7 @@ from pathlib import Path
 
 STRAY = re.compile(r"\.pth$|^(tests|benches|rust)/|__pycache__")
 NEEDED = ("ratatoskr/py.typed", "ratatoskr/_core.pyi", "ratatoskr/_core.abi3.so")
+METADATA = ("METADATA", "licenses/LICENSE", "licenses/THIRD-PARTY-LICENSES.md", "sboms/ratatoskr-llm.cdx.json")
 CHAT = """
 import asyncio
 from ratatoskr import Ratatoskr
@@ -37,8 +38,8 @@ def contents(wheel: Path) -> list[str]:
     names = zipfile.ZipFile(wheel).namelist()
     wrong = [f"{name} does not belong into it" for name in names if STRAY.search(name)]
     wrong += [f"{name} is missing" for name in NEEDED if name not in names]
-    if not any(name.endswith("/licenses/LICENSE") for name in names):
-        wrong.append("the licence is missing")
+    folder = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
+    wrong += [f"{folder}/{name} is missing" for name in METADATA if f"{folder}/{name}" not in names]
     return wrong if "-cp311-abi3-" in wheel.name else [*wrong, f"{wheel.name} is no abi3 wheel"]
 
 
@@ -46,7 +47,9 @@ def install(wheel: Path, at: Path) -> None:
     """Make an environment and put the wheel with its dependencies into it."""
     venv.create(at, with_pip=True)
     constraints = at / "constraints.txt"
-    constraints.write_text("".join(f"{d.name}=={d.version}\n" for d in distributions() if d.name != "ratatoskr"))
+    constraints.write_text(
+        "".join(f"{d.name}=={d.version}\n" for d in distributions() if not d.name.startswith("ratatoskr"))
+    )
     pip = [str(at / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     subprocess.run([*pip, "--constraint", str(constraints), str(wheel)], check=True)
 

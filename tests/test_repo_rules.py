@@ -28,7 +28,7 @@ LAYERS: dict[str, frozenset[str]] = {
     # Which layers a layer may import besides itself; a module belongs to the longest name that fits it. Imports for the
     # type checker alone (`if TYPE_CHECKING:`) do not count: they are no dependency at run time and may point upward.
     "errors": frozenset(),
-    "version": frozenset(),
+    "version": frozenset({"_extras"}),
     "_extras": frozenset({"errors"}),
     "_files": frozenset({"errors"}),
     "_fork": frozenset(),

@@ -67,7 +67,7 @@ def versions(peers: list[Peer]) -> str:
     """Return the names and versions of the compared packages."""
     numbers = {"Python": ".".join(map(str, sys.version_info[:3]))}
     for peer in peers:
-        if peer.package == "ratatoskr":
+        if peer.package == "ratatoskr-llm":
             numbers[peer.package] = version(peer.package)
         else:
             program = f"from importlib.metadata import version; print(version({peer.package!r}))"

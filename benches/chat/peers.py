@@ -279,7 +279,7 @@ class Peer:
 
     name: str
     make: Callable[[str], Client]
-    package: str = "ratatoskr"
+    package: str = "ratatoskr-llm"
     venv: str = "peers"
     every: int = 1
 

@@ -1,6 +1,6 @@
 """Embeddings on an NVIDIA GPU, compared with sentence-transformers in half precision and with the limit of the card.
 
-Run `python benches/embed/gpu.py` on a host with CUDA, `ratatoskr[cuda]`, torch and sentence-transformers. On other
+Run `python benches/embed/gpu.py` on a host with CUDA, `ratatoskr-llm[cuda]`, torch and sentence-transformers. On other
 hosts it prints that nothing was measured, and exits with status 0.
 """
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["require_extra"]
+__all__ = ["DISTRIBUTION", "install_command", "require_extra"]
+
+DISTRIBUTION = "ratatoskr-llm"
+"""The package's name where packages are installed from; `ratatoskr` there is an unrelated project."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
 def require_extra(module: str, extra: str = "local", *, why: str = "local models") -> Any:
@@ -19,6 +27,4 @@ def require_extra(module: str, extra: str = "local", *, why: str = "local models
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigurationError(
-            f"{why} need {module.partition('.')[0]}: pip install 'ratatoskr[{extra}]' ({error})"
-        ) from None
+        raise ConfigurationError(f"{why} need {module.partition('.')[0]}: {install_command(extra)} ({error})") from None

@@ -182,12 +182,13 @@ class OutputInvalid(InvalidInput):
     """
 
     _fields = (*RatatoskrError._fields, "response", "errors")
+    response: ChatResponse[Any]
 
     def __init__(
         self,
         message: str = "",
         *,
-        response: ChatResponse[Any] | None = None,
+        response: ChatResponse[Any] = None,  # type: ignore[assignment]  # an error made by hand may have none
         errors: Sequence[dict[str, Any]] = (),
         **fields: Any,
     ) -> None:

@@ -2,4 +2,6 @@
 
 from importlib.metadata import version
 
-VERSION = __version__ = version("ratatoskr")
+from ratatoskr._extras import DISTRIBUTION
+
+VERSION = __version__ = version(DISTRIBUTION)

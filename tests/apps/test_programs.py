@@ -114,7 +114,8 @@ async def test_typed(upstream: ScriptedUpstream, gateway: EmbeddedGateway) -> No
 async def test_thinking(upstream: ScriptedUpstream, gateway: EmbeddedGateway, tmp_path: Path) -> None:
     await upstream.use([ScriptedTurn(f"a{i}", reasoning=f"r{i}", signature=f"sig-{i}==") for i in range(3)])
     for i in range(3):
-        assert await thinking.turn(gateway, CLAUDE, tmp_path / "history.json", f"q{i}") == f"a{i}"
+        arguments = (gateway.sync(), CLAUDE, tmp_path / "history.json", f"q{i}")
+        assert await asyncio.to_thread(thinking.turn, *arguments) == f"a{i}"
     sent = upstream.last.raw.decode()
     assert sent.index("sig-0==") < sent.index("q1") < sent.index("sig-1==") < sent.index("q2")
 
@@ -215,7 +216,8 @@ def run_mypy(*paths: str | Path) -> str:
 
 @pytest.mark.timeout(300)  # a type checker reads the whole package, and more where its cache is empty
 def test_users_code_is_typed() -> None:
-    assert run_mypy(PROGRAMS, *(ROOT / "tests/typing").glob("*.py")).startswith("Success")
+    ported = (PROGRAMS.parent / "openai_programs/gateway").glob("*.py")
+    assert run_mypy(PROGRAMS, *ported, *(ROOT / "tests/typing").glob("*.py")).startswith("Success")
 
 
 @pytest.mark.timeout(300)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import assert_never, assert_type
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, assert_never, assert_type
 
 import pydantic
 
@@ -18,10 +19,13 @@ from ratatoskr import (
     EmbeddedGateway,
     Embedding,
     Embeddings,
+    Message,
     ModelGateway,
+    OutputInvalid,
     Part,
     ProviderEvent,
     Ratatoskr,
+    RatatoskrError,
     ReasoningDelta,
     SyncChatStream,
     SyncGateway,
@@ -57,6 +61,52 @@ async def gateways(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
         assert_type((await stream.collect()).parsed, Answer)
 
 
+async def tools(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
+    """The loop of tools gives the last response and the new messages."""
+    response, messages = await gateway.run_tools("Hi", "m", tools=[tool], max_rounds=3)
+    assert_type(response, ChatResponse[None])
+    assert_type(messages, tuple[Message, ...])
+    typed, _ = await gateway.run_tools("Hi", "m", tools=[tool], output=Answer, retries_on_invalid=2)
+    assert_type(typed.parsed, Answer)
+    assert_type(blocking.run_tools("Hi", "m", tools=[tool], output=Answer)[0].parsed, Answer)
+    async with gateway.run_tools_stream("Hi", "m", tools=[tool], output=Answer) as stream:
+        async for event in stream:
+            assert_type(event, ChatEvent)
+        assert_type(stream.response.parsed, Answer)
+        assert_type(stream.messages, tuple[Message, ...])
+    assert_type(blocking.run_tools_stream("Hi", "m", tools=[tool]).response, ChatResponse[None])
+
+
+async def many(gateway: EmbeddedGateway, blocking: SyncGateway) -> None:
+    """Each outcome is a response of the output's type, or an error."""
+    assert_type(
+        gateway.chat_many(["Hi"], "m", output=Answer, retries_on_invalid=1),
+        AsyncIterator[tuple[int, ChatResponse[Answer] | RatatoskrError]],
+    )
+    assert_type(
+        blocking.chat_many(["Hi"], "m", ordered=True), Iterator[tuple[int, ChatResponse[None] | RatatoskrError]]
+    )
+    for _, outcome in blocking.chat_many(["Hi"], "m", output=list[int]):
+        if not isinstance(outcome, RatatoskrError):
+            assert_type(outcome.parsed, list[int])
+
+
+async def messages(gateway: EmbeddedGateway) -> None:
+    """Dicts in the form of Chat Completions are messages, beside `Message`s."""
+    history: list[Message | dict[str, Any]] = [{"role": "user", "content": "Hi"}]
+    response = await gateway.chat(history, "m")
+    history.append(response.message)
+    await gateway.chat([{"role": "user", "content": [{"type": "text", "text": "Hi"}]}], "m")
+    await gateway.chat({"role": "user", "content": "Hi"}, "m")
+    assert_type(response.text, str)
+    await gateway.chat([3], "m")  # type: ignore[list-item]
+
+
+def invalid(error: OutputInvalid) -> str:
+    """The response is there."""
+    return error.response.text
+
+
 async def arguments(gateway: EmbeddedGateway) -> None:
     """Wrong arguments are seen."""
     await gateway.chat("Hi", "m", tools=[tool], temperature=0.5, reasoning="high", stop=["x"])
@@ -64,6 +114,9 @@ async def arguments(gateway: EmbeddedGateway) -> None:
     await gateway.chat("Hi", "m", tools=[[tool]])  # type: ignore[list-item]
     await gateway.chat("Hi", "m", temprature=1)  # type: ignore[call-overload]
     await gateway.chat("Hi", "m", reasoning="hard")  # type: ignore[call-overload]
+    await gateway.chat("Hi", "m", output={"type": "object"})  # type: ignore[call-overload]
+    await gateway.chat("Hi", "m", retries_on_invalid=1)  # type: ignore[call-overload]
+    gateway.chat_stream("Hi", "m", output=Answer, retries_on_invalid=1)  # type: ignore[call-overload]
 
 
 def events(event: ChatEvent) -> str:

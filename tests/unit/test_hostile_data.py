@@ -235,13 +235,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[RatatoskrError], str | None, st
         lambda: request_of("Hi", output={"type": "object"}),
         InvalidInput,
         "output",
-        "output must be a type, not {'type': 'object'}",
+        "output must be a type, such as a pydantic model or list[int], not dict",
     ),
     "a name in place of a type": (
         lambda: request_of("Hi", output="no such type"),
         InvalidInput,
         "output",
-        "output 'no such type' cannot be validated",
+        "output must be a type, such as a pydantic model or list[int], not str",
     ),
     "an example of a wrong schema": (
         lambda: example_of({"enum": 5}),

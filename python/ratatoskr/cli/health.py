@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ratatoskr._extras import install_command
 from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
 
@@ -82,7 +83,7 @@ def _local_rows() -> Iterator[tuple[str, str]]:
 
     packages = ("onnxruntime", "onnxruntime-gpu")
     installed = [f"{name} {package.version}" for name in packages for package in metadata.distributions(name=name)]
-    yield "runtime", ", ".join(installed) or "not installed: pip install 'ratatoskr[local]'"
+    yield "runtime", ", ".join(installed) or f"not installed: {install_command('local')}"
     store = ModelStore()
     names = ", ".join(model.name for model in store.list())
     yield "models", names or "none; `rat models pull AllMiniLmL6V2` downloads one"

@@ -17,6 +17,7 @@ from ratatoskr.gateway.request import (
     backend_of,
     check_request,
     options_of,
+    refuse_retries,
     request_of,
 )
 from ratatoskr.gateway.signature import shows_parameters
@@ -56,16 +57,21 @@ class Chat(Protocol):
         model: ModelLike = None,
         *,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> ChatResponse[T]: ...
     @shows_parameters
-    async def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
+    async def chat(
+        self, messages: MessagesLike, model: ModelLike = None, *, retries_on_invalid: int = 0, **arguments: Any
+    ) -> ChatResponse[Any]:
         """Return the answer to a conversation.
 
         Args:
             messages: a `str` (one user turn), a `Message`, a dict in the form of OpenAI's Chat Completions, or a
                 sequence of messages and dicts.
             model: a name, a sequence of names (a fallback chain), or `ChatOptions`.
+            retries_on_invalid: how often an answer that does not validate as `output` is sent back with the errors;
+                each try is in `attempts`, and `usage` is the sum.
             **arguments: `tools`, `tool_choice`, `output` (the type of the answer), `timeout` (total seconds, or
                 `Timeouts`), and the parameters of `ChatParams`, which override those of the options.
 
@@ -74,7 +80,12 @@ class Chat(Protocol):
             RatatoskrError: the only candidate's error, with `attempts`.
             AllAttemptsFailed: two or more candidates were tried.
         """
-        return await backend_of(self).chat(request_of(messages, model, **arguments))
+        request = request_of(messages, model, **arguments)
+        if not retries_on_invalid:
+            return await backend_of(self).chat(request)
+        from ratatoskr.gateway.output import chat_until_valid
+
+        return await chat_until_valid(backend_of(self).chat, request, retries_on_invalid)
 
     @overload
     def chat_stream(
@@ -98,11 +109,11 @@ class Chat(Protocol):
     def chat_stream(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatStream[Any]:
         """Return the answer to a conversation as a stream of events.
 
-        Arguments are those of `chat`; what `chat` raises is raised when the stream is opened.
+        Arguments are those of `chat` but `retries_on_invalid`; what `chat` raises is raised when the stream is opened.
         """
 
         async def opener() -> OpenStream:
-            return await backend_of(self).open_stream(request_of(messages, model, **arguments))
+            return await backend_of(self).open_stream(request_of(messages, model, **refuse_retries(arguments)))
 
         return ChatStream(opener)
 
@@ -126,6 +137,7 @@ class Chat(Protocol):
         concurrency: int = 32,
         ordered: bool = False,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> AsyncIterator[tuple[int, ChatResponse[T] | RatatoskrError]]: ...
     @shows_parameters
@@ -136,6 +148,7 @@ class Chat(Protocol):
         *,
         concurrency: int = 32,
         ordered: bool = False,
+        retries_on_invalid: int = 0,
         **arguments: Any,
     ) -> AsyncIterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
         """Answer many requests, at most `concurrency` at a time, and yield (index, response or error) as they complete.
@@ -147,6 +160,7 @@ class Chat(Protocol):
             model: of the requests that are messages, as are the other arguments.
             concurrency: the most requests under way.
             ordered: yield in the order of the requests; at most `concurrency` answers wait for an earlier one.
+            retries_on_invalid: as `chat` takes it, for every request.
             **arguments: those of `chat`.
 
         Raises:
@@ -154,6 +168,7 @@ class Chat(Protocol):
                 as is what the iterable itself raises.
         """
         from ratatoskr.gateway.batch import answer_many
+        from ratatoskr.gateway.output import chat_until_valid
 
         backend = backend_of(self)
         options = options_of(model, {name: arguments[name] for name in arguments if name not in CALL_KEYWORDS})
@@ -161,7 +176,7 @@ class Chat(Protocol):
 
         async def chat(item: Any) -> ChatResponse[Any]:
             request = check_request(item) if isinstance(item, ChatRequest) else request_of(item, options, **keywords)
-            return await backend.chat(request)
+            return await chat_until_valid(backend.chat, request, retries_on_invalid)
 
         async for answered in answer_many(chat, requests, concurrency, ordered=ordered):
             yield answered
@@ -184,11 +199,18 @@ class Chat(Protocol):
         *,
         max_rounds: int = 8,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> tuple[ChatResponse[T], tuple[Message, ...]]: ...
     @shows_parameters
     async def run_tools(
-        self, messages: MessagesLike, model: ModelLike = None, *, max_rounds: int = 8, **arguments: Any
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        retries_on_invalid: int = 0,
+        **arguments: Any,
     ) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
         """Chat, run the tools that the model calls, and chat again with their results, until it calls none.
 
@@ -196,6 +218,7 @@ class Chat(Protocol):
             messages: as `chat` takes them.
             model: as `chat` takes it.
             max_rounds: the most turns of the model.
+            retries_on_invalid: as `chat` takes it; an answer that calls tools is not validated.
             **arguments: those of `chat`; each of `tools` needs a function to run.
 
         Returns:
@@ -208,7 +231,7 @@ class Chat(Protocol):
         """
         from ratatoskr.gateway.tools import run_tools
 
-        return await run_tools(self, request_of(messages, model, **arguments), max_rounds)
+        return await run_tools(self, request_of(messages, model, **arguments), max_rounds, retries_on_invalid)
 
     @overload
     def run_tools_stream(
@@ -236,11 +259,11 @@ class Chat(Protocol):
     ) -> ToolStream[Any]:
         """Return the events of every round of `run_tools`, each of which ends with its own `Done`.
 
-        Arguments are those of `run_tools`; what it raises is raised by the iteration.
+        Arguments are those of `run_tools` but `retries_on_invalid`; what it raises is raised by the iteration.
         """
         from ratatoskr.gateway.tools import ToolStream
 
-        return ToolStream(self, lambda: request_of(messages, model, **arguments), max_rounds)
+        return ToolStream(self, lambda: request_of(messages, model, **refuse_retries(arguments)), max_rounds)
 
 
 class Generate(Protocol):

@@ -54,6 +54,7 @@ class Inspect(Protocol):
             InvalidInput: the request itself is wrong.
             NoProvider: no configured provider serves the model.
         """
+        arguments.pop("retries_on_invalid", None)  # says what happens after an answer
         return await backend_of(self).inspect(ExplainRequest(request_of(messages, model, **arguments), body))
 
     async def capabilities(self) -> frozenset[str]:

@@ -70,6 +70,20 @@ def request_of(
     return _build(messages, options_of(model, params), tools, tool_choice, output, timeout)
 
 
+def refuse_retries(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a stream.
+
+    Raises:
+        InvalidInput: they ask for retries.
+    """
+    if arguments.pop("retries_on_invalid", 0):
+        raise InvalidInput(
+            "retries_on_invalid is for chat, chat_many and run_tools: what a stream has delivered cannot be taken back",
+            field="retries_on_invalid",
+        )
+    return arguments
+
+
 def check_request(request: ChatRequest) -> ChatRequest:
     """Return a request that a caller made by hand, checked as `request_of` checks its arguments."""
     if not isinstance(request, ChatRequest):

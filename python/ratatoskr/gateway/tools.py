@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.gateway.output import chat_until_valid
 from ratatoskr.gateway.request import backend_of, check_request
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def run_tools(
-    gateway: object, request: ChatRequest, max_rounds: int = 8
+    gateway: object, request: ChatRequest, max_rounds: int = 8, retries_on_invalid: int = 0
 ) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
     """Chat, run the tools that the model calls, all calls of a turn at once, and chat again with their results.
 
@@ -34,6 +35,7 @@ async def run_tools(
         gateway: any.
         request: whose tools have functions to run.
         max_rounds: the most turns of the model.
+        retries_on_invalid: how often a last answer that does not validate as the request's `output` is asked for again.
 
     Returns:
         The last response, and every message that came after the request's: append them to the history. After
@@ -44,9 +46,10 @@ async def run_tools(
         RatatoskrError: what `chat` raises.
     """
     rounds = _Rounds(request, max_rounds)
-    response = await backend_of(gateway).chat(rounds.request)
+    chat = backend_of(gateway).chat
+    response = await chat_until_valid(chat, rounds.request, retries_on_invalid)
     while await rounds.add(response):
-        response = await backend_of(gateway).chat(rounds.request)
+        response = await chat_until_valid(chat, rounds.request, retries_on_invalid)
     return response, rounds.new
 
 

@@ -83,15 +83,18 @@ class SyncGateway:
         model: ModelLike = None,
         *,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> ChatResponse[T]: ...
     @shows_parameters
-    def chat(self, messages: MessagesLike, model: ModelLike = None, **arguments: Any) -> ChatResponse[Any]:
+    def chat(
+        self, messages: MessagesLike, model: ModelLike = None, *, retries_on_invalid: int = 0, **arguments: Any
+    ) -> ChatResponse[Any]:
         """Return the answer to a conversation.
 
         Arguments and errors are those of `EmbeddedGateway.chat`.
         """
-        return self._run(self._gateway.chat(messages, model, **arguments))
+        return self._run(self._gateway.chat(messages, model, retries_on_invalid=retries_on_invalid, **arguments))
 
     @overload
     def chat_stream(
@@ -158,6 +161,7 @@ class SyncGateway:
         concurrency: int = 32,
         ordered: bool = False,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> Iterator[tuple[int, ChatResponse[T] | RatatoskrError]]: ...
     @shows_parameters
@@ -168,13 +172,15 @@ class SyncGateway:
         *,
         concurrency: int = 32,
         ordered: bool = False,
+        retries_on_invalid: int = 0,
         **arguments: Any,
     ) -> Iterator[tuple[int, ChatResponse[Any] | RatatoskrError]]:
         """Answer many requests, at most `concurrency` at a time, and yield (index, response or error) as they complete.
 
         Arguments and errors are those of `EmbeddedGateway.chat_many`. Leaving the iteration cancels what is under way.
         """
-        finished = self._gateway.chat_many(requests, model, concurrency=concurrency, ordered=ordered, **arguments)
+        arguments |= {"concurrency": concurrency, "ordered": ordered, "retries_on_invalid": retries_on_invalid}
+        finished = self._gateway.chat_many(requests, model, **arguments)
         try:
             while (item := self._thread.run(_next_or_none(finished))) is not None:
                 yield item
@@ -199,19 +205,25 @@ class SyncGateway:
         *,
         max_rounds: int = 8,
         output: type[T],
+        retries_on_invalid: int = 0,
         **keywords: Unpack[ChatKeywords],
     ) -> tuple[ChatResponse[T], tuple[Message, ...]]: ...
     @shows_parameters
     def run_tools(
-        self, messages: MessagesLike, model: ModelLike = None, *, max_rounds: int = 8, **arguments: Any
+        self,
+        messages: MessagesLike,
+        model: ModelLike = None,
+        *,
+        max_rounds: int = 8,
+        retries_on_invalid: int = 0,
+        **arguments: Any,
     ) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
         """Chat, run the tools that the model calls, and chat again with their results, until it calls none.
 
         Arguments and errors are those of `EmbeddedGateway.run_tools`.
         """
-        return self._thread.run(  # type: ignore[no-any-return]  # what run_tools returns
-            self._gateway.run_tools(messages, model, max_rounds=max_rounds, **arguments)
-        )
+        arguments |= {"max_rounds": max_rounds, "retries_on_invalid": retries_on_invalid}
+        return self._thread.run(self._gateway.run_tools(messages, model, **arguments))  # type: ignore[no-any-return]
 
     @overload
     def run_tools_stream(

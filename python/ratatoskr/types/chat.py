@@ -314,6 +314,8 @@ class ChatResponse(Plain, GenericBase["T"]):
     def parsed(self) -> T:
         """The answer as the requested output type; `None` without one. Validated once.
 
+        An answer in words that holds one fenced block of JSON is read from that block; `text` stays as it came.
+
         Raises:
             OutputInvalid: the text does not validate.
         """

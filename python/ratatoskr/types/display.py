@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _LENGTH = 80
 _ITEMS = 8
+_ITEMS_LENGTH = 480
+"""The number of characters after which no further item of a sequence is shown."""
 
 
 def represent(value: Any) -> str:
@@ -24,8 +26,8 @@ def _represent(value: Any) -> str:
     if isinstance(value, (str, bytes)):
         return repr(value) if len(value) <= _LENGTH else f"{value[:_LENGTH]!r}… ({len(value)} in all)"
     if type(value) in (tuple, list):
-        items = [_represent(item) for item in value[:_ITEMS]]
-        if len(value) > _ITEMS:
+        items = _represent_items(value)
+        if len(value) > len(items):
             items.append(f"… ({len(value)} in all)")
         inner = ", ".join(items)
         if isinstance(value, list):
@@ -35,3 +37,14 @@ def _represent(value: Any) -> str:
         text = repr(dict(value))
         return text if len(text) <= 2 * _LENGTH else f"{text[: 2 * _LENGTH]}… ({len(value)} keys)"
     return repr(value)
+
+
+def _represent_items(values: Sequence[Any]) -> list[str]:
+    """Return the text forms of the first items: one at least, then as many as are short enough together."""
+    items: list[str] = []
+    for value in values[:_ITEMS]:
+        item = _represent(value)
+        if items and sum(map(len, items)) + len(item) > _ITEMS_LENGTH:
+            break
+        items.append(item)
+    return items

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.errors import InvalidInput, OutputInvalid
 from ratatoskr.types.absent import drop_absent
+from ratatoskr.types.fence import fenced_json
 from ratatoskr.types.schema import JsonSchema
 from ratatoskr.types.visible import escape_hidden, quote
 
@@ -16,11 +18,35 @@ if TYPE_CHECKING:
 
     from ratatoskr.types.chat import ChatResponse
 
+R = TypeVar("R")
 
-@functools.lru_cache(maxsize=256)
+
+def _keep_results(function: Callable[[Any], R]) -> Callable[[Any], R]:
+    """Return the function with its results kept; those for a type that cannot be hashed are made again."""
+    cached = functools.lru_cache(maxsize=256)(function)
+
+    @functools.wraps(function)
+    def call(output: Any) -> R:
+        try:
+            hash(output)
+        except Exception:  # of the type's own hash, too
+            return function(output)
+        return cached(output)
+
+    return call
+
+
+@_keep_results
 def _adapter(output: Any) -> TypeAdapter[Any]:
     import pydantic
 
+    if isinstance(output, (Mapping, JsonSchema, str)):
+        raise InvalidInput(
+            f"output must be a type, such as a pydantic model or list[int], not {type(output).__name__}; "
+            "a JSON Schema is given as response_format=JsonSchema(name, schema), and any JSON "
+            "as response_format='json'",
+            field="output",
+        )
     try:
         return pydantic.TypeAdapter(output)
     except Exception as error:  # of pydantic, of the type's own hooks, and of names in it that mean nothing
@@ -28,6 +54,7 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
         raise InvalidInput(f"output {quote(output)} cannot be validated: {reason}", field="output") from None
 
 
+@_keep_results
 def schema_of(output: Any) -> JsonSchema:
     """Return the JSON Schema to send to the provider.
 
@@ -37,16 +64,6 @@ def schema_of(output: Any) -> JsonSchema:
     Raises:
         InvalidInput: the type has no JSON Schema, or is not a type.
     """
-    try:
-        hash(output)
-    except Exception:  # a schema in place of a type, as in `output={"type": "object"}`
-        text = f"output must be a type, not {quote(output)}; a JSON Schema is given as response_format=JsonSchema(…)"
-        raise InvalidInput(text, field="output") from None
-    return _schema_of(output)
-
-
-@functools.lru_cache(maxsize=256)
-def _schema_of(output: Any) -> JsonSchema:
     import pydantic
 
     try:
@@ -75,29 +92,37 @@ def _has_object_root(schema: dict[str, Any]) -> bool:
 
 
 def validate(response: ChatResponse[Any], output: Any) -> Any:
-    """Return the response's text as the output type.
+    """Return the response's text as the output type; a text that is not JSON may hold one fenced block of it.
 
     Raises:
         OutputInvalid: the text does not validate.
     """
     import pydantic
 
+    text = fenced_json(response.content) or response.content
     try:
-        return _read(response.content if _is_sent_bare(output) else _unwrap(response.content), output)
+        return _read(text if _is_sent_bare(output) else _unwrap(text), output)
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         errors: list[dict[str, Any]] = [dict(entry) for entry in found]
     except ValueError as error:
         errors = [{"loc": (), "msg": str(error), "type": "json_invalid"}]
-    what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in errors[:3])
+    what = "; ".join(describe(error) for error in errors[:3])
+    cut = " (it was cut: finish_reason is length)" if response.finish_reason == "length" else ""
     raise OutputInvalid(
-        f"the answer is not the requested output: {escape_hidden(what, 1000)}",
+        f"the answer is not the requested output{cut}: {escape_hidden(what, 1000)}",
         response=response,
         errors=errors,
+        attempts=response.attempts,
         provider=response.provider or None,
         model=response.model or None,
         request_id=response.request_id,
     )
+
+
+def describe(error: Mapping[str, Any]) -> str:
+    """Return an entry of `OutputInvalid.errors` as a line: the place and what is wrong there."""
+    return f"{'.'.join(map(str, error['loc'])) or 'answer'}: {error['msg']}"
 
 
 def _read(text: str | bytes, output: Any) -> Any:
@@ -117,7 +142,7 @@ def _read(text: str | bytes, output: Any) -> Any:
         return adapter.validate_json(json.dumps(present))
 
 
-@functools.lru_cache(maxsize=256)
+@_keep_results
 def _is_sent_bare(output: Any) -> bool:
     return _has_object_root(_adapter(output).json_schema())
 

@@ -1,6 +1,6 @@
 """Two providers within twenty seconds: if the first fails or hangs, there is time for the second."""
 
-from ratatoskr import AllAttemptsFailed, EmbeddedGateway, RatatoskrError, Timeouts
+from ratatoskr import EmbeddedGateway, RatatoskrError, Timeouts
 
 PATIENCE = Timeouts(total=20, attempt=12)
 
@@ -11,8 +11,7 @@ async def main(
     """Return the answer, and the providers that were tried."""
     try:
         response = await gateway.chat("Hi", [first, second], timeout=patience)
-    except AllAttemptsFailed as error:
-        return f"no provider answered: {error.primary.code}", [a.provider for a in error.attempts]
     except RatatoskrError as error:
-        return f"failed: {error.code}", [a.provider for a in error.attempts]
-    return response.content, [a.provider for a in response.attempts]
+        code = getattr(error, "primary", error).code
+        return f"no provider answered: {code}", [a.provider for a in error.attempts]
+    return response.text, [a.provider for a in response.attempts]

@@ -14,24 +14,20 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from ratatoskr import Ratatoskr, RatatoskrError, RateLimited, SyncGateway
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class View:
-    """A WSGI application that asks a model."""
+def make_view(gateway: SyncGateway, model: str) -> "WSGIApplication":
+    """Return a WSGI application that asks a model."""
 
-    def __init__(self, gateway: SyncGateway, model: str) -> None:
-        self.gateway = gateway
-        self.model = model
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def view(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Stream the answer; a failure before the first word has its own status."""
         question = parse_qs(environ["QUERY_STRING"]).get("question", [""])[0]
         worker = ("X-Worker", str(os.getpid()))
         try:
-            stream = self.gateway.chat_stream(question, self.model)
+            stream = gateway.chat_stream(question, model)
         except RateLimited as error:
-            start_response("429 Too Many Requests", [worker, ("Retry-After", str(int(error.retry_after or 1)))])
+            start_response("429 Too Many Requests", [worker, ("Retry-After", f"{error.retry_after or 1:.0f}")])
             return [b"too many questions\n"]
         except RatatoskrError as error:
             start_response("502 Bad Gateway", [worker])
@@ -39,6 +35,8 @@ class View:
         start_response("200 OK", [worker, ("Content-Type", "text/plain; charset=utf-8")])
         with stream:
             return [text.encode() for text in stream.text()]
+
+    return view
 
 
 class Quiet(WSGIRequestHandler):
@@ -61,7 +59,7 @@ def main(model: str, workers: int) -> None:
     """Create the gateway and the socket, fork, serve, and stop the workers at the end of the input."""
     gateway = Ratatoskr.from_env().sync()
     with WSGIServer(("127.0.0.1", 0), Quiet) as server:
-        server.set_app(View(gateway, model))
+        server.set_app(make_view(gateway, model))
         server.socket.setblocking(False)  # another worker may accept first
         children = []
         for _ in range(workers):

@@ -19,7 +19,7 @@ async def main(gateway: EmbeddedGateway, model: str, out: TextIO, errors: TextIO
                     case Done(finish_reason):
                         out.write(f"\n[{finish_reason}]\n")
     except StreamInterrupted as error:
-        said = error.partial.content if error.partial is not None else ""
+        said = error.partial.text if error.partial else ""
         errors.write(f"broke off after {len(said)} characters: {error.message}\n")
         return False
     return True

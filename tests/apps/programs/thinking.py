@@ -2,22 +2,13 @@
 
 from pathlib import Path
 
-from ratatoskr import EmbeddedGateway, Message, dump_messages, load_messages
+from ratatoskr import Message, SyncGateway, dump_messages, load_messages
 
 
-def resume(store: Path) -> list[Message]:
-    """Return the conversation so far."""
-    return load_messages(store.read_text("utf-8")) if store.exists() else []
-
-
-def keep(store: Path, history: list[Message]) -> None:
-    """Store the conversation."""
-    store.write_text(dump_messages(history), "utf-8")
-
-
-async def turn(gateway: EmbeddedGateway, model: str, store: Path, question: str) -> str:
+def turn(gateway: SyncGateway, model: str, store: Path, question: str) -> str:
     """Continue the conversation in the file."""
-    history = [*resume(store), Message.user(question)]
-    response = await gateway.chat(history, model, reasoning="high")
-    keep(store, [*history, response.message])
-    return response.content
+    history = load_messages(store.read_text("utf-8")) if store.exists() else []
+    history.append(Message.user(question))
+    response = gateway.chat(history, model, reasoning="high")
+    store.write_text(dump_messages([*history, response.message]), "utf-8")
+    return response.text

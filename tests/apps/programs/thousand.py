@@ -1,15 +1,8 @@
 """A thousand calls with a limit and progress."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from ratatoskr import ChatOptions, ChatRequest, EmbeddedGateway, Message, RatatoskrError
-
-
-def requests(model: str, count: int) -> Iterator[ChatRequest]:
-    """Yield the requests one by one."""
-    options = ChatOptions(model=model, max_tokens=50)
-    for i in range(count):
-        yield ChatRequest((Message.user(f"Summarise leaf {i}."),), options=options)
+from ratatoskr import EmbeddedGateway, RatatoskrError
 
 
 async def main(
@@ -18,10 +11,11 @@ async def main(
     """Return answers and failures by index."""
     answers: dict[int, str] = {}
     failures: dict[int, str] = {}
-    async for index, outcome in gateway.chat_many(requests(model, count), concurrency=32):
+    prompts = (f"Summarise leaf {i}." for i in range(count))
+    async for index, outcome in gateway.chat_many(prompts, model, concurrency=32, max_tokens=50):
         if isinstance(outcome, RatatoskrError):
             failures[index] = outcome.code
         else:
-            answers[index] = outcome.content
+            answers[index] = outcome.text
         progress(len(answers) + len(failures), count)
     return answers, failures

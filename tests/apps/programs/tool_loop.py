@@ -1,8 +1,6 @@
-"""A manual tool loop: parallel calls, an image in one result, an error in another."""
+"""A loop of tools: parallel calls, an image in one result, an error in another."""
 
-import asyncio
-
-from ratatoskr import EmbeddedGateway, ImagePart, InvalidToolArguments, Message, ToolCall, ToolResult
+from ratatoskr import EmbeddedGateway, ImagePart, Message
 
 PIXEL = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -18,21 +16,8 @@ def camera(place: str) -> ImagePart:
     return ImagePart.from_bytes(PIXEL, "image/png")
 
 
-async def run(call: ToolCall) -> ToolResult:
-    """Run one call."""
-    try:
-        return call.result(camera(**call.args()))
-    except (InvalidToolArguments, TypeError, ValueError) as error:
-        return call.result(str(error), is_error=True)
-
-
 async def main(gateway: EmbeddedGateway, model: str) -> list[Message]:
     """Return the whole conversation."""
-    history = [Message.user("Show me the roots and Hel.")]
-    for _ in range(4):
-        response = await gateway.chat(history, model, tools=[camera])
-        history.append(response.message)
-        if not response.tool_calls:
-            break
-        history.append(Message.tool_results(*await asyncio.gather(*map(run, response.tool_calls))))
-    return history
+    question = Message.user("Show me the roots and Hel.")
+    _, messages = await gateway.run_tools(question, model, tools=[camera])
+    return [question, *messages]

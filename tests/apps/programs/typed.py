@@ -15,8 +15,7 @@ class Animal(pydantic.BaseModel):
 async def main(gateway: EmbeddedGateway, model: str) -> tuple[Animal, Animal, str]:
     """Return an animal, a streamed one, and what is wrong with a third answer."""
     whole = await gateway.chat("Describe a squirrel.", model, output=Animal)
-    async with gateway.chat_stream("Describe an eagle.", model, output=Animal) as stream:
-        streamed = await stream.collect()
+    streamed = await gateway.chat_stream("Describe an eagle.", model, output=Animal).collect()
     wrong = await gateway.chat("Describe a wyrm.", model, output=Animal)
     try:
         _ = wrong.parsed

@@ -17,8 +17,7 @@ def make_app(gateway: EmbeddedGateway, model: str) -> FastAPI:
         try:
             stream = await gateway.chat_stream(question, model)
         except RateLimited as error:
-            headers = {"retry-after": str(int(error.retry_after or 1))}
-            raise HTTPException(429, "too many questions", headers=headers) from None
+            raise HTTPException(429, "too many questions", {"retry-after": f"{error.retry_after or 1:.0f}"}) from None
         except RatatoskrError as error:
             raise HTTPException(502, error.code) from None
         return StreamingResponse(words(stream), media_type="text/plain")

@@ -120,7 +120,7 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     for device, extra in ((Device.cpu(), "local"), (Device.cuda(), "cuda")):
         builder = Ratatoskr.builder().local_embeddings("AllMiniLmL6V2").device(device)
-        with pytest.raises(ConfigurationError, match=rf"pip install 'ratatoskr\[{extra}\]'"):
+        with pytest.raises(ConfigurationError, match=rf"pip install 'ratatoskr-llm\[{extra}\]'"):
             builder.build()
 
 

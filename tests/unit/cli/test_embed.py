@@ -122,7 +122,7 @@ def test_the_error_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result = embed("text")
     assert result.exit_code == 2
-    assert "pip install 'ratatoskr[local]'" in result.stderr
+    assert "pip install 'ratatoskr-llm[local]'" in result.stderr
 
 
 def test_a_timeout_exits_with_6() -> None:

@@ -31,7 +31,7 @@ def test_health_shows_the_runtime_models_and_store_of_this_machine(
     assert "models   none; `rat models pull" in shown
     assert "store    ~/.cache/ratatoskr\n" in shown
     monkeypatch.setattr("importlib.metadata.distributions", lambda **_: iter(()))
-    assert "not installed: pip install 'ratatoskr[local]'" in run("health").stdout
+    assert "not installed: pip install 'ratatoskr-llm[local]'" in run("health").stdout
 
 
 def test_health_without_any_provider_lists_what_could_be_set() -> None:

@@ -79,7 +79,7 @@ async def test_a_zstandard_file_without_pyarrow_names_the_extra(
 ) -> None:
     (tmp_path / "in.csv.zst").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ConfigurationError, match=r"Zstandard files need pyarrow: pip install 'ratatoskr\[jobs\]'"):
+    with pytest.raises(ConfigurationError, match=r"Zstandard files need pyarrow: pip install 'ratatoskr-llm\[jobs\]'"):
         await embed(tmp_path / "in.csv.zst", tmp_path / "out.npy")
 
 

@@ -222,7 +222,7 @@ def test_it_may_be_used_from_several_loops_at_once(embedder):
 async def test_a_package_that_is_missing_is_named_with_its_extra(stand_in, tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     embedder = LocalEmbedder(stand_in("roberta_mean_96"), store=ModelStore(tmp_path))
-    with pytest.raises(ConfigurationError, match=rf"{missing}: pip install 'ratatoskr\[local\]'"):
+    with pytest.raises(ConfigurationError, match=rf"{missing}: pip install 'ratatoskr-llm\[local\]'"):
         await embedder.embed("time")
     await embedder.aclose()
 

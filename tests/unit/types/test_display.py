@@ -71,10 +71,11 @@ def test_a_gateway_shows_its_providers_and_no_key() -> None:
         {"key": LONG},
         [LONG] * 100,
         Message.user([LONG] * 100),
+        Message.assistant([ToolCall(f"call_{i}", "weather", LONG) for i in range(5)]),
         tuple(range(10**5)),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_large_values_are_cut(value: object) -> None:
-    assert len(represent(value)) <= 1000
+    assert len(represent(value)) <= 600
     assert "…" in represent(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
+from ratatoskr._extras import install_command
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.machine import count_cpus
 
@@ -84,9 +85,10 @@ class Device:
         if self.kind == "cpu" or "CUDAExecutionProvider" in available:
             return
         if all(_is_installed(name) for name in ("onnxruntime", "onnxruntime-gpu")):
-            how = "onnxruntime and onnxruntime-gpu overwrite one another; uninstall both, then install ratatoskr[cuda]"
+            how = "onnxruntime and onnxruntime-gpu overwrite one another; uninstall both, then "
+            how += install_command("cuda")
         else:
-            how = "pip uninstall onnxruntime, then pip install 'ratatoskr[cuda]'; never both packages"
+            how = f"pip uninstall onnxruntime, then {install_command('cuda')}; never both packages"
         raise ConfigurationError(
             f"{self} needs CUDAExecutionProvider, and the installed onnxruntime has {', '.join(available)}: {how}"
         )

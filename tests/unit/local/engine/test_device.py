@@ -21,7 +21,7 @@ async def test_a_device_that_is_not_here_is_told_with_what_is(stand_in, tmp_path
     embedder = LocalEmbedder(stand_in("roberta_mean_96"), device=Device.cuda(1), store=ModelStore(tmp_path))
     with pytest.raises(ConfigurationError, match=r"cuda:1 needs CUDAExecutionProvider, and .* has .*CPU") as told:
         await embedder.embed("time")
-    assert "ratatoskr[cuda]" in told.value.message
+    assert "ratatoskr-llm[cuda]" in told.value.message
     await embedder.aclose()
 
 
