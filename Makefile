@@ -15,7 +15,7 @@ EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
-BENCHES := parse chat embed job gpu
+BENCHES := parse chat embed job search gpu
 WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
@@ -77,7 +77,7 @@ wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and test it in a new envi
 	$(BIN)/maturin build --release --locked --out dist
 	$(BIN)/python tests/check_wheel.py dist/*.whl
 
-bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|gpu
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|gpu
 
 bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
 
@@ -100,6 +100,10 @@ measure-embed: $(EMBED_BUILT)
 # An embedding job over a file of a million texts (half an hour; TEXTS=50000 for a short run).
 measure-job: $(BUILT)
 	PYTHONPATH=benches $(BIN)/python -m embed.job --texts $(TEXTS)
+
+# Exact search in files of vectors, compared with numpy (minutes; writes 1.7 GB to a temporary folder).
+measure-search: $(BUILT)
+	PYTHONPATH=benches $(BIN)/python -m embed.search
 
 # Embeddings on an NVIDIA GPU; prints that nothing was measured where there is none.
 measure-gpu: $(BUILT)

@@ -56,11 +56,9 @@ def search(
     from ratatoskr.local.store.store import ModelStore
 
     vectors, screen = VectorFile(file, column=column, output_column=output_column), Screen()
-    store = ModelStore(cache_dir)
-    recorded = None if vectors.model is None else store.name_of(vectors.model)
-    name = store.name_of(model) if model is not None else recorded or store.name_of(options.default_local_model())
-    if recorded not in (None, name):
-        screen.note(f"note: {file} was made by {recorded}, and the query is embedded by {name}")
+    name = ModelStore(cache_dir).name_of(model or vectors.model or options.default_local_model())
+    if vectors.model not in (None, name):
+        screen.note(f"note: {file} was made by {vectors.model}, and {name} embeds the query")
     with local_gateway(name, precision, device, threads, cache_dir).sync() as gateway:
         found = search_sync(vectors, query, gateway, top=top, model=name, metric=metric, threads=threads)
     for match in found:

@@ -134,7 +134,7 @@ class _Parquet:
         groups = self._groups(parts, stop)
         first = next(groups)
         others = first.schema.names[:-1]
-        schema = first.schema.with_metadata({**(first.schema.metadata or {}), **origin.to_metadata()})
+        schema = first.schema.with_metadata(origin.to_metadata())
         with _open_synced(path) as file, parquet.ParquetWriter(file, schema, use_dictionary=others) as writer:
             writer.write_table(first, max(1, first.num_rows))
             del first

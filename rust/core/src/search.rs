@@ -127,5 +127,6 @@ impl Search {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, reason = "a test may panic")]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
+#[allow(clippy::float_cmp, reason = "the numbers are exact")]
 mod tests;

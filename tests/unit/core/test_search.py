@@ -120,5 +120,5 @@ def test_wrong_arguments_are_refused() -> None:
     search.merge(search)
     with pytest.raises(TypeError):
         search.add(np.ones((2, 6)), 0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="contiguous"):
+    with pytest.raises(TypeError, match="contiguous"):
         search.add(np.ones((4, 12), np.float32)[:, ::2], 0)

@@ -10,7 +10,7 @@ use super::best::Best;
 use super::{Metric, Rows};
 
 /// Rows are compared with all queries in tiles of about so many numbers, which stay in the cache meanwhile.
-const TILE: usize = 16 * 1024;
+const TILE: usize = 64 * 1024;
 /// Queries that are compared together.
 const GROUP: usize = 4;
 /// Sums of squares outside this range are computed again in f64.
@@ -116,23 +116,28 @@ struct Group<'a, const ROWS: usize, const QUERIES: usize, const NORMS: bool> {
 impl<const ROWS: usize, const QUERIES: usize, const NORMS: bool> WithSimd for Group<'_, ROWS, QUERIES, NORMS> {
     type Output = ();
 
+    /// The tile is divided into `ROWS` parts that are read side by side: each is a stream that the processor prefetches.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the indices are below the number of rows")]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { tile, queries, best, norms } = self;
-        let blocks = tile.rows.chunks_exact(ROWS * tile.dims);
-        let rest = blocks.remainder().chunks_exact(tile.dims);
-        let (of_blocks, of_rest) = norms.split_at_mut(norms.len() - rest.len());
-        let mut row = tile.first;
-        for (block, norms) in blocks.zip(of_blocks.chunks_exact_mut(ROWS)) {
-            let rows = split::<ROWS>(block, tile.dims);
-            let products = multiply::<S, ROWS, QUERIES, NORMS>(simd, rows, queries, norms);
-            offer(tile.metric, products, rows, queries, norms, best, row);
-            row += ROWS as u64;
+        let height = norms.len() / ROWS;
+        let row_at = |row: usize| &tile.rows[row * tile.dims..(row + 1) * tile.dims];
+        for place in 0..height {
+            let (mut rows, mut of_rows, mut numbers): ([&[f32]; ROWS], _, _) = ([&[]; ROWS], [1.0; ROWS], [0; ROWS]);
+            for i in 0..ROWS {
+                let row = i * height + place;
+                (rows[i], of_rows[i], numbers[i]) = (row_at(row), norms[row], tile.first + row as u64);
+            }
+            let products = multiply::<S, ROWS, QUERIES, NORMS>(simd, rows, queries, &mut of_rows);
+            for i in 0..ROWS {
+                norms[i * height + place] = of_rows[i];
+            }
+            offer(tile.metric, products, rows, queries, of_rows, best, numbers);
         }
-        for (one, norms) in rest.zip(of_rest.chunks_exact_mut(1)) {
-            let products = multiply::<S, 1, QUERIES, NORMS>(simd, [one], queries, norms);
-            offer(tile.metric, products, [one], queries, norms, best, row);
-            row += 1;
+        for row in height * ROWS..norms.len() {
+            let products = multiply::<S, 1, QUERIES, NORMS>(simd, [row_at(row)], queries, &mut norms[row..=row]);
+            offer(tile.metric, products, [row_at(row)], queries, [norms[row]], best, [tile.first + row as u64]);
         }
     }
 }
@@ -144,11 +149,11 @@ fn offer<const ROWS: usize, const QUERIES: usize>(
     products: [[f32; QUERIES]; ROWS],
     rows: [&[f32]; ROWS],
     queries: [&[f32]; QUERIES],
-    norms: &[f32],
+    norms: [f32; ROWS],
     best: &mut [Best],
-    first: u64,
+    numbers: [u64; ROWS],
 ) {
-    for (((number, row), products), norm) in (first..).zip(rows).zip(products).zip(norms) {
+    for (((number, row), products), norm) in numbers.into_iter().zip(rows).zip(products).zip(norms) {
         for ((product, query), best) in products.into_iter().zip(queries).zip(&mut *best) {
             let score = product / norm;
             if !score.is_finite() {
@@ -273,7 +278,9 @@ fn score_in_f64(row: &[f32], query: &[f32], metric: Metric) -> f32 {
 pub fn normalise(query: &mut [f32]) {
     let norm = norm(query);
     if norm > 0.0 {
-        query.iter_mut().for_each(|number| *number = narrow(f64::from(*number) / norm));
+        for number in query {
+            *number = narrow(f64::from(*number) / norm);
+        }
     }
 }
 

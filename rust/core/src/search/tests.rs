@@ -86,7 +86,9 @@ fn parts_in_any_order_give_what_the_whole_gives() {
             searches[part % 3].add(Rows::F32(chunk), part as u64 * 77).unwrap();
         }
         let mut first = searches.remove(0);
-        searches.iter().for_each(|other| first.merge(other).unwrap());
+        for other in &searches {
+            first.merge(other).unwrap();
+        }
         assert_eq!(first.best(), whole);
     }
 }
