@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Lock
@@ -21,7 +21,7 @@ __all__ = ["Match", "Metric", "VectorFile"]
 
 Metric: TypeAlias = Literal["cosine", "dot"]
 
-_FORMATS: Final[dict[str, type[VectorFormat]]] = {
+_FORMATS: Final[dict[str, Callable[[Path, str | None, str | None], VectorFormat]]] = {
     ".npy": NpyVectors,
     ".parquet": ParquetVectors,
     ".pq": ParquetVectors,
@@ -147,12 +147,10 @@ class VectorFile:
                 raise
             return search
 
-        if threads == 1:
-            return [compare()]
         with ThreadPoolExecutor(threads, thread_name_prefix="ratatoskr-search") as pool:
             try:
-                running = [pool.submit(compare) for _ in range(threads)]
-                return [future.result() for future in running]
+                others = [pool.submit(compare) for _ in range(threads - 1)]
+                return [compare(), *(other.result() for other in others)]
             finally:
                 stop.set()  # which ends the threads soon after an interrupt
 

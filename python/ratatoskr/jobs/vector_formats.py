@@ -25,6 +25,8 @@ Piece: TypeAlias = Callable[[], Iterable[tuple[int, Any]]]
 
 _BYTES: Final = 4 * 1024 * 1024
 """Vectors that a thread reads at a time."""
+_MAPPED: Final = 16 * 1024 * 1024
+"""The same where they are mapped, and take no memory of the process."""
 _LINES: Final = 512
 _VECTORS: Final = "embedding"
 _HOW: Final = "rat embed-file and EmbedJob make such files"
@@ -91,7 +93,7 @@ class NpyVectors:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield slices."""
-        rows = max(1, _BYTES // (self.dimensions * self._vectors.itemsize))
+        rows = max(1, _MAPPED // (self.dimensions * self._vectors.itemsize))
         for first in range(0, len(self._vectors), rows):
             yield lambda first=first: [(first, self._vectors[first : first + rows])]  # type: ignore[misc]
 
@@ -107,7 +109,7 @@ def _read_npy_header(path: Path, file: Any) -> tuple[tuple[int, ...], bool, Any]
     try:
         version = npy.read_magic(file)
         if version in readers:
-            return readers[version](file)  # type: ignore[no-any-return]
+            return readers[version](file)
         reason = f"version {version[0]}.{version[1]}"
     except (ValueError, struct.error, EOFError) as error:
         reason = "it is empty" if path.stat().st_size == 0 else str(error).splitlines()[0]

@@ -78,8 +78,8 @@ def test_another_model_than_the_recorded_one_is_noted_and_other_dimensions_are_r
     note, error = result.stderr.splitlines()
     assert note == f"note: {made}/out.parquet was made by {models['roberta_mean_96']}, and {other} embeds the query"
     assert error == (
-        f"rat: the vectors of out.parquet were made by {models['roberta_mean_96']} and have 96 dimensions, and those of "
-        f"{other} have 384; name the model that made the file"
+        f"rat: the vectors of out.parquet were made by {models['roberta_mean_96']} and have 96 dimensions, and those "
+        f"of {other} have 384; name the model that made the file"
     )
 
 

@@ -36,7 +36,8 @@ def expected(query: Any, top: int, vectors: Any = None) -> list[int]:
 @pytest.mark.parametrize("out", OUTS)
 @pytest.mark.parametrize("threads", [1, 3])
 async def test_what_a_job_wrote_is_searched(tmp_path: Path, out: str, threads: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(vector_formats, "_BYTES", 37 * 4 * DIMENSIONS)
+    for name in ("_BYTES", "_MAPPED"):
+        monkeypatch.setattr(vector_formats, name, 37 * 4 * DIMENSIONS)
     monkeypatch.setattr(vector_formats, "_LINES", 37)
     file = VectorFile(await embed(tmp_path, out))
     assert file.dimensions == DIMENSIONS
@@ -167,7 +168,7 @@ def test_a_truncated_npy_file_is_refused_before_it_is_mapped(tmp_path: Path, cut
     whole = save(tmp_path / "v.npy", PLAIN).read_bytes()
     (tmp_path / "v.npy").write_bytes(whole[:-cut])
     if cut > 96:
-        with pytest.raises(InvalidInput, match="v.npy is not a .npy file|truncated"):
+        with pytest.raises(InvalidInput, match=r"v.npy is not a .npy file|truncated"):
             VectorFile(tmp_path / "v.npy")
         return
     with pytest.raises(InvalidInput, match=f"v.npy is truncated: it has {len(whole) - cut} bytes, .* {len(whole)}"):
@@ -233,7 +234,7 @@ async def test_columns_are_those_that_are_named_or_recorded_or_the_first(tmp_pat
     assert VectorFile(lines, column="b").nearest([[1, 2]])[0][0].text == "second"
     with pytest.raises(InvalidInput, match="has no column 'x'"):
         VectorFile(lines, column="x")
-    with pytest.raises(InvalidInput, match="v.npy has no columns"):
+    with pytest.raises(InvalidInput, match=r"v.npy has no columns"):
         VectorFile(save(tmp_path / "v.npy", PLAIN), column="text")
 
 
@@ -270,12 +271,12 @@ def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path, m
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ConfigurationError, match="v.npy cannot be read: Permission denied"):
+    with pytest.raises(ConfigurationError, match=r"v.npy cannot be read: Permission denied"):
         VectorFile(path)
 
 
 def test_a_search_that_is_stopped_reads_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_formats, "_BYTES", 24)
+    monkeypatch.setattr(vector_formats, "_MAPPED", 24)
     file, stop = VectorFile(save(tmp_path / "v.npy", PLAIN)), threading.Event()
     stop.set()
     assert file.nearest(np.ones((1, 6)), stop=stop) == [[]]

@@ -21,11 +21,9 @@ impl Best {
         Self { limit, floor: f32::NAN, heap: BinaryHeap::new() }
     }
 
-    /// Returns whether a score is below those of all best rows, so that it need not be offered.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it is in the loop over all rows")]
-    pub fn is_above(&self, score: f32) -> bool {
-        score < self.floor
+    /// Returns the score below which rows need not be offered; NaN if all must be.
+    pub const fn floor(&self) -> f32 {
+        self.floor
     }
 
     pub fn offer(&mut self, score: f32, row: u64) {

@@ -32,11 +32,11 @@ impl WithSimd for Scores<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let size = (TILE / self.dims).max(1) * self.dims;
-        let mut norms = Vec::new();
+        let mut factors = Vec::new();
         match self.rows {
             Rows::F32(numbers) => {
                 for tile in numbers.chunks(size) {
-                    self.compare(simd, tile, &mut norms);
+                    self.compare(simd, tile, &mut factors);
                 }
             }
             Rows::F16(bits) => {
@@ -46,7 +46,7 @@ impl WithSimd for Scores<'_> {
                     for (number, half) in numbers.iter_mut().zip(tile) {
                         *number = widen(*half);
                     }
-                    self.compare(simd, &numbers, &mut norms);
+                    self.compare(simd, &numbers, &mut factors);
                 }
             }
         }
@@ -56,26 +56,26 @@ impl WithSimd for Scores<'_> {
 impl Scores<'_> {
     /// Compares the rows of a tile with all queries: two rows with four at a time, then four rows with one.
     #[inline(always)]
-    fn compare<S: Simd>(&mut self, simd: S, rows: &[f32], norms: &mut Vec<f32>) {
+    fn compare<S: Simd>(&mut self, simd: S, rows: &[f32], factors: &mut Vec<f32>) {
         let tile = Tile { rows, first: self.first, dims: self.dims, metric: self.metric };
-        norms.clear();
-        norms.resize(rows.len() / self.dims, 1.0);
+        factors.clear();
+        factors.resize(rows.len() / self.dims, 1.0);
         // The norms are computed beside the products of the first queries, while the rows arrive from memory.
-        let mut needs_norms = self.metric == Metric::Cosine;
+        let mut needs_factors = self.metric == Metric::Cosine;
         let mut queries = self.queries;
         let whole = self.best.len() / GROUP * GROUP;
         let (groups, singles) = self.best.split_at_mut(whole);
         for best in groups.chunks_exact_mut(GROUP) {
             let (group, others) = queries.split_at(GROUP * self.dims);
-            compare_group::<S, 2, GROUP>(simd, tile, group, best, norms, needs_norms);
-            (queries, needs_norms) = (others, false);
+            compare_group::<S, 2, GROUP>(simd, tile, group, best, factors, needs_factors);
+            (queries, needs_factors) = (others, false);
         }
         for best in singles.chunks_exact_mut(1) {
             let (single, others) = queries.split_at(self.dims);
-            compare_group::<S, 4, 1>(simd, tile, single, best, norms, needs_norms);
-            (queries, needs_norms) = (others, false);
+            compare_group::<S, 4, 1>(simd, tile, single, best, factors, needs_factors);
+            (queries, needs_factors) = (others, false);
         }
-        self.first += norms.len() as u64;
+        self.first += factors.len() as u64;
     }
 }
 
@@ -93,74 +93,88 @@ fn compare_group<S: Simd, const ROWS: usize, const QUERIES: usize>(
     tile: Tile<'_>,
     queries: &[f32],
     best: &mut [Best],
-    norms: &mut [f32],
-    needs_norms: bool,
+    factors: &mut [f32],
+    needs_factors: bool,
 ) {
     let queries = split::<QUERIES>(queries, tile.dims);
-    if needs_norms {
-        simd.vectorize(Group::<ROWS, QUERIES, true> { tile, queries, best, norms });
+    if needs_factors {
+        simd.vectorize(Group::<ROWS, QUERIES, true> { tile, queries, best, factors });
     } else {
-        simd.vectorize(Group::<ROWS, QUERIES, false> { tile, queries, best, norms });
+        simd.vectorize(Group::<ROWS, QUERIES, false> { tile, queries, best, factors });
     }
 }
 
 /// A comparison of the rows of a tile, `ROWS` at a time, with some queries: a function of its own.
-struct Group<'a, const ROWS: usize, const QUERIES: usize, const NORMS: bool> {
+struct Group<'a, const ROWS: usize, const QUERIES: usize, const FACTORS: bool> {
     tile: Tile<'a>,
     queries: [&'a [f32]; QUERIES],
     best: &'a mut [Best],
-    /// Of the rows; 1 if the metric needs none.
-    norms: &'a mut [f32],
+    /// Of the rows: 1 over their norms for the cosine, 1 for the dot product.
+    factors: &'a mut [f32],
 }
 
-impl<const ROWS: usize, const QUERIES: usize, const NORMS: bool> WithSimd for Group<'_, ROWS, QUERIES, NORMS> {
+impl<const ROWS: usize, const QUERIES: usize, const FACTORS: bool> WithSimd for Group<'_, ROWS, QUERIES, FACTORS> {
     type Output = ();
 
     /// The tile is divided into `ROWS` parts that are read side by side: each is a stream that the processor prefetches.
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "the indices are below the number of rows")]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { tile, queries, best, norms } = self;
-        let height = norms.len() / ROWS;
+        let Self { tile, queries, best, factors } = self;
+        let height = factors.len() / ROWS;
         let row_at = |row: usize| &tile.rows[row * tile.dims..(row + 1) * tile.dims];
         for place in 0..height {
-            let (mut rows, mut of_rows, mut numbers): ([&[f32]; ROWS], _, _) = ([&[]; ROWS], [1.0; ROWS], [0; ROWS]);
+            let (mut rows, mut own_factors, mut numbers): ([&[f32]; ROWS], _, _) =
+                ([&[]; ROWS], [1.0; ROWS], [0; ROWS]);
             for i in 0..ROWS {
                 let row = i * height + place;
-                (rows[i], of_rows[i], numbers[i]) = (row_at(row), norms[row], tile.first + row as u64);
+                (rows[i], own_factors[i], numbers[i]) = (row_at(row), factors[row], tile.first + row as u64);
             }
-            let products = multiply::<S, ROWS, QUERIES, NORMS>(simd, rows, queries, &mut of_rows);
+            let products = multiply::<S, ROWS, QUERIES, FACTORS>(simd, rows, queries, &mut own_factors);
             for i in 0..ROWS {
-                norms[i * height + place] = of_rows[i];
+                factors[i * height + place] = own_factors[i];
             }
-            offer(tile.metric, products, rows, queries, of_rows, best, numbers);
+            offer(tile.metric, products, rows, queries, own_factors, best, numbers);
         }
-        for row in height * ROWS..norms.len() {
-            let products = multiply::<S, 1, QUERIES, NORMS>(simd, [row_at(row)], queries, &mut norms[row..=row]);
-            offer(tile.metric, products, [row_at(row)], queries, [norms[row]], best, [tile.first + row as u64]);
+        for row in height * ROWS..factors.len() {
+            let products = multiply::<S, 1, QUERIES, FACTORS>(simd, [row_at(row)], queries, &mut factors[row..=row]);
+            offer(tile.metric, products, [row_at(row)], queries, [factors[row]], best, [tile.first + row as u64]);
         }
     }
 }
 
 /// Offers the scores of a block to the best of each query.
 #[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the indices are below the sizes of the arrays")]
 fn offer<const ROWS: usize, const QUERIES: usize>(
     metric: Metric,
     products: [[f32; QUERIES]; ROWS],
     rows: [&[f32]; ROWS],
     queries: [&[f32]; QUERIES],
-    norms: [f32; ROWS],
+    factors: [f32; ROWS],
     best: &mut [Best],
     numbers: [u64; ROWS],
 ) {
-    for (((number, row), products), norm) in numbers.into_iter().zip(rows).zip(products).zip(norms) {
-        for ((product, query), best) in products.into_iter().zip(queries).zip(&mut *best) {
-            let score = product / norm;
-            if !score.is_finite() {
-                best.offer(score_in_f64(row, query, metric), number);
-            } else if !best.is_above(score) {
-                best.offer(score, number);
-            }
+    let mut floors = [f32::NAN; QUERIES];
+    for j in 0..QUERIES {
+        floors[j] = best[j].floor();
+    }
+    let (mut scores, mut is_below) = (products, true);
+    for i in 0..ROWS {
+        for j in 0..QUERIES {
+            scores[i][j] *= factors[i];
+            // One that is not finite may be another in f64.
+            is_below &= scores[i][j] < floors[j] && scores[i][j] > f32::NEG_INFINITY;
+        }
+    }
+    if is_below {
+        return;
+    }
+    for i in 0..ROWS {
+        for j in 0..QUERIES {
+            let score = scores[i][j];
+            best[j]
+                .offer(if score.is_finite() { score } else { score_in_f64(rows[i], queries[j], metric) }, numbers[i]);
         }
     }
 }
@@ -175,17 +189,17 @@ fn split<const ROWS: usize>(block: &[f32], dims: usize) -> [&[f32]; ROWS] {
     rows
 }
 
-/// Returns the products of rows and queries, and writes the norms of the rows if `NORMS`.
+/// Returns the products of rows and queries, and writes 1 over the norms of the rows if `FACTORS`.
 ///
 /// Each product has sums of its own, so it does not depend on what else is in the block. The rows and queries have the
 /// same length, and the loops over arrays count to the constants of their sizes, so that the sums stay in registers.
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "all slices are of `dims` numbers")]
-fn multiply<S: Simd, const ROWS: usize, const QUERIES: usize, const NORMS: bool>(
+fn multiply<S: Simd, const ROWS: usize, const QUERIES: usize, const FACTORS: bool>(
     simd: S,
     rows: [&[f32]; ROWS],
     queries: [&[f32]; QUERIES],
-    norms: &mut [f32],
+    factors: &mut [f32],
 ) -> [[f32; QUERIES]; ROWS] {
     let zero = simd.splat_f32s(0.0);
     let (mut sums, mut own) = ([[zero; QUERIES]; ROWS], [zero; ROWS]);
@@ -199,7 +213,7 @@ fn multiply<S: Simd, const ROWS: usize, const QUERIES: usize, const NORMS: bool>
         for i in 0..QUERIES {
             query[i] = query_heads[i][place];
         }
-        add_products::<S, ROWS, QUERIES, NORMS>(simd, row, query, &mut sums, &mut own);
+        add_products::<S, ROWS, QUERIES, FACTORS>(simd, row, query, &mut sums, &mut own);
     }
     if !row_tails[0].is_empty() {
         let (mut row, mut query) = ([zero; ROWS], [zero; QUERIES]);
@@ -209,12 +223,12 @@ fn multiply<S: Simd, const ROWS: usize, const QUERIES: usize, const NORMS: bool>
         for i in 0..QUERIES {
             query[i] = simd.partial_load_f32s(query_tails[i]);
         }
-        add_products::<S, ROWS, QUERIES, NORMS>(simd, row, query, &mut sums, &mut own);
+        add_products::<S, ROWS, QUERIES, FACTORS>(simd, row, query, &mut sums, &mut own);
     }
     let mut products = [[0.0; QUERIES]; ROWS];
     for i in 0..ROWS {
-        if NORMS {
-            norms[i] = root_of(simd.reduce_sum_f32s(own[i]));
+        if FACTORS {
+            factors[i] = factor_of(simd.reduce_sum_f32s(own[i]));
         }
         for j in 0..QUERIES {
             products[i][j] = simd.reduce_sum_f32s(sums[i][j]);
@@ -237,7 +251,7 @@ fn vectors_of<S: Simd, const COUNT: usize>(arrays: [&[f32]; COUNT]) -> ([&[S::f3
 
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "the indices are below the sizes of the arrays")]
-fn add_products<S: Simd, const ROWS: usize, const QUERIES: usize, const NORMS: bool>(
+fn add_products<S: Simd, const ROWS: usize, const QUERIES: usize, const FACTORS: bool>(
     simd: S,
     rows: [S::f32s; ROWS],
     queries: [S::f32s; QUERIES],
@@ -248,16 +262,16 @@ fn add_products<S: Simd, const ROWS: usize, const QUERIES: usize, const NORMS: b
         for j in 0..QUERIES {
             sums[i][j] = simd.mul_add_e_f32s(rows[i], queries[j], sums[i][j]);
         }
-        if NORMS {
+        if FACTORS {
             own[i] = simd.mul_add_e_f32s(rows[i], rows[i], own[i]);
         }
     }
 }
 
-/// Returns the square root of a sum of squares; NaN if it may have lost precision, or overflowed.
+/// Returns 1 over the root of a sum of squares; NaN if the sum may have lost precision, or overflowed.
 #[inline(always)]
-fn root_of(squares: f32) -> f32 {
-    if SAFE_SQUARES.contains(&squares) { squares.sqrt() } else { f32::NAN }
+fn factor_of(squares: f32) -> f32 {
+    if SAFE_SQUARES.contains(&squares) { 1.0 / squares.sqrt() } else { f32::NAN }
 }
 
 /// Returns the score of a row whose numbers are too large or too small for sums in f32.
