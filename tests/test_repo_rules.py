@@ -58,7 +58,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
     | {"_log"}
     | SEAMS,
-    "jobs": BOTTOM | {"local", "gateway", "version", "_extras", "_files"},
+    "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}

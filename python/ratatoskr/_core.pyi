@@ -9,6 +9,7 @@ __all__ = [
     "Client",
     "Exchange",
     "Runtime",
+    "Search",
     "SseParser",
     "Tokenizer",
     "Tokens",
@@ -282,3 +283,39 @@ def take_pooled(vectors: _Floats, texts: Sequence[int], normalise: bool, out: _F
         MalformedResponse: a vector is not finite.
         ValueError: `out` has no such row.
     """
+
+# Search: rust/py/src/search.rs
+
+@final
+class Search:
+    """A search for the rows that are nearest to queries, in progress; each thread uses one of its own.
+
+    Args:
+        queries: one in each row.
+        top: the number of rows to find for each query.
+        metric: `"cosine"` or `"dot"`.
+
+    Raises:
+        ValueError: the queries have no dimensions, or the metric is unknown.
+    """
+
+    def __new__(cls, queries: _Floats, top: int, metric: Literal["cosine", "dot"]) -> Search: ...
+    def add(self, rows: _Floats, first: int) -> None:
+        """Compare rows with the queries; `first` is the number of the first of them.
+
+        Raises:
+            ValueError: the rows have another number of dimensions than the queries.
+        """
+
+    def add_halves(self, rows: np.ndarray[Any, np.dtype[np.uint16]], first: int) -> None:
+        """Compare rows of float16, given as their bits, with the queries; otherwise the same as `add`."""
+
+    def merge(self, other: Search) -> None:
+        """Take over the best rows of a search for the same queries in other rows.
+
+        Raises:
+            ValueError: the queries are others.
+        """
+
+    def best(self) -> list[tuple[np.ndarray[Any, np.dtype[np.uint64]], _Floats]]:
+        """Return the best rows of each query as their numbers and scores: the highest first, NaN last."""

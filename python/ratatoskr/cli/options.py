@@ -82,23 +82,33 @@ where = combine(
 )
 
 
-local_model = combine(
-    click.option(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        default=lambda: os.environ.get("RATATOSKR_EMBED_MODEL") or "AllMiniLmL6V2",
-        shell_complete=local_models,
-        help="Model or folder. Default: RATATOSKR_EMBED_MODEL, or AllMiniLmL6V2.",
-    ),
-    click.option(
-        "--precision",
-        type=click.Choice(["fp32", "int8"]),
-        default="fp32",
-        show_default=True,
-        help="int8: approximate, about twice as fast.",
-    ),
-)
+def default_local_model() -> str:
+    """Return the embedding model of commands that are given none."""
+    return os.environ.get("RATATOSKR_EMBED_MODEL") or "AllMiniLmL6V2"
+
+
+def _local_model(default: Callable[[], str] | None, otherwise: str) -> Callable[[Command], Command]:
+    return combine(
+        click.option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            default=default,
+            shell_complete=local_models,
+            help=f"Model or folder. Default: {otherwise}RATATOSKR_EMBED_MODEL, or AllMiniLmL6V2.",
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["fp32", "int8"]),
+            default="fp32",
+            show_default=True,
+            help="int8: approximate, about twice as fast.",
+        ),
+    )
+
+
+local_model = _local_model(default_local_model, "")
+searched_model = _local_model(None, "the model that FILE records, ")
 cache_dir = click.option(
     "--cache-dir",
     type=click.Path(file_okay=False),

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
     "models": "List the models of the providers; pull, list and verify local ones.",
+    "search": "Search a file of vectors that embed-file wrote.",
     "sessions": "List, show, export and remove saved conversations.",
 }
 """Listing the commands imports none."""

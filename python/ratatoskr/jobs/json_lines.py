@@ -18,7 +18,7 @@ from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.json_types import ColumnType, arrow_type, decode_value, is_large, merge_types, type_of
 from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
 
-__all__ = ["JsonLines"]
+__all__ = ["JsonLines", "read_lines"]
 
 _BLOCK: Final = 256
 _OTHER_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -38,7 +38,7 @@ class JsonLines:
         self._path, self._column, self._added = path, job.column, job.output_column
         self._typed = job.sink_format == "parquet"
         self.columns: dict[str, ColumnType] = {}
-        first = next(iter(self._lines()), None)
+        first = next(iter(read_lines(self._path)), None)
         if first is not None:
             check_columns(path, [*self._object(1, first)], job.column, job.output_column)
 
@@ -50,7 +50,7 @@ class JsonLines:
         texts: list[str | None] = []
         lines: list[bytes] = []
         size, first = 0, 1
-        for row, line in enumerate(self._lines(), 1):
+        for row, line in enumerate(read_lines(self._path), 1):
             texts.append(self._text(row, line))
             lines.append(line)
             size += len(line)
@@ -97,22 +97,6 @@ class JsonLines:
         columns = {name: [decode_value(kind, row.get(name)) for row in decoded] for name, kind in kinds.items()}
         return pa.table(columns, schema=pa.schema([(name, arrow_type(pa, kind)) for name, kind in kinds.items()]))
 
-    def _lines(self) -> Iterator[bytes]:
-        """Yield the lines without surrounding white space."""
-        row = 0
-        with open_input(self._path) as file:
-            if (head := file.peek(3)[:3]) == codecs.BOM_UTF8:
-                file.read(3)
-            elif head.startswith(_OTHER_MARKS):
-                what = "has the byte order mark of UTF-16, but JSON lines are UTF-8; convert it"
-                raise InvalidInput(f"{self._path.name} {what}", field="source")
-            while line := file.readline(MAX_ROW + 1):
-                if len(line) > MAX_ROW:
-                    raise row_error(self._path, row + 1, f"longer than {MAX_ROW} bytes")
-                if stripped := line.strip():
-                    row += 1
-                    yield stripped
-
     def _object(self, row: int, line: bytes) -> dict[str, msgspec.Raw]:
         try:
             line.decode()  # the decoder does not check values that it skips
@@ -145,6 +129,28 @@ class JsonLines:
         kind = merge_types(before, type_of(value))
         if name not in self.columns or kind != before:
             self.columns[name] = "json" if is_large(kind) else kind
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file that are not blank, without surrounding white space.
+
+    Raises:
+        InvalidInput: the file is in UTF-16, is compressed otherwise than its name says, or a line is too long.
+        ConfigurationError: it cannot be read.
+    """
+    row = 0
+    with open_input(path) as file:
+        if (head := file.peek(3)[:3]) == codecs.BOM_UTF8:
+            file.read(3)
+        elif head.startswith(_OTHER_MARKS):
+            what = "has the byte order mark of UTF-16, but JSON lines are UTF-8; convert it"
+            raise InvalidInput(f"{path.name} {what}", field="source")
+        while line := file.readline(MAX_ROW + 1):
+            if len(line) > MAX_ROW:
+                raise row_error(path, row + 1, f"longer than {MAX_ROW} bytes")
+            if stripped := line.strip():
+                row += 1
+                yield stripped
 
 
 def _find_faulty(line: bytes) -> str:

@@ -18,6 +18,7 @@ from ratatoskr.jobs.checkpoint import JobDirectory, job_identity
 from ratatoskr.jobs.embedder import JobEmbedder, check_vectors, embed, resolve_model, with_row_number
 from ratatoskr.jobs.files import expand_patterns
 from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
+from ratatoskr.jobs.origin import VectorOrigin
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.sink import SINKS, Sink
 from ratatoskr.jobs.source import open_source
@@ -277,7 +278,8 @@ def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
     check_disk_space(job.out_path, checkpoint.size)
     joined = directory.path / "joined"
     parts = [directory.part(number, sink.suffix) for number in range(checkpoint.parts)]
-    sink.join(joined, parts, (checkpoint.rows, checkpoint.dimensions), stop)
+    origin = VectorOrigin(job.model, job.column, job.output_column, job.input_type)
+    sink.join(joined, parts, (checkpoint.rows, checkpoint.dimensions), origin, stop)
     if job.out_path.exists() and not job.overwrite:
         raise ConfigurationError(f"{job.out_path} was created in the meantime; overwrite=True replaces it", field="out")
     try:

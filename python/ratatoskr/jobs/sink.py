@@ -14,6 +14,7 @@ import msgspec
 
 from ratatoskr._files import write_error
 from ratatoskr.jobs.job import SinkFormat
+from ratatoskr.jobs.origin import VectorOrigin
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.windows import Stopped
 
@@ -41,7 +42,9 @@ class Sink(Protocol):
         """
         ...
 
-    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+    def join(
+        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
+    ) -> None:
         """Write the output from all parts and flush it; raises what `write` raises, and `Stopped`."""
         ...
 
@@ -75,7 +78,9 @@ class _Npy:
         with _open_synced(path) as file:
             return file.write(vectors.astype("<f4", copy=False).tobytes())
 
-    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+    def join(
+        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
+    ) -> None:
         import numpy as np
 
         with _open_synced(path) as file:
@@ -97,13 +102,15 @@ class _JsonLines:
                 size += file.write(b"".join((text[:-1], key, msgspec.json.encode(numbers.tolist()), b"}\n")))
         return size
 
-    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+    def join(
+        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
+    ) -> None:
         with _open_synced(path) as file:
             _append(parts, file, stop)
 
 
 class _Parquet:
-    """All columns, and the vectors as a fixed-size list of float32."""
+    """All columns, and the vectors as a fixed-size list of float32; the metadata say where they come from."""
 
     suffix = "arrows"
 
@@ -118,14 +125,17 @@ class _Parquet:
                 writer.write_table(table)
             return file.tell()
 
-    def join(self, path: Path, parts: Sequence[Path], shape: tuple[int, int], stop: Event) -> None:
+    def join(
+        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
+    ) -> None:
         from ratatoskr.jobs.arrow import pyarrow
 
         parquet = pyarrow("parquet")
         groups = self._groups(parts, stop)
         first = next(groups)
         others = first.schema.names[:-1]
-        with _open_synced(path) as file, parquet.ParquetWriter(file, first.schema, use_dictionary=others) as writer:
+        schema = first.schema.with_metadata(origin.to_metadata())
+        with _open_synced(path) as file, parquet.ParquetWriter(file, schema, use_dictionary=others) as writer:
             writer.write_table(first, max(1, first.num_rows))
             del first
             for group in groups:

@@ -3,5 +3,6 @@
 
 pub mod embed;
 pub mod json;
+pub mod search;
 pub mod sse;
 pub mod tokens;

@@ -6,6 +6,7 @@ mod embed;
 mod error;
 mod json;
 mod net;
+mod search;
 mod sse;
 mod tokens;
 
@@ -19,6 +20,8 @@ mod _core {
     use crate::json::check_depth;
     #[pymodule_export]
     use crate::net::{Client, Exchange, Runtime, WakeupFd, after_fork};
+    #[pymodule_export]
+    use crate::search::Search;
     #[pymodule_export]
     use crate::sse::SseParser;
     #[pymodule_export]
