@@ -32,6 +32,7 @@ from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.token import KeySource
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
@@ -85,7 +86,7 @@ class ProviderInputs:
     config: ProviderConfig
     spec: ProviderSpec | None
     base_url: str
-    keys: tuple[Secret, ...]
+    keys: tuple[Secret | KeySource, ...]
     key_origin: str | None = field(compare=False)
 
 

@@ -15,8 +15,9 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.token import KeyFunction, KeySource
 
-Keys: TypeAlias = "str | Sequence[str] | None"
+Keys: TypeAlias = "str | KeyFunction | Sequence[str | KeyFunction] | None"
 ENTRY_POINTS = "ratatoskr.providers"
 """The group in which packages register providers: functions (transport, keys, base_url, headers) -> provider."""
 # Field names and values as in RFC 9110, section 5.
@@ -47,7 +48,7 @@ class ProviderConfig:
 
     Attributes:
         name: the prefix of its models' names.
-        keys: those passed as an argument; empty if they come from the environment or a file.
+        keys: those passed as an argument, functions included; empty if they come from the environment or a file.
         base_url: in place of the row's.
         headers: sent with every request.
         api: the endpoint family, where the row has several; `auto` leaves it to the model's rules.
@@ -56,7 +57,7 @@ class ProviderConfig:
     """
 
     name: str
-    keys: tuple[Secret, ...] = ()
+    keys: tuple[Secret | KeySource, ...] = ()
     base_url: str | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     api: str = "auto"
@@ -87,8 +88,8 @@ def load_entry_points() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
-    """Return the keys that the caller passed, one or several; empty for `None`.
+def check_keys(provider: str, key: Keys) -> tuple[Secret | KeySource, ...]:
+    """Return the keys and the functions that the caller passed, one or several; empty for `None`.
 
     Raises:
         ConfigurationError: the sequence is empty, or one of them is not a valid key.
@@ -96,10 +97,10 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
     if key is None:
         return ()
     several = isinstance(key, (list, tuple, set, frozenset))
-    keys = cast("tuple[str, ...]", tuple(key) if several else (key,))
+    keys = cast("tuple[str | KeyFunction, ...]", tuple(key) if several else (key,))
     if not keys:
         raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
-    return tuple(parse_key(one, provider) for one in keys)
+    return tuple(KeySource(one) if callable(one) else parse_key(one, provider) for one in keys)
 
 
 def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, Secret], ...]:
@@ -122,13 +123,18 @@ def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tup
     return tuple((name, Secret(value)) for name, value in headers.items())
 
 
-def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None]:
+def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret | KeySource, ...], str | None]:
     """Return the provider's keys and their source: `argument`, a variable or a file; `None` if it has none.
 
     Raises:
-        ConfigurationError: a key is required and there is none, or a header is one that the gateway sets.
+        ConfigurationError: a key is required and there is none, or a header is one that the gateway sets, or a function
+            is given to a provider of an installed package.
     """
     spec = config.spec
+    if spec is None and any(isinstance(key, KeySource) for key in config.keys):
+        raise ConfigurationError(
+            "a provider of an installed package takes keys, not functions", provider=config.name, field="key"
+        )
     found = None if config.keys else find_keys(config.name)
     keys, origin = (found.keys, found.origin) if found else (config.keys, "argument" if config.keys else None)
     if not keys and spec is not None and spec.needs_key:

@@ -25,6 +25,7 @@ from ratatoskr.types.model import ModelInfo, Plan, PlannedRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.token import KeySource
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.dialect import Encoded, Target
@@ -55,7 +56,7 @@ class HttpProvider:
         self,
         spec: ProviderSpec,
         transport: Transport,
-        keys: Sequence[Secret] = (),
+        keys: Sequence[Secret | KeySource] = (),
         *,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
