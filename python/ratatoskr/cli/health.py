@@ -68,7 +68,7 @@ def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
         if name in configured:
             continue
         if spec.configured_by == "address":
-            yield name, f"start it, or set {spec.base_url_variable}"
+            yield name, f"{'start it, or ' if spec.probed else ''}set {spec.base_url_variable}"
         else:
             without = "" if spec.needs_key else "; works without a key if -m names it"
             yield name, f"set {' or '.join(spec.key_variables)}{without}"

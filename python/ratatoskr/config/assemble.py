@@ -88,6 +88,7 @@ class ProviderInputs:
     base_url: str
     keys: tuple[Secret | KeySource, ...]
     key_origin: str | None = field(compare=False)
+    base_url_origin: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class Assembly:
             recipe.fallbacks,
             recipe.substitute,
             origins,
+            {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
         )
 
     async def aclose(self) -> None:
@@ -212,9 +214,9 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:
-    base_url = resolve_base_url(config)
+    base_url, base_url_origin = resolve_base_url(config)
     keys, origin = resolve_keys(config)
-    return ProviderInputs(config, config.spec, base_url, keys, origin)
+    return ProviderInputs(config, config.spec, base_url, keys, origin, base_url_origin)
 
 
 def _make_transport(inputs: TransportInputs) -> Transport:
@@ -238,6 +240,7 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
             base_url=inputs.base_url,
             headers=headers,
             api=config.api,
+            deployments=dict(config.deployments),
             notices=find_base_url_notices(config),
         )
     make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()

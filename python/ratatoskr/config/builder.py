@@ -2,46 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
-from ratatoskr.config.base_url import base_url_from_environment, is_listening
+from ratatoskr.config.base_url import base_url_from_environment, has_placeholders_filled, is_listening
+from ratatoskr.config.builder_providers import ProviderMethods
 from ratatoskr.config.network import Pem, check_path, check_proxy
-from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.models.rules import Api
-from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.registry.backoff import Clock
-from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.frames import hide_arguments, hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Unpack
 
     from ratatoskr.local.engine.device import Device
-
-StreamEnd: TypeAlias = Literal["required", "optional"]
-_RESERVED_NAMES = {"ratatoskr": "a preset"} | {
-    prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
-}
-"""Names before a colon that cannot be a host's, with what they mean."""
-
-
-class ProviderOptions(TypedDict, total=False):
-    """The options of every provider besides its key; see `Builder.provider`."""
-
-    base_url: str | None
-    headers: Mapping[str, str] | None
-    allow_insecure: bool
 
 
 class Ratatoskr:
@@ -93,15 +76,15 @@ def providers_of_environment() -> Iterator[str]:
     """Yield the names of the providers that have a key, then of those that can be reached without one."""
     for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
         if spec.configured_by == "key":
-            present = find_keys(spec.name) is not None
+            present = has_placeholders_filled(spec) and find_keys(spec.name) is not None
         else:
-            present = base_url_from_environment(spec) is not None or is_listening(spec)
+            present = base_url_from_environment(spec) is not None or (spec.probed and is_listening(spec))
         if present:
             yield spec.name
 
 
 @hide_arguments_of_methods
-class Builder:
+class Builder(ProviderMethods):
     """Collects the set-up of a gateway. Every method returns the builder; `build()` checks the whole and makes it."""
 
     def __init__(self) -> None:
@@ -120,132 +103,11 @@ class Builder:
         """
         return assemble(self._recipe)
 
-    def _set(self, **changes: Any) -> Self:
-        self._recipe = replace(self._recipe, **changes)
-        return self
-
     def _set_local(self, **changes: Any) -> Self:
         return self._set(local=replace(self._recipe.local, **changes))
 
     def _set_transport(self, **changes: Any) -> Self:
         return self._set(transport=replace(self._recipe.transport, **changes))
-
-    # providers
-
-    def provider(
-        self,
-        name: str,
-        key: Keys = None,
-        *,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-    ) -> Self:
-        """Add a provider by name: a built-in one, or one that an installed package registers.
-
-        Args:
-            name: the prefix of its models' names.
-            key: one or several; if left out, it comes from the environment or the secrets file.
-            base_url: in place of the provider's own.
-            headers: sent with every request.
-            allow_insecure: allow plain http to another machine.
-        """
-        return self._add(ProviderConfig(name, base_url=base_url, allow_insecure=allow_insecure), key, headers)
-
-    def _add(self, config: ProviderConfig, key: Keys, headers: Mapping[str, str] | None) -> Self:
-        config = replace(config, keys=check_keys(config.name, key), headers=check_headers(config.name, headers))
-        return self._set(providers=(*self._recipe.providers, config))
-
-    def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add OpenRouter; its free models need no key. Options as in `provider`."""
-        return self.provider("openrouter", key, **options)
-
-    def anthropic(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Anthropic. Options as in `provider`."""
-        return self.provider("anthropic", key, **options)
-
-    def openai(self, key: Keys = None, *, api: Api = "auto", **options: Unpack[ProviderOptions]) -> Self:
-        """Add OpenAI. Options as in `provider`.
-
-        Args:
-            key: one or several.
-            api: the endpoint; `auto` uses Responses for models that reason and Chat Completions for all others.
-            **options: as in `provider`.
-        """
-        if api not in get_args(Api):
-            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {api!r}", field="api")
-        self.provider("openai", key, **options)
-        *before, config = self._recipe.providers
-        return self._set(providers=(*before, replace(config, api=api)))
-
-    def google(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Google Gemini. Options as in `provider`."""
-        return self.provider("google", key, **options)
-
-    def ollama(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Ollama, at `OLLAMA_HOST` or on this machine. Options as in `provider`."""
-        return self.provider("ollama", key, **options)
-
-    def huggingface(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Hugging Face, by its router. Options as in `provider`."""
-        return self.provider("huggingface", key, **options)
-
-    def groq(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Groq. Options as in `provider`."""
-        return self.provider("groq", key, **options)
-
-    def mistral(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Mistral. Options as in `provider`."""
-        return self.provider("mistral", key, **options)
-
-    def deepseek(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add DeepSeek. Options as in `provider`."""
-        return self.provider("deepseek", key, **options)
-
-    def together(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Together. Options as in `provider`."""
-        return self.provider("together", key, **options)
-
-    def xai(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add xAI. Options as in `provider`."""
-        return self.provider("xai", key, **options)
-
-    def compatible(
-        self,
-        name: str,
-        *,
-        base_url: str,
-        key: Keys = None,
-        headers: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-        done: StreamEnd = "required",
-        quirks: Collection[str] = (),
-        refused: Collection[str] = (),
-    ) -> Self:
-        """Add a host with OpenAI's Chat Completions API.
-
-        Args:
-            name: the prefix of its models, as in `name:model`.
-            base_url: what precedes `/chat/completions`; a query, as in `?api-version=…`, is sent with every request.
-            key: one or several, if it needs one.
-            headers: sent with every request.
-            allow_insecure: allow plain http to another machine.
-            done: whether streams end with `[DONE]`; if it is `optional`, a finish reason and a clean end suffice.
-            quirks: how the host differs from OpenAI, by the names in `ratatoskr.providers.specs.QUIRKS`.
-            refused: parameters of a chat that it does not accept, such as `logprobs`.
-        """
-        if not name or not name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
-        if name in _RESERVED_NAMES:
-            raise ConfigurationError(
-                f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
-            )
-        if done not in get_args(StreamEnd):
-            raise ConfigurationError(f"done must be required or optional, not {done!r:.80}", field="done")
-        _check_names(quirks, tuple(QUIRKS), "quirks")
-        _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
-        spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
-        return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
 
     # models of this process
 
@@ -395,15 +257,6 @@ class Builder:
     def clock(self, clock: Clock) -> Self:
         """Replace real time and randomness in retries; for tests."""
         return self._set(clock=clock)
-
-
-def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
-    several = isinstance(names, Collection) and not isinstance(names, str)
-    unknown = [name for name in names if name not in known] if several else [names]
-    if unknown:
-        raise ConfigurationError(
-            f"{field} must be names, each one of {', '.join(known)}; not {unknown[0]!r:.80}", field=field
-        )
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:

@@ -9,7 +9,13 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
-from ratatoskr.config.base_url import base_url_from_environment, parse_base_url, read_base_url
+from ratatoskr.config.azure import choose_form
+from ratatoskr.config.base_url import (
+    base_url_from_environment,
+    fill_placeholders,
+    parse_base_url,
+    read_base_url,
+)
 from ratatoskr.config.secrets import find_keys, parse_key
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
@@ -53,6 +59,8 @@ class ProviderConfig:
         headers: sent with every request.
         api: the endpoint family, where the row has several; `auto` leaves it to the model's rules.
         allow_insecure: whether plain http to another machine is allowed.
+        api_version: of Azure's API; `None` leaves it to the URL and to the environment.
+        deployments: names of models with those of their deployments, at Azure.
         custom_spec: the row of a host that is not built in.
     """
 
@@ -62,6 +70,8 @@ class ProviderConfig:
     headers: tuple[tuple[str, Secret], ...] = ()
     api: str = "auto"
     allow_insecure: bool = False
+    api_version: str | None = None
+    deployments: tuple[tuple[str, str], ...] = ()
     custom_spec: ProviderSpec | None = None
 
     @property
@@ -162,22 +172,26 @@ def _check_own_headers(config: ProviderConfig, *, has_key: bool) -> None:
         seen.add(name.lower())
 
 
-def resolve_base_url(config: ProviderConfig) -> str:
-    """Return the provider's base URL, normalized; empty if an installed package provides it and chooses its own.
+def resolve_base_url(config: ProviderConfig) -> tuple[str, str]:
+    """Return the provider's base URL, normalized, and its origin: `argument`, a variable, or `built in`.
+
+    The URL is empty if an installed package provides the provider and chooses its own.
 
     Raises:
         ConfigurationError: there is no such provider, or the URL is invalid, or it is plain http to another machine.
     """
-    spec, base_url = config.spec, config.base_url
+    spec, base_url, origin = config.spec, config.base_url, "argument"
     if spec is None and config.name not in load_entry_points():
         known = ", ".join([*SPECS, *load_entry_points()])
         raise ConfigurationError(f"no provider is named {config.name!r}; known are {known}", field="name")
-    if base_url is None and spec is not None and spec.configured_by == "address":
-        base_url = base_url_from_environment(spec)
+    if base_url is None and spec is not None:
+        base_url, origin = base_url_from_environment(spec), spec.base_url_variable
     if base_url is None:
-        base_url = spec.base_url if spec is not None else ""
+        base_url, origin = fill_placeholders(spec) if spec is not None else "", "built in"
     if spec is None and not base_url:
-        return ""
+        return "", origin
+    if spec is not None and spec.api_version_variable and isinstance(base_url, str):
+        base_url = choose_form(spec, base_url.strip(), config.api_version)
     parsed = parse_base_url(base_url)
     del base_url  # a wrong one may hold a password, which a traceback with locals would show
     if parsed.problem:
@@ -188,7 +202,7 @@ def resolve_base_url(config: ProviderConfig) -> str:
             provider=config.name,
             field="base_url",
         )
-    return parsed.url
+    return parsed.url, origin
 
 
 def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
@@ -196,8 +210,8 @@ def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
     spec, parsed, name = config.spec, None, "base_url"
     if config.base_url is not None:
         parsed = parse_base_url(config.base_url)
-    elif spec is not None and spec.configured_by == "address":
-        parsed, name = read_base_url(spec), spec.base_url_variable or name
+    elif spec is not None:
+        parsed, name = read_base_url(spec), spec.base_url_variable
     if parsed is None or not parsed.endpoint:
         return ()
     message = f"{parsed.endpoint} was taken off {name}: the endpoint is appended to each request"

@@ -91,7 +91,7 @@ class ProviderClient:
         self._lists = {name.lower(): value for name, value in (headers or {}).items() if name not in own}
         fixed = {"content-type": "application/json", "user-agent": f"ratatoskr/{VERSION}"}
         fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
-        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()))
+        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()), token_header=spec.token_header)
         self.redact = self._keys.redact
 
     async def send(

@@ -48,6 +48,7 @@ class KeyRing:
     Args:
         keys: those that do not change, and functions that return one; may be empty.
         key_header: the name of the header that carries the key, and the text before the key in its value.
+        token_header: the same for what a function returns; `None` for that of keys.
         headers: sent with every request.
         now: a monotonic clock.
     """
@@ -58,8 +59,10 @@ class KeyRing:
         key_header: tuple[str, str] = ("authorization", "Bearer "),
         headers: Headers = (),
         now: Callable[[], float] = time.monotonic,
+        token_header: tuple[str, str] | None = None,
     ) -> None:
         self._key_header = key_header
+        self._token_header = token_header or key_header
         self._without_key = _hide(headers)
         self._with_key = [self._source(key) if isinstance(key, KeySource) else self._add_key(key) for key in keys]
         fixed = [key for key in keys if isinstance(key, Secret)]
@@ -105,8 +108,8 @@ class KeyRing:
     def _source(self, key: KeySource) -> TokenSource:
         return TokenSource(key, self._learn)
 
-    def _add_key(self, key: Secret) -> Callable[[], Headers]:
-        name, prefix = self._key_header
+    def _add_key(self, key: Secret, header: tuple[str, str] | None = None) -> Callable[[], Headers]:
+        name, prefix = header or self._key_header
         return _hide((*self._without_key(), (name, prefix + key.reveal())))
 
     def _learn(self, token: Secret) -> None:
@@ -152,12 +155,16 @@ class KeyRing:
         key = self._with_key[index]
         if not isinstance(key, TokenSource):
             return key() + more
-        return (self._add_key(credential.secret)() if credential is not None else self._without_key()) + more
+        return (
+            self._add_key(credential.secret, self._token_header)() if credential is not None else self._without_key()
+        ) + more
 
     def redacted_headers(self, more: Headers = ()) -> dict[str, str]:
         """Return the headers of a request by name in lower case, with `[redacted]` in place of secrets."""
         shown = {}
-        key = self._add_key(Secret("…"))() if self._with_key else self._without_key()
+        is_token = bool(self._with_key) and isinstance(self._with_key[0], TokenSource)
+        header = self._token_header if is_token else self._key_header
+        key = self._add_key(Secret("…"), header)() if self._with_key else self._without_key()
         for name, value in key + more:
             scheme, space, _ = value.rpartition(" ")
             shown[name.lower()] = f"{scheme}{space}[redacted]" if _SECRET_HEADER.search(name) else value

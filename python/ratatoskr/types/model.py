@@ -57,12 +57,14 @@ class ProviderHealth(Plain):
         name: of the provider.
         base_url: of its API.
         key_origin: where its key came from (`argument`, an environment variable's name, a file), never the key.
+        base_url_origin: where its base URL came from: `argument`, an environment variable's name, or `built in`.
     """
 
     type: ClassVar[Literal["provider_health"]] = "provider_health"
     name: str
     base_url: str
     key_origin: str | None = None
+    base_url_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from ratatoskr.providers.specs import SPECS, ProviderSpec, compatible, example_v
 
 PACKAGE = Path(ratatoskr.__file__).parent
 MAY_NAME_HOSTS = {
-    "providers/specs.py": "the table itself",
-    "config/builder.py": "a typed method for some rows, which the tests below compare with their rows",
+    "providers/specs/": "the table itself",
+    "config/builder_providers.py": "a typed method for some rows, which the tests below compare with their rows",
     "models/": "data about models: spellings, rules",
     "wire/": "dialects, and quirks that a vendor's name stands for",
     "testing/": "the scripted upstream, which imitates vendors",
