@@ -75,6 +75,8 @@ class Ratatoskr:
 def providers_of_environment() -> Iterator[str]:
     """Yield the names of the providers that have a key, then of those that can be reached without one."""
     for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
+        if spec.alternative_to:
+            continue
         if spec.configured_by == "key":
             present = has_placeholders_filled(spec) and find_keys(spec.name) is not None
         else:

@@ -90,6 +90,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "Google Gemini, by its OpenAI endpoint",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        alternative_to="google",
         refused=frozenset({"top_k"}),
         example_model="gemini-2.5-flash",
         note="`google` speaks Gemini's own API, which can do more",

@@ -30,6 +30,7 @@ class ProviderSpec:
         placeholders: the names in braces in `base_url`, each with the environment variable that holds its value.
         needs_key: whether every request needs a key.
         configured_by: what `Ratatoskr.from_env()` looks for: a key, or an address in the environment.
+        alternative_to: the provider with the same key that it adds in place of this one.
         probed: whether it also looks for a server that accepts connections at `base_url`.
         key_header: the header's name and what precedes the key in its value.
         token_header: the same for what a key function returns; `None` for that of keys.
@@ -63,6 +64,7 @@ class ProviderSpec:
     placeholders: tuple[tuple[str, str], ...] = ()
     needs_key: bool = True
     configured_by: Literal["key", "address"] = "key"
+    alternative_to: str = ""
     probed: bool = False
     key_header: tuple[str, str] = BEARER
     token_header: tuple[str, str] | None = None
