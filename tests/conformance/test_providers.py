@@ -33,7 +33,7 @@ VALUES = {
     "frequency_penalty": 0.5,
     "logprobs": True,
     "metadata": {"a": "b"},
-    "parallel_tool_calls": True,
+    "parallel_tool_calls": False,
     "presence_penalty": 0.5,
     "seed": 7,
     "service_tier": "auto",

@@ -13,7 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
-from ratatoskr.config.network import check_tls
+from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
     find_base_url_notices,
@@ -117,6 +117,8 @@ class Assembly:
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
         check_tls(recipe.transport)
+        if recipe.client is None and recipe.providers:
+            warn_of_unused_variables(recipe.transport)
         self._transport_inputs = self._resolve_transport()
         reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
         self.transport: Shared[Transport]
@@ -226,7 +228,17 @@ def _make_transport(inputs: TransportInputs) -> Transport:
         return HttpxTransport(inputs.client, inputs.config)
     from ratatoskr.transport.native import NativeTransport
 
-    return NativeTransport(inputs.config)
+    config = inputs.config
+    if config.proxy is None or not config.no_proxy:
+        return NativeTransport(config)
+    from urllib.request import proxy_bypass_environment
+
+    from ratatoskr.transport.bypass import BypassTransport
+
+    def bypasses(host: str) -> bool:
+        return bool(proxy_bypass_environment(host, {"no": config.no_proxy}))
+
+    return BypassTransport(NativeTransport(config), NativeTransport(replace(config, proxy=None)), bypasses)
 
 
 def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider:

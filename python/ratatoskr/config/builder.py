@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.base_url import base_url_from_environment, has_placeholders_filled, is_listening
 from ratatoskr.config.builder_providers import ProviderMethods
-from ratatoskr.config.network import Pem, check_path, check_proxy
+from ratatoskr.config.network import (
+    Pem,
+    check_path,
+    check_proxy,
+    find_system_authorities,
+    proxy_of_environment,
+)
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
@@ -232,8 +238,16 @@ class Builder(ProviderMethods):
         return self._set(client=client)
 
     def proxy(self, url: str) -> Self:
-        """Send every request through a proxy (http, https, socks5, socks5h). Environment variables are not read."""
-        return self._set_transport(proxy=check_proxy(url))
+        """Send every request through a proxy (http, https, socks5, socks5h).
+
+        Args:
+            url: of the proxy; or `env` for that of `HTTPS_PROXY` or `ALL_PROXY`, if one is set, with the exceptions of
+                `NO_PROXY`. Otherwise these variables are not read.
+        """
+        if url == "env":
+            found, exceptions = proxy_of_environment()
+            return self._set_transport(proxy=found, no_proxy=exceptions)
+        return self._set_transport(proxy=check_proxy(url), no_proxy="")
 
     def unix_socket(self, path: str | Path) -> Self:
         """Send every request to a Unix socket, whatever the host of its URL; a proxy is then not used."""
@@ -248,10 +262,12 @@ class Builder(ProviderMethods):
         """Trust further certificate authorities, or send your own certificate; all in PEM.
 
         Args:
-            ca: the path of a file of certificates, or their text as bytes.
+            ca: the path of a file of certificates, or their text as bytes; or `system` for those of `SSL_CERT_FILE` or,
+                if that is not set, of the machine.
             cert: the path of your certificate and its chain, or their text as bytes.
             key: the path of its private key, which may also be in the file `cert`.
         """
+        ca = find_system_authorities() if ca == "system" else ca
         for name, source in (("ca", ca), ("cert", cert), ("key", key)):
             check_path(name, source)
         return self._set_transport(tls_ca=ca, tls_cert=cert, tls_key=key)
