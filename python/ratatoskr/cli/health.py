@@ -58,7 +58,9 @@ def _empty_health() -> Health:
 
 def _provider_line(provider: ProviderHealth) -> str:
     origin = f"key from {provider.key_origin}" if provider.key_origin else "no key"
-    return f"{origin}, at {provider.base_url}"
+    source = provider.base_url_origin
+    known = source in (None, "built in", "argument")
+    return f"{origin}, at {provider.base_url}{'' if known else f' from {source}'}"
 
 
 def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:

@@ -231,7 +231,7 @@ def _make_transport(inputs: TransportInputs) -> Transport:
     config = inputs.config
     if config.proxy is None or not config.no_proxy:
         return NativeTransport(config)
-    from urllib.request import proxy_bypass_environment
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
 
     from ratatoskr.transport.bypass import BypassTransport
 

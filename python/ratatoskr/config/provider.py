@@ -107,7 +107,7 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret | KeySource, ...]:
     if key is None:
         return ()
     several = isinstance(key, (list, tuple, set, frozenset))
-    keys = cast("tuple[str | KeyFunction, ...]", tuple(key) if several else (key,))
+    keys = tuple(cast("Sequence[str | KeyFunction]", key)) if several else (cast("str | KeyFunction", key),)
     if not keys:
         raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
     return tuple(KeySource(one) if callable(one) else parse_key(one, provider) for one in keys)

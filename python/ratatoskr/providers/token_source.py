@@ -42,7 +42,7 @@ class _Failure:
     message: str
 
 
-Outcome: TypeAlias = "LiveToken | _Failure | None"
+Fetched: TypeAlias = "LiveToken | _Failure | None"
 """A token, what went wrong, or `None` if the call was given up and has to be made again."""
 _GIVEN_UP = object()
 """In place of what the function returned: the event loop that it needs has ended."""
@@ -125,7 +125,7 @@ class TokenSource:
         call.start()
         return call
 
-    def _settle(self, call: _Call, made: Any) -> Outcome:
+    def _settle(self, call: _Call, made: Any) -> Fetched:
         """Keep what a call of the function returned, and return what its callers get."""
         now = self._now()
         result = made if isinstance(made, _Failure) else None if made is _GIVEN_UP else _parse(made, now)
@@ -176,11 +176,11 @@ class _Call:
     """One call of a key function, and those who wait for it."""
 
     def __init__(
-        self, function: Callable[[], Any] | None = None, settle: Callable[[_Call, Any], Outcome] | None = None
+        self, function: Callable[[], Any] | None = None, settle: Callable[[_Call, Any], Fetched] | None = None
     ) -> None:
         self._function = function
         self._settle = settle
-        self._outcome: Future[Outcome] = Future()
+        self._outcome: Future[Fetched] = Future()
         self._finishing = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awaiting: asyncio.Task[None] | None = None
@@ -197,11 +197,11 @@ class _Call:
         """Whether the event loop that it needs no longer runs."""
         return self._awaiting is not None and self._loop is not None and not self._loop.is_running()
 
-    async def wait(self) -> Outcome:
+    async def wait(self) -> Fetched:
         """Return the outcome; a caller who is cancelled does not end the call."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-        def wake(_: Future[Outcome]) -> None:
+        def wake(_: Future[Fetched]) -> None:
             with suppress(RuntimeError):  # the loop of a caller that no longer waits may be closed
                 loop.call_soon_threadsafe(done.set)
 

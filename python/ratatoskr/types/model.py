@@ -155,6 +155,7 @@ class Plan(Plain):
         refused: why it would be skipped, if so.
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
+        base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -167,6 +168,7 @@ class Plan(Plain):
     refused: str | None = None
     only_if_unavailable: bool = False
     request: PlannedRequest | None = None
+    base_url_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_a_proxy_without_a_scheme_is_one_of_http(monkeypatch: pytest.MonkeyPatch
 
 def test_a_variable_that_is_no_proxy_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"ftp://me:{PASSWORD}@h:1")
-    with pytest.raises(ConfigurationError, match="^HTTPS_PROXY must be") as caught:
+    with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY must be") as caught:
         Ratatoskr.builder().proxy("env")
     assert PASSWORD not in str(caught.value)
 
@@ -128,7 +128,7 @@ def test_the_machines_certificates_are_those_of_the_variable_or_the_system(
 
 def test_certificates_that_are_in_no_file_are_read_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     class Store:
-        certificates: list[bytes] = []
+        certificates: ClassVar[list[bytes]] = []
 
         def get_ca_certs(self, *, binary_form: bool) -> list[bytes]:
             return self.certificates

@@ -142,3 +142,17 @@ def test_an_installed_package_may_register_a_provider(monkeypatch: pytest.Monkey
         Ratatoskr.builder().provider("registered").limits("registered", 2).build()
     bare = Ratatoskr.builder().provider("registered").build()
     assert bare.assembly.providers["registered"].arguments["headers"] is None  # type: ignore[union-attr]
+
+
+async def test_health_and_explain_say_where_a_base_url_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "https://proxy.example/openrouter/v1/")
+    builder = Ratatoskr.builder().openai("k").openrouter("k").groq("k", base_url="https://h/v1")
+    async with builder.build() as gateway:
+        health = {each.name: (each.base_url, each.base_url_origin) for each in (await gateway.health()).providers}
+        plans = (await gateway.explain(["openrouter:m", "groq:m", "openai:gpt-4o"])).plans
+    assert health == {
+        "openai": ("https://api.openai.com/v1", "built in"),
+        "openrouter": ("https://proxy.example/openrouter/v1", "OPENROUTER_BASE_URL"),
+        "groq": ("https://h/v1", "argument"),
+    }
+    assert [plan.base_url_origin for plan in plans] == ["OPENROUTER_BASE_URL", "argument", "built in"]
