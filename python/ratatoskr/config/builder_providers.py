@@ -56,8 +56,10 @@ class ProviderMethods:
 
         Args:
             name: the prefix of its models' names.
-            key: one or several; if left out, it comes from the environment or the secrets file.
-            base_url: in place of the provider's own.
+            key: one or several; if left out, it comes from the environment or the secrets file. A function, also an
+                asynchronous one, returns a `Token` or a text: it is called once for all calls that wait, again before
+                the token expires, and after a 401. If it fails, calls end with `AuthenticationFailed`.
+            base_url: in place of the provider's own; if left out, that of its variable, such as `OPENAI_BASE_URL`.
             headers: sent with every request.
             allow_insecure: allow plain http to another machine.
         """

@@ -251,7 +251,10 @@ class HttpProvider:
             return None
         if isinstance(body, list) and body:
             body = body[0]
-        if not (isinstance(body, dict) and body.get("error")):
+        if not isinstance(body, dict):
+            return None
+        base = body.get("base_resp")  # MiniMax
+        if not (body.get("error") or (isinstance(base, dict) and base.get("status_code"))):
             return None
         return self._client.build_error(binding.dialect.decode_error(reply.body), reply, binding.target)
 
