@@ -45,8 +45,8 @@ class Ratatoskr:
     def from_env() -> EmbeddedGateway:
         """Return a gateway with every provider that has a key, and Ollama if it can be reached.
 
-        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections; other servers of models,
-        such as vLLM, only if the variable of their address is set.
+        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections; other servers of
+        models, such as vLLM, only if the variable of their address is set.
 
         Raises:
             ConfigurationError: there is no provider.
