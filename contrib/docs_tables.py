@@ -60,7 +60,7 @@ def providers() -> str:
                 f"`{spec.name}`",
                 f"{spec.title}<br>`{spec.base_url}`",
                 keys if spec.needs_key else f"{keys}, optional",
-                f"`{spec.base_url_variable}`" if spec.configured_by == "address" else "",
+                f"`{spec.base_url_variable}`" if spec.base_url_variable else "",
                 dialects,
                 ", ".join(spec.capabilities),
                 f"`{spec.name}:{spec.example_model}`",

@@ -44,7 +44,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
     "providers": BOTTOM
-    | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log"}
+    | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},

@@ -115,6 +115,7 @@ if TYPE_CHECKING:
         Plan as Plan,
         ProviderHealth as ProviderHealth,
     )
+    from ratatoskr.types.token import Token as Token
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
@@ -148,6 +149,7 @@ _NAMES = {
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.token": "Token",
     "ratatoskr.version": "__version__",
 }
 _MODULES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import Any
 
 from ratatoskr.types.visible import escape_hidden
@@ -58,12 +59,19 @@ def print_logs_as_asked() -> None:
         _root.warning("RATATOSKR_LOG is not one of %s", ", ".join(LEVELS))
 
 
-class _Printer(logging.StreamHandler[Any]):
+class _Printer(logging.Handler):
     """Prints a line a record: time, level, logger, message, and the fields of `extra`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record on what is standard error now; a closed one is ignored."""
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}

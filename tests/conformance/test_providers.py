@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from tests.conformance.faces import KEY, scene
 
-from ratatoskr import AuthenticationFailed, ContentDelta, Message, RateLimited, ReasoningDelta, UnsupportedParameter
-from ratatoskr.providers.specs import CHAT_COMPLETIONS, SPECS, ProviderSpec
-from ratatoskr.testing import ScriptedTurn, TokenCounts, fault
+from ratatoskr import (
+    AuthenticationFailed,
+    ContentDelta,
+    InvalidInput,
+    Message,
+    RateLimited,
+    ReasoningDelta,
+    TextPart,
+    ToolDefinition,
+    UnsupportedParameter,
+)
+from ratatoskr.providers.specs import CHAT_COMPLETIONS, SPECS, SWITCHES, ProviderSpec
+from ratatoskr.testing import Received, ScriptedTurn, TokenCounts, fault
 
 
 def each(specs: Iterable[ProviderSpec]) -> pytest.MarkDecorator:
@@ -20,16 +32,19 @@ TEXT = "Up and down the ash tree."
 VALUES = {
     "frequency_penalty": 0.5,
     "logprobs": True,
-    "parallel_tool_calls": True,
+    "metadata": {"a": "b"},
+    "parallel_tool_calls": False,
     "presence_penalty": 0.5,
     "seed": 7,
     "service_tier": "auto",
     "stop": ["x"],
+    "tool_choice": "required",
     "top_k": 5,
     "top_p": 0.5,
     "user": "u",
 }
 """A value of each parameter that a host may refuse."""
+TOOL = ToolDefinition("climb", "Climb a tree.", {"type": "object", "properties": {}})
 
 
 def model_of(spec: ProviderSpec) -> str:
@@ -71,8 +86,47 @@ async def test_what_it_refuses_is_refused_before_it_is_sent(spec: ProviderSpec) 
     async with scene("async", ScriptedTurn(TEXT)) as at:
         for name in spec.refused:
             with pytest.raises(UnsupportedParameter) as caught:
-                await at.face.call("chat", "Who?", model_of(spec), **{name: VALUES[name]})
+                await at.face.call("chat", "Who?", model_of(spec), tools=[TOOL], **{name: VALUES[name]})
             assert (caught.value.provider, caught.value.field) == (spec.name, name)
+        assert at.upstream.requests == []
+
+
+def has_name(body: dict[str, Any]) -> bool:
+    return any("name" in message for message in body["messages"])
+
+
+DRESS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "no_stream_options": lambda body: "stream_options" not in body,
+    "no_name": lambda body: not has_name(body),
+    "reasoning_split": lambda body: body.get("reasoning_split") is True,
+    "enable_thinking": lambda body: body.get("enable_thinking") is False,
+    "template_thinking": lambda body: body.get("chat_template_kwargs") == {"enable_thinking": False},
+    "thinking_type": lambda body: body.get("thinking") == {"type": "disabled"},
+}
+"""By quirk: whether the host accepts the body of a request without thinking."""
+
+
+@each(spec for spec in SPECS.values() if spec.flags & {*DRESS})
+async def test_a_host_with_these_quirks_accepts_what_is_sent(spec: ProviderSpec) -> None:
+    def answer(request: Received) -> Any:
+        body = json.loads(request.raw)
+        wrong = [quirk for quirk in spec.flags & {*DRESS} if not DRESS[quirk](body)]
+        return fault("status_400") if wrong or spec.refused & {*body} else TEXT
+
+    switched = {"reasoning": "none"} if spec.flags & SWITCHES else {}
+    async with scene("async", [answer, answer]) as at:
+        asked = Message("user", (TextPart("Who?"),), name="ann")
+        response = await at.face.call("chat", [asked], model_of(spec), **switched)
+        _, streamed = await at.face.stream([asked], model_of(spec), **switched)
+        assert response.text == streamed.text == TEXT
+
+
+async def test_a_list_of_models_that_a_host_has_not_is_not_asked_for() -> None:
+    async with scene("async") as at:
+        for spec in SPECS.values():
+            if "models" not in spec.capabilities:
+                with pytest.raises(InvalidInput, match=f"{spec.title} has no list of models"):
+                    await at.face.call("list_models", spec.name)
         assert at.upstream.requests == []
 
 

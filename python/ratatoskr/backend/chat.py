@@ -111,7 +111,8 @@ class ChatBackend:
             plan = provider.plan(request, options, candidate.reason, body=body)
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
-        return replace(plan, only_if_unavailable=candidate.only_if_unavailable)
+        origin = self._settings.base_url_origins.get(candidate.provider)
+        return replace(plan, only_if_unavailable=candidate.only_if_unavailable, base_url_origin=origin)
 
 
 def model_names(request: ChatRequest) -> tuple[str, ...]:

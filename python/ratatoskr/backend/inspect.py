@@ -81,9 +81,9 @@ async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> fr
 
 async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
     """Return the configured providers and the state of each local model; also of a closed gateway."""
-    origins = backend.settings.key_origins
+    keys, urls = backend.settings.key_origins, backend.settings.base_url_origins
     providers = tuple(
-        ProviderHealth(name, getattr(provider, "base_url", ""), origins.get(name))
+        ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
     return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())

@@ -21,6 +21,7 @@ class Settings:
         fallbacks: patterns of models to the models that may follow them after a failure.
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
+        base_url_origins: the source of each provider's base URL.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -30,6 +31,7 @@ class Settings:
     fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
+    base_url_origins: Mapping[str, str] = field(default_factory=dict)
 
 
 class CallTimeouts:

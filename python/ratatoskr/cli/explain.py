@@ -73,12 +73,16 @@ def _show(explanation: Explanation, screen: Screen) -> None:
     screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each")], indent="")
 
 
+def _describe_origin(origin: str | None) -> str:
+    return "" if origin in (None, "built in", "argument") else f" (base URL from {origin})"
+
+
 def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     from ratatoskr.cli.failure import adapt_to_shell
 
     yield "why", plan.why + ("; only if the models before are not available" if plan.only_if_unavailable else "")
     if plan.url:
-        yield "where", plan.url
+        yield "where", plan.url + _describe_origin(plan.base_url_origin)
     if plan.sent is not None:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
     for change in plan.changes:

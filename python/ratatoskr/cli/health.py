@@ -59,7 +59,9 @@ def _empty_health() -> Health:
 
 def _provider_line(provider: ProviderHealth) -> str:
     origin = f"key from {provider.key_origin}" if provider.key_origin else "no key"
-    return f"{origin}, at {provider.base_url}"
+    source = provider.base_url_origin
+    known = source in (None, "built in", "argument")
+    return f"{origin}, at {provider.base_url}{'' if known else f' from {source}'}"
 
 
 def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
@@ -69,7 +71,7 @@ def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
         if name in configured:
             continue
         if spec.configured_by == "address":
-            yield name, f"start it, or set {spec.base_url_variable}"
+            yield name, f"{'start it, or ' if spec.probed else ''}set {spec.base_url_variable}"
         else:
             without = "" if spec.needs_key else "; works without a key if -m names it"
             yield name, f"set {' or '.join(spec.key_variables)}{without}"

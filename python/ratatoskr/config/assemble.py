@@ -13,7 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
-from ratatoskr.config.network import check_tls
+from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
     find_base_url_notices,
@@ -32,6 +32,7 @@ from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.token import KeySource
 from ratatoskr.types.visible import quote
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
@@ -86,8 +87,9 @@ class ProviderInputs:
     config: ProviderConfig
     spec: ProviderSpec | None
     base_url: str
-    keys: tuple[Secret, ...]
+    keys: tuple[Secret | KeySource, ...]
     key_origin: str | None = field(compare=False)
+    base_url_origin: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Assembly:
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
         check_tls(recipe.transport)
+        if recipe.client is None and recipe.providers:
+            warn_of_unused_variables(recipe.transport)
         self._transport_inputs = self._resolve_transport()
         reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
         self.transport: Shared[Transport]
@@ -171,6 +175,7 @@ class Assembly:
             recipe.fallbacks,
             recipe.substitute,
             origins,
+            {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
         )
 
     async def aclose(self) -> None:
@@ -212,9 +217,9 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:
-    base_url = resolve_base_url(config)
+    base_url, base_url_origin = resolve_base_url(config)
     keys, origin = resolve_keys(config)
-    return ProviderInputs(config, config.spec, base_url, keys, origin)
+    return ProviderInputs(config, config.spec, base_url, keys, origin, base_url_origin)
 
 
 def _make_transport(inputs: TransportInputs) -> Transport:
@@ -224,7 +229,17 @@ def _make_transport(inputs: TransportInputs) -> Transport:
         return HttpxTransport(inputs.client, inputs.config)
     from ratatoskr.transport.native import NativeTransport
 
-    return NativeTransport(inputs.config)
+    config = inputs.config
+    if config.proxy is None or not config.no_proxy:
+        return NativeTransport(config)
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed leaves it out
+
+    from ratatoskr.transport.bypass import BypassTransport
+
+    def bypasses(host: str) -> bool:
+        return bool(proxy_bypass_environment(host, {"no": config.no_proxy}))
+
+    return BypassTransport(NativeTransport(config), NativeTransport(replace(config, proxy=None)), bypasses)
 
 
 def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider:
@@ -238,6 +253,7 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
             base_url=inputs.base_url,
             headers=headers,
             api=config.api,
+            deployments=dict(config.deployments),
             notices=find_base_url_notices(config),
         )
     try:

@@ -6,13 +6,21 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import ProviderSpec
 
-__all__ = ["BaseUrl", "base_url_from_environment", "is_listening", "parse_base_url", "read_base_url"]
+__all__ = [
+    "BaseUrl",
+    "base_url_from_environment",
+    "fill_placeholders",
+    "has_placeholders_filled",
+    "is_listening",
+    "parse_base_url",
+    "read_base_url",
+]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
@@ -26,6 +34,7 @@ _ENDPOINT = re.compile(
 )
 """Endpoints that people copy together with the base URL; the dialect appends its own."""
 
+_PLACEHOLDER = re.compile(r"[A-Za-z0-9_-]+")
 _FORM = "base_url must be http(s)://host[:port][/path]"
 _INVALID = f"{_FORM}, with a name of a host in its ASCII form (xn--…) or an IP address"
 
@@ -93,8 +102,8 @@ def parse_base_url(text: object) -> BaseUrl:
 def base_url_from_environment(spec: ProviderSpec) -> str | None:
     """Return the base URL that the provider's variable names; `None` if it is not set.
 
-    A host, `host:port` or a URL; without a scheme the port defaults to that of the provider's own base URL. `0.0.0.0`
-    and `::`, on which a server listens, become the loopback address.
+    A URL; of a server of one's own also a host or `host:port`, whose port defaults to that of its own base URL.
+    `0.0.0.0` and `::`, on which a server listens, become the loopback address.
 
     Raises:
         ConfigurationError: the variable holds none of these.
@@ -103,14 +112,52 @@ def base_url_from_environment(spec: ProviderSpec) -> str | None:
     if parsed is None:
         return None
     if parsed.problem:
-        raise ConfigurationError(f"{spec.base_url_variable} must be a host, host:port or http(s)://host[:port][/path]")
+        short = "a host, host:port or " if spec.configured_by == "address" else ""
+        raise ConfigurationError(
+            f"{spec.base_url_variable} must be {short}http(s)://host[:port][/path]",
+            provider=spec.name,
+            field="base_url",
+        )
     return parsed.url
 
 
 def read_base_url(spec: ProviderSpec) -> BaseUrl | None:
     """Return what the provider's variable holds, with a problem if it is not an address; `None` if it is not set."""
-    value = os.environ.get(spec.base_url_variable or "", "").strip().strip("\"'").strip()
-    return parse_base_url(_complete_address(value, urlsplit(spec.base_url).port)) if value else None
+    value = os.environ.get(spec.base_url_variable, "").strip().strip("\"'").strip()
+    if not value:
+        return None
+    if spec.configured_by == "address":
+        value = _complete_address(value, urlsplit(spec.base_url).port)
+    parsed = parse_base_url(value)
+    if parsed.url and spec.base_url_path and "/" not in parsed.url.partition("://")[2]:
+        parsed = replace(parsed, url=parsed.url + spec.base_url_path)
+    return parsed
+
+
+def fill_placeholders(spec: ProviderSpec) -> str:
+    """Return the row's base URL with the values that differ between accounts.
+
+    Raises:
+        ConfigurationError: a variable that holds one of them is not set.
+    """
+    url = spec.base_url
+    for name, variable in spec.placeholders:
+        value = os.environ.get(variable, "").strip()
+        if not _PLACEHOLDER.fullmatch(value):
+            problem = "may hold letters, digits, - and _ only" if value else "is not set"
+            raise ConfigurationError(
+                f"{variable} {problem}: it is the {name.replace('_', ' ')} in {spec.base_url}; or pass base_url, or set"
+                f" {spec.base_url_variable}",
+                provider=spec.name,
+                field="base_url",
+            )
+        url = url.replace(f"{{{name}}}", value)
+    return url
+
+
+def has_placeholders_filled(spec: ProviderSpec) -> bool:
+    """Return whether the environment holds what the row's base URL needs."""
+    return bool(os.environ.get(spec.base_url_variable)) or all(os.environ.get(name) for _, name in spec.placeholders)
 
 
 def is_listening(spec: ProviderSpec) -> bool:

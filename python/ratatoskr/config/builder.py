@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
-from ratatoskr.config.network import Pem, check_path, check_proxy
-from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
+from ratatoskr.config.builder_providers import ProviderMethods, check_name
+from ratatoskr.config.network import (
+    Pem,
+    check_path,
+    check_proxy,
+    find_system_authorities,
+    proxy_of_environment,
+)
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.models.rules import Api
-from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
 from ratatoskr.registry.backoff import Clock
-from ratatoskr.types.chat import PARAM_NAMES
 from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
@@ -24,27 +27,12 @@ from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Unpack
 
     from ratatoskr.local.engine.device import Device
 
-StreamEnd: TypeAlias = Literal["required", "optional"]
-_RESERVED_NAMES = {"ratatoskr": "a preset"} | {
-    prefix: description for spec in SPECS.values() for prefix, description in spec.model_prefixes
-}
-"""Names before a colon that cannot be a host's, with what they mean."""
-
-
-class ProviderOptions(TypedDict, total=False):
-    """The options of every provider besides its key; see `Builder.provider`."""
-
-    base_url: str | None
-    headers: Mapping[str, str] | None
-    allow_insecure: bool
-
 
 @hide_arguments_of_methods
-class Builder:
+class Builder(ProviderMethods):
     """Collects the set-up of a gateway. Every method returns the builder; `build()` checks the whole and makes it."""
 
     def __init__(self) -> None:
@@ -63,138 +51,11 @@ class Builder:
         """
         return assemble(self._recipe)
 
-    def _set(self, **changes: Any) -> Self:
-        self._recipe = replace(self._recipe, **changes)
-        return self
-
     def _set_local(self, **changes: Any) -> Self:
         return self._set(local=replace(self._recipe.local, **changes))
 
     def _set_transport(self, **changes: Any) -> Self:
         return self._set(transport=replace(self._recipe.transport, **changes))
-
-    # providers
-
-    def provider(
-        self,
-        name: str,
-        key: Keys = None,
-        *,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-    ) -> Self:
-        """Add a provider by name: a built-in one, or one that an installed package registers.
-
-        Args:
-            name: the prefix of its models' names.
-            key: one or several; if left out, it comes from the environment or the secrets file.
-            base_url: in place of the provider's own.
-            headers: sent with every request.
-            allow_insecure: allow plain http to another machine.
-        """
-        _check_name(name)
-        return self._add(ProviderConfig(name, base_url=base_url, allow_insecure=allow_insecure), key, headers)
-
-    def _add(self, config: ProviderConfig, key: Keys, headers: Mapping[str, str] | None) -> Self:
-        config = replace(config, keys=check_keys(config.name, key), headers=check_headers(config.name, headers))
-        return self._set(providers=(*self._recipe.providers, config))
-
-    def openrouter(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add OpenRouter; its free models need no key. Options as in `provider`."""
-        return self.provider("openrouter", key, **options)
-
-    def anthropic(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Anthropic. Options as in `provider`."""
-        return self.provider("anthropic", key, **options)
-
-    def openai(self, key: Keys = None, *, api: Api = "auto", **options: Unpack[ProviderOptions]) -> Self:
-        """Add OpenAI. Options as in `provider`.
-
-        Args:
-            key: one or several.
-            api: the endpoint; `auto` uses Responses for models that reason and Chat Completions for all others.
-            **options: as in `provider`.
-        """
-        if not isinstance(api, str) or api not in get_args(Api):
-            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {quote(api)}", field="api")
-        self.provider("openai", key, **options)
-        *before, config = self._recipe.providers
-        return self._set(providers=(*before, replace(config, api=api)))
-
-    def google(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Google Gemini. Options as in `provider`."""
-        return self.provider("google", key, **options)
-
-    def ollama(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Ollama, at `OLLAMA_HOST` or on this machine. Options as in `provider`."""
-        return self.provider("ollama", key, **options)
-
-    def huggingface(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Hugging Face, by its router. Options as in `provider`."""
-        return self.provider("huggingface", key, **options)
-
-    def groq(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Groq. Options as in `provider`."""
-        return self.provider("groq", key, **options)
-
-    def mistral(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Mistral. Options as in `provider`."""
-        return self.provider("mistral", key, **options)
-
-    def deepseek(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add DeepSeek. Options as in `provider`."""
-        return self.provider("deepseek", key, **options)
-
-    def together(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add Together. Options as in `provider`."""
-        return self.provider("together", key, **options)
-
-    def xai(self, key: Keys = None, **options: Unpack[ProviderOptions]) -> Self:
-        """Add xAI. Options as in `provider`."""
-        return self.provider("xai", key, **options)
-
-    def compatible(
-        self,
-        name: str,
-        *,
-        base_url: str,
-        key: Keys = None,
-        headers: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-        done: StreamEnd = "required",
-        quirks: Collection[str] = (),
-        refused: Collection[str] = (),
-    ) -> Self:
-        """Add a host with OpenAI's Chat Completions API.
-
-        Args:
-            name: the prefix of its models, as in `name:model`.
-            base_url: what precedes `/chat/completions`; a query, as in `?api-version=…`, is sent with every request.
-            key: one or several, if it needs one.
-            headers: sent with every request.
-            allow_insecure: allow plain http to another machine.
-            done: whether streams end with `[DONE]`; if it is `optional`, a finish reason and a clean end suffice.
-            quirks: how the host differs from OpenAI, by the names in `ratatoskr.providers.specs.QUIRKS`.
-            refused: parameters of a chat that it does not accept, such as `logprobs`.
-        """
-        _check_name(name)
-        if name in _RESERVED_NAMES:
-            raise ConfigurationError(
-                f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
-            )
-        if not isinstance(done, str) or done not in get_args(StreamEnd):
-            raise ConfigurationError(f"done must be required or optional, not {quote(done)}", field="done")
-        _check_names(quirks, tuple(QUIRKS), "quirks")
-        _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
-        spec = compatible(
-            name,
-            base_url if isinstance(base_url, str) else "",
-            no_done=done == "optional",
-            quirks=quirks,
-            refused=refused,
-        )
-        return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
 
     # models of this process
 
@@ -307,7 +168,7 @@ class Builder:
                 same host share the lowest limit.
             stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
         """
-        _check_name(provider)
+        check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
             if value is None:
                 continue
@@ -322,8 +183,16 @@ class Builder:
         return self._set(client=client)
 
     def proxy(self, url: str) -> Self:
-        """Send every request through a proxy (http, https, socks5, socks5h). Environment variables are not read."""
-        return self._set_transport(proxy=check_proxy(url))
+        """Send every request through a proxy (http, https, socks5, socks5h).
+
+        Args:
+            url: of the proxy; or `env` for that of `HTTPS_PROXY` or `ALL_PROXY`, if one is set, with the exceptions of
+                `NO_PROXY`. Otherwise these variables are not read.
+        """
+        if url == "env":
+            found, exceptions = proxy_of_environment()
+            return self._set_transport(proxy=found, no_proxy=exceptions)
+        return self._set_transport(proxy=check_proxy(url), no_proxy="")
 
     def unix_socket(self, path: str | Path) -> Self:
         """Send every request to a Unix socket, whatever the host of its URL; a proxy is then not used."""
@@ -338,10 +207,12 @@ class Builder:
         """Trust further certificate authorities, or send your own certificate; all in PEM.
 
         Args:
-            ca: the path of a file of certificates, or their text as bytes.
+            ca: the path of a file of certificates, or their text as bytes; or `system` for those of `SSL_CERT_FILE` or,
+                if that is not set, of the machine.
             cert: the path of your certificate and its chain, or their text as bytes.
             key: the path of its private key, which may also be in the file `cert`.
         """
+        ca = find_system_authorities() if ca == "system" else ca
         for name, source in (("ca", ca), ("cert", cert), ("key", key)):
             check_path(name, source)
         return self._set_transport(tls_ca=ca, tls_cert=cert, tls_key=key)
@@ -349,20 +220,6 @@ class Builder:
     def clock(self, clock: Clock) -> Self:
         """Replace real time and randomness in retries; for tests."""
         return self._set(clock=clock)
-
-
-def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
-        raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {quote(name)}", field="name")
-
-
-def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
-    several = isinstance(names, Collection) and not isinstance(names, str)
-    unknown = [name for name in names if name not in known] if several else [names]
-    if unknown:
-        raise ConfigurationError(
-            f"{field} must be names, each one of {', '.join(known)}; not {quote(unknown[0])}", field=field
-        )
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ratatoskr.config.base_url import base_url_from_environment, is_listening
+from ratatoskr.config.base_url import base_url_from_environment, has_placeholders_filled, is_listening
 from ratatoskr.config.builder import Builder
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.gateway.embedded import EmbeddedGateway
@@ -27,7 +27,8 @@ class Ratatoskr:
     def from_env() -> EmbeddedGateway:
         """Return a gateway with every provider that has a key, and Ollama if it can be reached.
 
-        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections.
+        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections; other servers of
+        models, such as vLLM, only if the variable of their address is set.
 
         Raises:
             ConfigurationError: there is no provider.
@@ -63,9 +64,11 @@ class Ratatoskr:
 def providers_of_environment() -> Iterator[str]:
     """Yield the names of the providers that have a key, then of those that can be reached without one."""
     for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
+        if spec.alternative_to:
+            continue
         if spec.configured_by == "key":
-            present = find_keys(spec.name) is not None
+            present = has_placeholders_filled(spec) and find_keys(spec.name) is not None
         else:
-            present = base_url_from_environment(spec) is not None or is_listening(spec)
+            present = base_url_from_environment(spec) is not None or (spec.probed and is_listening(spec))
         if present:
             yield spec.name

@@ -81,8 +81,8 @@ class Network(_Section):
     """How connections are made.
 
     Attributes:
-        proxy: URL of a proxy for all requests.
-        ca_file: PEM file of certificates to trust in addition.
+        proxy: URL of a proxy for all requests, or `env` for that of the environment.
+        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
     """
 
     proxy: Name | None = Field(default=None, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -12,11 +13,29 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.secret import Secret
 
-__all__ = ["Pem", "check_path", "check_proxy", "check_tls"]
+__all__ = [
+    "Pem",
+    "check_path",
+    "check_proxy",
+    "check_tls",
+    "find_system_authorities",
+    "proxy_of_environment",
+    "warn_of_unused_variables",
+]
 
 Pem: TypeAlias = str | Path | bytes
 _PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 _MAX_PEM: Final = 16 * 1024 * 1024
+_PROXY_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_BUNDLES: Final = (  # Debian, Fedora, openSUSE, Alpine and macOS
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+_logger = logging.getLogger("ratatoskr.config")
+_warned: set[str] = set()
+"""The variables that were warned of in this process."""
 
 
 def check_proxy(url: str) -> Secret:
@@ -43,6 +62,61 @@ def _is_proxy(url: str) -> bool:
     known = parts.scheme in _PROXY_SCHEMES and parts.hostname and port != 0
     rest = parts.path.strip("/") or parts.query or parts.fragment
     return bool(known and not rest and re.fullmatch(r"[\x21-\x7e]+", url))
+
+
+def proxy_of_environment() -> tuple[Secret | None, str]:
+    """Return the proxy of `HTTPS_PROXY` or `ALL_PROXY`, if one is set, and the hosts of `NO_PROXY`.
+
+    The names may be in lower case, which come first, as curl reads them.
+
+    Raises:
+        ConfigurationError: a variable does not hold the URL of a proxy.
+    """
+    variable = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
+    if variable is None:
+        return None, ""
+    url = os.environ[variable]
+    url = url if "://" in url else f"http://{url}"
+    if not _is_proxy(url):
+        raise ConfigurationError(
+            f"{variable} must be (http|https|socks5|socks5h)://[user:password@]host:port", field="proxy"
+        )
+    return Secret(url), os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+
+
+def find_system_authorities() -> Pem:
+    """Return the certificates that this machine trusts: those of `SSL_CERT_FILE`, else the system's.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    import ssl
+
+    named = os.environ.get("SSL_CERT_FILE")
+    if named:
+        return named
+    paths = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    found = next((path for path in paths if path and Path(path).is_file()), None)
+    if found is not None:
+        return found
+    stored = ssl.create_default_context().get_ca_certs(binary_form=True)  # those of Windows are in no file
+    if not stored:
+        raise ConfigurationError("tls(ca='system'): this machine has no certificates; pass a path", field="ca")
+    return "".join(map(ssl.DER_cert_to_PEM_cert, stored)).encode()
+
+
+def warn_of_unused_variables(config: TransportConfig) -> None:
+    """Log once in a process which variables of the network are set and not used."""
+    unused: dict[str, str] = {}
+    if config.proxy is None and config.unix_socket is None:
+        unused |= {name: 'proxy("env")' for name in _PROXY_VARIABLES if os.environ.get(name)}
+    if config.tls_ca is None:
+        unused |= {name: 'tls(ca="system")' for name in ("SSL_CERT_FILE",) if os.environ.get(name)}
+    new = unused.keys() - _warned
+    if new:
+        _warned.update(new)
+        fields = {"variables": ", ".join(sorted(new)), "used_by": ", ".join(sorted({unused[name] for name in new}))}
+        _logger.warning("environment variables of the network are set and not used", extra=fields)
 
 
 def check_path(name: str, source: Pem | None) -> None:

@@ -9,15 +9,22 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TypeAlias, cast
 
-from ratatoskr.config.base_url import base_url_from_environment, parse_base_url, read_base_url
+from ratatoskr.config.azure import choose_form
+from ratatoskr.config.base_url import (
+    base_url_from_environment,
+    fill_placeholders,
+    parse_base_url,
+    read_base_url,
+)
 from ratatoskr.config.secrets import find_keys, parse_key
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.token import KeyFunction, KeySource
 from ratatoskr.types.visible import quote
 
-Keys: TypeAlias = "str | Sequence[str] | None"
+Keys: TypeAlias = "str | KeyFunction | Sequence[str | KeyFunction] | None"
 ENTRY_POINTS = "ratatoskr.providers"
 """The group in which packages register providers: functions (transport, keys, base_url, headers) -> provider."""
 # Field names and values as in RFC 9110, section 5.
@@ -48,20 +55,24 @@ class ProviderConfig:
 
     Attributes:
         name: the prefix of its models' names.
-        keys: those passed as an argument; empty if they come from the environment or a file.
+        keys: those passed as an argument, functions included; empty if they come from the environment or a file.
         base_url: in place of the row's.
         headers: sent with every request.
         api: the endpoint family, where the row has several; `auto` leaves it to the model's rules.
         allow_insecure: whether plain http to another machine is allowed.
+        api_version: of Azure's API; `None` leaves it to the URL and to the environment.
+        deployments: names of models with those of their deployments, at Azure.
         custom_spec: the row of a host that is not built in.
     """
 
     name: str
-    keys: tuple[Secret, ...] = ()
+    keys: tuple[Secret | KeySource, ...] = ()
     base_url: str | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     api: str = "auto"
     allow_insecure: bool = False
+    api_version: str | None = None
+    deployments: tuple[tuple[str, str], ...] = ()
     custom_spec: ProviderSpec | None = None
 
     @property
@@ -88,8 +99,8 @@ def load_entry_points() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
-def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
-    """Return the keys that the caller passed, one or several; empty for `None`.
+def check_keys(provider: str, key: Keys) -> tuple[Secret | KeySource, ...]:
+    """Return the keys and the functions that the caller passed, one or several; empty for `None`.
 
     Raises:
         ConfigurationError: the sequence is empty, or one of them is not a valid key.
@@ -97,10 +108,10 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
     if key is None:
         return ()
     several = isinstance(key, (list, tuple, set, frozenset))
-    keys = tuple(parse_key(one, provider) for one in (key if several else (cast("str", key),)))
+    keys = tuple(cast("Sequence[str | KeyFunction]", key)) if several else (cast("str | KeyFunction", key),)
     if not keys:
         raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
-    return keys
+    return tuple(KeySource(one) if callable(one) else parse_key(one, provider) for one in keys)
 
 
 def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, Secret], ...]:
@@ -123,13 +134,18 @@ def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tup
     return tuple((name, Secret(value)) for name, value in headers.items())
 
 
-def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret, ...], str | None]:
+def resolve_keys(config: ProviderConfig) -> tuple[tuple[Secret | KeySource, ...], str | None]:
     """Return the provider's keys and their source: `argument`, a variable or a file; `None` if it has none.
 
     Raises:
-        ConfigurationError: a key is required and there is none, or a header is one that the gateway sets.
+        ConfigurationError: a key is required and there is none, or a header is one that the gateway sets, or a function
+            is given to a provider of an installed package.
     """
     spec = config.spec
+    if spec is None and any(isinstance(key, KeySource) for key in config.keys):
+        raise ConfigurationError(
+            "a provider of an installed package takes keys, not functions", provider=config.name, field="key"
+        )
     found = None if config.keys else find_keys(config.name)
     keys, origin = (found.keys, found.origin) if found else (config.keys, "argument" if config.keys else None)
     if not keys and spec is not None and spec.needs_key:
@@ -157,22 +173,26 @@ def _check_own_headers(config: ProviderConfig, *, has_key: bool) -> None:
         seen.add(name.lower())
 
 
-def resolve_base_url(config: ProviderConfig) -> str:
-    """Return the provider's base URL, normalized; empty if an installed package provides it and chooses its own.
+def resolve_base_url(config: ProviderConfig) -> tuple[str, str]:
+    """Return the provider's base URL, normalized, and its origin: `argument`, a variable, or `built in`.
+
+    The URL is empty if an installed package provides the provider and chooses its own.
 
     Raises:
         ConfigurationError: there is no such provider, or the URL is invalid, or it is plain http to another machine.
     """
-    spec, base_url = config.spec, config.base_url
+    spec, base_url, origin = config.spec, config.base_url, "argument"
     if spec is None and config.name not in load_entry_points():
         known = ", ".join([*SPECS, *load_entry_points()])
         raise ConfigurationError(f"no provider is named {quote(config.name)}; known are {known}", field="name")
-    if base_url is None and spec is not None and spec.configured_by == "address":
-        base_url = base_url_from_environment(spec)
+    if base_url is None and spec is not None:
+        base_url, origin = base_url_from_environment(spec), spec.base_url_variable
     if base_url is None:
-        base_url = spec.base_url if spec is not None else ""
+        base_url, origin = fill_placeholders(spec) if spec is not None else "", "built in"
     if spec is None and not base_url:
-        return ""
+        return "", origin
+    if spec is not None and spec.api_version_variable and isinstance(base_url, str):
+        base_url = choose_form(spec, base_url.strip(), config.api_version)
     parsed = parse_base_url(base_url)
     del base_url  # a wrong one may hold a password, which a traceback with locals would show
     if parsed.problem:
@@ -183,7 +203,7 @@ def resolve_base_url(config: ProviderConfig) -> str:
             provider=config.name,
             field="base_url",
         )
-    return parsed.url
+    return parsed.url, origin
 
 
 def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
@@ -191,8 +211,8 @@ def find_base_url_notices(config: ProviderConfig) -> tuple[Notice, ...]:
     spec, parsed, name = config.spec, None, "base_url"
     if config.base_url is not None:
         parsed = parse_base_url(config.base_url)
-    elif spec is not None and spec.configured_by == "address":
-        parsed, name = read_base_url(spec), spec.base_url_variable or name
+    elif spec is not None:
+        parsed, name = read_base_url(spec), spec.base_url_variable
     if parsed is None or not parsed.endpoint:
         return ()
     message = f"{parsed.endpoint} was taken off {name}: the endpoint is appended to each request"

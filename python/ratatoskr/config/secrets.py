@@ -24,15 +24,13 @@ from ratatoskr._files import check_folder
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.token import find_key_problem
 from ratatoskr.types.toml import has_long_name
 
 __all__ = ["FoundKeys", "find_keys", "list_secrets_files", "parse_key", "read_secrets"]
 
 MAX_BYTES: Final = 64 * 1024
 _FILE: Final = "secrets.toml"
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-"""A key: characters that an HTTP header can carry as they are."""
-_QUOTES = ('"', "'", "`")
 _REPEATABLE = re.compile(r"[a-z_]{1,24}")
 """Names of settings that a message may repeat; any other text may be a key in the wrong place."""
 
@@ -64,7 +62,7 @@ def find_keys(provider: str) -> FoundKeys | None:
     for variable in SPECS[provider].key_variables if provider in SPECS else ():
         secret = Secret(os.environ.get(variable, "").strip())
         if secret:
-            problem = _find_key_problem(secret)
+            problem = find_key_problem(secret)
             if problem:
                 raise ConfigurationError(f"{variable} is not a valid key: it {problem}", provider=provider)
             return FoundKeys((secret,), variable)
@@ -83,20 +81,10 @@ def parse_key(key: str, provider: str) -> Secret:
     """
     secret = Secret(key.strip() if isinstance(key, str) else "")
     del key
-    problem = _find_key_problem(secret)
+    problem = find_key_problem(secret)
     if problem:
         raise ConfigurationError(f"the key for {provider} {problem}", provider=provider, field="key")
     return secret
-
-
-def _find_key_problem(secret: Secret) -> str:
-    """Return what is wrong with a key without white space around it; `""` if nothing is."""
-    key = secret.reveal()
-    if key.startswith(_QUOTES) or key.endswith(_QUOTES):
-        return "has a quotation mark at its beginning or end; remove it"
-    if key[:7].lower() == "bearer ":
-        return 'begins with "Bearer"; pass what follows it'
-    return "" if _TOKEN.fullmatch(key) else "is empty, or contains spaces, line breaks or non-ASCII characters"
 
 
 def list_secrets_files() -> tuple[Path, ...]:
@@ -231,7 +219,7 @@ def _parse_keys(provider: str, entry: Any, text: str) -> tuple[Secret, ...] | _P
     if not keys or len(keys) < len(values):
         return _Problem("key must be a string or a list of strings", _find_line(text, table, "key"))
     secrets = tuple(Secret(key) for key in keys)
-    problem = next(filter(None, map(_find_key_problem, secrets)), "")
+    problem = next(filter(None, map(find_key_problem, secrets)), "")
     return _Problem(f"key {problem}", _find_line(text, table, "key")) if problem else secrets
 
 

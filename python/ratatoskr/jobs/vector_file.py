@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Match", "Metric", "VectorFile"]
 
 Metric: TypeAlias = Literal["cosine", "dot"]
+"""How vectors are compared: by the angle between them, or by their dot product."""
 
 _FORMATS: Final[dict[str, Callable[[Path, str | None, str | None], VectorFormat]]] = {
     ".npy": NpyVectors,

@@ -30,6 +30,7 @@ _OPENAI = ValueLimits(
 
 LIMITS: dict[str, ValueLimits] = {
     "openai": _OPENAI,
+    "azure": _OPENAI,
     "openai responses": ValueLimits(
         {"temperature": _TEMPERATURE, "logprobs": _LOGPROBS, "max_tokens": (16, math.inf)},
         tool_name=_NAME_64,

@@ -17,7 +17,8 @@ EVERYTHING = ModelRules(
     source="an unknown host: nothing is rejected before it is sent; recorded exchanges of Hugging Face; 2026-11",
 )
 _LOW_TO_HIGH = map_efforts("low", "medium", "high")
-_GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
+GRADED = replace(EVERYTHING, efforts=_LOW_TO_HIGH, thinks=True, off=None)
+"""gpt-oss, at every host."""
 
 # Only gpt-oss accepts efforts for `think`, other models have a switch (`efforts` is empty): an effort is 400
 # "think value … is not supported for this model". github.com/ollama/ollama server/routes.go, read 2026-11.
@@ -109,7 +110,7 @@ GROQ: RuleTable = (
 )
 
 TOGETHER: RuleTable = (
-    RuleRow(r"openai/gpt-oss", replace(_GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
+    RuleRow(r"openai/gpt-oss", replace(GRADED, source="docs.together.ai/docs/openai-api-compatibility; 2026-11")),
     RuleRow(
         r"deepseek-ai/deepseek-v4",
         replace(
@@ -137,6 +138,25 @@ XAI: RuleTable = (
     RuleRow(r"grok-[23]", _XAI_DEFAULT),
     RuleRow(r"", replace(_XAI_ALWAYS, source=f"newest generation, assumed for names not listed; {_XAI}")),
 )
+
+# Sampling is fixed there: other values are errors. kimi-k3 has efforts, the others think or have a switch.
+_MOONSHOT = "platform.kimi.ai/docs/models, as in java.agentscope.io/v2/en/integration/model/kimi; 2026-11"
+_KIMI = ModelRules(sampling="never", thinks=True, source=_MOONSHOT)
+MOONSHOT: RuleTable = (
+    RuleRow(r"kimi-k3", replace(_KIMI, thinking="effort", efforts=map_efforts("low", "high", "max"))),
+    RuleRow(r"kimi-k2\.7|kimi-k2-thinking", _KIMI),
+    RuleRow(r"kimi-k2\.", replace(_KIMI, thinking="switch", off="disabled")),
+    RuleRow(r"", EVERYTHING),
+)
+
+# There is no `response_format`, and `max_tokens` is deprecated. Models before M3 think whatever is asked for.
+_MINIMAX = ModelRules(
+    thinks=True,
+    max_tokens_field="max_completion_tokens",
+    schema="instructions",
+    source="platform.minimax.io/docs/api-reference/text-openai-api; java.agentscope.io minimax; 2026-11",
+)
+MINIMAX: RuleTable = (RuleRow(r"", _MINIMAX),)
 
 _CEREBRAS = "inference-docs.cerebras.ai/capabilities/structured-outputs; 2026-11"
 CEREBRAS: RuleTable = (RuleRow(r"", replace(EVERYTHING, schema_subset="cerebras", source=_CEREBRAS)),)

@@ -11,7 +11,19 @@ from ratatoskr.models.google import GOOGLE
 from ratatoskr.models.limits import limits_at
 from ratatoskr.models.openai import OPENAI
 from ratatoskr.models.openrouter import rules_at_openrouter
-from ratatoskr.models.others import CEREBRAS, DEEPSEEK, EVERYTHING, GROQ, MISTRAL, OLLAMA, TOGETHER, XAI
+from ratatoskr.models.others import (
+    CEREBRAS,
+    DEEPSEEK,
+    EVERYTHING,
+    GRADED,
+    GROQ,
+    MINIMAX,
+    MISTRAL,
+    MOONSHOT,
+    OLLAMA,
+    TOGETHER,
+    XAI,
+)
 from ratatoskr.models.rule_table import RuleTable, find_rules
 from ratatoskr.types.chat import Effort
 from ratatoskr.types.rules import ModelRules
@@ -28,6 +40,8 @@ TABLES: dict[str, RuleTable] = {
     "together": TOGETHER,
     "xai": XAI,
     "cerebras": CEREBRAS,
+    "moonshot": MOONSHOT,
+    "minimax": MINIMAX,
 }
 _OPENAI_SERIES = ("gpt-5", "gpt-6", "o1", "o3", "o4", "chat-latest")
 
@@ -50,6 +64,8 @@ def _find_rules(provider: str, name: str, api: Api) -> ModelRules:
         return _rules_at_openai(name, api)
     if provider == "openrouter":
         return rules_at_openrouter(name)
+    if provider == "azure":
+        return _for_chat_completions(find_rules(OPENAI, name) or EVERYTHING)
     if provider == "google":
         name = name.rpartition("/")[2]  # `models/gemini-…` is the resource name of the same model
     table = TABLES.get(provider)
@@ -57,7 +73,7 @@ def _find_rules(provider: str, name: str, api: Api) -> ModelRules:
         return find_rules(table, name) or EVERYTHING
     if name.startswith(_OPENAI_SERIES):  # behind a compatible host they reject the same parameters
         return _for_chat_completions(find_rules(OPENAI, name) or EVERYTHING)
-    return EVERYTHING
+    return GRADED if "gpt-oss" in name else EVERYTHING
 
 
 def _rules_at_openai(name: str, api: Api) -> ModelRules:

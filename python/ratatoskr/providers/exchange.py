@@ -6,18 +6,19 @@ import importlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ratatoskr._log import BODIES
-from ratatoskr.errors import RatatoskrError
+from ratatoskr.errors import RatatoskrError, Timeout
 from ratatoskr.providers.errors import build_error, clean_error, clean_word
-from ratatoskr.providers.keys import KeyRing
+from ratatoskr.providers.keys import Credential, KeyRing
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.transport.client import Framing, HttpReply, HttpRequest, Transport
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.token import KeySource
 from ratatoskr.version import VERSION
 from ratatoskr.wire.dialect import Dialect, Target
 
@@ -66,7 +67,7 @@ class ProviderClient:
     Args:
         spec: the provider's address, key header and request id headers.
         transport: carries the bytes.
-        keys: one is used per request; may be empty.
+        keys: one is used per request; may be empty. A function is asked for a new token after a 401.
         base_url: replaces the address of the spec.
         headers: added to every request.
     """
@@ -75,7 +76,7 @@ class ProviderClient:
         self,
         spec: ProviderSpec,
         transport: Transport,
-        keys: Sequence[Secret] = (),
+        keys: Sequence[Secret | KeySource] = (),
         *,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -90,7 +91,7 @@ class ProviderClient:
         self._lists = {name.lower(): value for name, value in (headers or {}).items() if name not in own}
         fixed = {"content-type": "application/json", "user-agent": f"ratatoskr/{VERSION}"}
         fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
-        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()))
+        self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()), token_header=spec.token_header)
         self.redact = self._keys.redact
 
     async def send(
@@ -104,28 +105,41 @@ class ProviderClient:
     ) -> HttpReply:
         """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
 
-        The request occupies its key until this returns: a stream only until its head has arrived.
+        The request occupies its key until this returns: a stream only until its head has arrived. Where the key is a
+        function and the reply has status 401, the request is sent once more with a new token.
 
         Raises:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
         key = self._keys.pick(binding.target.model)
-        began = time.monotonic() if _logger.isEnabledFor(logging.DEBUG) else None
+        logs = _logger.isEnabledFor(logging.DEBUG)
+        began = time.monotonic() if logs or self._keys.has_functions else 0.0
         if BODIES.enabled:
             url = self.url(path).partition("?")[0]
             BODIES.log("request", provider=self.name, url=url, body=self._text(body))
-        try:
-            reply = await self._transport.send(
+
+        async def exchange(credential: Credential) -> HttpReply:
+            return await self._transport.send(
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
                 HttpRequest(
                     self.url(path),
-                    self._keys.headers(key, self._add_lists(headers) if self._lists else headers),
+                    self._keys.headers(key, self._add_lists(headers) if self._lists else headers, credential),
                     body,
                     framing,
-                    deadlines,
+                    deadlines if credential is None else _what_is_left(deadlines, began),
                     "POST" if body else "GET",
                 )
             )
+
+        try:
+            token = await self._keys.credential(key, deadlines) if self._keys.has_functions else None
+            reply = await exchange(token)
+            if token is not None and reply.status == 401:
+                renewed = await self._keys.renew(key, token, _what_is_left(deadlines, began))
+                if renewed is not None:
+                    if logs:
+                        self._log(binding.target, began, reply.status, self.request_id(reply))
+                    reply = await exchange(renewed)
             if BODIES.enabled and not reply.streamed:
                 self.log_reply(reply, reply.body)
             if not 200 <= reply.status < 300:
@@ -137,12 +151,12 @@ class ProviderClient:
             error.provider, error.model = self.name, binding.target.model
             clean_error(error, self.redact)
             self._keys.report_failure(key, error, binding.target.model)
-            if began is not None:
+            if logs:
                 self._log(binding.target, began, error.status, error.request_id)
             raise
         finally:
             self._keys.release(key)
-        if began is not None:
+        if logs:
             self._log(binding.target, began, reply.status, None)
         return reply
 
@@ -208,3 +222,14 @@ class ProviderClient:
             if (value := headers.get(name)) is not None:
                 return clean_word(value, self.redact)
         return None
+
+
+def _what_is_left(deadlines: Deadlines, began: float) -> Deadlines:
+    """Return the deadlines of a request that is sent later than its attempt began."""
+    if deadlines.total is None:
+        return deadlines
+    left = deadlines.total - (time.monotonic() - began)
+    if left <= 0:
+        phase = deadlines.total_phase
+        raise Timeout(f"timed out after {deadlines.total:.3g} s ({phase}) while waiting for a new token", phase=phase)
+    return replace(deadlines, total=left)

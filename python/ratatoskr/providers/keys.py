@@ -8,13 +8,20 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 from urllib.parse import quote
 
+from ratatoskr._fork import call_in_child
 from ratatoskr.errors import AuthenticationFailed, QuotaExhausted, RatatoskrError, RateLimited
+from ratatoskr.providers.token_source import LiveToken, TokenSource
 from ratatoskr.types.rests import Rests
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.token import KeySource
 
 Headers = tuple[tuple[str, str], ...]
+Credential: TypeAlias = "LiveToken | None"
+"""The token of a request whose key is a function; `None` for a key that does not change."""
 
 _SECRET_HEADER = re.compile(r"auth|bearer|cookie|cred|jwt|key|passw|pwd|secret|session|signature|token", re.IGNORECASE)
 """The names of headers whose values are secret."""
@@ -29,6 +36,8 @@ _COOLDOWN: dict[type[RatatoskrError], float] = {AuthenticationFailed: 30.0, Quot
 to them."""
 _MAX_REST = 86_400.0
 """The longest rest in seconds, so that a wrong hint does not retire a key."""
+_KNOWN_TOKENS = 16
+"""The number of tokens of functions that are redacted; the latest count."""
 
 
 class KeyRing:
@@ -37,28 +46,38 @@ class KeyRing:
     A request counts for its key from `pick` to `release`.
 
     Args:
-        keys: may be empty.
+        keys: those that do not change, and functions that return one; may be empty.
         key_header: the name of the header that carries the key, and the text before the key in its value.
+        token_header: the same for what a function returns; `None` for that of keys.
         headers: sent with every request.
         now: a monotonic clock.
     """
 
     def __init__(
         self,
-        keys: Sequence[Secret],
+        keys: Sequence[Secret | KeySource],
         key_header: tuple[str, str] = ("authorization", "Bearer "),
         headers: Headers = (),
         now: Callable[[], float] = time.monotonic,
+        token_header: tuple[str, str] | None = None,
     ) -> None:
-        name, prefix = key_header
+        self._key_header = key_header
+        self._token_header = token_header or key_header
         self._without_key = _hide(headers)
-        self._with_key = [_hide((*headers, (name, prefix + key.reveal()))) for key in keys]
-        self.redact = _build_redact([*(key.reveal() for key in keys), *_secret_values(headers)])
-        """Returns a text with `[redacted]` in place of each key and each value of a secret header."""
+        self._with_key = [self._source(key) if isinstance(key, KeySource) else self._add_key(key) for key in keys]
+        self.has_functions = any(isinstance(key, KeySource) for key in keys)
+        fixed = [key for key in keys if isinstance(key, Secret)]
+        self._secrets = (*fixed, *map(Secret, _secret_values(headers)))
+        self._tokens: tuple[Secret, ...] = ()
+        self._redact = _build_redact([secret.reveal() for secret in self._secrets])
         self._in_flight = [0] * len(self._with_key)
         self._turn = 0
         self._rests = Rests[tuple[int, str | None]]()  # of a key for a model; `None` stands for all models
         self._now = now
+        self._lock = threading.Lock()
+        call_in_child(self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def pick(self, model: str) -> int | None:
@@ -87,16 +106,67 @@ class KeyRing:
             with self._lock:
                 self._in_flight[index] -= 1
 
-    def headers(self, index: int | None, more: Headers = ()) -> Headers:
+    def _source(self, key: KeySource) -> TokenSource:
+        return TokenSource(key, self._learn)
+
+    def _add_key(self, key: Secret, header: tuple[str, str] | None = None) -> Callable[[], Headers]:
+        name, prefix = header or self._key_header
+        return _hide((*self._without_key(), (name, prefix + key.reveal())))
+
+    def _learn(self, token: Secret) -> None:
+        """Redact a new token from now on."""
+        with self._lock:
+            if token not in self._tokens:
+                self._tokens = (*self._tokens, token)[-_KNOWN_TOKENS:]
+                self._redact = _build_redact([secret.reveal() for secret in (*self._secrets, *self._tokens)])
+
+    def redact(self, text: str) -> str:
+        """Return a text with `[redacted]` in place of each key and each value of a secret header."""
+        return self._redact(text)
+
+    async def credential(self, index: int | None, deadlines: Deadlines) -> Credential:
+        """Return what `headers` needs besides the index; for a key that is a function, its token.
+
+        Raises:
+            AuthenticationFailed: the function failed.
+            Timeout: it took too long.
+        """
+        source = None if index is None else self._with_key[index]
+        if not isinstance(source, TokenSource):
+            return None
+        return source.ready() or await source.fetch(deadlines)
+
+    async def renew(self, index: int | None, refused: Credential, deadlines: Deadlines) -> Credential:
+        """Return a token in place of one that was refused; `None` if there is no other.
+
+        Raises:
+            AuthenticationFailed: the function failed.
+            Timeout: it took too long.
+        """
+        source = None if index is None else self._with_key[index]
+        if refused is None or not isinstance(source, TokenSource):
+            return None
+        token = await source.fetch(deadlines, refused)
+        return token if token.secret != refused.secret else None
+
+    def headers(self, index: int | None, more: Headers = (), credential: Credential = None) -> Headers:
         """Return the headers of a request: those of every request, the one of this key, and `more`."""
         if index is None:
             return self._without_key() + more
-        return self._with_key[index]() + more
+        key = self._with_key[index]
+        if not isinstance(key, TokenSource):
+            return key() + more
+        return (
+            self._add_key(credential.secret, self._token_header)() if credential is not None else self._without_key()
+        ) + more
 
     def redacted_headers(self, more: Headers = ()) -> dict[str, str]:
         """Return the headers of a request by name in lower case, with `[redacted]` in place of secrets."""
         shown = {}
-        for name, value in self.headers(0 if self._with_key else None, more):
+        is_token = bool(self._with_key) and isinstance(self._with_key[0], TokenSource)
+        header = self._token_header if is_token else self._key_header
+        key = self._add_key(Secret("…"), header)() if self._with_key else self._without_key()
+        for name, value in key + more:
             scheme, space, _ = value.rpartition(" ")
             shown[name.lower()] = f"{scheme}{space}[redacted]" if _SECRET_HEADER.search(name) else value
         return shown

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -25,6 +26,7 @@ from ratatoskr.types.model import ModelInfo, Plan, PlannedRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.token import KeySource
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.dialect import Encoded, Target
@@ -47,6 +49,7 @@ class HttpProvider:
         keys: one is used per request; may be empty.
         base_url: replaces the address of the spec.
         headers: added to every request.
+        deployments: names of models with those of their deployments, which are sent in their place.
         api: the dialect to use where the provider has several; `auto` leaves it to the model's rules.
         notices: about the configuration; every response has them.
     """
@@ -55,17 +58,22 @@ class HttpProvider:
         self,
         spec: ProviderSpec,
         transport: Transport,
-        keys: Sequence[Secret] = (),
+        keys: Sequence[Secret | KeySource] = (),
         *,
         base_url: str | None = None,
         headers: Mapping[str, str] | None = None,
         api: str = "auto",
+        deployments: Mapping[str, str] | None = None,
         notices: Sequence[Notice] = (),
     ) -> None:
         self.name = spec.name
         self._spec = spec
         self._client = ProviderClient(spec, transport, keys, base_url=base_url, headers=headers)
         self._api = api
+        self._deployments = deployments or {}
+        self._models = {deployment: model for model, deployment in self._deployments.items()}
+        # Azure's older form has the deployment in the path.
+        self._by_path = bool(spec.api_version_variable) and urlsplit(self.base_url).path.endswith("/openai")
         self._notices = notices
         self._bindings: dict[tuple[str, str], Binding] = {}
 
@@ -139,9 +147,12 @@ class HttpProvider:
         """Return the provider's own list of models.
 
         Raises:
-            RatatoskrError: there is no list, or the reply reports an error in its place.
+            InvalidInput: the provider has no such list.
+            RatatoskrError: it was not returned, or the reply reports an error in its place.
         """
         spec = self._spec
+        if "models" not in spec.capabilities:
+            raise InvalidInput(f"{spec.title} has no list of models here", provider=self.name)
         binding = Binding(Target(self.name, "", ""), load_dialect(next(iter(spec.dialects.values()))))
         reply = await self._client.send(binding, spec.models_path, b"", spec.models_headers, "body", deadlines)
         if (reported := self._find_reported_error(reply, binding)) is not None:
@@ -157,9 +168,9 @@ class HttpProvider:
         binding = self._bindings.get(key)
         if binding is None:
             spec = self._spec
-            rules = rules_for(self.name, model, api=self._api)
+            rules = rules_for(self.name, self._models.get(model, model), api=self._api)
             name = rules.endpoint if rules.endpoint in spec.dialects else next(iter(spec.dialects))
-            if not SWITCHES.isdisjoint(spec.flags) and rules.thinking == "effort":
+            if not SWITCHES.isdisjoint(spec.flags) and rules.thinking == "effort" and rules.off == "none":
                 rules = replace(rules, thinking="switch", efforts={}, off="disabled")
             flags = spec.flags | rules.flags | ({"generate"} if kind == "generate" else frozenset())
             dialect = load_dialect(spec.dialects[name])
@@ -193,6 +204,8 @@ class HttpProvider:
             if request.tool_choice is None and not adapted.changes:
                 binding.accepted = (options, policy)
         encoded = binding.dialect.encode_request(request, target, stream=stream)
+        if self._spec.api_version_variable:
+            self._name_deployment(encoded, target.model)
         if adapted is not None and adapted.changes:
             encoded.changes = adapted.changes
             encoded.notices[:0] = adapted.notices
@@ -202,6 +215,12 @@ class HttpProvider:
         if raw:
             encoded.body = merge_objects(encoded.body, raw)
         return encoded
+
+    def _name_deployment(self, encoded: Encoded, model: str) -> None:
+        deployment = self._deployments.get(model, model)
+        encoded.body["model"] = deployment
+        if self._by_path:
+            encoded.path = f"/deployments/{quote(deployment, safe='')}{encoded.path}"
 
     def _serialize(self, body: dict[str, Any]) -> bytes:
         try:
@@ -232,7 +251,10 @@ class HttpProvider:
             return None
         if isinstance(body, list) and body:
             body = body[0]
-        if not (isinstance(body, dict) and body.get("error")):
+        if not isinstance(body, dict):
+            return None
+        base = body.get("base_resp")  # MiniMax
+        if not (body.get("error") or (isinstance(base, dict) and base.get("status_code"))):
             return None
         return self._client.build_error(binding.dialect.decode_error(reply.body), reply, binding.target)
 

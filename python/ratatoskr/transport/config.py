@@ -14,7 +14,7 @@ _MIB = 1024 * _KIB
 
 @dataclass(frozen=True, slots=True)
 class TransportConfig:
-    """All settings of the native transport; nothing comes from the environment or from netrc.
+    """All settings of the native transport; nothing here is read from the environment or from netrc.
 
     Attributes:
         in_flight: requests in flight to one origin at a time; the others wait until their deadline.
@@ -22,6 +22,7 @@ class TransportConfig:
             port only where it is not the default of the scheme).
         stream_bytes_by_origin: exceptions from `max_stream`, by origin.
         proxy: URL of a proxy (http, https, socks5, socks5h) for all requests, loopback included; kept as a `Secret`.
+        no_proxy: hosts that are reached without the proxy, separated by commas, as in the variable `NO_PROXY`.
         tls_ca: PEM of CA certificates to trust in addition to Mozilla's list: a path, or the PEM text as bytes.
         tls_cert: PEM of the client's certificate and its chain.
         tls_key: PEM of the client's private key; by default it is read from `tls_cert`.
@@ -42,6 +43,7 @@ class TransportConfig:
     in_flight_by_origin: Mapping[str, int] = field(default_factory=dict)
     stream_bytes_by_origin: Mapping[str, int] = field(default_factory=dict)
     proxy: str | Secret | None = field(default=None, repr=False)
+    no_proxy: str = ""
     tls_ca: str | Path | bytes | None = field(default=None, repr=False)
     tls_cert: str | Path | bytes | None = field(default=None, repr=False)
     tls_key: str | Path | bytes | None = field(default=None, repr=False)

@@ -56,12 +56,14 @@ class ProviderHealth(Plain):
         name: of the provider.
         base_url: of its API.
         key_origin: where its key came from (`argument`, an environment variable's name, a file), never the key.
+        base_url_origin: where its base URL came from: `argument`, an environment variable's name, or `built in`.
     """
 
     type: ClassVar[Literal["provider_health"]] = "provider_health"
     name: str
     base_url: str
     key_origin: str | None = None
+    base_url_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Plan(Plain):
         refused: why it would be skipped, if so.
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
+        base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -164,6 +167,7 @@ class Plan(Plain):
     refused: str | None = None
     only_if_unavailable: bool = False
     request: PlannedRequest | None = None
+    base_url_origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

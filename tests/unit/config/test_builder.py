@@ -14,6 +14,7 @@ from ratatoskr import (
     Ratatoskr,
 )
 from ratatoskr.config.builder import Builder
+from ratatoskr.config.entry import providers_of_environment
 from ratatoskr.providers.specs import SPECS, ProviderSpec
 from unit.test_bad_input import KEY, said
 
@@ -127,6 +128,7 @@ def test_a_set_up_that_cannot_work_is_refused_by_the_builder(case: str) -> None:
     assert getattr(caught.value, "field", None) == field
 
 
+@pytest.mark.usefixtures("accounts")
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda _: False)
@@ -135,7 +137,21 @@ async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypa
     else:
         monkeypatch.setenv(spec.key_variables[0], KEY)
     async with Ratatoskr.from_env() as gateway:
-        assert [provider.name for provider in (await gateway.health()).providers] == [spec.name]
+        assert [provider.name for provider in (await gateway.health()).providers] == [spec.alternative_to or spec.name]
+
+
+def test_a_key_without_what_its_address_needs_configures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for spec in SPECS.values():
+        if spec.placeholders:
+            monkeypatch.setenv(spec.key_variables[0], KEY)
+    assert [*providers_of_environment()] == []
+
+
+def test_only_ollamas_port_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda spec: bool(tried.append(spec.name)))
+    assert [*providers_of_environment()] == []
+    assert tried == ["ollama"]
 
 
 async def test_a_server_at_the_address_of_a_row_configures_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ async def test_quirks_change_what_is_sent() -> None:
     system = (Message.system("be brief"), Message.user("hi"))
     assert [m["role"] for m in (await sent(*system))["messages"]] == ["system", "user"]
     assert [m["role"] for m in (await sent(*system, quirks=("no_system",)))["messages"]] == ["user"]
+    assert (await sent(quirks=["reasoning_split"]))["reasoning_split"] is True
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,7 @@ async def test_quirks_change_what_is_sent() -> None:
             {"chat_template_kwargs": {"enable_thinking": False}},
             {"chat_template_kwargs": {"enable_thinking": True}},
         ),
+        ("thinking_type", {"thinking": {"type": "disabled"}}, {"thinking": {"type": "enabled"}}),
     ],
 )
 async def test_thinking_may_be_a_switch(quirk: str, off: dict[str, Any], on: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.version import VERSION
 
 KEY = "sk-canary-0123456789"
+pytestmark = pytest.mark.usefixtures("accounts")
 TRANSPORT = ("Host", "content-length", "Transfer-Encoding", "connection", "Expect", "te", "upgrade", "accept-encoding")
 
 

@@ -72,7 +72,7 @@ def test_one_address_has_one_spelling(given: str, url: str) -> None:
 )
 def test_an_endpoint_is_taken_off_with_a_notice(given: str, url: str, endpoint: str) -> None:
     config = ProviderConfig("openai", base_url=given)
-    assert resolve_base_url(config) == url
+    assert resolve_base_url(config)[0] == url
     notices = find_base_url_notices(config)
     assert [(notice.code, notice.field) for notice in notices] == [("base_url_changed", "base_url")] * bool(endpoint)
     assert all(endpoint in notice.message for notice in notices)
@@ -82,7 +82,7 @@ def test_an_endpoint_in_the_environment_is_taken_off_with_a_notice(monkeypatch: 
     config = ProviderConfig("ollama")
     assert find_base_url_notices(config) == ()
     monkeypatch.setenv("OLLAMA_HOST", "localhost:8080/api/chat")
-    assert resolve_base_url(config) == "http://localhost:8080"
+    assert resolve_base_url(config)[0] == "http://localhost:8080"
     (notice,) = find_base_url_notices(config)
     assert (notice.code, "/api/chat was taken off OLLAMA_HOST" in notice.message) == ("base_url_changed", True)
 

@@ -45,29 +45,62 @@ def test_a_header_may_not_repeat_the_key(spec: ProviderSpec) -> None:
 
 @ALL
 def test_the_base_url_is_the_rows_unless_given(spec: ProviderSpec) -> None:
-    assert resolve_base_url(ProviderConfig(spec.name)) == spec.base_url
-    assert resolve_base_url(ProviderConfig(spec.name, base_url="https://h/v1/")) == "https://h/v1"
+    if not spec.placeholders:
+        assert resolve_base_url(ProviderConfig(spec.name)) == (spec.base_url, "built in")
+    assert resolve_base_url(ProviderConfig(spec.name, base_url="https://h/v1/"))[0] == "https://h/v1"
 
 
 @ALL
-def test_the_variable_of_a_base_url_counts_only_where_the_address_configures_it(
+def test_the_variable_of_a_base_url_counts_where_none_is_given(
     spec: ProviderSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if spec.base_url_variable is not None:
-        monkeypatch.setenv(spec.base_url_variable, "https://elsewhere.example")
-    expected = "https://elsewhere.example" if spec.configured_by == "address" else spec.base_url
-    assert resolve_base_url(ProviderConfig(spec.name)) == expected
+    monkeypatch.setenv(spec.base_url_variable, "https://elsewhere.example/v1")
+    assert resolve_base_url(ProviderConfig(spec.name)) == ("https://elsewhere.example/v1", spec.base_url_variable)
+    assert resolve_base_url(ProviderConfig(spec.name, base_url="https://h/v1")) == ("https://h/v1", "argument")
+    monkeypatch.setenv(spec.base_url_variable, "ftp://elsewhere")
+    with pytest.raises(ConfigurationError, match=f"{spec.base_url_variable} must be") as caught:
+        resolve_base_url(ProviderConfig(spec.name))
+    assert (caught.value.provider, caught.value.field) == (spec.name, "base_url")
+
+
+@pytest.mark.parametrize("value", ["", "a/b", "a.b", "ac me", "acme?x=1", "ä"])
+@pytest.mark.parametrize("spec", [spec for spec in SPECS.values() if spec.placeholders], ids=lambda spec: spec.name)
+def test_what_differs_between_accounts_has_to_be_in_the_environment(
+    spec: ProviderSpec, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((name, variable),) = spec.placeholders
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=f"{variable} .*or pass base_url, or set {spec.base_url_variable}"):
+        resolve_base_url(ProviderConfig(spec.name))
+    monkeypatch.setenv(variable, "acme-1")
+    assert resolve_base_url(ProviderConfig(spec.name)) == (spec.base_url.replace(f"{{{name}}}", "acme-1"), "built in")
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("box", "http://box:8000/v1"),
+        ("0.0.0.0:9000", "http://127.0.0.1:9000/v1"),
+        ("https://gpu.example", "https://gpu.example/v1"),
+        ("https://gpu.example/vllm/v1/", "https://gpu.example/vllm/v1"),
+    ],
+)
+def test_the_address_of_a_server_of_ones_own_may_leave_out_the_path(
+    value: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_BASE_URL", value)
+    assert resolve_base_url(ProviderConfig("vllm", allow_insecure=True))[0] == url
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
 def test_plain_http_is_allowed_to_this_machine(host: str) -> None:
-    assert resolve_base_url(ProviderConfig("openai", base_url=f"http://{host}:1/v1")) == f"http://{host}:1/v1"
+    assert resolve_base_url(ProviderConfig("openai", base_url=f"http://{host}:1/v1"))[0] == f"http://{host}:1/v1"
 
 
 def test_plain_http_to_another_machine_has_to_be_allowed() -> None:
     with pytest.raises(ConfigurationError, match="plain http to h; use https"):
         resolve_base_url(ProviderConfig("openai", base_url="http://h"))
-    assert resolve_base_url(ProviderConfig("openai", base_url="http://h", allow_insecure=True)) == "http://h"
+    assert resolve_base_url(ProviderConfig("openai", base_url="http://h", allow_insecure=True))[0] == "http://h"
 
 
 @pytest.mark.parametrize("scheme", ["HTTP", "Http"])
@@ -115,3 +148,17 @@ def test_an_installed_package_may_register_a_provider(monkeypatch: pytest.Monkey
         Ratatoskr.builder().provider("registered").limits("registered", 2).build()
     bare = Ratatoskr.builder().provider("registered").build()
     assert bare.assembly.providers["registered"].arguments["headers"] is None  # type: ignore[union-attr]
+
+
+async def test_health_and_explain_say_where_a_base_url_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_BASE_URL", "https://proxy.example/openrouter/v1/")
+    builder = Ratatoskr.builder().openai("k").openrouter("k").groq("k", base_url="https://h/v1")
+    async with builder.build() as gateway:
+        health = {each.name: (each.base_url, each.base_url_origin) for each in (await gateway.health()).providers}
+        plans = (await gateway.explain(["openrouter:m", "groq:m", "openai:gpt-4o"])).plans
+    assert health == {
+        "openai": ("https://api.openai.com/v1", "built in"),
+        "openrouter": ("https://proxy.example/openrouter/v1", "OPENROUTER_BASE_URL"),
+        "groq": ("https://h/v1", "argument"),
+    }
+    assert [plan.base_url_origin for plan in plans] == ["OPENROUTER_BASE_URL", "argument", "built in"]

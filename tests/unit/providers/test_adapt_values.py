@@ -27,7 +27,8 @@ def adapt(model: str, policy: ParameterPolicy = "error", **params: Any) -> Adapt
     rules = rules_for(provider, name, api=api or "auto")  # type: ignore[arg-type]
     spec = SPECS.get(provider)
     dialects = spec.dialects if spec else {"chat_completions": "ratatoskr.wire.chat_completions"}
-    supported = load_dialect(dialects[rules.endpoint]).PARAMETERS - (spec.refused if spec else frozenset())
+    package = dialects.get(rules.endpoint) or next(iter(dialects.values()))
+    supported = load_dialect(package).PARAMETERS - (spec.refused if spec else frozenset())
     request = ChatRequest((Message.user("hi"),), options=ChatOptions(model="m", **params))
     return apply_rules(request, Target(provider, name, rules.endpoint, rules), supported, policy)
 

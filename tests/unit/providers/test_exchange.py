@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -17,10 +18,13 @@ from ratatoskr.errors import (
     RateLimited,
     RedirectRefused,
     ServiceUnavailable,
+    Timeout,
 )
+from ratatoskr.providers import exchange
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.chat import ChatOptions
+from ratatoskr.types.token import KeySource
 from ratatoskr.version import VERSION
 from ratatoskr.wire import chat_completions
 from ratatoskr.wire.dialect import Target
@@ -208,3 +212,38 @@ def test_only_the_very_options_that_were_accepted_are_not_checked_again() -> Non
     assert binding.is_accepted(options, "error")
     assert not binding.is_accepted(options, "pass")
     assert not binding.is_accepted(ChatOptions(temperature=0.5), "error")
+
+
+class Seconds:
+    """Stands in for the module `time`: each reading of the clock is `step` seconds later."""
+
+    def __init__(self, step: float) -> None:
+        self.step, self.now = step, 0.0
+        self.time = time.time
+
+    def monotonic(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+async def test_the_time_that_a_key_function_took_is_part_of_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = FakeTransport(FakeReply(status=401), FakeReply())
+    made = iter(["token-one", "token-two"])
+    client = ProviderClient(SPECS["openai"], transport, [KeySource(lambda: next(made))])
+    monkeypatch.setattr(exchange, "time", Seconds(0.5))
+    await send(client)
+    assert [request.deadlines.total for request in transport.requests] == [3.5, 2.5]
+    assert [dict(request.headers)["authorization"] for request in transport.requests] == [
+        "Bearer token-one",
+        "Bearer token-two",
+    ]
+
+
+async def test_where_no_time_is_left_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = FakeTransport()
+    client = ProviderClient(SPECS["openai"], transport, [KeySource(lambda: "token-one")])
+    monkeypatch.setattr(exchange, "time", Seconds(5.0))
+    error = await fail(client)
+    assert isinstance(error, Timeout)
+    assert (error.phase, error.provider) == ("attempt", "openai")
+    assert transport.requests == []

@@ -9,6 +9,9 @@ import pytest
 from ratatoskr.config.secrets import Secret
 from ratatoskr.errors import AuthenticationFailed, ProviderError, QuotaExhausted, RatatoskrError, RateLimited
 from ratatoskr.providers.keys import KeyRing
+from ratatoskr.providers.specs.row import BEARER
+from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.token import KeySource
 
 MODEL = "gpt-4.1"
 
@@ -164,3 +167,39 @@ def test_neither_repr_nor_attributes_nor_pickle_show_a_key() -> None:
     assert "canary" not in repr(ring) + repr(vars(ring))
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(ring)
+
+
+async def test_the_token_of_a_function_is_sent_in_its_own_header_and_redacted() -> None:
+    made = iter(["token-canary-1", "token-canary-2"])
+    ring = KeyRing([KeySource(lambda: next(made))], ("api-key", ""), (("a", "1"),), token_header=BEARER)
+    assert ring.headers(0) == (("a", "1"),)
+    assert ring.redacted_headers() == {"a": "1", "authorization": "Bearer [redacted]"}
+    first = await ring.credential(0, Deadlines())
+    assert ring.headers(0, (("b", "2"),), first) == (
+        ("a", "1"),
+        ("authorization", "Bearer token-canary-1"),
+        ("b", "2"),
+    )
+    second = await ring.renew(0, first, Deadlines())
+    assert second is not None
+    assert await ring.credential(0, Deadlines()) is second
+    assert ring.redact("token-canary-1 and token-canary-2") == "[redacted] and [redacted]"
+    assert "canary" not in repr(ring) + repr(vars(ring)) + repr([first, second])
+
+
+async def test_only_functions_have_a_credential() -> None:
+    ring = KeyRing([Secret("one"), KeySource(lambda: "token")], now=Clock())
+    assert await ring.credential(None, Deadlines()) is None
+    assert await ring.credential(0, Deadlines()) is None
+    assert await ring.renew(0, None, Deadlines()) is None
+    assert await ring.credential(1, Deadlines()) is not None
+
+
+async def test_the_latest_tokens_are_redacted_and_the_others_forgotten() -> None:
+    numbers = iter(range(100))
+    ring = KeyRing([KeySource(lambda: f"token-number-{next(numbers):03}")])
+    token = await ring.credential(0, Deadlines())
+    for _ in range(40):
+        token = await ring.renew(0, token, Deadlines())
+    assert ring.redact("token-number-040 token-number-030") == "[redacted] [redacted]"
+    assert len(ring._tokens) == 16

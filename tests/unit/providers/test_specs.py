@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,12 +15,12 @@ import pytest
 import ratatoskr
 from ratatoskr.config.builder import Builder
 from ratatoskr.config.provider import ProviderConfig
-from ratatoskr.providers.specs import SPECS, ProviderSpec, compatible, example_variables
+from ratatoskr.providers.specs import SPECS, ProviderSpec, compatible, example_variables, vendors
 
 PACKAGE = Path(ratatoskr.__file__).parent
 MAY_NAME_HOSTS = {
-    "providers/specs.py": "the table itself",
-    "config/builder.py": "a typed method for some rows, which the tests below compare with their rows",
+    "providers/specs/": "the table itself",
+    "config/builder_providers.py": "a typed method for some rows, which the tests below compare with their rows",
     "models/": "data about models: spellings, rules",
     "wire/": "dialects, and quirks that a vendor's name stands for",
     "testing/": "the scripted upstream, which imitates vendors",
@@ -57,6 +59,10 @@ def test_a_row_is_complete(spec: ProviderSpec) -> None:
     assert spec.title
     assert spec.example_model
     assert spec.key_variables
+    assert spec.base_url_variable
+    assert [name for name, _ in spec.placeholders] == re.findall(r"{(\w+)}", spec.base_url)
+    if spec.name not in {row.name for row in vendors.ROWS}:
+        assert re.search(r"20\d\d-\d\d", spec.source), "a row names the page it was read on, with the date"
     assert urlsplit(spec.base_url).scheme == ("http" if spec.configured_by == "address" else "https")
     assert not spec.base_url.endswith("/")
     assert spec.configured_by == "key" or spec.base_url_variable
@@ -74,6 +80,9 @@ def test_the_builders_method_adds_what_the_row_says(spec: ProviderSpec) -> None:
     if method is None:
         return
     assert (method.__doc__ or "").startswith(f"Add {spec.title}")
+    if spec.api_version_variable:
+        assert [*inspect.signature(method).parameters][1:3] == ["endpoint", "key"]
+        return
     options = {"base_url": "https://h/v1", "headers": {"a": "b"}, "allow_insecure": True}
     by_method = method(Builder(), "k", **options).recipe().providers
     assert by_method == Builder().provider(spec.name, "k", **options).recipe().providers

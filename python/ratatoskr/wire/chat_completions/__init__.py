@@ -22,6 +22,8 @@ members in which they came. Encoding depends on these flags of the host or model
 | `groq`               | `reasoning_format` keeps thinking out of the text, or hides it (gpt-oss: `include_reasoning`)|
 | `enable_thinking`    | thinking is switched by `enable_thinking` instead of `thinking: {type}`                      |
 | `template_thinking`  | thinking is switched by `chat_template_kwargs: {enable_thinking}`                            |
+| `thinking_type`      | thinking is switched by `thinking: {type}`, whatever the model                               |
+| `reasoning_split`    | `reasoning_split` keeps thinking out of the text                                             |
 | `cache_control`      | cache breakpoints are `cache_control: {type: ephemeral}` on parts, calls and tools           |
 | `cache_breakpoints`  | cache breakpoints are `prompt_cache_breakpoint: {mode: explicit}` (gpt-5.6 and later)        |
 | `json_object_value`  | a JSON Schema is sent as `response_format: {type: json_object, value}`                       |

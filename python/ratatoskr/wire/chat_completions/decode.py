@@ -44,7 +44,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
     """
     reader = CompletionReader(target, streamed=False)
     completion = decode_answer(ChatCompletion, body, MINOR, reader.turn.notices)
-    if completion.error or completion.object == "error":
+    if completion.is_error or completion.object == "error":
         raise FailureReported(decode_error(body))
     if not completion.choices:
         raise MalformedResponse("the response holds no choices")

@@ -66,6 +66,8 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
     _add_options(body, options, target)
     if options.response_format is not None:
         _add_format(body, messages, request, context, use)
+    if context.has("reasoning_split"):
+        body["reasoning_split"] = True
     if isinstance(options.reasoning, ReasoningConfig) or options.reasoning is None:
         body.update(encode_reasoning(options.reasoning, target))
     if options.cache_prompt is not None:

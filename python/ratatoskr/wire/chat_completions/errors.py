@@ -31,6 +31,24 @@ _PERMANENT = frozenset(
 )
 """Codes of errors that waiting does not resolve."""
 
+_BASE_RESP: Mapping[int, tuple[int, str]] = {
+    1000: (500, "server_error"),
+    1001: (504, "timeout_error"),
+    1002: (429, "rate_limit_exceeded"),
+    1004: (401, "authentication_error"),
+    1008: (402, "payment_required"),
+    1013: (500, "server_error"),
+    1024: (500, "server_error"),
+    1026: (400, "content_filter"),
+    1027: (400, "content_filter"),
+    1033: (500, "server_error"),
+    1039: (400, "context_length_exceeded"),
+    2013: (400, "invalid_request_error"),
+    2049: (401, "invalid_api_key"),
+}
+"""MiniMax's numbers, which come in `base_resp` with status 200: the status and the type that they mean. From
+platform.minimax.io/docs/api-reference/errorcode (2026-11); those after 1004 from memory."""
+
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _STATUS = range(400, 600)
@@ -52,7 +70,10 @@ def parse_failure(value: Any) -> ReportedFailure:
         return ReportedFailure(_join_texts(value))
     if not isinstance(value, Mapping):
         return ReportedFailure(_summarize_text(value) if isinstance(value, str) else "")
-    error = value.get("error")
+    base = value.get("base_resp")
+    if isinstance(base, Mapping) and base.get("status_code") and not value.get("error"):
+        return _parse_base_resp(base)
+    error = value.get("error") or value.get("errors")  # Cloudflare's is a list
     if isinstance(error, list) and error and isinstance(error[0], Mapping):
         error = error[0]
     outer = value if isinstance(error, Mapping) else {}
@@ -73,6 +94,13 @@ def parse_failure(value: Any) -> ReportedFailure:
         retry_after=_find_retry_after(metadata, inner, value),
         permanent=bool(_PERMANENT & {code, kind}),
     )
+
+
+def _parse_base_resp(base: Mapping[str, Any]) -> ReportedFailure:
+    number = base.get("status_code")
+    status, kind = _BASE_RESP.get(number, (None, None)) if isinstance(number, int) else (None, None)
+    code, _ = _parse_code(number)
+    return ReportedFailure(_join_texts(base.get("status_msg")), kind, code, status=status, permanent=kind in _PERMANENT)
 
 
 def _find_message(inner: Mapping[str, Any], metadata: Mapping[str, Any], error: Any) -> str:

@@ -18,6 +18,7 @@ Base64: TypeAlias = bytes
 MINOR = frozenset(
     {
         "annotations",
+        "base_resp",
         "citations",
         "created",
         "executed_tools",
@@ -157,6 +158,12 @@ class XGroq(Struct, gc=False):
     error: Any = None
 
 
+class BaseResp(Struct, gc=False):
+    """MiniMax's report on a request; a status code other than 0 is an error."""
+
+    status_code: int | None = None
+
+
 class ChatCompletion(Struct, gc=False):
     """A complete response, or a `ChatCompletionChunk` of a stream: both have the same members."""
 
@@ -169,3 +176,9 @@ class ChatCompletion(Struct, gc=False):
     error: Any = None
     x_groq: XGroq | None = None
     citations: list[Raw] | None = None
+    base_resp: BaseResp | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it reports an error in place of an answer."""
+        return bool(self.error) or (self.base_resp is not None and bool(self.base_resp.status_code))

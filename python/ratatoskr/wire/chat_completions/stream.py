@@ -51,7 +51,7 @@ class StreamDecoder:
                 reader.read_choice(choice, delta)
         elif chunk.object == "error":
             raise FailureReported(decode_error(data))
-        if chunk.error or event == "error":
+        if chunk.is_error or event == "error":
             raise FailureReported(decode_error(data))
         if chunk.usage is not None or chunk.x_groq is not None or chunk.citations is not None:
             reader.read_tail(chunk)
