@@ -227,13 +227,42 @@ async def test_an_exception_is_an_error_result_and_cancelling_is_not() -> None:
     def broken() -> None:
         raise KeyError("no such branch")
 
-    async def cancelled() -> None:
-        raise asyncio.CancelledError
+    began = asyncio.Event()
+
+    async def wait() -> None:
+        began.set()
+        await asyncio.Event().wait()
 
     result = await ran(broken)
     assert (result.is_error, result.text) == (True, "KeyError: 'no such branch'")
+    running = asyncio.create_task(ran(wait))
+    await began.wait()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await ran(cancelled)
+        await running
+
+
+async def test_a_cancellation_inside_a_tool_is_its_error_and_does_not_reach_the_caller() -> None:
+    async def cancelled() -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel("the server is gone")
+        await inner
+
+    result = await ran(cancelled)
+    assert (result.is_error, result.text) == (True, "CancelledError: the server is gone")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_stop_iteration_is_an_error_result_and_does_not_hang(is_async: bool) -> None:
+    def first() -> Any:
+        return next(iter(()))
+
+    async def first_async() -> Any:
+        return first()
+
+    result = await asyncio.wait_for(ran(first_async if is_async else first), 10)
+    assert result.is_error
+    assert "StopIteration" in result.text
 
 
 PIXEL = ImagePart(data=b"x", media_type="image/png")
