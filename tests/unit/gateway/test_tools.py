@@ -116,6 +116,28 @@ def test_words_come_from_the_docstring_whatever_its_style(function: Any) -> None
     assert parameters["required"] == ["city"]
 
 
+def test_a_text_in_annotated_describes_a_parameter_where_nothing_else_does() -> None:
+    def tool(
+        city: Annotated[str, "where"],
+        days: Annotated[int, "how many", pydantic.Field(ge=1)] = 3,
+        unit: Annotated[str, "not this", pydantic.Field(description="C or F")] = "C",
+        place: Annotated[str, "nor this"] = "",
+    ) -> None:
+        """Do.
+
+        Args:
+            place: a place
+        """  # noqa: D417  # the others are described in their types
+
+    properties = described(tool)[1]["properties"]
+    assert {name: found["description"] for name, found in properties.items()} == {
+        "city": "where",
+        "days": "how many",
+        "unit": "C or F",
+        "place": "a place",
+    }
+
+
 def test_types_become_a_schema_with_names_of_every_kind_kept() -> None:
     def tool(
         title: str,
