@@ -117,7 +117,7 @@ def test_words_come_from_the_docstring_whatever_its_style(function: Any) -> None
 
 
 def test_a_text_in_annotated_describes_a_parameter_where_nothing_else_does() -> None:
-    def tool(
+    def tool(  # noqa: D417  # the types describe the others
         city: Annotated[str, "where"],
         days: Annotated[int, "how many", pydantic.Field(ge=1)] = 3,
         unit: Annotated[str, "not this", pydantic.Field(description="C or F")] = "C",
@@ -127,7 +127,7 @@ def test_a_text_in_annotated_describes_a_parameter_where_nothing_else_does() -> 
 
         Args:
             place: a place
-        """  # noqa: D417  # the others are described in their types
+        """
 
     properties = described(tool)[1]["properties"]
     assert {name: found["description"] for name, found in properties.items()} == {

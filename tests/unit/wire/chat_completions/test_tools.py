@@ -295,7 +295,7 @@ def test_a_call_that_comes_again_with_its_arguments_encoded_twice_is_the_same_ca
     assert calls(turn) == [("a", "f", '{"x": 1}')]
 
 
-@pytest.mark.parametrize("again", ['{"x": 2}', '"', '{"x": 1}"', "\ud800"])
+@pytest.mark.parametrize("again", ['{"x": 2}', '"', '{"x": 1}"'])
 def test_other_arguments_encoded_twice_are_not_dropped(wire, again):
     _, turn = wire.deltas(piece(0, "a", "f", '{"x": 1}'), piece(0, "a", "f", json.dumps(again, ensure_ascii=False)))
     assert [arguments for _, _, arguments in calls(turn)] == ['{"x": 1}', json.dumps(again)]
