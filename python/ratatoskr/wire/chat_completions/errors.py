@@ -45,14 +45,14 @@ def decode_error(body: bytes) -> ReportedFailure:
 
 
 def parse_failure(value: Any) -> ReportedFailure:
-    """Return the failure that a decoded error body reports, or a response or chunk with a member `error`."""
+    """Return the failure that a decoded error body reports, or a response or chunk with a member `error` or `errors`."""
     if isinstance(value, list):
         if value and isinstance(value[0], (dict, list)):
             return parse_failure(value[0])
         return ReportedFailure(_join_texts(value))
     if not isinstance(value, Mapping):
         return ReportedFailure(_summarize_text(value) if isinstance(value, str) else "")
-    error = value.get("error")
+    error = value.get("error") or value.get("errors")  # Cloudflare's list, public reports, 2026-04
     if isinstance(error, list) and error and isinstance(error[0], Mapping):
         error = error[0]
     outer = value if isinstance(error, Mapping) else {}
