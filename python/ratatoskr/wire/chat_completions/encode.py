@@ -47,6 +47,7 @@ _SAME_NAME = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pe
 _CACHE_CONTROL: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
 _CACHE_BREAKPOINT: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 _CACHE_CONTROL_VENDORS = ("anthropic/", "google/")
+_MAX_ANTHROPIC_MARKS = 4  # passed on by OpenRouter and refused by Anthropic; not by Google: public reports, 2026-04
 """Vendors whose models OpenRouter caches by `cache_control` (https://openrouter.ai/docs/features/prompt-caching)."""
 
 
@@ -70,6 +71,8 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
         body.update(encode_reasoning(options.reasoning, target))
     if options.cache_prompt is not None:
         _add_caching(body, request, context)
+    if context.marks > _MAX_ANTHROPIC_MARKS and target.model.startswith("anthropic/"):
+        raise InvalidInput(f"more than {_MAX_ANTHROPIC_MARKS} cache breakpoints", field="messages")
     if stream:
         body["stream"] = True
         if not context.has("no_stream_options", "mistral"):

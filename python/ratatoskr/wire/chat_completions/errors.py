@@ -45,7 +45,7 @@ def decode_error(body: bytes) -> ReportedFailure:
 
 
 def parse_failure(value: Any) -> ReportedFailure:
-    """Return the failure that a decoded error body reports, or a response or chunk with a member `error` or `errors`."""
+    """Return the failure that a decoded error body reports, or a response or chunk with a member `error`."""
     if isinstance(value, list):
         if value and isinstance(value[0], (dict, list)):
             return parse_failure(value[0])
