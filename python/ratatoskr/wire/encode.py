@@ -11,6 +11,7 @@ import msgspec
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import JsonSchema
+from ratatoskr.types.message import Message
 from ratatoskr.types.part import Part, ServerToolCall, ToolCall
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.issuer import same_issuer
@@ -107,6 +108,18 @@ OUTPUT_EMULATED = Notice(
     "this model has no native structured output here: the schema was put into the instructions",
     "response_format",
 )
+
+
+JSON_NAMED = Notice(
+    "instruction_added",
+    "the instruction to answer with JSON was added: JSON mode is refused where no message mentions JSON",
+    "response_format",
+)
+
+
+def mentions_json(messages: tuple[Message, ...]) -> bool:
+    """Return whether a message besides the assistant's has the word that OpenAI and others require for JSON mode."""
+    return any("json" in message.text.lower() for message in messages if message.role != "assistant")
 
 
 @dataclass(slots=True)

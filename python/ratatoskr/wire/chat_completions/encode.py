@@ -14,7 +14,7 @@ from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.chat_completions.history import encode_messages
 from ratatoskr.wire.chat_completions.thinking import encode_reasoning
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import OUTPUT_EMULATED, EncodeContext, encode_json, require_utf8
+from ratatoskr.wire.encode import JSON_NAMED, OUTPUT_EMULATED, EncodeContext, encode_json, mentions_json, require_utf8
 from ratatoskr.wire.schema import StrictUse, plan_format, plan_parameters
 
 PATH = "/chat/completions"
@@ -186,8 +186,10 @@ def _add_format(
     if support != "instructions" and _may_be_object(wanted):
         body["response_format"] = {"type": "json_object"}
         if not isinstance(wanted, JsonSchema):
-            return
-    if not isinstance(wanted, JsonSchema):
+            if mentions_json(request.messages):
+                return
+            context.notices.append(JSON_NAMED)
+    elif not isinstance(wanted, JsonSchema):
         context.notices.append(OUTPUT_EMULATED)
     _add_instructions(messages, instructions, context)
 

@@ -291,7 +291,9 @@ class PartReader:
         is_whole = self._partial is None and not call.will_continue and call.partial_args is None
         self._is_bare = is_whole and _is_blank(call)
         if is_whole and not self._is_bare:
-            self._add_call(call.name or "", call.id, text_of(bytes(call.args)), signature, self._responses)
+            self._add_call(
+                call.name or "", call.id, text_of(bytes_or_none(call.args) or b"{}"), signature, self._responses
+            )
             return
         if self._partial is None:
             self._partial, self._began = PartialFunctionCall(call.name or "", call.id, signature), self._responses

@@ -218,6 +218,17 @@ def test_openrouter_marks_parts_calls_results_and_tools(wire):
     assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
 
 
+def test_json_mode_is_told_to_the_model_where_no_message_mentions_it(wire):
+    instruction = "Answer with one JSON object alone, without any other words or a code fence."
+    encoded = wire.request("a", response_format="json")
+    assert [notice.code for notice in encoded.notices] == ["instruction_added"]
+    system, user = wire.messages("a", response_format="json")
+    assert (system["role"], system["content"], user["content"]) == ("system", instruction, "a")
+    assert wire.messages(Message.system("S"), "a", response_format="json")[0]["content"] == f"S\n\n{instruction}"
+    assert wire.messages("Give me Json.", response_format="json") == [{"role": "user", "content": "Give me Json."}]
+    assert wire.request("Give me Json.", response_format="json").notices == []
+
+
 def test_anthropic_refuses_a_fifth_breakpoint_behind_openrouter_too(wire):
     wire.at("openrouter", model="anthropic/claude-opus-5")
     parts = [TextPart(str(number), cache=True) for number in range(5)]
