@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import shutil
 import socket
@@ -22,6 +23,16 @@ hypothesis.settings.load_profile("random" if os.environ.get("RATATOSKR_RANDOM") 
 
 _KEPT_VARIABLES = frozenset({"PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "RATATOSKR_RECORDINGS"})
 _KEPT_PREFIXES = ("PYTEST_", "PYTHON")
+
+
+@pytest.fixture(autouse=True)
+def unprinted_logs() -> Iterator[None]:
+    """Undo what `rat -v` does to the loggers of this process."""
+    root = logging.getLogger("ratatoskr")
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

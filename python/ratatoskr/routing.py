@@ -259,6 +259,7 @@ def _resolve_explicit(
             *(replace(candidate, only_if_unavailable=True) for candidate in same),
         )
     prefix, colon, rest = name.partition(":")
+    rest = rest.strip()
     if not colon or "/" in prefix:
         return ()
     if prefix == "ratatoskr":
@@ -286,7 +287,7 @@ def provider_prefix(model: str, configured: Collection[str]) -> str | None:
         return None
     provider = prefix if prefix in configured else prefix.casefold()
     known = prefix in configured or provider in SPECS
-    return provider if known and is_model_of(provider, rest) else None
+    return provider if known and is_model_of(provider, rest.strip()) else None
 
 
 def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:

@@ -44,6 +44,9 @@ def first(model, configured=ALL, **more):
         ("llama3.2:1b", "ollama", "llama3.2:1b"),
         ("hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M", "ollama", "hf.co/bartowski/Llama-3.2-1B-GGUF:Q4_K_M"),
         ("something-else", "openrouter", "something-else"),
+        (" gpt-4o\n", "openai", "gpt-4o"),
+        ("openai: gpt-4o ", "openai", "gpt-4o"),
+        ("ollama:  llama3.2:1b", "ollama", "llama3.2:1b"),
     ],
 )
 def test_a_name_goes_to_its_natural_provider(model, provider, there):

@@ -45,11 +45,13 @@ def converse(arguments: ChatArguments, models: tuple[str, ...], conversation: Co
             _turn(talk, connection, question)
         while not talk.ended and (text := _read_line(screen)) is not None:
             if text.startswith("/"):
-                text = run_command(talk, text) or ""
-            elif text.lstrip().startswith(QUOTES):
-                text = read_quoted(text, lambda: _read_line(screen))
-            if text.strip():
-                _turn(talk, connection, Message.user(text))
+                question = run_command(talk, text)
+            else:
+                if text.lstrip().startswith(QUOTES):
+                    text = read_quoted(text, lambda: _read_line(screen))
+                question = Message.user(text) if text.strip() else None
+            if question is not None:
+                _turn(talk, connection, question)
     if conversation.saved and conversation.messages:
         screen.note(f"saved as {conversation.name}; `rat chat -i --session {conversation.name}` continues it")
 
@@ -82,6 +84,7 @@ class _Connection:
 def _turn(talk: Talk, connection: _Connection, question: Message) -> None:
     """Send one question; the received part of an interrupted answer stays in the conversation."""
     call, conversation, screen = talk.call, talk.conversation, talk.screen
+    talk.unanswered = question
     history = conversation.with_question(question)
     view = AnswerView(screen)
     try:
@@ -92,20 +95,19 @@ def _turn(talk: Talk, connection: _Connection, question: Message) -> None:
         for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
     else:
-        _remember(conversation, history, answer, call, screen)
+        _remember(talk, history, answer)
         return
     if view.text.strip():
-        _remember(conversation, history, Message.assistant(view.text), call, screen)
+        _remember(talk, history, Message.assistant(view.text))
 
 
-def _remember(
-    conversation: Conversation, history: list[Message], answer: Message, call: ChatCall, screen: Screen
-) -> None:
+def _remember(talk: Talk, history: list[Message], answer: Message) -> None:
+    talk.unanswered = None
     try:
-        conversation.remember(history, answer, call.models, call.where)
+        talk.conversation.remember(history, answer, talk.call.models, talk.call.where)
     except ConfigurationError as error:
-        conversation.saved = False  # the note is shown once
-        screen.note(error.message)
+        talk.conversation.saved = False  # the note is shown once
+        talk.screen.note(error.message)
 
 
 def _read_line(screen: Screen) -> str | None:

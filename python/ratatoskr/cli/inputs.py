@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import json
 import mimetypes
@@ -78,12 +79,12 @@ def read_stdin_text() -> str:
     """Return the text on standard input without trailing line ends; empty if that is a terminal.
 
     Raises:
-        InvalidInput: it is not UTF-8.
+        InvalidInput: it is neither UTF-8, nor UTF-16 with a byte order mark.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return ""
     try:
-        return read_stdin().decode("utf-8-sig").rstrip("\r\n")
+        return _decode(read_stdin()).rstrip("\r\n")
     except UnicodeDecodeError:
         raise InvalidInput("standard input is not UTF-8 text; use `-f -` for an image, audio or a PDF") from None
 
@@ -112,14 +113,19 @@ def _part_from_file(file: str) -> FromFile:
     suffix = Path(name).suffix.lower()
     media_type = _BY_SUFFIX.get(suffix) or next((kind for head, kind in _BY_BEGINNING if head.match(data)), "")
     cls = _class_for(media_type)
+    shown = escape_hidden(file, 200)
     if cls is not None:
+        if not data:
+            raise InvalidInput(f"{shown}: the file is empty", field="file")
         return cls.from_bytes(data, media_type, name)
     text = _decode_text(data)
     if text is not None:
         return TextPart(f'<file name="{html.escape(escape_hidden(name, 200))}">\n{text.rstrip()}\n</file>')
     guess = mimetypes.guess_type(name, strict=False)[0]
     if guess is None:
-        raise InvalidInput(f"{file}: neither text nor a known type of file", field="file")
+        raise InvalidInput(f"{shown}: neither text nor a known type of file", field="file")
+    if guess.startswith("text/"):
+        raise InvalidInput(f"{shown}: not UTF-8 text; convert it, for example by `iconv -t utf-8`", field="file")
     return (ImagePart if guess.startswith("image/") else FilePart).from_bytes(data, guess, name)
 
 
@@ -131,10 +137,15 @@ def _class_for(media_type: str) -> type[ImagePart | AudioPart | FilePart] | None
 
 def _decode_text(data: bytes) -> str | None:
     try:
-        text = data.decode("utf-8-sig")
+        text = _decode(data)
     except UnicodeDecodeError:
         return None
     return None if "\0" in text else text
+
+
+def _decode(data: bytes) -> str:
+    """Return UTF-8 text, or UTF-16 with a byte order mark, as PowerShell 5 redirects output."""
+    return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
 
 
 def _read(file: str, limit: int = MAX_BYTES) -> bytes:

@@ -30,46 +30,50 @@ class Talk:
         call: everything of the next call but the conversation.
         conversation: the messages.
         screen: where answers and notes go.
+        unanswered: the last question, if its answer failed: it is not in the conversation.
         ended: whether the user has left it.
     """
 
     call: ChatCall
     conversation: Conversation
     screen: Screen
+    unanswered: Message | None = None
     ended: bool = False
 
+    @property
+    def last_question(self) -> Message | None:
+        """The last question that the user asked."""
+        asked = reversed(self.conversation.messages)
+        return self.unanswered or next((message for message in asked if message.role == "user"), None)
 
-def _help(talk: Talk, _: str) -> str | None:
+
+def _help(talk: Talk, _: str) -> None:
     for name, (words, _function, text) in COMMANDS.items():
         talk.screen.aside(f"  {f'/{name} {words}'.rstrip():<16} {text}\n", dim=False)
     talk.screen.aside(f"  {QUOTES:<16} begin and end a question of several lines\n", dim=False)
-    return None
 
 
-def _exit(talk: Talk, _: str) -> str | None:
+def _exit(talk: Talk, _: str) -> None:
     talk.ended = True
-    return None
 
 
-def _model(talk: Talk, names: str) -> str | None:
+def _model(talk: Talk, names: str) -> None:
     if names:
         talk.call = replace(talk.call, models=tuple(names.split()))
     talk.screen.note(f"model: {', '.join(talk.call.models)}")
-    return None
 
 
-def _system(talk: Talk, text: str) -> str | None:
+def _system(talk: Talk, text: str) -> None:
     if text:
         talk.conversation.set_system(text)
     first = talk.conversation.messages[0] if talk.conversation.messages else None
     system = first.text if first is not None and first.role == "system" else "none"
     talk.screen.note(f"system: {system}")
-    return None
 
 
-def _edit(talk: Talk, text: str) -> str | None:
+def _edit(talk: Talk, text: str) -> Message | None:
     """Return what the user wrote in an editor, begun with the last question."""
-    question = text or (_last_question(talk.conversation) or Message.user("")).text
+    question = text or (talk.last_question or Message.user("")).text
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="rat-") as folder:
         path = Path(folder) / "question.md"
@@ -82,36 +86,32 @@ def _edit(talk: Talk, text: str) -> str | None:
         if done.returncode:
             talk.screen.note(f"{command} ended with status {done.returncode}; nothing is sent")
             return None
-        return path.read_text(encoding="utf-8", errors="replace").strip() or None
+        written = path.read_text(encoding="utf-8", errors="replace").strip()
+        return Message.user(written) if written else None
 
 
-def _save(talk: Talk, name: str) -> str | None:
+def _save(talk: Talk, name: str) -> None:
     try:
         if name:
             talk.conversation.rename(name)
         talk.conversation.save()
     except ConfigurationError as error:
         talk.screen.note(error.message)
-        return None
+        return
     talk.screen.note(f"saved as {talk.conversation.name}")
-    return None
 
 
-def _retry(talk: Talk, _: str) -> str | None:
-    """Take the last question and its answer away, and ask it again."""
-    question = _last_question(talk.conversation)
+def _retry(talk: Talk, _: str) -> Message | None:
+    """Take the last question and its answer away, and ask it again, with its files."""
+    question = talk.last_question
     if question is None:
         talk.screen.note("there is no question to ask again")
-        return None
-    talk.conversation.take_back(question)
-    return question.text
+    elif question is not talk.unanswered:
+        talk.conversation.take_back(question)
+    return question
 
 
-def _last_question(conversation: Conversation) -> Message | None:
-    return next((message for message in reversed(conversation.messages) if message.role == "user"), None)
-
-
-COMMANDS: dict[str, tuple[str, Callable[[Talk, str], str | None], str]] = {
+COMMANDS: dict[str, tuple[str, Callable[[Talk, str], Message | None], str]] = {
     "help": ("", _help, "list these commands"),
     "exit": ("", _exit, "end the conversation, as Ctrl-D does"),
     "model": ("[NAME …]", _model, "show or change the model"),
@@ -123,7 +123,7 @@ COMMANDS: dict[str, tuple[str, Callable[[Talk, str], str | None], str]] = {
 """Each command: its arguments, what it does (it returns a question to ask), and its line of help."""
 
 
-def run_command(talk: Talk, line: str) -> str | None:
+def run_command(talk: Talk, line: str) -> Message | None:
     """Run a line that begins with a slash, and return the question that it asks, if any."""
     name, _, rest = line.removeprefix("/").strip().partition(" ")
     known = COMMANDS.get(name)

@@ -11,6 +11,7 @@ No message of this module repeats anything that was read, and no frame that rais
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import re
@@ -146,7 +147,7 @@ def _read_file(path: Path) -> Secret | None:
     if len(data) > MAX_BYTES:
         del data
         raise ConfigurationError(f"{path} is larger than {MAX_BYTES // 1024} KiB; keep only keys in it")
-    return Secret(data.decode("utf-8", "surrogateescape"))
+    return Secret(data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"))
 
 
 def _check_file(path: Path, status: os.stat_result) -> None:

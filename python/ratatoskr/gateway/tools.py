@@ -13,7 +13,7 @@ from ratatoskr.gateway.output import chat_until_valid
 from ratatoskr.gateway.request import backend_of, check_request
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.types.chat import ChatRequest, ChatResponse
-from ratatoskr.types.event import ChatEvent
+from ratatoskr.types.event import ChatEvent, FinishReason
 from ratatoskr.types.generic import GenericBase
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall, ToolResult
@@ -29,7 +29,9 @@ async def run_tools(
 ) -> tuple[ChatResponse[Any], tuple[Message, ...]]:
     """Chat, run the tools that the model calls, all calls of a turn at once, and chat again with their results.
 
-    A forced `tool_choice` holds for the first round only, or the loop would never end.
+    A forced `tool_choice` holds for the first round only, or the loop would never end. A call at the end of an answer
+    that was cut off is not run, as its arguments may be incomplete; the model is told so. An answer that the provider
+    paused is sent back, and the provider continues it.
 
     Args:
         gateway: any.
@@ -119,6 +121,18 @@ class ToolStream(GenericBase["T"]):
         return self._response
 
 
+def _is_paused(response: ChatResponse[Any]) -> bool:
+    """Return whether the provider continues the answer when it is sent back, inside the work of its own tools."""
+    parts = response.message.content
+    return response.finish_reason == "paused" and any(
+        part.type not in ("text_part", "reasoning_part") for part in parts
+    )
+
+
+_CUT_OFF: frozenset[FinishReason] = frozenset({"length", "content_filter", "refusal"})
+"""Finish reasons of answers that end wherever they were, so maybe inside the arguments of their last call."""
+
+
 class _Rounds:
     """The requests of the rounds, each of which holds what came before."""
 
@@ -139,8 +153,12 @@ class _Rounds:
         """Take an answer, run its calls, and return whether `request` asks for another."""
         self._left -= 1
         added: tuple[Message, ...] = (response.message,)
-        if more := bool(response.tool_calls) and self._left > 0:
-            added += (Message.tool_results(*await asyncio.gather(*map(self._run, response.tool_calls))),)
+        calls = response.tool_calls
+        more = bool(calls or _is_paused(response)) and self._left > 0
+        if more and calls:
+            cut = response.message.content[-1] if response.finish_reason in _CUT_OFF else None
+            results = await asyncio.gather(*(self._run(call, is_cut=call is cut) for call in calls))
+            added += (Message.tool_results(*results),)
         self.new += added
         choice = self.request.tool_choice
         self.request = replace(
@@ -150,7 +168,9 @@ class _Rounds:
         )
         return more
 
-    async def _run(self, call: ToolCall) -> ToolResult:
+    async def _run(self, call: ToolCall, *, is_cut: bool) -> ToolResult:
+        if is_cut:
+            return call.result("the answer was cut off at this call, so the tool was not run", is_error=True)
         tool = self._tools.get(call.name)
         if tool is None:
             return call.result(f"there is no tool named {quote(call.name)}", is_error=True)

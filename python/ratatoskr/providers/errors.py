@@ -73,6 +73,8 @@ CODES: dict[str, type[RatatoskrError]] = {
     "provider_overloaded": ServiceUnavailable,
     "provider_unavailable": ServiceUnavailable,
     "server_overloaded": ServiceUnavailable,
+    "server_is_overloaded": ServiceUnavailable,  # OpenAI's streams, public reports, 2026-05
+    "service_unavailable_error": ServiceUnavailable,
     "engine_overloaded": ServiceUnavailable,
     "api_error": ServiceUnavailable,
     "server_error": ServiceUnavailable,

@@ -29,7 +29,8 @@ def describe(function: Any) -> Describe:
             raise InvalidInput(f"{function.__name__}: {name} must be a named parameter", field="tools")
         names.append(name)
         # Numbered names keep clear of pydantic's own attributes; the alias is what the model sees.
-        fields[f"p{i}"] = (hints.get(name, Any), _field(name, parameter, notes.get(name)))
+        hint = hints.get(name, Any)
+        fields[f"p{i}"] = (hint, _field(name, parameter, notes.get(name, _words_of(hint))))
     try:
         model = pydantic.create_model(
             function.__name__, __config__=pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=False), **fields
@@ -63,6 +64,14 @@ def _hints(function: Any) -> dict[str, Any]:
         raise InvalidInput(
             f"{function.__name__} cannot be described: the type of a parameter is not defined ({error})", field="tools"
         ) from None
+
+
+def _words_of(hint: Any) -> str | None:
+    """Return the text of `Annotated[T, "text"]`, which describes a parameter as `Field(description=...)` does."""
+    metadata = getattr(hint, "__metadata__", ())
+    if any(isinstance(item, FieldInfo) and item.description for item in metadata):
+        return None
+    return next((item for item in metadata if isinstance(item, str)), None)
 
 
 def _field(name: str, parameter: inspect.Parameter, description: str | None) -> Any:

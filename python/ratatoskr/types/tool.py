@@ -104,7 +104,8 @@ class ToolDefinition(Plain):
     async def run(self, call: ToolCall) -> ToolResult:
         """Validate the call's arguments, run the function (a sync one in a thread) and return its result.
 
-        An exception becomes an error result with the text of the exception, for the model to read.
+        An exception becomes an error result with the text of the exception, for the model to read. A cancellation that
+        comes from inside the function is such an exception too; one of the task that waits for it is not.
         """
         import asyncio
         from inspect import isawaitable
@@ -115,15 +116,28 @@ class ToolDefinition(Plain):
             raise InvalidInput(f"tool {quote(self.name)} has no function to run", field="tools")
         try:
             arguments = drop_absent(call.args(), self.parameters)  # strict modes give null for what is absent
-            value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
+            value = self._run(arguments) if self._is_async else await asyncio.to_thread(_call, self._run, arguments)
             return call.result(await value if isawaitable(value) else value)
         except InvalidToolArguments as error:
             return call.result(error.message, is_error=True)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return call.result(_describe(error), is_error=True)
         except Exception as error:  # whatever a tool raises is for the model to read
             return call.result(_describe(error), is_error=True)
 
 
-def _describe(error: Exception) -> str:
+def _call(run: Callable[[dict[str, Any]], Any], arguments: dict[str, Any]) -> Any:
+    """Return what a function returns; a `StopIteration`, which no future can hold, becomes a `RuntimeError`."""
+    try:
+        return run(arguments)
+    except StopIteration as error:
+        raise RuntimeError(_describe(error)) from error
+
+
+def _describe(error: BaseException) -> str:
     """Return the text of an error without the arguments, which pydantic would repeat."""
     entries = getattr(error, "errors", None)
     if callable(entries) and type(error).__name__ == "ValidationError":

@@ -11,6 +11,7 @@ import msgspec
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import JsonSchema
+from ratatoskr.types.message import Message
 from ratatoskr.types.part import Part, ServerToolCall, ToolCall
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.issuer import same_issuer
@@ -109,6 +110,18 @@ OUTPUT_EMULATED = Notice(
 )
 
 
+JSON_NAMED = Notice(
+    "instruction_added",
+    "the instruction to answer with JSON was added: JSON mode is refused where no message mentions JSON",
+    "response_format",
+)
+
+
+def mentions_json(messages: tuple[Message, ...]) -> bool:
+    """Return whether a message besides the assistant's has the word that OpenAI and others require for JSON mode."""
+    return any("json" in message.text.lower() for message in messages if message.role != "assistant")
+
+
 @dataclass(slots=True)
 class EncodeContext:
     """The state of encoding one request.
@@ -117,11 +130,13 @@ class EncodeContext:
         target: the provider and model that the request is for.
         cache_mark: members that make a part a cache breakpoint; `None` where there are no breakpoints.
         notices: for the caller.
+        marks: the number of cache breakpoints so far.
     """
 
     target: Target
     cache_mark: Mapping[str, Any] | None = None
     notices: list[Notice] = field(default_factory=list)
+    marks: int = 0
     _noted: set[tuple[str, str]] = field(default_factory=set)
 
     def has(self, *flags: str) -> bool:
@@ -136,7 +151,10 @@ class EncodeContext:
 
     def mark_cached(self, value: dict[str, Any], *, cache: bool) -> dict[str, Any]:
         """Return a part, call or tool, with a cache breakpoint if one is wanted and the host has them."""
-        return {**value, **self.cache_mark} if cache and self.cache_mark is not None else value
+        if not cache or self.cache_mark is None:
+            return value
+        self.marks += 1
+        return {**value, **self.cache_mark}
 
     def is_own(self, issuer: str) -> bool:
         """Return whether opaque state of this issuer may be sent to the target."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,6 @@ from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.in_process import KEY, LINES
 from unit.cli.pty_session import TerminalRat
 from unit.cli.shell import Shell
-
-
-@pytest.fixture(autouse=True)
-def unprinted_logs() -> Iterator[None]:
-    """Undo what `rat -v` does to the loggers of this process."""
-    root = logging.getLogger("ratatoskr")
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -181,6 +181,30 @@ def test_a_conversation_needs_a_terminal(terminal_rat: TerminalRat) -> None:
     assert b"-i needs a terminal" in done.stderr
 
 
+def test_retry_asks_the_question_that_failed_and_keeps_its_files(
+    terminal_rat: TerminalRat, upstream: ThreadedUpstream, tmp_path: Path
+) -> None:
+    picture = tmp_path / "tree.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(16))
+    upstream.use(["First.", "Again.", fault("payment_required"), "Third."])
+    with terminal_rat.chat("-i", "-f", str(picture), "What is it?") as terminal:
+        terminal.until("First.\r\n(.*)> ")
+        terminal.type("/retry\r")
+        terminal.until("Again.\r\n(.*)> ")
+        terminal.type("two\r")
+        terminal.until("402(.*)> ")
+        terminal.type("/retry\r")
+        terminal.until("Third.\r\n(.*)> ")
+        terminal.type("/exit\r")
+        code, _ = terminal.end()
+    assert code == 0
+    [path] = saved_files()
+    assert texts(path) == ["image_partWhat is it?", "Again.", "two", "Third."]
+    asked = [[message["role"] for message in request.json["messages"]] for request in upstream.requests]
+    assert asked == [["user"], ["user"], ["user", "assistant", "user"], ["user", "assistant", "user"]]
+    assert upstream.requests[0].json["messages"] == upstream.requests[1].json["messages"]
+
+
 def test_commands_begin_with_a_slash_and_three_quotes_hold_several_lines(
     terminal_rat: TerminalRat, upstream: ThreadedUpstream
 ) -> None:

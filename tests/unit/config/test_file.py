@@ -56,6 +56,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert config.providers["house"].allow_insecure
     assert config.network.ca_file == "/etc/ssl/own.pem"
     assert read_config(written(tmp_path, "")) == ConfigFile()
+    assert read_config(written(tmp_path, f"\ufeff{WHOLE}")) == config, "as Notepad saves it"
 
 
 MISTAKES: dict[str, tuple[str, list[str]]] = {

@@ -128,6 +128,13 @@ def test_the_home_is_used_where_xdg_config_home_is_missing_or_relative(monkeypat
     assert list_secrets_files() == (expected,)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark_and_have_the_line_ends_of_windows(path):
+    write(path).write_bytes(b"\xef\xbb\xbf" + CONTENT.encode().replace(b"\n", b"\r\n"))
+    found = find_keys("anthropic")
+    assert found is not None
+    assert [key.reveal() for key in found.keys] == [CANARY]
+
+
 def test_several_keys_and_a_host_of_ones_own(path):
     write(path, '[providers.openai]\nkey = ["one", "two"]\n[providers.my-host]\nkey = "three"\n')
     assert [key.reveal() for key in find_keys("openai").keys] == ["one", "two"]

@@ -12,10 +12,12 @@ from ratatoskr import (
     ChatOptions,
     ChatRequest,
     ChatResponse,
+    FinishReason,
     InvalidInput,
     Message,
     ProviderTool,
     RateLimited,
+    ServerToolCall,
     ToolCall,
     ToolDefinition,
     ToolResult,
@@ -75,6 +77,55 @@ async def test_the_loop_ends_after_so_many_rounds_with_the_calls_that_were_not_r
     assert len(gateway.requests) == 3
     assert response.tool_calls == (call(2),)
     assert [m.role for m in messages] == ["assistant", "tool", "assistant", "tool", "assistant"]
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "content_filter", "refusal"])
+@pytest.mark.parametrize("arguments", ["", "{}", '{"n": 1', '{"n": 1}'])
+async def test_the_call_at_which_an_answer_was_cut_off_is_not_run(arguments: str, finish_reason: FinishReason) -> None:
+    ran: list[int] = []
+
+    def note(n: int = 0) -> str:
+        """Note."""
+        ran.append(n)
+        return "noted"
+
+    whole, cut = call(7, "a", "note"), ToolCall("b", "note", arguments)
+    answer = ChatResponse(Message.assistant([whole, cut]), finish_reason=finish_reason)
+    gateway = ScriptedGateway(answer, "done")
+    response, messages = await run_tools(gateway, request(note))
+    assert response.content == "done"
+    assert ran == [7]
+    results = [(r.text, r.is_error) for r in messages[1].content if isinstance(r, ToolResult)]
+    assert results == [("noted", False), ("the answer was cut off at this call, so the tool was not run", True)]
+
+
+async def test_calls_before_a_text_that_was_cut_off_are_run() -> None:
+    answer = ChatResponse(Message.assistant([call(2), "And th"]), finish_reason="length")
+    _, messages = await run_tools(ScriptedGateway(answer, "done"), request(double))
+    assert [(r.text, r.is_error) for r in messages[1].content if isinstance(r, ToolResult)] == [("4", False)]
+
+
+SEARCH = ServerToolCall("s1", "web_search", '{"query": "roots"}')
+PAUSED: ChatResponse[None] = ChatResponse(Message.assistant(["Let me see.", SEARCH]), finish_reason="paused")
+
+
+async def test_a_paused_answer_is_sent_back_to_be_continued() -> None:
+    gateway = ScriptedGateway(PAUSED, "done")
+    response, messages = await run_tools(gateway, request(double))
+    assert response.content == "done"
+    assert gateway.requests[1].messages == (Message.user("Go."), PAUSED.message)
+    assert [m.role for m in messages] == ["assistant", "assistant"]
+
+
+async def test_a_paused_answer_of_text_alone_is_not_sent_back() -> None:
+    gateway = ScriptedGateway(ChatResponse(Message.assistant("Let me see."), finish_reason="paused"))
+    response, _ = await run_tools(gateway, request(double))
+    assert (response.content, response.finish_reason) == ("Let me see.", "paused")
+
+
+async def test_a_stream_of_rounds_goes_on_after_a_pause_but_not_for_ever() -> None:
+    stream = ScriptedGateway(*[PAUSED] * 3).run_tools_stream("Go.", "m", tools=[double], max_rounds=2)
+    assert [event.finish_reason async for event in stream if event.type == "done"] == ["paused", "paused"]
 
 
 @pytest.mark.parametrize(("choice", "then"), [("required", "auto"), ("double", "auto"), ("auto", "auto"), (None, None)])

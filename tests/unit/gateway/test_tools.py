@@ -116,6 +116,28 @@ def test_words_come_from_the_docstring_whatever_its_style(function: Any) -> None
     assert parameters["required"] == ["city"]
 
 
+def test_a_text_in_annotated_describes_a_parameter_where_nothing_else_does() -> None:
+    def tool(  # noqa: D417  # the types describe the others
+        city: Annotated[str, "where"],
+        days: Annotated[int, "how many", pydantic.Field(ge=1)] = 3,
+        unit: Annotated[str, "not this", pydantic.Field(description="C or F")] = "C",
+        place: Annotated[str, "nor this"] = "",
+    ) -> None:
+        """Do.
+
+        Args:
+            place: a place
+        """
+
+    properties = described(tool)[1]["properties"]
+    assert {name: found["description"] for name, found in properties.items()} == {
+        "city": "where",
+        "days": "how many",
+        "unit": "C or F",
+        "place": "a place",
+    }
+
+
 def test_types_become_a_schema_with_names_of_every_kind_kept() -> None:
     def tool(
         title: str,
@@ -227,13 +249,42 @@ async def test_an_exception_is_an_error_result_and_cancelling_is_not() -> None:
     def broken() -> None:
         raise KeyError("no such branch")
 
-    async def cancelled() -> None:
-        raise asyncio.CancelledError
+    began = asyncio.Event()
+
+    async def wait() -> None:
+        began.set()
+        await asyncio.Event().wait()
 
     result = await ran(broken)
     assert (result.is_error, result.text) == (True, "KeyError: 'no such branch'")
+    running = asyncio.create_task(ran(wait))
+    await began.wait()
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await ran(cancelled)
+        await running
+
+
+async def test_a_cancellation_inside_a_tool_is_its_error_and_does_not_reach_the_caller() -> None:
+    async def cancelled() -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel("the server is gone")
+        await inner
+
+    result = await ran(cancelled)
+    assert (result.is_error, result.text) == (True, "CancelledError: the server is gone")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_stop_iteration_is_an_error_result_and_does_not_hang(is_async: bool) -> None:
+    def first() -> Any:
+        return next(iter(()))
+
+    async def first_async() -> Any:
+        return first()
+
+    result = await asyncio.wait_for(ran(first_async if is_async else first), 10)
+    assert result.is_error
+    assert "StopIteration" in result.text
 
 
 PIXEL = ImagePart(data=b"x", media_type="image/png")

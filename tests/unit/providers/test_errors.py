@@ -51,6 +51,14 @@ def expected_for(status: int) -> tuple[type[RatatoskrError], bool]:
     return (InvalidInput, False) if status < 500 else (ProviderError, False)
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"), [("server_is_overloaded", "service_unavailable_error"), (None, "service_unavailable_error")]
+)
+def test_an_overload_that_only_a_code_of_a_stream_tells_is_retryable(code: str | None, kind: str) -> None:
+    error = error_for(None, ReportedFailure("Try again later.", kind=kind, code=code))
+    assert (type(error), error.retryable) == (ServiceUnavailable, True)
+
+
 @pytest.mark.parametrize("status", range(300, 600))
 def test_every_status_has_its_class_and_only_the_documented_ones_are_retryable(status: int) -> None:
     error = error_for(status)

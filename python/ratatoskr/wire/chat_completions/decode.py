@@ -32,6 +32,9 @@ from ratatoskr.wire.json import decode, decode_answer, note_ignored, replace_sur
 from ratatoskr.wire.turn import REFUSAL_STATE, TurnBuilder
 
 _REFUSAL: Hashable = "refusal"
+_NO_FINISH_REASON = (
+    "null"  # as text, in every chunk before the last: DashScope and workflow hosts, public code, 2026-11
+)
 _ANY_JSON = cast("type[Any]", Any)
 
 
@@ -169,7 +172,7 @@ class CompletionReader:
             self._read_logprobs(choice.logprobs, delta)
         if choice.error:
             raise FailureReported(parse_failure({"error": choice.error}))
-        if choice.finish_reason:
+        if choice.finish_reason and choice.finish_reason != _NO_FINISH_REASON:
             self._read_finish_reason(choice.finish_reason, choice.native_finish_reason)
 
     def _read_finish_reason(self, reason: str, native: str | None) -> None:

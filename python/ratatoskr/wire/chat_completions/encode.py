@@ -14,7 +14,7 @@ from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.wire.chat_completions.history import encode_messages
 from ratatoskr.wire.chat_completions.thinking import encode_reasoning
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import OUTPUT_EMULATED, EncodeContext, encode_json, require_utf8
+from ratatoskr.wire.encode import JSON_NAMED, OUTPUT_EMULATED, EncodeContext, encode_json, mentions_json, require_utf8
 from ratatoskr.wire.schema import StrictUse, plan_format, plan_parameters
 
 PATH = "/chat/completions"
@@ -47,6 +47,7 @@ _SAME_NAME = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_pe
 _CACHE_CONTROL: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
 _CACHE_BREAKPOINT: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 _CACHE_CONTROL_VENDORS = ("anthropic/", "google/")
+_MAX_ANTHROPIC_MARKS = 4  # passed on by OpenRouter and refused by Anthropic; not by Google: public reports, 2026-04
 """Vendors whose models OpenRouter caches by `cache_control` (https://openrouter.ai/docs/features/prompt-caching)."""
 
 
@@ -72,6 +73,8 @@ def encode_request(request: ChatRequest, target: Target, *, stream: bool) -> Enc
         body.update(encode_reasoning(options.reasoning, target))
     if options.cache_prompt is not None:
         _add_caching(body, request, context)
+    if context.marks > _MAX_ANTHROPIC_MARKS and target.model.startswith("anthropic/"):
+        raise InvalidInput(f"more than {_MAX_ANTHROPIC_MARKS} cache breakpoints", field="messages")
     if stream:
         body["stream"] = True
         if not context.has("no_stream_options", "mistral"):
@@ -185,8 +188,10 @@ def _add_format(
     if support != "instructions" and _may_be_object(wanted):
         body["response_format"] = {"type": "json_object"}
         if not isinstance(wanted, JsonSchema):
-            return
-    if not isinstance(wanted, JsonSchema):
+            if mentions_json(request.messages):
+                return
+            context.notices.append(JSON_NAMED)
+    elif not isinstance(wanted, JsonSchema):
         context.notices.append(OUTPUT_EMULATED)
     _add_instructions(messages, instructions, context)
 

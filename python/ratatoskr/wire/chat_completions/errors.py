@@ -73,7 +73,7 @@ def parse_failure(value: Any) -> ReportedFailure:
     base = value.get("base_resp")
     if isinstance(base, Mapping) and base.get("status_code") and not value.get("error"):
         return _parse_base_resp(base)
-    error = value.get("error") or value.get("errors")  # Cloudflare's is a list
+    error = value.get("error") or value.get("errors")  # Cloudflare's is a list: public reports, 2026-04
     if isinstance(error, list) and error and isinstance(error[0], Mapping):
         error = error[0]
     outer = value if isinstance(error, Mapping) else {}

@@ -124,16 +124,19 @@ class ToolCallReader:
         self._calls = [call for call in self._calls if call.key not in self._nameless]
 
     def _repeats(self, index: int | None, id: str, name: str, arguments: str) -> bool:
-        """Return whether a delta is the whole call of its index and id once more, as some hosts send it at the end."""
+        """Return whether a delta is the whole call of its index and id once more, as some hosts send it at the end.
+
+        Some of them encode the arguments twice there, as a JSON string.
+        """
         call = self._by_index.get(index)
-        return (
-            call is not None
-            and call.id == replace_surrogates(id)
-            and name in ("", call.name)
-            and len(arguments) == call.length
-            and "".join(call.deltas) == arguments
-            and call.is_complete()
-        )
+        if call is None or call.id != replace_surrogates(id) or name not in ("", call.name):
+            return False
+        if arguments[:1] == '"' and call.deltas and call.deltas[0][:1] != '"':
+            try:
+                arguments = _decode_string(arguments.encode())
+            except (msgspec.DecodeError, UnicodeEncodeError):
+                return False
+        return len(arguments) == call.length and "".join(call.deltas) == arguments and call.is_complete()
 
     def _find(self, index: int | None, id: str | None, name: str, arguments: str) -> _OpenCall | None:
         if index is None and not id and not name:

@@ -158,6 +158,7 @@ class GenerateContentReader:
         if (token := bytes_or_none(candidate.continuation_token)) is not None:
             self._parts.add_provider_part(CONTINUATION, token)
         if candidate.finish_reason and (self.turn.finish_reason is None or candidate.finish_reason != "STOP"):
+            self._parts.end_bare_call()
             native, message = replace_surrogates(candidate.finish_reason), _text_or_none(candidate.finish_message)
             has_output, has_calls = self._parts.has_output, self._parts.has_calls
             set_finish_reason(self.turn, native, message, has_output=has_output, has_calls=has_calls)
@@ -170,6 +171,7 @@ class GenerateContentReader:
         """
         if self.turn.native_finish_reason == "STOP" and self._parts.inside_call:
             raise MalformedResponse("the answer ended inside a function call")
+        self._parts.end_bare_call()
         self._citations.add_citations(self.turn)
         self.turn.complete()
 
@@ -195,28 +197,33 @@ class PartReader:
         self._data = b""
         self._raw_parts: list[Raw] | None = None
         self._partial: PartialFunctionCall | None = None
+        self._is_bare = False
+        self._began = 0
         self._server_calls = 0
         self._server_call_id = ""
 
     @property
     def inside_call(self) -> bool:
         """Whether a function call has begun whose arguments are incomplete."""
-        return self._partial is not None
+        return self._partial is not None and not self._is_bare
 
     def read(self, part: Part, data: bytes, candidate: int, index: int) -> None:
         """Add one part; `data` is the response that holds it, at the given positions."""
         if data is not self._data:
             self._data, self._raw_parts = data, None
             self._responses += 1
+        if self._is_bare and (part.function_call is None or part.function_call.name):
+            self.end_bare_call()
         text = part.text
         if text is not None:
             self._read_text(text, "reasoning" if part.thought else "text", part.thought_signature)
             return
         self._open = None
-        if part.function_call is not None and (part.function_call.name or self._partial):
-            self._read_call(part.function_call, bytes_or_none(part.thought_signature))
+        call = part.function_call
+        if call is not None and (call.name or self._partial or not _is_blank(call)):
+            self._read_call(call, bytes_or_none(part.thought_signature))
             return
-        if part.function_call is not None and part.thought_signature is UNSET and _is_blank(part.function_call):
+        if call is not None and part.thought_signature is UNSET:
             return  # no call, or the end of one that its last fragment has ended already
         if self._raw_parts is None:
             content = (decode(RawResponse, data).candidates or [])[candidate].content
@@ -273,26 +280,46 @@ class PartReader:
         self.turn.logprobs(self._last_text, tokens)
 
     def _read_call(self, call: FunctionCall, signature: bytes | None) -> None:
+        """Add a call, or a fragment of one.
+
+        A call without arguments is bare: it waits for the next part, because some models send the arguments there,
+        without a name.
+        """
         self.has_output = True
         if call.name and self._partial is not None:
             raise MalformedResponse("a function call began before the previous one had ended")
-        if self._partial is None and not call.will_continue and call.partial_args is None:
-            args = bytes_or_none(call.args)
-            self._add_call(call.name or "", call.id, "{}" if args is None else text_of(args), signature)
+        is_whole = self._partial is None and not call.will_continue and call.partial_args is None
+        self._is_bare = is_whole and _is_blank(call)
+        if is_whole and not self._is_bare:
+            self._add_call(
+                call.name or "", call.id, text_of(bytes_or_none(call.args) or b"{}"), signature, self._responses
+            )
             return
         if self._partial is None:
-            self._partial = PartialFunctionCall(call.name or "", call.id, signature)
+            self._partial, self._began = PartialFunctionCall(call.name or "", call.id, signature), self._responses
+        if self._is_bare:
+            self.has_calls = True
+            return
         self._partial.add(call)
+        self._partial.signature = self._partial.signature or signature
         if not self._partial.is_continued(call):
-            partial, self._partial = self._partial, None
-            self._add_call(partial.name, partial.id, partial.arguments(), partial.signature or signature)
+            self._end_call(self._partial)
 
-    def _add_call(self, name: str, id: str | None, arguments: str, signature: bytes | None) -> None:
-        """Add a complete call."""
+    def end_bare_call(self) -> None:
+        """Add the call without arguments that waits for the next part, if there is one."""
+        if self._is_bare and self._partial is not None:
+            self._end_call(self._partial)
+
+    def _end_call(self, call: PartialFunctionCall) -> None:
+        self._partial, self._is_bare = None, False
+        self._add_call(call.name, call.id, call.arguments(), call.signature, self._began)
+
+    def _add_call(self, name: str, id: str | None, arguments: str, signature: bytes | None, message: int) -> None:
+        """Add a complete call of the response of this number."""
         if not name.isascii():
             name = replace_surrogates(name)
         call_id = replace_surrogates(id) if id else None
-        if self.turn.whole_call(self._next, call_id, name, arguments, message=self._responses, state=signature):
+        if self.turn.whole_call(self._next, call_id, name, arguments, message=message, state=signature):
             self._next += 1
         self.has_calls = True
 
@@ -359,9 +386,9 @@ class PartReader:
 
 
 def _is_blank(call: FunctionCall) -> bool:
-    """Return whether a call has neither a name nor arguments."""
+    """Return whether a call has no arguments."""
     arguments = bytes_or_none(call.args)
-    return not (call.name or call.partial_args) and (arguments is None or is_blank(text_of(arguments)))
+    return not call.partial_args and (arguments is None or is_blank(text_of(arguments)))
 
 
 def _text_or_none(text: str | None) -> str | None:

@@ -17,7 +17,14 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import TextPart
 from ratatoskr.types.tool import ProviderTool, Tool
 from ratatoskr.wire.dialect import Encoded, Target
-from ratatoskr.wire.encode import EncodeContext, encode_json, require_utf8, schema_instructions
+from ratatoskr.wire.encode import (
+    JSON_NAMED,
+    EncodeContext,
+    encode_json,
+    mentions_json,
+    require_utf8,
+    schema_instructions,
+)
 from ratatoskr.wire.responses.history import History
 from ratatoskr.wire.responses.thinking import encode_reasoning
 from ratatoskr.wire.schema import StrictUse, plan_format, plan_parameters
@@ -119,7 +126,8 @@ def _add_messages(
     for i, message in enumerate(messages[count:], count):
         history.add(message, f"messages[{i}]")
     history.finish()
-    if json_mode and not instructions and not _mentions_json(messages):
+    if json_mode and not instructions and not mentions_json(messages):
+        context.notices.append(JSON_NAMED)
         history.items.insert(0, {"role": context.target.rules.instructions_role, "content": _JSON_INSTRUCTION})
     body["input"] = history.items
 
@@ -127,10 +135,6 @@ def _add_messages(
 def _is_plain(message: Message, context: EncodeContext) -> bool:
     has_mark = context.cache_mark is not None
     return all(isinstance(part, TextPart) and not (has_mark and part.cache) for part in message.content)
-
-
-def _mentions_json(messages: tuple[Message, ...]) -> bool:
-    return any("json" in message.text.lower() for message in messages if message.role != "assistant")
 
 
 def _encode_format(request: ChatRequest, context: EncodeContext) -> tuple[dict[str, Any] | None, str]:

@@ -207,9 +207,8 @@ HISTORY = (
 TOOL = ToolDefinition("f", "", {}, cache=True)
 
 
-@pytest.mark.parametrize("model", ["anthropic/claude-opus-5", "google/gemini-3-pro"])
-def test_openrouter_marks_parts_calls_results_and_tools(wire, model):
-    body = wire.at("openrouter", model=model).body(*HISTORY, tools=(TOOL,))
+def test_openrouter_marks_parts_calls_results_and_tools(wire):
+    body = wire.at("openrouter", model="google/gemini-3-pro").body(*HISTORY, tools=(TOOL,))
     system, user, assistant, tool = body["messages"]
     assert system["content"] == [{"type": "text", "text": "Long.", **EPHEMERAL}]
     assert user["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b", **EPHEMERAL}]
@@ -217,6 +216,29 @@ def test_openrouter_marks_parts_calls_results_and_tools(wire, model):
     assert assistant["tool_calls"][0]["cache_control"] == {"type": "ephemeral"}
     assert tool["content"] == [{"type": "text", "text": "r", **EPHEMERAL}]
     assert body["tools"][0]["cache_control"] == {"type": "ephemeral"}
+
+
+def test_json_mode_is_told_to_the_model_where_no_message_mentions_it(wire):
+    instruction = "Answer with one JSON object alone, without any other words or a code fence."
+    encoded = wire.request("a", response_format="json")
+    assert [notice.code for notice in encoded.notices] == ["instruction_added"]
+    system, user = wire.messages("a", response_format="json")
+    assert (system["role"], system["content"], user["content"]) == ("system", instruction, "a")
+    assert wire.messages(Message.system("S"), "a", response_format="json")[0]["content"] == f"S\n\n{instruction}"
+    assert wire.messages("Give me Json.", response_format="json") == [{"role": "user", "content": "Give me Json."}]
+    assert wire.request("Give me Json.", response_format="json").notices == []
+
+
+def test_anthropic_refuses_a_fifth_breakpoint_behind_openrouter_too(wire):
+    wire.at("openrouter", model="anthropic/claude-opus-5")
+    parts = [TextPart(str(number), cache=True) for number in range(5)]
+    (message,) = wire.messages(Message.user(parts[:4]))
+    assert message["content"] == [{"type": "text", "text": str(number), **EPHEMERAL} for number in range(4)]
+    with pytest.raises(InvalidInput, match="more than 4 cache breakpoints") as refused:
+        wire.messages(Message.user(parts))
+    assert refused.value.field == "messages"
+    with pytest.raises(InvalidInput, match="more than 4 cache breakpoints"):
+        wire.body(Message.user(parts[:4]), tools=(TOOL,))
 
 
 def test_other_models_cache_by_themselves(wire):

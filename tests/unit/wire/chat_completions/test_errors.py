@@ -46,6 +46,11 @@ FORMS = [
         {"object": "error", "message": "x", "type": "T", "param": None, "code": 404},
         ReportedFailure("x", "T", status=404),
     ),
+    (
+        {"result": None, "success": False, "errors": [{"code": 7003, "message": "Could not route"}], "messages": []},
+        ReportedFailure("Could not route", code="7003"),
+    ),
+    ({"error": None, "errors": ["a", "b"]}, ReportedFailure("a; b")),
     ({"code": "denied", "error": "No access"}, ReportedFailure("No access", code="denied")),
     ({"detail": [{"loc": ["body"], "msg": "extra", "type": "extra_forbidden"}]}, ReportedFailure("extra")),
     ({"detail": "Unauthorized"}, ReportedFailure("Unauthorized")),

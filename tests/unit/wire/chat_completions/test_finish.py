@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.event import Done
 from ratatoskr.wire.failure import FailureReported
 
@@ -30,6 +31,15 @@ def test_finish_reasons(wire, finish, native, reason):
     assert (turn.finish_reason, turn.native_finish_reason) == (reason, native or finish)
     complete = wire.decode({"content": "Hi"}, finish, choice={"native_finish_reason": native})
     assert (complete.finish_reason, complete.native_finish_reason) == (reason, native or finish)
+
+
+def test_null_as_a_text_is_no_finish_reason(wire):
+    chunks = [wire.chunk({"content": text}, "null") for text in ("a", "b")]
+    _, turn = wire.stream(*chunks, wire.chunk({}, "length"))
+    assert (turn.parts()[0].text, turn.finish_reason, turn.native_finish_reason) == ("ab", "length", "length")
+    assert wire.decode({"content": "Hi"}, "null").native_finish_reason is None
+    with pytest.raises(MalformedResponse, match="without a finish reason"):
+        wire.stream(*chunks)
 
 
 def test_a_response_without_a_finish_reason_is_unknown(wire):

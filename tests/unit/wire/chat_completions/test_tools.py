@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ratatoskr.errors import MalformedResponse
@@ -284,6 +286,19 @@ def test_a_call_that_comes_again_under_its_index_and_id_is_the_same_call(wire, p
     deltas = [piece(0, "a", "f", first), *(piece(0, None, None, text) for text in rest)]
     _, turn = wire.deltas(*deltas, piece(0, "a", name, '{"x": 1}'), piece(0, "a", name, '{"x": 1}'))
     assert calls(turn) == [("a", "f", '{"x": 1}')]
+
+
+@pytest.mark.parametrize("name", ["f", None])
+def test_a_call_that_comes_again_with_its_arguments_encoded_twice_is_the_same_call(wire, name):
+    pieces = [piece(0, "a", "f", '{"x"'), piece(0, "a", None, ": 1}")]
+    _, turn = wire.deltas(*pieces, piece(0, "a", name, json.dumps('{"x": 1}')))
+    assert calls(turn) == [("a", "f", '{"x": 1}')]
+
+
+@pytest.mark.parametrize("again", ['{"x": 2}', '"', '{"x": 1}"'])
+def test_other_arguments_encoded_twice_are_not_dropped(wire, again):
+    _, turn = wire.deltas(piece(0, "a", "f", '{"x": 1}'), piece(0, "a", "f", json.dumps(again, ensure_ascii=False)))
+    assert [arguments for _, _, arguments in calls(turn)] == ['{"x": 1}', json.dumps(again)]
 
 
 def test_the_same_call_under_another_index_is_another_call(wire):

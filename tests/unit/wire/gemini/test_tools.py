@@ -11,7 +11,7 @@ from ratatoskr.types.event import Done, ToolCallDelta, ToolCallEnd, ToolCallStar
 from ratatoskr.types.part import ToolCall
 from ratatoskr.types.rules import ModelRules
 from ratatoskr.types.tool import ProviderTool, ToolDefinition
-from unit.wire.gemini.samples import ADD, chunk, decode_stream, encode_body
+from unit.wire.gemini.samples import ADD, chunk, decode_parts, decode_stream, encode_body, signature_state
 
 
 def test_functions_stand_together_and_a_providers_tool_in_its_place():
@@ -103,3 +103,37 @@ def test_an_answer_that_stops_inside_a_call_is_malformed():
 def test_pieces_that_do_not_fit_are_malformed(path: str):
     with pytest.raises(MalformedResponse):
         decode_stream(chunk({"functionCall": {"name": "f", "partialArgs": [{"jsonPath": path, "stringValue": "x"}]}}))
+
+
+def call_part(name: str | None = None, args: Any = None, **more: Any) -> dict[str, Any]:
+    members = {"name": name, "args": args}
+    return {"functionCall": {key: value for key, value in members.items() if value is not None}} | more
+
+
+@pytest.mark.parametrize("first", [{}, None])
+def test_arguments_without_a_name_belong_to_the_call_without_arguments_before_them(first: Any):
+    parts = (call_part("ls", first, thoughtSignature="c2ln"), call_part(args={"path": "/x"}))
+    events, turn = decode_stream(*(chunk(part) for part in parts), chunk(finish="STOP"))
+    [call] = turn.parts()
+    assert isinstance(call, ToolCall)
+    assert (call.name, call.args()) == ("ls", {"path": "/x"})
+    assert call.state == signature_state("c2ln")
+    assert [event.call for event in events if isinstance(event, ToolCallEnd)] == [call]
+    assert turn.finish_reason == "tool_calls"
+    assert decode_parts(*parts).parts() == turn.parts()
+
+
+@pytest.mark.parametrize("behind", [[{"text": "."}], [call_part("pwd", {})], [call_part("cat", {"a": 1})], []])
+def test_a_call_without_arguments_is_whole_when_something_else_follows(behind: list[Any]):
+    events, turn = decode_stream(chunk(call_part("ls", {}), *behind), chunk(finish="STOP"))
+    assert turn.parts() == decode_parts(call_part("ls", {}), *behind).parts()
+    first = next(event for event in events if isinstance(event, ToolCallEnd))
+    assert (first.call.name, first.call.arguments) == ("ls", "{}")
+    assert events.index(first) == 2, "its end comes before what follows"
+
+
+@pytest.mark.parametrize("before", [[], [call_part("ls", {"a": 1})], [call_part("ls"), {"text": "."}]])
+def test_arguments_of_no_call_before_them_are_a_call_without_a_name(before: list[Any]):
+    call = decode_parts(*before, call_part(args={"b": 2})).parts()[-1]
+    assert isinstance(call, ToolCall)
+    assert (call.name, call.args()) == ("", {"b": 2})
