@@ -104,6 +104,12 @@ class Workers:
         with self._changed:
             self._changed.notify_all()
 
+    def retire(self) -> None:
+        """End the threads once nothing is left to compute, without waiting for them."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
     def close(self) -> None:
         """End the threads; all calls fail with `GatewayClosed`, those under way too. May be called several times.
 

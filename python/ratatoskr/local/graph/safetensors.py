@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.read import refuse_pointer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +37,7 @@ class Tensors:
 
     def __init__(self, path: Path, data: memoryview | bytes) -> None:
         self._path = path
+        refuse_pointer(path, data)
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or not 2 <= length <= min(_MAX_HEADER, len(data) - 8):
             raise ConfigurationError(f"{path} is not a safetensors file")

@@ -108,3 +108,28 @@ def test_segments_reach_a_graph_that_takes_them_and_are_zero_by_default(tmp_path
         session.run(ids.astype(np.float32), ids)
     assert caught.value.retryable is False
     assert "\n" not in str(caught.value)
+
+
+async def test_a_graph_that_takes_smaller_integers_gets_them(stand_in, models, tmp_path):
+    table = ready_made(tmp_path / "model", stand_in("bert_cls_384"), integers=TensorProto.INT32)
+    embedding = await LocalEmbedder(tmp_path / "model", pool=models).embed("")
+    assert np.abs(embedding.vector - table[[2, 3]].mean(axis=0)).max() <= 1e-6
+
+
+@pytest.mark.parametrize("shape", [("texts", 16), (1, "width"), (1, 16)])
+async def test_a_graph_of_a_fixed_shape_is_refused_when_it_is_loaded(stand_in, models, tmp_path, shape):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), shape=shape)
+    with pytest.raises(ConfigurationError, match="export the graph with dynamic axes"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_a_graph_that_takes_no_integers_is_refused(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=(IDS, MASK), integers=TensorProto.FLOAT)
+    with pytest.raises(ConfigurationError, match=r"takes input_ids as tensor\(float\)"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_the_inputs_that_are_supported_are_listed(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=(IDS, MASK, "position_ids"))
+    with pytest.raises(ConfigurationError, match="position_ids; supported are input_ids, and optionally"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
