@@ -134,6 +134,8 @@ def open_session(
     model: str | bytes = graph if isinstance(graph, bytes) else ""
     if isinstance(graph, Path):
         model = os.fspath(graph)
+        if not model.isascii() and os.fsencode(graph) != model.encode("utf-8", "replace"):
+            raise ConfigurationError(f"{graph} is not UTF-8, and the runtime opens no such path", model=name)
     elif isinstance(graph, GraphInMemory):
         model, weights = graph.graph, graph.weights
         options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])

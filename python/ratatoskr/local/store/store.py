@@ -318,6 +318,8 @@ def _expand_user(path: Path) -> Path:
     except RuntimeError:  # no such user; or HOME is not set, and this user, as in many containers, has no entry
         text = f"{path}: the home directory is not known; set HOME, or RATATOSKR_CACHE_DIR for the store"
         raise ConfigurationError(text) from None
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} is a relative path, and the current folder does not exist") from None
 
 
 def _move_into_place(folder: Path, place: Path, manifest: dict[str, Any]) -> None:

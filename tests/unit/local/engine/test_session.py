@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +13,7 @@ from ratatoskr.errors import (
     ConfigurationError,
     MalformedResponse,
 )
-from ratatoskr.local import Device, LocalEmbedder, ModelPool
+from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine.session import open_session
 from unit.local.ready_made import IDS, KINDS, MASK, WIDE, ready_made
 from unit.local.stand_ins import make
@@ -133,3 +135,9 @@ async def test_the_inputs_that_are_supported_are_listed(stand_in, models, tmp_pa
     ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=(IDS, MASK, "position_ids"))
     with pytest.raises(ConfigurationError, match="position_ids; supported are input_ids, and optionally"):
         await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_a_store_whose_path_the_runtime_cannot_open_is_named(stand_in, tmp_path):
+    store = ModelStore(os.fsdecode(bytes(tmp_path) + b"/st\xff"))
+    with pytest.raises(ConfigurationError, match="is not UTF-8"):
+        await LocalEmbedder(stand_in("bert_cls_384"), store=store).embed("time")

@@ -322,6 +322,16 @@ def test_without_a_home_only_paths_that_need_one_are_refused(monkeypatch, tmp_pa
     assert ModelStore().root == tmp_path / "ratatoskr"
 
 
+def test_a_relative_path_in_a_folder_that_was_removed_is_refused(monkeypatch, tmp_path: Path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="store is a relative path, and the current folder does not exist"):
+        ModelStore("store")
+    assert ModelStore(tmp_path).root == tmp_path
+
+
 def test_a_relative_cache_directory_is_ignored(monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     assert ModelStore().root == Path.home() / ".cache" / "ratatoskr"
