@@ -39,6 +39,7 @@ class LoadedModel:
         graph: what further sessions are opened from.
         adds_tokens: whether the tokenizer adds special tokens, so that even an empty text has some.
         single_text_session: a session of several threads for a text that comes alone; opened on demand.
+        single_text_session_failed: whether it could not be opened; the shared session then goes on alone.
         single_texts: how many texts came alone.
         gate: bounds the number of large batches that are computed at the same time.
     """
@@ -53,6 +54,7 @@ class LoadedModel:
     graph: GraphSource
     adds_tokens: bool = True
     single_text_session: Session | None = None
+    single_text_session_failed: bool = False
     single_texts: int = 0
     gate: threading.Semaphore | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -97,17 +99,23 @@ class LoadedModel:
         self.head.write_rows(session.run(*tokens.pad(batch), stop=stop), tokens, batch, rows)
 
     def open_single_text_session(self) -> None:
-        """Open the session for single texts, on a device where several threads make them faster."""
+        """Open the session for single texts, on a device where several threads make them faster.
+
+        Where that fails, because the graph was removed or memory is short, texts are computed as before.
+        """
         with self.lock:
             if self.single_text_session is None and self.device.kind == "cpu" and self.device.workers > 1:
-                self.single_text_session = open_session(
-                    self.graph,
-                    self.name,
-                    self.device,
-                    self.head.choose_output,
-                    threads=min(self.device.workers, 4),
-                    spin=True,
-                )
+                try:
+                    self.single_text_session = open_session(
+                        self.graph,
+                        self.name,
+                        self.device,
+                        self.head.choose_output,
+                        threads=min(self.device.workers, 4),
+                        spin=True,
+                    )
+                except ConfigurationError:
+                    self.single_text_session_failed = True
 
 
 def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Device) -> LoadedModel:

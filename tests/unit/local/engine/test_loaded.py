@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr.local import Device
+from ratatoskr.local import Device, ModelPool, ModelStore
 from ratatoskr.local.embed import EmbedHead, LocalEmbedder
 from ratatoskr.local.engine.loaded import load_model
 from ratatoskr.local.store.folder import read_folder
@@ -69,3 +69,18 @@ async def test_a_text_without_any_token_has_a_vector_of_zeros_and_spoils_no_othe
     assert abs(result.vectors[1] - (await embedder.embed("the time")).vector).max() <= 1e-6
     assert result.vectors[1].any()
     assert not (await embedder.embed("")).vector.any()
+
+
+async def test_single_texts_are_computed_on_after_the_graph_was_removed(stand_in, tmp_path):
+    store = ModelStore(tmp_path / "store")
+    models = ModelPool(store, Device.cpu(workers=2))
+    embedder = LocalEmbedder(stand_in("bert_cls_384"), pool=models)
+    first = await embedder.embed("time")
+    shutil.rmtree(store.graphs)
+    for number in range(40):  # the session for single texts is opened after some of them
+        await embedder.embed(f"text {number}")
+    assert abs((await embedder.embed("time")).vector - first.vector).max() <= 1e-6
+    with models.acquire(embedder.key) as loaded:
+        assert loaded.single_text_session is None
+        assert loaded.single_text_session_failed
+    models.close()
