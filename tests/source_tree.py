@@ -28,11 +28,11 @@ def python_files(*folders: str) -> list[Path]:
 
 def texts() -> Iterator[Path]:
     """Yield all files that people of the project write, but the locks of tools."""
-    yield from files("python", "rust", "tests", "benches", "contrib", "proto", "requirements", ".ci")
+    yield from files("python", "rust", "tests", "benches", "contrib", "docs", "proto", "requirements", ".ci", ".github")
     yield from (
         path
         for path in ROOT.iterdir()
-        if path.is_file() and path.suffix in {".md", ".toml", ""} and path.name != ".git"
+        if path.is_file() and path.suffix in {".md", ".toml", ".yml", ""} and path.name != ".git"
     )
 
 

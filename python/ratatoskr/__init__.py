@@ -14,7 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ratatoskr.config.builder import Builder as Builder, Ratatoskr as Ratatoskr
+    from ratatoskr.config.builder import Builder as Builder
+    from ratatoskr.config.entry import Ratatoskr as Ratatoskr
     from ratatoskr.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
@@ -117,7 +118,8 @@ if TYPE_CHECKING:
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
-    "ratatoskr.config.builder": "Builder Ratatoskr",
+    "ratatoskr.config.builder": "Builder",
+    "ratatoskr.config.entry": "Ratatoskr",
     "ratatoskr.errors": """
         AllAttemptsFailed AuthenticationFailed ConfigurationError ConnectionFailed ContentFiltered
         ContextLengthExceeded GatewayClosed InvalidInput InvalidToolArguments MalformedResponse

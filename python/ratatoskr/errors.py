@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatResponse
 
 
+MAX_MESSAGE = 2000
+"""The most characters of a message: it may repeat what others wrote."""
+MAX_FIELD = 1000
+"""The most characters of the name of a field: it may be the path of a place in what others wrote."""
+
+
 def _snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
@@ -98,7 +104,7 @@ class RatatoskrError(Exception):
         partial: ChatResponse[Any] | None = None,
         field: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…")
         self.provider = provider
         self.model = model
         self.status = status
@@ -108,7 +114,7 @@ class RatatoskrError(Exception):
         self.retry_after = retry_after
         self.attempts = attempts
         self.partial = partial
-        self.field = field
+        self.field = field if field is None or len(field) <= MAX_FIELD else field[: MAX_FIELD - 1] + "…"
 
     @property
     def message(self) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.visible import quote
 
 __all__ = [
     "Candidate",
@@ -148,7 +149,9 @@ def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
             try:
                 _resolve_each([name], configured, _NO_LOCAL, "")
             except (InvalidInput, NoProvider, PresetNotFound) as error:
-                raise ConfigurationError(f"{pattern!r} stands for {name!r}: {error.message}", field=field) from None
+                raise ConfigurationError(
+                    f"{quote(pattern)} stands for {quote(name)}: {error.message}", field=field
+                ) from None
 
 
 class Routes:
@@ -266,7 +269,7 @@ def _resolve_explicit(
     if provider is None:
         return (_resolve_other_prefix(name, prefix, rest, configured),)
     if not rest:
-        raise InvalidInput(f"{name!r} names a provider and no model", field="model")
+        raise InvalidInput(f"{quote(name)} names a provider and no model", field="model")
     _require_configured(provider, configured, name)
     return (Candidate(provider, rest, "named by its prefix"),)
 
@@ -298,7 +301,11 @@ def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collect
         if spec.name in configured and prefix and rest:
             return Candidate(spec.name, name, f"a name and a tag of {spec.title}")
     known = ", ".join(sorted({*SPECS, *configured}))
-    what = f"{rest!r} is not a model of {SPECS[prefix].title}" if prefix in SPECS else f"{prefix!r} is not a provider"
+    what = (
+        f"{quote(rest)} is not a model of {SPECS[prefix].title}"
+        if prefix in SPECS
+        else f"{quote(prefix)} is not a provider"
+    )
     titles = " or ".join(spec.title for spec in tagged)
     raise InvalidInput(
         f"{what} (known are {known}), and {titles}, whose names have such tags, is not configured",

@@ -216,7 +216,7 @@ async def test_a_text_that_is_too_long_is_refused_on_request(local: Embedder) ->
 
 async def test_tokens_are_told(local: Embedder) -> None:
     many = await local.batch([SHORT, SHORT])
-    assert many.usage.source == "provider"
+    assert many.usage.source == "local"
     assert many.usage.input_tokens == 2 * ((await local.one(SHORT)).usage.input_tokens or 0) > 4
     assert many.attempts[-1].usage == many.usage
 

@@ -59,7 +59,7 @@ def _gateway(
         return _gateway_from_env()
     names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not all(_is_served(model, names) for model in models):
-        from ratatoskr.config.builder import providers_of_environment
+        from ratatoskr.config.entry import providers_of_environment
 
         names |= dict.fromkeys(providers_of_environment())
     builder = Ratatoskr.builder()

@@ -2,7 +2,7 @@
 
 With a key in the environment or the secrets file, or a reachable Ollama, it uses a real model; otherwise a scripted
 provider on this machine over real HTTP, and says so. Then it downloads an embedding model, if it is not in the store,
-and searches with it; without the model it says so.
+and searches with it; without the model it says so. The last lines are the next command to try.
 """
 
 from __future__ import annotations
@@ -148,25 +148,41 @@ def rat(folder: str, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-async def main() -> int:
-    """Run the chat part and return the exit status."""
+def next_step(model: str | None) -> str:
+    """Return the command to try next, with `model` or with a key that has to be set first."""
+    script = Path(sys.executable).with_name("rat")
+    rat_path = os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)
+    lines = ["", "--- next", ""]
+    if model is None:
+        spec = next(spec for spec in SPECS.values() if spec.needs_key)
+        model = f"{spec.name}:{spec.example_model}"
+        lines.append(f"$ export {spec.key_variables[0]}=…   # or the key of another provider: docs/providers.md")
+    return "\n".join([*lines, f'$ {rat_path} chat -m {model} "Who runs along the ash tree?"'])
+
+
+async def main() -> tuple[int, str | None]:
+    """Run the chat part and return the exit status, and the real model if one answered."""
+    model = None
     async with AsyncExitStack() as stack:
         opened = await open_real_model(stack)
         if opened is None:
             print("Using a scripted provider on this machine: its answers are canned, the HTTP traffic is real.")
             opened = await open_scripted_model(stack)
+        else:
+            model = opened[1]
         try:
             await show(*opened)
         except RatatoskrError as error:
             print(f"\n{error.code}: {error}", file=sys.stderr)
-            return 1
-    return 0
+            return 1, None
+    return 0, model
 
 
 if __name__ == "__main__":
     try:
-        status = asyncio.run(main())
+        status, model = asyncio.run(main())
         search()
+        print(next_step(model))
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)

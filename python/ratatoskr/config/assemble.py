@@ -22,7 +22,7 @@ from ratatoskr.config.provider import (
     resolve_keys,
 )
 from ratatoskr.config.recipe import LocalConfig, Recipe
-from ratatoskr.errors import ConfigurationError, GatewayClosed
+from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
 from ratatoskr.providers.provider import HttpProvider
@@ -32,6 +32,7 @@ from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.visible import quote
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
@@ -239,8 +240,18 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
             api=config.api,
             notices=find_base_url_notices(config),
         )
-    make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()
-    return make(transport=transport, keys=inputs.keys, base_url=inputs.base_url or None, headers=headers or None)
+    try:
+        make: Callable[..., ChatProvider] = load_entry_points()[config.name].load()
+        made = make(transport=transport, keys=inputs.keys, base_url=inputs.base_url or None, headers=headers or None)
+    except RatatoskrError:
+        raise
+    except Exception as error:  # of a package of others
+        text = f"the package that provides it failed with {type(error).__name__}"
+        raise ConfigurationError(text, provider=config.name) from error
+    if not all(callable(getattr(made, name, None)) for name in ("chat", "open")):
+        text = f"the package that provides it made {quote(made)}, which is not a provider of chats"
+        raise ConfigurationError(text, provider=config.name)
+    return made
 
 
 def _make_local(config: LocalConfig) -> _LocalProvider:

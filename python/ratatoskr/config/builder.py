@@ -1,27 +1,26 @@
-"""`Ratatoskr`, where gateways are made, and `Builder`, which collects a `Recipe` step by step."""
+"""`Builder`, which collects a `Recipe` step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, get_args
 
 from ratatoskr.config.assemble import assemble
-from ratatoskr.config.base_url import base_url_from_environment, is_listening
 from ratatoskr.config.network import Pem, check_path, check_proxy
 from ratatoskr.config.provider import Keys, ProviderConfig, check_headers, check_keys
 from ratatoskr.config.recipe import Precision, Recipe
-from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.rules import Api
 from ratatoskr.providers.specs import QUIRKS, SPECS, compatible
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.chat import PARAM_NAMES
-from ratatoskr.types.frames import hide_arguments, hide_arguments_of_methods
+from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     import httpx
@@ -42,62 +41,6 @@ class ProviderOptions(TypedDict, total=False):
     base_url: str | None
     headers: Mapping[str, str] | None
     allow_insecure: bool
-
-
-class Ratatoskr:
-    """The entry point: `Ratatoskr.builder()` for your own set-up, `Ratatoskr.from_env()` for the environment's."""
-
-    @staticmethod
-    def builder() -> Builder:
-        """Return a new builder."""
-        return Builder()
-
-    @staticmethod
-    def from_env() -> EmbeddedGateway:
-        """Return a gateway with every provider that has a key, and Ollama if it can be reached.
-
-        Ollama is added if `OLLAMA_HOST` is set or its port on this machine accepts connections.
-
-        Raises:
-            ConfigurationError: there is no provider.
-        """
-        builder = Builder()
-        for name in providers_of_environment():
-            builder.provider(name)
-        return builder.build()
-
-    @staticmethod
-    @hide_arguments
-    def from_config(path: str | Path | None = None) -> EmbeddedGateway:
-        """Return a gateway with the settings of a `config.toml`, and every provider that has a key.
-
-        Args:
-            path: of the file; if left out, the first that exists of `$RATATOSKR_CONFIG`,
-                `~/.config/ratatoskr/config.toml`, `~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`. Without
-                any, the gateway is that of `from_env`.
-
-        Raises:
-            ConfigurationError: the file is wrong, or there is no provider.
-        """
-        from ratatoskr.config.apply import apply_config
-        from ratatoskr.config.file import ConfigFile, find_config, read_config
-
-        found = Path(path) if path is not None else find_config()
-        config = ConfigFile() if found is None else read_config(found)
-        builder = Builder()
-        apply_config(builder, config, providers_of_environment())
-        return builder.build()
-
-
-def providers_of_environment() -> Iterator[str]:
-    """Yield the names of the providers that have a key, then of those that can be reached without one."""
-    for spec in sorted(SPECS.values(), key=lambda spec: spec.configured_by == "address"):
-        if spec.configured_by == "key":
-            present = find_keys(spec.name) is not None
-        else:
-            present = base_url_from_environment(spec) is not None or is_listening(spec)
-        if present:
-            yield spec.name
 
 
 @hide_arguments_of_methods
@@ -150,6 +93,7 @@ class Builder:
             headers: sent with every request.
             allow_insecure: allow plain http to another machine.
         """
+        _check_name(name)
         return self._add(ProviderConfig(name, base_url=base_url, allow_insecure=allow_insecure), key, headers)
 
     def _add(self, config: ProviderConfig, key: Keys, headers: Mapping[str, str] | None) -> Self:
@@ -172,8 +116,8 @@ class Builder:
             api: the endpoint; `auto` uses Responses for models that reason and Chat Completions for all others.
             **options: as in `provider`.
         """
-        if api not in get_args(Api):
-            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {api!r}", field="api")
+        if not isinstance(api, str) or api not in get_args(Api):
+            raise ConfigurationError(f"api must be auto, responses or chat_completions, not {quote(api)}", field="api")
         self.provider("openai", key, **options)
         *before, config = self._recipe.providers
         return self._set(providers=(*before, replace(config, api=api)))
@@ -234,17 +178,22 @@ class Builder:
             quirks: how the host differs from OpenAI, by the names in `ratatoskr.providers.specs.QUIRKS`.
             refused: parameters of a chat that it does not accept, such as `logprobs`.
         """
-        if not name or not name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {name!r}", field="name")
+        _check_name(name)
         if name in _RESERVED_NAMES:
             raise ConfigurationError(
                 f"{name} before a colon means {_RESERVED_NAMES[name]}; choose another name", field="name"
             )
-        if done not in get_args(StreamEnd):
-            raise ConfigurationError(f"done must be required or optional, not {done!r:.80}", field="done")
+        if not isinstance(done, str) or done not in get_args(StreamEnd):
+            raise ConfigurationError(f"done must be required or optional, not {quote(done)}", field="done")
         _check_names(quirks, tuple(QUIRKS), "quirks")
         _check_names(refused, (*PARAM_NAMES, "tool_choice"), "refused")
-        spec = compatible(name, str(base_url), no_done=done == "optional", quirks=quirks, refused=refused)
+        spec = compatible(
+            name,
+            base_url if isinstance(base_url, str) else "",
+            no_done=done == "optional",
+            quirks=quirks,
+            refused=refused,
+        )
         return self._add(ProviderConfig(name, (), base_url, (), "auto", allow_insecure, spec), key, headers)
 
     # models of this process
@@ -256,8 +205,8 @@ class Builder:
             model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
             precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
         """
-        if precision not in get_args(Precision):
-            raise ConfigurationError(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+        if not isinstance(precision, str) or precision not in get_args(Precision):
+            raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
     def device(self, device: Device) -> Self:
@@ -265,7 +214,9 @@ class Builder:
         from ratatoskr.local.engine.device import Device
 
         if not isinstance(device, Device):
-            raise ConfigurationError(f"device must be Device.cpu() or Device.cuda(0), not {device!r}", field="device")
+            raise ConfigurationError(
+                f"device must be Device.cpu() or Device.cuda(0), not {quote(device)}", field="device"
+            )
         return self._set_local(device=device)
 
     def threads(self, n: int) -> Self:
@@ -280,7 +231,7 @@ class Builder:
     def cache_dir(self, path: str | Path) -> Self:
         """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
         if not isinstance(path, str | Path) or not str(path):
-            raise ConfigurationError(f"cache_dir must be the path of a folder, not {path!r}", field="cache_dir")
+            raise ConfigurationError(f"cache_dir must be the path of a folder, not {quote(path)}", field="cache_dir")
         return self._set_local(cache_dir=path)
 
     def ram_budget(self, bytes: int) -> Self:
@@ -290,7 +241,7 @@ class Builder:
         """
         if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
             raise ConfigurationError(
-                f"ram_budget must be a whole number of bytes above 0, not {bytes!r}", field="ram_budget"
+                f"ram_budget must be a whole number of bytes above 0, not {quote(bytes)}", field="ram_budget"
             )
         return self._set_local(ram_budget=bytes)
 
@@ -314,7 +265,7 @@ class Builder:
     def retries(self, n: int) -> Self:
         """Set the number of retries at each candidate; 0 means one attempt."""
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {n!r}", field="retries")
+            raise ConfigurationError(f"retries must be a whole number, 0 or more, not {quote(n)}", field="retries")
         return self._set(retries=n)
 
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
@@ -323,8 +274,10 @@ class Builder:
         The same holds for a history that providers refuse: `drop` adds an error result to a call without one, leaves
         out a result without a call, and adds a message of the user behind an answer that the model does not continue.
         """
-        if policy not in get_args(ParameterPolicy):
-            raise ConfigurationError(f"parameter_policy must be error, drop or pass, not {policy!r}", field="policy")
+        if not isinstance(policy, str) or policy not in get_args(ParameterPolicy):
+            raise ConfigurationError(
+                f"parameter_policy must be error, drop or pass, not {quote(policy)}", field="policy"
+            )
         return self._set(policy=policy)
 
     def routing(self, rules: Mapping[str, str | Sequence[str]] | None = None, *, substitute: bool = False) -> Self:
@@ -354,11 +307,12 @@ class Builder:
                 same host share the lowest limit.
             stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
         """
+        _check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number above 0, not {value!r:.80}", field=name)
+                raise ConfigurationError(f"{name} must be a whole number above 0, not {quote(value)}", field=name)
             limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
         return self
@@ -397,17 +351,23 @@ class Builder:
         return self._set(clock=clock)
 
 
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise ConfigurationError(f"a provider's name is letters, digits, - and _, not {quote(name)}", field="name")
+
+
 def _check_names(names: Collection[str], known: Sequence[str], field: str) -> None:
     several = isinstance(names, Collection) and not isinstance(names, str)
     unknown = [name for name in names if name not in known] if several else [names]
     if unknown:
         raise ConfigurationError(
-            f"{field} must be names, each one of {', '.join(known)}; not {unknown[0]!r:.80}", field=field
+            f"{field} must be names, each one of {', '.join(known)}; not {quote(unknown[0])}", field=field
         )
 
 
 def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
-    names = (models,) if isinstance(models, str) else tuple(models)
+    several = isinstance(models, Iterable) and not isinstance(models, str)
+    names: tuple[Any, ...] = tuple(name for name in models) if several else (models,)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ConfigurationError(f"{field} must name models, one or more, not {models!r:.80}", field=field)
+        raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names

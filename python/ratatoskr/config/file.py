@@ -17,12 +17,16 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ratatoskr.config.toml_text import find_line
+from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
+from ratatoskr.types.toml import MAX_PARTS, has_long_name
+from ratatoskr.types.visible import escape_hidden
 
 __all__ = ["ConfigFile", "config_paths", "find_config", "read_config"]
 
+_MAX_PROBLEMS: Final = 10
+"""The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
 
 Name = Annotated[str, Field(min_length=1)]
@@ -129,13 +133,14 @@ def read_config(path: Path) -> ConfigFile:
             line and the key of each.
     """
     text = _read_text(path)
+    if has_long_name(text):
+        raise ConfigurationError(f"{path} has a name of more than {MAX_PARTS} parts with dots in between")
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or a number with more digits than Python reads
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
-    except (ValueError, RecursionError):
-        problem = "holds a number of too many digits, or brackets nested too deeply"
-        raise ConfigurationError(f"{path} {problem}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is nested too deeply") from None
     try:
         return ConfigFile.model_validate(document)
     except ValidationError as error:
@@ -169,9 +174,11 @@ def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
     for one in error.errors(include_url=False, include_input=False):
         place = _place(one["loc"])
         found.setdefault(place, _describe(place, one))
-    by_line = sorted((find_line(text, place) or 0, place) for place in found)
-    for line, place in by_line:
-        yield f"{path}:{line or 1}: {'.'.join(place)} {found[place]}"
+    by_line = sorted((line or 0, place) for line, place in zip(find_lines(text, [*found]), found, strict=True))
+    for line, place in by_line[:_MAX_PROBLEMS]:
+        yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {found[place]}"
+    if len(by_line) > _MAX_PROBLEMS:
+        yield f"{path}: and {len(by_line) - _MAX_PROBLEMS} more"
 
 
 def _place(location: tuple[str | int, ...]) -> tuple[str, ...]:

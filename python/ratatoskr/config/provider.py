@@ -15,6 +15,7 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS, ProviderSpec
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.visible import quote
 
 Keys: TypeAlias = "str | Sequence[str] | None"
 ENTRY_POINTS = "ratatoskr.providers"
@@ -96,10 +97,10 @@ def check_keys(provider: str, key: Keys) -> tuple[Secret, ...]:
     if key is None:
         return ()
     several = isinstance(key, (list, tuple, set, frozenset))
-    keys = cast("tuple[str, ...]", tuple(key) if several else (key,))
+    keys = tuple(parse_key(one, provider) for one in (key if several else (cast("str", key),)))
     if not keys:
         raise ConfigurationError("the sequence of keys is empty", provider=provider, field="key")
-    return tuple(parse_key(one, provider) for one in keys)
+    return keys
 
 
 def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tuple[str, Secret], ...]:
@@ -114,7 +115,7 @@ def check_headers(provider: str, headers: Mapping[str, str] | None) -> tuple[tup
         raise ConfigurationError("headers must map names to strings", provider=provider, field="headers")
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ConfigurationError(f"{name!r:.80} is not a valid header name", provider=provider, field="headers")
+            raise ConfigurationError(f"{quote(name)} is not a valid header name", provider=provider, field="headers")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise ConfigurationError(
                 f"the value of the header {name} is not a string that HTTP allows", provider=provider, field="headers"
@@ -165,7 +166,7 @@ def resolve_base_url(config: ProviderConfig) -> str:
     spec, base_url = config.spec, config.base_url
     if spec is None and config.name not in load_entry_points():
         known = ", ".join([*SPECS, *load_entry_points()])
-        raise ConfigurationError(f"no provider is named {config.name!r}; known are {known}", field="name")
+        raise ConfigurationError(f"no provider is named {quote(config.name)}; known are {known}", field="name")
     if base_url is None and spec is not None and spec.configured_by == "address":
         base_url = base_url_from_environment(spec)
     if base_url is None:

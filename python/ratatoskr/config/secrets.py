@@ -24,6 +24,7 @@ from ratatoskr._files import check_folder
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.secret import Secret
+from ratatoskr.types.toml import has_long_name
 
 __all__ = ["FoundKeys", "find_keys", "list_secrets_files", "parse_key", "read_secrets"]
 
@@ -189,6 +190,8 @@ def _parse(secret: Secret) -> dict[str, tuple[Secret, ...]] | _Problem:
     import tomllib
 
     text = secret.reveal()
+    if has_long_name(text):
+        return _Problem("holds something else than keys")
     try:
         document = tomllib.loads(text.encode("utf-8", "surrogateescape").decode("utf-8").replace("\r\n", "\n"))
     except UnicodeDecodeError:

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.types.toml import has_long_name
 
-__all__ = ["find_line", "format_value", "remove_value", "set_value"]
+__all__ = ["find_line", "find_lines", "format_value", "remove_value", "set_value"]
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _NAME = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=""")
+_BARE_NAMES = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -27,17 +29,21 @@ def find_line(text: str, path: Sequence[str]) -> int | None:
 
     For a value inside another (an item of a list, a member of an inline table) it is the line of the outer one.
     """
-    lines = _lines(text)
-    for length in range(len(path), 0, -1):
-        wanted, here = list(path[:length]), list[str]()
-        for number, line in enumerate(lines, 1):
-            if header := _HEADER.match(line):
-                here = _split(header[1])
-                if here == wanted:
-                    return number
-            elif (name := _NAME.match(line)) and [*here, *_split(name[1])] == wanted:
-                return number
-    return None
+    return find_lines(text, [path])[0]
+
+
+def find_lines(text: str, paths: Sequence[Sequence[str]]) -> list[int | None]:
+    """Return for each path what `find_line` returns, in one pass over the text."""
+    places: dict[tuple[str, ...], int] = {}
+    here: list[str] = []
+    for number, line in enumerate(_lines(text), 1):
+        if header := _HEADER.match(line):
+            here = _split(header[1])
+            places.setdefault(tuple(here), number)
+        elif name := _NAME.match(line):
+            places.setdefault((*here, *_split(name[1])), number)
+    prefixes = ([tuple(path[:length]) for length in range(len(path), 0, -1)] for path in paths)
+    return [next((places[prefix] for prefix in some if prefix in places), None) for some in prefixes]
 
 
 def set_value(text: str, path: Sequence[str], value: str | Sequence[str]) -> str:
@@ -105,12 +111,16 @@ def _place(lines: Sequence[str], name: str) -> int | None:
 
 def _split(dotted: str) -> list[str]:
     """Return the names of a dotted key; an invalid one is returned whole, and equals no path."""
+    if _BARE_NAMES.fullmatch(dotted):
+        return dotted.split(".")
     try:
-        document: Any = tomllib.loads(f"{dotted} = 0")
-    except tomllib.TOMLDecodeError:
+        document: Any = tomllib.loads(f"{dotted} = 0") if not has_long_name(dotted) else {}
+    except (ValueError, RecursionError):
         return [dotted]
     names = []
     while isinstance(document, dict):
+        if len(document) != 1:  # a comment
+            return [dotted]
         [(name, document)] = document.items()
         names.append(name)
     return names
@@ -122,18 +132,19 @@ def _quote(name: str) -> str:
 
 def _check_change(before: str, after: str, path: Sequence[str], value: str | Sequence[str] | None) -> str:
     """Return the new text if it differs from the old one in exactly one value."""
-    expected = tomllib.loads(before)
     *table, name = path
-    inner = expected
-    for part in table:
-        inner = inner.setdefault(part, {})
-    if value is None:
-        inner.pop(name, None)
-    else:
-        inner[name] = value if isinstance(value, str) else list(value)
     try:
+        if has_long_name(before):
+            raise ValueError("not read")  # noqa: TRY301  # as any other text that cannot be changed
+        inner = expected = tomllib.loads(before)
+        for part in table:
+            inner = inner.setdefault(part, {})
+        if value is None:
+            inner.pop(name, None)
+        else:
+            inner[name] = value if isinstance(value, str) else list(value)
         same = _without_empty(tomllib.loads(after)) == _without_empty(expected)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError, AttributeError, TypeError):  # not TOML, or no table where one is needed
         same = False
     if not same:
         raise ConfigurationError(f"{'.'.join(path)} is written in a form that cannot be changed here: edit it by hand")

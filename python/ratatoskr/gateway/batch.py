@@ -11,6 +11,7 @@ from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.fairness import yield_to_loop
 from ratatoskr.types.message import Message
+from ratatoskr.types.visible import quote
 
 Outcome: TypeAlias = ChatResponse[Any] | RatatoskrError
 
@@ -28,7 +29,9 @@ async def answer_many(
         InvalidInput: an item is neither messages nor a request; raised after the outcomes of those before it.
     """
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise InvalidInput(f"concurrency must be a whole number, 1 or more, not {concurrency!r}", field="concurrency")
+        raise InvalidInput(
+            f"concurrency must be a whole number, 1 or more, not {quote(concurrency)}", field="concurrency"
+        )
     if isinstance(requests, (str, bytes, Mapping, Message)) or not isinstance(requests, Iterable):
         raise InvalidInput(
             f"requests must be an iterable of messages or ChatRequests, not {type(requests).__name__}", field="requests"

@@ -15,6 +15,7 @@ from ratatoskr.types.part import ImagePart, Part, ToolResult
 from ratatoskr.types.schema import check_schema
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 from ratatoskr.types.tool import ProviderTool, Tool, ToolLike, tool_of
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
@@ -111,11 +112,15 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     """Return the history as a tuple."""
     if isinstance(messages, str):
         return (Message.user(messages),)
-    single = isinstance(messages, (Message, Mapping))
-    items = (messages,) if single else _as_tuple(messages, "messages", "Messages")
-    if not items:
+    if not isinstance(messages, (list, tuple)) and isinstance(messages, (Message, Mapping)):
+        messages = (messages,)
+    history = _as_tuple(messages, "messages", "Messages")
+    if not history:
         raise InvalidInput("messages is empty", field="messages")
-    history = tuple(_message_of(item, i) for i, item in enumerate(items))
+    for item in history:
+        if type(item) is not Message:
+            history = tuple(_message_of(one, i) for i, one in enumerate(history))
+            break
     for i, message in enumerate(history):
         if not message.content and message.role in ("user", "tool"):
             raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")
@@ -178,7 +183,7 @@ def options_of(model: ModelLike, params: Mapping[str, Any]) -> ChatOptions:
 
 def tools_of(tools: Sequence[ToolLike]) -> tuple[Tool, ...]:
     """Return tools as definitions, each name once."""
-    if not tools:
+    if tools is None or (isinstance(tools, (tuple, list)) and not tools):
         return ()
     chosen = tuple(tool_of(tool) for tool in _as_tuple(tools, "tools", "tools"))
     names: set[str] = set()
@@ -187,11 +192,11 @@ def tools_of(tools: Sequence[ToolLike]) -> tuple[Tool, ...]:
             continue
         if not _TOOL_NAME.fullmatch(tool.name):
             raise InvalidInput(
-                f"no provider takes a tool named {tool.name!r}: use letters, digits, _ and -",
+                f"no provider takes a tool named {quote(tool.name)}: use letters, digits, _ and -",
                 field="tools",
             )
         if tool.name in names:
-            raise InvalidInput(f"two tools are named {tool.name!r}", field="tools")
+            raise InvalidInput(f"two tools are named {quote(tool.name)}", field="tools")
         names.add(tool.name)
         check_schema(tool.parameters, f"tools.{tool.name}.parameters")
     return chosen
@@ -206,4 +211,4 @@ def check_tool_choice(choice: str | None, tools: Sequence[Tool]) -> None:
         return
     if choice not in names:
         known = ", ".join(names) or "none given"
-        raise InvalidInput(f"tool_choice {choice!r} is not one of the tools ({known})", field="tool_choice")
+        raise InvalidInput(f"tool_choice {quote(choice)} is not one of the tools ({known})", field="tool_choice")

@@ -17,6 +17,7 @@ from ratatoskr.types.generic import GenericBase
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall, ToolResult
 from ratatoskr.types.tool import ToolDefinition
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.types.generic import T
@@ -120,7 +121,9 @@ class _Rounds:
 
     def __init__(self, request: ChatRequest, max_rounds: int) -> None:
         if isinstance(max_rounds, bool) or not isinstance(max_rounds, int) or max_rounds < 1:
-            raise InvalidInput(f"max_rounds must be a whole number, 1 or more, not {max_rounds!r}", field="max_rounds")
+            raise InvalidInput(
+                f"max_rounds must be a whole number, 1 or more, not {quote(max_rounds)}", field="max_rounds"
+            )
         self.request = check_request(request)
         self.new: tuple[Message, ...] = ()
         self._left = max_rounds
@@ -147,5 +150,5 @@ class _Rounds:
     async def _run(self, call: ToolCall) -> ToolResult:
         tool = self._tools.get(call.name)
         if tool is None:
-            return call.result(f"there is no tool named {call.name!r}", is_error=True)
+            return call.result(f"there is no tool named {quote(call.name)}", is_error=True)
         return await tool.run(call)

@@ -222,6 +222,7 @@ class ArrowFile(_Columns):
             count = getattr(reader, "num_record_batches", None)
             batches = iter(reader) if count is None else map(reader.get_batch, range(count))
             for batch in batches:
+                batch.validate(full=True)  # wrong offsets in a file would be read as addresses
                 rows = max(16, min(_MOST, _BYTES * batch.num_rows // max(1, size_of(batch))))
                 for start in range(0, batch.num_rows, rows):
                     yield batch.slice(start, rows)

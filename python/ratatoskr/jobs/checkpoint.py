@@ -28,6 +28,7 @@ from ratatoskr._files import atomic_write, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.job import EmbedJob
 from ratatoskr.jobs.windows import ScanResult
+from ratatoskr.types.visible import quote
 from ratatoskr.version import VERSION
 
 __all__ = ["Checkpoint", "JobDirectory", "fingerprint", "job_identity"]
@@ -153,17 +154,13 @@ class JobDirectory:
             return
         try:
             data = json.loads(path.read_bytes())
-            identity, scan, joined = dict(data.pop("identity")), data.pop("scan"), data.pop("joined")
-            checkpoint = Checkpoint(
-                **data,
-                scan=ScanResult(**scan) if scan is not None else None,
-                joined=(joined[0], joined[1]) if joined is not None else None,
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+            identity = dict(data.pop("identity"))
+            checkpoint = _parse_checkpoint(**data)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._unusable("is broken") from None
         for field, value in self._identity.items():
             if identity.get(field) != value:
-                what = f"{identity.get(field)!r} there, {value!r} here"
+                what = f"{quote(identity.get(field))} there, {quote(value)} here"
                 if field == "source":
                     what = self._changed_source(identity.get(field))
                 raise self._unusable(f"is of a job with another {field} ({what})", field)
@@ -235,6 +232,20 @@ class JobDirectory:
 
     def _unusable(self, what: str, field: str | None = None) -> InvalidInput:
         return InvalidInput(f"{self.path / _NAME} {what}; start over with fresh=True", field=field)
+
+
+def _parse_checkpoint(*, model: str, scan: Any, joined: Any, **counts: int) -> Checkpoint:
+    """Return the checkpoint of JSON values; raise `TypeError` or `ValueError` for others than `record` writes."""
+    numbers = [*counts.values(), *(joined or ()), *((scan["rows"], scan["skipped"]) if scan is not None else ())]
+    if not isinstance(model, str) or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+        raise ValueError("counts are whole numbers")
+    inode, size = joined or (0, 0)
+    return Checkpoint(
+        model=model,
+        scan=ScanResult(**scan) if scan is not None else None,
+        joined=(inode, size) if joined is not None else None,
+        **counts,
+    )
 
 
 def _lock_directory(path: Path, out: Path) -> int:

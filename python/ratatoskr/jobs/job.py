@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.embed import InputType
+from ratatoskr.types.visible import quote
 
 __all__ = ["EmbedJob", "OnProgress", "Progress", "Quoting", "SinkFormat", "SourceFormat", "Summary", "is_pattern"]
 
@@ -106,14 +107,14 @@ class EmbedJob:
     def __post_init__(self) -> None:
         for field, choices in _CHOICES.items():
             value = getattr(self, field)
-            if value not in choices:
+            if not isinstance(value, str | None) or value not in choices:
                 names = " or ".join(str(choice) for choice in choices if choice)
-                raise InvalidInput(f"{field} must be {names}, not {value!r}", field=field)
+                raise InvalidInput(f"{field} must be {names}, not {quote(value)}", field=field)
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
-            raise InvalidInput(f"window must be an integer above 0, not {self.window!r}", field="window")
+            raise InvalidInput(f"window must be an integer above 0, not {quote(self.window)}", field="window")
         for field in ("model", "column", "output_column"):
             if not isinstance(getattr(self, field), str) or not getattr(self, field):
-                raise InvalidInput(f"{field} must be a name, not {getattr(self, field)!r}", field=field)
+                raise InvalidInput(f"{field} must be a name, not {quote(getattr(self, field))}", field=field)
         _check_path(self.out, "out")
         for source in self.sources:
             _check_path(source, "source")
@@ -135,13 +136,13 @@ class EmbedJob:
         if self.delimiter is not None and (
             not isinstance(self.delimiter, str) or len(self.delimiter) != 1 or self.delimiter in '"\r\n'
         ):
-            message = f"delimiter must be one character other than a quote and line ends, not {self.delimiter!r}"
+            message = f"delimiter must be one character other than a quote and line ends, not {quote(self.delimiter)}"
             raise InvalidInput(message, field="delimiter")
         try:
             io.TextIOWrapper(io.BytesIO(), self.encoding or "utf-8")
         except (LookupError, ValueError, TypeError):
             raise InvalidInput(
-                f"encoding must be one that Python has, not {self.encoding!r}", field="encoding"
+                f"encoding must be one that Python has, not {quote(self.encoding)}", field="encoding"
             ) from None
 
     @property
@@ -283,6 +284,7 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
+"""What a job calls with its progress."""
 
 
 @dataclass(frozen=True, slots=True)

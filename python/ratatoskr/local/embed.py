@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ratatoskr._core import pool, take_pooled
-from ratatoskr.errors import ConfigurationError, InvalidInput, UnsupportedParameter
+from ratatoskr.errors import ConfigurationError, InvalidInput, MalformedResponse, UnsupportedParameter
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
@@ -23,6 +23,7 @@ from ratatoskr.local.vectors import load_steps, pool_states
 from ratatoskr.types.embed import Embedding, Embeddings, InputType, check_order
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr._core import Tokens
@@ -94,9 +95,18 @@ class EmbedHead:
         """Pool hidden states, (texts, width, dimensions), unless the graph did, and apply the modules that follow.
 
         Raises:
-            MalformedResponse: a vector is not finite.
+            MalformedResponse: a vector is not finite, or the output has another shape.
         """
+        try:
+            self._write(output, tokens, batch, rows)
+        except ValueError as error:
+            text = f"the graph's output has the shape {output.shape}: {error}"
+            raise MalformedResponse(text, model=self._folder.name, retryable=False) from None
+
+    def _write(self, output: Floats, tokens: Tokens, batch: list[int], rows: Floats) -> None:
         folder = self._folder
+        if output.ndim not in {2, 3}:
+            raise ValueError("it is neither hidden states nor vectors")
         if self._steps or rows.shape[1] < output.shape[-1] or (output.ndim == 3 and folder.pooling is None):
             self._write_modules(output, tokens, batch, rows)
         elif output.ndim == 2:
@@ -140,7 +150,7 @@ class LocalEmbedder:
         pool: ModelPool | None = None,
     ) -> None:
         if precision not in {"fp32", "int8"}:
-            raise InvalidInput(f"precision must be fp32 or int8, not {precision!r}", field="precision")
+            raise InvalidInput(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         self._own_pool = ModelPool(store, device) if pool is None else None
         pool = pool or self._own_pool
         assert pool is not None  # noqa: S101  # one of them is given
@@ -266,7 +276,7 @@ class LocalEmbedder:
             await asyncio.to_thread(self._own_pool.close)
 
     def _to_embeddings(self, vectors: Floats, stats: BatchStats) -> Embeddings:
-        usage = Usage(input_tokens=stats.tokens, source="provider")
+        usage = Usage(input_tokens=stats.tokens, source="local")
         return Embeddings(vectors, self.model, usage, len(stats.cut), "local", cut=stats.cut)
 
     def _check_dimensions(self, model: LoadedModel, dimensions: int | None) -> None:
@@ -289,7 +299,7 @@ def _check_texts(texts: Sequence[Any], first: int = 0) -> list[str]:
 
 def _choose_prompt(model: LoadedModel, input_type: InputType, prompt: str | None) -> str:
     if input_type not in {"document", "query"}:
-        raise InvalidInput(f"input_type must be document or query, not {input_type!r}", field="input_type")
+        raise InvalidInput(f"input_type must be document or query, not {quote(input_type)}", field="input_type")
     if prompt is not None and not isinstance(prompt, str):
         raise InvalidInput(f"prompt must be a str, not {type(prompt).__name__}", field="prompt")
     if prompt is not None and any("\ud800" <= letter <= "\udfff" for letter in prompt):

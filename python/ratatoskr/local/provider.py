@@ -20,6 +20,7 @@ from ratatoskr.local.store.store import ModelStore
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus
+from ratatoskr.types.visible import quote
 
 __all__ = ["LocalProvider", "local_provider"]
 
@@ -150,7 +151,7 @@ def local_provider(
 
 def _create_embedder(pool: ModelPool, given: str | Path, precision: Precision) -> LocalEmbedder:
     if not isinstance(given, str | Path) or not str(given).strip():
-        raise ConfigurationError(f"a local model is named by a str or a Path, not {given!r:.80}", field="model")
+        raise ConfigurationError(f"a local model is named by a str or a Path, not {quote(given)}", field="model")
     try:
         return LocalEmbedder(given, precision=precision, pool=pool)
     except InvalidInput as error:

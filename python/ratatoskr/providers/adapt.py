@@ -16,6 +16,7 @@ from ratatoskr.types.chat import EFFORTS, PARAM_NAMES, ChatRequest, Effort, Json
 from ratatoskr.types.model import ParameterChange
 from ratatoskr.types.rules import ParameterPolicy, Range
 from ratatoskr.types.tool import ToolDefinition
+from ratatoskr.types.visible import quote
 from ratatoskr.wire.dialect import Target
 
 SAMPLING = frozenset({"temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "logprobs"})
@@ -135,7 +136,7 @@ class _Adapter:
             return
         refusal = self._find_refusal(name, value)
         if refusal is not None and NEUTRAL.get(name) == value and self.policy != "pass":
-            self._drop(name, value, f"{refusal[0]}, and {value} is in force without it")
+            self._drop(name, value, f"{refusal[0]}, and {quote(value)} is in force without it")
             return
         if name == "stop" and refusal is None:
             value = self._drop_blank_stops(value)
@@ -185,7 +186,7 @@ class _Adapter:
                 return "a text of white space alone is not accepted here", ""
         accepted = limits.ranges.get(name)
         if accepted is not None and not isinstance(value, bool) and not _is_within(value, accepted):
-            return f"it must be {_describe_range(accepted)} here, not {value}", ""
+            return f"it must be {_describe_range(accepted)} here, not {quote(value)}", ""
         return None
 
     def _is_sent(self, name: str) -> bool:

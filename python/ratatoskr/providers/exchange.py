@@ -110,7 +110,7 @@ class ProviderClient:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
         key = self._keys.pick(binding.target.model)
-        began = time.monotonic()
+        began = time.monotonic() if _logger.isEnabledFor(logging.DEBUG) else None
         if BODIES.enabled:
             url = self.url(path).partition("?")[0]
             BODIES.log("request", provider=self.name, url=url, body=self._text(body))
@@ -119,7 +119,7 @@ class ProviderClient:
                 # The headers are never bound to a name, so that no traceback with local variables shows the key.
                 HttpRequest(
                     self.url(path),
-                    self._keys.headers(key, self._add_lists(headers)),
+                    self._keys.headers(key, self._add_lists(headers) if self._lists else headers),
                     body,
                     framing,
                     deadlines,
@@ -137,11 +137,13 @@ class ProviderClient:
             error.provider, error.model = self.name, binding.target.model
             clean_error(error, self.redact)
             self._keys.report_failure(key, error, binding.target.model)
-            self._log(binding.target, began, error.status, error.request_id)
+            if began is not None:
+                self._log(binding.target, began, error.status, error.request_id)
             raise
         finally:
             self._keys.release(key)
-        self._log(binding.target, began, reply.status, None)
+        if began is not None:
+            self._log(binding.target, began, reply.status, None)
         return reply
 
     def planned_headers(self, headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
@@ -149,8 +151,6 @@ class ProviderClient:
         return self._keys.redacted_headers(self._add_lists(headers))
 
     def _log(self, target: Target, began: float, status: int | None, request_id: str | None) -> None:
-        if not _logger.isEnabledFor(logging.DEBUG):
-            return
         fields = {
             "host": urlsplit(self.base_url).netloc.rpartition("@")[2],
             "provider": self.name,
@@ -170,6 +170,8 @@ class ProviderClient:
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint: with the query of the base URL, and a version that both have only once."""
+        if not self._query and not self._version_prefixes:
+            return self._root + path
         root = self._root
         for prefix in self._version_prefixes:
             if root.endswith(prefix) and path.startswith(f"{prefix}/"):

@@ -181,10 +181,10 @@ class HttpProvider:
         messages, repairs = repair_messages(request.messages, target, policy if is_whole else "pass")
         if messages is not request.messages:
             request = replace(request, messages=messages)
-        for tool in request.tools:
-            if isinstance(tool, ProviderTool) and tool.provider != self.name:
-                raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
         if request.tools:
+            for tool in request.tools:
+                if isinstance(tool, ProviderTool) and tool.provider != self.name:
+                    raise UnsupportedParameter(f"a tool of {tool.provider} cannot run at {self.name}", field="tools")
             check_tool_names(request, target, policy)
         adapted = None
         if request.tool_choice is not None or not binding.is_accepted(options, policy):
@@ -197,8 +197,8 @@ class HttpProvider:
             encoded.changes = adapted.changes
             encoded.notices[:0] = adapted.notices
             encoded.body.update(adapted.passed)
-        encoded.notices.extend(self._notices)
-        encoded.notices += repairs
+        if self._notices or repairs:
+            encoded.notices += (*self._notices, *repairs)
         if raw:
             encoded.body = merge_objects(encoded.body, raw)
         return encoded
@@ -208,7 +208,7 @@ class HttpProvider:
             data = _encoder.encode(body)
         except UnicodeEncodeError:
             raise InvalidInput("text with a lone surrogate cannot be sent", field="messages") from None
-        except (TypeError, RecursionError, msgspec.EncodeError) as error:
+        except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as error:
             raise InvalidInput(f"the request has no JSON form: {error}", field="raw_provider_options") from None
         limit = self._spec.body_limit
         if limit is not None and len(data) > limit:

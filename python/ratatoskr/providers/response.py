@@ -20,6 +20,11 @@ HIDDEN_HEADERS = ("set-cookie", "authorization", "proxy-authorization", "x-api-k
 """Left out of `RawResponse.headers`."""
 
 
+_INCONSISTENT_USAGE = Notice(
+    "usage_inconsistent", "a part of the tokens exceeds its total; both are as the provider sent them", "usage"
+)
+
+
 def build_response(
     turn: TurnBuilder,
     reply: HttpReply,
@@ -48,9 +53,12 @@ def build_response(
     values = "\n".join(headers.values())
     if redact(values) != values:
         headers = {name: redact(value) for name, value in headers.items()}
+    usage = turn.usage
+    if (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens) and not usage.is_consistent:
+        notices = (*notices, _INCONSISTENT_USAGE)
     return ChatResponse(
         Message("assistant", turn.parts()),
-        turn.usage,
+        usage,
         turn.cost,
         turn.finish_reason or "unknown",
         turn.native_finish_reason,

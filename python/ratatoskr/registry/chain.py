@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +27,7 @@ from ratatoskr.errors import (
 )
 from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
 from ratatoskr.registry.budget import RetryBudget
-from ratatoskr.registry.log import log_attempt
+from ratatoskr.registry.log import is_enabled_for, log_attempt
 from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
@@ -160,7 +161,8 @@ class Chain:
                     raise
             else:
                 self._budget.record_answer(candidate.provider, paid)
-                log_attempt(run.attempts[-1], len(run.attempts))
+                if is_enabled_for(logging.DEBUG):
+                    log_attempt(run.attempts[-1], len(run.attempts))
                 return (answer,)
 
     async def _sleep(self, run: _Run[T], seconds: float) -> None:

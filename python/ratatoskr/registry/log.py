@@ -8,6 +8,7 @@ from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision
 
 _logger = logging.getLogger("ratatoskr.chain")
+is_enabled_for = _logger.isEnabledFor
 
 _RECORDS: dict[Decision, tuple[int, str]] = {
     "answered": (logging.DEBUG, "answered"),

@@ -45,6 +45,7 @@ from ratatoskr.testing.faults.table import Fault, fault
 from ratatoskr.testing.routes import BASES
 from ratatoskr.testing.turns import ScriptedToolCall, ScriptedTurn, TokenCounts
 from ratatoskr.testing.upstream import ScriptedUpstream, Step, StepFunction
+from ratatoskr.types.toml import MAX_PARTS, has_long_name
 
 _TURN_FIELDS = frozenset(one.name for one in dataclasses.fields(ScriptedTurn))
 _SCRIPT_KEYS = frozenset({"step", "random", "require_key", "models", "tls"})
@@ -75,6 +76,8 @@ def load_script(path: str | Path) -> ChaosScript:
     path = Path(path)
     try:
         text = path.read_text("utf-8")
+        if path.suffix != ".json" and has_long_name(text):
+            raise ConfigurationError(f"{path}: a name has more than {MAX_PARTS} parts", field="script")
         value = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", field="script") from error

@@ -41,20 +41,66 @@ def load_recordings(
         tags: Only recordings with all of these tags.
 
     Raises:
-        ConfigurationError: The folder does not exist.
+        ConfigurationError: The folder does not exist, or a file in it is not JSON or holds a broken recording.
     """
     root = Path(folder)
     if not root.is_dir():
         raise ConfigurationError(f"{root} is not a folder", field="folder")
-    found = (json.loads(path.read_text("utf-8")) for path in sorted(root.rglob("*.json")))
+    found = [_load(path) for path in sorted(root.rglob("*.json"))]
     return [
         one
         for one in found
-        if isinstance(one, dict)
-        and isinstance(one.get("response"), dict)
-        and provider in {None, one.get("provider")}
-        and set(tags) <= set(one.get("tags") or ())
+        if one is not None and provider in (None, one.get("provider")) and set(tags) <= set(one.get("tags") or ())
     ]
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """Return the recording in a file; `None` if it holds something else."""
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", field="folder") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}", field="folder") from None
+    if not isinstance(value, dict) or not isinstance(value.get("response"), dict):
+        return None
+    try:
+        check_recording(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.message}", field=error.field) from None
+    return value
+
+
+def check_recording(recording: Mapping[str, Any]) -> None:
+    """Check the shape of a recording.
+
+    Raises:
+        ConfigurationError: A member has another type than a recording has.
+    """
+    for place, allowed, value in _members(recording):
+        if not isinstance(value, allowed) or isinstance(value, bool):
+            from ratatoskr.types.visible import quote
+
+            raise ConfigurationError(f"{place} of the recording cannot be {quote(value)}", field=place)
+
+
+def _members(recording: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each member that is read: its place, its types and its value."""
+    response = recording.get("response")
+    yield "response", Mapping, response
+    assert isinstance(response, Mapping)  # noqa: S101  # or the check above has raised
+    yield "provider", str | None, recording.get("provider")
+    yield "tags", list | None, recording.get("tags")
+    for tag in recording.get("tags") or ():
+        yield "tags", str, tag
+    yield "response.status", int | None, response.get("status")
+    yield "response.headers", Mapping | None, response.get("headers")
+    for name, value in (response.get("headers") or {}).items():
+        yield "response.headers", str, name
+        yield "response.headers", str | int | float, value
+    yield "response.body_text", str | None, response.get("body_text")
+    yield "response.framing", str, response.get("framing", "sse")
+    yield "response.payloads", list | None, response.get("payloads")
 
 
 class Replay:
@@ -81,6 +127,8 @@ class Replay:
         ending: Literal["reset", "end", "clean"] = "reset",
         repeat: bool = False,
     ) -> None:
+        for recording in recordings:
+            check_recording(recording)
         self.recordings = recordings
         self.played = 0
         self._random = Random(seed)  # noqa: S311  # not for security
@@ -128,19 +176,24 @@ class Replay:
 def body_of(recording: Mapping[str, Any]) -> tuple[bytes, str]:
     """Return the bytes of a recorded body, and their content type if none was recorded."""
     response = recording["response"]
-    if "body_text" in response:
-        return response["body_text"].encode(), _STREAM_TYPES[response.get("framing", "sse")]
-    if "payloads" in response:
+    if response.get("body_text") is not None:
+        framing = response.get("framing", "sse")
+        return _encode(response["body_text"]), _STREAM_TYPES.get(framing, "text/event-stream")
+    if response.get("payloads") is not None:
         return b"".join(map(_frame_payload, response["payloads"])), "text/event-stream"
     body = response.get("body")
     if isinstance(body, str):
-        return body.encode(), "text/plain"
+        return _encode(body), "text/plain"
     return encode_json(body), "application/json"
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _frame_payload(payload: Any) -> bytes:
     """Return a payload as one event, named by its type if it has one."""
     if isinstance(payload, str):
-        return b"data: " + payload.encode() + b"\n\n"
+        return b"data: " + _encode(payload) + b"\n\n"
     name = payload.get("type") if isinstance(payload, dict) else None
-    return (f"event: {name}\n".encode() if isinstance(name, str) else b"") + b"data: " + encode_json(payload) + b"\n\n"
+    return (_encode(f"event: {name}\n") if isinstance(name, str) else b"") + b"data: " + encode_json(payload) + b"\n\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ratatoskr.errors import ConfigurationError
+
 _FORMATS = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T12:00:00Z",
@@ -15,15 +17,22 @@ _FORMATS = {
     "ipv4": "192.0.2.1",
     "duration": "PT1S",
 }
+_LENGTH = 1000
 _DEPTH = 8  # the depth at which a recursive schema ends, if it can end
 
 
 def example_of(schema: Mapping[str, Any] | bool | None, name: str = "text") -> Any:
     """Return a small value that matches `schema` (JSON Schema, or Gemini's OpenAPI subset with types in capitals).
 
-    The value of a string is the name of its property. `pattern` is ignored.
+    The value of a string is the name of its property. `pattern` is ignored, and lengths end at 1000.
+
+    Raises:
+        ConfigurationError: `schema` is not a JSON Schema.
     """
-    return _example(schema, schema if isinstance(schema, Mapping) else {}, name, 0)
+    try:
+        return _example(schema, schema if isinstance(schema, Mapping) else {}, name, 0)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"not a JSON Schema: {type(error).__name__}: {error}", field="schema") from None
 
 
 def _example(schema: Any, root: Mapping[str, Any], name: str, depth: int) -> Any:
@@ -68,7 +77,7 @@ def _of_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], name
             wanted = properties if depth < _DEPTH else schema.get("required", ())
             return {key: _example(properties.get(key, {}), root, key, depth + 1) for key in wanted}
         case "array":
-            count = schema.get("minItems", 1 if depth < _DEPTH else 0)
+            count = min(schema.get("minItems", 1 if depth < _DEPTH else 0), _LENGTH)
             first = [_example(item, root, name, depth + 1) for item in schema.get("prefixItems", ())]
             rest = max(0, count - len(first)) if schema.get("items", True) is not False else 0
             return first + [_example(schema.get("items", {}), root, name, depth + 1) for _ in range(rest)]
@@ -79,9 +88,8 @@ def _of_type(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], name
         case "null":
             return None
     text = _FORMATS.get(schema.get("format", ""), name)
-    return text.ljust(schema.get("minLength", 0), "x")[
-        : schema.get("maxLength", len(text) + schema.get("minLength", 0))
-    ]
+    shortest = min(schema.get("minLength", 0), _LENGTH)
+    return text.ljust(shortest, "x")[: schema.get("maxLength", len(text) + shortest)]
 
 
 def _number(schema: Mapping[str, Any], *, whole: bool) -> float:

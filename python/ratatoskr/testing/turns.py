@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from ratatoskr.errors import ConfigurationError
+
 Texts = str | Sequence[str]
 """A text, which is split into `ScriptedTurn.deltas` pieces, or the pieces themselves."""
 
@@ -19,11 +21,18 @@ _json = msgspec.json.Encoder()
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact JSON; a lone surrogate is escaped, as providers do."""
+    """Return compact JSON; a lone surrogate is escaped, as providers do.
+
+    Raises:
+        ConfigurationError: the value has no JSON form.
+    """
     try:
-        return _json.encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+        try:
+            return _json.encode(value)
+        except UnicodeEncodeError:
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"no JSON form: {error}") from None
 
 
 def join_text(text: Texts) -> str:

@@ -18,12 +18,14 @@ from ratatoskr.types.schema import JsonSchema as JsonSchema  # noqa: PLC0414  # 
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.tool import Tool
 from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.types.generic import T
 
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How much to reason, mapped to what the model takes."""
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
@@ -42,17 +44,20 @@ class ReasoningConfig:
     include: bool = True
 
     def __post_init__(self) -> None:
-        if self.effort is not None and self.effort not in EFFORTS:
-            raise InvalidInput(f"reasoning must be one of {', '.join(EFFORTS)}, not {self.effort!r}", field="reasoning")
+        if self.effort is not None and (not isinstance(self.effort, str) or self.effort not in EFFORTS):
+            raise InvalidInput(
+                f"reasoning must be one of {', '.join(EFFORTS)}, not {quote(self.effort)}", field="reasoning"
+            )
         if self.budget_tokens is not None and (not isinstance(self.budget_tokens, int) or self.budget_tokens < 0):
             raise InvalidInput("reasoning.budget_tokens must be a whole number, 0 or more", field="reasoning")
 
 
 ResponseFormat: TypeAlias = 'Literal["json"] | JsonSchema'
+"""The form of an answer: any JSON, or JSON by a schema."""
 
 
 class ChatParams(TypedDict, total=False):
-    """Keyword parameters of a chat; `None` unsets the option."""
+    """Keyword parameters of a chat, each with the meaning of the `ChatOptions` field; `None` unsets the option."""
 
     temperature: float | None
     top_p: float | None
@@ -124,7 +129,7 @@ class ChatOptions:
             object.__setattr__(self, "stop", (self.stop,))
         for name, value in zip(_CHECKS, _checked_values(self), strict=True):
             if value is not None and not _CHECKS[name][1](value):
-                raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {value!r:.80}", field=name)
+                raise InvalidInput(f"{name} must be {_CHECKS[name][0]}, not {quote(value)}", field=name)
 
     def explicit_parameters(self) -> dict[str, Any]:
         """Return the parameters that are set, by name, without the model."""

@@ -14,10 +14,12 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from ratatoskr.errors import InvalidInput
+from ratatoskr.errors import MAX_FIELD, InvalidInput
+from ratatoskr.types.visible import quote
 
 P = TypeVar("P")
 
@@ -32,8 +34,11 @@ def is_plain(cls: Any) -> bool:
 
 
 def dump(value: Any) -> str:
-    """Return a JSON value as text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """Return a JSON value as text; `InvalidInput` for one that JSON does not have, such as NaN."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"no JSON form: {error}") from None
 
 
 def parse(text: str | bytes) -> Any:
@@ -48,24 +53,47 @@ _JSON_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def to_value(value: Any) -> Any:
-    """Return the JSON form of any value that plain data may hold."""
+    """Return the JSON form of any value that plain data may hold.
+
+    Raises:
+        InvalidInput: it has none, or is nested too deeply or holds itself.
+    """
+    try:
+        return _to_value(value)
+    except RecursionError:
+        raise InvalidInput(f"{type(value).__name__} is nested too deeply, or holds itself") from None
+
+
+def _to_value(value: Any) -> Any:
     cls: Any = type(value)
     if cls in _JSON_SCALARS:
         return value
     if is_plain(cls):
         return value.to_dict()
     match value:
-        case str() | int() | float():
+        case str():
+            return str.__str__(value)
+        case int() | float():
             return value
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case Decimal():
             return str(value)
         case Mapping():
-            return {str(k): to_value(v) for k, v in value.items()}
+            return {_key_text(k): _to_value(v) for k, v in value.items()}
         case Sequence():
-            return [to_value(v) for v in value]
+            return [_to_value(v) for v in value]
     raise InvalidInput(f"{type(value).__name__} has no JSON form")
+
+
+def _key_text(key: Any) -> str:
+    """Return the name of a member as JSON would write it; other keys than texts, numbers and null have none."""
+    if isinstance(key, str):
+        return str.__str__(key)
+    if key is None or isinstance(key, (int, float)):
+        with suppress(ValueError):  # more digits than Python writes
+            return str(key)
+    raise InvalidInput(f"a key of type {type(key).__name__} has no JSON form")
 
 
 def encode_object(value: Any) -> dict[str, Any]:
@@ -99,9 +127,10 @@ def decode_object(cls: type[Any], data: Any, path: str) -> Any:
     """Make one object of `cls`; unknown and missing members are `InvalidInput`."""
     if not isinstance(data, Mapping):
         raise InvalidInput(f"{path or cls.__name__} must be an object", field=path or None)
-    if data.get("type", cls.type) != cls.type:
+    kind = data.get("type", cls.type)
+    if not isinstance(kind, str) or kind != cls.type:
         raise InvalidInput(
-            f"{path or cls.__name__} has type {data['type']!r}, not {cls.type!r}", field=_join(path, "type")
+            f"{path or cls.__name__} has type {quote(kind)}, not {cls.type!r}", field=_join(path, "type")
         )
     anything: Any = cls
     decoders = _decoders(anything)
@@ -109,9 +138,10 @@ def decode_object(cls: type[Any], data: Any, path: str) -> Any:
     for name, value in data.items():
         if name == "type":
             continue
-        decode = decoders.get(name)
+        decode = decoders.get(name) if isinstance(name, str) else None
         if decode is None:
-            raise InvalidInput(f"{_join(path, name)} is not a member of {cls.type}", field=_join(path, name))
+            where = _join(path, name if isinstance(name, str) else quote(name))
+            raise InvalidInput(f"{where} is not a member of {cls.type}", field=where)
         values[name] = decode(value, _join(path, name))
     try:
         return cls(**values)
@@ -120,6 +150,9 @@ def decode_object(cls: type[Any], data: Any, path: str) -> Any:
 
 
 def _join(path: str, name: str) -> str:
+    """Return the path of a member; a path that names of others have made long is not made longer."""
+    if len(path) + len(name) > MAX_FIELD:
+        return f"{path[:MAX_FIELD]}…"
     return f"{path}.{name}" if path else name
 
 
@@ -164,9 +197,12 @@ def _bytes(value: Any, path: str) -> bytes:
 
 def _decimal(value: Any, path: str) -> Decimal:
     try:
-        return Decimal(value)
-    except (TypeError, ValueError, InvalidOperation):
-        raise InvalidInput(f"{path} must be a decimal number as text", field=path) from None
+        number = Decimal(value) if type(value) in (str, int, float) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite():
+        raise InvalidInput(f"{path} must be a decimal number as text", field=path)
+    return number
 
 
 def _float(value: Any, path: str) -> float:
@@ -197,8 +233,10 @@ _SCALARS: dict[Any, Decode] = {
 
 
 def _one_of(values: tuple[Any, ...]) -> Decode:
+    kinds = frozenset(map(type, values))
+
     def decode(value: Any, path: str) -> Any:
-        if value not in values:
+        if type(value) not in kinds or value not in values:
             raise InvalidInput(f"{path} must be one of {', '.join(map(str, values))}", field=path)
         return value
 

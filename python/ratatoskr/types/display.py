@@ -10,11 +10,21 @@ _ITEMS = 8
 
 
 def represent(value: Any) -> str:
-    """Return the `repr` of a value; long texts, sequences and mappings are cut, and say so."""
+    """Return the `repr` of a value; long texts, sequences and mappings are cut, and say so.
+
+    A value that has no `repr`, because it fails or because the value holds itself, is named by its type.
+    """
+    try:
+        return _represent(value)
+    except Exception:  # of the value's own methods
+        return f"<{type(value).__name__}>"
+
+
+def _represent(value: Any) -> str:
     if isinstance(value, (str, bytes)):
         return repr(value) if len(value) <= _LENGTH else f"{value[:_LENGTH]!r}… ({len(value)} in all)"
     if type(value) in (tuple, list):
-        items = [represent(item) for item in value[:_ITEMS]]
+        items = [_represent(item) for item in value[:_ITEMS]]
         if len(value) > _ITEMS:
             items.append(f"… ({len(value)} in all)")
         inner = ", ".join(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args, overload
 
@@ -11,6 +12,7 @@ from ratatoskr.types.frozen import dataclass, replace
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,14 +50,16 @@ class EmbedRequest:
     def __post_init__(self) -> None:
         check_order(self.texts)
         if not isinstance(self.model, str) or not self.model.strip():
-            raise InvalidInput(f"model must be the name of one embedding model, not {self.model!r:.80}", field="model")
-        if self.input_type not in get_args(InputType):
-            raise InvalidInput(f"input_type must be document or query, not {self.input_type!r}", field="input_type")
+            raise InvalidInput(f"model must be the name of one embedding model, not {quote(self.model)}", field="model")
+        if not isinstance(self.input_type, str) or self.input_type not in get_args(InputType):
+            raise InvalidInput(
+                f"input_type must be document or query, not {quote(self.input_type)}", field="input_type"
+            )
         sizes = self.dimensions
         if sizes is not None and (isinstance(sizes, bool) or not isinstance(sizes, int) or sizes < 1):
-            raise InvalidInput(f"dimensions must be a whole number above 0, not {sizes!r}", field="dimensions")
+            raise InvalidInput(f"dimensions must be a whole number above 0, not {quote(sizes)}", field="dimensions")
         if not isinstance(self.truncate, bool):
-            raise InvalidInput(f"truncate must be True or False, not {self.truncate!r}", field="truncate")
+            raise InvalidInput(f"truncate must be True or False, not {quote(self.truncate)}", field="truncate")
         if self.prompt is not None and not isinstance(self.prompt, str):
             raise InvalidInput(f"prompt must be a str, not {type(self.prompt).__name__}", field="prompt")
 
@@ -79,10 +83,11 @@ class _Vectors(Plain):
     __slots__ = ()
     vectors: Any
     model: str
+    _axes: ClassVar[int]
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.vectors.shape))
-        named = f", model={self.model!r}" if self.model else ""
+        named = f", model={quote(self.model)}" if self.model else ""
         return f"{type(self).__name__}({size} {self.vectors.dtype}{named})"
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,15 +109,17 @@ class _Vectors(Plain):
         Raises:
             InvalidInput: the data is not of this class's shape.
         """
-        import base64
-
         import numpy as np
 
-        try:
-            octets = base64.b64decode(data["vectors"], validate=True)
-            vectors = np.frombuffer(octets, "<f4").astype(np.float32, copy=False).reshape(tuple(data["shape"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput(f"vectors: {error}", field="vectors") from None
+        from ratatoskr.types.codec import decoder_of
+
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"{cls.__name__} must be an object", field="vectors")
+        octets = decoder_of(bytes)(data.get("vectors"), "vectors")
+        shape = decoder_of(tuple[int, ...])(data.get("shape"), "shape")
+        if len(shape) != cls._axes or min(shape) < 0 or math.prod(shape) * 4 != len(octets):
+            raise InvalidInput(f"vectors have {len(octets)} bytes, and shape is {quote(shape)}", field="shape")
+        vectors = np.frombuffer(octets, "<f4").astype(np.float32, copy=False).reshape(shape)
         rest = {name: value for name, value in data.items() if name not in {"vectors", "shape"}}
         return replace(super().from_dict({**rest, "vectors": []}), vectors=vectors)
 
@@ -150,6 +157,7 @@ class Embedding(_Vectors):
     """
 
     type: ClassVar[Literal["embedding"]] = "embedding"
+    _axes: ClassVar[int] = 1
     vectors: Any
     model: str = ""
     usage: Usage = Usage()
@@ -188,6 +196,7 @@ class Embeddings(_Vectors):
     """
 
     type: ClassVar[Literal["embeddings"]] = "embeddings"
+    _axes: ClassVar[int] = 2
     vectors: Any
     model: str = ""
     usage: Usage = Usage()

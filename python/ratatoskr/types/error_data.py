@@ -16,6 +16,7 @@ from ratatoskr.errors import AllAttemptsFailed, InvalidInput, RatatoskrError
 from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.codec import Decode, decoder_of, to_value
+from ratatoskr.types.visible import quote
 
 MAX_NESTING = 32
 """The deepest nesting of causes and groups that is written or read."""
@@ -75,7 +76,7 @@ def _from_dict(data: Any, path: str, depth: int) -> RatatoskrError:
         if name not in _MEMBERS:
             raise InvalidInput(f"{path}.{name} is not a member of an error", field=f"{path}.{name}")
     if data.get("type", "error") != "error":
-        raise InvalidInput(f"{path}.type must be 'error', not {data['type']!r:.80}", field=f"{path}.type")
+        raise InvalidInput(f"{path}.type must be 'error', not {quote(data['type'])}", field=f"{path}.type")
     code = _text(data.get("code"), f"{path}.code")
     parents = _texts(data.get("parents", ()), f"{path}.parents")
     message = _text(data.get("message", ""), f"{path}.message")

@@ -10,6 +10,7 @@ from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Usage
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "refusal", "paused", "unknown"]
+"""Why a response ended; the provider's own word is `native_finish_reason`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +104,4 @@ ChatEvent: TypeAlias = (
     | UsageEvent
     | Done
 )
+"""Any event of a stream."""

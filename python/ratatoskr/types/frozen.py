@@ -9,6 +9,8 @@ long values.
 
 from __future__ import annotations
 
+import functools
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -108,7 +110,7 @@ _FIELDS = "__frozen_fields__"
 
 def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
     """Return the `__init__` of a class: one call of a slot's descriptor a field, then `__post_init__`."""
-    scope: dict[str, Any] = {"_missing": _MISSING}
+    scope: dict[str, Any] = {"_missing": _MISSING, "_convert": _convert}
     positional: list[str] = ["self"]
     keyword: list[str] = []
     body: list[str] = []
@@ -122,6 +124,13 @@ def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
             scope[f"default_{name}"] = one.default
             parameter = f"{name}=default_{name}"
         (keyword if one.kw_only else positional).append(parameter)
+        hint = str(one.type)
+        if hasattr(cls, _CHECKED) and (hint in _EXACT or _ITEMS.fullmatch(hint)):
+            scope[f"exact_{name}"] = _EXACT.get(hint)
+            is_usual = f"type({name}) in exact_{name}" if hint in _EXACT else f"type({name}) is tuple and not {name}"
+            if hint.endswith("| None"):
+                is_usual += f" or {name} is None"
+            body.append(f" if not ({is_usual}): {name} = _convert(self, {name!r}, {name}, {hint!r})\n")
         body.append(f" set_{name}(self, {value})\n")
     if hasattr(cls, "__post_init__"):
         body.append(" self.__post_init__()\n")
@@ -131,6 +140,49 @@ def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
     made.__module__, made.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
     made.__annotations__ = {**{name: one.type for name, one in fields.items()}, "return": None}
     return made
+
+
+_CHECKED = "__checked__"
+"""The name of a class attribute: fields of texts, bytes, truth values and tuples of plain data are then checked."""
+_EXACT: dict[str, tuple[type, ...]] = {
+    f"{kind.__name__}{optional}": (kind, type(None)) if optional else (kind,)
+    for kind in (str, bytes, bool)
+    for optional in ("", " | None")
+}
+_ITEMS = re.compile(r"tuple\[(?!Part\b)\w+, \.\.\.\]( \| None)?")
+_WORDS: dict[type, str] = {str: "text", bytes: "bytes", bool: "true or false"}
+
+
+def _convert(self: Any, name: str, value: Any, hint: str) -> Any:
+    """Return the value of a field in its exact type, in place of one of a subclass.
+
+    Raises:
+        InvalidInput: it is of another type.
+    """
+    from ratatoskr.errors import InvalidInput
+
+    if value is None and hint.endswith("| None"):
+        return None
+    if hint in _EXACT:
+        kind = _EXACT[hint][0]
+        if isinstance(value, kind):
+            return str.__str__(value) if isinstance(value, str) else kind(value)
+        wanted = _WORDS[kind]
+    else:
+        item_class = _item_class(self.__class__, name)
+        if isinstance(value, (tuple, list)) and all(isinstance(item, item_class) for item in value):
+            return tuple(value)
+        wanted = f"a tuple of {item_class.__name__}"
+    raise InvalidInput(f"{self.type}.{name} must be {wanted}, not {type(value).__name__}", field=name)
+
+
+@functools.cache
+def _item_class(cls: Any, name: str) -> type:
+    import typing
+
+    hint = typing.get_type_hints(cls)[name]
+    found = next(part for part in (hint, *typing.get_args(hint)) if typing.get_origin(part) is tuple)
+    return typing.get_args(found)[0]  # type: ignore[no-any-return]  # a class of plain data
 
 
 class _Described:

@@ -9,8 +9,10 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import PART_TYPES, Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.visible import quote
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+"""Whose message it is; `tool` holds the results of calls."""
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
 Content: TypeAlias = "str | Part | Sequence[str | Part]"
 
@@ -28,6 +30,7 @@ class Message(Plain):
         metadata: the caller's own; never sent.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["message"]] = "message"
     role: Role
     content: tuple[Part, ...]
@@ -35,8 +38,10 @@ class Message(Plain):
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise InvalidInput(f"role must be one of {', '.join(ROLES)}, not {self.role!r}", field="role")
+        if not isinstance(self.role, str) or self.role not in ROLES:
+            raise InvalidInput(f"role must be one of {', '.join(ROLES)}, not {quote(self.role)}", field="role")
+        if not isinstance(self.metadata, Mapping):
+            raise InvalidInput(f"metadata must be a mapping, not {type(self.metadata).__name__}", field="metadata")
         content = parts_of(self.content)
         if content is not self.content:
             object.__setattr__(self, "content", content)
@@ -156,5 +161,7 @@ def load_messages(text: str | bytes) -> list[Message]:
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
         raise InvalidInput("not a history written by dump_messages", field="messages")
     if body.get("version") != HISTORY_VERSION:
-        raise InvalidInput(f"history of version {body.get('version')!r}; this reads {HISTORY_VERSION}", field="version")
+        raise InvalidInput(
+            f"history of version {quote(body.get('version'))}; this reads {HISTORY_VERSION}", field="version"
+        )
     return [Message.from_dict(message) for message in body["messages"]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ratatoskr.types.timeouts import Timeouts
 
 

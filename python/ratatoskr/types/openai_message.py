@@ -23,6 +23,7 @@ from ratatoskr.types.part import (
     ToolCall,
     ToolResult,
 )
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.types.message import Message, Role
@@ -62,7 +63,7 @@ def message_from_openai(cls: type[Message], data: Mapping[str, Any], path: str =
     name = data.get("role")
     role = _ROLES.get(name) if isinstance(name, str) else None
     if role is None:
-        raise InvalidInput(f"{path}.role must be one of {', '.join(_ROLES)}, not {name!r:.80}", field=f"{path}.role")
+        raise InvalidInput(f"{path}.role must be one of {', '.join(_ROLES)}, not {quote(name)}", field=f"{path}.role")
     _check_keys(data, _KEYS[role], path)
     speaker = _text(data, "name", path) if data.get("name") is not None else None
     content = _content(data.get("content"), f"{path}.content")
@@ -114,7 +115,7 @@ def message_to_openai(message: Message, *, drop: bool = False) -> dict[str, Any]
 
 def _check_keys(data: Mapping[str, Any], allowed: Sequence[str], path: str) -> None:
     for key, value in data.items():
-        if key not in allowed and value is not None and value != []:
+        if key not in allowed and value is not None and not (isinstance(value, list) and not value):
             raise InvalidInput(
                 f"{path}.{key!s:.80} is not a member here; the members are {', '.join(allowed)}",
                 field=f"{path}.{key!s:.80}",
@@ -124,7 +125,7 @@ def _check_keys(data: Mapping[str, Any], allowed: Sequence[str], path: str) -> N
 def _text(data: Mapping[str, Any], key: str, path: str) -> str:
     value = data.get(key)
     if not isinstance(value, str):
-        raise InvalidInput(f"{path}.{key} must be text, not {value!r:.80}", field=f"{path}.{key}")
+        raise InvalidInput(f"{path}.{key} must be text, not {quote(value)}", field=f"{path}.{key}")
     return value
 
 
@@ -132,7 +133,7 @@ def _member(data: Mapping[str, Any], key: str, path: str, allowed: Sequence[str]
     """Return the object under a key, whose own keys are checked."""
     value = data.get(key)
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{path}.{key} must be an object, not {value!r:.80}", field=f"{path}.{key}")
+        raise InvalidInput(f"{path}.{key} must be an object, not {quote(value)}", field=f"{path}.{key}")
     _check_keys(value, allowed, f"{path}.{key}")
     return value
 
@@ -153,7 +154,7 @@ def _part(data: Any, path: str) -> Part:
     kind = data.get("type")
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
-        raise InvalidInput(f"{path}.type must be one of {', '.join(_READERS)}, not {kind!r:.80}", field=f"{path}.type")
+        raise InvalidInput(f"{path}.type must be one of {', '.join(_READERS)}, not {quote(kind)}", field=f"{path}.type")
     _check_keys(data, ("type", str(kind), "cache_control"), path)
     return read(data, path, data.get("cache_control") is not None)
 
@@ -168,9 +169,9 @@ def _read_refusal(data: Mapping[str, Any], path: str, cache: bool) -> Part:
 
 def _read_image(data: Mapping[str, Any], path: str, cache: bool) -> Part:
     image = _member(data, "image_url", path, ("url", "detail"))
-    if image.get("detail") not in (None, "auto"):
+    if not isinstance(image.get("detail"), str | None) or image.get("detail") not in (None, "auto"):
         raise InvalidInput(
-            f"{path}.image_url.detail {image['detail']!r:.80} cannot be set; leave it out, or say "
+            f"{path}.image_url.detail {quote(image['detail'])} cannot be set; leave it out, or say "
             "raw_provider_options=… with the whole messages",
             field=f"{path}.image_url.detail",
         )
@@ -236,8 +237,9 @@ def _call(call: Any, path: str) -> ToolCall:
     if not isinstance(call, Mapping):
         raise InvalidInput(f"{path} must be an object, not {type(call).__name__}", field=path)
     _check_keys(call, ("id", "type", "index", "function"), path)
-    if call.get("type", "function") != "function":
-        raise InvalidInput(f"{path}.type must be function, not {call['type']!r:.80}", field=f"{path}.type")
+    kind = call.get("type", "function")
+    if not isinstance(kind, str) or kind != "function":
+        raise InvalidInput(f"{path}.type must be function, not {quote(kind)}", field=f"{path}.type")
     function = _member(call, "function", path, ("name", "arguments"))
     return ToolCall(
         _text(call, "id", path),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ratatoskr.errors import InvalidInput, OutputInvalid
 from ratatoskr.types.absent import drop_absent
 from ratatoskr.types.schema import JsonSchema
-from ratatoskr.types.visible import escape_hidden
+from ratatoskr.types.visible import escape_hidden, quote
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -23,12 +23,11 @@ def _adapter(output: Any) -> TypeAdapter[Any]:
 
     try:
         return pydantic.TypeAdapter(output)
-    except pydantic.errors.PydanticUserError as error:
-        reason = str(error).splitlines()[0].partition(". Set ")[0]  # without pydantic's own advice
-        raise InvalidInput(f"output {output!r} cannot be validated: {reason}", field="output") from None
+    except Exception as error:  # of pydantic, of the type's own hooks, and of names in it that mean nothing
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". Set ")[0]  # without advice
+        raise InvalidInput(f"output {quote(output)} cannot be validated: {reason}", field="output") from None
 
 
-@functools.lru_cache(maxsize=256)
 def schema_of(output: Any) -> JsonSchema:
     """Return the JSON Schema to send to the provider.
 
@@ -36,16 +35,28 @@ def schema_of(output: Any) -> JsonSchema:
     where the request is encoded.
 
     Raises:
-        InvalidInput: the type has no JSON Schema.
+        InvalidInput: the type has no JSON Schema, or is not a type.
     """
+    try:
+        hash(output)
+    except Exception:  # a schema in place of a type, as in `output={"type": "object"}`
+        text = f"output must be a type, not {quote(output)}; a JSON Schema is given as response_format=JsonSchema(…)"
+        raise InvalidInput(text, field="output") from None
+    return _schema_of(output)
+
+
+@functools.lru_cache(maxsize=256)
+def _schema_of(output: Any) -> JsonSchema:
     import pydantic
 
     try:
         schema = _adapter(output).json_schema()
-    except pydantic.errors.PydanticInvalidForJsonSchema as error:
-        raise InvalidInput(f"output {output!r} has no JSON Schema: {error.message}", field="output") from None
+    except pydantic.errors.PydanticUserError as error:
+        raise InvalidInput(f"output {quote(output)} has no JSON Schema: {error.message}", field="output") from None
     except (KeyError, AttributeError):  # pydantic 2.14 reads members `$ref` and `$defs` of default values as its own
-        raise InvalidInput(f"output {output!r} has a default that pydantic cannot describe", field="output") from None
+        raise InvalidInput(
+            f"output {quote(output)} has a default that pydantic cannot describe", field="output"
+        ) from None
     if "$ref" in schema:  # a recursive type: providers want the object itself at the root
         schema = {**schema["$defs"][schema["$ref"].rsplit("/", 1)[-1]], "$defs": schema["$defs"]}
     if not _has_object_root(schema):

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 from ratatoskr.errors import InvalidInput, InvalidToolArguments
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_DEPTH = 64
 """Deepest nesting of JSON that is taken from a model or sent to one."""
+MAX_CONTAINERS = 1_000_000
+"""The most objects and arrays in such JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class ProviderState(Plain):
         data: exactly what came, as JSON text.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["provider_state"]] = "provider_state"
     issuer: str
     data: bytes
@@ -47,6 +51,7 @@ class Citation(Plain):
         data: the provider's own form, as JSON text, sent back unchanged to where it came from.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["citation"]] = "citation"
     url: str | None = None
     title: str | None = None
@@ -76,6 +81,7 @@ class TokenLogprob(Plain):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part(Plain):
+    __checked__ = True
     cache: bool = False
     state: tuple[ProviderState, ...] = ()
 
@@ -127,13 +133,13 @@ class ToolCall(_Part):
             value = json.loads(self.arguments)
         except (ValueError, RecursionError) as error:
             raise InvalidToolArguments(
-                f"arguments of {self.name!r:.80} are not JSON: {error}", field="arguments"
+                f"arguments of {quote(self.name)} are not JSON: {error}", field="arguments"
             ) from None
         if not isinstance(value, dict):
-            raise InvalidToolArguments(f"arguments of {self.name!r:.80} are not a JSON object", field="arguments")
+            raise InvalidToolArguments(f"arguments of {quote(self.name)} are not a JSON object", field="arguments")
         if depth_of(value) > MAX_DEPTH:
             raise InvalidToolArguments(
-                f"arguments of {self.name!r:.80} are nested deeper than {MAX_DEPTH}", field="arguments"
+                f"arguments of {quote(self.name)} are nested deeper than {MAX_DEPTH}", field="arguments"
             )
         return value
 
@@ -340,7 +346,7 @@ def _result_content(content: Any) -> tuple[Any, ...]:
             return content
         if any(isinstance(item, PART_TYPES) for item in content):
             return tuple(TextPart(item) if isinstance(item, str) else item for item in content)
-    if content == ():
+    if isinstance(content, tuple) and not content:
         return ()
     return (TextPart(_json_text(content)),)
 
@@ -348,7 +354,11 @@ def _result_content(content: Any) -> tuple[Any, ...]:
 def _json_text(content: Any) -> str:
     import json
 
-    return json.dumps(_json_value(content), ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(_json_value(content), ensure_ascii=False, separators=(",", ":"))
+    except Exception:  # of the methods of the tool's own classes
+        what = type(content).__name__
+        raise InvalidInput(f"a tool's result of type {what} has no JSON form", field="content") from None
 
 
 def _json_value(content: Any) -> Any:
@@ -360,18 +370,20 @@ def _json_value(content: Any) -> Any:
         import pydantic_core
 
     # Common results that are not JSON values: models, dataclasses, dates, enums, sets.
-    try:
-        return pydantic_core.to_jsonable_python(content, fallback=to_value)
-    except (ValueError, InvalidInput):
-        what = type(content).__name__
-        raise InvalidInput(f"a tool's result of type {what} has no JSON form", field="content") from None
+    return pydantic_core.to_jsonable_python(content, fallback=to_value)
 
 
 def depth_of(value: Any) -> int:
-    """Return how deep a JSON value is nested, counted no further than one past `MAX_DEPTH`; a scalar is 0."""
-    depth, level = 0, _containers([value])
+    """Return how deep a JSON value is nested, counted no further than one past `MAX_DEPTH`; a scalar is 0.
+
+    A value that holds itself is as deep as can be; so is one of more than `MAX_CONTAINERS` objects and arrays, which a
+    small Python object can be whose parts share others.
+    """
+    depth, count, level = 0, 0, _containers([value])
     while level and depth <= MAX_DEPTH:
-        depth += 1
+        depth, count = depth + 1, count + len(level)
+        if count > MAX_CONTAINERS:
+            return MAX_DEPTH + 1
         level = _containers([child for v in level for child in (v.values() if isinstance(v, dict) else v)])
     return depth
 

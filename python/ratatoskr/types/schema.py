@@ -9,6 +9,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.part import MAX_DEPTH, depth_of
 from ratatoskr.types.subschema import ALL_TYPES, subschemas
+from ratatoskr.types.visible import quote
 
 _NAME_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -31,7 +32,7 @@ class JsonSchema:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not 1 <= len(self.name) <= 64 or not _NAME_LETTERS.issuperset(self.name):
             raise InvalidInput(
-                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {self.name!r:.80}",
+                f"response_format.name must be 1 to 64 letters, digits, _ and -, not {quote(self.name)}",
                 field="response_format",
             )
         if not isinstance(self.schema, Mapping):
@@ -53,7 +54,7 @@ def _check(node: Any, field: str, path: str) -> None:
     kind = node.get("type")
     kinds = [kind] if isinstance(kind, str) else kind if isinstance(kind, (list, tuple)) else []
     if "type" in node and (not kinds or not all(isinstance(k, str) and k.lower() in ALL_TYPES for k in kinds)):
-        raise InvalidInput(f"{field}: {path}/type is {kind!r}, which is not a type of JSON Schema", field=field)
+        raise InvalidInput(f"{field}: {path}/type is {quote(kind)}, which is not a type of JSON Schema", field=field)
     for keyword, (what, is_valid) in _SHAPES.items():
         if keyword in node and not is_valid(node[keyword]):
             raise InvalidInput(f"{field}: {path}/{keyword} must be {what}", field=field)

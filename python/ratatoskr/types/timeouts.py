@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.frozen import dataclass, replace
+from ratatoskr.types.visible import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ class Timeouts:
         for name, value in zip(_NAMES, _values(self), strict=True):
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value <= 0:
+            if not _is_duration(value):
                 field = f"timeout.{name}"
-                raise InvalidInput(f"{field} must be seconds above 0 (math.inf for none), not {value!r}", field=field)
+                reason = f"must be seconds above 0 (math.inf for none), not {quote(value)}"
+                raise InvalidInput(f"{field} {reason}", field=field)
 
     def over(self, base: Timeouts) -> Timeouts:
         """Return these deadlines, with those that are unset taken from `base`."""
@@ -46,6 +48,15 @@ class Timeouts:
             return base
         both = zip(_values(self), _values(base), strict=True)
         return Timeouts(*(theirs if mine is None else mine for mine, theirs in both))
+
+
+def _is_duration(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return float(value) > 0
+    except OverflowError:
+        return False
 
 
 _NAMES = Timeouts.__match_args__

@@ -10,6 +10,7 @@ from ratatoskr.errors import InvalidInput, InvalidToolArguments
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.part import ToolCall, ToolResult
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -40,6 +41,7 @@ class ToolDefinition(Plain):
         cache: a prompt-cache breakpoint after this tool.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["tool_definition"]] = "tool_definition"
     name: str
     description: str
@@ -53,7 +55,7 @@ class ToolDefinition(Plain):
         if not isinstance(self.name, str) or not self.name:
             raise InvalidInput("a tool needs a name", field="tools")
         if not isinstance(self.parameters, Mapping):
-            raise InvalidInput(f"parameters of tool {self.name!r} must be a JSON Schema object", field="tools")
+            raise InvalidInput(f"parameters of tool {quote(self.name)} must be a JSON Schema object", field="tools")
 
     @classmethod
     def from_function(
@@ -74,14 +76,25 @@ class ToolDefinition(Plain):
 
     @classmethod
     def from_model(cls, model: ModelClass, *, strict: bool | None = None, cache: bool = False) -> ToolDefinition:
-        """Describe a tool by a pydantic model; running it returns the validated arguments."""
+        """Describe a tool by a pydantic model; running it returns the validated arguments.
+
+        Raises:
+            InvalidInput: the model has no JSON Schema.
+        """
         from inspect import cleandoc
+
+        from pydantic.errors import PydanticUserError
 
         def run(arguments: dict[str, Any]) -> Any:
             return model.model_validate(arguments)
 
         description = cleandoc(model.__doc__ or "")
-        return cls(model.__name__, description, model.model_json_schema(), strict, cache, _run=run)
+        try:
+            schema = model.model_json_schema()
+        except PydanticUserError as error:
+            reason = str(error).splitlines()[0]
+            raise InvalidInput(f"{model.__name__} cannot be described: {reason}", field="tools") from None
+        return cls(model.__name__, description, schema, strict, cache, _run=run)
 
     @property
     def runs(self) -> bool:
@@ -99,7 +112,7 @@ class ToolDefinition(Plain):
         from ratatoskr.types.absent import drop_absent
 
         if self._run is None:
-            raise InvalidInput(f"tool {self.name!r} has no function to run", field="tools")
+            raise InvalidInput(f"tool {quote(self.name)} has no function to run", field="tools")
         try:
             arguments = drop_absent(call.args(), self.parameters)  # strict modes give null for what is absent
             value = self._run(arguments) if self._is_async else await asyncio.to_thread(self._run, arguments)
@@ -128,12 +141,18 @@ class ProviderTool(Plain):
         definition: the entry of the request's `tools`, sent as it is.
     """
 
+    __checked__ = True
     type: ClassVar[Literal["provider_tool"]] = "provider_tool"
     provider: str
     definition: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.definition, Mapping):
+            raise InvalidInput(f"definition must be a mapping, not {type(self.definition).__name__}", field="tools")
+
 
 Tool: TypeAlias = ToolDefinition | ProviderTool
+"""A tool of the caller, or one that a provider runs."""
 ToolLike: TypeAlias = "Tool | ToolFunction"
 
 

@@ -1,4 +1,4 @@
-"""Tokens in disjoint buckets, and costs in exact decimals; a count that the provider did not send is `None`."""
+"""Token counts as totals with their parts, and costs in exact decimals; a count that nobody sent is `None`."""
 
 from __future__ import annotations
 
@@ -8,77 +8,87 @@ from typing import ClassVar, Literal, TypeAlias
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
 
-UsageSource: TypeAlias = Literal["provider", "estimated", "unknown"]
-_STRENGTH: dict[UsageSource, int] = {"unknown": 0, "estimated": 1, "provider": 2}
+UsageSource: TypeAlias = Literal["provider", "local", "estimated", "unknown"]
+_STRENGTH: dict[UsageSource, int] = {"unknown": 0, "estimated": 1, "local": 2, "provider": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Usage(Plain):
-    """Tokens of one call; the buckets never overlap and are never negative.
+    """Tokens of one call: two totals, and what is known of their parts.
 
     Attributes:
-        input_tokens: of the prompt, neither read from a cache nor written to one.
-        cache_read_tokens: of the prompt, read from the provider's cache.
-        cache_write_tokens: of the prompt, written to it.
-        output_tokens: of the answer, without reasoning.
-        reasoning_tokens: of the reasoning.
-        source: where the counts come from.
+        input_tokens: of the prompt, cached or not.
+        output_tokens: of the answer, reasoning included.
+        cache_read_tokens: those of the input that were read from the provider's cache.
+        cache_write_tokens: those of the input that were written to it.
+        reasoning_tokens: those of the output that are reasoning.
+        source: where the counts come from: the provider, a tokenizer in this process, or an estimate.
     """
 
     type: ClassVar[Literal["usage"]] = "usage"
     input_tokens: int | None = None
+    output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
-    output_tokens: int | None = None
     reasoning_tokens: int | None = None
     source: UsageSource = "unknown"
 
     @classmethod
-    def of(
+    def of_provider(
         cls,
         *,
-        prompt: int | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
         cache_read: int | None = None,
         cache_write: int | None = None,
-        completion: int | None = None,
         reasoning: int | None = None,
     ) -> Usage:
-        """Return the usage of a provider whose `prompt` includes the cached tokens and `completion` the reasoning.
-
-        Where a part is larger than its total (some providers leave reasoning out of the completion), the part stands;
-        no bucket becomes negative.
-        """
-        fresh = None if prompt is None else max(0, prompt - (cache_read or 0) - (cache_write or 0))
-        visible = None if completion is None else max(0, completion - (reasoning or 0))
-        counts = (prompt, cache_read, cache_write, completion, reasoning)
-        return cls(
-            fresh, cache_read, cache_write, visible, reasoning, "unknown" if counts == _NO_COUNTS else "provider"
-        )
+        """Return the counts that a provider sent; without any, their source is unknown."""
+        counts = (input_tokens, output_tokens, cache_read, cache_write, reasoning)
+        return cls(*counts, "unknown" if counts == _NO_COUNTS else "provider")
 
     @property
-    def prompt_tokens(self) -> int | None:
-        """The tokens of the prompt, cached or not."""
-        return _total(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
+    def uncached_input_tokens(self) -> int | None:
+        """The input that was neither read from a cache nor written to one; 0 where the parts exceed the total."""
+        return _rest(self.input_tokens, self.cache_read_tokens, self.cache_write_tokens)
 
     @property
-    def completion_tokens(self) -> int | None:
-        """The tokens of the answer, including reasoning."""
-        return _total(self.output_tokens, self.reasoning_tokens)
+    def visible_output_tokens(self) -> int | None:
+        """The output without reasoning; 0 where that exceeds the total."""
+        return _rest(self.output_tokens, self.reasoning_tokens)
 
     @property
     def total_tokens(self) -> int | None:
-        """The tokens of prompt and completion."""
-        return _total(self.prompt_tokens, self.completion_tokens)
+        """Input and output."""
+        return _sum(self.input_tokens, self.output_tokens)
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Another name of `input_tokens`."""
+        return self.input_tokens
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """Another name of `output_tokens`."""
+        return self.output_tokens
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether no part exceeds its total."""
+        parts = _sum(self.cache_read_tokens, self.cache_write_tokens) or 0
+        too_much_input = self.input_tokens is not None and parts > self.input_tokens
+        return not too_much_input and (self.output_tokens is None or (self.reasoning_tokens or 0) <= self.output_tokens)
 
     def __add__(self, other: Usage) -> Usage:
+        """Return the sums; a count that only one of the two has counts alone, and the weaker source stands."""
         if not isinstance(other, Usage):
             return NotImplemented
         return Usage(
-            _total(self.input_tokens, other.input_tokens),
-            _total(self.cache_read_tokens, other.cache_read_tokens),
-            _total(self.cache_write_tokens, other.cache_write_tokens),
-            _total(self.output_tokens, other.output_tokens),
-            _total(self.reasoning_tokens, other.reasoning_tokens),
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            _sum(self.cache_read_tokens, other.cache_read_tokens),
+            _sum(self.cache_write_tokens, other.cache_write_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
             min(self.source, other.source, key=_STRENGTH.__getitem__),
         )
 
@@ -86,9 +96,13 @@ class Usage(Plain):
 _NO_COUNTS = (None,) * 5
 
 
-def _total(*counts: int | None) -> int | None:
+def _sum(*counts: int | None) -> int | None:
     known = [n for n in counts if n is not None]
     return sum(known) if known else None
+
+
+def _rest(total: int | None, *parts: int | None) -> int | None:
+    return None if total is None else max(0, total - sum(n for n in parts if n is not None))
 
 
 @dataclass(frozen=True, slots=True)

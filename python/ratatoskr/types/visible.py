@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import reprlib
+
 INVISIBLE = (0x180E, 0x200B, *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
 """Line separators, and characters that have no width or change the direction of text."""
 
@@ -19,3 +21,22 @@ def escape_hidden(text: str, limit: int) -> str:
         return text
     line = text[: limit + 1].translate(_ESCAPES)
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def quote(value: object, limit: int = 80) -> str:
+    """Return the `repr` of any value for a message, at most about `limit` characters of it.
+
+    Long, deeply nested and self-containing values are cut, and a value whose `repr` fails is named by its type.
+    """
+    if isinstance(value, str):
+        text = repr(str.__getitem__(value, slice(limit)))
+    else:
+        try:
+            text = _SHORT.repr(value)
+        except Exception:  # of the value's own methods, or a whole number with more digits than Python writes
+            text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= limit + 2 else text[:limit] + "…"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80

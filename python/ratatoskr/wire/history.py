@@ -65,7 +65,7 @@ def repair_messages(
     Raises:
         InvalidInput: there is one of these; `field` is its path.
     """
-    if not any(_holds_results_or_answers(message) for message in messages):
+    if not _holds_answers_or_results(messages):
         return messages, []
     repair = _Repair(policy)
     for answers, inputs in _rounds(messages):
@@ -77,13 +77,20 @@ def repair_messages(
     return tuple(repair.out), list(repair.notices.values())
 
 
+def _holds_answers_or_results(messages: Sequence[Message]) -> bool:
+    """Return whether there is anything to pair; loops, because every request passes here."""
+    for message in messages:
+        if message.role == "assistant" or message.role == "tool":  # noqa: PLR1714  # a tuple would take longer
+            return True
+        for part in message.content:
+            if type(part) is ToolResult:
+                return True
+    return False
+
+
 def is_paused(message: Message) -> bool:
     """Return whether a provider may have paused in this answer: it then continues it when it is sent back."""
     return any(isinstance(part, (ServerToolCall, ServerToolResult, ProviderPart)) for part in message.content)
-
-
-def _holds_results_or_answers(message: Message) -> bool:
-    return message.role == "assistant" or any(type(part) is ToolResult for part in message.content)
 
 
 _Indexed = list[tuple[int, Message]]

@@ -22,6 +22,7 @@
 
 mod event;
 mod field;
+mod limits;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use memchr::{memchr, memchr2};
 
 pub use self::event::{Event, EventRef, Framing, SseError};
 use self::field::{Field, classify, decode_lossy};
+use self::limits::Limits;
 
 /// The default limit of a line and of an event: 8 MiB, room for an image in one `data:` line.
 pub const DEFAULT_LIMIT: usize = 8 * 1024 * 1024;
@@ -44,8 +46,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Debug)]
 pub struct SseParser {
     framing: Framing,
-    max_line: usize,
-    max_event: usize,
+    limits: Limits,
     /// No byte of the first line has been read yet, so a byte order mark may follow.
     at_start: bool,
     /// The last byte was a CR that ended a line: a following LF belongs to it.
@@ -71,8 +72,7 @@ impl SseParser {
     pub const fn new(framing: Framing, max_line: usize, max_event: usize) -> Self {
         Self {
             framing,
-            max_line,
-            max_event,
+            limits: Limits { line: max_line, event: max_event },
             at_start: true,
             after_cr: false,
             held: Vec::new(),
@@ -203,10 +203,10 @@ impl SseParser {
         while let Some(at) = memchr2(b'\n', b'\r', rest) {
             let (line, end) = rest.split_at(at);
             if self.held.len() == self.line_start {
-                self.check_line(line.len())?;
+                self.limits.check_line(line.len())?;
                 self.process_line(line, &mut fresh, emit)?;
             } else {
-                self.check_line(self.held.len() - self.line_start + line.len())?;
+                self.limits.check_line(self.held.len() - self.line_start + line.len())?;
                 self.held.extend_from_slice(line);
                 self.process_held_line(emit)?;
             }
@@ -345,12 +345,12 @@ impl SseParser {
     }
 
     fn process_ndjson_line(&self, line: &[u8], emit: &mut impl FnMut(EventRef<'_>)) -> Result<(), SseError> {
-        self.check_line(line.len())?;
+        self.limits.check_line(line.len())?;
         let data = line.strip_suffix(b"\r").unwrap_or(line);
         if data.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        self.check_event(line.len())?;
+        self.limits.check_event(line.len())?;
         emit(EventRef { event: "", data: decode_lossy(data).as_bytes(), id: None });
         Ok(())
     }
@@ -366,7 +366,7 @@ impl SseParser {
     }
 
     fn hold_line(&mut self, part: &[u8]) -> Result<(), SseError> {
-        self.check_line(self.held.len() - self.line_start + part.len())?;
+        self.limits.check_line(self.held.len() - self.line_start + part.len())?;
         self.held.extend_from_slice(part);
         Ok(())
     }
@@ -393,14 +393,6 @@ impl SseParser {
     fn count_data_line(&mut self, length: usize) -> Result<(), SseError> {
         let between = usize::from(self.event_size > 0);
         self.event_size += between + length;
-        self.check_event(self.event_size)
-    }
-
-    const fn check_line(&self, length: usize) -> Result<(), SseError> {
-        if length > self.max_line { Err(SseError::LineTooLong { limit: self.max_line }) } else { Ok(()) }
-    }
-
-    const fn check_event(&self, length: usize) -> Result<(), SseError> {
-        if length > self.max_event { Err(SseError::EventTooLarge { limit: self.max_event }) } else { Ok(()) }
+        self.limits.check_event(self.event_size)
     }
 }

@@ -19,7 +19,7 @@ from unit.cli.shell import Shell
 
 @pytest.fixture(autouse=True)
 def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda spec: False)  # this machine may run Ollama
+    monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda spec: False)  # this machine may run Ollama
 
 
 @pytest.fixture

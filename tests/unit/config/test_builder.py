@@ -129,7 +129,7 @@ def test_a_set_up_that_cannot_work_is_refused_by_the_builder(case: str) -> None:
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: False)
+    monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda _: False)
     if spec.configured_by == "address":
         monkeypatch.setenv(spec.base_url_variable or "", "127.0.0.1:1")
     else:
@@ -139,7 +139,7 @@ async def test_the_environment_configures_every_row(spec: ProviderSpec, monkeypa
 
 
 async def test_a_server_at_the_address_of_a_row_configures_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda _: True)
+    monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda _: True)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     async with Ratatoskr.from_env() as gateway:
         assert [provider.name for provider in (await gateway.health()).providers] == ["openai", "ollama"]

@@ -164,5 +164,5 @@ def test_settings_that_cannot_work_together_are_refused(tmp_path: Path, monkeypa
 def test_without_a_file_a_gateway_is_that_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
-    monkeypatch.setattr("ratatoskr.config.builder.is_listening", lambda spec: False)
+    monkeypatch.setattr("ratatoskr.config.entry.is_listening", lambda spec: False)
     assert repr(Ratatoskr.from_config()) == "EmbeddedGateway(openai)"

@@ -93,6 +93,12 @@ class Registered:
         self.name = "registered"
         self.arguments = arguments
 
+    async def chat(self, request: Any, call: Any) -> Any:
+        raise NotImplementedError
+
+    async def open(self, request: Any, call: Any) -> Any:
+        raise NotImplementedError
+
 
 def test_an_installed_package_may_register_a_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("registered", f"{__name__}:Registered", module.ENTRY_POINTS)

@@ -80,12 +80,12 @@ EVENTS: list[Any] = [
     ToolCallEnd(0, ToolCall("1", "f", "{}")),
     CitationDelta(Citation(url="u"), part=1),
     ProviderEvent("k", b"{}"),
-    UsageEvent(Usage(1, 2, 3, 4, 5, "provider")),
+    UsageEvent(Usage(6, 9, 2, 3, 5, "provider")),
     Done("stop"),
 ]
 RESPONSE: ChatResponse[Any] = ChatResponse(
     Message.assistant(PARTS),
-    Usage(1, None, 0, 4, None, "provider"),
+    Usage(1, 4, None, 0, None, "provider"),
     Cost(Decimal("0.000123450")),
     "tool_calls",
     "tool_use",
@@ -202,14 +202,21 @@ def test_output_that_does_not_validate_loses_nothing() -> None:
     assert "x" not in str(caught.value).replace("expected", "")
 
 
-def test_usage_is_disjoint_and_adds_up() -> None:
-    usage = Usage.of(prompt=100, cache_read=60, cache_write=10, completion=50, reasoning=20)
-    assert (usage.input_tokens, usage.output_tokens) == (30, 30)
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (100, 50, 150)
-    assert Usage().total_tokens is None
+def test_usage_has_totals_with_parts_and_adds_up() -> None:
+    usage = Usage.of_provider(input_tokens=100, cache_read=60, cache_write=10, output_tokens=50, reasoning=20)
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (100, 50, 150)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (100, 50)
+    assert (usage.uncached_input_tokens, usage.visible_output_tokens) == (30, 30)
+    assert usage.is_consistent
+    assert Usage().total_tokens is Usage().uncached_input_tokens is None
+    assert Usage().is_consistent
+    assert Usage.of_provider().source == "unknown"
     total = usage + Usage(input_tokens=1, source="estimated")
-    assert (total.input_tokens, total.cache_read_tokens, total.source) == (31, 60, "estimated")
-    assert Usage.of(prompt=5, cache_read=9).input_tokens == 0
+    assert (total.input_tokens, total.cache_read_tokens, total.source) == (101, 60, "estimated")
+    assert (usage + Usage(source="local")).source == "local"
+    odd = Usage.of_provider(input_tokens=5, cache_read=9, output_tokens=1, reasoning=2)
+    assert (odd.input_tokens, odd.cache_read_tokens, odd.output_tokens, odd.reasoning_tokens) == (5, 9, 1, 2)
+    assert (odd.uncached_input_tokens, odd.visible_output_tokens, odd.is_consistent) == (0, 0, False)
 
 
 def test_tool_results_take_text_parts_and_json() -> None:

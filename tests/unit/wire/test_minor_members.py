@@ -100,7 +100,7 @@ def test_an_odd_count_is_unknown_and_the_others_stay(name: str, count: Any) -> N
         (part,) = turn.parts()
         assert isinstance(part, TextPart)
         assert (part.text, turn.finish_reason) == ("hi", "stop")
-        assert turn.usage == Usage.of(prompt=3)
+        assert turn.usage == Usage.of_provider(input_tokens=3)
         assert [(notice.code, notice.field) for notice in turn.notices] == [("member_ignored", FIELDS[name])]
 
 
@@ -108,7 +108,7 @@ def test_an_odd_count_is_unknown_and_the_others_stay(name: str, count: Any) -> N
 @pytest.mark.parametrize("name", DIALECTS)
 def test_a_whole_number_and_null_give_no_notice(name: str, count: Any) -> None:
     for turn in (decode(name, body(name, count)), decode_stream(name, *events(name, count))):
-        assert turn.usage == Usage.of(prompt=3, completion=count)
+        assert turn.usage == Usage.of_provider(input_tokens=3, output_tokens=count)
         assert turn.usage.output_tokens is None or type(turn.usage.output_tokens) is int
         assert turn.notices == []
 

@@ -76,7 +76,7 @@ def is_intact(graphs: Path, folder: ModelFolder, weights_digest: str, precision:
     """
     check_folder(graphs)
     place = locate_graph(graphs, folder, weights_digest, precision)
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
         record = json.loads((place / GRAPH_RECORD).read_bytes())
         return (_is_of_root(place) or is_signed(record, place.name)) and all(
             (place / name).stat().st_nlink == 1 and compute_digest(place / name) == record.get(name)

@@ -7,11 +7,13 @@ bytes of the tensors.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.read import refuse_pointer
+from ratatoskr.types.visible import escape_hidden
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +49,16 @@ class Tensors:
         except (ValueError, RecursionError, AttributeError):
             raise ConfigurationError(f"{path} is not a safetensors file: its header is not JSON") from None
         self._data = memoryview(data)[8 + length :]
+        end, last = 0, ""
+        for name, entry in sorted(self._entries.items(), key=lambda item: _offsets_of(item[1])):
+            if not _is_entry(entry, len(self._data)) or entry["data_offsets"][0] < end:
+                what = (
+                    f"its entry is wrong, or it shares bytes with {escape_hidden(last, 80)}"
+                    if last
+                    else "its entry is wrong"
+                )
+                raise ConfigurationError(f"{path}: the tensor {escape_hidden(name, 80)} cannot be read: {what}")
+            end, last = entry["data_offsets"][1], name
 
     def names(self) -> set[str]:
         """Return the names of all tensors."""
@@ -80,7 +92,22 @@ class Tensors:
 
         try:
             start, end = entry["data_offsets"]
-            content = self._data[start:end] if 0 <= start <= end <= len(self._data) else b""
-            return np.frombuffer(content, _TYPES[entry["dtype"]]).reshape(entry["shape"])
-        except (KeyError, TypeError, ValueError) as error:
+            return np.frombuffer(self._data[start:end], _TYPES[entry["dtype"]]).reshape(entry["shape"])
+        except (KeyError, ValueError) as error:
             raise ConfigurationError(f"{self._path}: the tensor {name} cannot be read: {error}") from None
+
+
+def _is_entry(entry: Any, size: int) -> bool:
+    """Return whether a tensor's entry in the header has the members of the format, and its bytes are in the file."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        return False
+    shape, offsets = entry.get("shape"), entry.get("data_offsets")
+    return _are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2 and offsets[0] <= offsets[1] <= size
+
+
+def _are_sizes(value: Any) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(number) is int and number >= 0 for number in value)
+
+
+def _offsets_of(entry: Any) -> list[int]:
+    return entry["data_offsets"] if _is_entry(entry, sys.maxsize) else []

@@ -31,6 +31,7 @@ from ratatoskr.local.store.settings import (
     check_settings,
 )
 from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
+from ratatoskr.types.visible import quote
 
 __all__ = [
     "READY_MADE",
@@ -271,7 +272,7 @@ def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
     family = _FAMILIES.get(str(kind))
     if family is None:
         raise ConfigurationError(
-            f"{path}: the model type {kind!r} is not supported, only {', '.join(sorted(_FAMILIES))}"
+            f"{path}: the model type {quote(kind)} is not supported, only {', '.join(sorted(_FAMILIES))}"
         )
     distil = family == "distilbert"
     keys = (
@@ -285,13 +286,13 @@ def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
     hidden, layers, heads, intermediate = (int(size) for size in sizes if size is not None)
     activation = config.get("activation" if distil else "hidden_act", "gelu")
     if activation not in ("gelu", "relu", "gelu_new", "gelu_pytorch_tanh"):  # the value may be of any type
-        raise ConfigurationError(f"{path}: the activation {activation!r} is not supported")
+        raise ConfigurationError(f"{path}: the activation {quote(activation)} is not supported")
     if hidden % heads:
         raise ConfigurationError(f"{path}: the hidden size {hidden} is not a multiple of the {heads} attention heads")
     epsilon = 1e-12 if distil else config.get("layer_norm_eps", 1e-12)
     if not isinstance(epsilon, float) or not 0 < epsilon < 1:
         raise ConfigurationError(
-            f"{path}: config.json must give layer_norm_eps as a number between 0 and 1, not {epsilon!r}"
+            f"{path}: config.json must give layer_norm_eps as a number between 0 and 1, not {quote(epsilon)}"
         )
     return Architecture(family, hidden, layers, heads, intermediate, epsilon, _read_pad_id(config, path), activation)
 
@@ -301,7 +302,9 @@ def _read_pad_id(config: dict[str, Any], path: Path) -> int:
     if pad is None:
         return 0
     if not isinstance(pad, int) or not 0 <= pad < 2**31:
-        raise ConfigurationError(f"{path}: config.json must give pad_token_id as a non-negative integer, not {pad!r}")
+        raise ConfigurationError(
+            f"{path}: config.json must give pad_token_id as a non-negative integer, not {quote(pad)}"
+        )
     return pad
 
 

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.local.store.folder import read_regular_file
+from ratatoskr.types.visible import quote
 
 __all__ = ["MANIFEST", "check_digests", "folder_name", "matches_request", "read_manifest"]
 
 MANIFEST: Final = "manifest.json"
+_FILE: Final = re.compile(r"(?!.*\.\.)[\w.-]{1,100}(/[\w.-]{1,100}){0,3}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -26,9 +28,11 @@ def check_digests(digests: Mapping[str, str]) -> dict[str, str]:
     """Return a copy of digests by file name.
 
     Raises:
-        InvalidInput: a digest is not a SHA-256 in hexadecimal.
+        InvalidInput: a digest is not a SHA-256 in hexadecimal, or a name not that of a file below the model's folder.
     """
     for name, digest in digests.items():
+        if not isinstance(name, str) or not _FILE.fullmatch(name):
+            raise InvalidInput(f"{quote(name)} is not the name of a file of a model", field="digests")
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise InvalidInput(f"the digest of {name} is not a SHA-256 in hexadecimal", field="digests")
     return dict(digests)
@@ -45,7 +49,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(read_regular_file(path))
         valid = bool(check_digests(manifest["digests"])) and folder_name(manifest["name"]) == folder.name
         valid = valid and isinstance(manifest["source"], str)
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidInput):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidInput):
         valid = False
     if not valid:
         raise ConfigurationError(f"{path} is broken; remove the model and pull it again")

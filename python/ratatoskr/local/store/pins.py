@@ -30,7 +30,7 @@ def read_pins(pins: Path, model: str) -> dict[str, str]:
         return {}
     try:
         return check_digests(json.loads(read_regular_file(path)))
-    except (ValueError, AttributeError, InvalidInput):
+    except (ValueError, AttributeError, RecursionError, InvalidInput):
         raise ConfigurationError(
             f"{path} is broken: the files of {model} cannot be checked against those of the first pull"
         ) from None

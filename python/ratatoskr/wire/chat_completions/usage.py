@@ -37,38 +37,38 @@ class UsageReader:
         prompt = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
         completion = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
         mistral = usage.prompt_token_details or _NO_PROMPT_DETAILS
+        if usage.prompt_tokens is not None:
+            self._prompt = usage.prompt_tokens
+        if usage.completion_tokens is not None:
+            self._completion = usage.completion_tokens
+        if usage.total_tokens is not None:
+            self._total = usage.total_tokens
+        # A host may send one count under several names; the largest is the one that it means.
         top_level = (usage.cached_tokens, usage.prompt_cache_hit_tokens, usage.num_cached_tokens)
-        self._prompt = _largest(self._prompt, usage.prompt_tokens)
-        self._cache_read = _largest(self._cache_read, prompt.cached_tokens, mistral.cached_tokens, *top_level)
-        self._cache_write = _largest(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
-        self._completion = _largest(self._completion, usage.completion_tokens)
-        self._reasoning = _largest(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
-        self._total = _largest(self._total, usage.total_tokens)
-        turn.usage = Usage.of(
-            prompt=self._prompt,
+        if read := [n for n in (prompt.cached_tokens, mistral.cached_tokens, *top_level) if n is not None]:
+            self._cache_read = max(read)
+        if written := [n for n in (prompt.cache_write_tokens, prompt.cache_creation_input_tokens) if n is not None]:
+            self._cache_write = max(written)
+        if thought := [n for n in (completion.reasoning_tokens, usage.reasoning_tokens) if n is not None]:
+            self._reasoning = max(thought)
+        turn.usage = Usage.of_provider(
+            input_tokens=self._prompt,
             cache_read=self._cache_read,
             cache_write=self._cache_write,
-            completion=self._completion_with_reasoning(),
+            output_tokens=self._completion_with_reasoning(),
             reasoning=self._reasoning,
         )
         if self.has_price and (cost := _parse_price(usage.cost)) is not None:
             turn.cost = cost
 
     def _completion_with_reasoning(self) -> int | None:
-        """Return the completion tokens including reasoning; xAI counts the two separately, as its total shows."""
-        if self._prompt is None or self._completion is None or not self._reasoning:
+        """Return the completion tokens including reasoning.
+
+        xAI counts reasoning beside them, and Google's compatible endpoint leaves it out; the total has it at both.
+        """
+        if self._prompt is None or self._completion is None or self._total is None:
             return self._completion
-        separate = self._total == self._prompt + self._completion + self._reasoning
-        return self._completion + self._reasoning if separate else self._completion
-
-
-def _largest(before: int | None, *counts: int | None) -> int | None:
-    """Return the largest of the names under which a host may send one count; `before` if it has sent none."""
-    largest = None
-    for count in counts:
-        if count is not None and (largest is None or count > largest):
-            largest = count
-    return before if largest is None else largest
+        return max(self._completion, self._total - self._prompt)
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:

@@ -43,18 +43,18 @@ class LazyUsageTurnBuilder(TurnBuilder):
 
 
 def convert_usage(counts: UsageMetadata) -> Usage:
-    """Return Gemini's counts in disjoint buckets.
+    """Return Gemini's counts as totals.
 
-    The prompt is what was sent and what tools added to it; thinking is counted beside the answer. Some back-ends count
+    The input is what was sent and what tools added to it; thinking is counted beside the answer. Some back-ends count
     it into the answer, which the total reveals.
     """
     prompt, answer, thinking = counts.prompt_token_count, counts.candidates_token_count, counts.thoughts_token_count
     if counts.tool_use_prompt_token_count:
         prompt = (prompt or 0) + counts.tool_use_prompt_token_count
-    completion = answer
-    if answer is not None and thinking:
-        included = answer >= thinking and counts.total_token_count == (prompt or 0) + answer
-        completion = answer if included else answer + thinking
-    return Usage.of(
-        prompt=prompt, cache_read=counts.cached_content_token_count, completion=completion, reasoning=thinking
+    output = answer
+    if thinking is not None:
+        included = answer is not None and answer >= thinking and counts.total_token_count == (prompt or 0) + answer
+        output = answer if included else (answer or 0) + thinking
+    return Usage.of_provider(
+        input_tokens=prompt, cache_read=counts.cached_content_token_count, output_tokens=output, reasoning=thinking
     )

@@ -143,7 +143,7 @@ class ChatResponseReader:
 
     def _complete(self, response: ChatResponse) -> None:
         turn, native = self.turn, replace_surrogates(response.done_reason or "")
-        turn.usage = Usage.of(prompt=response.prompt_eval_count, completion=response.eval_count)
+        turn.usage = Usage.of_provider(input_tokens=response.prompt_eval_count, output_tokens=response.eval_count)
         reason = FINISH_REASONS.get(native or "stop", "unknown")
         turn.finish("tool_calls" if reason == "stop" and self._calls else reason, native or None)
         turn.complete()

@@ -202,17 +202,6 @@ def test_an_entry_of_the_modules_that_is_no_own_module_is_refused(tmp_path, entr
         load(folder)
 
 
-def test_a_link_out_of_the_folder_is_no_module(tmp_path):
-    folder = changed(tmp_path / "model")
-    (tmp_path / "other").mkdir()
-    (folder / "2_Out").symlink_to(tmp_path / "other")
-    given = json.loads((folder / "modules.json").read_text())
-    given[2]["path"] = "2_Out"
-    (folder / "modules.json").write_text(json.dumps(given))
-    with pytest.raises(ConfigurationError, match="outside the folder"):
-        load(folder)
-
-
 def test_the_first_of_the_names_of_the_transformers_file_counts(tmp_path):
     names = [update(name, max_seq_length=30 + place) for place, name in enumerate(TRANSFORMER_CONFIGS)]
     folder = changed(tmp_path / "model", *names)

@@ -100,18 +100,18 @@ def test_usage_that_was_not_reported_is_unknown(target):
 @pytest.mark.parametrize(
     ("iterations", "usage"),
     [
-        (None, Usage.of(prompt=220, cache_read=0, completion=8)),
-        ([], Usage.of(prompt=220, cache_read=0, completion=8)),
+        (None, Usage.of_provider(input_tokens=220, cache_read=0, output_tokens=8)),
+        ([], Usage.of_provider(input_tokens=220, cache_read=0, output_tokens=8)),
         (
             [{"type": "message", "input_tokens": 220, "output_tokens": 8}],
-            Usage.of(prompt=220, cache_read=0, completion=8),
+            Usage.of_provider(input_tokens=220, cache_read=0, output_tokens=8),
         ),
         (
             [
                 {"type": "compaction", "input_tokens": 100, "cache_creation_input_tokens": 5096, "output_tokens": 82},
                 {"type": "message", "input_tokens": 220, "output_tokens": 8},
             ],
-            Usage.of(prompt=5416, cache_read=0, cache_write=5096, completion=90),
+            Usage.of_provider(input_tokens=5416, cache_read=0, cache_write=5096, output_tokens=90),
         ),
         (
             [
@@ -120,7 +120,7 @@ def test_usage_that_was_not_reported_is_unknown(target):
                 {"type": "message", "input_tokens": 120, "output_tokens": 5},
                 {"type": "advisor_message", "model": "b", "input_tokens": 10, "cache_read_input_tokens": 7},
             ],
-            Usage.of(prompt=2755, cache_read=7, completion=30),
+            Usage.of_provider(input_tokens=2755, cache_read=7, output_tokens=30),
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_odd_iterations_cost_neither_the_answer_nor_the_other_counts(target):
             "usage": usage,
         }
         turn = decode_response(json.dumps(body).encode(), target)
-        assert turn.usage == Usage.of(prompt=3, completion=2)
+        assert turn.usage == Usage.of_provider(input_tokens=3, output_tokens=2)
         assert [notice.field for notice in turn.notices] == [field]
 
 

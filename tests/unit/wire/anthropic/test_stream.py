@@ -33,7 +33,7 @@ def test_a_stream_and_its_whole_form_give_the_same_message(target, every_block, 
     at_once = decode_response(response_body(every_block, container=container), target)
     streamed = read(events(every_block, container=container))[0].turn
     assert streamed.parts() == at_once.parts()
-    assert streamed.usage == at_once.usage == Usage(10, 3, 2, 9, None, "provider")
+    assert streamed.usage == at_once.usage == Usage(15, 9, 3, 2, None, "provider")
     for name in ("finish_reason", "native_finish_reason", "model", "response_id", "detail", "done"):
         assert getattr(streamed, name) == getattr(at_once, name)
     assert at_once.done
@@ -74,7 +74,7 @@ def test_later_usage_overwrites_and_what_is_absent_is_kept(read, events):
     usage = b'{"output_tokens":40,"output_tokens_details":{"thinking_tokens":30}}'
     given.insert(-1, ("message_delta", b'{"type":"message_delta","delta":{},"usage":' + usage + b"}"))
     turn = read(given)[0].turn
-    assert turn.usage == Usage(10, 3, 2, 10, 30, "provider")
+    assert turn.usage == Usage(15, 40, 3, 2, 30, "provider")
 
 
 def test_a_stream_is_complete_with_message_stop_only(read, events):

@@ -12,7 +12,7 @@ from ratatoskr.types.usage import Cost, Usage
 from ratatoskr.wire import chat_completions as dialect
 
 USAGES = [
-    ({"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}, Usage(9, None, None, 5, None, "provider")),
+    ({"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}, Usage(9, 5, None, None, None, "provider")),
     (
         {
             "prompt_tokens": 100,
@@ -21,15 +21,15 @@ USAGES = [
             "prompt_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 30},
             "completion_tokens_details": {"reasoning_tokens": 20},
         },
-        Usage(10, 60, 30, 30, 20, "provider"),
+        Usage(100, 50, 60, 30, 20, "provider"),
     ),
-    ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Usage(5, 4, None, None, None, "provider")),
-    ({"prompt_tokens": 9, "num_cached_tokens": 4}, Usage(5, 4, None, None, None, "provider")),
-    ({"prompt_tokens": 9, "prompt_token_details": {"cached_tokens": 4}}, Usage(5, 4, None, None, None, "provider")),
-    ({"prompt_tokens": 9, "cached_tokens": 4, "completion_tokens": 1}, Usage(5, 4, None, 1, None, "provider")),
+    ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Usage(9, None, 4, None, None, "provider")),
+    ({"prompt_tokens": 9, "num_cached_tokens": 4}, Usage(9, None, 4, None, None, "provider")),
+    ({"prompt_tokens": 9, "prompt_token_details": {"cached_tokens": 4}}, Usage(9, None, 4, None, None, "provider")),
+    ({"prompt_tokens": 9, "cached_tokens": 4, "completion_tokens": 1}, Usage(9, 1, 4, None, None, "provider")),
     (
         {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 2, "cache_creation_input_tokens": 4}},
-        Usage(3, 2, 4, None, None, "provider"),
+        Usage(9, None, 2, 4, None, "provider"),
     ),
     (  # xAI counts thinking beside the completion
         {
@@ -38,11 +38,11 @@ USAGES = [
             "total_tokens": 112,
             "completion_tokens_details": {"reasoning_tokens": 100},
         },
-        Usage(10, None, None, 2, 100, "provider"),
+        Usage(10, 102, None, None, 100, "provider"),
     ),
     (
         {"prompt_tokens": -1, "completion_tokens": 3, "prompt_tokens_details": None},
-        Usage(None, None, None, 3, None, "provider"),
+        Usage(None, 3, None, None, None, "provider"),
     ),
 ]
 
@@ -62,7 +62,7 @@ def test_the_latest_count_of_any_chunk_stands_and_usage_is_reported_once(wire):
         wire.chunk({}, "stop", x_groq={"id": "x", "usage": {"completion_tokens": 3}}),
         wire.chunk({}, "stop", usage={"prompt_tokens": 7, "completion_tokens": 2}),
     )
-    assert turn.usage == Usage(3, 4, None, 2, None, "provider")
+    assert turn.usage == Usage(7, 2, 4, None, None, "provider")
     assert sum(isinstance(e, UsageEvent) for e in events) == 1
 
 

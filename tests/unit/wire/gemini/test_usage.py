@@ -18,7 +18,7 @@ def test_usage_is_disjoint_and_a_dropped_count_keeps_its_value():
         {"candidatesTokenCount": 9, "totalTokenCount": 121},
     ]
     events, turn = decode_stream(*[chunk({"text": "a"}, usageMetadata=one) for one in snapshots], chunk(finish="STOP"))
-    usage = Usage(67, 40, None, 9, 5, "provider")
+    usage = Usage(107, 14, 40, None, 5, "provider")
     assert turn.usage == usage
     assert events[-2:] == [UsageEvent(usage), Done("stop")]
     assert usage.total_tokens == 121
@@ -29,13 +29,13 @@ def test_usage_is_disjoint_and_a_dropped_count_keeps_its_value():
     [
         (
             {"promptTokenCount": 10, "candidatesTokenCount": 9, "thoughtsTokenCount": 5, "totalTokenCount": 19},
-            Usage(10, None, None, 4, 5, "provider"),
+            Usage(10, 9, None, None, 5, "provider"),
         ),
         (
             {"promptTokenCount": 10, "thoughtsTokenCount": 5, "totalTokenCount": 15},
-            Usage(10, None, None, None, 5, "provider"),
+            Usage(10, 5, None, None, 5, "provider"),
         ),
-        ({"candidatesTokenCount": 1}, Usage(None, None, None, 1, None, "provider")),
+        ({"candidatesTokenCount": 1}, Usage(None, 1, None, None, None, "provider")),
         ({"promptTokenCount": -4}, Usage()),
         ({}, Usage()),
     ],

@@ -47,7 +47,7 @@ def test_calls_that_were_cut_by_the_limit_end_with_length():
 def test_counts_that_are_missing_are_unknown():
     body = line("a", done=True)
     del body["prompt_eval_count"]
-    assert decode_body(body).usage == Usage(None, None, None, 3, None, "provider")
+    assert decode_body(body).usage == Usage(None, 3, None, None, None, "provider")
     events, turn = decode_stream({"done": True})
     assert events == [Done("stop")]
     assert turn.usage == Usage()

@@ -47,7 +47,7 @@ def test_a_stream_gives_its_events_in_order_and_the_message_of_the_whole_respons
         ToolCall("x", "f", '{"b": 1, "a": 2}'),
     )
     assert second.arguments == '{"c": 1.5}'
-    usage = Usage.of(prompt=7, completion=3)
+    usage = Usage.of_provider(input_tokens=7, output_tokens=3)
     assert events == [
         ReasoningDelta("Hm", part=0),
         ReasoningDelta(".", part=0),

@@ -9,7 +9,7 @@ from ratatoskr.types import (
 
 def test_usage_is_disjoint_and_model_and_id_are_those_of_the_response(wire):
     turn = wire.decode([wire.output[2]])
-    assert turn.usage == Usage(30, 60, 10, 30, 20, "provider")
+    assert turn.usage == Usage(100, 50, 60, 10, 20, "provider")
     assert (turn.model, turn.response_id, turn.cost) == ("gpt-5.5-2026-04-23", "resp_1", None)
 
 

@@ -1,0 +1,107 @@
+"""Recorded usage objects: the totals are the vendor's own, and no part exceeds its total."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import recordings
+from ratatoskr.providers.exchange import load_dialect
+from ratatoskr.types.usage import Usage
+from ratatoskr.wire.dialect import Target
+
+FILE = recordings.FOLDER.parent / "usages" / "usages.json"
+MESSAGE = {"role": "assistant", "content": "x"}
+
+UNREAD = {
+    "bedrock converse": (lambda usage: "inputTokens" in usage, "no dialect of Bedrock's own"),
+    "cohere chat": (lambda usage: "billed_units" in usage, "no dialect of Cohere's own"),
+    "cohere embeddings": (lambda usage: not usage, "`meta` of Cohere's embeddings"),
+    "google embeddings": (lambda usage: "promptTokenDetails" in usage, "embeddings of Google's own API"),
+}
+"""The objects that no dialect here reads, with the reason."""
+
+
+def gemini(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}
+
+
+def anthropic(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "type": "message", "role": "assistant", "content": [], "stop_reason": "end_turn"}
+
+
+def responses(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "object": "response", "status": "completed", "output": []}
+
+
+def chat_completions(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "choices": [{"index": 0, "message": MESSAGE, "finish_reason": "stop"}]}
+
+
+def vendor_gemini(usage: dict[str, Any]) -> tuple[int, int]:
+    output = usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
+    return usage["totalTokenCount"] - output, output
+
+
+def vendor_anthropic(usage: dict[str, Any]) -> tuple[int, int]:
+    """Return the totals: those of the answer, and of what the gateway's own turns beside it used."""
+    extra = [one for one in usage.get("iterations") or () if one.get("type") != "message"]
+    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    inputs = sum(one.get(name) or 0 for one in (usage, *extra) for name in names)
+    return inputs, sum(one.get("output_tokens") or 0 for one in (usage, *extra))
+
+
+def vendor_responses(usage: dict[str, Any]) -> tuple[int, int]:
+    return usage["input_tokens"], usage["total_tokens"] - usage["input_tokens"]
+
+
+def vendor_chat(usage: dict[str, Any]) -> tuple[int, int]:
+    return usage["prompt_tokens"], usage["total_tokens"] - usage["prompt_tokens"]
+
+
+DIALECTS: dict[str, tuple[Callable[[dict[str, Any]], Any], Callable[[dict[str, Any]], tuple[int, int]]]] = {
+    "gemini": (gemini, vendor_gemini),
+    "anthropic": (anthropic, vendor_anthropic),
+    "responses": (responses, vendor_responses),
+    "chat_completions": (chat_completions, vendor_chat),
+}
+
+
+def dialect_of(body: dict[str, Any], usage: dict[str, Any]) -> str:
+    if "usageMetadata" in body:
+        return "gemini"
+    if "prompt_tokens" in usage:
+        return "chat_completions"
+    return "responses" if "input_tokens_details" in usage else "anthropic"
+
+
+def decode(name: str, body: dict[str, Any]) -> Usage:
+    dialect = load_dialect(f"ratatoskr.wire.{name}")
+    usage: Usage = dialect.decode_response(json.dumps(body).encode(), Target("p", "m", name)).usage
+    return usage
+
+
+@pytest.mark.skipif(not FILE.is_file(), reason=f"no usage objects at {FILE}")
+def test_totals_are_the_vendors_own_and_parts_fit_into_them() -> None:
+    unread: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    wrong: list[str] = []
+    for one in json.loads(FILE.read_text("utf-8")):
+        body = one["body"]
+        sent = body.get("usageMetadata") or body.get("usage") or {}
+        if reason := next((name for name, (matches, _) in UNREAD.items() if matches(sent)), None):
+            unread[reason] += 1
+            continue
+        name = dialect_of(body, sent)
+        dress, vendor = DIALECTS[name]
+        usage = decode(name, dress(body))
+        read[name] += 1
+        if (usage.input_tokens, usage.output_tokens or 0) != vendor(sent) or not usage.is_consistent:
+            wrong.append(f"{name}: {sent} was read as {usage}, not {vendor(sent)}")
+    assert wrong == []
+    assert sum(read.values()) + sum(unread.values()) == 1577
+    assert sum(read.values()) > 1300, unread
