@@ -213,7 +213,7 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
     name = _check_name(model)
     prefix, colon, rest = name.partition(":")
     only = prefix.casefold() if colon and prefix.casefold() in embedders else None
-    requested = rest.strip() if only else name
+    requested = (rest.strip() if only else name).rstrip("/")  # as shells complete the path of a folder
     eligible = {provider: names for provider, names in embedders.items() if only in (None, provider)}
     matches = (_find_canonical(requested, names) for names in eligible.values())
     canonical = next((match for match in matches if match is not None), None)

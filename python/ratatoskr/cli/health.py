@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -79,15 +80,20 @@ def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
 
 def _local_rows() -> Iterator[tuple[str, str]]:
     from importlib import metadata
-    from pathlib import Path
 
+    from ratatoskr.errors import ConfigurationError
     from ratatoskr.local.store.store import ModelStore
 
     packages = ("onnxruntime", "onnxruntime-gpu")
     installed = [f"{name} {package.version}" for name in packages for package in metadata.distributions(name=name)]
     yield "runtime", ", ".join(installed) or f"not installed: {install_command('local')}"
-    store = ModelStore()
+    try:
+        store = ModelStore()
+    except ConfigurationError as error:
+        yield "store", error.message
+        return
     names = ", ".join(model.name for model in store.list())
     yield "models", names or "none; `rat models pull AllMiniLmL6V2` downloads one"
-    at_home = store.root.is_relative_to(Path.home())
-    yield "store", f"~/{store.root.relative_to(Path.home())}" if at_home else str(store.root)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises without a home
+    at_home = store.root.is_relative_to(home)
+    yield "store", f"~/{store.root.relative_to(home)}" if at_home else str(store.root)

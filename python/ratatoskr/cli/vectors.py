@@ -5,16 +5,20 @@ from __future__ import annotations
 import heapq
 import os
 import secrets
+import signal
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from ratatoskr.cli.render import Screen, collapse_lines
 from ratatoskr.errors import InvalidInput
 
 if TYPE_CHECKING:
     from ratatoskr.types.embed import Embedding, Embeddings, Floats
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class VectorOutput(Protocol):
@@ -152,21 +156,45 @@ class NearestTexts:
 
 @contextmanager
 def _replace_when_complete(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that replaces the path when the block ends without an error."""
+    """Open a temporary file that replaces the path when the block ends without an error.
+
+    As with the redirection of a shell, a link is written to where it leads, and an existing file keeps its mode.
+    """
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a regular file", field="npy")
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    with _end_by_exception():
         try:
-            out = temporary.open("xb")
-        except OSError as error:
-            raise InvalidInput(f"cannot write {path}: {error.strerror}", field="npy") from None
-        with out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+            try:
+                out = temporary.open("xb")
+            except OSError as error:
+                raise InvalidInput(f"cannot write {path}: {error.strerror}", field="npy") from None
+            with out:
+                if target.exists():
+                    os.fchmod(out.fileno(), stat.S_IMODE(target.stat().st_mode))
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextmanager
+def _end_by_exception() -> Iterator[None]:
+    """Let signals that end the process raise `SystemExit` with the usual status, so that files are removed."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    caught = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in caught:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)

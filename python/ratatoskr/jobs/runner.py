@@ -83,6 +83,9 @@ def _open_directory(job: EmbedJob, *, keep: bool) -> Iterator[JobDirectory]:
             raise InvalidInput("a file cannot be its own output", field="out")
         if job.out_path.is_dir():
             raise ConfigurationError(f"{job.out_path} is a folder", field="out")
+        if job.out_path.exists() and not job.out_path.is_file():
+            text = f"{job.out_path} is a device or a pipe, which a file would replace; - is standard output"
+            raise ConfigurationError(text, field="out")
         if job.out_path.exists() and not job.overwrite and not directory.is_joined():
             raise ConfigurationError(f"{job.out_path} exists; overwrite=True replaces it", field="out")
         try:

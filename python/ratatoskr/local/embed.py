@@ -20,7 +20,7 @@ from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.store.folder import ModelFolder
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.local.vectors import load_steps, pool_states
-from ratatoskr.types.embed import Embedding, Embeddings, InputType
+from ratatoskr.types.embed import Embedding, Embeddings, InputType, check_order
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.usage import Usage
 from ratatoskr.types.visible import quote
@@ -240,6 +240,7 @@ class LocalEmbedder:
         window: int = WINDOW,
     ) -> AsyncIterator[Embeddings]:
         """Yield the vectors of any iterable's texts a window at a time, while the next windows are computed."""
+        check_order(texts)
         if window < 1:
             raise InvalidInput("a window must have at least one text", field="window")
 
@@ -286,8 +287,7 @@ class LocalEmbedder:
 
 
 def _check_texts(texts: Sequence[Any], first: int = 0) -> list[str]:
-    if isinstance(texts, str | bytes):
-        raise InvalidInput("texts must be a sequence of str, not a single str", field="texts")
+    check_order(texts)
     items = list(texts)
     if set(map(type, items)) <= {str}:
         return items  # the common case, without a step of the interpreter for each text on the event loop

@@ -141,7 +141,7 @@ def local_provider(
         if any(embedder.model == other.model for other in embedders):
             raise ConfigurationError(f"{embedder.model} is configured twice", field="model", model=str(given))
         embedders.append(embedder)
-        for name in {name.casefold() for name in _list_names(given, embedder.model)}:
+        for name in {name.rstrip("/").casefold() for name in _list_names(given, embedder.model)}:
             ambiguous |= {name} if name in names else set()
             names[name] = embedder.model
     full_names = {embedder.model.casefold() for embedder in embedders}

@@ -25,6 +25,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._stop_if_dropped: weakref.finalize[..., Any] | None = None
         self._stopped = False
         self._pending: set[_PendingCall[Any]] = set()
         _all.add(self)
@@ -92,6 +93,8 @@ class LoopThread:
                 self._thread = threading.Thread(target=_serve, args=arguments, name="ratatoskr-sync", daemon=True)
                 self._thread.start()
                 self._loop = loop
+                self._stop_if_dropped = weakref.finalize(self, _stop, loop)
+                self._stop_if_dropped.atexit = False
             return self._loop
 
     def stop(self, timeout: float = 1.0) -> None:
@@ -110,6 +113,8 @@ class LoopThread:
         self._lock = threading.Lock()
         if self._loop is not None:
             abandon(self._loop)  # closing it would touch descriptors that the parent shares
+        if self._stop_if_dropped is not None:
+            self._stop_if_dropped.detach()
         self._loop = self._thread = None
         self._pending = set()
 
@@ -187,6 +192,11 @@ def _serve(loop: asyncio.AbstractEventLoop, pending: set[_PendingCall[Any]]) -> 
         loop.close()
         for call in list(pending):
             call.abandon()
+
+
+def _stop(loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.suppress(RuntimeError):  # it was closed
+        loop.call_soon_threadsafe(loop.stop)
 
 
 _exiting = False

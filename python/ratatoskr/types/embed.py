@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args, overload
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
@@ -48,9 +48,7 @@ class EmbedRequest:
     timeouts: Timeouts = UNSET
 
     def __post_init__(self) -> None:
-        if isinstance(self.texts, str | bytes) or not isinstance(self.texts, Iterable):
-            kind = type(self.texts).__name__
-            raise InvalidInput(f"texts must be a sequence of str, not {kind}", field="texts")
+        check_order(self.texts)
         if not isinstance(self.model, str) or not self.model.strip():
             raise InvalidInput(f"model must be the name of one embedding model, not {quote(self.model)}", field="model")
         if not isinstance(self.input_type, str) or self.input_type not in get_args(InputType):
@@ -64,6 +62,19 @@ class EmbedRequest:
             raise InvalidInput(f"truncate must be True or False, not {quote(self.truncate)}", field="truncate")
         if self.prompt is not None and not isinstance(self.prompt, str):
             raise InvalidInput(f"prompt must be a str, not {type(self.prompt).__name__}", field="prompt")
+
+
+def check_order(texts: object) -> None:
+    """Check that an argument gives texts one after another, so that the vectors can be told apart by their places.
+
+    Raises:
+        InvalidInput: it is a single text, a mapping, whose keys would be embedded, a set, which has no order, or not
+            iterable.
+    """
+    without_order = isinstance(texts, str | bytes | Mapping | set | frozenset)
+    if without_order or not isinstance(texts, Iterable) or getattr(texts, "shape", None) == ():
+        kind = type(texts).__name__
+        raise InvalidInput(f"texts must be a sequence of str, not {kind}", field="texts")
 
 
 class _Vectors(Plain):
@@ -215,8 +226,17 @@ class Embeddings(_Vectors):
     def __len__(self) -> int:
         return int(self.vectors.shape[0])
 
-    def __getitem__(self, index: int) -> Embedding:
+    @overload
+    def __getitem__(self, index: int) -> Embedding: ...
+    @overload
+    def __getitem__(self, index: slice) -> Embeddings: ...
+    def __getitem__(self, index: int | slice) -> Embedding | Embeddings:
+        """Return one embedding, or those of a slice, which share the memory of all."""
         place = range(len(self))[index]
+        if isinstance(place, range):
+            known = frozenset(self.cut)
+            cut = tuple(number for number, row in enumerate(place) if row in known)
+            return Embeddings(self.vectors[index], self.model, truncated=len(cut), provider=self.provider, cut=cut)
         return Embedding(self.vectors[place], self.model, truncated=place in self.cut, provider=self.provider)
 
     def __iter__(self) -> Iterator[Embedding]:

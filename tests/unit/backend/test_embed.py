@@ -40,6 +40,13 @@ def test_a_gateway_of_local_models_alone_is_valid_and_loads_nothing(model_folder
     gateway.sync().close()
 
 
+def test_the_slash_after_the_path_of_a_folder_makes_no_difference(model_folder: Path) -> None:
+    for given in (f"{model_folder}/", str(model_folder)):
+        with Ratatoskr.builder().local_embeddings(given).build().sync() as gateway:
+            for name in (f"{model_folder}/", str(model_folder), f"local:{model_folder.name}/"):
+                assert gateway.model_status(name).status == "available"
+
+
 def test_several_models_are_configured_side_by_side(model_folder: Path, copied: Path) -> None:
     builder = Ratatoskr.builder().local_embeddings(model_folder).local_embeddings(copied, "int8")
     with builder.local_embeddings("BgeSmallEn").build().sync() as gateway:
@@ -156,7 +163,7 @@ def test_without_any_embedding_model_it_is_said_how_to_configure_one() -> None:
 def test_names_are_resolved_without_asking_anybody() -> None:
     mini, names = "org/Mini", {"mini": "org/Mini", "org/mini": "org/Mini"}
     here, there = {"local": names}, {"local": names, "far": {"remote-mini": mini, "org/mini": mini, "own": "org/Own"}}
-    for name in ("mini", "MINI", " org/Mini ", "local:mini", "Local:org/mini"):
+    for name in ("mini", "MINI", " org/Mini ", "local:mini", "Local:org/mini", "org/mini/"):
         (found,) = resolve_embedding(name, here)
         assert (found.provider, found.model, found.only_if_unavailable) == ("local", mini, False)
     first, second = resolve_embedding("remote-mini", there)
@@ -164,7 +171,7 @@ def test_names_are_resolved_without_asking_anybody() -> None:
     assert (first.only_if_unavailable, second.only_if_unavailable) == (False, True)
     assert [one.provider for one in resolve_embedding("far:mini", {**there, "far": {"mini": mini}})] == ["far"]
     assert [one.provider for one in resolve_embedding("own", there)] == ["far"]
-    for name in ("far:mini", "other", "openai:mini", "mini:latest"):
+    for name in ("far:mini", "other", "openai:mini", "mini:latest", "/"):
         with pytest.raises(NoProvider, match="org/Mini"):
             resolve_embedding(name, there)
 

@@ -41,3 +41,15 @@ def test_health_without_any_provider_lists_what_could_be_set() -> None:
     assert result.stderr.startswith("rat: no provider is configured")
     result = run("health", "--json")
     assert (result.exit_code, json.loads(result.stdout)["healthy"]) == (2, False)
+
+
+def test_health_without_a_home_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    result = run("health")
+    assert result.exit_code == 2, "no provider"
+    assert "the home directory is not known; set HOME" in result.stdout

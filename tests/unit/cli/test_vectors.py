@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ratatoskr.cli.render import Screen
+from ratatoskr.cli.vectors import open_output
+from ratatoskr.types import Embeddings
 from unit.cli.in_process import LINES, embed, numbers
 from unit.cli.pty_session import AtTerminal
 
@@ -68,3 +72,42 @@ def test_a_terminal_gets_as_much_of_a_vector_as_fits_and_a_progress_line_that_is
     assert code == 0
     assert "5 texts, " in shown
     assert "\r\x1b[K" in shown
+
+
+def test_npy_is_written_where_a_link_leads_and_keeps_the_mode_of_what_it_replaces() -> None:
+    Path("link.npy").symlink_to("target.npy")
+    assert embed("time", "--npy", "link.npy").exit_code == 0
+    assert Path("link.npy").is_symlink()
+    assert np.load("target.npy").shape == (1, 96)
+    Path("target.npy").chmod(0o600)
+    assert embed("time", "world", "--npy", "link.npy").exit_code == 0
+    assert np.load("target.npy").shape == (2, 96)
+    assert Path("target.npy").stat().st_mode & 0o777 == 0o600, "never readable by more than before"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_that_ends_the_process_leaves_no_part_of_a_file(number: int, status: int) -> None:
+    before = sorted(Path().iterdir())
+
+    def write_and_end() -> None:
+        with open_output(Screen(), as_json=False, npy="out.npy", query=None, top=1):
+            assert len(list(Path().iterdir())) == len(before) + 1
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(SystemExit) as ended:
+        write_and_end()
+    assert ended.value.code == status
+    assert sorted(Path().iterdir()) == before
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with open_output(Screen(), as_json=False, npy="out.npy", query=None, top=1) as output:
+            os.kill(os.getpid(), signal.SIGHUP)
+            output.write([], Embeddings(np.zeros((0, 3), np.float32)))
+            output.finish()
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+    assert np.load("out.npy").shape == (0, 3)

@@ -164,6 +164,16 @@ async def test_a_file_cannot_be_its_own_output(source: Path) -> None:
         await run(job(source, source.name, overwrite=True), FakeGateway())
 
 
+async def test_a_pipe_or_device_in_place_of_the_output_is_never_replaced(source: Path) -> None:
+    out = source.parent / "out.npy"
+    os.mkfifo(out)
+    gateway = FakeGateway()
+    with pytest.raises(ConfigurationError, match="is a device or a pipe") as told:
+        await run(job(source, out.name, overwrite=True), gateway)
+    assert (told.value.field, gateway.calls, out.is_fifo()) == ("out", [], True)
+    assert not (source.parent / "out.npy.job").exists()
+
+
 async def test_a_folder_in_place_of_the_output_is_refused_before_anything_is_computed(source: Path) -> None:
     (source.parent / "out.npy").mkdir()
     gateway = FakeGateway()

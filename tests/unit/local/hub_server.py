@@ -26,7 +26,7 @@ class Hub(ThreadingHTTPServer):
 
     Attributes:
         faults: file name to what goes wrong with it: `wrong`, `cut`, `cut-always`, `missing`, `silent`, `elsewhere`,
-            `moved`, `long`, `drip`, or `to ADDRESS` for a redirect there.
+            `moved`, `long`, `drip`, a status, or `to ADDRESS` for a redirect there.
         requests: path and headers of every request, in order.
         drops: with `drip`, acquired once for each byte that is sent.
     """
@@ -89,6 +89,8 @@ class _Door(BaseHTTPRequestHandler):
         fault = self.server.faults.get(name, "")
         if fault == "missing":
             return self._answer(404, b"not found")
+        if fault.isdigit():
+            return self._answer(int(fault), b"refused", {"retry-after": "17"})
         if fault == "elsewhere":
             return self._answer(302, b"", {"location": "http://192.0.2.1/file"})
         if fault.startswith("to "):

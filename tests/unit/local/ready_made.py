@@ -26,6 +26,8 @@ def ready_made(
     limit: int | None = 32,
     value: float | None = None,
     wide: int = WIDE,
+    shape: tuple[str | int, str | int] = ("texts", "width"),
+    integers: int = TensorProto.INT64,
 ) -> np.ndarray[Any, Any]:
     """Write a graph that looks words up, with `tokenizer.json` alone beside it, and return its table."""
     folder.mkdir()
@@ -37,15 +39,16 @@ def ready_made(
     if value is not None:
         table[:] = value
     pooled = output in {"sentence_embedding", "logits"}
-    nodes = [helper.make_node("Gather", ["table", inputs[0]], ["states" if pooled else output])]
+    nodes = [helper.make_node("Gather", ["table", "ids"], ["states" if pooled else output])]
+    nodes.insert(0, helper.make_node("Cast", [inputs[0]], ["ids"], to=TensorProto.INT64))
     if pooled:
         nodes.append(helper.make_node("ReduceMean", ["states"], [output], axes=[1], keepdims=0))
-    shape = ["texts", wide] if pooled else ["texts", "width", wide]
+    result = [shape[0], wide] if pooled else [*shape, wide]
     graph = helper.make_graph(
         nodes,
         "ready-made",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "width"]) for name in inputs],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(name, integers, [*shape]) for name in inputs],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, result)],
         [numpy_helper.from_array(table, "table")],
     )
     onnx.save(

@@ -52,9 +52,12 @@ async def test_what_is_no_text_is_refused_with_its_index(embedder, bad, before):
     assert told.value.field == "texts"
 
 
-async def test_one_str_is_not_taken_for_a_sequence_of_letters(embedder):
-    with pytest.raises(InvalidInput):
-        await embedder.embed_batch("time")
+@pytest.mark.parametrize("texts", ["time", {"id": "time"}, {"time"}, np.array("time")])
+async def test_one_str_and_what_has_no_order_are_not_taken_for_sequences_of_texts(embedder, texts):
+    with pytest.raises(InvalidInput, match="must be a sequence of str"):
+        await embedder.embed_batch(texts)
+    with pytest.raises(InvalidInput, match="must be a sequence of str"):
+        await anext(embedder.embed_iter(texts))
 
 
 async def test_dimensions_that_the_model_has_not_are_refused(embedder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -131,3 +132,17 @@ def test_on_its_own_thread_it_refuses_to_wait_for_itself(thread: LoopThread) -> 
 
     with pytest.raises(RuntimeError, match="would never return"):
         thread.run(outer())
+
+
+def test_one_that_is_dropped_ends_its_thread() -> None:
+    thread = LoopThread()
+
+    async def own() -> threading.Thread:
+        return threading.current_thread()
+
+    served = thread.run(own())
+    assert served.is_alive()
+    del thread
+    gc.collect()
+    served.join(PATIENCE)
+    assert not served.is_alive()

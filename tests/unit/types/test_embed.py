@@ -10,6 +10,7 @@ import pytest
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types import Embedding, Embeddings, Usage
+from ratatoskr.types.embed import EmbedRequest
 
 VECTORS = np.array([[0.1, -2.5, 3e-38], [1.0, 0.0, -0.0]], np.float32)
 
@@ -54,3 +55,30 @@ def test_different_vectors_are_not_equal(embeddings):
 def test_what_is_no_embedding_is_refused(embeddings, change):
     with pytest.raises(InvalidInput):
         Embeddings.from_dict({**embeddings.to_dict(), **change})
+
+
+def test_a_slice_is_embeddings_and_knows_which_of_its_texts_were_cut():
+    four = Embeddings(np.arange(8, dtype=np.float32).reshape(4, 2), "model", truncated=2, provider="local", cut=(1, 3))
+    part = four[1:]
+    assert type(part) is Embeddings
+    assert (part.vectors.tolist(), part.cut, part.truncated) == ([[2, 3], [4, 5], [6, 7]], (0, 2), 2)
+    assert np.shares_memory(part.vectors, four.vectors)
+    assert [one.truncated for one in four[::-2]] == [True, True]
+    assert four[2:2].vectors.shape == (0, 2)
+    assert four[-1].vectors.tolist() == [6, 7]
+    with pytest.raises(IndexError):
+        four[4]
+
+
+@pytest.mark.parametrize(
+    "texts", [{"id": "text"}, {"a", "b"}, frozenset("ab"), "text", b"text", np.array("text"), 3, None]
+)
+def test_texts_without_an_order_are_refused(texts):
+    with pytest.raises(InvalidInput, match=f"must be a sequence of str, not {type(texts).__name__}") as told:
+        EmbedRequest(texts, "model")
+    assert told.value.field == "texts"
+
+
+@pytest.mark.parametrize("texts", [{"text": 1}.keys(), np.array(["text"]), ("text",), (text for text in ("text",))])
+def test_what_gives_texts_in_order_is_taken(texts):
+    assert list(EmbedRequest(texts, "model").texts) == ["text"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._core import Tokens
 from ratatoskr.errors import ConfigurationError
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedModel", "load_model"]
 
+_ANY_LENGTH: Final = 1 << 20
+"""A limit that special tokens do not reach."""
+
 
 @dataclass(slots=True, weakref_slot=True)
 class LoadedModel:
@@ -34,7 +37,9 @@ class LoadedModel:
         budget: tokens of one batch, padding included.
         device: where the model runs.
         graph: what further sessions are opened from.
+        adds_tokens: whether the tokenizer adds special tokens, so that even an empty text has some.
         single_text_session: a session of several threads for a text that comes alone; opened on demand.
+        single_text_session_failed: whether it could not be opened; the shared session then goes on alone.
         single_texts: how many texts came alone.
         gate: bounds the number of large batches that are computed at the same time.
     """
@@ -47,7 +52,9 @@ class LoadedModel:
     budget: int
     device: Device
     graph: GraphSource
+    adds_tokens: bool = True
     single_text_session: Session | None = None
+    single_text_session_failed: bool = False
     single_texts: int = 0
     gate: threading.Semaphore | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -78,26 +85,37 @@ class LoadedModel:
     def compute(
         self, tokens: Tokens, batch: list[int], rows: Rows, *, alone: bool = False, stop: StopSignal | None = None
     ) -> None:
-        """Compute some items of `tokens` into their rows.
+        """Compute some items of `tokens` into their rows; an item without tokens has a row of zeros.
 
         Raises:
             MalformedResponse: the runtime failed or was stopped, or its output cannot be used.
         """
+        if not self.adds_tokens:
+            rows[[item for item in batch if not len(tokens.ids(item))]] = 0.0
+            batch = [item for item in batch if len(tokens.ids(item))]
+            if not batch:
+                return
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
         self.head.write_rows(session.run(*tokens.pad(batch), stop=stop), tokens, batch, rows)
 
     def open_single_text_session(self) -> None:
-        """Open the session for single texts, on a device where several threads make them faster."""
+        """Open the session for single texts, on a device where several threads make them faster.
+
+        Where that fails, because the graph was removed or memory is short, texts are computed as before.
+        """
         with self.lock:
             if self.single_text_session is None and self.device.kind == "cpu" and self.device.workers > 1:
-                self.single_text_session = open_session(
-                    self.graph,
-                    self.name,
-                    self.device,
-                    self.head.choose_output,
-                    threads=min(self.device.workers, 4),
-                    spin=True,
-                )
+                try:
+                    self.single_text_session = open_session(
+                        self.graph,
+                        self.name,
+                        self.device,
+                        self.head.choose_output,
+                        threads=min(self.device.workers, 4),
+                        spin=True,
+                    )
+                except ConfigurationError:
+                    self.single_text_session_failed = True
 
 
 def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Device) -> LoadedModel:
@@ -122,6 +140,7 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
         tokenizer=tokenizer,
         session=session,
         row_size=head.count_columns(_measure_output(tokenizer, session, folder.name)),
+        adds_tokens=tokenizer.encode([""], _ANY_LENGTH).total() > 0,
         budget=device.budget(hidden, intermediate),
         device=device,
         graph=graph,

@@ -103,6 +103,7 @@ class ModelPool:
         self._default_budget = None if limit is None else int(limit * _DEFAULT_SHARE)
         self.evictions = 0
         self.workers = Workers(self.device.workers)
+        weakref.finalize(self, self.workers.retire).atexit = False  # for a pool that is dropped without `close`
         self._lock = threading.Lock()
         self._loading: dict[ModelKey, Future[None]] = {}
         self._waiting: dict[ModelKey, list[PendingCall]] = {}

@@ -31,6 +31,8 @@ _IDS: Final = "input_ids"
 _MASK: Final = "attention_mask"
 _TYPES: Final = "token_type_ids"
 _SUPPORTED_INPUTS: Final = {_IDS, _MASK, _TYPES}
+_INTEGERS: Final = {"tensor(int64)": "int64", "tensor(int32)": "int32"}
+"""The type in numpy for each type of input that is supported, as the runtime names it."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -40,14 +42,14 @@ class Session:
     Attributes:
         name: name of the model, for messages.
         inner: the runtime's session.
-        inputs: names of the graph's inputs.
+        inputs: the graph's inputs by name, with the integers that each takes.
         output: name of the output that is computed.
         bound: whether inputs and output are bound to memory; a GPU then copies each of them once.
     """
 
     name: str
     inner: Any
-    inputs: frozenset[str]
+    inputs: Mapping[str, str]
     output: str
     bound: bool = False
 
@@ -67,13 +69,14 @@ class Session:
         """
         import numpy as np
 
-        feeds = {_IDS: ids}
-        if _MASK in self.inputs:
-            feeds[_MASK] = mask
+        given = {_IDS: ids, _MASK: mask}
         if _TYPES in self.inputs:
-            feeds[_TYPES] = np.zeros_like(ids) if types is None else types
+            given[_TYPES] = np.zeros_like(ids) if types is None else types
         options = import_runtime().RunOptions()
         try:
+            feeds = {
+                name: given[name].astype(kind, copy=False, casting="same_kind") for name, kind in self.inputs.items()
+            }
             with nullcontext() if stop is None else stop.watch(options):
                 out = self._run_bound(feeds, options) if self.bound else self._run(feeds, options)
         except Exception as error:  # the runtime's own classes derive from Exception only
@@ -131,6 +134,8 @@ def open_session(
     model: str | bytes = graph if isinstance(graph, bytes) else ""
     if isinstance(graph, Path):
         model = os.fspath(graph)
+        if not model.isascii() and os.fsencode(graph) != model.encode("utf-8", "replace"):
+            raise ConfigurationError(f"{graph} is not UTF-8, and the runtime opens no such path", model=name)
     elif isinstance(graph, GraphInMemory):
         model, weights = graph.graph, graph.weights
         options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])
@@ -140,11 +145,28 @@ def open_session(
         raise ConfigurationError(f"the graph cannot be loaded: {_in_one_line(error)}", model=name) from None
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
         raise ConfigurationError(f"{device} cannot be used: its driver or libraries do not load", model=name)
-    inputs = frozenset(value.name for value in inner.get_inputs())
-    if _IDS not in inputs or inputs - _SUPPORTED_INPUTS:
-        raise ConfigurationError(f"the graph takes {', '.join(sorted(inputs))}, not {_IDS}", model=name)
+    inputs = _read_inputs(inner, name)
     output = choose_output({value.name: value.shape for value in inner.get_outputs()})
     return Session(name, inner, inputs, output, bound=device.kind == "cuda")
+
+
+def _read_inputs(inner: Any, model: str) -> dict[str, str]:
+    """Return the inputs of a graph by name, with the integers that each takes.
+
+    Raises:
+        ConfigurationError: one is not supported, or takes texts of one length or number only.
+    """
+    inputs = {value.name: value for value in inner.get_inputs()}
+    if _IDS not in inputs or inputs.keys() - _SUPPORTED_INPUTS:
+        supported = f"{_IDS}, and optionally {_MASK} and {_TYPES}"
+        raise ConfigurationError(f"the graph takes {', '.join(sorted(inputs))}; supported are {supported}", model=model)
+    for value in inputs.values():
+        if value.type not in _INTEGERS:
+            raise ConfigurationError(f"the graph takes {value.name} as {value.type}, not integers", model=model)
+        if len(value.shape) != 2 or any(isinstance(size, int) for size in value.shape):
+            text = f"{value.name} has the shape {value.shape}: export the graph with dynamic axes for texts and tokens"
+            raise ConfigurationError(text, model=model)
+    return {name: _INTEGERS[value.type] for name, value in inputs.items()}
 
 
 def _in_one_line(error: Exception) -> str:

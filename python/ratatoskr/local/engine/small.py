@@ -96,6 +96,7 @@ def _count_single_text(call: SmallCall) -> None:
     if (
         model.single_texts >= _SINGLE_TEXTS_BEFORE_SESSION
         and model.single_text_session is None
+        and not model.single_text_session_failed
         and call.may_open_session()
     ):
         model.open_single_text_session()

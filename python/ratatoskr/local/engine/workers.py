@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from ratatoskr._fork import call_in_child
-from ratatoskr.errors import GatewayClosed
+from ratatoskr.errors import GatewayClosed, MalformedResponse
 
 __all__ = ["MAX_JOINED", "Delivery", "QueuedCall", "Task", "Workers"]
 
@@ -104,6 +104,12 @@ class Workers:
         with self._changed:
             self._changed.notify_all()
 
+    def retire(self) -> None:
+        """End the threads once nothing is left to compute, without waiting for them."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
     def close(self) -> None:
         """End the threads; all calls fail with `GatewayClosed`, those under way too. May be called several times.
 
@@ -147,16 +153,22 @@ class Workers:
                         return
                     self._changed.wait()
                 self._running.append(work)
-            deliver = None
+            calls = work.calls
             try:
-                deliver = work.run()
-            finally:
-                with self._changed:
-                    self._running.remove(work)
-                del work
-            if deliver is not None:
-                deliver()
-                del deliver
+                try:
+                    deliver = work.run()
+                finally:
+                    with self._changed:
+                        self._running.remove(work)
+                    del work
+                if deliver is not None:
+                    deliver()
+                    del deliver
+            except BaseException as error:  # such as a panic of the extension: the thread goes on, and no caller waits
+                failure = f"the computation failed: {type(error).__name__}: {error}"
+                for call in calls:
+                    call.fail(MalformedResponse(failure, retryable=False))
+            del calls
 
     def _take_work(self) -> _Work | None:
         """Return what to run next: small calls, or a piece of the oldest large call that has one. Holds the lock."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.read import refuse_pointer
 from ratatoskr.types.visible import escape_hidden
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Tensors:
 
     def __init__(self, path: Path, data: memoryview | bytes) -> None:
         self._path = path
+        refuse_pointer(path, data)
         length = int.from_bytes(data[:8], "little")
         if len(data) < 8 or not 2 <= length <= min(_MAX_HEADER, len(data) - 8):
             raise ConfigurationError(f"{path} is not a safetensors file")

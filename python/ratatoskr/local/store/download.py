@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ratatoskr._files import atomic_write, check_disk_space
 from ratatoskr.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
     MalformedResponse,
     ModelNotFound,
+    RatatoskrError,
+    RateLimited,
     RedirectRefused,
     Timeout,
     TlsError,
@@ -35,6 +39,14 @@ _BLOCK: Final = 1 << 20
 _MAX_JSON: Final = 32 << 20
 _HUB_HOSTS: Final = ("huggingface.co", "hf.co")
 _REDIRECT_STATUSES: Final = {301, 302, 303, 307, 308}
+_SECONDS: Final = re.compile(r"[0-9]{1,6}")
+_STATUS_ERRORS: Final[dict[int, type[RatatoskrError]]] = {
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    404: ModelNotFound,
+    410: ModelNotFound,
+    429: RateLimited,
+}
 
 
 class WrongDigest(ConfigurationError):
@@ -70,6 +82,8 @@ def download(
     Raises:
         WrongDigest: the size or digest differs from what was expected; nothing is kept.
         ModelNotFound: the server has no such file.
+        AuthenticationFailed: it needs a token, or another one.
+        RateLimited: too many requests.
         RedirectRefused: a redirect leads to a host that does not belong to the hub, or to one without TLS.
         ConnectionFailed: the transfer was interrupted, and so was every attempt to resume it.
         Timeout: no byte came for `idle` seconds.
@@ -160,10 +174,7 @@ def _open(
             return connection, response
         connection.close()
         if response.status not in _REDIRECT_STATUSES:
-            kind = ModelNotFound if response.status in {404, 410} else ConnectionFailed
-            hint = "" if token or response.status not in {401, 403} else "; HF_TOKEN gives access to private models"
-            text = f"{url.hostname} answered with status {response.status} to the request for {name}{hint}"
-            raise kind(text, status=response.status)
+            raise _status_error(url, name, response, token)
         url = _resolve_redirect(url, response.getheader("location") or "")
     raise RedirectRefused(f"{first.hostname} redirects more than {_MAX_REDIRECTS} times")
 
@@ -182,6 +193,18 @@ def _request(
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         connection.close()
         raise ConnectionFailed(f"{url.hostname} cannot be reached ({type(error).__name__})", phase="connect") from None
+
+
+def _status_error(url: SplitResult, name: str, response: http.client.HTTPResponse, token: str | None) -> RatatoskrError:
+    """Return the error for a status that is neither success nor a redirect."""
+    status = response.status
+    kind = _STATUS_ERRORS.get(status, ConnectionFailed)
+    text = f"{url.hostname} answered with status {status} to the request for {name}"
+    if kind is AuthenticationFailed:
+        text += "; the token may not read it" if token else "; it needs a token in HF_TOKEN"
+        text += ", and the terms of a gated model must be accepted on its page"
+    seconds = response.getheader("retry-after", "")
+    return kind(text, status=status, retry_after=float(seconds) if _SECONDS.fullmatch(seconds) else None)
 
 
 def _resolve_redirect(url: SplitResult, location: str) -> SplitResult:

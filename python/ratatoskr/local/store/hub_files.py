@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from ratatoskr._files import atomic_write, check_disk_space, compute_git_blob_id
 from ratatoskr.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
     InvalidInput,
@@ -108,6 +109,7 @@ def list_hub_files(repository: str, revision: str) -> HubFiles:
         ConfigurationError: offline mode and nothing in the cache, or an invalid endpoint or token.
         InvalidInput: the name cannot be a repository of a hub.
         ModelNotFound: the hub has no such model or revision.
+        AuthenticationFailed: the token is refused.
         ConnectionFailed: the hub cannot be reached, and nothing is in the cache.
     """
     if repository.endswith((".", "-", ".git")):
@@ -133,9 +135,9 @@ def _request_list(endpoint: str, repository: str, revision: str, token: str | No
     url = f"{endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
     try:
         answer = read_json(url, f"the list of {repository}'s files", token, idle=10)
-    except (ModelNotFound, ConnectionFailed) as error:
-        if error.status not in {401, 403, 404}:
-            raise
+    except (ModelNotFound, AuthenticationFailed) as error:
+        if token and error.status != 404:
+            raise  # the token is wrong; without one, a hub says 401 of models that do not exist
         text = f"{endpoint} has no {repository} at {revision}, or does not show it without a token"
         raise ModelNotFound(text, model=repository, status=404) from None
     try:

@@ -54,7 +54,7 @@ def find_token() -> str | None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if token := os.environ.get(name, "").strip():
             return _check_token(token, name)
-    path = Path(os.environ.get("HF_TOKEN_PATH") or _home() / "token").expanduser()
+    path = _expand_user(os.environ.get("HF_TOKEN_PATH") or _home() / "token")
     if not path.exists():
         return None
     text = read_regular_file(path, _MAX_TOKEN_FILE).decode("utf-8", "replace").strip()
@@ -71,8 +71,13 @@ def _check_token(token: str, origin: str) -> str:
 
 
 def _home() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - Path.expanduser raises without a home
-    return Path(os.environ.get("HF_HOME") or Path(cache) / "huggingface").expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return _expand_user(os.environ.get("HF_HOME") or Path(cache) / "huggingface")
+
+
+def _expand_user(path: str | Path) -> Path:
+    """Return a path with `~` expanded; without a home directory it stays as it is, and nothing is there."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser raises without a home
 
 
 class HubCache:
@@ -84,7 +89,7 @@ class HubCache:
 
     def __init__(self, repository: str) -> None:
         given = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-        root = Path(given).expanduser() if given else _home() / "hub"
+        root = _expand_user(given) if given else _home() / "hub"
         self._place = root.absolute() / f"models--{repository.replace('/', '--')}"
 
     def find_commit(self, revision: str) -> str | None:

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["read_json", "read_object", "read_regular_file"]
+__all__ = ["read_json", "read_object", "read_regular_file", "refuse_pointer"]
 
 _MAX_JSON: Final = 64 * 1024 * 1024
+_POINTER: Final = b"version https://git-lfs.github.com/spec/"
+"""How a pointer begins (docs/spec.md of github.com/git-lfs/git-lfs, November 2026)."""
 
 
 def read_regular_file(path: Path, limit: int = _MAX_JSON) -> bytes:
@@ -25,7 +27,19 @@ def read_regular_file(path: Path, limit: int = _MAX_JSON) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             raise ConfigurationError(f"{path} is not a regular file of at most {limit} bytes")
-        return file.read()
+        data = file.read()
+    refuse_pointer(path, data)
+    return data
+
+
+def refuse_pointer(path: Path, data: memoryview | bytes) -> None:
+    """Refuse what a clone without Git LFS holds in place of a large file.
+
+    Raises:
+        ConfigurationError: the content of the file is such a pointer.
+    """
+    if data[: len(_POINTER)] == _POINTER:
+        raise ConfigurationError(f"{path} is a pointer of Git LFS, not the file itself: run git lfs pull in its folder")
 
 
 def read_json(path: Path) -> Any:

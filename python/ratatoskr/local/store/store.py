@@ -68,12 +68,16 @@ class ModelStore:
 
     Args:
         cache_dir: the root; by default `$RATATOSKR_CACHE_DIR`, or `ratatoskr` in the user's cache directory.
+
+    Raises:
+        ConfigurationError: the path begins with `~`, and the home directory is not known.
     """
 
     def __init__(self, cache_dir: str | Path | None = None) -> None:
         given = cache_dir or os.environ.get("RATATOSKR_CACHE_DIR")
-        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        self.root = (Path(given) if given else Path(cache) / "ratatoskr").expanduser().absolute()
+        cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = cache if cache.is_absolute() else Path("~/.cache")  # the specification has relative paths ignored
+        self.root = _expand_user(Path(given) if given else base / "ratatoskr")
         self.models = self.root / "models"
         self.graphs = self.root / "graphs"
         self.pins = self.root / "pins"
@@ -89,9 +93,10 @@ class ModelStore:
 
         Raises:
             InvalidInput: `model` is neither a folder, nor a name of the catalogue, nor `organisation/name`.
+            ConfigurationError: it begins with `~`, and the home directory is not known.
         """
         if isinstance(model, Path) or model.startswith(("/", "./", "../", "~")):
-            return str(Path(model).expanduser().absolute())
+            return str(_expand_user(Path(model)))
         entry = find_in_catalog(model)
         if entry is not None:
             return entry.repository
@@ -305,6 +310,17 @@ class ModelStore:
 
     def _place(self, name: str) -> Path:
         return self.models / folder_name(name)
+
+
+def _expand_user(path: Path) -> Path:
+    """Return an absolute path with `~` expanded."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:  # no such user; or HOME is not set, and this user, as in many containers, has no entry
+        text = f"{path}: the home directory is not known; set HOME, or RATATOSKR_CACHE_DIR for the store"
+        raise ConfigurationError(text) from None
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} is a relative path, and the current folder does not exist") from None
 
 
 def _move_into_place(folder: Path, place: Path, manifest: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import Any
 
 import pytest
 
-from ratatoskr.local import Device
-from ratatoskr.local.embed import EmbedHead
+from ratatoskr.local import Device, ModelPool, ModelStore
+from ratatoskr.local.embed import EmbedHead, LocalEmbedder
 from ratatoskr.local.engine.loaded import load_model
 from ratatoskr.local.store.folder import read_folder
 from unit.local.ready_made import WIDE, ready_made
@@ -50,3 +52,35 @@ def test_a_device_with_a_bound_gets_a_gate(folder_and_graph):
     model = load_model(folder, EmbedHead(folder), graph, Device("cpu", workers=4, in_flight=2))
     assert model.gate is not None
     assert [model.gate.acquire(blocking=False) for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("name", ["bert_cls_384", "bert_mean_384", "distilbert_max_96"])
+async def test_a_text_without_any_token_has_a_vector_of_zeros_and_spoils_no_other(
+    stand_in, tmp_path, models, name, count
+):
+    folder = shutil.copytree(stand_in(name), tmp_path / "model")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    (folder / "tokenizer.json").write_text(json.dumps({**tokenizer, "post_processor": None}))
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    embedder = LocalEmbedder(folder, pool=models)
+    result = await embedder.embed_batch(["", "the time", " \n"] * count)
+    assert not result.vectors[[0, 2]].any()
+    assert abs(result.vectors[1] - (await embedder.embed("the time")).vector).max() <= 1e-6
+    assert result.vectors[1].any()
+    assert not (await embedder.embed("")).vector.any()
+
+
+async def test_single_texts_are_computed_on_after_the_graph_was_removed(stand_in, tmp_path):
+    store = ModelStore(tmp_path / "store")
+    models = ModelPool(store, Device.cpu(workers=2))
+    embedder = LocalEmbedder(stand_in("bert_cls_384"), pool=models)
+    first = await embedder.embed("time")
+    shutil.rmtree(store.graphs)
+    for number in range(40):  # the session for single texts is opened after some of them
+        await embedder.embed(f"text {number}")
+    assert abs((await embedder.embed("time")).vector - first.vector).max() <= 1e-6
+    with models.acquire(embedder.key) as loaded:
+        assert loaded.single_text_session is None
+        assert loaded.single_text_session_failed
+    models.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
 import time
@@ -214,3 +215,16 @@ def test_an_error_of_any_kind_while_loading_is_told_and_does_not_block_the_next_
         pool.load(key)
     with pytest.raises(KeyError):
         pool.acquire(key)
+
+
+async def test_a_pool_that_is_dropped_ends_its_threads(stand_in, tmp_path):
+    embedder = LocalEmbedder(stand_in("bert_cls_384"), store=ModelStore(tmp_path))
+    await embedder.embed_batch(["time"] * 20)
+    threads = list(embedder._own_pool.workers._threads)
+    assert threads
+    assert all(thread.is_alive() for thread in threads)
+    del embedder
+    gc.collect()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +13,7 @@ from ratatoskr.errors import (
     ConfigurationError,
     MalformedResponse,
 )
-from ratatoskr.local import Device, LocalEmbedder, ModelPool
+from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine.session import open_session
 from unit.local.ready_made import IDS, KINDS, MASK, WIDE, ready_made
 from unit.local.stand_ins import make
@@ -108,3 +110,34 @@ def test_segments_reach_a_graph_that_takes_them_and_are_zero_by_default(tmp_path
         session.run(ids.astype(np.float32), ids)
     assert caught.value.retryable is False
     assert "\n" not in str(caught.value)
+
+
+async def test_a_graph_that_takes_smaller_integers_gets_them(stand_in, models, tmp_path):
+    table = ready_made(tmp_path / "model", stand_in("bert_cls_384"), integers=TensorProto.INT32)
+    embedding = await LocalEmbedder(tmp_path / "model", pool=models).embed("")
+    assert np.abs(embedding.vector - table[[2, 3]].mean(axis=0)).max() <= 1e-6
+
+
+@pytest.mark.parametrize("shape", [("texts", 16), (1, "width"), (1, 16)])
+async def test_a_graph_of_a_fixed_shape_is_refused_when_it_is_loaded(stand_in, models, tmp_path, shape):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), shape=shape)
+    with pytest.raises(ConfigurationError, match="export the graph with dynamic axes"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_a_graph_that_takes_no_integers_is_refused(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=(IDS, MASK), integers=TensorProto.FLOAT)
+    with pytest.raises(ConfigurationError, match=r"takes input_ids as tensor\(float\)"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_the_inputs_that_are_supported_are_listed(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), inputs=(IDS, MASK, "position_ids"))
+    with pytest.raises(ConfigurationError, match="position_ids; supported are input_ids, and optionally"):
+        await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
+
+
+async def test_a_store_whose_path_the_runtime_cannot_open_is_named(stand_in, tmp_path):
+    store = ModelStore(os.fsdecode(bytes(tmp_path) + b"/st\xff"))
+    with pytest.raises(ConfigurationError, match="is not UTF-8"):
+        await LocalEmbedder(stand_in("bert_cls_384"), store=store).embed("time")

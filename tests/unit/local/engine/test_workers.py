@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr.errors import GatewayClosed
+from ratatoskr.errors import GatewayClosed, MalformedResponse
 from ratatoskr.local.engine.workers import MAX_JOINED, Workers
 
 
@@ -159,3 +159,25 @@ def test_a_task_that_could_not_start_is_asked_again_after_wake(workers):
     task.free = True
     workers.wake()
     assert task.ended.wait(10)
+
+
+class Panic(BaseException):
+    """An error that is no `Exception`, like a panic of an extension."""
+
+
+def fail() -> None:
+    raise Panic("broken")
+
+
+@pytest.mark.parametrize("run", [lambda calls, alone: fail(), lambda calls, alone: fail], ids=["computed", "delivered"])
+def test_an_error_that_nothing_expected_fails_its_calls_and_the_thread_goes_on(workers, run):
+    call, told = Call(), threading.Event()
+    call.fail = lambda error: (setattr(call, "error", error), told.set())  # type: ignore[method-assign]
+    workers.submit_small(call, run)
+    assert told.wait(10)
+    assert isinstance(call.error, MalformedResponse)
+    assert str(call.error) == "the computation failed: Panic: broken"
+    order: list[str] = []
+    task = Pieces(2, order)
+    workers.submit(task)
+    assert task.ended.wait(10), "the only thread still works"

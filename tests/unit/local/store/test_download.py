@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from ratatoskr.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
     ModelNotFound,
+    RateLimited,
     RedirectRefused,
     Timeout,
 )
@@ -118,3 +120,25 @@ def test_the_hubs_own_redirects_are_followed(served: Hub, store: ModelStore):
 def test_nothing_is_fetched_without_tls_but_from_loopback(tmp_path: Path, url):
     with pytest.raises(RedirectRefused):
         download.download(download.Download(url, tmp_path / "here", "x"))
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        ("401", AuthenticationFailed, "it needs a token in HF_TOKEN, and the terms of a gated model"),
+        ("403", AuthenticationFailed, "the token may not read it, and the terms of a gated model"),
+        ("429", RateLimited, "answered with status 429"),
+        ("410", ModelNotFound, "answered with status 410"),
+        ("500", ConnectionFailed, "answered with status 500"),
+    ],
+)
+def test_a_status_is_the_error_that_it_means(served: Hub, store: ModelStore, monkeypatch, status, error, words):
+    if status == "403":
+        monkeypatch.setenv("HF_TOKEN", "hf_canary")
+    served.faults[WEIGHTS] = status
+    with pytest.raises(error, match=words) as told:
+        store.pull(BGE)
+    assert (told.value.status, told.value.retry_after) == (int(status), 17)
+    assert len(served.asked_for(WEIGHTS)) == (5 if error is ConnectionFailed else 1), "refusals are not tried again"
+    assert "canary" not in str(told.value)
+    assert nothing_in(store)

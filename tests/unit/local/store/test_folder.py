@@ -12,7 +12,7 @@ import pytest
 from ratatoskr.errors import (
     ConfigurationError,
 )
-from ratatoskr.local import ModelStore
+from ratatoskr.local import LocalEmbedder, ModelStore
 
 
 def test_a_pipe_in_place_of_a_file_does_not_hang(tmp_path: Path, folder: Path):
@@ -70,3 +70,12 @@ def test_a_config_whose_values_are_of_other_kinds_is_refused_by_name(tmp_path: P
     (copy / "config.json").write_text(json.dumps({**config, key: value}))
     with pytest.raises(ConfigurationError, match=str(copy)):
         ModelStore(tmp_path).find(copy)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+async def test_a_pointer_of_git_lfs_is_called_by_its_name(tmp_path: Path, folder: Path, name):
+    copy = shutil.copytree(folder, tmp_path / "model")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 90868376\n"
+    (copy / name).write_text(pointer)
+    with pytest.raises(ConfigurationError, match=f"{name} is a pointer of Git LFS.*git lfs pull"):
+        await LocalEmbedder(copy, store=ModelStore(tmp_path / "store")).embed("time")

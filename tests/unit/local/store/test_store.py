@@ -22,6 +22,7 @@ from ratatoskr.errors import (
     ModelNotAvailable,
 )
 from ratatoskr.local import LocalEmbedder, ModelStore, PullProgress
+from ratatoskr.local.store.huggingface import HubCache, find_token
 from unit.local.hub_server import BGE, COMMIT, CUSTOM, WEIGHTS, Hub, nothing_in
 
 
@@ -298,3 +299,39 @@ print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_without_a_home_only_paths_that_need_one_are_refused(monkeypatch, tmp_path: Path):
+    def unknown(_: object) -> None:
+        raise KeyError
+
+    for name in ("HOME", "XDG_CACHE_HOME", "RATATOSKR_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(ConfigurationError, match="set HOME, or RATATOSKR_CACHE_DIR"):
+        ModelStore()
+    with pytest.raises(ConfigurationError, match="set HOME"):
+        ModelStore("~/store")
+    with pytest.raises(ConfigurationError, match="set HOME"):
+        ModelStore(tmp_path).name_of("~/model")
+    assert ModelStore(tmp_path).root == tmp_path
+    monkeypatch.setenv("HF_TOKEN_PATH", "~/token")
+    assert find_token() is None
+    assert HubCache("organisation/name").find_commit("main") is None
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert ModelStore().root == tmp_path / "ratatoskr"
+
+
+def test_a_relative_path_in_a_folder_that_was_removed_is_refused(monkeypatch, tmp_path: Path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="store is a relative path, and the current folder does not exist"):
+        ModelStore("store")
+    assert ModelStore(tmp_path).root == tmp_path
+
+
+def test_a_relative_cache_directory_is_ignored(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert ModelStore().root == Path.home() / ".cache" / "ratatoskr"
