@@ -9,6 +9,7 @@ import click
 
 from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
+from ratatoskr.cli.settings import expand_aliases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def explain(
     from ratatoskr.cli.inputs import load_schema, load_tools
     from ratatoskr.cli.render import Screen
 
+    models = expand_aliases(models)
     params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}
     if schema is not None:
         params["response_format"] = load_schema(schema)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ratatoskr.cli.settings import default_embed_model, default_models, expand_aliases, remember_network
+
 if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatParams, Effort
 
@@ -37,6 +39,12 @@ def local_models(_: click.Context, __: click.Parameter, prefix: str) -> list[str
     return [row.name for row in CATALOG if row.name.startswith(prefix)]
 
 
+def _embed_model_or_default(context: click.Context, _: click.Parameter, given: str | None) -> str:
+    if context.resilient_parsing:
+        return given or ""
+    return given or os.environ.get("RATATOSKR_EMBED_MODEL") or default_embed_model() or "AllMiniLmL6V2"
+
+
 def _check_device(_: click.Context, __: click.Parameter, given: str) -> str:
     if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", given):
         raise click.BadParameter(f"{given!r} is neither cpu, nor cuda, nor cuda:NUMBER")
@@ -49,7 +57,8 @@ model = click.option(
     "models",
     multiple=True,
     metavar="MODEL",
-    help="Model, as in openai:gpt-5.4 or claude-sonnet-5; several are tried in turn. Default: RATATOSKR_MODEL.",
+    help="Model, as in openai:gpt-5.4 or claude-sonnet-5, or an alias; several are tried in turn. Default: "
+    "RATATOSKR_MODEL, else `rat models default`.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 no_stream = click.option("--no-stream", is_flag=True, help="Print the answer when it is complete.")
@@ -70,6 +79,24 @@ parameters = combine(
     click.option("--max-tokens", type=int, metavar="COUNT", help="Token limit of the answer. Default: the model's."),
     click.option("--timeout", type=float, metavar="SECONDS", help="Timeout; of a stream: until its first token."),
 )
+network = combine(
+    click.option(
+        "--proxy",
+        envvar="RATATOSKR_PROXY",
+        metavar="URL",
+        expose_value=False,
+        callback=remember_network,
+        help="Send requests through a proxy. Default: RATATOSKR_PROXY.",
+    ),
+    click.option(
+        "--ca-file",
+        envvar="RATATOSKR_CA_FILE",
+        metavar="FILE",
+        expose_value=False,
+        callback=remember_network,
+        help="Trust the certificates in a PEM file, too. Default: RATATOSKR_CA_FILE.",
+    ),
+)
 where = combine(
     click.option(
         "--base-url",
@@ -79,6 +106,7 @@ where = combine(
         help="URL of PROVIDER's API; an unknown name is a host with OpenAI's Chat Completions API.",
     ),
     click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines for the providers named."),
+    network,
 )
 
 
@@ -87,9 +115,9 @@ local_model = combine(
         "-m",
         "--model",
         metavar="MODEL",
-        default=lambda: os.environ.get("RATATOSKR_EMBED_MODEL") or "AllMiniLmL6V2",
+        callback=_embed_model_or_default,
         shell_complete=local_models,
-        help="Model or folder. Default: RATATOSKR_EMBED_MODEL, or AllMiniLmL6V2.",
+        help="Model or folder. Default: RATATOSKR_EMBED_MODEL, else defaults.embed_model, else AllMiniLmL6V2.",
     ),
     click.option(
         "--precision",
@@ -160,14 +188,16 @@ class Parameters:
 
 
 def models_or_default(given: Sequence[str], remembered: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the models: of the command line, else of the conversation, else of the environment.
+    """Return the models: of the command line, else of the conversation, else of the environment, else of `config.toml`.
 
     Raises:
         click.UsageError: there are none.
     """
-    models = tuple(given) or tuple(remembered) or tuple(os.environ.get("RATATOSKR_MODEL", "").split())
+    of_environment = os.environ.get("RATATOSKR_MODEL", "").split()
+    models = expand_aliases(tuple(given) or tuple(remembered) or tuple(of_environment) or default_models())
     if not models:
         raise click.UsageError(
-            "no model: name one with -m, as in -m claude-sonnet-5, or set RATATOSKR_MODEL; `rat models` lists them"
+            "no model: name one with -m, as in -m claude-sonnet-5, or for good with `rat models default NAME`; "
+            "`rat models` lists them"
         )
     return models

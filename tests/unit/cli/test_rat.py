@@ -168,7 +168,7 @@ def test_ctrl_c_exits_with_130_in_every_command(monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", interrupt)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_of_all", interrupt)
     for command in ("models", "health"):
         assert run(command).exit_code == 130
 
@@ -177,7 +177,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_on_request(monkeyp
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", fail)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_of_all", fail)
     result = run("health")
     assert (result.exit_code, result.stderr) == (1, "rat: RuntimeError: a bug (RATATOSKR_DEBUG=1 shows where)\n")
     debugged = CliRunner().invoke(rat, ["health"], env={"RATATOSKR_DEBUG": "1"})

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ratatoskr import Ratatoskr
-from ratatoskr.config.file import ConfigFile, config_paths, find_config, read_config
+from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.paths import config_paths, find_config
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing import ScriptedUpstream
 
@@ -115,6 +116,27 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, make: Any, words: s
         read_config(path)
     assert f"{path}" in caught.value.message
     assert words in caught.value.message
+
+
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "")
+    path.chmod(0o644)
+    assert read_config(path) == ConfigFile()
+    path.chmod(0o664)
+    with pytest.raises(ConfigurationError, match=r"has mode 0664, so other users can change it; run `chmod go-w`"):
+        read_config(path)
+    path.chmod(0o600)
+    link = tmp_path / "link.toml"
+    link.symlink_to(path)
+    assert read_config(link) == ConfigFile()
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="can be changed by others"):
+        read_config(path)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    os.chown(path, os.getuid() or 1, -1)  # a file of root is trusted
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
+        read_config(path)
 
 
 def test_the_first_file_that_exists_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
