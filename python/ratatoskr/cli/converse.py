@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from ratatoskr.cli.ask import ChatArguments, ChatCall, build_question
 from ratatoskr.cli.connect import gateway_for
 from ratatoskr.cli.failure import error_lines
-from ratatoskr.cli.render import AnswerView, Screen
+from ratatoskr.cli.render import Screen
 from ratatoskr.cli.sessions import Conversation, private_folder
 from ratatoskr.cli.slash import QUOTES, Talk, read_quoted, run_command
 from ratatoskr.errors import ConfigurationError, RatatoskrError
@@ -83,26 +83,26 @@ def _turn(talk: Talk, connection: _Connection, question: Message) -> None:
     """Send one question; the received part of an interrupted answer stays in the conversation."""
     call, conversation, screen = talk.call, talk.conversation, talk.screen
     history = conversation.with_question(question)
-    view = AnswerView(screen)
+    view = call.new_view(screen)
     try:
-        answer = call.ask(connection.gateway(call), history, screen, view).message
+        answers = call.ask(connection.gateway(call), history, screen, view).messages
     except KeyboardInterrupt:
         screen.aside("\nstopped\n")
     except RatatoskrError as error:
         for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
     else:
-        _remember(conversation, history, answer, call, screen)
+        _remember(conversation, history, answers, call, screen)
         return
     if view.text.strip():
-        _remember(conversation, history, Message.assistant(view.text), call, screen)
+        _remember(conversation, history, (Message.assistant(view.text),), call, screen)
 
 
 def _remember(
-    conversation: Conversation, history: list[Message], answer: Message, call: ChatCall, screen: Screen
+    conversation: Conversation, history: list[Message], answers: Sequence[Message], call: ChatCall, screen: Screen
 ) -> None:
     try:
-        conversation.remember(history, answer, call.models, call.where)
+        conversation.remember(history, answers, call.models, call.where)
     except ConfigurationError as error:
         conversation.saved = False  # the note is shown once
         screen.note(error.message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ratatoskr.cli.settings import default_embed_model, default_models, expand_aliases, remember_network
+from ratatoskr.cli.settings import aliases, default_embed_model, default_models, expand_aliases, remember_network
 
 if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatParams, Effort
@@ -57,6 +57,7 @@ model = click.option(
     "models",
     multiple=True,
     metavar="MODEL",
+    shell_complete=lambda _context, _parameter, prefix: [name for name in aliases() if name.startswith(prefix)],
     help="Model, as in openai:gpt-5.4 or claude-sonnet-5, or an alias; several are tried in turn. Default: "
     "RATATOSKR_MODEL, else `rat models default`.",
 )
@@ -68,17 +69,44 @@ schema = click.option(
     help="JSON Schema of the answer; or its fields, as in 'name, legs int, tags [str]'.",
 )
 usage = click.option("-u", "--usage", is_flag=True, help="Print the tokens, and the cost if it is known, to stderr.")
-parameters = combine(
+plain = click.option(
+    "--plain", is_flag=True, help="Print the text as it is; a terminal gets Markdown rendered, by rich."
+)
+functions = combine(
     click.option(
-        "--reasoning",
-        type=click.Choice(EFFORTS),
-        metavar="EFFORT",
-        help=f"How much to think: {', '.join(EFFORTS)}.",
+        "--functions",
+        type=click.Path(),
+        metavar="FILE.py",
+        help="Offer the functions of a Python file as tools; asks on the terminal before each call.",
     ),
-    click.option("-t", "--temperature", type=float, metavar="NUMBER", help="0 or more; most providers allow up to 2."),
+    click.option("--yes", is_flag=True, help="Run the calls of --functions without asking."),
+    click.option(
+        "--max-rounds",
+        type=click.IntRange(1),
+        metavar="COUNT",
+        help="With --functions: the most answers to one question.  [default: 8]",
+    ),
+)
+_reasoning = click.option(
+    "--reasoning",
+    type=click.Choice(EFFORTS),
+    metavar="EFFORT",
+    help=f"How much to think: {', '.join(EFFORTS)}.",
+)
+_TEMPERATURE = "0 or more; most providers allow up to 2."
+_limits = combine(
     click.option("--max-tokens", type=int, metavar="COUNT", help="Token limit of the answer. Default: the model's."),
     click.option("--timeout", type=float, metavar="SECONDS", help="Timeout; of a stream: until its first token."),
 )
+parameters = combine(
+    _reasoning,
+    click.option("-t", "--temperature", type=float, metavar="NUMBER", help=_TEMPERATURE),
+    _limits,
+)
+parameters_of_chat = combine(
+    _reasoning, click.option("--temperature", type=float, metavar="NUMBER", help=_TEMPERATURE), _limits
+)
+"""As `parameters`; `-t` means more in `rat chat`."""
 network = combine(
     click.option(
         "--proxy",

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "alias": "Set, list and remove short names of models.",
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider with faults, for tests of applications.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
     "embed": "Turn texts into vectors on this machine, or search among them.",
     "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",
@@ -25,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "keys": "Save, list and remove the keys of providers.",
     "models": "List the models of the providers; set the default; pull, list and verify local ones.",
     "sessions": "List, show, export and remove saved conversations.",
+    "templates": "List, show and remove saved prompts.",
 }
 """Listing the commands imports none."""
 MODULES: dict[str, str] = {"sessions": "saved"}

@@ -160,9 +160,10 @@ class AnswerView:
         interrupted: Ctrl-C ended it; the terminal's line, which shows `^C`, is then left open for the handler to end.
     """
 
-    def __init__(self, screen: Screen, *, as_json: bool = False) -> None:
+    def __init__(self, screen: Screen, *, as_json: bool = False, rendered: bool = False, calls: bool = True) -> None:
         self._screen = screen
         self._json = as_json
+        self._calls = calls
         self._thinking = False
         self._line_is_open = False
         self._pieces: list[str] = []
@@ -233,5 +234,7 @@ class AnswerView:
                 self._screen.aside("\n\n", dim=False)
 
     def _write_call(self, name: str, arguments: str) -> None:
+        if not self._calls:
+            return
         self.finish_line()
         self._screen.write(f"{name}({arguments or '{}'})\n")

@@ -18,6 +18,7 @@ from unit.cli.in_process import run
     ("words", "position", "completions"),
     [
         ("rat ch", 1, ["plain,chat", "plain,chaos"]),
+        ("rat completion f", 2, ["plain,fish"]),
         ("rat models -p op", 3, ["plain,openrouter", "plain,openai"]),
         ("rat models pu", 2, ["plain,pull"]),
         ("rat models pull Bge", 3, ["plain,BgeSmallEn", "plain,BgeBaseEn"]),
@@ -31,6 +32,18 @@ def test_a_shell_can_complete(words: str, position: int, completions: list[str])
     command = [sys.executable, "-m", "ratatoskr.cli.rat"]
     done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, timeout=50)
     assert done.stdout.splitlines() == completions
+
+
+def test_a_shell_can_complete_aliases_and_templates() -> None:
+    run("alias", "set", "fast", "openai:gpt-4.1")
+    run("chat", "--save", "review", "Review $input")
+    for words, position, completions in (
+        ("rat chat -m f", 3, ["plain,fast"]),
+        ("rat chat -t re", 3, ["plain,review"]),
+        ("rat alias rm f", 3, ["plain,fast"]),
+        ("rat keys set gro", 3, ["plain,groq"]),
+    ):
+        test_a_shell_can_complete(words, position, completions)
 
 
 def test_the_environment_names_the_model(upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch) -> None:

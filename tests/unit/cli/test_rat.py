@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,7 +207,20 @@ def test_help_and_usage_errors_import_nothing_large(arguments: str) -> None:
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
-def test_the_completion_scripts_call_rat_itself() -> None:
-    folder = Path(__file__).resolve().parents[3] / "contrib" / "completions"
-    for shell in ("bash", "zsh", "fish"):
-        assert f"_RAT_COMPLETE={shell}_complete" in (folder / f"rat.{shell}").read_text()
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_of_a_shell_calls_rat_itself(shell: str) -> None:
+    script = run("completion", shell).stdout
+    assert f"_RAT_COMPLETE={shell}_complete" in script
+    if path := shutil.which(shell):
+        done = subprocess.run([path, "-n"], input=script, text=True, capture_output=True, timeout=50)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bash_completes_by_the_script() -> None:
+    code = 'eval "$(rat completion bash)"; COMP_WORDS=(rat ch); COMP_CWORD=1; _rat_completion rat; echo ${COMPREPLY[@]}'
+    folder = Path(os.environ["HOME"])
+    (folder / "rat").write_text(f'#!/bin/sh\nexec {sys.executable} -m ratatoskr.cli.rat "$@"\n')
+    (folder / "rat").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=50, env=environment)
+    assert done.stdout.split() == ["chat", "chaos"]

@@ -19,7 +19,7 @@ def _conversations() -> None:
         conversation = Conversation(name)
         answer = Message.assistant([TextPart("So high."), ToolCall("1", "measure", '{"unit": "m"}')])
         history = [Message.user([question, ImagePart.from_bytes(b"x", "image/png")])]
-        conversation.remember(history, answer, ["openai:gpt-4.1"], Addresses())
+        conversation.remember(history, [answer], ["openai:gpt-4.1"], Addresses())
         os.utime(conversation_path(name), (1e9 + number, 1e9 + number))
 
 
