@@ -120,7 +120,7 @@ class ChatCall:
             not arguments.no_stream and not arguments.extract,
             arguments.extract,
             arguments.usage,
-            not arguments.plain,
+            not arguments.plain and schema is None,
             functions,
         )
 

@@ -69,6 +69,7 @@ schema = click.option(
     help="JSON Schema of the answer; or its fields, as in 'name, legs int, tags [str]'.",
 )
 usage = click.option("-u", "--usage", is_flag=True, help="Print the tokens, and the cost if it is known, to stderr.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 plain = click.option(
     "--plain", is_flag=True, help="Print the text as it is; a terminal gets Markdown rendered, by rich."
 )

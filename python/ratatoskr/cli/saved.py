@@ -64,7 +64,8 @@ def _describe(conversation: Conversation) -> dict[str, str | int]:
 
 @sessions.command("show", cls=Command)
 @_name
-def show(name: str) -> None:
+@options.plain
+def show(name: str, plain: bool) -> None:
     """Print a conversation, each message below its role."""
     from ratatoskr.cli.render import AnswerView, Screen
     from ratatoskr.cli.sessions import open_existing
@@ -74,7 +75,7 @@ def show(name: str) -> None:
     for message in open_existing(name).messages:
         screen.line(screen.style(message.role, "bold"))
         if message.role == "assistant":
-            view = AnswerView(screen)
+            view = AnswerView(screen, rendered=not plain)
             view.show_response(ChatResponse(message))
             view.finish_line()
         else:

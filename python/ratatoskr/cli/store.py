@@ -36,6 +36,7 @@ models_argument = click.argument(
 @click.option("--allow-unpinned", is_flag=True, help="Accept files of a model without known digests.")
 @options.cache_dir
 @options.network
+@options.quiet
 def pull(
     models: Sequence[str],
     source: PullSource,
@@ -43,6 +44,7 @@ def pull(
     digests: tuple[str, ...],
     allow_unpinned: bool,
     cache_dir: str | None,
+    quiet: bool,
 ) -> None:
     """Download models that are not in the store, and print their folders.
 
@@ -54,7 +56,7 @@ def pull(
     if digests and len(models) > 1:
         raise click.UsageError("--digest names a file of one model: pull the models one by one")
     store, screen = ModelStore(cache_dir), Screen()
-    line = StatusLine(screen)
+    line = StatusLine(screen, quiet=quiet)
     digests_by_file = dict(_parse_digest(text) for text in digests)
     for model in models:
         line.update(f"{model}: waiting for the source")
