@@ -108,7 +108,7 @@ class ChatCall:
         schema = load_schema(arguments.schema)
         if schema is not None:
             params["response_format"] = schema
-        tools = load_tools(arguments.tools) if functions is None else [*functions.tools.values()]
+        tools: list[Tool] = load_tools(arguments.tools) if functions is None else [*functions.tools.values()]
         return cls(
             models,
             arguments.where.over(conversation.where),

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @options.functions
 @click.option("--tool-choice", metavar="CHOICE", help="auto, none, required or a tool's name.")
 @options.schema
-@options.parameters_of_chat
 @templates.option
+@options.parameters_of_chat
 @options.as_json
 @options.no_stream
 @options.plain
@@ -55,6 +55,7 @@ def chat(
     temperature: float | None,
     max_tokens: int | None,
     timeout: float | None,
+    others: tuple[tuple[str, str], ...],
     base_urls: tuple[str, ...],
     allow_insecure: bool,
     **rest: Any,
@@ -73,7 +74,7 @@ def chat(
       git diff | rat chat -t review
     """  # noqa: D301  # click reads the backspace, not two characters
     temperature, template = templates.split_short(short, temperature, template)
-    parameters = options.Parameters(reasoning, temperature, max_tokens, timeout)
+    parameters = options.Parameters(reasoning, temperature, max_tokens, timeout, others)
     arguments = ChatArguments(
         prompt=prompt, parameters=parameters, where=options.Addresses(base_urls, allow_insecure), **rest
     )

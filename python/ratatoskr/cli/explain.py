@@ -35,6 +35,7 @@ def explain(
     temperature: float | None,
     max_tokens: int | None,
     timeout: float | None,
+    others: tuple[tuple[str, str], ...],
     as_json: bool,
     base_urls: tuple[str, ...],
     allow_insecure: bool,
@@ -49,7 +50,7 @@ def explain(
     from ratatoskr.cli.render import Screen
 
     models = expand_aliases(models)
-    params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}
+    params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout, others).params()}
     if schema is not None:
         params["response_format"] = load_schema(schema)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:

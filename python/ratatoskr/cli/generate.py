@@ -30,6 +30,7 @@ def generate(
     temperature: float | None,
     max_tokens: int | None,
     timeout: float | None,
+    others: tuple[tuple[str, str], ...],
     as_json: bool,
     no_stream: bool,
     plain: bool,
@@ -51,7 +52,7 @@ def generate(
     text = "\n\n".join(text for text in (read_stdin_text(), prompt or "") if text.strip())
     if not text:
         raise click.UsageError("no prompt: give a PROMPT, or text on standard input")
-    params = options.Parameters(reasoning, temperature, max_tokens, timeout).params()
+    params = options.Parameters(reasoning, temperature, max_tokens, timeout, others).params()
     screen = Screen()
     view = AnswerView(screen, as_json=as_json, rendered=not plain)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ratatoskr.cli.help import suggest
 from ratatoskr.cli.settings import aliases, default_embed_model, default_models, expand_aliases, remember_network
 
 if TYPE_CHECKING:
@@ -95,7 +96,36 @@ _reasoning = click.option(
     help=f"How much to think: {', '.join(EFFORTS)}.",
 )
 _TEMPERATURE = "0 or more; most providers allow up to 2."
+PARAMETERS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "parallel_tool_calls",
+    "reasoning",
+    "cache_prompt",
+    "logprobs",
+    "user",
+    "service_tier",
+    "metadata",
+    "raw_provider_options",
+)
+"""Parameters that `-o` takes: all but the format of the answer. Repeated here so that `--help` imports no types."""
+_TEXTS = ("reasoning", "user", "service_tier")
 _limits = combine(
+    click.option(
+        "-o",
+        "--option",
+        "others",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help=f"Any parameter, its value as JSON or text: {', '.join(PARAMETERS)}.",
+    ),
     click.option("--max-tokens", type=int, metavar="COUNT", help="Token limit of the answer. Default: the model's."),
     click.option("--timeout", type=float, metavar="SECONDS", help="Timeout; of a stream: until its first token."),
 )
@@ -203,9 +233,14 @@ class Parameters:
     temperature: float | None = None
     max_tokens: int | None = None
     timeout: float | None = None
+    others: tuple[tuple[str, str], ...] = ()
 
     def params(self) -> ChatParams:
-        """Return the parameters that are set, as keyword arguments of a gateway."""
+        """Return the parameters that are set, as keyword arguments of a gateway.
+
+        Raises:
+            click.UsageError: `-o` names an unknown one, or one that is given twice.
+        """
         params: ChatParams = {}
         if self.reasoning is not None:
             params["reasoning"] = self.reasoning
@@ -213,7 +248,23 @@ class Parameters:
             params["temperature"] = self.temperature
         if self.max_tokens is not None:
             params["max_tokens"] = self.max_tokens
+        for name, text in self.others:
+            if name not in PARAMETERS:
+                raise click.UsageError(f"-o {name}: there is no such parameter; {suggest(name, PARAMETERS)}")
+            if name in params:
+                raise click.UsageError(f"{name} is given twice")
+            params[name] = text if name in _TEXTS else _parse_value(text)  # type: ignore[literal-required]  # checked
         return params
+
+
+def _parse_value(text: str) -> Any:
+    """Return a JSON value, or the text itself."""
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def models_or_default(given: Sequence[str], remembered: Sequence[str] = ()) -> tuple[str, ...]:

@@ -145,7 +145,8 @@ def list_(as_json: bool) -> None:
         screen.json({name: template.model_dump(exclude_none=True) for name, template in known().items()}, indent=2)
         return
     for name, template in known().items():
-        begins = " ".join((template.prompt or template.system or "").split())
+        system = f"system: {template.system} " if template.system else ""
+        begins = " ".join(f"{system}{template.prompt or ''}".split())
         room = max(20, screen.width - len(name) - 2) if screen.out_is_terminal else len(begins)
         screen.table([(name, begins if len(begins) <= room else begins[: room - 1] + "…")], indent="")
     if not known():

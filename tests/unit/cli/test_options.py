@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from ratatoskr.cli.options import EFFORTS, Parameters
+from ratatoskr.cli.options import EFFORTS, PARAMETERS, Parameters
 from ratatoskr.testing.thread import ThreadedUpstream
 from ratatoskr.types.chat import EFFORTS as EFFORTS_OF_THE_GATEWAY
+from ratatoskr.types.chat import PARAM_NAMES
 from unit.cli.in_process import run
 
 
@@ -64,6 +65,25 @@ def test_the_efforts_are_those_of_the_gateway() -> None:
 def test_only_parameters_that_are_set_are_passed() -> None:
     assert Parameters().params() == {}
     assert Parameters("high", 0.0, 9, 5.0).params() == {"reasoning": "high", "temperature": 0.0, "max_tokens": 9}
+
+
+def test_o_takes_every_parameter_but_the_format_of_the_answer(upstream: ThreadedUpstream) -> None:
+    assert {*PARAMETERS} == {*PARAM_NAMES} - {"response_format"}
+    given = ("-o", "top_p", "0.5", "-o", "seed", "7", "-o", "stop", '["a", "b"]', "-o", "user", "12")
+    assert run("chat", "-m", "openai:gpt-4.1", *given, "Hi", upstream=upstream).exit_code == 0
+    sent = upstream.last.json
+    assert (sent["top_p"], sent["seed"], sent["stop"]) == (0.5, 7, ["a", "b"])
+    assert "12" in (sent.get("user"), sent.get("safety_identifier"))
+    count = upstream.count
+    for arguments, words in (
+        (("-o", "top_q", "1"), "-o top_q: there is no such parameter; did you mean 'top_p'?"),
+        (("-o", "temperature", "1", "--temperature", "0"), "temperature is given twice"),
+        (("-o", "top_p", "high"), "top_p"),
+        (("-o", "response_format", "json"), "there is no such parameter"),
+    ):
+        result = run("chat", "-m", "openai:gpt-4.1", *arguments, "Hi", upstream=upstream)
+        assert (result.exit_code, upstream.count) == (2, count)
+        assert words in result.stderr
 
 
 def test_without_a_model_the_error_says_how_to_name_one() -> None:

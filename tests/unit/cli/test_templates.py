@@ -102,7 +102,7 @@ def test_templates_are_listed_shown_and_removed() -> None:
     assert "there are no templates" in run("templates", "list").stderr
     save("-s", "Be brief.", "-m", "fast", "--save", "review", "Review this:\n\x1b[31m $input")
     save("--save", "other", "Other")
-    assert run("templates", "list").stdout == "review  Review this: ␛[31m $input\nother  Other\n"
+    assert run("templates", "list").stdout == "review  system: Be brief. Review this: ␛[31m $input\nother  Other\n"
     assert json.loads(run("templates", "list", "--json").stdout)["other"] == {"prompt": "Other"}
     assert run("templates", "show", "review").stdout == (
         "model: fast\nsystem: Be brief.\nprompt: Review this:\n␛[31m $input\n"
