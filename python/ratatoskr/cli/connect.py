@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ratatoskr.cli.settings import network, provider_sections
-from ratatoskr.config.base_url import base_url_from_environment
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -95,9 +94,15 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
     if section is None:
         _add(builder, name, None, None, allow_insecure)
         return
-    of_environment = base_url_from_environment(SPECS[name]) if name in SPECS else None
-    base_url = None if of_environment is not None else section.base_url
-    _add(builder, name, base_url, section.headers or None, allow_insecure or section.allow_insecure)
+    from ratatoskr.config.apply import base_url_in_force
+
+    _add(
+        builder,
+        name,
+        base_url_in_force(name, section),
+        section.headers or None,
+        allow_insecure or section.allow_insecure,
+    )
 
 
 def _with_network(builder: Builder) -> Builder:

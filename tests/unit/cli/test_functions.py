@@ -96,6 +96,21 @@ def test_the_user_is_asked_for_each_call(terminal_rat: TerminalRat, upstream: Th
     assert len(json.loads(saved.read_text())["messages"]) == 6
 
 
+def test_a_conversation_runs_functions(terminal_rat: TerminalRat, upstream: ThreadedUpstream, file: str) -> None:
+    upstream.use([call("weather", {"city": "Oslo"}), "Sunny.", "Still sunny."])
+    with terminal_rat.chat("-i", "--functions", file) as terminal:
+        terminal.until("> ")
+        terminal.type("How is it?\r")
+        terminal.until(r"run it\? \[y/N\] ")
+        terminal.type("y\n")
+        terminal.until("weather result: .*Sunny.*> ")
+        terminal.type("/retry\r")
+        terminal.until("Still sunny.*> ")
+        terminal.type("/exit\r")
+        assert terminal.end()[0] == 0
+    assert len(upstream.last.json["messages"]) == 1  # the calls of the first try are taken back, too
+
+
 def test_ctrl_c_at_the_question_ends_with_130(terminal_rat: TerminalRat, upstream: ThreadedUpstream, file: str) -> None:
     upstream.use([call("weather", {"city": "Oslo"})])
     with terminal_rat.chat("--functions", file, "Hi") as terminal:

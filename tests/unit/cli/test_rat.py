@@ -200,9 +200,12 @@ print("loaded", sorted(heavy & set(sys.modules)))
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "chatt"],
+    [
+        *("--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "chatt"),
+        *("keys list", "alias list", "templates list", "models default", "completion zsh", "sessions list"),
+    ],
 )
-def test_help_and_usage_errors_import_nothing_large(arguments: str) -> None:
+def test_help_usage_errors_and_lists_import_nothing_large(arguments: str) -> None:
     done = subprocess.run([sys.executable, "-c", WITNESS, arguments], capture_output=True, text=True, timeout=50)
     assert done.stdout.splitlines()[-1] == "loaded []"
 

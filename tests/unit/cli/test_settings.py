@@ -18,6 +18,7 @@ from ratatoskr.config.paths import config_paths
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.in_process import HI, KEY, run
+from unit.cli.pty_session import TerminalRat
 
 
 def configure(text: str) -> Path:
@@ -210,3 +211,34 @@ def test_a_name_that_no_provider_could_serve_is_refused() -> None:
     result = run("models", "default", " ")
     assert result.exit_code == 2
     assert not config_paths()[0].exists()
+
+
+def test_the_embedding_model_is_of_the_command_line_then_the_environment_then_the_file(
+    embed_model: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = os.environ["RATATOSKR_EMBED_MODEL"]
+    configure(f'[defaults]\nembed_model = "{folder}"\n')
+    assert run("embed", "-m", "no/such", "text").exit_code == 4
+    monkeypatch.setenv("RATATOSKR_EMBED_MODEL", "no/such")
+    assert run("embed", "text").exit_code == 4
+    monkeypatch.delenv("RATATOSKR_EMBED_MODEL")
+    assert run("embed", "text").exit_code == 0
+
+
+def test_a_conversation_takes_aliases_and_templates(terminal_rat: TerminalRat, upstream: ThreadedUpstream) -> None:
+    configure(
+        '[aliases]\nquick = "anthropic:claude-haiku-4-5"\n'
+        '[templates.brief]\nsystem = "Be brief."\nprompt = "Say $input"\n'
+    )
+    upstream.use(["First.", "Second."])
+    with terminal_rat.chat("-i", "-t", "brief", "one") as terminal:
+        terminal.until("First.*> ")
+        assert "Say one" in json.dumps(upstream.last.json["messages"])
+        assert "Be brief." in json.dumps(upstream.last.json["system"])
+        terminal.type("/model quick\r")
+        terminal.until("model: anthropic:claude-haiku-4-5.*> ")
+        terminal.type("two\r")
+        terminal.until("Second.*> ")
+        terminal.type("/exit\r")
+        assert terminal.end()[0] == 0
+    assert upstream.last.json["model"] == "claude-haiku-4-5"
