@@ -29,7 +29,7 @@ def keys() -> None:
     """Save, list and remove the keys of providers. A variable of the environment comes before a saved key."""
 
 
-@keys.command("set", cls=Command)
+@keys.command("set", cls=Command, short_help="Save the key of PROVIDER.")
 @_name
 @click.argument("rest", nargs=-1, metavar="")
 def set_(name: str, rest: tuple[str, ...]) -> None:
@@ -64,7 +64,7 @@ def set_(name: str, rest: tuple[str, ...]) -> None:
         screen.note(f"note: {origin[0]} comes before it, and is set")
 
 
-@keys.command("list", cls=Command)
+@keys.command("list", cls=Command, short_help="List the keys by their origin.")
 @options.as_json
 def list_(as_json: bool) -> None:
     """List the providers that have a key, and where it comes from: a variable or a file; never the key."""

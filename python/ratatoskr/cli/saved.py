@@ -28,7 +28,7 @@ def sessions() -> None:
     """List, show, export and remove saved conversations; `rat chat --session NAME` continues one."""
 
 
-@sessions.command("list", cls=Command)
+@sessions.command("list", cls=Command, short_help="List the conversations, the last one first.")
 @click.option("-q", "--query", metavar="TEXT", help="Only those in which TEXT occurs.")
 @options.as_json
 def list_(query: str | None, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _describe(conversation: Conversation) -> dict[str, str | int]:
     return {"questions": len(questions), "model": models, "beginning": next(iter(questions), "")}
 
 
-@sessions.command("show", cls=Command)
+@sessions.command("show", cls=Command, short_help="Print a conversation.")
 @_name
 @options.plain
 def show(name: str | None, plain: bool) -> None:
@@ -89,7 +89,7 @@ def show(name: str | None, plain: bool) -> None:
         screen.line()
 
 
-@sessions.command("export", cls=Command)
+@sessions.command("export", cls=Command, short_help="Print a conversation as JSON.")
 @_name
 def export(name: str | None) -> None:
     """Print a conversation, by default the last one, as JSON, which `ratatoskr.load_messages` reads."""
