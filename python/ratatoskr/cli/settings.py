@@ -84,14 +84,26 @@ def expand_aliases(models: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_models(models: Sequence[str]) -> None:
-    """Raise `InvalidInput` for a name that no provider could serve, whether it is configured or not."""
+    """Raise `InvalidInput` for a name that no provider could serve, whether it is configured or not.
+
+    A name and a tag of Ollama's gets a note where it may be a misspelt provider's.
+    """
+    import difflib
+
+    from ratatoskr.cli.render import Screen
     from ratatoskr.errors import NoProvider
     from ratatoskr.providers.specs import SPECS
     from ratatoskr.routing import resolve
 
+    known = [*SPECS, *provider_sections()]
     for model in models:
+        prefix, colon, _ = model.partition(":")
+        others = [name for name in known if name not in SPECS or not SPECS[name].tagged_models]
+        near = difflib.get_close_matches(prefix.casefold(), others, 1, 0.8)
+        if colon and near and near[0] != prefix.casefold() and prefix not in known:
+            Screen().note(f"note: {prefix!r} is not a provider, so {model} is a model of Ollama's, not {near[0]}'s")
         with contextlib.suppress(NoProvider):
-            resolve(model, {*SPECS, *provider_sections()})
+            resolve(model, known)
 
 
 def check_known(name: str, known: Collection[str], what: str) -> None:

@@ -207,6 +207,16 @@ def test_what_is_no_word_is_no_alias(name: str) -> None:
     assert not config_paths()[0].exists()
 
 
+def test_a_misspelt_provider_is_noted() -> None:
+    result = run("models", "default", "opnai:gpt-4.1")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith(
+        "note: 'opnai' is not a provider, so opnai:gpt-4.1 is a model of Ollama's, not openai's"
+    )
+    for name in ("OpenAI:gpt-4.1", "llama3:8b", "gpt-4.1", "ollama:mixtral:8x7b"):
+        assert "note" not in run("alias", "set", "x", name).stderr
+
+
 def test_a_name_that_no_provider_could_serve_is_refused() -> None:
     result = run("models", "default", " ")
     assert result.exit_code == 2
