@@ -7,11 +7,12 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ratatoskr.cli.inputs import read_file
 from ratatoskr.cli.render import collapse_lines, escape_json
@@ -42,7 +43,7 @@ class FunctionRunner:
     asks: bool
 
     def run(self, calls: Sequence[ToolCall], screen: Screen) -> Message:
-        """Show the calls, run those that the user allows, all at once, and return the results, which are shown, too."""
+        """Show the calls, run those that the user allows, and return the results, which are shown, too."""
         allowed = [self._is_allowed(call, screen) for call in calls]
 
         async def answer(call: ToolCall, ok: bool) -> ToolResult:
@@ -55,8 +56,10 @@ class FunctionRunner:
         async def answer_all() -> list[ToolResult]:
             return await asyncio.gather(*map(answer, calls, allowed))
 
-        with contextlib.redirect_stdout(sys.stderr):  # standard output is the answer's
-            results = asyncio.run(answer_all())
+        # Standard output is the answer's. Not asyncio.run, for which the first Ctrl-C is a request to be patient.
+        with contextlib.redirect_stdout(sys.stderr), asyncio.Runner() as runner:
+            runner.get_loop().set_default_executor(_InlineExecutor(1))
+            results = runner.get_loop().run_until_complete(answer_all())
         for call, result in zip(calls, results, strict=True):
             text = "".join(getattr(part, "text", f"[{part.type}]") for part in result.content)
             mark = "error" if result.is_error else "result"
@@ -69,6 +72,18 @@ class FunctionRunner:
             return True
         screen.aside("run it? [y/N] ", dim=False)
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
+
+
+class _InlineExecutor(ThreadPoolExecutor):
+    """Runs work at once in the main thread, where Ctrl-C ends it; a thread would have to be waited for."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # the caller's, as from a thread
+            future.set_exception(error)
+        return future
 
 
 def _display_call(call: ToolCall) -> str:

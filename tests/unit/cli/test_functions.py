@@ -120,6 +120,27 @@ def test_ctrl_c_at_the_question_ends_with_130(terminal_rat: TerminalRat, upstrea
     assert upstream.count == 1
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time\ndef wait() -> str:\n    time.sleep(60)\n",
+        "import asyncio\nasync def wait() -> str:\n    await asyncio.sleep(60)\n",
+    ],
+    ids=["sync", "async"],
+)
+def test_ctrl_c_ends_a_running_function(
+    terminal_rat: TerminalRat, upstream: ThreadedUpstream, tmp_path: Path, source: str
+) -> None:
+    (tmp_path / "slow.py").write_text(source.replace(":\n    ", ":\n    print('runs', flush=True)\n    ", 1))
+    upstream.use([call("wait", {})])
+    with terminal_rat.chat("--functions", str(tmp_path / "slow.py"), "--yes", "Hi") as terminal:
+        terminal.until("runs")
+        terminal.type("\x03")
+        code, shown = terminal.end()
+    assert (code, "Traceback" in shown) == (130, False)
+    assert upstream.count == 1
+
+
 def test_the_rounds_are_bounded_and_a_forced_choice_holds_once(upstream: ThreadedUpstream, file: str) -> None:
     upstream.use(call("weather", {"city": "Oslo"}))
     arguments = ("--functions", file, "--yes", "--max-rounds", "3", "--tool-choice", "required", "--session", "s", "Hi")
