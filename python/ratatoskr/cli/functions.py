@@ -7,12 +7,13 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.cli.inputs import read_file
 from ratatoskr.cli.render import collapse_lines, escape_json
@@ -23,6 +24,8 @@ from ratatoskr.types.tool import ToolDefinition
 if TYPE_CHECKING:
     from ratatoskr.cli.render import Screen
     from ratatoskr.types.part import ToolCall, ToolResult
+
+T = TypeVar("T")
 
 MODULE = "rat_functions"
 """The name of the module that a file becomes."""
@@ -56,10 +59,8 @@ class FunctionRunner:
         async def answer_all() -> list[ToolResult]:
             return await asyncio.gather(*map(answer, calls, allowed))
 
-        # Standard output is the answer's. Not asyncio.run, for which the first Ctrl-C is a request to be patient.
-        with contextlib.redirect_stdout(sys.stderr), asyncio.Runner() as runner:
-            runner.get_loop().set_default_executor(_InlineExecutor(1))
-            results = runner.get_loop().run_until_complete(answer_all())
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is the answer's
+            results = _run_in_main_thread(answer_all())
         for call, result in zip(calls, results, strict=True):
             text = "".join(getattr(part, "text", f"[{part.type}]") for part in result.content)
             mark = "error" if result.is_error else "result"
@@ -74,16 +75,49 @@ class FunctionRunner:
         return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
-class _InlineExecutor(ThreadPoolExecutor):
-    """Runs work at once in the main thread, where Ctrl-C ends it; a thread would have to be waited for."""
+class _WaitingWork(ThreadPoolExecutor):
+    """Keeps work for the main thread, where Ctrl-C ends it; a thread would have to be waited for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(1)
+        self._loop = loop
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # the caller's, as from a thread
-            future.set_exception(error)
+        self._waiting.append((future, partial(fn, *args, **kwargs)))
+        self._loop.stop()
         return future
+
+    def run(self) -> None:
+        """Run what waits, outside the loop: a function may run one of its own."""
+        while self._waiting:
+            future, work = self._waiting.pop(0)
+            try:
+                future.set_result(work())
+            except Exception as error:  # the caller's, as from a thread
+                future.set_exception(error)
+
+
+def _run_in_main_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; what it gives to threads runs here between the steps of its loop."""
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        executor = _WaitingWork(loop)
+        loop.set_default_executor(executor)
+        task = loop.create_task(work)
+
+        def stop(_: object) -> None:
+            loop.stop()
+
+        task.add_done_callback(stop)
+        try:
+            while not task.done():
+                loop.run_forever()
+                executor.run()
+        finally:
+            task.remove_done_callback(stop)  # the runner runs the loop once more to cancel what is left
+        return task.result()
 
 
 def _display_call(call: ToolCall) -> str:

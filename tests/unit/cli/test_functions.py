@@ -79,6 +79,20 @@ def test_functions_run_and_their_results_go_back(upstream: ThreadedUpstream, fil
     assert len(upstream.last.json["messages"]) == 9
 
 
+def test_functions_may_run_loops_of_their_own_and_async_ones_run_together(
+    upstream: ThreadedUpstream, tmp_path: Path
+) -> None:
+    (tmp_path / "mixed.py").write_text(
+        "import asyncio\nmet = asyncio.Barrier(2)\n"
+        "def own() -> int:\n    return asyncio.run(asyncio.sleep(0, 5))\n"
+        "async def one() -> str:\n    await met.wait()\n    return 'met'\n"
+    )
+    names = ("one", "own", "one", "own")
+    upstream.use([ScriptedTurn("", tool_calls=tuple(ScriptedToolCall(name, {}) for name in names)), "Done."])
+    result = run(*CHAT, "--functions", str(tmp_path / "mixed.py"), "--yes", "Hi", upstream=upstream)
+    assert result.stderr.splitlines()[4:] == ["one result: met", "own result: 5"] * 2
+
+
 def test_the_user_is_asked_for_each_call(terminal_rat: TerminalRat, upstream: ThreadedUpstream, file: str) -> None:
     arguments = {"city": "Oslo\x1b[2K\u202e\nrun it? [y/N] y"}
     upstream.use([call("weather", arguments), call("weather", {"city": "Rome"}), "Sunny."])
