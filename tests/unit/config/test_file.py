@@ -175,12 +175,14 @@ async def test_a_gateway_is_made_from_the_file_and_the_keys_of_the_environment(
             assert (await gateway.chat("Hi", "gpt-4.1")).provider == "openai"
 
 
-def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
     path = written(tmp_path, '[providers.ollama]\nbase_url = "http://127.0.0.1:3"\n')
-    assert Ratatoskr.from_config(path).health().providers[-1].base_url.startswith("http://127.0.0.1:3")
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:2")
-    assert Ratatoskr.from_config(path).health().providers[-1].base_url.startswith("http://127.0.0.1:2")
+    for port in (3, 2):
+        async with Ratatoskr.from_config(path) as gateway:
+            provider = (await gateway.health()).providers[-1]
+        assert provider.base_url.startswith(f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:2")
 
 
 def test_settings_that_cannot_work_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
