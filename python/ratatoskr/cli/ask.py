@@ -10,6 +10,7 @@ from ratatoskr.cli.render import AnswerView, Screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ratatoskr.cli.functions import FunctionRunner
     from ratatoskr.cli.options import Addresses, Parameters
     from ratatoskr.cli.sessions import Conversation
     from ratatoskr.sync.gateway import SyncGateway
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ratatoskr.types.message import Message
     from ratatoskr.types.model import Plan
     from ratatoskr.types.tool import Tool
+
+MAX_ROUNDS = 8
+"""The most answers to one question where functions run, as of `run_tools`."""
 
 NOTES: dict[str, str] = {
     "length": "the answer is incomplete: it reached the token limit",
@@ -36,10 +40,14 @@ class ChatArguments:
     system: str | None
     files: tuple[str, ...]
     tools: str | None
+    functions: str | None
+    yes: bool
+    max_rounds: int | None
     tool_choice: str | None
     schema: str | None
     as_json: bool
     no_stream: bool
+    plain: bool
     extract: bool
     usage: bool
     dry_run: bool
@@ -50,13 +58,14 @@ class ChatArguments:
     no_save: bool
     parameters: Parameters
     where: Addresses
+    template_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShownAnswer:
-    """An answer, and whether the provider's filter ended it."""
+    """The messages that follow a question, the last of them an answer, and whether the provider's filter ended it."""
 
-    message: Message
+    messages: tuple[Message, ...]
     filtered: bool
 
 
@@ -74,6 +83,8 @@ class ChatCall:
     stream: bool = True
     extract: bool = False
     usage: bool = False
+    rendered: bool = False
+    functions: FunctionRunner | None = None
 
     @classmethod
     def from_arguments(cls, arguments: ChatArguments, models: tuple[str, ...], conversation: Conversation) -> ChatCall:
@@ -86,11 +97,18 @@ class ChatCall:
         """
         from ratatoskr.cli.inputs import load_schema, load_tools
 
+        functions = None
+        if arguments.functions is not None:
+            from ratatoskr.cli.functions import FunctionRunner, load_functions
+
+            functions = FunctionRunner(
+                load_functions(arguments.functions), arguments.max_rounds or MAX_ROUNDS, not arguments.yes
+            )
         params = arguments.parameters.params()
         schema = load_schema(arguments.schema)
         if schema is not None:
             params["response_format"] = schema
-        tools = load_tools(arguments.tools)
+        tools: list[Tool] = load_tools(arguments.tools) if functions is None else [*functions.tools.values()]
         return cls(
             models,
             arguments.where.over(conversation.where),
@@ -102,6 +120,8 @@ class ChatCall:
             not arguments.no_stream and not arguments.extract,
             arguments.extract,
             arguments.usage,
+            not arguments.plain and schema is None,
+            functions,
         )
 
     def ask(
@@ -112,29 +132,58 @@ class ChatCall:
         Raises:
             RatatoskrError: as the gateway does.
         """
-        view = view or AnswerView(screen, as_json=self.as_json)
+        view = view or self.new_view(screen)
+        responses: list[ChatResponse[Any]] = []
+        new: tuple[Message, ...] = ()
         try:
-            if self.stream:
-                response = self._stream(gateway, history, view)
-            else:
-                response = gateway.chat(
-                    history,
-                    self.models,
-                    tools=self.tools,
-                    tool_choice=self.tool_choice,
-                    timeout=self.timeout,
-                    **self.params,
-                )
-                view.show_response(response, extract=self.extract)
+            while True:
+                response = self._send(gateway, [*history, *new], view, first=not responses)
+                responses.append(response)
+                new = (*new, response.message)
+                if self.functions is None or not response.tool_calls or len(responses) == self.functions.max_rounds:
+                    break
+                view.finish_line()
+                new = (*new, self.functions.run(response.tool_calls, screen))
         except KeyboardInterrupt:
             view.interrupted = True
             raise
         finally:
             view.finish_line()
-        show_notices(response, screen)
+        for response in responses:
+            show_notices(response, screen)
+        if self.functions is not None and responses[-1].tool_calls:
+            screen.note(f"note: stopped after {len(responses)} answers; --max-rounds allows more")
         if self.usage:
-            show_usage(response, screen)
-        return ShownAnswer(response.message, response.finish_reason == "content_filter")
+            show_usage(responses, screen)
+        return ShownAnswer(new, responses[-1].finish_reason == "content_filter")
+
+    def new_view(self, screen: Screen) -> AnswerView:
+        """Return a view of an answer; calls of functions are shown by what runs them."""
+        return AnswerView(
+            screen,
+            as_json=self.as_json,
+            rendered=self.rendered and not self.extract,
+            calls=self.functions is None,
+        )
+
+    def _send(
+        self, gateway: SyncGateway, history: Sequence[Message], view: AnswerView, *, first: bool
+    ) -> ChatResponse[Any]:
+        """Send the conversation once and show the answer; a forced choice of a tool holds for the first time only."""
+        choice = self.tool_choice if first or self.tool_choice in (None, "auto", "none") else "auto"
+        if self.stream:
+            with gateway.chat_stream(
+                history, self.models, tools=self.tools, tool_choice=choice, timeout=self.timeout, **self.params
+            ) as stream:
+                for event in stream:
+                    view.show_event(event)
+                return stream.response
+        response = gateway.chat(
+            history, self.models, tools=self.tools, tool_choice=choice, timeout=self.timeout, **self.params
+        )
+        if not (self.extract and self.functions is not None and response.tool_calls):
+            view.show_response(response, extract=self.extract)
+        return response
 
     def plan(self, gateway: SyncGateway, history: Sequence[Message]) -> Plan:
         """Return the request that would be sent to the first candidate; nothing is sent."""
@@ -148,30 +197,22 @@ class ChatCall:
             **self.params,
         ).plans[0]
 
-    def _stream(self, gateway: SyncGateway, history: Sequence[Message], view: AnswerView) -> ChatResponse[Any]:
-        with gateway.chat_stream(
-            history,
-            self.models,
-            tools=self.tools,
-            tool_choice=self.tool_choice,
-            timeout=self.timeout,
-            **self.params,
-        ) as stream:
-            for event in stream:
-                view.show_event(event)
-            return stream.response
 
-
-def show_usage(response: ChatResponse[Any] | GenerateResponse, screen: Screen) -> None:
-    """Show the tokens of an answer, and what it cost if that is known."""
-    usage = response.usage
+def show_usage(responses: Sequence[ChatResponse[Any] | GenerateResponse], screen: Screen) -> None:
+    """Show the tokens of one or more answers, and what they cost if that is known of each."""
+    usage = responses[0].usage
+    for response in responses[1:]:
+        usage += response.usage
+    costs = [response.cost for response in responses if response.cost is not None]
+    total = sum(cost.amount for cost in costs)
+    known_cost = len(costs) == len(responses) and len({cost.currency for cost in costs}) == 1
     inputs = {"cached": usage.cache_read_tokens, "written to the cache": usage.cache_write_tokens}
     sides = [
         _count("input", usage.prompt_tokens, inputs),
         _count("output", usage.completion_tokens, {"reasoning": usage.reasoning_tokens}),
     ]
     known = " + ".join(side for side in sides if side)
-    cost = "" if response.cost is None else f"; {response.cost.amount} {response.cost.currency}"
+    cost = f"; {total} {costs[0].currency}" if known_cost else ""
     screen.note(f"{known} tokens{cost}" if known else "the provider reported no tokens")
 
 
@@ -195,6 +236,10 @@ def build_question(arguments: ChatArguments) -> Message | None:
     texts = ["" if taken else inputs.read_stdin_text(), arguments.prompt or ""]
     text = "\n\n".join(text for text in texts if text.strip())
     parts = inputs.load_parts(arguments.files)
+    if arguments.template_prompt is not None:
+        from ratatoskr.cli.templates import fill_prompt
+
+        text = fill_prompt(arguments.template_prompt, text, required=not parts) or ""
     return Message.user([*parts, *([text] if text else [])]) if parts or text else None
 
 

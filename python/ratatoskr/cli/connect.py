@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratatoskr.config.base_url import base_url_from_environment
-from ratatoskr.config.secrets import find_keys, list_secrets_files
+from ratatoskr.cli.settings import network, provider_sections
+from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
+    from ratatoskr.config.builder import Builder
     from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.sync.gateway import SyncGateway
 
@@ -54,25 +55,74 @@ def _gateway(
 ) -> EmbeddedGateway:
     from ratatoskr import Ratatoskr
 
-    named = [*providers, *(provider_prefix(model, addresses) for model in models)]
+    sections = provider_sections()
+    known = {*addresses, *sections}
+    named = [*providers, *(provider_prefix(model, known) for model in models)]
     if not addresses and (None in named or not named):
-        return _gateway_from_env()
+        return _gateway_of_all()
     names = dict.fromkeys([*addresses, *(name for name in named if name is not None)])
     if not all(_is_served(model, names) for model in models):
-        from ratatoskr.config.entry import providers_of_environment
-
-        names |= dict.fromkeys(providers_of_environment())
+        names |= dict.fromkeys(_configured_providers())
     builder = Ratatoskr.builder()
     for name in names:
-        if name in SPECS:
-            _require_key(name)
-            builder.provider(name, base_url=addresses.get(name), allow_insecure=allow_insecure)
-        elif name in addresses:
-            builder.compatible(name, base_url=addresses[name], allow_insecure=allow_insecure)
+        if name in addresses:
+            section = sections.get(name)
+            headers = (section and section.headers) or None
+            _add(builder, name, addresses[name], headers, allow_insecure or bool(section and section.allow_insecure))
         else:
-            known = ", ".join(SPECS)
-            raise ConfigurationError(f"unknown provider {name!r}; known are {known}, others need --base-url")
-    return builder.build()
+            _add_configured(builder, name, allow_insecure=allow_insecure)
+    return _with_network(builder).build()
+
+
+def _add(
+    builder: Builder, name: str, base_url: str | None, headers: Mapping[str, str] | None, allow_insecure: bool
+) -> None:
+    """Add a provider that is built in, or a host with the Chat Completions API."""
+    if name in SPECS:
+        _require_key(name)
+        builder.provider(name, base_url=base_url, headers=headers, allow_insecure=allow_insecure)
+    elif base_url is not None:
+        builder.compatible(name, base_url=base_url, headers=headers, allow_insecure=allow_insecure)
+    else:
+        known = ", ".join(SPECS)
+        raise ConfigurationError(f"unknown provider {name!r}; known are {known}, others need --base-url")
+
+
+def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False) -> None:
+    """Add a provider with its settings in `config.toml`, if there are any; the environment's address comes first."""
+    section = provider_sections().get(name)
+    if section is None:
+        _add(builder, name, None, None, allow_insecure)
+        return
+    from ratatoskr.config.apply import base_url_in_force
+
+    _add(
+        builder,
+        name,
+        base_url_in_force(name, section),
+        section.headers or None,
+        allow_insecure or section.allow_insecure,
+    )
+
+
+def _with_network(builder: Builder) -> Builder:
+    """Set the proxy and the certificates of the command line, the environment or `config.toml`."""
+    proxy, ca_file = network()
+    if proxy is not None:
+        builder.proxy(proxy)
+    if ca_file is not None:
+        builder.tls(ca=ca_file)
+    return builder
+
+
+def _configured_providers() -> Iterator[str]:
+    """Yield the providers of the environment, then those of `config.toml` that can be used."""
+    from ratatoskr.config.entry import providers_of_environment
+
+    yield from providers_of_environment()
+    for name, section in provider_sections().items():
+        if name not in SPECS or (section.base_url is not None and not SPECS[name].needs_key):
+            yield name
 
 
 def _is_served(model: str, providers: Collection[str]) -> bool:
@@ -115,26 +165,25 @@ def _parse_base_urls(base_urls: Sequence[str]) -> dict[str, str]:
 def _require_key(provider: str) -> None:
     if SPECS[provider].needs_key and find_keys(provider) is None:
         variables = " or ".join(SPECS[provider].key_variables)
-        raise ConfigurationError(
-            f"no key for {provider}: set {variables}, or put it into {list_secrets_files()[-1]} "
-            f'as key = "…" below [providers.{provider}]'
-        )
+        raise ConfigurationError(f"no key for {provider}: `rat keys set {provider}` saves one, or set {variables}")
 
 
-def _gateway_from_env() -> EmbeddedGateway:
+def _gateway_of_all() -> EmbeddedGateway:
+    """Return a gateway with every provider that is configured."""
     from ratatoskr import Ratatoskr
 
-    try:
-        return Ratatoskr.from_env()
-    except ConfigurationError:
-        addressed = (spec for spec in SPECS.values() if spec.configured_by == "address")
-        if any(map(base_url_from_environment, addressed)) or any(map(find_keys, SPECS)):
-            raise
-        raise no_provider_error() from None
+    builder = Ratatoskr.builder()
+    names = list(dict.fromkeys(_configured_providers()))
+    if not names:
+        raise no_provider_error()
+    for name in names:
+        _add_configured(builder, name)
+    return _with_network(builder).build()
 
 
 def no_provider_error() -> ConfigurationError:
     """Return the error for a gateway without any provider."""
     return ConfigurationError(
-        f"no provider is configured: set a key such as {example_variables()}, or start Ollama; `rat health` lists all"
+        f"no provider is configured: `rat keys set openai` saves a key, or set a key such as {example_variables()}, "
+        "or start Ollama; `rat health` lists all"
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 from ratatoskr.cli.ask import ChatArguments, ChatCall, build_question
 from ratatoskr.cli.connect import gateway_for
 from ratatoskr.cli.failure import error_lines
-from ratatoskr.cli.render import AnswerView, Screen
+from ratatoskr.cli.render import Screen
 from ratatoskr.cli.sessions import Conversation, private_folder
 from ratatoskr.cli.slash import QUOTES, Talk, read_quoted, run_command
 from ratatoskr.errors import ConfigurationError, RatatoskrError
@@ -86,25 +86,25 @@ def _turn(talk: Talk, connection: _Connection, question: Message) -> None:
     call, conversation, screen = talk.call, talk.conversation, talk.screen
     talk.unanswered = question
     history = conversation.with_question(question)
-    view = AnswerView(screen)
+    view = call.new_view(screen)
     try:
-        answer = call.ask(connection.gateway(call), history, screen, view).message
+        answers = call.ask(connection.gateway(call), history, screen, view).messages
     except KeyboardInterrupt:
         screen.aside("\nstopped\n")
     except RatatoskrError as error:
         for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
     else:
-        _remember(talk, history, answer)
+        _remember(talk, history, answers)
         return
     if view.text.strip():
-        _remember(talk, history, Message.assistant(view.text))
+        _remember(talk, history, (Message.assistant(view.text),))
 
 
-def _remember(talk: Talk, history: list[Message], answer: Message) -> None:
+def _remember(talk: Talk, history: list[Message], answers: Sequence[Message]) -> None:
     talk.unanswered = None
     try:
-        talk.conversation.remember(history, answer, talk.call.models, talk.call.where)
+        talk.conversation.remember(history, answers, talk.call.models, talk.call.where)
     except ConfigurationError as error:
         talk.conversation.saved = False  # the note is shown once
         talk.screen.note(error.message)

@@ -38,6 +38,7 @@ BLOCK = 1024
 @options.as_json
 @click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them with a note.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Timeout for each 1,024 texts.")
+@options.quiet
 @options.local
 def embed(
     texts: tuple[str, ...],
@@ -51,6 +52,7 @@ def embed(
     as_json: bool,
     no_truncate: bool,
     timeout: float | None,
+    quiet: bool,
     device: str,
     threads: int | None,
     cache_dir: str | None,
@@ -79,7 +81,7 @@ def embed(
         query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
-            embedder.run(source, output, StatusLine(screen) if lines is not None else None)
+            embedder.run(source, output, StatusLine(screen, quiet=quiet) if lines is not None else None)
 
 
 class BlockEmbedder:

@@ -13,12 +13,10 @@ from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
 
 if TYPE_CHECKING:
-    from ratatoskr.cli.render import StatusLine
+    from ratatoskr.cli.progress import JobProgress
     from ratatoskr.gateway.embedded import EmbeddedGateway
-    from ratatoskr.jobs import EmbedJob, Progress, Summary
+    from ratatoskr.jobs import EmbedJob, Summary
 
-_BAR = 20
-_PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembling the output"}
 _ESCAPES = {r"\t": "\t", "tab": "\t"}
 """Delimiters that are hard to type in a shell."""
 
@@ -75,10 +73,12 @@ def _split_paths(ctx: click.Context, _: click.Parameter, paths: tuple[str, ...])
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT once the new file is complete.")
 @click.option("--fresh", is_flag=True, help="Start over instead of continuing an interrupted job.")
+@options.quiet
 @options.as_json
 @options.local
 def embed_file(
     paths: tuple[str, ...],
+    quiet: bool,
     as_json: bool,
     device: str,
     threads: int | None,
@@ -100,7 +100,8 @@ def embed_file(
       rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.connect import local_gateway
-    from ratatoskr.cli.render import Screen, StatusLine
+    from ratatoskr.cli.progress import JobProgress
+    from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import EmbedJob, digest_of
     from ratatoskr.local.store.store import ModelStore
 
@@ -112,17 +113,16 @@ def embed_file(
     job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16")
     _check_standard_output(job, screen.out_is_terminal, as_json)
     job = dataclasses.replace(job, model_digest=digest_of(model, store))
-    line = StatusLine(screen)
-    view = JobProgressLine(line)
+    view = JobProgress(screen, quiet=quiet)
     try:
         summary = asyncio.run(_embed(job, local_gateway(job.model, precision, device, threads, cache_dir), view))
     except BaseException as error:
-        line.clear()
+        view.clear()
         folder = Path(f"{job.out_path}.job")
         if view.scanned and folder.is_dir():
             screen.note(_saved_work(folder, error))
         raise
-    line.clear()
+    view.clear()
     if as_json:
         screen.json(dataclasses.asdict(summary), indent=2)
     elif job.writes_standard_output:
@@ -150,47 +150,11 @@ def _saved_work(folder: Path, error: BaseException) -> str:
     return where if isinstance(error, Exception) else f"{where}: the same command continues"
 
 
-async def _embed(job: EmbedJob, gateway: EmbeddedGateway, view: JobProgressLine) -> Summary:
+async def _embed(job: EmbedJob, gateway: EmbeddedGateway, view: JobProgress) -> Summary:
     from ratatoskr.jobs import run
 
     async with gateway:
         return await run(job, gateway, progress=view.show)
-
-
-class JobProgressLine:
-    """Shows the progress of a job.
-
-    Attributes:
-        scanned: whether the scan of the input found no error.
-    """
-
-    def __init__(self, line: StatusLine) -> None:
-        self._line = line
-        self.scanned = False
-
-    def show(self, progress: Progress) -> None:
-        """Show a progress report."""
-        self.scanned = self.scanned or progress.phase != "scan"
-        self._line.update(_progress_line(progress))
-
-
-def _progress_line(progress: Progress) -> str:
-    if progress.phase != "embed" or not progress.total:
-        return f"{_PHASES[progress.phase]}, {progress.rows:,} rows"
-    done = progress.rows / progress.total
-    filled = int(_BAR * done)
-    parts = [f"{'█' * filled}{'░' * (_BAR - filled)} {done:4.0%}  {progress.rows:,} of {progress.total:,}"]
-    if progress.texts_per_second:
-        parts += [f"{progress.texts_per_second:,.0f} texts/s", f"{progress.tokens_per_second:,.0f} tokens/s"]
-    if progress.eta is not None:
-        parts.append(f"{_format_duration(progress.eta)} left")
-    return ", ".join(parts)
-
-
-def _format_duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _summary_line(summary: Summary) -> str:

@@ -9,6 +9,7 @@ import click
 
 from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
+from ratatoskr.cli.settings import expand_aliases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ def explain(
     temperature: float | None,
     max_tokens: int | None,
     timeout: float | None,
+    others: tuple[tuple[str, str], ...],
     as_json: bool,
     base_urls: tuple[str, ...],
     allow_insecure: bool,
@@ -47,7 +49,8 @@ def explain(
     from ratatoskr.cli.inputs import load_schema, load_tools
     from ratatoskr.cli.render import Screen
 
-    params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout).params()}
+    models = expand_aliases(models)
+    params: dict[str, Any] = {**options.Parameters(reasoning, temperature, max_tokens, timeout, others).params()}
     if schema is not None:
         params["response_format"] = load_schema(schema)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:

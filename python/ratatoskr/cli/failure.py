@@ -41,6 +41,7 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\b(encoding|quoting)='([\w-]+)'", r"--\1 \2"),
     (r"\bon_null='(\w+)'", r"--on-null \1"),
     (r"\b(output_column|input_format|output_format)\b", lambda match: f"--{match[1].replace('_', '-')}"),
+    (r"\btls\(ca=\)(:?)", r"the CA file\1"),
     (r"\btimeout\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
 )
 """Advice for programs, as advice for a shell."""
@@ -103,7 +104,7 @@ def _key_hint(error: errors.RatatoskrError) -> str:
     if keys is not None:
         return f"the key is from {keys.origin}"
     variables = " or ".join(SPECS[provider].key_variables) if provider in SPECS else ""
-    return f"no key was sent: set {variables}" if variables else ""
+    return f"no key was sent: `rat keys set {provider}` saves one, or set {variables}" if variables else ""
 
 
 def _model_hint(error: errors.RatatoskrError) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.parameters
 @options.as_json
 @options.no_stream
+@options.plain
 @options.usage
 @options.where
 def generate(
@@ -29,8 +30,10 @@ def generate(
     temperature: float | None,
     max_tokens: int | None,
     timeout: float | None,
+    others: tuple[tuple[str, str], ...],
     as_json: bool,
     no_stream: bool,
+    plain: bool,
     usage: bool,
     base_urls: tuple[str, ...],
     allow_insecure: bool,
@@ -49,9 +52,9 @@ def generate(
     text = "\n\n".join(text for text in (read_stdin_text(), prompt or "") if text.strip())
     if not text:
         raise click.UsageError("no prompt: give a PROMPT, or text on standard input")
-    params = options.Parameters(reasoning, temperature, max_tokens, timeout).params()
+    params = options.Parameters(reasoning, temperature, max_tokens, timeout, others).params()
     screen = Screen()
-    view = AnswerView(screen, as_json=as_json)
+    view = AnswerView(screen, as_json=as_json, rendered=not plain)
     with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         try:
             response: GenerateResponse | ChatResponse[None]
@@ -70,7 +73,7 @@ def generate(
             view.finish_line()
     show_notices(response, screen)
     if usage:
-        show_usage(response, screen)
+        show_usage([response], screen)
     if response.finish_reason == "content_filter":
         from ratatoskr.cli.failure import FILTERED
 

@@ -75,7 +75,7 @@ def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:
             yield name, f"{'start it, or ' if spec.probed else ''}set {spec.base_url_variable}"
         else:
             without = "" if spec.needs_key else "; works without a key if -m names it"
-            yield name, f"set {' or '.join(spec.key_variables)}{without}"
+            yield name, f"`rat keys set {name}`, or set {' or '.join(spec.key_variables)}{without}"
 
 
 def _local_rows() -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -47,13 +47,13 @@ class Group(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            text = f"{error.message.rstrip('.')}; {suggest_command(args[0], self.list_commands(ctx))}"
+            text = f"{error.message.rstrip('.')}; {suggest(args[0], self.list_commands(ctx), 'commands')}"
             raise click.UsageError(text, ctx) from None
 
 
-def suggest_command(name: str, commands: list[str]) -> str:
-    """Return the suggestion for an unknown command."""
+def suggest(name: str, known: Sequence[str], what: str = "known") -> str:
+    """Return the suggestion for an unknown name."""
     import difflib
 
-    near = difflib.get_close_matches(name, commands, 1)
-    return f"did you mean {near[0]!r}?" if near else f"commands are {', '.join(commands)}"
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"{what} are {', '.join(known)}"

@@ -108,7 +108,7 @@ def _part_from_url(url: str) -> FromFile:
 
 
 def _part_from_file(file: str) -> FromFile:
-    data = read_stdin() if file == "-" else _read(file)
+    data = read_stdin() if file == "-" else read_file(file)
     name = "standard input" if file == "-" else Path(file).name
     suffix = Path(name).suffix.lower()
     media_type = _BY_SUFFIX.get(suffix) or next((kind for head, kind in _BY_BEGINNING if head.match(data)), "")
@@ -148,7 +148,7 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
 
 
-def _read(file: str, limit: int = MAX_BYTES) -> bytes:
+def read_file(file: str, limit: int = MAX_BYTES) -> bytes:
     """Return the content of a regular file, or of a pipe that the shell opened: `<(command)` is `/dev/fd/N`.
 
     A named pipe could wait for ever, and a device never ends.
@@ -229,7 +229,7 @@ def load_schema(file: str | None) -> JsonSchema | None:
 
 
 def _load_json(file: str) -> Any:
-    data = _check_size(read_stdin(), MAX_JSON, "standard input") if file == "-" else _read(file, MAX_JSON)
+    data = _check_size(read_stdin(), MAX_JSON, "standard input") if file == "-" else read_file(file, MAX_JSON)
     return _parse_json(data, _display_name(file))
 
 

@@ -14,16 +14,20 @@ from ratatoskr.cli.help import Group
 from ratatoskr.providers.specs import example_variables
 
 COMMANDS: dict[str, str] = {
+    "alias": "Set, list and remove short names of models.",
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider with faults, for tests of applications.",
+    "completion": "Print the script for completion in bash, zsh or fish.",
     "embed": "Turn texts into vectors on this machine, or search among them.",
     "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",
     "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
-    "models": "List the models of the providers; pull, list and verify local ones.",
+    "keys": "Save, list and remove the keys of providers.",
+    "models": "List the models of the providers; set the default; pull, list and verify local ones.",
     "search": "Search a file of vectors that embed-file wrote.",
     "sessions": "List, show, export and remove saved conversations.",
+    "templates": "List, show and remove saved prompts.",
 }
 """Listing the commands imports none."""
 MODULES: dict[str, str] = {"sessions": "saved"}
@@ -150,8 +154,8 @@ def _print_logs(ctx: click.Context, _: click.Parameter, requested: bool) -> None
 @click.group(
     cls=Rat,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Keys come from the environment ({example_variables()}, …) or from "
-    "~/.config/ratatoskr/secrets.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
+    epilog=f"Keys come from the environment ({example_variables()}, …) or from `rat keys set`; settings from "
+    "~/.config/ratatoskr/config.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
     "4 model not found; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
 )
 @click.option(

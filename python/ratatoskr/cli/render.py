@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from ratatoskr.types.visible import INVISIBLE
 
 if TYPE_CHECKING:
+    from ratatoskr.cli.markdown import MarkdownWriter
     from ratatoskr.types.chat import ChatResponse
     from ratatoskr.types.event import ChatEvent
     from ratatoskr.types.generate import GenerateResponse
@@ -69,6 +70,26 @@ class Screen:
     def width(self) -> int:
         """Columns of the terminal; 80 where there is none."""
         return max(20, shutil.get_terminal_size().columns)
+
+    @property
+    def height(self) -> int:
+        """Lines of the terminal; 24 where there is none."""
+        return max(2, shutil.get_terminal_size().lines)
+
+    @property
+    def renders(self) -> bool:
+        """Whether standard output is a terminal with colours, which gets Markdown rendered."""
+        return self.out_is_terminal and self._coloured
+
+    @property
+    def err_renders(self) -> bool:
+        """Whether standard error is a terminal with colours."""
+        return self.err_is_terminal and self._coloured
+
+    def write_rendered(self, text: str) -> None:
+        """Write text with control sequences of our own."""
+        self._out.write(text)
+        self._out.flush()
 
     def style(self, text: str, style: Style, *, err: bool = False) -> str:
         """Return text with a style, if it goes to a terminal with colours."""
@@ -129,13 +150,14 @@ class Screen:
 class StatusLine:
     """A line of progress on a terminal's standard error; a pipe gets none."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, *, quiet: bool = False) -> None:
         self._screen = screen
+        self._quiet = quiet
         self._open = False
 
     def update(self, text: str) -> None:
         """Show text in place of the previous one."""
-        if self._screen.err_is_terminal:
+        if self._screen.err_is_terminal and not self._quiet:
             self._screen.status(text)
             self._open = True
 
@@ -160,9 +182,12 @@ class AnswerView:
         interrupted: Ctrl-C ended it; the terminal's line, which shows `^C`, is then left open for the handler to end.
     """
 
-    def __init__(self, screen: Screen, *, as_json: bool = False) -> None:
+    def __init__(self, screen: Screen, *, as_json: bool = False, rendered: bool = False, calls: bool = True) -> None:
         self._screen = screen
         self._json = as_json
+        self._rendered = rendered and not as_json and screen.renders
+        self._markdown: MarkdownWriter | None = None
+        self._calls = calls
         self._thinking = False
         self._line_is_open = False
         self._pieces: list[str] = []
@@ -209,6 +234,11 @@ class AnswerView:
     def finish_line(self) -> None:
         """End the line that is open, after the last event or an interruption."""
         self._end_thinking()
+        if self._markdown is not None:
+            if not self.interrupted:
+                self._markdown.finish()
+            self._line_is_open = self._markdown.is_open
+            self._markdown = None
         if self._line_is_open:
             self._line_is_open = False
             if not (self.interrupted and self._screen.out_is_terminal):
@@ -216,8 +246,23 @@ class AnswerView:
 
     def _write_text(self, text: str) -> None:
         self._end_thinking()
+        if self._rendered and text:
+            self._write_markdown(text)
+            return
         self._screen.write(text)
         self._line_is_open = not text.endswith("\n") if text else self._line_is_open
+
+    def _write_markdown(self, text: str) -> None:
+        """Render text by rich; where that is not installed, write it as it is."""
+        if self._markdown is None:
+            try:
+                from ratatoskr.cli.markdown import MarkdownWriter
+            except ImportError:
+                self._rendered = False
+                self._write_text(text)
+                return
+            self._markdown = MarkdownWriter(self._screen.write_rendered, self._screen.width, self._screen.height)
+        self._markdown.add(replace_controls(text))
 
     def _write_reasoning(self, text: str) -> None:
         if self._screen.err_is_terminal and text:
@@ -233,5 +278,7 @@ class AnswerView:
                 self._screen.aside("\n\n", dim=False)
 
     def _write_call(self, name: str, arguments: str) -> None:
+        if not self._calls:
+            return
         self.finish_line()
         self._screen.write(f"{name}({arguments or '{}'})\n")

@@ -20,7 +20,7 @@ def _complete(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
     return [path.stem for path in list_conversations() if path.stem.startswith(prefix)]
 
 
-_name = click.argument("name", shell_complete=_complete)
+_name = click.argument("name", required=False, metavar="[NAME]", shell_complete=_complete)
 
 
 @click.group("sessions", cls=Group)
@@ -28,9 +28,10 @@ def sessions() -> None:
     """List, show, export and remove saved conversations; `rat chat --session NAME` continues one."""
 
 
-@sessions.command("list", cls=Command)
+@sessions.command("list", cls=Command, short_help="List the conversations, the last one first.")
+@click.option("-q", "--query", metavar="TEXT", help="Only those in which TEXT occurs.")
 @options.as_json
-def list_(as_json: bool) -> None:
+def list_(query: str | None, as_json: bool) -> None:
     """List the conversations, the last one first: name, time, questions, model, and how each began."""
     from ratatoskr.cli.render import Screen, collapse_lines
     from ratatoskr.cli.sessions import list_conversations, open_named
@@ -41,9 +42,12 @@ def list_(as_json: bool) -> None:
     for path in list_conversations():
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
         try:
-            rows.append({"name": path.stem, "changed": changed, **_describe(open_named(path.stem, save=False))})
+            conversation = open_named(path.stem, save=False)
         except ConfigurationError as error:
             screen.note(error.message)
+            continue
+        if query is None or any(query.casefold() in message.text.casefold() for message in conversation.messages):
+            rows.append({"name": path.stem, "changed": changed, **_describe(conversation)})
     if as_json:
         screen.json(rows, indent=2)
         return
@@ -53,7 +57,7 @@ def list_(as_json: bool) -> None:
         room = max(20, screen.width - len(head)) if screen.out_is_terminal else len(beginning)
         screen.line(head + (beginning if len(beginning) <= room else beginning[: room - 1] + "…"))
     if not rows:
-        screen.note("there are no saved conversations")
+        screen.note("there are no saved conversations" + (f" with {query!r}" if query is not None else ""))
 
 
 def _describe(conversation: Conversation) -> dict[str, str | int]:
@@ -62,19 +66,21 @@ def _describe(conversation: Conversation) -> dict[str, str | int]:
     return {"questions": len(questions), "model": models, "beginning": next(iter(questions), "")}
 
 
-@sessions.command("show", cls=Command)
+@sessions.command("show", cls=Command, short_help="Print a conversation.")
 @_name
-def show(name: str) -> None:
-    """Print a conversation, each message below its role."""
+@options.plain
+def show(name: str | None, plain: bool) -> None:
+    """Print a conversation, by default the last one, each message below its role."""
     from ratatoskr.cli.render import AnswerView, Screen
-    from ratatoskr.cli.sessions import open_existing
+    from ratatoskr.cli.sessions import open_existing, open_latest
     from ratatoskr.types.chat import ChatResponse
 
     screen = Screen()
-    for message in open_existing(name).messages:
+    conversation = open_latest(save=False) if name is None else open_existing(name)
+    for message in conversation.messages:
         screen.line(screen.style(message.role, "bold"))
         if message.role == "assistant":
-            view = AnswerView(screen)
+            view = AnswerView(screen, rendered=not plain)
             view.show_response(ChatResponse(message))
             view.finish_line()
         else:
@@ -83,15 +89,16 @@ def show(name: str) -> None:
         screen.line()
 
 
-@sessions.command("export", cls=Command)
+@sessions.command("export", cls=Command, short_help="Print a conversation as JSON.")
 @_name
-def export(name: str) -> None:
-    """Print a conversation as JSON, which `ratatoskr.load_messages` reads."""
+def export(name: str | None) -> None:
+    """Print a conversation, by default the last one, as JSON, which `ratatoskr.load_messages` reads."""
     from ratatoskr.cli.render import Screen, escape_json
-    from ratatoskr.cli.sessions import open_existing
+    from ratatoskr.cli.sessions import open_existing, open_latest
     from ratatoskr.types.message import dump_messages
 
-    Screen().line(escape_json(dump_messages(open_existing(name).messages)))
+    conversation = open_latest(save=False) if name is None else open_existing(name)
+    Screen().line(escape_json(dump_messages(conversation.messages)))
 
 
 @sessions.command("rm", cls=Command)

@@ -102,8 +102,12 @@ class Conversation:
         refused = [call.result("shown to the user, not run", is_error=True) for call in calls]
         return [*self.messages, *([Message.tool_results(*refused)] if refused else []), question]
 
-    def remember(self, history: Sequence[Message], answer: Message, models: Sequence[str], where: Addresses) -> None:
+    def remember(
+        self, history: Sequence[Message], answers: Sequence[Message], models: Sequence[str], where: Addresses
+    ) -> None:
         """Add a question and its answer, with the models and addresses of the call, and save the conversation.
+
+        Before the answer may come calls of functions and their results.
 
         Turns that another process has saved since this one read the file are kept, before the new turn.
 
@@ -113,14 +117,15 @@ class Conversation:
         call: dict[str, Any] = {"models": list(models)}
         if where.base_urls:
             call |= {"base_urls": list(where.base_urls), "allow_insecure": where.allow_insecure}
-        stored = Message(answer.role, answer.content, answer.name, {**answer.metadata, **call})
-        self.messages = [*history, stored]
+        *before, answer = answers
+        stored = [*before, Message(answer.role, answer.content, answer.name, {**answer.metadata, **call})]
+        self.messages = [*history, *stored]
         if self.saved:
             path = conversation_path(self.name)
             with _lock(path):
                 on_disk = _read(path) if path.exists() else []
                 if on_disk not in ([], self._on_disk):
-                    self.messages = [*Conversation(self.name, on_disk).with_question(history[-1]), stored]
+                    self.messages = [*Conversation(self.name, on_disk).with_question(history[-1]), *stored]
                 _write(path, dump_messages(self.messages))
                 self._on_disk = self.messages
 

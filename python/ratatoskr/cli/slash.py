@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ratatoskr.cli.settings import expand_aliases
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.message import Message
 
@@ -59,7 +60,7 @@ def _exit(talk: Talk, _: str) -> None:
 
 def _model(talk: Talk, names: str) -> None:
     if names:
-        talk.call = replace(talk.call, models=tuple(names.split()))
+        talk.call = replace(talk.call, models=expand_aliases(names.split()))
     talk.screen.note(f"model: {', '.join(talk.call.models)}")
 
 

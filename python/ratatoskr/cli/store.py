@@ -1,4 +1,4 @@
-"""`rat models pull`, `list`, `path`, `rm`, `verify`: the models on this machine."""
+"""`rat models pull`, `list`, `path`, `rm`, `verify`: the models on this machine; and `default`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ratatoskr.cli import options
+from ratatoskr.cli.default_model import default
 from ratatoskr.cli.help import Command
+from ratatoskr.cli.settings import network_in_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,8 @@ models_argument = click.argument(
 @click.option("--digest", "digests", multiple=True, metavar="FILE=SHA256", help="Expected digest of a file.")
 @click.option("--allow-unpinned", is_flag=True, help="Accept files of a model without known digests.")
 @options.cache_dir
+@options.network
+@options.quiet
 def pull(
     models: Sequence[str],
     source: PullSource,
@@ -40,6 +44,7 @@ def pull(
     digests: tuple[str, ...],
     allow_unpinned: bool,
     cache_dir: str | None,
+    quiet: bool,
 ) -> None:
     """Download models that are not in the store, and print their folders.
 
@@ -51,19 +56,20 @@ def pull(
     if digests and len(models) > 1:
         raise click.UsageError("--digest names a file of one model: pull the models one by one")
     store, screen = ModelStore(cache_dir), Screen()
-    line = StatusLine(screen)
+    line = StatusLine(screen, quiet=quiet)
     digests_by_file = dict(_parse_digest(text) for text in digests)
     for model in models:
         line.update(f"{model}: waiting for the source")
         try:
-            path = store.pull(
-                model,
-                source=source,
-                revision=revision,
-                digests=digests_by_file,
-                allow_unpinned=allow_unpinned,
-                progress=lambda progress: line.update(_progress_line(progress)),
-            )
+            with network_in_environment():
+                path = store.pull(
+                    model,
+                    source=source,
+                    revision=revision,
+                    digests=digests_by_file,
+                    allow_unpinned=allow_unpinned,
+                    progress=lambda progress: line.update(_progress_line(progress)),
+                )
         finally:
             line.clear()
         screen.line(str(path))
@@ -153,6 +159,7 @@ COMMANDS: dict[str, click.Command] = {
     "path": path,
     "rm": rm,
     "verify": verify,
+    "default": default,
 }
 
 

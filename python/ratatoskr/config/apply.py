@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ratatoskr.config.base_url import base_url_from_environment
 from ratatoskr.config.file import ConfigFile, ProviderSection
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
@@ -12,7 +13,7 @@ from ratatoskr.providers.specs import SPECS
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_config", "apply_network"]
+__all__ = ["add_provider", "apply_config", "apply_network", "base_url_in_force"]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
@@ -36,7 +37,10 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
     """
     if name in SPECS:
         builder.provider(
-            name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
+            name,
+            base_url=base_url_in_force(name, section),
+            headers=section.headers or None,
+            allow_insecure=section.allow_insecure,
         )
     elif section.base_url is not None:
         builder.compatible(
@@ -46,6 +50,12 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
         raise ConfigurationError(
             f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
         )
+
+
+def base_url_in_force(name: str, section: ProviderSection) -> str | None:
+    """Return the base URL of a provider in the file, unless the environment has one, which comes first."""
+    of_environment = base_url_from_environment(SPECS[name]) if name in SPECS else None
+    return section.base_url if of_environment is None else None
 
 
 def apply_network(builder: Builder, config: ConfigFile) -> None:

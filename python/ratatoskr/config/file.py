@@ -1,8 +1,7 @@
 """`config.toml`: the settings of `rat`, and of gateways made by `Ratatoskr.from_config`.
 
-Looked for at `$RATATOSKR_CONFIG`, `~/.config/ratatoskr/config.toml` (below `$XDG_CONFIG_HOME` if that is set),
-`~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`; the first that exists is read alone. It holds no keys:
-these are in the secrets file.
+It holds no keys: these are in the secrets file. But it says where keys are sent, so a file that others can change is
+refused.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "config_paths", "find_config", "read_config"]
+__all__ = ["ConfigFile", "parse_config", "read_config"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
@@ -107,32 +107,24 @@ class ConfigFile(_Section):
     network: Network = Network()
 
 
-def config_paths() -> tuple[Path, ...]:
-    """Return the paths where the file is looked for, in order; none need exist."""
-    if named := os.environ.get("RATATOSKR_CONFIG"):
-        return (Path(named),)
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.expanduser raises without a home
-    config = os.environ.get("XDG_CONFIG_HOME", "")
-    base = Path(config) if Path(config).is_absolute() else home / ".config"
-    return tuple(folder / "config.toml" for folder in (base / "ratatoskr", home / ".ratatoskr", Path("/etc/ratatoskr")))
-
-
-def find_config() -> Path | None:
-    """Return the path of the file that is in force; a file that `$RATATOSKR_CONFIG` names need not exist."""
-    if os.environ.get("RATATOSKR_CONFIG"):
-        return config_paths()[0]
-    return next((path for path in config_paths() if os.path.lexists(path)), None)
-
-
 @hide_arguments
 def read_config(path: Path) -> ConfigFile:
     """Return the settings in a file.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not TOML, or has wrong settings; the message names the file, the
-            line and the key of each.
+        ConfigurationError: the file cannot be read, others can change it, it is not TOML, or has wrong settings; the
+            message names the file, the line and the key of each.
     """
-    text = _read_text(path)
+    return parse_config(_read_text(path), path)
+
+
+@hide_arguments
+def parse_config(text: str, path: Path) -> ConfigFile:
+    """Return the settings in a text, which is or will be that of a file.
+
+    Raises:
+        ConfigurationError: as `read_config` does.
+    """
     if has_long_name(text):
         raise ConfigurationError(f"{path} has a name of more than {MAX_PARTS} parts with dots in between")
     try:
@@ -154,8 +146,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ConfigurationError(f"{path} is not a regular file")
+        _check_owner(path, os.fstat(descriptor))
         data = os.read(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)
@@ -166,6 +157,19 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}:{line}: is not UTF-8") from None
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    """Raise `ConfigurationError` for a file that other users can change: its addresses are where keys are sent."""
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigurationError(f"{path} is not a regular file")
+    if status.st_uid not in (os.geteuid(), 0):
+        raise ConfigurationError(f"{path} belongs to another user; `chown` it to the user who runs this")
+    if status.st_mode & 0o022:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ConfigurationError(f"{path} has mode {mode:04o}, so other users can change it; run `chmod go-w` on it")
+    for folder in dict.fromkeys((path.parent, path.resolve().parent)):  # the file may be a link
+        check_folder(folder)
 
 
 def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:

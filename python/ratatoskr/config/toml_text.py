@@ -68,7 +68,7 @@ def set_value(text: str, path: Sequence[str], value: str | Sequence[str]) -> str
 
 
 def remove_value(text: str, path: Sequence[str]) -> str:
-    """Return the text without one value, and without its table's header if nothing else is in it.
+    """Return the text without one value, and without its table's header if no other value is in it.
 
     Raises:
         ConfigurationError: the text cannot be changed line by line; the message says to edit it by hand.
@@ -78,8 +78,9 @@ def remove_value(text: str, path: Sequence[str]) -> str:
     start, end = _table(lines, table)
     if start is not None and (place := _place(lines[start:end], name)) is not None:
         del lines[start + place]
-        if not any(line.strip() for line in lines[start : end - 1]):
-            del lines[start - 1 : end - 1]
+        rest = [line for line in lines[start : end - 1] if line.strip()]
+        if all(line.lstrip().startswith("#") for line in rest):
+            lines[start - 1 : end - 1] = rest
     return _check_change(text, "\n".join(lines).rstrip("\n") + "\n" if any(lines) else "", path, None)
 
 

@@ -256,6 +256,7 @@ class Progress:
         seconds: since this run started to embed.
         resumed: rows that an earlier run had done.
         resumed_tokens: tokens of them.
+        computed: further rows, whose vectors are computed and not on disk yet.
     """
 
     phase: Literal["scan", "embed", "join"]
@@ -265,11 +266,12 @@ class Progress:
     seconds: float = 0.0
     resumed: int = 0
     resumed_tokens: int = 0
+    computed: int = 0
 
     @property
     def texts_per_second(self) -> float:
         """Rows of this run in a second."""
-        return (self.rows - self.resumed) / self.seconds if self.seconds else 0.0
+        return (self.rows + self.computed - self.resumed) / self.seconds if self.seconds else 0.0
 
     @property
     def tokens_per_second(self) -> float:
@@ -280,7 +282,7 @@ class Progress:
     def eta(self) -> float | None:
         """Seconds until the end at the present speed."""
         speed = self.texts_per_second
-        return (self.total - self.rows) / speed if self.total is not None and speed else None
+        return (self.total - self.rows - self.computed) / speed if self.total is not None and speed else None
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any, Final, Literal, TypeVar
 
@@ -25,6 +25,7 @@ from ratatoskr.jobs.source import open_source
 from ratatoskr.jobs.streams import replace_streams, write_standard_output
 from ratatoskr.jobs.windows import RowWindow, cut_windows, scan
 from ratatoskr.local.engine.buffered import map_buffered
+from ratatoskr.local.engine.window import ON_BATCH
 from ratatoskr.types.embed import Embeddings
 
 __all__ = ["run"]
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 _REPORT_EVERY: Final = 10_000
 """Rows between two progress reports of the scan."""
+_BATCH_REPORTS: Final = 0.1
+"""Seconds between two reports of batches."""
 _UNDER_WAY: Final = 2
 """Windows that are computed at a time: the second keeps the cores busy while the first ends."""
 
@@ -47,7 +50,7 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
     Args:
         job: what to embed.
         embedder: a gateway, or a `LocalEmbedder` of the job's model.
-        progress: called on the event loop as windows are written to disk.
+        progress: called on the event loop as windows are written to disk, and in between as batches are computed.
 
     Raises:
         InvalidInput: the input is malformed, and the message names the column or row; or the folder belongs to another
@@ -142,6 +145,9 @@ class _JobRun:
     began: float = 0.0
     resumed: int = 0
     resumed_tokens: int = 0
+    computed: dict[int, int] = field(default_factory=dict)
+    """Rows that are computed, by the number of their window, until that is on disk."""
+    reported: float = 0.0
 
     async def execute(self) -> Summary:
         """Do what is left of the job and return its summary."""
@@ -214,13 +220,31 @@ class _JobRun:
         return asyncio.ensure_future(self._compute(window))
 
     async def _compute(self, window: RowWindow) -> tuple[RowWindow, Embeddings]:
+        loop = asyncio.get_running_loop()
+
+        def count(rows: int) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and this was its last batch
+                loop.call_soon_threadsafe(self._count, window, rows)
+
+        ON_BATCH.set(count)  # for this task alone
         try:
             return window, await embed(self.embedder, self.job, window)
         except InvalidInput as error:
             raise with_row_number(error, self.job, window) from None
 
+    def _count(self, window: RowWindow, rows: int) -> None:
+        """Count a batch, and report it unless the last report was a moment ago."""
+        if window.number < self.directory.checkpoint.parts:
+            return  # it is on disk by now
+        self.computed[window.number] = min(self.computed.get(window.number, 0) + rows, len(window.texts))
+        now = time.monotonic()
+        if now >= self.reported + _BATCH_REPORTS:
+            self.reported = now
+            self._report("embed")
+
     async def _write(self, source: Source, window: RowWindow, embeddings: Embeddings) -> None:
         await self.writer.run(_write_part, self.job, self.directory, source, window, embeddings)
+        self.computed.pop(window.number, None)
         self._report("embed")
 
     @property
@@ -232,7 +256,16 @@ class _JobRun:
         total = checkpoint.scan.rows if checkpoint.scan is not None else None
         seconds = time.monotonic() - self.began
         self.progress(
-            Progress(phase, checkpoint.rows, total, checkpoint.tokens, seconds, self.resumed, self.resumed_tokens)
+            Progress(
+                phase,
+                checkpoint.rows,
+                total,
+                checkpoint.tokens,
+                seconds,
+                self.resumed,
+                self.resumed_tokens,
+                sum(rows for number, rows in self.computed.items() if number >= checkpoint.parts),
+            )
         )
 
     def _summary(self) -> Summary:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,13 +112,37 @@ def test_overwrite_replaces_an_output(source: str, model: str, tmp_path: Path) -
     assert np.load(tmp_path / "out.npy").shape == (300, 96)
 
 
-def test_a_terminal_gets_a_progress_bar(source: str, model: str, tmp_path: Path) -> None:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME")}
+@pytest.mark.parametrize("colour", [True, False], ids=["rich", "NO_COLOR"])
+def test_a_terminal_gets_a_progress_bar(source: str, model: str, tmp_path: Path, colour: bool) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME")} | ({} if colour else {"NO_COLOR": "1"})
     with AtTerminal(["embed-file", source, str(tmp_path / "out.npy"), "-m", model], environment, columns=120) as rat:
         code, shown = rat.end()
     assert code == 0
-    assert re.search(r"█{20} 100% 300 of 300, [\d,]+ texts/s, [\d,]+ tokens/s, 0:00 left", shown)
-    assert "300 vectors of 96 numbers" in shown.rpartition("\x1b[K")[2], "the line is taken away before the summary"
+    line = r"█{20} 100% 300 of 300, [\d,]+ texts/s, [\d,]+ tokens/s, 0:00 left"
+    bar = r"(embedding|assembling the output) .*━.*300 rows"  # which of them is a matter of time
+    assert re.search(bar if colour else line, shown)
+    assert shown.splitlines()[-1].rpartition("\x1b[2K")[2].rpartition("\x1b[K")[2].startswith(str(tmp_path / "out.npy"))
+
+
+def test_quiet_shows_no_progress(source: str, model: str, tmp_path: Path) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME")}
+    arguments = ["embed-file", source, str(tmp_path / "out.npy"), "-m", model, "--quiet"]
+    with AtTerminal(arguments, environment, columns=200) as rat:
+        code, shown = rat.end()
+    assert (code, shown.count("\n"), "\x1b" in shown) == (0, 1, False)
+
+
+def test_a_pipe_gets_a_line_now_and_then(
+    source: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**6, 6))  # seconds
+    monkeypatch.setattr("ratatoskr.cli.progress.time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    result = run("embed-file", source, str(tmp_path / "out.npy"), "-m", model, "--window", "30")
+    lines = result.stderr.splitlines()
+    assert result.exit_code == 0
+    assert 5 <= len(lines) <= 12  # of more than 20 reports, every other one
+    assert re.fullmatch(r"embedding, \d+ of 300 \(\d+%\), [\d,]+ texts/s, [\d,]+ tokens/s, 0:\d\d left", lines[-2])
+    assert run("embed-file", source, str(tmp_path / "b.npy"), "-m", model, "--window", "30", "-q").stderr == ""
 
 
 def test_after_ctrl_c_a_line_names_the_saved_work_and_the_same_command_continues(model: str, tmp_path: Path) -> None:

@@ -77,7 +77,9 @@ def test_a_line_has_provider_model_message_request_and_hint(monkeypatch: pytest.
         "rat: openai, gpt-5.4: wrong ␛[31mkey (status 401, request req_1); the key is from OPENAI_API_KEY"
     ]
     monkeypatch.delenv("OPENAI_API_KEY")
-    assert next(error_lines(error)).endswith("; no key was sent: set OPENAI_API_KEY")
+    assert next(error_lines(error)).endswith(
+        "; no key was sent: `rat keys set openai` saves one, or set OPENAI_API_KEY"
+    )
 
 
 @pytest.mark.parametrize(

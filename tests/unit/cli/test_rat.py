@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def test_ctrl_c_exits_with_130_in_every_command(monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", interrupt)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_of_all", interrupt)
     for command in ("models", "health"):
         assert run(command).exit_code == 130
 
@@ -177,7 +178,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_on_request(monkeyp
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("ratatoskr.cli.connect._gateway_from_env", fail)
+    monkeypatch.setattr("ratatoskr.cli.connect._gateway_of_all", fail)
     result = run("health")
     assert (result.exit_code, result.stderr) == (1, "rat: RuntimeError: a bug (RATATOSKR_DEBUG=1 shows where)\n")
     debugged = CliRunner().invoke(rat, ["health"], env={"RATATOSKR_DEBUG": "1"})
@@ -199,14 +200,30 @@ print("loaded", sorted(heavy & set(sys.modules)))
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "chatt"],
+    [
+        *("--help", "chat --help", "embed --help", "models pull --help", "--version", "chat --nonsense", "chatt"),
+        *("keys list", "alias list", "templates list", "models default", "completion zsh", "sessions list"),
+    ],
 )
-def test_help_and_usage_errors_import_nothing_large(arguments: str) -> None:
+def test_help_usage_errors_and_lists_import_nothing_large(arguments: str) -> None:
     done = subprocess.run([sys.executable, "-c", WITNESS, arguments], capture_output=True, text=True, timeout=50)
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
-def test_the_completion_scripts_call_rat_itself() -> None:
-    folder = Path(__file__).resolve().parents[3] / "contrib" / "completions"
-    for shell in ("bash", "zsh", "fish"):
-        assert f"_RAT_COMPLETE={shell}_complete" in (folder / f"rat.{shell}").read_text()
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_of_a_shell_calls_rat_itself(shell: str) -> None:
+    script = run("completion", shell).stdout
+    assert f"_RAT_COMPLETE={shell}_complete" in script
+    if path := shutil.which(shell):
+        done = subprocess.run([path, "-n"], input=script, text=True, capture_output=True, timeout=50)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bash_completes_by_the_script() -> None:
+    code = 'eval "$(rat completion bash)"; COMP_WORDS=(rat ch); COMP_CWORD=1; _rat_completion rat; echo ${COMPREPLY[@]}'
+    folder = Path(os.environ["HOME"])
+    (folder / "rat").write_text(f'#!/bin/sh\nexec {sys.executable} -m ratatoskr.cli.rat "$@"\n')
+    (folder / "rat").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=50, env=environment)
+    assert done.stdout.split() == ["chat", "chaos"]

@@ -65,7 +65,7 @@ def test_control_characters_of_models_and_providers_are_made_visible(
     upstream.use(
         [ScriptedTurn(nasty, reasoning="\x1b[2J", deltas=1, tool_calls=(ScriptedToolCall("f", {"x": "\x9b2J"}),))]
     )
-    with terminal_rat.chat("Hi", "--no-stream", "--no-save") as terminal:
+    with terminal_rat.chat("Hi", "--no-stream", "--no-save", "--plain") as terminal:
         code, shown = terminal.end()
     assert code == 0
     assert "a␛]0;title␇b\ufffd31mc\r\nd\te" in shown

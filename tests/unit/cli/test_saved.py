@@ -19,7 +19,7 @@ def _conversations() -> None:
         conversation = Conversation(name)
         answer = Message.assistant([TextPart("So high."), ToolCall("1", "measure", '{"unit": "m"}')])
         history = [Message.user([question, ImagePart.from_bytes(b"x", "image/png")])]
-        conversation.remember(history, answer, ["openai:gpt-4.1"], Addresses())
+        conversation.remember(history, [answer], ["openai:gpt-4.1"], Addresses())
         os.utime(conversation_path(name), (1e9 + number, 1e9 + number))
 
 
@@ -65,3 +65,11 @@ def test_a_name_that_does_not_exist_or_leads_elsewhere_is_an_error(command: str)
     elsewhere = run("sessions", command, "../x")
     assert elsewhere.exit_code == 2
     assert "a session name is" in elsewhere.stderr
+
+
+def test_a_conversation_is_found_by_its_text_and_the_last_one_is_shown() -> None:
+    found = run("sessions", "list", "-q", "WHO runs").stdout
+    assert [line.split()[0] for line in found.splitlines()] == ["squirrel"]
+    assert "there are no saved conversations with 'oak'" in run("sessions", "list", "-q", "oak").stderr
+    assert run("sessions", "show").stdout == run("sessions", "show", "squirrel").stdout
+    assert run("sessions", "export").stdout == run("sessions", "export", "squirrel").stdout

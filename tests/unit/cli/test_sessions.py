@@ -27,7 +27,7 @@ NOWHERE = Addresses()
 
 def turn(conversation: Conversation, question: str = "Hi", answer: str = "Ho", where: Addresses = NOWHERE) -> None:
     history = conversation.with_question(Message.user(question))
-    conversation.remember(history, Message.assistant(answer), ["a:b"], where)
+    conversation.remember(history, [Message.assistant(answer)], ["a:b"], where)
 
 
 def test_a_conversation_comes_back_as_it_was() -> None:
@@ -121,7 +121,7 @@ def test_a_system_message_replaces_the_existing_one() -> None:
 def test_calls_that_were_not_run_get_error_results_before_the_next_question() -> None:
     conversation = Conversation("x", saved=False)
     answer = Message.assistant([TextPart("Let me see."), ToolCall("1", "f", "{}"), ToolCall("2", "g", "{}")])
-    conversation.remember([Message.user("Hi")], answer, ["a:b"], Addresses())
+    conversation.remember([Message.user("Hi")], [answer], ["a:b"], Addresses())
     history = conversation.with_question(Message.user("Well?"))
     results = [part for part in history[2].content if isinstance(part, ToolResult)]
     assert [(result.tool_call_id, result.is_error) for result in results] == [("1", True), ("2", True)]

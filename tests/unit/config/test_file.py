@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ratatoskr import Ratatoskr
-from ratatoskr.config.file import ConfigFile, config_paths, find_config, read_config
+from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.paths import config_paths, find_config
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing import ScriptedUpstream
 
@@ -118,6 +119,27 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, make: Any, words: s
     assert words in caught.value.message
 
 
+def test_a_file_that_others_can_change_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "")
+    path.chmod(0o644)
+    assert read_config(path) == ConfigFile()
+    path.chmod(0o664)
+    with pytest.raises(ConfigurationError, match=r"has mode 0664, so other users can change it; run `chmod go-w`"):
+        read_config(path)
+    path.chmod(0o600)
+    link = tmp_path / "link.toml"
+    link.symlink_to(path)
+    assert read_config(link) == ConfigFile()
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="can be changed by others"):
+        read_config(path)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    os.chown(path, os.getuid() or 1, -1)  # a file of root is trusted
+    with pytest.raises(ConfigurationError, match="belongs to another user"):
+        read_config(path)
+
+
 def test_the_first_file_that_exists_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
@@ -152,6 +174,16 @@ async def test_a_gateway_is_made_from_the_file_and_the_keys_of_the_environment(
             assert (await gateway.chat("Hi", "fast")).model == "small"
             assert upstream.requests[-1].headers["x-team"] == "search"
             assert (await gateway.chat("Hi", "gpt-4.1")).provider == "openai"
+
+
+async def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
+    path = written(tmp_path, '[providers.ollama]\nbase_url = "http://127.0.0.1:3"\n')
+    for port in (3, 2):
+        async with Ratatoskr.from_config(path) as gateway:
+            provider = (await gateway.health()).providers[-1]
+        assert provider.base_url.startswith(f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:2")
 
 
 def test_settings_that_cannot_work_together_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def test_a_value_is_removed_and_an_empty_table_with_it() -> None:
     assert remove_value(TEXT, ("aliases", "fast")) == TEXT.replace('fast = "openai:x"\n', "")
     assert remove_value('[a]\nx = "y"\n', ("a", "x")) == ""
     assert remove_value('[a]\nx = "y"\n\n[b]\nz = 1\n', ("a", "x")) == "[b]\nz = 1\n"
+    assert remove_value('[a]\n# why\nx = "y"\n\n# of b\n[b]\nz = 1\n', ("a", "x")) == "# why\n# of b\n[b]\nz = 1\n"
     assert remove_value(TEXT, ("aliases", "unknown")) == TEXT
 
 

@@ -147,3 +147,22 @@ async def test_a_continued_job_gives_the_same_bits_as_an_uninterrupted_one(
     assert (again.rows, again.tokens, again.truncated) == (full.rows, full.tokens, full.truncated)
     assert full.truncated > 0
     assert (folder / "out.npy").read_bytes() == (folder / "full.npy").read_bytes()
+
+
+async def test_progress_is_reported_batch_by_batch(
+    model_folder: Path, graphs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratatoskr.jobs.runner._BATCH_REPORTS", 0.0)
+    texts = [{"text": f"{place} words carried up the tree " * (1 + place % 9)} for place in range(600)]
+    source = write(tmp_path / "in", "jsonl", texts)
+    job = EmbedJob(source=source, out=tmp_path / "out.npy", model=str(model_folder))
+    reports: list[Progress] = []
+    async with Ratatoskr.builder().local_embeddings(model_folder).cache_dir(graphs).build() as gateway:
+        await run(job, gateway, progress=reports.append)
+    under_way = [report for report in reports if report.phase == "embed" and report.computed]
+    counts = [report.computed for report in under_way]
+    assert len(counts) > 5  # of one window
+    assert counts == sorted(counts)
+    assert counts[-1] <= 600
+    assert all(report.rows == 0 and report.texts_per_second and report.eta is not None for report in under_way)
+    assert (reports[-1].rows, reports[-1].computed) == (600, 0)

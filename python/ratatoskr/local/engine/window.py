@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,10 @@ from ratatoskr.local.engine.workers import Delivery
 if TYPE_CHECKING:
     from ratatoskr.local.engine.head import Rows
 
-__all__ = ["WindowTask"]
+__all__ = ["ON_BATCH", "WindowTask"]
+
+ON_BATCH: Final[ContextVar[Callable[[int], None] | None]] = ContextVar("ON_BATCH", default=None)
+"""Called in a worker's thread with the number of items of each batch that is computed for a call of this context."""
 
 _CHUNK_CHARACTERS: Final = 64 * 1024
 """Characters that are tokenised in one piece, which takes some tens of milliseconds."""
@@ -44,6 +48,7 @@ class WindowTask(PendingCall):
         super().__init__()
         self._model, self._items, self._first = model, items, first
         self._truncate, self._out, self._wake = truncate, out, wake
+        self._on_batch = ON_BATCH.get()
         self._lock = threading.Lock()
         self._stop = StopSignal.when_done([self.future])
         first_indexes: dict[Any, int] = {}
@@ -126,6 +131,8 @@ class WindowTask(PendingCall):
         try:
             if not self.future.done():
                 self._model.compute(self._tokens, batch, self._rows, stop=self._stop)
+                if self._on_batch is not None:
+                    self._on_batch(len(batch))
         finally:
             with self._lock:
                 self._running -= 1

@@ -2,7 +2,8 @@
 
 Read from the environment, as curl, pip and huggingface_hub do: `HTTPS_PROXY` or `ALL_PROXY` (an http proxy, which opens
 tunnels) and `NO_PROXY`; `SSL_CERT_FILE` or `SSL_CERT_DIR`, else `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`, else the
-authorities of the system. This machine is never reached through a proxy.
+authorities of the system. Our own `RATATOSKR_PROXY` comes before these and holds for every host, and the authorities in
+`RATATOSKR_CA_FILE` are trusted, too. This machine is never reached through a proxy.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from ratatoskr.errors import ConfigurationError, ConnectionFailed, TlsError
 from ratatoskr.errors import Timeout as TimedOut
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["connect", "find_authorities", "is_loopback", "is_secure"]
+__all__ = ["CA_FILE_VARIABLE", "PROXY_VARIABLE", "connect", "find_authorities", "is_loopback", "is_secure"]
+
+PROXY_VARIABLE: Final = "RATATOSKR_PROXY"
+CA_FILE_VARIABLE: Final = "RATATOSKR_CA_FILE"
 
 _AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name certificate authorities; the first that is set counts."""
@@ -88,8 +92,9 @@ def _find_proxy(url: SplitResult) -> SplitResult | None:
 
     host = (url.hostname or "").casefold()
     proxies = getproxies_environment()
-    given = proxies.get(url.scheme) or proxies.get("all")
-    if not given or is_loopback(host) or proxy_bypass(f"{host}:{url.port or 443}"):
+    own = os.environ.get(PROXY_VARIABLE)
+    given = own or proxies.get(url.scheme) or proxies.get("all")
+    if not given or is_loopback(host) or (not own and proxy_bypass(f"{host}:{url.port or 443}")):
         return None
     try:
         proxy = urlsplit(given if "://" in given else f"http://{given}")
@@ -97,7 +102,8 @@ def _find_proxy(url: SplitResult) -> SplitResult | None:
     except ValueError:
         valid = False
     if not valid:
-        name = f"{url.scheme.upper()}_PROXY" if proxies.get(url.scheme) else "ALL_PROXY"
+        of_others = f"{url.scheme.upper()}_PROXY" if proxies.get(url.scheme) else "ALL_PROXY"
+        name = PROXY_VARIABLE if own else of_others
         raise ConfigurationError(f"{name} must be http://[user:password@]host:port for a pull", field=name)
     return proxy
 
@@ -115,6 +121,19 @@ def find_authorities() -> tuple[str, str] | None:
 
 
 def _make_context() -> ssl.SSLContext:
+    context = _make_usual_context()
+    if path := os.environ.get(CA_FILE_VARIABLE):
+        try:
+            context.load_verify_locations(path)
+        except OSError as error:
+            why = error.strerror or "it holds no certificate in PEM format"
+            raise ConfigurationError(
+                f"{CA_FILE_VARIABLE} names {path}, which cannot be used: {why}", field=CA_FILE_VARIABLE
+            ) from None
+    return context
+
+
+def _make_usual_context() -> ssl.SSLContext:
     found = find_authorities()
     if found is None:
         return ssl.create_default_context()

@@ -16,7 +16,7 @@ from typing import Final
 from ratatoskr._files import atomic_write, compute_digest
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.local.store.catalog import Wheel
-from ratatoskr.local.store.network import find_authorities
+from ratatoskr.local.store.network import CA_FILE_VARIABLE, PROXY_VARIABLE, find_authorities
 from ratatoskr.local.store.progress import OnPullProgress, PullProgress
 
 __all__ = ["fetch"]
@@ -86,6 +86,10 @@ def _download(requirement: str, into: Path) -> None:
     }
     if authorities := find_authorities():  # pip's library reads this variable alone
         environment["REQUESTS_CA_BUNDLE"] = authorities[1]
+    if path := os.environ.get(CA_FILE_VARIABLE):  # pip takes one bundle
+        environment["PIP_CERT"] = str(Path(path).resolve())
+    if proxy := os.environ.get(PROXY_VARIABLE):
+        environment["PIP_PROXY"] = proxy
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and the requirement comes from the catalogue
             command,

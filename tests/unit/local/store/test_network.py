@@ -126,6 +126,42 @@ def test_a_proxy_without_a_scheme_is_http(behind: tuple[Hub, Proxy], store: Mode
     assert proxy.credentials == {None}
 
 
+def test_our_own_variables_come_before_the_usual_ones_and_add_authorities(
+    behind: tuple[Hub, Proxy], store: ModelStore, authority: Path, monkeypatch
+):
+    _, proxy = behind
+    for name, value in {
+        "RATATOSKR_PROXY": f"http://me:own@127.0.0.1:{proxy.server_port}",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "*",
+        "RATATOSKR_CA_FILE": str(authority),
+    }.items():
+        monkeypatch.setenv(name, value)
+    store.pull(BGE)
+    assert proxy.credentials == {f"Basic {base64.b64encode(b'me:own').decode()}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("RATATOSKR_PROXY", "socks5://me:secret@h:1", "RATATOSKR_PROXY must be http://"),
+        (
+            "RATATOSKR_CA_FILE",
+            "/no/such.pem",
+            "RATATOSKR_CA_FILE names /no/such.pem, which cannot be used: No such file",
+        ),
+        ("RATATOSKR_CA_FILE", __file__, "which cannot be used: "),
+    ],
+)
+def test_our_own_variables_are_named_where_they_are_wrong(store: ModelStore, monkeypatch, name, value, words):
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.test")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        store.pull(BGE)
+    assert words in caught.value.message
+    assert "secret" not in caught.value.message
+
+
 @pytest.mark.parametrize("status", [403, 407, 502])
 def test_a_proxy_that_refuses_is_named(behind: tuple[Hub, Proxy], store: ModelStore, monkeypatch, status):
     _, proxy = behind

