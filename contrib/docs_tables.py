@@ -168,7 +168,8 @@ def describe_commands(command: click.Command, context: click.Context) -> Iterato
         )
     options = (one for one in command.get_params(context) if isinstance(one, click.Option))
     records = (record for one in options if (record := one.get_help_record(context)) is not None)
-    yield table("| option | meaning |", ((f"`{names}`", text) for names, text in records))
+    # A range such as `[x>=1]` would be taken for a link.
+    yield table("| option | meaning |", ((f"`{names}`", text.replace("[", r"\[")) for names, text in records))
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
