@@ -118,28 +118,22 @@ class ProviderClient:
             url = self.url(path).partition("?")[0]
             BODIES.log("request", provider=self.name, url=url, body=self._text(body))
 
-        async def exchange(credential: Credential) -> HttpReply:
-            return await self._transport.send(
-                # The headers are never bound to a name, so that no traceback with local variables shows the key.
-                HttpRequest(
-                    self.url(path),
-                    self._keys.headers(key, self._add_lists(headers) if self._lists else headers, credential),
-                    body,
-                    framing,
-                    deadlines if credential is None else _what_is_left(deadlines, began),
-                    "POST" if body else "GET",
-                )
-            )
-
         try:
             token = await self._keys.credential(key, deadlines) if self._keys.has_functions else None
-            reply = await exchange(token)
-            if token is not None and reply.status == 401:
-                renewed = await self._keys.renew(key, token, _what_is_left(deadlines, began))
-                if renewed is not None:
-                    if logs:
-                        self._log(binding.target, began, reply.status, self.request_id(reply))
-                    reply = await exchange(renewed)
+            if token is None:
+                reply = await self._transport.send(self._request(key, path, body, headers, framing, deadlines))
+            else:
+                left = _what_is_left(deadlines, began)
+                reply = await self._transport.send(self._request(key, path, body, headers, framing, left, token))
+                if reply.status == 401:
+                    token = await self._keys.renew(key, token, _what_is_left(deadlines, began))
+                    if token is not None:
+                        if logs:
+                            self._log(binding.target, began, reply.status, self.request_id(reply))
+                        left = _what_is_left(deadlines, began)
+                        reply = await self._transport.send(
+                            self._request(key, path, body, headers, framing, left, token)
+                        )
             if BODIES.enabled and not reply.streamed:
                 self.log_reply(reply, reply.body)
             if not 200 <= reply.status < 300:
@@ -159,6 +153,26 @@ class ProviderClient:
         if logs:
             self._log(binding.target, began, reply.status, None)
         return reply
+
+    def _request(
+        self,
+        key: int | None,
+        path: str,
+        body: bytes,
+        headers: tuple[tuple[str, str], ...],
+        framing: Framing,
+        deadlines: Deadlines,
+        token: Credential = None,
+    ) -> HttpRequest:
+        # The headers are never bound to a name, so that no traceback with local variables shows the key.
+        return HttpRequest(
+            self.url(path),
+            self._keys.headers(key, self._add_lists(headers) if self._lists else headers, token),
+            body,
+            framing,
+            deadlines,
+            "POST" if body else "GET",
+        )
 
     def planned_headers(self, headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
         """Return the headers of a request, with `[redacted]` in place of secrets."""

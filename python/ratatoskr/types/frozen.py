@@ -127,9 +127,11 @@ def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
         hint = str(one.type)
         if hasattr(cls, _CHECKED) and (hint in _EXACT or _ITEMS.fullmatch(hint)):
             scope[f"exact_{name}"] = _EXACT.get(hint)
-            is_usual = f"type({name}) in exact_{name}" if hint in _EXACT else f"type({name}) is tuple and not {name}"
+            is_usual = f"type({name}) is exact_{name}" if hint in _EXACT else f"type({name}) is tuple and not {name}"
             if hint.endswith("| None"):
                 is_usual += f" or {name} is None"
+            if f"default_{name}" in scope:
+                is_usual = f"{name} is default_{name} or {is_usual}"
             body.append(f" if not ({is_usual}): {name} = _convert(self, {name!r}, {name}, {hint!r})\n")
         body.append(f" set_{name}(self, {value})\n")
     if hasattr(cls, "__post_init__"):
@@ -144,10 +146,8 @@ def _initializer(cls: Any, fields: dict[str, _Field]) -> Any:
 
 _CHECKED = "__checked__"
 """The name of a class attribute: fields of texts, bytes, truth values and tuples of plain data are then checked."""
-_EXACT: dict[str, tuple[type, ...]] = {
-    f"{kind.__name__}{optional}": (kind, type(None)) if optional else (kind,)
-    for kind in (str, bytes, bool)
-    for optional in ("", " | None")
+_EXACT: dict[str, type] = {
+    f"{kind.__name__}{optional}": kind for kind in (str, bytes, bool) for optional in ("", " | None")
 }
 _ITEMS = re.compile(r"tuple\[(?!Part\b)\w+, \.\.\.\]( \| None)?")
 _WORDS: dict[type, str] = {str: "text", bytes: "bytes", bool: "true or false"}
@@ -164,7 +164,7 @@ def _convert(self: Any, name: str, value: Any, hint: str) -> Any:
     if value is None and hint.endswith("| None"):
         return None
     if hint in _EXACT:
-        kind = _EXACT[hint][0]
+        kind = _EXACT[hint]
         if isinstance(value, kind):
             return str.__str__(value) if isinstance(value, str) else kind(value)
         wanted = _WORDS[kind]
