@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.models.price import UNITS, TieredRate
+from ratatoskr.types.usage import EXACT
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.models.price import Change, Price, Rates, Variant, Window
 
-__all__ = ["EXACT", "InForce", "Schedule", "Served"]
-
-EXACT: Final = Context(prec=200, Emin=-(10**9), Emax=10**9, traps=[])
-"""Amounts are exact in it, whatever the application has set for its own decimals."""
+__all__ = ["InForce", "Schedule", "Served"]
 
 _RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _DAY: Final = 86_400
@@ -34,12 +32,10 @@ class InForce(NamedTuple):
     """The rates of one combination of time, variant and tier.
 
     Attributes:
-        own: rates by unit, of the units that have one.
-        rates: as `own`, and for every other unit of tokens the rate of a unit that it is a part of, if that has one.
-        guessed: the units whose rate in `rates` is another's, where vendors publish one.
+        rates: by unit; a unit of tokens without a rate of its own has that of the unit that it is a part of.
+        guessed: the units whose rate is another's although vendors publish one.
     """
 
-    own: dict[str, Decimal]
     rates: dict[str, Decimal]
     guessed: frozenset[str]
 
@@ -76,7 +72,7 @@ class _When(NamedTuple):
             return False
         if self.until is not None and moment >= self.until:
             return False
-        return not self.hours or any([hours.holds(moment) for hours in self.hours])
+        return not self.hours or any(hours.holds(moment) for hours in self.hours)
 
 
 class _Matching(NamedTuple):
@@ -155,18 +151,18 @@ class Schedule:
                 if unit not in replaced:
                     own[unit] = _at(tiers, prompt)
                     replaced.add(unit)
-        factors = [one.multiplier for one in variants if one.multiplier is not None]
-        for unit, rate in own.items():
-            for factor in factors if UNITS[unit].per == _PER_TOKENS else ():
-                rate = EXACT.multiply(rate, factor)
-            own[unit] = rate if self._multiplier is None else EXACT.multiply(rate, self._multiplier)
+        for factor in [one.multiplier for one in variants if one.multiplier is not None]:
+            tokens = [unit for unit in own if UNITS[unit].per == _PER_TOKENS]
+            own.update({unit: EXACT.multiply(own[unit], factor) for unit in tokens})
+        if self._multiplier is not None:
+            own = {unit: EXACT.multiply(rate, self._multiplier) for unit, rate in own.items()}
         rates, guessed = dict(own), set()
         for unit, (_, parents, same) in UNITS.items():
             if unit not in own and (parent := next((p for p in parents if p in rates), None)):
                 rates[unit] = rates[parent]
                 if not same or parent in guessed:
                     guessed.add(unit)
-        return InForce(own, rates, frozenset(guessed))
+        return InForce(rates, frozenset(guessed))
 
 
 _PER_TOKENS: Final = UNITS["input"].per
