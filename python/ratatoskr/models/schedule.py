@@ -33,10 +33,12 @@ class InForce(NamedTuple):
 
     Attributes:
         rates: by unit; a unit of tokens without a rate of its own has that of the unit that it is a part of.
+        millionths: the price of one of a unit, in millionths of a dollar.
         guessed: the units whose rate is another's although vendors publish one.
     """
 
     rates: dict[str, Decimal]
+    millionths: dict[str, Decimal]
     guessed: frozenset[str]
 
 
@@ -158,14 +160,18 @@ class Schedule:
             own = {unit: EXACT.multiply(rate, self._multiplier) for unit, rate in own.items()}
         rates, guessed = dict(own), set()
         for unit, (_, parents, same) in UNITS.items():
-            if unit not in own and (parent := next((p for p in parents if p in rates), None)):
+            parent = next((p for place in (own, rates) for p in parents if p in place), None)
+            if unit not in own and parent is not None:
                 rates[unit] = rates[parent]
                 if not same or parent in guessed:
                     guessed.add(unit)
-        return InForce(rates, frozenset(guessed))
+        millionths = {unit: EXACT.multiply(rate, factor) for unit, rate in rates.items() if (factor := _FACTORS[unit])}
+        return InForce(rates, millionths, frozenset(guessed))
 
 
 _PER_TOKENS: Final = UNITS["input"].per
+_FACTORS: Final = {unit: 0 if _PER_TOKENS % one.per else _PER_TOKENS // one.per for unit, one in UNITS.items()}
+"""What makes the price of one of a unit, in millionths of a dollar, of a rate; 0 for an hour's."""
 
 
 def _at(tiers: _Tiers, prompt: int) -> Decimal:

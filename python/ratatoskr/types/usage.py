@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
+from ratatoskr.types.pending import resolves_when_read
 from ratatoskr.types.plain import Plain
 
 UsageSource: TypeAlias = Literal["provider", "local", "estimated", "unknown"]
@@ -177,7 +178,7 @@ def _sum_details(first: Usage, second: Usage) -> UsageDetails | None:
     return with_details.details + UsageDetails()  # how the other was served is unknown
 
 
-EXACT: Final = Context(prec=400, Emin=-(10**9), Emax=10**9, traps=[])
+EXACT: Final = Context(prec=200, Emin=-(10**9), Emax=10**9, traps=[])
 """Amounts are exact in it, whatever the application has set for its own decimals."""
 
 
@@ -200,6 +201,7 @@ class CostItem(Plain):
     amount: Decimal
 
 
+@resolves_when_read("items")
 @dataclass(frozen=True, slots=True)
 class Cost(Plain):
     """What a call cost.
