@@ -47,7 +47,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
-    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
+    "backend": BOTTOM | {"registry", "routing", "models", "version", "providers.protocol"},
     "middleware": BOTTOM | {"backend"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},

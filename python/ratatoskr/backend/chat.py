@@ -11,6 +11,7 @@ from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream, StreamLimits, open_stream
 from ratatoskr.errors import InvalidInput
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, ChatProvider, Plans
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.policy import safe_to_repeat
@@ -44,7 +45,7 @@ class ChatBackend:
         lifecycle: Lifecycle,
         embeds: Callable[[str], bool],
     ) -> None:
-        self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self.registry = ProviderRegistry(providers, chain, settings.policy, Pricing.of(settings.catalogue))
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
+
+if TYPE_CHECKING:
+    from ratatoskr.models.pricing import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Settings:
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
+        catalogue: what is known about models; `None` for nothing.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -32,6 +37,7 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
+    catalogue: Prices | None = None
 
 
 class CallTimeouts:

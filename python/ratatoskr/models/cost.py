@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ratatoskr.models.price import UNITS
+from ratatoskr.models.schedule import schedule_of
 from ratatoskr.types.pending import Pending
 from ratatoskr.types.usage import DETAIL_COUNTS, EXACT, Cost, CostItem
 
@@ -65,7 +66,7 @@ def cost_of(
         speed = details.speed or speed
         region = details.region or region
     served = (service_tier, speed, region, batch or service_tier == "batch")
-    rates, millionths, guessed = price.schedule.in_force(_stamp(at), served, prompt)
+    rates, millionths, guessed = schedule_of(price).in_force(_stamp(at), served, prompt)
     if usage.output_tokens is None and rates.get("output"):
         return None
     counts, fits = _counts(usage, prompt, usage.output_tokens or 0)
@@ -130,7 +131,7 @@ def worst_case(
         batch: whether it is part of a batch.
         caches: whether the prompt may be written to a cache, which some providers charge more for.
     """
-    rates, millionths, _ = price.schedule.in_force(_stamp(at), (service_tier, speed, region, batch), input_tokens)
+    rates, millionths, _ = schedule_of(price).in_force(_stamp(at), (service_tier, speed, region, batch), input_tokens)
     if (input_tokens and "input" not in rates) or (max_output and "output" not in rates):
         return None
     total = millionths.get("requests", _ZERO)

@@ -18,7 +18,7 @@ class Pending:
         raise NotImplementedError
 
 
-class _Field:
+class _ResolvingField:
     """A slot whose `Pending` value is replaced by what it stands for when it is read."""
 
     __slots__ = ("_read", "_write")
@@ -49,7 +49,7 @@ def resolves_when_read(*names: str) -> Callable[[C], C]:
 
     def decorate(cls: C) -> C:
         for name in names:
-            setattr(cls, name, _Field(vars(cls)[name]))
+            setattr(cls, name, _ResolvingField(vars(cls)[name]))
         return cls
 
     return decorate
@@ -58,4 +58,4 @@ def resolves_when_read(*names: str) -> Callable[[C], C]:
 def as_it_is(instance: Any, name: str) -> Any:
     """Return the value of a field, pending or not, to hand it on to another object."""
     field = getattr(type(instance), name, None)
-    return field.as_it_is(instance) if isinstance(field, _Field) else getattr(instance, name, None)
+    return field.as_it_is(instance) if isinstance(field, _ResolvingField) else getattr(instance, name, None)
