@@ -201,6 +201,28 @@ class CostItem(Plain):
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class CostRange(Plain):
+    """What a call may cost by the list prices.
+
+    Attributes:
+        low: the prompt alone, read for the first time.
+        high: the prompt and the longest answer; `None` where no limit of the answer is known.
+        currency: ISO 4217 code.
+        input_tokens: of the prompt, an estimate from its texts.
+        max_output_tokens: of the longest answer.
+        basis: the table that the prices are from, and its date.
+    """
+
+    type: ClassVar[Literal["cost_range"]] = "cost_range"
+    low: Decimal
+    high: Decimal | None
+    currency: str = "USD"
+    input_tokens: int = 0
+    max_output_tokens: int | None = None
+    basis: str = ""
+
+
 @resolves_when_read("items")
 @dataclass(frozen=True, slots=True)
 class Cost(Plain):
