@@ -41,6 +41,7 @@ class Facts:
     Attributes:
         rates: dollars per million, by unit, where it has one.
         regions: multipliers of all rates, by the region that an answer names.
+        long_writes: rates of writes to a cache of 12 hours, which the other table lacks, by how an answer was served.
     """
 
     mode: str
@@ -53,6 +54,13 @@ class Facts:
     features: tuple[str, ...]
     retires: str | None
     regions: Mapping[str, str]
+    long_writes: Mapping[str, Any]
+
+
+SERVED = {"": "", "_batches": "batch", "_flex": "flex", "_priority": "priority"}
+"""The ends of its rates, and how an answer was served that they are for."""
+LONG_WRITE = "cache_creation_input_token_cost_above_12hr"
+ABOVE_272K = "_above_272k_tokens"
 
 
 def read_facts(text: str) -> dict[str, dict[str, Facts]]:
@@ -92,7 +100,16 @@ def _read_row(row: Mapping[str, Any]) -> Facts:
         tuple(name for key, name in FEATURES.items() if row.get(key)),
         row.get("deprecation_date"),
         regions,
+        {served: rate for end, served in SERVED.items() if (rate := _read_long_write(row, end)) is not None},
     )
+
+
+def _read_long_write(row: Mapping[str, Any], end: str) -> Any:
+    base, above = (row.get(f"{LONG_WRITE}{size}{end}") for size in ("", ABOVE_272K))
+    if base is None or above is None:
+        return None if base is None else _text(Decimal(base) * 1_000_000)
+    rates = [_text(Decimal(one) * 1_000_000) for one in (base, above)]
+    return rates[0] if rates[0] == rates[1] else {"base": rates[0], "above": [[272_000, rates[1]]]}
 
 
 _ORDER = ("text", *INPUTS.values())

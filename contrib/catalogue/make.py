@@ -142,6 +142,8 @@ def combine(
     models: dict[str, Model] = {}
     for row in corrections.move_names(provider, rows):
         price, corrected = corrections.correct_price(provider, row.id, row.price)
+        if provider == "openrouter" and row.id.endswith(":free") and not price:
+            price = {"input": "0", "output": "0"}  # what the variant means
         names = tuple(dict.fromkeys((*row.names, *spell_stems(row))))
         models[row.id] = Model(replace(row, price=price, names=names), corrected=corrected)
     index = NameIndex(provider, [as_entry(model) for model in models.values()])
@@ -224,12 +226,10 @@ def make_entry(model: Model) -> dict[str, Any]:
     retires = retirement_of(row, facts)
     names = sorted({name.lower() for name in (*row.names, *facts)} - {row.id.lower()})
     released = sorted(match[0] for name in (row.id, *names) if (match := re.search(r"20\d\d-\d\d-\d\d$", dashed(name))))
-    variants = [{"region": region, "multiplier": by} for region, by in (best.regions if best else {}).items()]
-    price = {**row.price, **({"variants": [*row.price.get("variants", []), *variants]} if variants else {})}
     entry = {
         "id": row.id,
         "names": [name for name in names if NameIndex("", [ModelEntry(id=row.id)]).find(name) is None],
-        "prices": price if row.price else None,
+        "prices": complete_price(row.price, best) if row.price and best else row.price,
         "context_window": row.context_window or (best.max_input_tokens if best else None),
         "max_input_tokens": best.max_input_tokens if best else None,
         "max_output_tokens": best.max_output_tokens if best else None,
@@ -248,6 +248,22 @@ def make_entry(model: Model) -> dict[str, Any]:
         ],
     }
     return {key: value for key, value in entry.items() if value not in (None, [], {})}
+
+
+def complete_price(price: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+    """Return a price with what the other table alone has: long writes to caches, and factors of regions."""
+    variants = [dict(variant) for variant in price.get("variants", ())]
+    right = dict(price)
+    if "cache_write_long" not in price and "changes" not in price:
+        for served, rate in facts.long_writes.items():
+            if not served:
+                right["cache_write_long"] = rate
+            for variant in variants:
+                names = {"batch"} if variant.get("batch") else {variant.get("service_tier")}
+                if served in names | ({"priority"} if "fast" in names else set()):
+                    variant["cache_write_long"] = rate
+    variants += [{"region": region, "multiplier": by} for region, by in facts.regions.items()]
+    return {**right, **({"variants": variants} if variants else {})}
 
 
 def retirement_of(row: Row, facts: Mapping[str, Facts]) -> str | None:
