@@ -208,7 +208,7 @@ def write(provider: str, models: Mapping[str, Model]) -> bytes:
         "sources": {letter: name for letter, name in names.items() if letter in letters},
     }
     lines = ",\n".join(dump(entry) for entry in entries)
-    text = f"{dump(head)[:-1]},\"models\":[\n{lines}\n]}}\n"
+    text = f'{dump(head)[:-1]},"models":[\n{lines}\n]}}\n'
     msgspec.json.decode(text, type=ProviderTable)  # what the package will read it as
     return text.encode()
 
@@ -243,7 +243,11 @@ def make_entry(model: Model) -> dict[str, Any]:
         "deprecated": row.deprecated or None,
         "sources": [
             letter
-            for letter, used in (("g", bool(row.price or row.context_window)), ("l", bool(facts)), (CORRECTED, model.corrected))
+            for letter, used in (
+                ("g", bool(row.price or row.context_window)),
+                ("l", bool(facts)),
+                (CORRECTED, model.corrected),
+            )
             if used
         ],
     }
@@ -294,7 +298,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     for lapsed in corrections.lapsed():
         print(f"lapsed: {lapsed}", file=sys.stderr)
-    changed = [name for name, data in files.items() if not (DATA / name).is_file() or (DATA / name).read_bytes() != data]
+    changed = [
+        name for name, data in files.items() if not (DATA / name).is_file() or (DATA / name).read_bytes() != data
+    ]
     if not options.check:
         DATA.mkdir(exist_ok=True)
         for name in changed:

@@ -19,8 +19,17 @@ from ratatoskr._files import state_folder
 from ratatoskr.config.models_file import find_models_file, read_models_file
 from ratatoskr.models.catalogue import ModelChange, Overrides
 from ratatoskr.models.entry import ProviderTable
+from ratatoskr.models.presets import Preset
 
-__all__ = ["MAX_BYTES", "CatalogueFiles", "Refreshed", "read_embedded", "read_refreshed", "refreshed_path"]
+__all__ = [
+    "MAX_BYTES",
+    "CatalogueFiles",
+    "Refreshed",
+    "own_presets",
+    "read_embedded",
+    "read_refreshed",
+    "refreshed_path",
+]
 
 log = logging.getLogger("ratatoskr.catalogue")
 
@@ -76,6 +85,28 @@ class CatalogueFiles:
     def forget(self) -> None:
         """Read the refreshed tables again when they are asked for again."""
         self._refreshed = None
+
+
+_own_presets: dict[tuple[Path, float], Mapping[str, Preset]] = {}
+
+
+def own_presets() -> Mapping[str, Preset]:
+    """Return the presets of `models.toml`; read again when the file has changed.
+
+    Raises:
+        ConfigurationError: something in it is wrong.
+    """
+    path = find_models_file()
+    if path is None:
+        return {}
+    try:
+        key = (path, path.stat().st_mtime)
+    except OSError:
+        return read_models_file(path).presets
+    if key not in _own_presets:
+        _own_presets.clear()
+        _own_presets[key] = read_models_file(path).presets
+    return _own_presets[key]
 
 
 def read_embedded(provider: str) -> ProviderTable | None:

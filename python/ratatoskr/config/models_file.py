@@ -30,9 +30,9 @@ from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.catalogue import ModelChange
 from ratatoskr.models.presets import Preset, check_preset_name
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
-from ratatoskr.types.visible import escape_hidden
+from ratatoskr.types.visible import escape_hidden, quote
 
-__all__ = ["ModelsFile", "find_models_file", "parse_models_file", "read_models_file"]
+__all__ = ["ModelsFile", "find_models_file", "model_key", "parse_models_file", "read_models_file"]
 
 
 _T = TypeVar("_T")
@@ -82,18 +82,33 @@ def parse_models_file(text: str, path: Path) -> ModelsFile:
         raise reader.error((name,), "is unknown; known are models, presets")
     models: dict[tuple[str, str], ModelChange] = {}
     for name, value in reader.table(document, "models").items():
-        provider, colon, model = name.partition(":")
-        if not colon or not provider or not model.strip():
-            raise reader.error(("models", name), 'must be named "provider:model", such as "openai:gpt-6-sol"')
-        models[provider, model.strip()] = reader.convert(value, ModelChange, ("models", name))
+        try:
+            key = model_key(name)
+        except ConfigurationError as error:
+            raise reader.error(("models", name), error.message) from None
+        models[key] = reader.convert(value, ModelChange, ("models", name))
     presets: dict[str, Preset] = {}
     for name, value in reader.table(document, "presets").items():
         try:
-            key = check_preset_name(name)
+            preset = check_preset_name(name)
         except InvalidInput as error:
             raise reader.error(("presets", name), error.message) from None
-        presets[key] = reader.convert(value, Preset, ("presets", name))
+        presets[preset] = reader.convert(value, Preset, ("presets", name))
     return ModelsFile(models, presets)
+
+
+def model_key(name: str) -> tuple[str, str]:
+    """Return the provider and the model of a name.
+
+    Raises:
+        ConfigurationError: it has no provider's prefix, or no model.
+    """
+    provider, _, model = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if not provider.strip() or "/" in provider or not model.strip():
+        raise ConfigurationError(
+            f'must be named "provider:model", such as "openai:gpt-6-sol", not {quote(name)}', field="model"
+        )
+    return provider.strip(), model.strip()
 
 
 class _Reader:
@@ -138,6 +153,6 @@ def _split_path(message: str) -> tuple[str, tuple[str, ...]]:
 def _describe(text: str) -> str:
     if "matching regex" in text:
         return "must be decimal text that is not negative, such as '2.50'"
-    if "got `float`" in text and "`int`" not in text:
+    if "got `float`" in text and "`str" in text:
         return "must be decimal text such as '2.50', not a number: binary floats are no prices"
     return f"is wrong: {text[:1].lower()}{text[1:]}"

@@ -9,16 +9,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.entry import Count, ModelEntry, NameIndex, ProviderTable, Words
 from ratatoskr.models.price import Price, RateText
+from ratatoskr.types.visible import quote
 
-__all__ = ["Catalogue", "CatalogueSource", "ModelChange", "Overrides", "apply_change", "check_change"]
+__all__ = ["Catalogue", "CatalogueSource", "ModelChange", "Overrides", "apply_change", "make_change"]
 
 
 class ModelChange(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -212,10 +214,26 @@ def multiply(factor: str | None, other: str) -> str:
     return f"{EXACT.multiply(Decimal(factor), Decimal(other)):f}"
 
 
-def check_change(change: ModelChange) -> ModelChange:
-    """Return a change that was made in code if it is valid, as decoding checks one from a file.
+def make_change(**given: Any) -> ModelChange:
+    """Return a change that was given in code.
 
     Raises:
-        msgspec.ValidationError: it is not.
+        ConfigurationError: a value is wrong; `field` names it.
     """
-    return msgspec.convert(msgspec.to_builtins(change), ModelChange)
+    price = given.pop("price", None)
+    if price is not None and not isinstance(price, Price):
+        raise ConfigurationError(f"price must be a Price, not {quote(price)}", field="price")
+    try:
+        change = msgspec.convert({name: value for name, value in given.items() if value is not None}, ModelChange)
+        return replace(change, price=None if price is None else price.check())
+    except InvalidInput as error:
+        raise ConfigurationError(error.message, field=error.field) from None
+    except msgspec.ValidationError as error:
+        field = str(error).partition("$.")[2].rstrip("`")
+        raise ConfigurationError(
+            f"{field} must be {_expected(field)}, not {quote(given[field])}", field=field
+        ) from None
+
+
+def _expected(field: str) -> str:
+    return "decimal text, not below 0, such as '0.85'" if field == "multiplier" else "a whole number above 0"
