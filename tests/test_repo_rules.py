@@ -47,7 +47,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
-    "backend": BOTTOM | {"registry", "routing", "models", "version", "providers.protocol"},
+    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol", "models"},
     "middleware": BOTTOM | {"backend"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
@@ -55,7 +55,8 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"}
     | {"_files"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
+    | {"gateway", "backend", "registry", "routing", "config", "models", "providers", "providers.specs", "local"}
+    | {"transport"}
     | {"_log"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search

@@ -10,8 +10,10 @@ from typing import Final, TypeAlias, TypeVar
 
 from ratatoskr.backend.deadline import Deadline, Phase
 from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.presets import embedding_of
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.models.presets import PREFIX
 from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels
 from ratatoskr.registry.chain import Chain
@@ -58,7 +60,12 @@ class EmbedBackend:
         self._lifecycle = lifecycle
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises."""
+        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises.
+
+        The name may be that of a preset.
+        """
+        if isinstance(model, str) and model.startswith(PREFIX):
+            model = embedding_of(model, self._settings.presets, self.has)
         return resolve_embedding(model, self._names)
 
     def has(self, model: str) -> bool:

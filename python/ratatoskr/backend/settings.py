@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 
 if TYPE_CHECKING:
-    from ratatoskr.models.pricing import Prices
+    from ratatoskr.models.catalogue import Catalogue
+    from ratatoskr.models.presets import Preset
+
+_NO_PRESETS: Final[Mapping[str, Preset]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Settings:
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
         catalogue: what is known about models; `None` for nothing.
+        presets: returns the user's own presets, which come before the built-in ones.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -37,7 +41,8 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
-    catalogue: Prices | None = None
+    catalogue: Catalogue | None = None
+    presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
 
 
 class CallTimeouts:

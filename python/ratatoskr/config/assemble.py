@@ -13,6 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.catalogue import CatalogueFiles, own_presets
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
@@ -24,6 +25,7 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.catalogue import Catalogue
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
@@ -105,6 +107,7 @@ class Assembly:
 
     Attributes:
         recipe: what the gateway was made from.
+        catalogue: what is known about models; read at the first question.
         inputs: what each provider was made from.
         transport: shared with the gateways that reuse it.
         providers: by name; they hold the transport.
@@ -117,6 +120,7 @@ class Assembly:
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
+        self.catalogue = Catalogue(CatalogueFiles(dict(recipe.models)))
         check_tls(recipe.transport)
         if recipe.client is None and recipe.providers:
             warn_of_unused_variables(recipe.transport)
@@ -176,6 +180,8 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            self.catalogue,
+            own_presets,
         )
 
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
@@ -54,6 +55,20 @@ class ListsModels(Protocol):
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the models; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class DescribesParameters(Protocol):
+    """A provider that knows what its models accept."""
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`.
+
+        Args:
+            model: its name there.
+            max_output_tokens: the most tokens of an answer, as far as is known elsewhere.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from ratatoskr.errors import (
     AllAttemptsFailed,
     GatewayClosed,
     ModelNotAvailable,
+    ModelNotFound,
     RatatoskrError,
     Timeout,
     UnsupportedParameter,
@@ -269,7 +270,13 @@ class Chain:
 
 def _after(error: RatatoskrError, candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates that may follow this error: built-in alternatives only where the model is unavailable."""
-    return [c for c in candidates if not c.only_if_unavailable or isinstance(error, ModelNotAvailable)]
+    return [
+        c
+        for c in candidates
+        if not c.only_if_unavailable
+        or isinstance(error, ModelNotAvailable)
+        or (c.also_if_not_found and isinstance(error, ModelNotFound))
+    ]
 
 
 def _finite(seconds: float | None, used: float = 0.0) -> float | None:
