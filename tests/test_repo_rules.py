@@ -35,6 +35,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "_log": frozenset({"types"}),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
+    "ledger": BOTTOM | {"_files", "_fork"},
     "transport.client": BOTTOM,
     "transport": BOTTOM | {"transport.client", "_core", "_fork"},
     "providers.protocol": BOTTOM,
