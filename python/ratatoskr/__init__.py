@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratatoskr.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
+        BudgetExceeded as BudgetExceeded,
         ConfigurationError as ConfigurationError,
         ConnectionFailed as ConnectionFailed,
         ContentFiltered as ContentFiltered,
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
         dump_messages as dump_messages,
         load_messages as load_messages,
     )
+    from ratatoskr.types.budget import Budget as Budget
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
     from ratatoskr.types.model import (
@@ -122,7 +124,7 @@ _NAMES = {
     "ratatoskr.config.builder": "Builder",
     "ratatoskr.config.entry": "Ratatoskr",
     "ratatoskr.errors": """
-        AllAttemptsFailed AuthenticationFailed ConfigurationError ConnectionFailed ContentFiltered
+        AllAttemptsFailed AuthenticationFailed BudgetExceeded ConfigurationError ConnectionFailed ContentFiltered
         ContextLengthExceeded GatewayClosed InvalidInput InvalidToolArguments MalformedResponse
         ModelNotAvailable ModelNotFound NoProvider OutputInvalid PresetNotFound ProviderError QuotaExhausted
         RatatoskrError RateLimited RedirectRefused ServiceUnavailable StreamInterrupted Timeout TlsError
@@ -146,6 +148,7 @@ _NAMES = {
         TokenLogprob Tool ToolCall ToolCallDelta ToolCallEnd ToolCallStart ToolDefinition ToolResult Usage
         UsageEvent dump_messages load_messages
     """,
+    "ratatoskr.types.budget": "Budget",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-__all__ = ["Period", "TimeWindow", "find_window"]
+from ratatoskr.types.budget import Period
 
-Period: TypeAlias = "Literal['day', 'month', 'total'] | timedelta"
-"""How long a budget is for."""
+__all__ = ["TimeWindow", "find_window"]
 
 
 class TimeWindow(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 from ratatoskr.errors import (
     AllAttemptsFailed,
+    BudgetExceeded,
     GatewayClosed,
     ModelNotAvailable,
     RatatoskrError,
@@ -284,7 +285,7 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
 def _final(run: _Run[T]) -> RatatoskrError:
     attempts = tuple(run.attempts)
     errors = run.last_errors
-    if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
+    if len(errors) == 1 or isinstance(errors[-1], (GatewayClosed, BudgetExceeded)):
         errors[-1].attempts = attempts
         return errors[-1]
     return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)
