@@ -1,1 +1,23 @@
-"""Backends that wrap a backend."""
+"""What stands around every call, or around every try at a provider: `Middleware`, and those that are included."""
+
+from __future__ import annotations
+
+from ratatoskr.middleware.base import (
+    AskChat,
+    AskEmbed,
+    AskEmbedWindows,
+    AskStream,
+    Middleware,
+)
+from ratatoskr.middleware.bind import bind
+from ratatoskr.providers.protocol import CallOptions
+
+__all__ = [
+    "AskChat",
+    "AskEmbed",
+    "AskEmbedWindows",
+    "AskStream",
+    "CallOptions",
+    "Middleware",
+    "bind",
+]
