@@ -49,12 +49,12 @@ LAYERS: dict[str, frozenset[str]] = {
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
-    "middleware": BOTTOM | {"backend", "providers.protocol"},
+    "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
     | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
-    | {"local"}
+    | {"local", "ledger"}
     | {"_files"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "middleware", "backend", "registry", "routing", "config", "providers", "providers.specs", "local"}

@@ -13,6 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.guards import Guards
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
@@ -113,6 +114,7 @@ class Assembly:
         inputs: what each provider was made from.
         transport: shared with the gateways that reuse it.
         providers: by name; they hold the transport.
+        guards: the limits and budgets.
         local: the models of this process, shared as the transport is; `None` if there are none.
     """
 
@@ -148,6 +150,7 @@ class Assembly:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
+        self.guards: Guards = Guards(recipe, _find_model, previous.guards if previous is not None else None)
 
     def _resolve_transport(self) -> TransportInputs:
         recipe = self.recipe
@@ -185,6 +188,7 @@ class Assembly:
 
     async def aclose(self) -> None:
         """Close the parts that no other gateway uses. May be called twice."""
+        self.guards.close()
         if self.local is not None:
             await self.local.release(self)
         await self.transport.release(self)
@@ -211,10 +215,10 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
     embedders = [assembly.local.value] if assembly.local is not None else []
     backend: Backend = DirectBackend(
-        {name: _around_tries(recipe, provider) for name, provider in assembly.providers.items()},
+        {name: _around_tries(assembly, name, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=[_around_tries(recipe, embedder) for embedder in embedders],
+        embedders=[_around_tries(assembly, embedder.name, embedder) for embedder in embedders],
         clock=recipe.clock,
         shared=assembly,
     )
@@ -226,9 +230,17 @@ def _around_calls(recipe: Recipe, backend: Backend) -> Backend:
     return _bind_all(recipe.wraps, backend)
 
 
-def _around_tries(recipe: Recipe, provider: Provider) -> Provider:
-    """Return a provider with what stands around every try at it, from outside: the user's wraps, the provider."""
-    return _bind_all(recipe.try_wraps, provider)
+def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider:
+    """Return a provider with what stands around every try at it.
+
+    From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
+    """
+    outside, inside = assembly.guards.around_try(name)
+    return _bind_all((*outside, *assembly.recipe.try_wraps, *inside), provider)
+
+
+def _find_model(provider: str, model: str) -> None:
+    """Return what is known of a model: nothing, without a table of models."""
 
 
 def _bind_all(middleware: Sequence[Middleware], target: T) -> T:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.builder_providers import ProviderMethods, check_name
+from ratatoskr.config.guards import add_budget, add_limit, check_ledger
 from ratatoskr.config.network import (
     Pem,
     check_path,
@@ -28,8 +29,10 @@ from ratatoskr.types.visible import quote
 if TYPE_CHECKING:
     import httpx
 
+    from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
+    from ratatoskr.types.budget import Budget
 
 
 @hide_arguments_of_methods
@@ -175,14 +178,35 @@ class Builder(ProviderMethods):
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
 
-    def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
+    def limits(
+        self,
+        provider: str,
+        in_flight: int | None = None,
+        *,
+        stream_bytes: int | None = None,
+        requests: int | None = None,
+        tokens: int | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        per: float = 60.0,
+        model: str = "*",
+    ) -> Self:
         """Set limits of one provider; what is `None` stays as it is.
+
+        Calls over a limit of requests or tokens wait in a queue until their deadline, or try the next model that was
+        named; see `Limit`. Limits with another `model` or `per` hold beside one another.
 
         Args:
             provider: its name.
             in_flight: concurrent requests, 256 by default; further ones wait until their deadline. Providers at the
                 same host share the lowest limit.
             stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
+            requests: the number of requests in any `per` seconds.
+            tokens: of input and output together in any `per` seconds.
+            input_tokens: of the input in any `per` seconds.
+            output_tokens: of the output in any `per` seconds.
+            per: seconds.
+            model: a pattern of names of models (`*` for anything), which share the limits of requests and tokens.
         """
         check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
@@ -192,7 +216,24 @@ class Builder(ProviderMethods):
                 raise ConfigurationError(f"{name} must be a whole number above 0, not {quote(value)}", field=name)
             limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
+        counts = {"requests": requests, "tokens": tokens, "input_tokens": input_tokens, "output_tokens": output_tokens}
+        given = {name: value for name, value in counts.items() if value is not None}
+        if given or (in_flight is None and stream_bytes is None):
+            self._set(limits=add_limit(self._recipe.limits, provider, model, per, given))
         return self
+
+    def budget(self, budget: Budget) -> Self:
+        """Refuse calls that may cost more than what is left of an amount; several budgets hold beside one another."""
+        return self._set(budgets=add_budget(self._recipe.budgets, budget))
+
+    def ledger(self, ledger: str | Path | Ledger) -> Self:
+        """Count limits and budgets in a file, which other processes may share and which outlives them.
+
+        Args:
+            ledger: the path of the file, which is created with mode 0600, or an object of your own with the methods
+                of `Ledger`. By default they count in the memory of this process.
+        """
+        return self._set(ledger=check_ledger(ledger))
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""

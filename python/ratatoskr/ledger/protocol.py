@@ -53,13 +53,13 @@ class Refusal(NamedTuple):
     """Nothing was reserved.
 
     Attributes:
-        index: of the charge that does not fit.
+        position: of the charge that does not fit.
         total: what its account holds.
         ready: the time at which it fits if every open reservation is used up.
         earliest: the time before which it cannot fit, whatever open reservations give back.
     """
 
-    index: int
+    position: int
     total: int
     ready: float
     earliest: float
@@ -96,9 +96,9 @@ def find_ready(total: int, charge: Charge, steps: Sequence[tuple[float, int]], n
 
     More than the limit, as a queue may want, takes one more `per` for each time that the limit is exceeded.
     """
-    assert charge.limit is not None
-    more, amount = divmod(max(charge.amount - 1, 0), charge.limit)
-    needed = total + amount + 1 - charge.limit
+    limit = charge.limit or 1
+    more, amount = divmod(max(charge.amount - 1, 0), limit)
+    needed = total + amount + 1 - limit
     extra = more * charge.per if more else 0.0
     if needed <= 0 or charge.amount == 0:
         return now + extra

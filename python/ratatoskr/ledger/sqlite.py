@@ -85,7 +85,7 @@ class SqliteLedger:
             except _Busy:
                 if time.monotonic() > deadline:
                     raise ConfigurationError(f"{self.path} has been locked for {_WAIT:g} s") from None
-            await asyncio.sleep(random.uniform(0.0005, 0.005))
+            await asyncio.sleep(_pause())
 
     def _reserve(self, connection: sqlite3.Connection, charges: Sequence[Charge], now: float) -> Hold | Refusal:
         totals, keys = [], []
@@ -112,22 +112,21 @@ class SqliteLedger:
         return Hold(tuple(charges), tuple(keys), after)
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: float) -> None:
-        """Replace the reserved amounts by those that were used; where the file cannot be written, they stay reserved."""
+        """Replace the reserved amounts by those that were used; if the file cannot be written, they stay reserved."""
         deadline = time.monotonic() + _WAIT
         while True:
             try:
                 with self._transaction() as connection:
                     for charge, key, amount in zip(hold.charges, hold.key, amounts, strict=True):
                         _settle_entry(connection, charge, key, amount, now)
-                return
             except _Busy:
-                if time.monotonic() > deadline:
-                    _logger.warning("the ledger is locked, a reservation stays", extra={"path": str(self.path)})
-                    return
-                time.sleep(random.uniform(0.0005, 0.005))
+                if time.monotonic() <= deadline:
+                    time.sleep(_pause())
+                    continue
+                _logger.warning("the ledger is locked, a reservation stays", extra={"path": str(self.path)})
             except ConfigurationError as error:
                 _logger.warning("the ledger failed, a reservation stays", extra={"problem": error.message})
-                return
+            return
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""
@@ -136,7 +135,7 @@ class SqliteLedger:
                 row = connection.execute("SELECT ends FROM account WHERE name = ?", (account,)).fetchone()
                 return 0 if row is None or row[0] <= now else _expire(connection, account, now)
         except _Busy:
-            await asyncio.sleep(random.uniform(0.0005, 0.005))
+            await asyncio.sleep(_pause())
             return await self.total(account, now)
 
     def close(self) -> None:
@@ -170,10 +169,7 @@ class SqliteLedger:
         _prepare_file(self.path)
         connection = sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
         try:
-            found = connection.execute("PRAGMA application_id").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if found != _APPLICATION_ID and (found or tables):
-                raise ConfigurationError(f"{self.path} is a database of another program")
+            _check_program(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -187,6 +183,11 @@ class SqliteLedger:
 
 class _Busy(Exception):
     """Another process or thread has locked the file."""
+
+
+def _pause() -> float:
+    """Return the seconds until the file is tried again, random so that those who wait do not meet."""
+    return random.uniform(0.0005, 0.005)  # noqa: S311 - no secret
 
 
 def _prepare_file(path: Path) -> None:
@@ -210,6 +211,14 @@ def _prepare_file(path: Path) -> None:
     if status.st_nlink != 1:
         raise ConfigurationError(f"{path} has {status.st_nlink} hard links; use a file that has one")
     check_folder(path.parent)
+
+
+def _check_program(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `ConfigurationError` for a database that is not a ledger."""
+    found = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if found != _APPLICATION_ID and (found or tables):
+        raise ConfigurationError(f"{path} is a database of another program")
 
 
 def _expire(connection: sqlite3.Connection, account: str, now: float) -> int:

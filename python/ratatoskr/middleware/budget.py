@@ -139,7 +139,7 @@ class BudgetMeter(Middleware):
         return _add_notices(response, current) if current.warned else response
 
     async def open_stream(self, request: ChatRequest, call: CallOptions, ask: AskStream) -> OpenStream:
-        """Return a stream that the budgets allow; it is settled when it ends, by what has come where it is abandoned."""
+        """Return a stream that the budgets allow; an abandoned one costs what has come of it."""
         current = await self._begin(request, call)
         try:
             stream = await ask(request, call)
@@ -175,7 +175,7 @@ class BudgetMeter(Middleware):
         charges = [_charge(account, request, worst, now) for account in self._accounts]
         found = await self._ledger.reserve(charges, now)
         if not isinstance(found, Hold):
-            account, charge = self._accounts[found.index], charges[found.index]
+            account, charge = self._accounts[found.position], charges[found.position]
             message = (
                 f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left, "
                 f"and this call may cost {_money(worst)} ({input_tokens} input and {output_tokens} output tokens)"
@@ -252,9 +252,7 @@ class BudgetMeter(Middleware):
 
 
 def _account_of(budget: Budget) -> _Account:
-    period = budget.per if isinstance(budget.per, str) else f"{budget.per.total_seconds():g}s"
-    scoped = "" if budget.scope is None else ":scoped"
-    return _Account(budget, budget.limit, budget.zone, f"budget:{budget.name}:{period}:{budget.tz}:{budget.on}{scoped}")
+    return _Account(budget, budget.limit, budget.zone, budget.account)
 
 
 def _charge(account: _Account, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:

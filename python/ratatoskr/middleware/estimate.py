@@ -27,6 +27,8 @@ _MEDIA_BYTES_A_TOKEN: Final = 16
 """Of audio and files: compressed speech and pages of PDF have more bytes for each token."""
 _UNKNOWN_OUTPUT: Final = 1024
 """The output tokens that a limit assumes of a model before its first answer."""
+_TEXT: Final = frozenset({"text_part", "reasoning_part"})
+_CALLS: Final = frozenset({"tool_call", "server_tool_call"})
 _OUTPUT_NAMES: Final = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens"})
 
 
@@ -50,9 +52,9 @@ def _parts_tokens(parts: Iterable[Any]) -> int:
     count = 0
     for part in parts:
         kind = part.type
-        if kind == "text_part" or kind == "reasoning_part":
+        if kind in _TEXT:
             count += _text_tokens(part.text)
-        elif kind == "tool_call" or kind == "server_tool_call":
+        elif kind in _CALLS:
             count += _text_tokens(part.name) + _text_tokens(part.arguments) + _PER_MESSAGE
         elif kind == "tool_result":
             count += _parts_tokens(part.content) + _PER_MESSAGE

@@ -56,7 +56,7 @@ class _Waiter:
         hopeful: it waits as long as there is a chance.
     """
 
-    __slots__ = ("hopeful", "charges", "deadline", "late", "loop", "wake")
+    __slots__ = ("charges", "deadline", "hopeful", "late", "loop", "wake")
 
     def __init__(self, charges: Sequence[Charge], deadline: float, hopeful: bool) -> None:
         self.charges = charges
@@ -89,6 +89,7 @@ class Lane:
         self._clock = clock
         self._waiters: deque[_Waiter] = deque()
         self._last: Refusal | None = None  # of the call that is first
+        self._sleeps_until = -math.inf
         self._closed = False
         self._lock = threading.Lock()
         call_in_child(self._renew)
@@ -121,7 +122,9 @@ class Lane:
         ahead = self._last
         if self._waiters and ahead is not None:
             # Whoever came later is not served earlier, and each request ahead takes one from a limit of requests.
-            behind = max([len(self._waiters) // (one.limit or 1) * one.per for one in charges if one.amount == 1] or [0])
+            behind = max(
+                [len(self._waiters) // (one.limit or 1) * one.per for one in charges if one.amount == 1] or [0]
+            )
             if waiter.is_late(ahead, behind):
                 raise Late(ahead, max(ahead.ready + behind - now, 0.0))
         return await self._queue(waiter)
@@ -129,23 +132,27 @@ class Lane:
     async def _queue(self, waiter: _Waiter) -> Hold:
         with self._lock:
             self._waiters.append(waiter)
+        if waiter.deadline < self._sleeps_until:
+            self.wake()  # the first one has to look at this deadline, too
         try:
             while True:
                 if self._closed:
                     raise GatewayClosed("the gateway was closed before this call had its turn")
                 waiter.wake = waiter.loop.create_future()
-                if self._waiters[0] is not waiter and not waiter.late:
+                now = self._now()
+                if self._waiters[0] is not waiter:
+                    if waiter.late and self._last is not None:
+                        raise Late(self._last, max(self._last.ready - now, 0.0))
                     await waiter.wake
                     continue
-                now = self._now()
                 found = await self._ledger.reserve(waiter.charges, now)
                 if isinstance(found, Hold):
                     return found
-                if self._waiters[0] is waiter:
-                    self._last = found
-                if waiter.late or now >= waiter.deadline or waiter.is_late(found):
+                self._last = found
+                if now >= waiter.deadline or waiter.is_late(found):
                     raise Late(found, max(found.ready - now, 0.0))
-                await self._sleep(waiter, min(found.ready, self._next_deadline()) - now)
+                self._sleeps_until = min(found.ready, self._next_deadline())
+                await self._sleep(waiter, self._sleeps_until - now)
                 self._expire()
         finally:
             with self._lock:

@@ -40,7 +40,6 @@ _MAX_MODELS: Final = 1024
 """The most models that are remembered: their names may come from the caller's users."""
 
 
-
 class _Model:
     """What is known of one model at the provider.
 
@@ -175,7 +174,7 @@ class RateLimits(Middleware):
         try:
             hold = await model.lane.reserve(charges, patience, hopeful=not call.has_next)
         except Late as late:
-            _, name, limit, per = model.dimensions[late.refusal.index]
+            _, name, limit, per = model.dimensions[late.refusal.position]
             seconds = late.seconds
             message = f"the limit of {limit} {_words(name)} in {per:g} s is reached; there is room in {seconds:.3g} s"
             raise RateLimited(message, provider="ratatoskr", model=call.model, retry_after=seconds) from None

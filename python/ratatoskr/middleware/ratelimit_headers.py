@@ -22,8 +22,8 @@ class Remaining(NamedTuple):
     seconds: float
 
 
-# developers.openai.com/api/docs/guides/rate-limits ("Rate limits in headers"), platform.claude.com/docs/en/api/rate-limits
-# ("Response headers"), console.groq.com/docs/rate-limits; from memory, November 2026.
+# developers.openai.com/api/docs/guides/rate-limits ("Rate limits in headers"), console.groq.com/docs/rate-limits,
+# platform.claude.com/docs/en/api/rate-limits ("Response headers"); from memory, November 2026.
 _NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "requests": (
         ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),

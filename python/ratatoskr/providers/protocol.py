@@ -26,6 +26,7 @@ class CallOptions:
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
         provider: the name of the provider; `None` for a whole call.
         attempt: the number of the attempt in its call, from 1; `None` for a whole call.
+        has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
     """
 
     model: str
@@ -33,6 +34,7 @@ class CallOptions:
     policy: ParameterPolicy = "error"
     provider: str | None = None
     attempt: int | None = None
+    has_next: bool = False
 
 
 class ChatProvider(Protocol):

@@ -55,10 +55,12 @@ class ProviderRegistry(Generic[P]):
             safe_to_repeat: returns whether a request that failed with this error may be sent again anywhere.
         """
         numbers = count(1)
+        waiting = list(candidates)
 
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
             name = candidate.provider
-            options = CallOptions(candidate.model, deadlines, self._policy, name, next(numbers))
+            has_next = len(waiting) > 1 and self._chain.has_ready(candidate, waiting)
+            options = CallOptions(candidate.model, deadlines, self._policy, name, next(numbers), has_next)
             return ask(self.providers[name], options)
 
         return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

@@ -59,7 +59,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "amount", _parse_amount(self.amount))
-        if not (self.per in ("day", "month", "total") if isinstance(self.per, str) else isinstance(self.per, timedelta)):
+        if not (
+            self.per in ("day", "month", "total") if isinstance(self.per, str) else isinstance(self.per, timedelta)
+        ):
             raise _wrong("per", "day, month, total, or a timedelta", self.per)
         if isinstance(self.per, timedelta) and self.per < timedelta(seconds=1):
             raise _wrong("per", "one second or longer", self.per)
@@ -92,10 +94,17 @@ class Budget:
             raise _wrong("tz", "the name of a time zone, such as Europe/Berlin", self.tz) from None
 
     @property
+    def account(self) -> str:
+        """What the names of its accounts begin with: budgets for which it is the same count together."""
+        period = self.per if isinstance(self.per, str) else f"{self.per.total_seconds():g}s"
+        scoped = "" if self.scope is None else ":scoped"
+        return f"budget:{self.name}:{period}:{self.tz}:{self.on}{scoped}"
+
+    @property
     def words(self) -> str:
         """The budget in words, such as `10.00 USD a day`."""
-        period = {"day": " a day", "month": " a month", "total": " in total"}
-        return f"{self.amount} USD{period.get(self.per, f' per {self.per}')}"  # type: ignore[call-overload]
+        words = {"day": "a day", "month": "a month", "total": "in total"}
+        return f"{self.amount} USD {words[self.per] if isinstance(self.per, str) else f'per {self.per}'}"
 
 
 def to_units(amount: Decimal) -> int:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -43,7 +44,7 @@ def test_all_charges_are_reserved_or_none(ledger):
     assert isinstance(reserve(ledger, Charge("a", 5, 10), Charge("b", 5, 5)), Hold)
     refused = reserve(ledger, Charge("a", 5, 10), Charge("b", 1, 5))
     assert isinstance(refused, Refusal)
-    assert (refused.index, refused.total) == (1, 5)
+    assert (refused.position, refused.total) == (1, 5)
     assert (total(ledger, "a"), total(ledger, "b")) == (5, 5)
 
 
@@ -110,7 +111,7 @@ class LedgerMachine(RuleBasedStateMachine):
     """Both ledgers do what a list of amounts does."""
 
     holds = Bundle("holds")
-    LIMITS = {"a": (10, 60.0), "b": (7, 5.0), "c": (20, math.inf)}
+    LIMITS: ClassVar = {"a": (10, 60.0), "b": (7, 5.0), "c": (20, math.inf)}
 
     def __init__(self) -> None:
         super().__init__()

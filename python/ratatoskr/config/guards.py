@@ -1,0 +1,137 @@
+"""What limits and budgets of a recipe become: middleware around every try, and the ledger that they count in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.providers.specs import SPECS
+from ratatoskr.registry.backoff import SystemClock
+from ratatoskr.types.visible import quote
+
+if TYPE_CHECKING:
+    from ratatoskr.config.recipe import Recipe
+    from ratatoskr.ledger.protocol import Ledger
+    from ratatoskr.middleware.base import Middleware
+    from ratatoskr.middleware.budget import FindModel
+    from ratatoskr.middleware.limits import RateLimits
+    from ratatoskr.types.budget import Budget
+    from ratatoskr.types.limit import Limit
+
+__all__ = ["Guards", "add_budget", "add_limit", "check_ledger"]
+
+
+def add_limit(
+    limits: tuple[Limit, ...], provider: str, model: str, per: float, given: Mapping[str, Any]
+) -> tuple[Limit, ...]:
+    """Return the limits with one more, or with one changed that holds for the same models and seconds.
+
+    Raises:
+        ConfigurationError: it is invalid.
+    """
+    from ratatoskr.types.limit import Limit
+
+    for index, known in enumerate(limits):
+        if (known.provider, known.model, known.per) == (provider, model, per):
+            return (*limits[:index], replace(known, **given), *limits[index + 1 :])
+    return (*limits, Limit(provider, model, per=per, **given))
+
+
+def add_budget(budgets: tuple[Budget, ...], budget: Budget) -> tuple[Budget, ...]:
+    """Return the budgets with one more.
+
+    Raises:
+        ConfigurationError: it is no budget, or would count in the same accounts as another one.
+    """
+    from ratatoskr.types.budget import Budget
+
+    if not isinstance(budget, Budget):
+        raise ConfigurationError(
+            f'budget must be a Budget, such as Budget("10.00"), not {quote(budget)}', field="budget"
+        )
+    if any(known.account == budget.account for known in budgets):
+        raise ConfigurationError(
+            f"two budgets {budget.name!r} per {budget.per} would count in the same accounts: give one another name=",
+            field="budget",
+        )
+    return (*budgets, budget)
+
+
+def check_ledger(ledger: str | Path | Ledger) -> str | Path | Ledger:
+    """Return a ledger or the path of its file.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if isinstance(ledger, str | Path) and str(ledger):
+        return ledger
+    if not isinstance(ledger, str | Path) and all(
+        callable(getattr(ledger, name, None)) for name in ("reserve", "settle", "total", "close")
+    ):
+        return ledger
+    raise ConfigurationError(f"ledger must be the path of a file, or a Ledger, not {quote(ledger)}", field="ledger")
+
+
+class Guards:
+    """The limits and budgets of one gateway.
+
+    Args:
+        recipe: of the gateway.
+        find: returns what is known of a provider's model.
+        previous: those of a gateway that this one replaces: what it has counted in memory is kept.
+    """
+
+    def __init__(self, recipe: Recipe, find: FindModel, previous: Guards | None = None) -> None:
+        self._recipe = recipe
+        self._limits: list[RateLimits] = []
+        self._meter: Middleware | None = None
+        self.ledger: Ledger | None = None
+        if recipe.limits or recipe.budgets:
+            kept = previous.ledger if previous is not None and previous._recipe.ledger == recipe.ledger else None
+            self.ledger = kept or _open_ledger(recipe.ledger)
+        if recipe.budgets and self.ledger is not None:
+            from ratatoskr.middleware.budget import BudgetMeter
+
+            free = frozenset(spec.name for spec in SPECS.values() if spec.configured_by == "address") | {"local"}
+            self._meter = BudgetMeter(recipe.budgets, self.ledger, find, _wall_clock(recipe.clock), free=free)
+
+    def around_try(self, provider: str) -> tuple[tuple[Middleware, ...], tuple[Middleware, ...]]:
+        """Return what stands outside of the user's wraps of tries at a provider, and what stands inside."""
+        outside = (self._meter,) if self._meter is not None else ()
+        limits = [limit for limit in self._recipe.limits if limit.provider == provider]
+        if not limits or self.ledger is None:
+            return outside, ()
+        from ratatoskr.middleware.limits import RateLimits
+
+        guard = RateLimits(limits, self.ledger, self._recipe.clock or SystemClock())
+        self._limits.append(guard)
+        return outside, (guard,)
+
+    def close(self) -> None:
+        """End the waits of calls over a limit with `GatewayClosed`."""
+        for guard in self._limits:
+            guard.close()
+        if self.ledger is not None:
+            self.ledger.close()
+
+
+def _open_ledger(ledger: str | Path | Ledger | None) -> Ledger:
+    if ledger is None:
+        from ratatoskr.ledger.memory import MemoryLedger
+
+        return MemoryLedger()
+    if isinstance(ledger, str | Path):
+        from ratatoskr.ledger.sqlite import SqliteLedger
+
+        return SqliteLedger(ledger)
+    return ledger
+
+
+def _wall_clock(clock: Any) -> Callable[[], float]:
+    """Return a clock's time since 1970: a clock for tests may have one, too."""
+    now: Callable[[], float] = getattr(clock, "time", time.time)
+    return now
