@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratatoskr.config.base_url import base_url_from_environment
 from ratatoskr.config.file import ConfigFile, ProviderSection
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.budget import Budget
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_config", "apply_network", "base_url_in_force"]
+__all__ = ["add_provider", "apply_config", "apply_guards", "apply_network", "base_url_in_force"]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
@@ -27,6 +30,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     if config.aliases:
         builder.routing(rules=dict(config.aliases))
     apply_network(builder, config)
+    apply_guards(builder, config)
 
 
 def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
@@ -56,6 +60,24 @@ def base_url_in_force(name: str, section: ProviderSection) -> str | None:
     """Return the base URL of a provider in the file, unless the environment has one, which comes first."""
     of_environment = base_url_from_environment(SPECS[name]) if name in SPECS else None
     return section.base_url if of_environment is None else None
+
+
+def apply_guards(builder: Builder, config: ConfigFile) -> None:
+    """Set the limits and the budget of the file, and where they count.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    for name, section in config.limits.items():
+        given = section.model_dump(exclude={"provider"}, exclude_none=True)
+        builder.limits(section.provider or name, **given)
+    if config.budget is not None:
+        settings = config.budget.model_dump()
+        if isinstance(settings["per"], int):
+            settings["per"] = timedelta(seconds=min(settings["per"], 10**9))
+        builder.budget(Budget(**settings))
+    if config.ledger.path is not None:
+        builder.ledger(Path(config.ledger.path).expanduser())
 
 
 def apply_network(builder: Builder, config: ConfigFile) -> None:
