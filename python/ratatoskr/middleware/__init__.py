@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from ratatoskr.middleware.base import (
-    AskChat,
-    AskEmbed,
-    AskEmbedWindows,
-    AskStream,
-    Middleware,
-)
+from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
 from ratatoskr.middleware.bind import bind
+from ratatoskr.middleware.observe import Hooks, Log
+from ratatoskr.middleware.redact import Redact
+from ratatoskr.middleware.watch import watch
 from ratatoskr.providers.protocol import CallOptions
 
 __all__ = [
@@ -18,6 +15,10 @@ __all__ = [
     "AskEmbedWindows",
     "AskStream",
     "CallOptions",
+    "Hooks",
+    "Log",
     "Middleware",
+    "Redact",
     "bind",
+    "watch",
 ]
