@@ -17,7 +17,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.ledger.memory import MemoryLedger
@@ -135,15 +135,13 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [isinstance(one, Hold) for one in found] == [fits, fits]
         if not fits:
             assert found[0] == found[1]
-            return None
+            return multiple()
         mine = [[one.account, one.amount, self.now + one.per * (1 + LAG)] for one in charges]
         self.entries += mine
         return found, mine
 
     @rule(hold=consumes(holds), data=st.data())
     def settle(self, hold, data):
-        if hold is None:
-            return
         found, mine = hold
         amounts = [data.draw(st.integers(0, 12)) for _ in mine]
         for ledger, one in zip(self.ledgers, found, strict=True):

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import (
@@ -492,24 +492,22 @@ class BudgetMachine(RuleBasedStateMachine):
         assert task.done() != fits
         if not fits:
             assert isinstance(task.exception(), BudgetExceeded)
-            return None
+            return multiple()
         self.charged.append([*self.windows(), cents])
         return task, outcome, self.charged[-1]
 
     @rule(call=consumes(calls), cents=st.integers(0, 6))
     def answer_it(self, call, cents):
-        if call is not None:
-            call[1].set_result(answer(0, cents * 1000))
-            self.loop.run_until_complete(call[0])
-            call[2][2] = cents
+        call[1].set_result(answer(0, cents * 1000))
+        self.loop.run_until_complete(call[0])
+        call[2][2] = cents
 
     @rule(call=consumes(calls), error=st.sampled_from([ServiceUnavailable(), Timeout(phase="total"), None]))
     def fail_it(self, call, error):
-        if call is not None:
-            call[0].cancel() if error is None else call[1].set_exception(error)
-            self.loop.run_until_complete(asyncio.wait([call[0]]))
-            call[0].cancelled() or call[0].exception()
-            call[2][2] = 0 if isinstance(error, ServiceUnavailable) else call[2][2]
+        call[0].cancel() if error is None else call[1].set_exception(error)
+        self.loop.run_until_complete(asyncio.wait([call[0]]))
+        call[0].cancelled() or call[0].exception()
+        call[2][2] = 0 if isinstance(error, ServiceUnavailable) else call[2][2]
 
     @rule(hours=st.sampled_from([0.2, 1.0, 24.0]))
     def wait(self, hours):
