@@ -235,7 +235,7 @@ def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider
 
     From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
     """
-    outside, inside = assembly.guards.around_try(name)
+    outside, inside = assembly.guards.around_try(name, provider)
     return _bind_all((*outside, *assembly.recipe.try_wraps, *inside), provider)
 
 

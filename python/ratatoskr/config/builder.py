@@ -194,11 +194,12 @@ class Builder(ProviderMethods):
         output_tokens: int | None = None,
         per: float = 60.0,
         model: str = "*",
+        each_key: bool = False,
     ) -> Self:
         """Set limits of one provider; what is `None` stays as it is.
 
         Calls over a limit of requests or tokens wait in a queue until their deadline, or try the next model that was
-        named; see `Limit`. Limits with another `model` or `per` hold beside one another.
+        named; see `Limit`. Limits with another `model`, `per` or `each_key` hold beside one another.
 
         Args:
             provider: its name.
@@ -211,6 +212,7 @@ class Builder(ProviderMethods):
             output_tokens: of the output in any `per` seconds.
             per: seconds.
             model: a pattern of names of models (`*` for anything), which share the limits of requests and tokens.
+            each_key: whether each of the provider's keys has these limits, in place of all of them together.
         """
         check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
@@ -223,7 +225,7 @@ class Builder(ProviderMethods):
         counts = {"requests": requests, "tokens": tokens, "input_tokens": input_tokens, "output_tokens": output_tokens}
         given = {name: value for name, value in counts.items() if value is not None}
         if given or (in_flight is None and stream_bytes is None):
-            self._set(limits=add_limit(self._recipe.limits, provider, model, per, given))
+            self._set(limits=add_limit(self._recipe.limits, provider, model, per, each_key, given))
         return self
 
     def budget(self, budget: Budget) -> Self:

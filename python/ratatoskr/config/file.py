@@ -107,6 +107,7 @@ class LimitSection(_Section):
         output_tokens: of the output in any `per` seconds.
         per: seconds; 60 if left out.
         model: a pattern of names of models, which share the limits of requests and tokens; `*` if left out.
+        each_key: whether each of the provider's keys has the limits of requests and tokens; false if left out.
     """
 
     provider: Name | None = None
@@ -118,6 +119,7 @@ class LimitSection(_Section):
     output_tokens: Count | None = None
     per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
     model: Name = "*"
+    each_key: bool = False
 
 
 class BudgetSection(_Section):

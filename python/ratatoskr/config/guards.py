@@ -26,9 +26,9 @@ __all__ = ["Guards", "add_budget", "add_limit", "check_ledger"]
 
 
 def add_limit(
-    limits: tuple[Limit, ...], provider: str, model: str, per: float, given: Mapping[str, Any]
+    limits: tuple[Limit, ...], provider: str, model: str, per: float, each_key: bool, given: Mapping[str, Any]
 ) -> tuple[Limit, ...]:
-    """Return the limits with one more, or with one changed that holds for the same models and seconds.
+    """Return the limits with one more, or with one changed that holds for the same models, seconds and keys.
 
     Raises:
         ConfigurationError: it is invalid.
@@ -36,9 +36,9 @@ def add_limit(
     from ratatoskr.types.limit import Limit
 
     for index, known in enumerate(limits):
-        if (known.provider, known.model, known.per) == (provider, model, per):
+        if (known.provider, known.model, known.per, known.each_key) == (provider, model, per, each_key):
             return (*limits[:index], replace(known, **given), *limits[index + 1 :])
-    return (*limits, Limit(provider, model, per=per, **given))
+    return (*limits, Limit(provider, model, per=per, each_key=each_key, **given))
 
 
 def add_budget(budgets: tuple[Budget, ...], budget: Budget) -> tuple[Budget, ...]:
@@ -99,15 +99,16 @@ class Guards:
             free = frozenset(spec.name for spec in SPECS.values() if spec.configured_by == "address") | {"local"}
             self._meter = BudgetMeter(recipe.budgets, self.ledger, find, _wall_clock(recipe.clock), free=free)
 
-    def around_try(self, provider: str) -> tuple[tuple[Middleware, ...], tuple[Middleware, ...]]:
+    def around_try(self, name: str, provider: object) -> tuple[tuple[Middleware, ...], tuple[Middleware, ...]]:
         """Return what stands outside of the user's wraps of tries at a provider, and what stands inside."""
         outside = (self._meter,) if self._meter is not None else ()
-        limits = [limit for limit in self._recipe.limits if limit.provider == provider]
+        limits = [limit for limit in self._recipe.limits if limit.provider == name]
         if not limits or self.ledger is None:
             return outside, ()
         from ratatoskr.middleware.limits import RateLimits
 
-        guard = RateLimits(limits, self.ledger, self._recipe.clock or SystemClock())
+        order_keys = getattr(provider, "order_keys", None) if getattr(provider, "key_count", 0) > 1 else None
+        guard = RateLimits(limits, self.ledger, self._recipe.clock or SystemClock(), order_keys=order_keys)
         self._limits.append(guard)
         return outside, (guard,)
 

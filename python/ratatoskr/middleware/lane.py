@@ -48,7 +48,7 @@ class _Waiter:
     """A call in the queue.
 
     Attributes:
-        charges: what it wants to reserve.
+        choices: what it wants to reserve: the amounts of one of these.
         deadline: when it gives up.
         loop: that it runs in.
         wake: is done when the call has to look again.
@@ -56,10 +56,10 @@ class _Waiter:
         hopeful: it waits as long as there is a chance.
     """
 
-    __slots__ = ("charges", "deadline", "hopeful", "late", "loop", "wake")
+    __slots__ = ("choices", "deadline", "hopeful", "late", "loop", "wake")
 
-    def __init__(self, charges: Sequence[Charge], deadline: float, hopeful: bool) -> None:
-        self.charges = charges
+    def __init__(self, choices: Sequence[Sequence[Charge]], deadline: float, hopeful: bool) -> None:
+        self.choices = choices
         self.deadline = deadline
         self.hopeful = hopeful
         self.loop = asyncio.get_running_loop()
@@ -98,11 +98,11 @@ class Lane:
         self._lock = threading.Lock()
         self._waiters.clear()
 
-    async def reserve(self, charges: Sequence[Charge], patience: float, *, hopeful: bool = True) -> Hold:
+    async def reserve(self, choices: Sequence[Sequence[Charge]], patience: float, *, hopeful: bool = True) -> Hold:
         """Reserve amounts, waiting for at most `patience` seconds.
 
         Args:
-            charges: the amounts.
+            choices: the amounts; of several choices, the first one that fits.
             patience: seconds.
             hopeful: wait as long as there is a chance; otherwise give up as soon as it is not sure that they can be
                 reserved in time.
@@ -115,19 +115,30 @@ class Lane:
             raise GatewayClosed("the gateway is closed")
         now = self._now()
         if not self._waiters:
-            found = await self._ledger.reserve(charges, now)
+            found = await self._try_choices(choices, now)
             if isinstance(found, Hold):
                 return found
-        waiter = _Waiter(charges, now + patience, hopeful)
+        waiter = _Waiter(choices, now + patience, hopeful)
         ahead = self._last
         if self._waiters and ahead is not None:
             # Whoever came later is not served earlier, and each request ahead takes one from a limit of requests.
-            behind = max(
-                [len(self._waiters) // (one.limit or 1) * one.per for one in charges if one.amount == 1] or [0]
-            )
+            ones = [one for one in choices[0] if one.amount == 1]
+            turns = [len(self._waiters) // ((one.limit or 1) * len(choices)) * one.per for one in ones]
+            behind = max(turns, default=0)
             if waiter.is_late(ahead, behind):
                 raise Late(ahead, max(ahead.ready + behind - now, 0.0))
         return await self._queue(waiter)
+
+    async def _try_choices(self, choices: Sequence[Sequence[Charge]], now: float) -> Hold | Refusal:
+        """Reserve the first choice that fits, or return the refusal that ends first."""
+        refusals = []
+        for charges in choices:
+            found = await self._ledger.reserve(charges, now)
+            if isinstance(found, Hold):
+                return found
+            refusals.append(found)
+        soonest = min(refusals, key=lambda one: one.ready)
+        return soonest._replace(earliest=min(one.earliest for one in refusals))
 
     async def _queue(self, waiter: _Waiter) -> Hold:
         with self._lock:
@@ -145,7 +156,7 @@ class Lane:
                         raise Late(self._last, max(self._last.ready - now, 0.0))
                     await waiter.wake
                     continue
-                found = await self._ledger.reserve(waiter.charges, now)
+                found = await self._try_choices(waiter.choices, now)
                 if isinstance(found, Hold):
                     return found
                 self._last = found

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import RatatoskrError, RateLimited
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
@@ -34,25 +34,48 @@ if TYPE_CHECKING:
     from ratatoskr.types.limit import Limit
     from ratatoskr.types.usage import Usage
 
-__all__ = ["RateLimits"]
+__all__ = ["OrderKeys", "RateLimits"]
+
+OrderKeys: TypeAlias = "Callable[[ChatRequest | EmbedRequest, str], Sequence[int]]"
+"""Returns which of a provider's keys a request to a model may use, the preferred one first."""
 
 _MAX_MODELS: Final = 1024
 """The most models that are remembered: their names may come from the caller's users."""
+
+
+class _Dimension(NamedTuple):
+    """One thing that is limited.
+
+    Attributes:
+        account: where it is counted.
+        name: one of `DIMENSIONS`.
+        limit: the most.
+        per: seconds.
+        each_key: whether each key has an account of its own.
+    """
+
+    account: str
+    name: str
+    limit: int
+    per: float
+    each_key: bool
 
 
 class _Model:
     """What is known of one model at the provider.
 
     Attributes:
-        dimensions: for each charge: the account, the dimension, the limit and its seconds.
+        dimensions: one for each charge.
+        each_key: whether any of them holds for each key.
         lane: where its calls queue.
         mean: of its answers.
     """
 
-    __slots__ = ("dimensions", "lane", "mean")
+    __slots__ = ("dimensions", "each_key", "lane", "mean")
 
-    def __init__(self, dimensions: tuple[tuple[str, str, int, float], ...], lane: Lane) -> None:
+    def __init__(self, dimensions: tuple[_Dimension, ...], lane: Lane) -> None:
         self.dimensions = dimensions
+        self.each_key = any(one.each_key for one in dimensions)
         self.lane = lane
         self.mean = MeanTokens()
 
@@ -85,6 +108,7 @@ class RateLimits(Middleware):
         ledger: counts.
         clock: that is waited on.
         count: returns the input tokens of a request.
+        order_keys: of the provider; `None` where it has one key at most.
     """
 
     def __init__(
@@ -93,11 +117,13 @@ class RateLimits(Middleware):
         ledger: Ledger,
         clock: Clock,
         count: CountInput = estimate_input,
+        order_keys: OrderKeys | None = None,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._clock = clock
         self._count = count
+        self._order_keys = order_keys
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
         self._models: dict[str, _Model] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
@@ -168,19 +194,22 @@ class RateLimits(Middleware):
             return None, call
         estimated = self._count(request, call.provider or "", call.model)
         charges = self._charges(model, request, estimated, call)
+        choices = self._choices(model, charges, request, call.model)
         total = math.inf if call.deadlines.total is None else call.deadlines.total
         patience = min(PATIENCE, total) if call.has_next else total
         began = self._clock.now()
         try:
-            hold = await model.lane.reserve(charges, patience, hopeful=not call.has_next)
+            hold = await model.lane.reserve([charges for _, charges in choices], patience, hopeful=not call.has_next)
         except Late as late:
-            _, name, limit, per = model.dimensions[late.refusal.position]
-            seconds = late.seconds
-            message = f"the limit of {limit} {_words(name)} in {per:g} s is reached; there is room in {seconds:.3g} s"
+            one, seconds = model.dimensions[late.refusal.position], late.seconds
+            limit = f"{one.limit} {_words(one.name)} in {one.per:g} s{' for each key' if one.each_key else ''}"
+            message = f"the limit of {limit} is reached; there is room in {seconds:.3g} s"
             raise RateLimited(message, provider="ratatoskr", model=call.model, retry_after=seconds) from None
         waited = self._clock.now() - began
         if waited > 0 and call.deadlines.total is not None:
             call = replace(call, deadlines=replace(call.deadlines, total=max(total - waited, 0.001)))
+        if model.each_key:
+            call = replace(call, key=next(key for key, one in choices if one[0].account == hold.charges[0].account))
         return _Try(model, hold, estimated), call
 
     def _charges(
@@ -190,7 +219,7 @@ class RateLimits(Middleware):
         most = largest_output(request)
         output_tokens = model.mean.output() if most is None else most
         amounts = _amounts(input_tokens, output_tokens)
-        for _, name, limit, per in model.dimensions:
+        for _, name, limit, per, _ in model.dimensions:
             if name in ("tokens", "input_tokens") and input_tokens > limit:
                 raise RateLimited(
                     f"the input has about {input_tokens} tokens, and the limit is {limit} {_words(name)} in {per:g} s",
@@ -201,7 +230,25 @@ class RateLimits(Middleware):
                 )
         # An output that may be longer than the limit waits until nothing else is under way.
         return [
-            Charge(account, min(amounts[name], limit), limit, per) for account, name, limit, per in model.dimensions
+            Charge(account, min(amounts[name], limit), limit, per) for account, name, limit, per, _ in model.dimensions
+        ]
+
+    def _choices(
+        self, model: _Model, charges: list[Charge], request: ChatRequest | EmbedRequest, name: str
+    ) -> list[tuple[int | None, list[Charge]]]:
+        """Return the charges for each key that may be used, with the key; `None` stands for any key."""
+        if not model.each_key:
+            return [(None, charges)]
+        keys = self._order_keys(request, name) if self._order_keys is not None else ()
+        return [
+            (
+                key,
+                [
+                    one._replace(account=f"{one.account}:key{key}") if dimension.each_key else one
+                    for one, dimension in zip(charges, model.dimensions, strict=True)
+                ],
+            )
+            for key in keys or (0,)
         ]
 
     def _settle(self, current: _Try, usage: Usage) -> None:
@@ -212,7 +259,7 @@ class RateLimits(Middleware):
             amounts = [charge.amount for charge in reserved]
         else:
             known = _amounts(usage.input_tokens, usage.output_tokens or 0)
-            amounts = [known[name] for _, name, _, _ in current.model.dimensions]
+            amounts = [known[one.name] for one in current.model.dimensions]
         self._replace(current, amounts)
 
     def _fail(self, current: _Try, error: BaseException) -> None:
@@ -223,9 +270,7 @@ class RateLimits(Middleware):
                 return
             if not maybe_billed(error):
                 was_sent = error.status is not None or error.request_id is not None
-                self._replace(
-                    current, [int(was_sent and name == "requests") for _, name, _, _ in current.model.dimensions]
-                )
+                self._replace(current, [int(was_sent and one.name == "requests") for one in current.model.dimensions])
                 return
         self._replace(current, [charge.amount for charge in current.hold.charges])
 
@@ -236,14 +281,17 @@ class RateLimits(Middleware):
 
     async def _lower(self, current: _Try, headers: Mapping[str, str]) -> None:
         """Count what the provider says that others have used, until it says that it is free again."""
-        for account, name, limit, per in current.model.dimensions:
-            found = read_remaining(headers, name, getattr(self._clock, "time", time.time))
+        for charge, one in zip(current.hold.charges, current.model.dimensions, strict=True):
+            if self._order_keys is not None and not one.each_key:
+                continue  # the headers are about one of several keys
+            found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time))
             if found is None:
                 continue
             now = self._now()
-            unseen = limit - await self._ledger.total(account, now) - found.remaining
+            unseen = one.limit - await self._ledger.total(charge.account, now) - found.remaining
             if unseen > 0:
-                hold = await self._ledger.reserve([Charge(account, unseen, None, min(found.seconds, per))], now)
+                lowered = Charge(charge.account, unseen, None, min(found.seconds, one.per))
+                hold = await self._ledger.reserve([lowered], now)
                 if isinstance(hold, Hold):
                     self._ledger.settle(hold, [unseen], now)
 
@@ -253,10 +301,11 @@ class RateLimits(Middleware):
         if lane is None:
             lane = self._lanes[which] = Lane(self._ledger, self._now, self._clock)
         limits = [self._limits[index] for index in which]
+        # Those of each key first: the first account says which key was chosen.
         dimensions = tuple(
-            (f"limit:{limit.provider}:{limit.model}:{dimension}:{limit.per:g}", dimension, most, limit.per)
-            for limit in limits
-            for dimension, most in limit.given()
+            _Dimension(limit.account(name), name, most, limit.per, limit.each_key)
+            for limit in sorted(limits, key=lambda one: not one.each_key)
+            for name, most in limit.given()
         )
         if len(self._models) >= _MAX_MODELS:
             self._models.clear()

@@ -27,6 +27,7 @@ class CallOptions:
         provider: the name of the provider; `None` for a whole call.
         attempt: the number of the attempt in its call, from 1; `None` for a whole call.
         has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
+        key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
     """
 
     model: str
@@ -35,6 +36,7 @@ class CallOptions:
     provider: str | None = None
     attempt: int | None = None
     has_next: bool = False
+    key: int | None = None
 
 
 class ChatProvider(Protocol):

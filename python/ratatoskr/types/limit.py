@@ -66,6 +66,10 @@ class Limit:
             if value is not None:
                 yield name, value
 
+    def account(self, dimension: str) -> str:
+        """Return the name of the account of a dimension; that of each key begins with it."""
+        return f"limit:{self.provider}:{self.model}:{dimension}:{self.per:g}"
+
     def holds_for(self, model: str) -> bool:
         """Return whether a model is limited."""
         return fnmatchcase(model.casefold(), self.model.casefold())

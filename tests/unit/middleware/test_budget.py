@@ -175,16 +175,17 @@ def test_four_calls_of_9_cents_against_25_cents_left():
 
 
 def test_what_is_spent_stays_spent_until_the_window_ends():
-    """wso2/api-platform#2936"""
+    """wso2/api-platform#2936."""
 
     async def main() -> None:
         meter = Meter(Budget("0.01", per=timedelta(hours=1)))
         end = math.ceil(meter.now / 3600) * 3600
         await meter.chat()
-        for meter.now in (meter.now, end - 1.0):
+        for now in (meter.now, end - 1.0):
+            meter.now = now
             with pytest.raises(BudgetExceeded) as caught:
                 await meter.chat()
-            assert caught.value.retry_after == pytest.approx(end - meter.now)
+            assert caught.value.retry_after == pytest.approx(end - now)
         meter.now = float(end)
         await meter.chat()
 
@@ -317,7 +318,7 @@ def test_a_server_of_ones_own_costs_nothing_unless_it_has_a_price():
 
 
 def test_a_price_of_zero_is_a_price():
-    """BerriAI/litellm#25204"""
+    """BerriAI/litellm#25204."""
 
     async def main() -> Decimal:
         meter = Meter(Budget("0.01"), model=Model(Price(input="0", output="0")))

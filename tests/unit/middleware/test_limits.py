@@ -187,7 +187,7 @@ def test_an_estimate_of_the_input_that_was_too_low_is_corrected():
 
 
 def test_at_95_percent_of_a_limit_calls_wait_for_their_turn_and_nobody_is_benched():
-    """BerriAI/litellm#18953"""
+    """BerriAI/litellm#18953."""
     upstream = Upstream(usage=(95, 0))
 
     async def main() -> None:
