@@ -105,6 +105,7 @@ if TYPE_CHECKING:
         dump_messages as dump_messages,
         load_messages as load_messages,
     )
+    from ratatoskr.types.allowance import BudgetStatus as BudgetStatus, LimitStatus as LimitStatus
     from ratatoskr.types.budget import Budget as Budget
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
@@ -148,6 +149,7 @@ _NAMES = {
         TokenLogprob Tool ToolCall ToolCallDelta ToolCallEnd ToolCallStart ToolDefinition ToolResult Usage
         UsageEvent dump_messages load_messages
     """,
+    "ratatoskr.types.allowance": "BudgetStatus LimitStatus",
     "ratatoskr.types.budget": "Budget",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",

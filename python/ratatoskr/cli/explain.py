@@ -73,7 +73,8 @@ def _show(explanation: Explanation, screen: Screen) -> None:
         for name, seconds in explanation.deadlines.items()
         if seconds is not None
     )
-    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each")], indent="")
+    budgets = [("budget", budget.words) for budget in explanation.budgets]
+    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each"), *budgets], indent="")
 
 
 def _describe_origin(origin: str | None) -> str:
@@ -88,6 +89,8 @@ def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "where", plan.url + _describe_origin(plan.base_url_origin)
     if plan.sent is not None:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
+    for limit in plan.limits:
+        yield "limit", limit.words
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
         yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")

@@ -62,22 +62,33 @@ def base_url_in_force(name: str, section: ProviderSection) -> str | None:
     return section.base_url if of_environment is None else None
 
 
-def apply_guards(builder: Builder, config: ConfigFile) -> None:
+def apply_guards(builder: Builder, config: ConfigFile, default_ledger: Path | None = None) -> None:
     """Set the limits and the budget of the file, and where they count.
+
+    Limits of a built-in provider that the builder does not have are left out: it has no key here.
+
+    Args:
+        builder: has its providers.
+        config: the file.
+        default_ledger: where they count if the file does not say.
 
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    for name, section in config.limits.items():
-        given = section.model_dump(exclude={"provider"}, exclude_none=True)
-        builder.limits(section.provider or name, **given)
+    configured = {provider.name for provider in builder.recipe().providers}
+    for table, section in config.limits.items():
+        name = section.provider or table
+        if name in configured or name not in SPECS:
+            builder.limits(name, **section.model_dump(exclude={"provider"}, exclude_none=True))
     if config.budget is not None:
         settings = config.budget.model_dump()
         if isinstance(settings["per"], int):
             settings["per"] = timedelta(seconds=min(settings["per"], 10**9))
         builder.budget(Budget(**settings))
-    if config.ledger.path is not None:
-        builder.ledger(Path(config.ledger.path).expanduser())
+    recipe = builder.recipe()
+    path = Path(config.ledger.path).expanduser() if config.ledger.path is not None else default_ledger
+    if path is not None and (recipe.limits or recipe.budgets):
+        builder.ledger(path)
 
 
 def apply_network(builder: Builder, config: ConfigFile) -> None:

@@ -221,6 +221,7 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         embedders=[_around_tries(assembly, embedder.name, embedder) for embedder in embedders],
         clock=recipe.clock,
         shared=assembly,
+        guards=assembly.guards,
     )
     return EmbeddedGateway(_around_calls(recipe, backend), assembly)
 
@@ -235,8 +236,7 @@ def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider
 
     From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
     """
-    outside, inside = assembly.guards.around_try(name, provider)
-    return _bind_all((*outside, *assembly.recipe.try_wraps, *inside), provider)
+    return _bind_all(assembly.guards.around_tries(name, provider, assembly.recipe.try_wraps), provider)
 
 
 def _find_model(provider: str, model: str) -> None:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from ratatoskr.config.recipe import Recipe
     from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.middleware.base import Middleware
-    from ratatoskr.middleware.budget import FindModel
+    from ratatoskr.middleware.budget import BudgetMeter, FindModel
     from ratatoskr.middleware.limits import RateLimits
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.budget import Budget
     from ratatoskr.types.limit import Limit
+    from ratatoskr.types.model import Explanation
 
 __all__ = ["Guards", "add_budget", "add_limit", "check_ledger"]
 
@@ -87,8 +89,9 @@ class Guards:
 
     def __init__(self, recipe: Recipe, find: FindModel, previous: Guards | None = None) -> None:
         self._recipe = recipe
-        self._limits: list[RateLimits] = []
-        self._meter: Middleware | None = None
+        self._limits: dict[str, RateLimits] = {}
+        self._meter: BudgetMeter | None = None
+        self._closed = False
         self.ledger: Ledger | None = None
         if recipe.limits or recipe.budgets:
             kept = previous.ledger if previous is not None and previous._recipe.ledger == recipe.ledger else None
@@ -99,22 +102,44 @@ class Guards:
             free = frozenset(spec.name for spec in SPECS.values() if spec.configured_by == "address") | {"local"}
             self._meter = BudgetMeter(recipe.budgets, self.ledger, find, _wall_clock(recipe.clock), free=free)
 
-    def around_try(self, name: str, provider: object) -> tuple[tuple[Middleware, ...], tuple[Middleware, ...]]:
-        """Return what stands outside of the user's wraps of tries at a provider, and what stands inside."""
-        outside = (self._meter,) if self._meter is not None else ()
+    def around_tries(self, name: str, provider: object, wraps: tuple[Middleware, ...]) -> tuple[Middleware, ...]:
+        """Return what stands around every try at a provider: the budgets, the user's wraps, the limits."""
+        outside: tuple[Middleware, ...] = wraps if self._meter is None else (self._meter, *wraps)
         limits = [limit for limit in self._recipe.limits if limit.provider == name]
         if not limits or self.ledger is None:
-            return outside, ()
+            return outside
         from ratatoskr.middleware.limits import RateLimits
 
-        order_keys = getattr(provider, "order_keys", None) if getattr(provider, "key_count", 0) > 1 else None
-        guard = RateLimits(limits, self.ledger, self._recipe.clock or SystemClock(), order_keys=order_keys)
-        self._limits.append(guard)
-        return outside, (guard,)
+        keys: int = getattr(provider, "key_count", 0)
+        order_keys = getattr(provider, "order_keys", None) if keys > 1 else None
+        clock = self._recipe.clock or SystemClock()
+        guard = RateLimits(limits, self.ledger, clock, order_keys=order_keys, keys=max(keys, 1))
+        self._limits[name] = guard
+        return (*outside, guard)
+
+    async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
+        """Return what is used of every limit and budget."""
+        limits = [status for guard in self._limits.values() for status in await guard.status()]
+        budgets = await self._budgets()
+        if self._closed and self.ledger is not None:
+            self.ledger.close()
+        return tuple(limits), budgets
+
+    async def explain(self, explanation: Explanation) -> Explanation:
+        """Return an explanation with the limits of each candidate, and the budgets."""
+        plans = []
+        for plan in explanation.plans:
+            guard = self._limits.get(plan.provider)
+            plans.append(replace(plan, limits=tuple(await guard.status(plan.model))) if guard is not None else plan)
+        return replace(explanation, plans=tuple(plans), budgets=await self._budgets())
+
+    async def _budgets(self) -> tuple[BudgetStatus, ...]:
+        return tuple(await self._meter.status()) if self._meter is not None else ()
 
     def close(self) -> None:
         """End the waits of calls over a limit with `GatewayClosed`."""
-        for guard in self._limits:
+        self._closed = True
+        for guard in self._limits.values():
             guard.close()
         if self.ledger is not None:
             self.ledger.close()

@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ratatoskr.errors import BudgetExceeded, ConfigurationError, InvalidInput, RatatoskrError
-from ratatoskr.ledger.period import find_window
+from ratatoskr.ledger.period import TimeWindow, find_window
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import CountInput, estimate_input, estimate_usage, largest_output
 from ratatoskr.middleware.watch import watch
 from ratatoskr.models.cost import cost_of, worst_case
 from ratatoskr.registry.policy import maybe_billed
+from ratatoskr.types.allowance import BudgetStatus
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.budget import MONEY_UNIT, Budget, to_units
 from ratatoskr.types.usage import EXACT, Usage
@@ -162,6 +163,18 @@ class BudgetMeter(Middleware):
         self._replace(current, self._units(current, None, usage))
         return embeddings
 
+    async def status(self) -> list[BudgetStatus]:
+        """Return what is spent of each budget in the current window."""
+        found, now = [], self._now()
+        for account in self._accounts:
+            budget = account.budget
+            window = find_window(budget.per, account.zone, now)
+            units = None if budget.scope is not None else await self._ledger.total(_name(account, window, ""), now)
+            used = None if units is None else EXACT.multiply(Decimal(units), MONEY_UNIT)
+            wait = window.end - now if window.end < math.inf else None
+            found.append(BudgetStatus(budget.name, Decimal(budget.amount), str(budget.per), used, wait, budget.on))
+        return found
+
     async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _Try:
         """Reserve what a try may cost at most.
 
@@ -259,9 +272,12 @@ def _charge(account: _Account, request: ChatRequest | EmbedRequest, amount: int,
     budget = account.budget
     window = find_window(budget.per, account.zone, now)
     scope = "" if budget.scope is None else _scope(budget.scope(request))
-    name = f"{account.prefix}:{window.start:.0f}:{scope}"
     limit = account.limit if budget.on == "error" else None
-    return Charge(name, amount, limit, math.inf, window.end)
+    return Charge(_name(account, window, scope), amount, limit, math.inf, window.end)
+
+
+def _name(account: _Account, window: TimeWindow, scope: str) -> str:
+    return f"{account.prefix}:{window.start:.0f}:{scope}"
 
 
 def _scope(scope: object) -> str:

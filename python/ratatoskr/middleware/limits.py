@@ -23,6 +23,7 @@ from ratatoskr.middleware.ratelimit_headers import read_remaining
 from ratatoskr.middleware.watch import watch
 from ratatoskr.registry.backoff import PATIENCE
 from ratatoskr.registry.policy import maybe_billed
+from ratatoskr.types.allowance import LimitStatus
 
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
@@ -109,6 +110,7 @@ class RateLimits(Middleware):
         clock: that is waited on.
         count: returns the input tokens of a request.
         order_keys: of the provider; `None` where it has one key at most.
+        keys: how many the provider has.
     """
 
     def __init__(
@@ -118,12 +120,14 @@ class RateLimits(Middleware):
         clock: Clock,
         count: CountInput = estimate_input,
         order_keys: OrderKeys | None = None,
+        keys: int = 1,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._clock = clock
         self._count = count
         self._order_keys = order_keys
+        self._keys = keys
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
         self._models: dict[str, _Model] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
@@ -177,6 +181,16 @@ class RateLimits(Middleware):
             raise
         self._settle(current, embeddings.usage)
         return embeddings
+
+    async def status(self, model: str | None = None) -> list[LimitStatus]:
+        """Return what is used of each limit, or of those of one model."""
+        found = []
+        for limit in self._limits:
+            for key in range(self._keys) if limit.each_key else (None,):
+                for name, most in limit.given() if model is None or limit.holds_for(model) else ():
+                    used = await self._ledger.total(_of_key(limit.account(name), key), self._now())
+                    found.append(LimitStatus(limit.provider, limit.model, name, most, limit.per, used, key))
+        return found
 
     def close(self) -> None:
         """End every wait with `GatewayClosed`."""
@@ -244,7 +258,7 @@ class RateLimits(Middleware):
             (
                 key,
                 [
-                    one._replace(account=f"{one.account}:key{key}") if dimension.each_key else one
+                    one._replace(account=_of_key(one.account, key)) if dimension.each_key else one
                     for one, dimension in zip(charges, model.dimensions, strict=True)
                 ],
             )
@@ -311,6 +325,10 @@ class RateLimits(Middleware):
             self._models.clear()
         model = self._models[name] = _Model(dimensions, lane)
         return model
+
+
+def _of_key(account: str, key: int | None) -> str:
+    return account if key is None else f"{account}:key{key}"
 
 
 def _amounts(input_tokens: int, output_tokens: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ratatoskr.types.allowance import BudgetStatus, LimitStatus
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 
@@ -95,6 +96,8 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        limits: of requests and tokens, with what is used now.
+        budgets: with what is spent in the current window.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -102,6 +105,8 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+    budgets: tuple[BudgetStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,7 @@ class Plan(Plain):
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
+        limits: of requests and tokens that it is subject to, with what is used now.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -168,6 +174,7 @@ class Plan(Plain):
     only_if_unavailable: bool = False
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
+    limits: tuple[LimitStatus, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +185,14 @@ class Explanation(Plain):
         plans: the candidates in order.
         deadlines: in force, in seconds.
         retries: of each candidate.
+        budgets: that must allow the call, with what is spent in the current window.
     """
 
     type: ClassVar[Literal["explanation"]] = "explanation"
     plans: tuple[Plan, ...]
     deadlines: dict[str, float | None] = field(repr=False)
     retries: int
+    budgets: tuple[BudgetStatus, ...] = ()
 
     @staticmethod
     def deadlines_of(timeouts: Timeouts) -> dict[str, float | None]:
