@@ -188,13 +188,13 @@ class BudgetMeter(Middleware):
         charges = [_charge(account, request, worst, now) for account in self._accounts]
         found = await self._ledger.reserve(charges, now)
         if not isinstance(found, Hold):
-            account, charge = self._accounts[found.position], charges[found.position]
-            message = (
-                f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left, "
-                f"and this call may cost {_money(worst)} ({input_tokens} input and {output_tokens} output tokens)"
-            )
-            wait = charge.until - now if charge.until < math.inf else None
-            raise BudgetExceeded(message, provider="ratatoskr", model=call.model, retry_after=wait)
+            account, until = self._accounts[found.position], charges[found.position].until
+            left = f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left"
+            needs = f"this call may cost {_money(worst)} ({input_tokens} input and {output_tokens} output tokens)"
+            if price is None:
+                needs = "the price of this call is not known"
+            wait = until - now if until < math.inf else None
+            raise BudgetExceeded(f"{left}, and {needs}", provider="ratatoskr", model=call.model, retry_after=wait)
         current = _Try(found, worst, input_tokens, price)
         for account, charge, total in zip(self._accounts, charges, found.totals, strict=True):
             if charge.limit is None and total > account.limit:
@@ -227,7 +227,8 @@ class BudgetMeter(Middleware):
                 provider=call.provider,
                 model=call.model,
             )
-        return None, 0, output_tokens
+        unknown = 0 if call.provider in self._free else 1  # one unit: nothing is left of a budget that is spent
+        return None, unknown, output_tokens
 
     def _settle(self, current: _Try, response: ChatResponse[Any], error: BaseException | None = None) -> None:
         """Replace what was reserved by what an answer cost, also one that was abandoned or broke off."""
@@ -252,7 +253,9 @@ class BudgetMeter(Middleware):
         """Return what a usage costs: the bill, else what the price says, else the reserved amount."""
         if cost is None or (cost.source != "provider" and cost.estimated):
             cost = cost_of(usage, current.price, at=self._now()) if current.price is not None else cost
-        return current.worst if cost is None else max(to_units(cost.amount), 0)
+        if cost is None:
+            return current.worst if current.price is not None else 0
+        return max(to_units(cost.amount), 0)
 
     def _replace(self, current: _Try, amount: int) -> None:
         self._ledger.settle(current.hold, [amount] * len(self._accounts), self._now())

@@ -301,7 +301,11 @@ def test_a_model_without_a_price_is_allowed_where_the_budget_says_so_and_a_bill_
         await meter.chat()
         assert await meter.spent() == 0
         await meter.chat(replace(answer(1, 1), cost=Cost(Decimal("0.3"), source="provider")))
-        return await meter.spent()
+        spent = await meter.spent()
+        await meter.chat(replace(answer(1, 1), cost=Cost(Decimal("0.7"), source="provider")))
+        with pytest.raises(BudgetExceeded, match="the price of this call is not known"):
+            await meter.chat()
+        return spent
 
     assert run(main()) == Decimal("0.3")
 
