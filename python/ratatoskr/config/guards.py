@@ -71,7 +71,7 @@ def check_ledger(ledger: str | Path | Ledger) -> str | Path | Ledger:
     """
     if isinstance(ledger, str | Path) and str(ledger):
         return ledger
-    if not isinstance(ledger, str | Path) and all(
+    if not isinstance(ledger, str | Path | type) and all(
         callable(getattr(ledger, name, None)) for name in ("reserve", "settle", "total", "close")
     ):
         return ledger
