@@ -87,7 +87,7 @@ class _TreeBuilder:
         if op is _ops.BRANCH:
             return [list(self.ends_within(list(one))) for one in value[1]]
         if op is _ops.SUBPATTERN:
-            group, add, remove, inner = value
+            _, add, remove, inner = value
             return [[(_ops.SUBPATTERN, (None, add, remove, self.ends_within(list(inner))))]]
         if op is _ops.ATOMIC_GROUP:
             return [list(self.ends_within(list(value)))]

@@ -153,19 +153,22 @@ class Redaction:
 
     def _content(self, parts: Sequence[Any], *, is_whole: bool) -> tuple[Any, ...]:
         texts = self._joined(parts, TextPart, is_whole=is_whole) | self._joined(parts, ReasoningPart, is_whole=is_whole)
-        content = []
-        for index, part in enumerate(parts):
-            match part:
-                case TextPart() | ReasoningPart():
-                    part = self._with_text(part, texts.get(index, ""))
-                    if isinstance(part, TextPart) and part.citations:
-                        part = replace(part, citations=tuple(map(self.citation, part.citations)))
-                case ToolCall():
-                    part = self.call(part)
-            content.append(part)
-        return tuple(content)
+        return tuple(self._answer_part(part, texts.get(index, "")) for index, part in enumerate(parts))
 
-    def _joined(self, parts: Sequence[Any], kind: type, *, is_whole: bool) -> dict[int, str]:
+    def _answer_part(self, part: Any, text: str) -> Any:
+        match part:
+            case ReasoningPart():
+                return self._with_text(part, text)
+            case TextPart():
+                part = self._with_text(part, text)
+                return replace(part, citations=tuple(map(self.citation, part.citations))) if part.citations else part
+            case ToolCall():
+                return self.call(part)
+        return part
+
+    def _joined(
+        self, parts: Sequence[Any], kind: type[TextPart] | type[ReasoningPart], *, is_whole: bool
+    ) -> dict[int, str]:
         """Return the texts of a kind of part by index, rewritten as one text."""
         rewriter = self.answer_text()
         texts: dict[int, str] = {}
