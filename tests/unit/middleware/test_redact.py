@@ -258,7 +258,7 @@ async def test_texts_to_embed_are_redacted() -> None:
     inner = ScriptedGateway()
     gateway = around(inner, Redact([KEY]))
     await gateway.embed_batch([f"key {SECRET}", "none"], "e", prompt=f"{SECRET}: ")
-    assert [list(one.texts) for one in inner.embed_requests] == [["key [REDACTED_2]", "none"]]
+    assert [list(one.texts) for one in inner.embed_requests] == [["key [REDACTED_1]", "none"]]
     assert inner.embed_requests[0].prompt == "[REDACTED_1]: "
     asked: list[list[str]] = []
 
