@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
-from ratatoskr.middleware.bind import bind
+from ratatoskr.middleware.bind import bind, bind_all
 from ratatoskr.middleware.observe import Hooks, Log
 from ratatoskr.middleware.redact import Redact
 from ratatoskr.middleware.watch import watch
@@ -20,5 +20,6 @@ __all__ = [
     "Middleware",
     "Redact",
     "bind",
+    "bind_all",
     "watch",
 ]
