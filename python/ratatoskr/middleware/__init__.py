@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ratatoskr.backend.stream import OpenStream
 from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
 from ratatoskr.middleware.bind import bind, bind_all
 from ratatoskr.middleware.observe import Hooks, Log
@@ -18,6 +19,7 @@ __all__ = [
     "Hooks",
     "Log",
     "Middleware",
+    "OpenStream",
     "Redact",
     "bind",
     "bind_all",
