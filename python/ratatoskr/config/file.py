@@ -89,7 +89,7 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
-class Redaction(_Section):
+class RedactSection(_Section):
     """What is kept from providers: the middleware `Redact`, around every call.
 
     Attributes:
@@ -135,7 +135,7 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
-    redact: Redaction = Redaction()
+    redact: RedactSection = RedactSection()
 
 
 @hide_arguments
@@ -251,7 +251,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
-        "redact": Redaction,
+        "redact": RedactSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

@@ -130,14 +130,14 @@ class Redaction:
 
     def citation(self, citation: Citation) -> Citation:
         """Return a citation of the answer, rewritten; then without the provider's own form."""
-        title, text = (one and _whole(self.answer_text(), one) for one in (citation.title, citation.text))
+        title, text = (one and _rewrite_whole(self.answer_text(), one) for one in (citation.title, citation.text))
         if (title, text) == (citation.title, citation.text):
             return citation
         return replace(citation, title=title, text=text, data=None)
 
     def call(self, call: ToolCall) -> ToolCall:
         """Return a call of the answer, rewritten."""
-        arguments = _whole(self.answer_arguments(), call.arguments)
+        arguments = _rewrite_whole(self.answer_arguments(), call.arguments)
         return call if arguments == call.arguments else replace(call, arguments=arguments)
 
     def response(self, response: ChatResponse[Any], *, is_whole: bool = True) -> ChatResponse[Any]:
@@ -152,7 +152,7 @@ class Redaction:
         return replace(response, warnings=(*response.warnings, *notices)) if notices else response
 
     def _content(self, parts: Sequence[Any], *, is_whole: bool) -> tuple[Any, ...]:
-        texts = self._joined(parts, TextPart, is_whole=is_whole) | self._joined(parts, ReasoningPart, is_whole=is_whole)
+        texts = self._join(parts, TextPart, is_whole=is_whole) | self._join(parts, ReasoningPart, is_whole=is_whole)
         return tuple(self._answer_part(part, texts.get(index, "")) for index, part in enumerate(parts))
 
     def _answer_part(self, part: Any, text: str) -> Any:
@@ -166,7 +166,7 @@ class Redaction:
                 return self.call(part)
         return part
 
-    def _joined(
+    def _join(
         self, parts: Sequence[Any], kind: type[TextPart] | type[ReasoningPart], *, is_whole: bool
     ) -> dict[int, str]:
         """Return the texts of a kind of part by index, rewritten as one text."""
@@ -199,5 +199,5 @@ class Redaction:
         ]
 
 
-def _whole(rewriter: TextRewriter, text: str) -> str:
+def _rewrite_whole(rewriter: TextRewriter, text: str) -> str:
     return "".join(piece for _, piece in (*rewriter.feed(0, text), *rewriter.flush()))
