@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
     """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
@@ -33,6 +33,17 @@ class CallOptions:
     policy: ParameterPolicy = "error"
     provider: str | None = None
     attempt: int | None = None
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
 
 
 class ChatProvider(Protocol):
