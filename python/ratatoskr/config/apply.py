@@ -16,11 +16,11 @@ from ratatoskr.types.budget import Budget
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_config", "apply_guards", "apply_network", "base_url_in_force"]
+__all__ = ["add_provider", "apply_config", "apply_guards", "apply_middleware", "apply_network", "base_url_in_force"]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, and the network.
+    """Add providers, those of the file and others by name, the aliases as routing rules, network and middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -31,6 +31,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         builder.routing(rules=dict(config.aliases))
     apply_network(builder, config)
     apply_guards(builder, config)
+    apply_middleware(builder, config)
 
 
 def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
@@ -97,3 +98,11 @@ def apply_network(builder: Builder, config: ConfigFile) -> None:
         builder.proxy(config.network.proxy)
     if config.network.ca_file is not None:
         builder.tls(ca=config.network.ca_file)
+
+
+def apply_middleware(builder: Builder, config: ConfigFile) -> None:
+    """Put the middleware of the file around every call."""
+    if config.redact.patterns:
+        from ratatoskr.middleware.redact import Redact
+
+        builder.wrap(Redact(config.redact.patterns, restore=config.redact.restore))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ratatoskr.backend.stream import OpenStream
 from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
-from ratatoskr.middleware.bind import bind
+from ratatoskr.middleware.bind import bind, bind_all
 from ratatoskr.middleware.observe import Hooks, Log
 from ratatoskr.middleware.redact import Redact
 from ratatoskr.middleware.watch import watch
@@ -18,7 +19,9 @@ __all__ = [
     "Hooks",
     "Log",
     "Middleware",
+    "OpenStream",
     "Redact",
     "bind",
+    "bind_all",
     "watch",
 ]

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["CAPABILITIES", "AskChat", "AskEmbed", "AskEmbedWindows", "AskStream", "Middleware"]
 
 AskChat: TypeAlias = "Callable[[ChatRequest, CallOptions], Awaitable[ChatResponse[Any]]]"
+"""Passes a chat on and returns the answer."""
 AskStream: TypeAlias = "Callable[[ChatRequest, CallOptions], Awaitable[OpenStream]]"
+"""Passes a chat on and returns the opened stream."""
 AskEmbed: TypeAlias = "Callable[[EmbedRequest, CallOptions], Awaitable[Embeddings]]"
+"""Passes texts to embed on and returns their vectors."""
 AskEmbedWindows: TypeAlias = "Callable[[EmbedRequest, CallOptions], AsyncGenerator[Embeddings, None]]"
+"""Passes an iterable of texts on and yields windows of vectors."""
 
 
 class Middleware:

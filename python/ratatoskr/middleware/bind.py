@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ratatoskr.backend.stream import OpenStream, open_stream
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import ConfigurationError, GatewayClosed
 from ratatoskr.middleware.base import CAPABILITIES, Middleware, overridden
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.timeouts import Deadlines
@@ -112,7 +112,9 @@ class _Bound:
         self.wrapped = target
         self.asks = asks
         for name in dir(target):  # methods as attributes of its own, where `isinstance` with a Protocol looks for them
-            if not name.startswith("_") and callable(inspect.getattr_static(target, name, None)):
+            if name.startswith("_") or hasattr(type(self), name):
+                continue
+            if callable(inspect.getattr_static(target, name, None)):
                 setattr(self, name, getattr(target, name))
 
     def __getattr__(self, name: str) -> Any:
@@ -128,6 +130,16 @@ class _BoundBackend(_Bound):
         super().__init__(target, asks)
         for name, ask in asks.items():
             setattr(self, name, _as_whole_call(ask))
+
+    async def aclose(self) -> None:
+        """Close the backend; a middleware that answers without asking is not called either from now on."""
+        for name in self.asks:
+            setattr(self, name, _refuse)
+        await self.wrapped.aclose()
+
+
+def _refuse(request: Any) -> Any:
+    raise GatewayClosed("the gateway is closed")
 
 
 def _as_whole_call(ask: Ask) -> Callable[[Any], Any]:

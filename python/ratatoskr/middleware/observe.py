@@ -178,7 +178,7 @@ class Log(Observer):
         level = logging.WARNING if failed else logging.INFO
         if not self._logger.isEnabledFor(level):
             return
-        options = getattr(request, "options", request)
+        options: Any = getattr(request, "options", request)
         usage = getattr(result, "usage", None)
         fields = {
             "requested_model": call.model or options.model,

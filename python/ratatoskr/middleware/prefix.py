@@ -50,7 +50,7 @@ class SplitPattern:
             raise ConfigurationError(f"the pattern {quote(pattern)} matches the empty text", field=field)
         self.behind = 1
         builder = _TreeBuilder(tree.state)
-        self.unsettled: re.Pattern[str] = _compiler.compile(builder.ends_within(list(tree)), tree.state.flags)
+        self.unsettled: re.Pattern[str] = _compiler.compile(builder.end_within(list(tree)), tree.state.flags)
         self.behind = max(1, builder.behind)
 
 
@@ -70,57 +70,57 @@ class _TreeBuilder:
     def _any_of(self, choices: list[list[Any]]) -> list[Any]:
         return [(_ops.BRANCH, (None, [self._tree(items) for items in choices]))]
 
-    def ends_within(self, items: list[Any]) -> Any:
+    def end_within(self, items: list[Any]) -> Any:
         """Return the tree for a text that ends before, within or after a sequence."""
         if not items:
             return self._tree([_END])
         if len(items) == 1:
-            return self._tree(self._any_of([*self._within(items[0]), [self._whole(items[0]), _END]]))
+            return self._tree(self._any_of([*self._end_inside(items[0]), [self._relax(items[0]), _END]]))
         half = len(items) // 2  # in halves, because the compiler's recursion is limited
         first, second = items[:half], items[half:]
-        after = [*map(self._whole, first), *self.ends_within(second)]
-        return self._tree(self._any_of([list(self.ends_within(first)), after]))
+        after = [*map(self._relax, first), *self.end_within(second)]
+        return self._tree(self._any_of([list(self.end_within(first)), after]))
 
-    def _within(self, item: Any) -> list[list[Any]]:
+    def _end_inside(self, item: Any) -> list[list[Any]]:
         """Return what matches a text that ends before or within one item."""
         op, value = item
         if op is _ops.BRANCH:
-            return [list(self.ends_within(list(one))) for one in value[1]]
+            return [list(self.end_within(list(one))) for one in value[1]]
         if op is _ops.SUBPATTERN:
-            group, add, remove, inner = value
-            return [[(_ops.SUBPATTERN, (None, add, remove, self.ends_within(list(inner))))]]
+            _, add, remove, inner = value
+            return [[(_ops.SUBPATTERN, (None, add, remove, self.end_within(list(inner))))]]
         if op is _ops.ATOMIC_GROUP:
-            return [list(self.ends_within(list(value)))]
+            return [list(self.end_within(list(value)))]
         if op in _REPEATS:
             _, most, inner = value
-            before = (_ops.MAX_REPEAT, (0, most, self._tree([self._whole(one) for one in inner])))
-            return [[before, *self.ends_within(list(inner))]]
+            before = (_ops.MAX_REPEAT, (0, most, self._tree([self._relax(one) for one in inner])))
+            return [[before, *self.end_within(list(inner))]]
         if op in _ASSERTIONS:
             direction, inner = value
             if direction < 0:
                 self.behind = max(self.behind, inner.getwidth()[1])
                 return []
-            return [list(self.ends_within(list(inner)))]
+            return [list(self.end_within(list(inner)))]
         if op is _ops.AT:
             return [[_END], [(_ops.LITERAL, 10), _END]]
         if op in _REFERENCES:
             return [[(_ops.MAX_REPEAT, (0, _ops.MAXREPEAT, self._tree([_ANYTHING]))), _END]]
         return [[_END]]
 
-    def _whole(self, item: Any) -> Any:
+    def _relax(self, item: Any) -> Any:
         """Return an item for a text that goes on behind it; nothing in it may refuse to give back what it took."""
         op, value = item
         if op is _ops.ATOMIC_GROUP:
-            return (_ops.SUBPATTERN, (None, 0, 0, self._tree([self._whole(one) for one in value])))
+            return (_ops.SUBPATTERN, (None, 0, 0, self._tree([self._relax(one) for one in value])))
         if op in _REPEATS:
             least, most, inner = value
             op = _ops.MAX_REPEAT if op not in _PLAIN_REPEATS else op
-            return (op, (least, most, self._tree([self._whole(one) for one in inner])))
+            return (op, (least, most, self._tree([self._relax(one) for one in inner])))
         if op is _ops.SUBPATTERN:
             group, add, remove, inner = value
-            return (op, (group, add, remove, self._tree([self._whole(one) for one in inner])))
+            return (op, (group, add, remove, self._tree([self._relax(one) for one in inner])))
         if op is _ops.BRANCH:
-            return (op, (value[0], [self._tree([self._whole(one) for one in choice]) for choice in value[1]]))
+            return (op, (value[0], [self._tree([self._relax(one) for one in choice]) for choice in value[1]]))
         return item
 
 

@@ -130,14 +130,14 @@ class Redaction:
 
     def citation(self, citation: Citation) -> Citation:
         """Return a citation of the answer, rewritten; then without the provider's own form."""
-        title, text = (one and _whole(self.answer_text(), one) for one in (citation.title, citation.text))
+        title, text = (one and _rewrite_whole(self.answer_text(), one) for one in (citation.title, citation.text))
         if (title, text) == (citation.title, citation.text):
             return citation
         return replace(citation, title=title, text=text, data=None)
 
     def call(self, call: ToolCall) -> ToolCall:
         """Return a call of the answer, rewritten."""
-        arguments = _whole(self.answer_arguments(), call.arguments)
+        arguments = _rewrite_whole(self.answer_arguments(), call.arguments)
         return call if arguments == call.arguments else replace(call, arguments=arguments)
 
     def response(self, response: ChatResponse[Any], *, is_whole: bool = True) -> ChatResponse[Any]:
@@ -152,20 +152,23 @@ class Redaction:
         return replace(response, warnings=(*response.warnings, *notices)) if notices else response
 
     def _content(self, parts: Sequence[Any], *, is_whole: bool) -> tuple[Any, ...]:
-        texts = self._joined(parts, TextPart, is_whole=is_whole) | self._joined(parts, ReasoningPart, is_whole=is_whole)
-        content = []
-        for index, part in enumerate(parts):
-            match part:
-                case TextPart() | ReasoningPart():
-                    part = self._with_text(part, texts.get(index, ""))
-                    if isinstance(part, TextPart) and part.citations:
-                        part = replace(part, citations=tuple(map(self.citation, part.citations)))
-                case ToolCall():
-                    part = self.call(part)
-            content.append(part)
-        return tuple(content)
+        texts = self._join(parts, TextPart, is_whole=is_whole) | self._join(parts, ReasoningPart, is_whole=is_whole)
+        return tuple(self._answer_part(part, texts.get(index, "")) for index, part in enumerate(parts))
 
-    def _joined(self, parts: Sequence[Any], kind: type, *, is_whole: bool) -> dict[int, str]:
+    def _answer_part(self, part: Any, text: str) -> Any:
+        match part:
+            case ReasoningPart():
+                return self._with_text(part, text)
+            case TextPart():
+                part = self._with_text(part, text)
+                return replace(part, citations=tuple(map(self.citation, part.citations))) if part.citations else part
+            case ToolCall():
+                return self.call(part)
+        return part
+
+    def _join(
+        self, parts: Sequence[Any], kind: type[TextPart] | type[ReasoningPart], *, is_whole: bool
+    ) -> dict[int, str]:
         """Return the texts of a kind of part by index, rewritten as one text."""
         rewriter = self.answer_text()
         texts: dict[int, str] = {}
@@ -196,5 +199,5 @@ class Redaction:
         ]
 
 
-def _whole(rewriter: TextRewriter, text: str) -> str:
+def _rewrite_whole(rewriter: TextRewriter, text: str) -> str:
     return "".join(piece for _, piece in (*rewriter.feed(0, text), *rewriter.flush()))

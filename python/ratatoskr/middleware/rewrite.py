@@ -38,13 +38,13 @@ class TextRewriter:
         if not self._keys or self._keys[-1][1] != key:
             self._keys.append((len(self._text), key))
         self._text += piece
-        return self._settle(min(self._unsettled(pattern.unsettled) for pattern in self._patterns))
+        return self._settle(min(self._find_unsettled(pattern.unsettled) for pattern in self._patterns))
 
     def flush(self) -> list[tuple[int, str]]:
         """Return what was held back, at the end of the text."""
         return self._settle(len(self._text)) if self._keys else []
 
-    def _unsettled(self, pattern: re.Pattern[str]) -> int:
+    def _find_unsettled(self, pattern: re.Pattern[str]) -> int:
         found = pattern.search(self._text, self._settled)
         return len(self._text) if found is None else found.start()
 
@@ -57,7 +57,7 @@ class TextRewriter:
             out.append((self._key_at(start), self._replace(index, self._text[start:stop])))
             self._settled = stop
             if stop > end:
-                end = min(self._unsettled(pattern.unsettled) for pattern in self._patterns)
+                end = min(self._find_unsettled(pattern.unsettled) for pattern in self._patterns)
         out += self._pieces(self._settled, end)
         self._settled = max(self._settled, end)
         self._forget()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
     """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
@@ -37,6 +37,21 @@ class CallOptions:
     attempt: int | None = None
     has_next: bool = False
     key: int | None = None
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+        has_next: bool = False,
+        key: int | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
+        if has_next or key is not None:
+            self.__dict__.update(has_next=has_next, key=key)
 
 
 class ChatProvider(Protocol):

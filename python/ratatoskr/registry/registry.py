@@ -55,11 +55,11 @@ class ProviderRegistry(Generic[P]):
             safe_to_repeat: returns whether a request that failed with this error may be sent again anywhere.
         """
         numbers = count(1)
-        waiting = list(candidates)
+        waiting = list(candidates) if len(candidates) > 1 else None
 
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
             name = candidate.provider
-            has_next = len(waiting) > 1 and self._chain.has_ready(candidate, waiting)
+            has_next = waiting is not None and self._chain.has_ready(candidate, waiting)
             options = CallOptions(candidate.model, deadlines, self._policy, name, next(numbers), has_next)
             return ask(self.providers[name], options)
 
