@@ -48,7 +48,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
-    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
+    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol", "models"},
     "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
@@ -57,7 +57,8 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"local", "ledger"}
     | {"_files"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "middleware", "backend", "registry", "routing", "config", "providers", "providers.specs", "local"}
+    | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers", "providers.specs"}
+    | {"local"}
     | {"transport"}
     | {"_log"}
     | SEAMS,

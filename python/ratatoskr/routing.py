@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import is_model_of, match_family
+from ratatoskr.models.presets import PREFIX, check_preset_name
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.visible import quote
 
@@ -48,12 +49,14 @@ class Candidate:
         model: the model's name there.
         reason: why it was chosen, for people to read.
         only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
+        also_if_not_found: whether `ModelNotFound` counts as well there.
     """
 
     provider: str
     model: str
     reason: str
     only_if_unavailable: bool = False
+    also_if_not_found: bool = False
 
 
 def resolve(
@@ -139,7 +142,7 @@ def _hint_once(text: str) -> str:
 
 
 def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
-    """Check that each name of the user's rules can be served.
+    """Check that each name of the user's rules can be served; presets are looked up at the first call.
 
     Raises:
         ConfigurationError: one of them is not a model's name, or no configured provider serves it.
@@ -147,6 +150,8 @@ def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
     for pattern, names in rules.items() if isinstance(rules, Mapping) else rules:
         for name in (names,) if isinstance(names, str) else names:
             try:
+                if name.startswith(PREFIX) and check_preset_name(name):
+                    continue
                 _resolve_each([name], configured, _NO_LOCAL, "")
             except (InvalidInput, NoProvider, PresetNotFound) as error:
                 raise ConfigurationError(
@@ -262,8 +267,8 @@ def _resolve_explicit(
     rest = rest.strip()
     if not colon or "/" in prefix:
         return ()
-    if prefix == "ratatoskr":
-        raise PresetNotFound("there is no such preset", model=name)
+    if name.startswith(PREFIX):
+        raise PresetNotFound("presets are resolved by a gateway", model=name)
     if prefix == "local" and rest in local:
         return (Candidate("local", rest, "named by its prefix"),)
     provider = provider_prefix(name, configured)

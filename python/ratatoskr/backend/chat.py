@@ -9,14 +9,16 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.presets import PresetRoutes
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream, StreamLimits, open_stream
 from ratatoskr.errors import InvalidInput
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, ChatProvider, Plans
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.policy import safe_to_repeat
 from ratatoskr.registry.registry import ProviderRegistry
-from ratatoskr.routing import Candidate, Routes
+from ratatoskr.routing import Candidate
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.model import Explanation, Plan
 from ratatoskr.types.timeouts import Deadlines, Timeouts
@@ -48,7 +50,7 @@ class ChatBackend:
         lifecycle: Lifecycle,
         embeds: Callable[[str], bool],
     ) -> None:
-        self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self.registry = ProviderRegistry(providers, chain, settings.policy, Pricing.of(settings.catalogue))
         self._openers: dict[str | None, StreamOpener] = {
             name: getattr(provider, "open_stream", None) or partial(open_stream, provider)
             for name, provider in providers.items()
@@ -56,12 +58,13 @@ class ChatBackend:
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
-        self._routes = Routes(
+        self._routes = PresetRoutes(
             self.registry.providers,
             rules=settings.rules,
             fallbacks=settings.fallbacks,
             substitute=settings.substitute,
             embeds=embeds,
+            own=settings.presets,
         )
 
     def candidates(self, request: ChatRequest) -> tuple[Candidate, ...]:
@@ -77,8 +80,11 @@ class ChatBackend:
         """Return the whole answer, with every attempt."""
         call = self._lifecycle.enter()
         try:
+            candidates = self.candidates(request)
+            if self._routes.filled:
+                request = self._routes.fill(request, model_names(request))
             response, attempts = await self.registry.run(
-                self.candidates(request),
+                candidates,
                 lambda provider, options: provider.chat(request, options),
                 self._timeouts.resolve(request.timeouts),
                 safe_to_repeat=safe_to_repeat(request),
@@ -92,8 +98,11 @@ class ChatBackend:
         timeouts = self._timeouts.resolve(request.timeouts, streamed=True)
         call = self._lifecycle.enter()
         try:
+            candidates = self.candidates(request)
+            if self._routes.filled:
+                request = self._routes.fill(request, model_names(request))
             stream, attempts = await self.registry.run(
-                self.candidates(request),
+                candidates,
                 lambda _, options: self._openers[options.provider](request, options),
                 timeouts,
                 safe_to_repeat=safe_to_repeat(request),
@@ -109,7 +118,9 @@ class ChatBackend:
     def explain(self, request: ChatRequest, *, body: bool) -> Explanation:
         """Return what would be sent to each candidate, without sending it."""
         timeouts = self._timeouts.resolve(request.timeouts)
-        plans = tuple(self._plan(request, candidate, body) for candidate in self.candidates(request))
+        candidates = self.candidates(request)
+        request = self._routes.fill(request, model_names(request))
+        plans = tuple(self._plan(request, candidate, body) for candidate in candidates)
         return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
 
     def _plan(self, request: ChatRequest, candidate: Candidate, body: bool) -> Plan:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
+
+if TYPE_CHECKING:
+    from ratatoskr.models.catalogue import Catalogue
+    from ratatoskr.models.presets import Preset
+
+_NO_PRESETS: Final[Mapping[str, Preset]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Settings:
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
+        catalogue: what is known about models; `None` for nothing.
+        presets: returns the user's own presets, which come before the built-in ones.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -32,6 +41,8 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
+    catalogue: Catalogue | None = None
+    presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
 
 
 class CallTimeouts:

@@ -13,6 +13,7 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.catalogue import CatalogueFiles, own_presets
 from ratatoskr.config.guards import Guards
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
@@ -25,6 +26,7 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.catalogue import Catalogue
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
@@ -111,6 +113,7 @@ class Assembly:
 
     Attributes:
         recipe: what the gateway was made from.
+        catalogue: what is known about models; read at the first question.
         inputs: what each provider was made from.
         transport: shared with the gateways that reuse it.
         providers: by name; they hold the transport.
@@ -124,6 +127,7 @@ class Assembly:
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
         check_rules(recipe.rules, self.inputs, "rules")
         check_rules(recipe.fallbacks, self.inputs, "fallback")
+        self.catalogue = Catalogue(CatalogueFiles(dict(recipe.models)))
         check_tls(recipe.transport)
         if recipe.client is None and recipe.providers:
             warn_of_unused_variables(recipe.transport)
@@ -150,7 +154,7 @@ class Assembly:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
-        self.guards: Guards = Guards(recipe, _find_model, previous.guards if previous is not None else None)
+        self.guards: Guards = Guards(recipe, self.catalogue.find, previous.guards if previous is not None else None)
 
     def _resolve_transport(self) -> TransportInputs:
         recipe = self.recipe
@@ -184,6 +188,8 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            self.catalogue,
+            own_presets,
         )
 
     async def aclose(self) -> None:
@@ -237,10 +243,6 @@ def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider
     From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
     """
     return _bind_all(assembly.guards.around_tries(name, provider, assembly.recipe.try_wraps), provider)
-
-
-def _find_model(provider: str, model: str) -> None:
-    """Return what is known of a model: nothing, without a table of models."""
 
 
 def _bind_all(middleware: Sequence[Middleware], target: T) -> T:

@@ -20,6 +20,7 @@ from ratatoskr.config.network import (
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.catalogue import make_change
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
+    from ratatoskr.models.price import Price
     from ratatoskr.types.budget import Budget
 
 
@@ -181,6 +183,37 @@ class Builder(ProviderMethods):
     def fallback(self, pattern: str, models: str | Sequence[str]) -> Self:
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
+
+    def model(
+        self,
+        name: str,
+        price: Price | None = None,
+        *,
+        multiplier: str | None = None,
+        context_window: int | None = None,
+        max_input_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+    ) -> Self:
+        """Set what you know better about one model than the catalogue; what is `None` stays as it is.
+
+        Args:
+            name: with the provider's prefix, such as `openai:gpt-6-sol`.
+            price: in place of the whole price; zero is a price.
+            multiplier: scales the price that is in force, as for a discount: `"0.85"`.
+            context_window: the most tokens of prompt and answer.
+            max_input_tokens: the most tokens of the prompt.
+            max_output_tokens: the most tokens of the answer.
+        """
+        from ratatoskr.config.models_file import model_key
+
+        change = make_change(
+            price=price,
+            multiplier=multiplier,
+            context_window=context_window,
+            max_input_tokens=max_input_tokens,
+            max_output_tokens=max_output_tokens,
+        )
+        return self._set(models=(*self._recipe.models, (model_key(name), change)))
 
     def limits(
         self,

@@ -25,7 +25,7 @@ from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "parse_config", "read_config"]
+__all__ = ["ConfigFile", "parse_config", "read_config", "read_text"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
@@ -227,7 +227,7 @@ def read_config(path: Path) -> ConfigFile:
         ConfigurationError: the file cannot be read, others can change it, it is not TOML, or has wrong settings; the
             message names the file, the line and the key of each.
     """
-    return parse_config(_read_text(path), path)
+    return parse_config(read_text(path), path)
 
 
 @hide_arguments
@@ -252,7 +252,12 @@ def parse_config(text: str, path: Path) -> ConfigFile:
     raise ConfigurationError("\n".join(problems))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file of settings.
+
+    Raises:
+        ConfigurationError: it cannot be read, others can change it, it is too large or not UTF-8.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.models.catalogue import ModelChange
 from ratatoskr.providers.specs import example_variables
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.transport.config import TransportConfig
@@ -60,6 +61,7 @@ class Recipe:
         substitute: whether the built-in chain may be used after any failure.
         in_flight: the number of concurrent requests of a provider, where it differs from the default.
         stream_bytes: the largest size of a provider's streams, where it differs from the default.
+        models: what the user knows better about models, by provider and model.
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
@@ -80,6 +82,7 @@ class Recipe:
     substitute: bool = False
     in_flight: tuple[tuple[str, int], ...] = ()
     stream_bytes: tuple[tuple[str, int], ...] = ()
+    models: tuple[tuple[tuple[str, str], ModelChange], ...] = ()
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None

@@ -251,7 +251,7 @@ class BudgetMeter(Middleware):
 
     def _units(self, current: _Try, cost: Cost | None, usage: Usage) -> int:
         """Return what a usage costs: the bill, else what the price says, else the reserved amount."""
-        if cost is None or (cost.source != "provider" and cost.estimated):
+        if cost is None or (cost.source != "provider" and (cost.estimated or usage.source == "estimated")):
             cost = cost_of(usage, current.price, at=self._now()) if current.price is not None else cost
         if cost is None:
             return current.worst if current.price is not None else 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.pricing import Pricing
 
 
 @dataclass(frozen=True, init=False)
@@ -28,6 +30,7 @@ class CallOptions:
         attempt: the number of the attempt in its call, from 1; `None` for a whole call.
         has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
         key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
+        pricing: gives an answer its cost; `None` where prices are not wanted.
     """
 
     model: str
@@ -37,6 +40,7 @@ class CallOptions:
     attempt: int | None = None
     has_next: bool = False
     key: int | None = None
+    pricing: Pricing | None = field(default=None, kw_only=True)
 
     def __init__(
         self,
@@ -47,9 +51,13 @@ class CallOptions:
         attempt: int | None = None,
         has_next: bool = False,
         key: int | None = None,
+        *,
+        pricing: Pricing | None = None,
     ) -> None:
         # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
-        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
+        self.__dict__.update(
+            model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt, pricing=pricing
+        )
         if has_next or key is not None:
             self.__dict__.update(has_next=has_next, key=key)
 
@@ -74,6 +82,20 @@ class ListsModels(Protocol):
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the models; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class DescribesParameters(Protocol):
+    """A provider that knows what its models accept."""
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`.
+
+        Args:
+            model: its name there.
+            max_output_tokens: the most tokens of an answer, as far as is known elsewhere.
+        """
         ...
 
 
