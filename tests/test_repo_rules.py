@@ -35,6 +35,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "_log": frozenset({"types"}),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
+    "ledger": BOTTOM | {"_files", "_fork"},
     "transport.client": BOTTOM,
     "transport": BOTTOM | {"transport.client", "_core", "_fork"},
     "providers.protocol": BOTTOM,
@@ -48,14 +49,16 @@ LAYERS: dict[str, frozenset[str]] = {
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol", "models"},
-    "middleware": BOTTOM | {"backend"},
+    "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
-    | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"}
+    | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
+    | {"local", "ledger"}
     | {"_files"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "backend", "registry", "routing", "config", "models", "providers", "providers.specs", "local"}
+    | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers", "providers.specs"}
+    | {"local"}
     | {"transport"}
     | {"_log"}
     | SEAMS,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratatoskr.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
+        BudgetExceeded as BudgetExceeded,
         ConfigurationError as ConfigurationError,
         ConnectionFailed as ConnectionFailed,
         ContentFiltered as ContentFiltered,
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
+    from ratatoskr.middleware.base import Middleware as Middleware
+    from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
+    from ratatoskr.middleware.redact import Redact as Redact
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
@@ -104,6 +108,8 @@ if TYPE_CHECKING:
         dump_messages as dump_messages,
         load_messages as load_messages,
     )
+    from ratatoskr.types.allowance import BudgetStatus as BudgetStatus, LimitStatus as LimitStatus
+    from ratatoskr.types.budget import Budget as Budget
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
     from ratatoskr.types.model import (
@@ -122,7 +128,7 @@ _NAMES = {
     "ratatoskr.config.builder": "Builder",
     "ratatoskr.config.entry": "Ratatoskr",
     "ratatoskr.errors": """
-        AllAttemptsFailed AuthenticationFailed ConfigurationError ConnectionFailed ContentFiltered
+        AllAttemptsFailed AuthenticationFailed BudgetExceeded ConfigurationError ConnectionFailed ContentFiltered
         ContextLengthExceeded GatewayClosed InvalidInput InvalidToolArguments MalformedResponse
         ModelNotAvailable ModelNotFound NoProvider OutputInvalid PresetNotFound ProviderError QuotaExhausted
         RatatoskrError RateLimited RedirectRefused ServiceUnavailable StreamInterrupted Timeout TlsError
@@ -134,6 +140,9 @@ _NAMES = {
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
+    "ratatoskr.middleware.base": "Middleware",
+    "ratatoskr.middleware.observe": "Hooks Log",
+    "ratatoskr.middleware.redact": "Redact",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
@@ -146,6 +155,8 @@ _NAMES = {
         TokenLogprob Tool ToolCall ToolCallDelta ToolCallEnd ToolCallStart ToolDefinition ToolResult Usage
         UsageEvent dump_messages load_messages
     """,
+    "ratatoskr.types.allowance": "BudgetStatus LimitStatus",
+    "ratatoskr.types.budget": "Budget",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",

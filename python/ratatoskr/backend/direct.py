@@ -9,7 +9,7 @@ from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.protocol import Closeable, Guarded
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
@@ -37,6 +37,7 @@ class DirectBackend:
         embedders: providers of embeddings, in order of preference.
         clock: time and chance of retries.
         shared: closes transport and embedders in place of the backend, where other backends use them, too.
+        guards: the limits and budgets.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class DirectBackend:
         embedders: Sequence[EmbedProvider] = (),
         clock: Clock | None = None,
         shared: Closeable | None = None,
+        guards: Guarded | None = None,
     ) -> None:
         self.settings = settings
+        self.guards = guards
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared

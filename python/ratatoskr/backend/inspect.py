@@ -97,8 +97,10 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
     """Return what a request would do; parameters that a candidate refuses are in its plan."""
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
-        return await backend.embeddings.explain(query.request)
-    return backend.chats.explain(query.request, body=query.body)
+        explanation = await backend.embeddings.explain(query.request)
+    else:
+        explanation = backend.chats.explain(query.request, body=query.body)
+    return explanation if backend.guards is None else await backend.guards.explain(explanation)
 
 
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
@@ -115,7 +117,9 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
-    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())
+    local = await backend.embeddings.health()
+    limits, budgets = ((), ()) if backend.guards is None else await backend.guards.health()
+    return Health(backend.lifecycle.is_open, VERSION, providers, local, limits=limits, budgets=budgets)
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.chat import ChatRequest, ChatResponse
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.event import ChatEvent
+    from ratatoskr.types.model import Explanation
     from ratatoskr.types.query import Query
 
 A = TypeVar("A")
@@ -107,6 +109,18 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """Close the upstream; may be called twice."""
+        ...
+
+
+class Guarded(Protocol):
+    """Limits and budgets that the calls of a backend are subject to."""
+
+    async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
+        """Return what is used of every limit and budget."""
+        ...
+
+    async def explain(self, explanation: Explanation) -> Explanation:
+        """Return an explanation with the limits of each candidate, and the budgets."""
         ...
 
 

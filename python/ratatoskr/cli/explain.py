@@ -74,7 +74,8 @@ def _show(explanation: Explanation, screen: Screen) -> None:
         for name, seconds in explanation.deadlines.items()
         if seconds is not None
     )
-    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each")], indent="")
+    budgets = [("budget", budget.words) for budget in explanation.budgets]
+    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each"), *budgets], indent="")
 
 
 def describe_range(cost: CostRange) -> str:
@@ -100,6 +101,8 @@ def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
     if plan.cost is not None:
         yield "cost", describe_range(plan.cost)
+    for limit in plan.limits:
+        yield "limit", limit.words
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
         yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
-from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
 from ratatoskr.config.catalogue import CatalogueFiles, own_presets
+from ratatoskr.config.guards import Guards
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
@@ -37,6 +38,9 @@ from ratatoskr.types.secret import Secret
 from ratatoskr.types.token import KeySource
 from ratatoskr.types.visible import quote
 
+if TYPE_CHECKING:
+    from ratatoskr.middleware.base import Middleware
+
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
 
@@ -44,7 +48,9 @@ class _LocalProvider(EmbedProvider, Closeable, Protocol):
     """The models of this process."""
 
 
+T = TypeVar("T")
 Part = TypeVar("Part", bound=Closeable)
+Provider = TypeVar("Provider", ChatProvider, EmbedProvider)
 
 
 class Shared(Generic[Part]):
@@ -111,6 +117,7 @@ class Assembly:
         inputs: what each provider was made from.
         transport: shared with the gateways that reuse it.
         providers: by name; they hold the transport.
+        guards: the limits and budgets.
         local: the models of this process, shared as the transport is; `None` if there are none.
     """
 
@@ -147,6 +154,7 @@ class Assembly:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
+        self.guards: Guards = Guards(recipe, self.catalogue.find, previous.guards if previous is not None else None)
 
     def _resolve_transport(self) -> TransportInputs:
         recipe = self.recipe
@@ -186,6 +194,7 @@ class Assembly:
 
     async def aclose(self) -> None:
         """Close the parts that no other gateway uses. May be called twice."""
+        self.guards.close()
         if self.local is not None:
             await self.local.release(self)
         await self.transport.release(self)
@@ -211,15 +220,37 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     previous = reuse.assembly if reuse is not None else None
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
     embedders = [assembly.local.value] if assembly.local is not None else []
-    backend = DirectBackend(
-        assembly.providers,
+    backend: Backend = DirectBackend(
+        {name: _around_tries(assembly, name, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=embedders,
+        embedders=[_around_tries(assembly, embedder.name, embedder) for embedder in embedders],
         clock=recipe.clock,
         shared=assembly,
+        guards=assembly.guards,
     )
-    return EmbeddedGateway(backend, assembly)
+    return EmbeddedGateway(_around_calls(recipe, backend), assembly)
+
+
+def _around_calls(recipe: Recipe, backend: Backend) -> Backend:
+    """Return the backend with what stands around every call, from outside: the user's wraps, the chain."""
+    return _bind_all(recipe.wraps, backend)
+
+
+def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider:
+    """Return a provider with what stands around every try at it.
+
+    From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
+    """
+    return _bind_all(assembly.guards.around_tries(name, provider, assembly.recipe.try_wraps), provider)
+
+
+def _bind_all(middleware: Sequence[Middleware], target: T) -> T:
+    if not middleware:
+        return target
+    from ratatoskr.middleware.bind import bind_all
+
+    return bind_all(middleware, target)
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:

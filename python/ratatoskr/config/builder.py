@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.builder_providers import ProviderMethods, check_name
+from ratatoskr.config.guards import add_budget, add_limit, check_ledger
 from ratatoskr.config.network import (
     Pem,
     check_path,
@@ -29,8 +30,11 @@ from ratatoskr.types.visible import quote
 if TYPE_CHECKING:
     import httpx
 
+    from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
+    from ratatoskr.middleware.base import Middleware
     from ratatoskr.models.price import Price
+    from ratatoskr.types.budget import Budget
 
 
 @hide_arguments_of_methods
@@ -39,6 +43,10 @@ class Builder(ProviderMethods):
 
     def __init__(self) -> None:
         self._recipe = Recipe()
+
+    def __repr__(self) -> str:
+        names = [provider.name for provider in self._recipe.providers]
+        return f"Builder({', '.join((*names, *(str(model) for model, _ in self._recipe.local.models)))})"
 
     def recipe(self) -> Recipe:
         """Return the set-up so far as one frozen value."""
@@ -58,6 +66,21 @@ class Builder(ProviderMethods):
 
     def _set_transport(self, **changes: Any) -> Self:
         return self._set(transport=replace(self._recipe.transport, **changes))
+
+    def wrap(self, middleware: Middleware, *, each_try: bool = False) -> Self:
+        """Put a middleware around every call; the first one given is outermost.
+
+        Args:
+            middleware: an object of your subclass of `Middleware`, or one of those included.
+            each_try: put it around every try at a provider instead, retries and fallbacks included.
+        """
+        from ratatoskr.middleware.base import overridden
+
+        overridden(middleware)
+        if not isinstance(each_try, bool):
+            raise ConfigurationError(f"each_try must be true or false, not {quote(each_try)}", field="each_try")
+        name = "try_wraps" if each_try else "wraps"
+        return self._set(**{name: (*getattr(self._recipe, name), middleware)})
 
     # models of this process
 
@@ -192,14 +215,37 @@ class Builder(ProviderMethods):
         )
         return self._set(models=(*self._recipe.models, (model_key(name), change)))
 
-    def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
+    def limits(
+        self,
+        provider: str,
+        in_flight: int | None = None,
+        *,
+        stream_bytes: int | None = None,
+        requests: int | None = None,
+        tokens: int | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        per: float = 60.0,
+        model: str = "*",
+        each_key: bool = False,
+    ) -> Self:
         """Set limits of one provider; what is `None` stays as it is.
+
+        Calls over a limit of requests or tokens wait in a queue until their deadline, or try the next model that was
+        named; see `Limit`. Limits with another `model`, `per` or `each_key` hold beside one another.
 
         Args:
             provider: its name.
             in_flight: concurrent requests, 256 by default; further ones wait until their deadline. Providers at the
                 same host share the lowest limit.
             stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
+            requests: the number of requests in any `per` seconds.
+            tokens: of input and output together in any `per` seconds.
+            input_tokens: of the input in any `per` seconds.
+            output_tokens: of the output in any `per` seconds.
+            per: seconds.
+            model: a pattern of names of models (`*` for anything), which share the limits of requests and tokens.
+            each_key: whether each of the provider's keys has these limits, in place of all of them together.
         """
         check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
@@ -209,7 +255,24 @@ class Builder(ProviderMethods):
                 raise ConfigurationError(f"{name} must be a whole number above 0, not {quote(value)}", field=name)
             limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
+        counts = {"requests": requests, "tokens": tokens, "input_tokens": input_tokens, "output_tokens": output_tokens}
+        given = {name: value for name, value in counts.items() if value is not None}
+        if given or (in_flight is None and stream_bytes is None):
+            self._set(limits=add_limit(self._recipe.limits, provider, model, per, each_key, given))
         return self
+
+    def budget(self, budget: Budget) -> Self:
+        """Refuse calls that may cost more than what is left of an amount; several budgets hold beside one another."""
+        return self._set(budgets=add_budget(self._recipe.budgets, budget))
+
+    def ledger(self, ledger: str | Path | Ledger) -> Self:
+        """Count limits and budgets in a file, which other processes may share and which outlives them.
+
+        Args:
+            ledger: the path of the file, which is created with mode 0600, or an object of your own with the methods
+                of `Ledger`. By default they count in the memory of this process.
+        """
+        return self._set(ledger=check_ledger(ledger))
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""

@@ -11,14 +11,16 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.types.budget import Budget
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
@@ -89,6 +91,108 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
+Count = Annotated[int, Field(ge=1)]
+
+
+class LimitSection(_Section):
+    """Limits of one provider; the table's name is the provider's, unless `provider` says another.
+
+    Attributes:
+        provider: the name of the provider, for further limits of the same one.
+        in_flight: the number of concurrent requests.
+        stream_bytes: the size of a whole stream.
+        requests: the number of requests in any `per` seconds.
+        tokens: of input and output together in any `per` seconds.
+        input_tokens: of the input in any `per` seconds.
+        output_tokens: of the output in any `per` seconds.
+        per: seconds; 60 if left out.
+        model: a pattern of names of models, which share the limits of requests and tokens; `*` if left out.
+        each_key: whether each of the provider's keys has the limits of requests and tokens; false if left out.
+    """
+
+    provider: Name | None = None
+    in_flight: Count | None = None
+    stream_bytes: Count | None = None
+    requests: Count | None = None
+    tokens: Count | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
+    per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    model: Name = "*"
+    each_key: bool = False
+
+
+class BudgetSection(_Section):
+    """How much money calls may cost in each window of time.
+
+    Attributes:
+        amount: in US dollars, as text such as `"10.00"`.
+        per: `day`, `month`, `total`, or seconds; `day` if left out.
+        tz: the time zone in which days and months begin; `UTC` if left out.
+        unpriced: what happens to calls of a model without a known price: `refuse`, or `allow`.
+        on: what happens to calls that may cost more than what is left: `error`, or `warn`.
+        name: of the accounts in the ledger.
+    """
+
+    amount: Name | int
+    per: Name | int = "day"
+    tz: Name = "UTC"
+    unpriced: Name = "refuse"
+    on: Name = "error"
+    name: Name = "budget"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check(cls, value: Any, info: ValidationInfo) -> Any:
+        given = value
+        if info.field_name == "per" and isinstance(value, int) and not isinstance(value, bool):
+            given = timedelta(seconds=min(value, 10**9))
+        try:
+            Budget(**{"amount": 1, str(info.field_name): given})
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return value
+
+
+class LedgerSection(_Section):
+    """Where limits and budgets count.
+
+    Attributes:
+        path: of a file, which is created with mode 0600; without one, in the memory of each process.
+    """
+
+    path: Name | None = None
+
+
+class RedactSection(_Section):
+    """What is kept from providers: the middleware `Redact`, around every call.
+
+    Attributes:
+        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
+        restore: put the values back where an answer has their placeholders, in place of redacting answers.
+    """
+
+    patterns: dict[str, Name] = {}
+    restore: bool = False
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
+        from ratatoskr.middleware.redact import Redact
+
+        try:
+            Redact(patterns)
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_restore(self) -> Self:
+        if self.restore and not self.patterns:
+            raise ValueError("restore needs patterns")
+        return self
+
+
 class ConfigFile(_Section):
     """All of `config.toml`.
 
@@ -98,6 +202,10 @@ class ConfigFile(_Section):
         templates: of `rat chat`, by name.
         providers: by name.
         network: proxy and certificates.
+        limits: of requests and tokens, by provider.
+        budget: of money.
+        ledger: where limits and budgets count.
+        redact: what is kept from providers.
     """
 
     defaults: Defaults = Defaults()
@@ -105,6 +213,10 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
+    limits: dict[str, LimitSection] = {}
+    budget: BudgetSection | None = None
+    ledger: LedgerSection = LedgerSection()
+    redact: RedactSection = RedactSection()
 
 
 @hide_arguments
@@ -203,7 +315,7 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg']}"
+    return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
 
 
 _EXPECTED = {
@@ -212,6 +324,13 @@ _EXPECTED = {
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
     "dict_type": "a table",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "a number above 0",
+    "greater_than": "a number above 0",
+    "finite_number": "a number above 0",
+    "missing": "given",
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
@@ -225,6 +344,10 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "limits": LimitSection,
+        "budget": BudgetSection,
+        "ledger": LedgerSection,
+        "redact": RedactSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

@@ -16,7 +16,11 @@ from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
+    from ratatoskr.middleware.base import Middleware
+    from ratatoskr.types.budget import Budget
+    from ratatoskr.types.limit import Limit
 
 Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -61,6 +65,11 @@ class Recipe:
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
+        limits: of requests and tokens, by provider and model.
+        budgets: all of which must allow a call.
+        ledger: where limits and budgets count: the path of a file, or a `Ledger`; `None` for memory.
+        wraps: middleware around every call, the first one outermost.
+        try_wraps: middleware around every try at a provider, the first one outermost.
     """
 
     providers: tuple[ProviderConfig, ...] = ()
@@ -77,6 +86,11 @@ class Recipe:
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None
+    limits: tuple[Limit, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    ledger: str | Path | Ledger | None = None
+    wraps: tuple[Middleware, ...] = ()
+    try_wraps: tuple[Middleware, ...] = ()
 
     def check(self) -> None:
         """Check what depends on more than one argument.
@@ -93,7 +107,8 @@ class Recipe:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError("configured twice", provider=name)
-        unknown = {name for name, _ in self.in_flight + self.stream_bytes} - set(names)
+        limited = {name for name, _ in self.in_flight + self.stream_bytes} | {one.provider for one in self.limits}
+        unknown = limited - set(names)
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
         if self.client is not None and (self.in_flight or self.transport != TransportConfig()):

@@ -95,6 +95,7 @@ class ProviderClient:
         fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
         self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()), token_header=spec.token_header)
         self.redact = self._keys.redact
+        self.order_keys = self._keys.order
 
     async def send(
         self,
@@ -104,6 +105,7 @@ class ProviderClient:
         headers: tuple[tuple[str, str], ...],
         framing: Framing,
         deadlines: Deadlines,
+        chosen_key: int | None = None,
     ) -> HttpReply:
         """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
 
@@ -113,7 +115,7 @@ class ProviderClient:
         Raises:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
-        key = self._keys.pick(binding.target.model)
+        key = self._keys.pick(binding.target.model, chosen_key)
         logs = _logger.isEnabledFor(logging.DEBUG)
         began = time.monotonic() if logs or self._keys.has_functions else 0.0
         if BODIES.enabled:

@@ -80,25 +80,43 @@ class KeyRing:
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
-    def pick(self, model: str) -> int | None:
+    def pick(self, model: str, chosen: int | None = None) -> int | None:
         """Return the index of the key to use; `None` if there is no key.
 
         Where all keys are resting, it is the one whose rest ends first.
+
+        Args:
+            model: the model that is asked.
+            chosen: the index that the caller has chosen, by `order`.
         """
         count = len(self._with_key)
         if count < 2:
             return 0 if count else None
+        with self._lock:
+            index = self._ranked(model)[0] if chosen is None else chosen
+            self._in_flight[index] += 1
+            self._turn = (index + 1) % count
+        return index
+
+    def order(self, model: str) -> list[int]:
+        """Return the indices of the keys that are not resting, in the order in which `pick` would use them.
+
+        Where all are resting, it is the one whose rest ends first.
+        """
+        with self._lock:
+            now = self._now()
+            ranked = self._ranked(model)
+            return [index for index in ranked if self._rest_of(index, model) <= now] or ranked[:1]
+
+    def _ranked(self, model: str) -> list[int]:
+        count = len(self._with_key)
+        now = self._now()
 
         def rank(index: int) -> tuple[float, int, int]:
             until = self._rest_of(index, model)
             return (until if until > now else -math.inf), self._in_flight[index], (index - self._turn) % count
 
-        with self._lock:
-            now = self._now()
-            index = min(range(count), key=rank)
-            self._in_flight[index] += 1
-            self._turn = (index + 1) % count
-        return index
+        return sorted(range(count), key=rank)
 
     def release(self, index: int | None) -> None:
         """End a request that `pick` began, however it ended."""

@@ -18,21 +18,48 @@ if TYPE_CHECKING:
     from ratatoskr.models.pricing import Pricing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
-    """The parameters of one attempt at one candidate.
+    """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
     Attributes:
-        model: the model's name there.
+        model: the model's name there; empty for a whole call.
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
+        provider: the name of the provider; `None` for a whole call.
+        attempt: the number of the attempt in its call, from 1; `None` for a whole call.
+        has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
+        key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
         pricing: gives an answer its cost; `None` where prices are not wanted.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
+    provider: str | None = None
+    attempt: int | None = None
+    has_next: bool = False
+    key: int | None = None
     pricing: Pricing | None = field(default=None, kw_only=True)
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+        has_next: bool = False,
+        key: int | None = None,
+        *,
+        pricing: Pricing | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(
+            model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt, pricing=pricing
+        )
+        if has_next or key is not None:
+            self.__dict__.update(has_next=has_next, key=key)
 
 
 class ChatProvider(Protocol):

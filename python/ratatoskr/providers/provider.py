@@ -78,6 +78,7 @@ class HttpProvider:
         # Azure's older form has the deployment in the path.
         self._by_path = bool(spec.api_version_variable) and urlsplit(self.base_url).path.endswith("/openai")
         self._notices = notices
+        self.key_count = len(keys)
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._refusals = Refusals()
 
@@ -97,7 +98,7 @@ class HttpProvider:
         encoded = self._encode(request, binding, call.policy, stream=False)
         body = self._serialize(encoded.body)
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines)
+            reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines, call.key)
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise
@@ -133,8 +134,9 @@ class HttpProvider:
         body = self._serialize(encoded.body)
         limits = call.deadlines
         deadlines = Deadlines(limits.connect, limits.first_byte, limits.idle, None, limits.total_phase)
+        framing = binding.dialect.FRAMING
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, binding.dialect.FRAMING, deadlines)
+            reply = await client.send(binding, encoded.path, body, encoded.headers, framing, deadlines, call.key)
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise
@@ -155,6 +157,10 @@ class HttpProvider:
         headers = self._client.planned_headers(encoded.headers) if body else {}
         planned = PlannedRequest("POST", url, headers, members) if body else None
         return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
+
+    def order_keys(self, request: ChatRequest, model: str) -> list[int]:
+        """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
+        return self._client.order_keys(model)
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._log import BODIES
@@ -55,6 +56,11 @@ class HttpStream:
         self._received: list[tuple[str, bytes]] = []
         self._header_id = client.request_id(reply)
         self._error: RatatoskrError | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the reply, names in lower case."""
+        return self._reply.headers
 
     @property
     def request_id(self) -> str | None:

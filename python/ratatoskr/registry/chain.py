@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 from ratatoskr.errors import (
     AllAttemptsFailed,
+    BudgetExceeded,
     GatewayClosed,
     ModelNotAvailable,
     ModelNotFound,
@@ -121,6 +122,16 @@ class Chain:
             return list(candidates)
         now = self._clock.now()
         return sorted(candidates, key=lambda c: self._rests.until((c.provider, c.model)) > now)
+
+    def has_ready(self, candidate: Candidate, waiting: list[Candidate]) -> bool:
+        """Return whether another one that the caller named is ready; those before are taken from `waiting`."""
+        if candidate in waiting:
+            waiting.remove(candidate)
+        now = self._clock.now()
+        return any(
+            not other.only_if_unavailable and self._rests.until((other.provider, other.model)) <= now
+            for other in waiting
+        )
 
     async def _candidate(self, run: _Run[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
         """Try one candidate as often as it may be, with each of its keys; its last error is left in the run."""
@@ -291,7 +302,7 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
 def _final(run: _Run[T]) -> RatatoskrError:
     attempts = tuple(run.attempts)
     errors = run.last_errors
-    if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
+    if len(errors) == 1 or isinstance(errors[-1], (GatewayClosed, BudgetExceeded)):
         errors[-1].attempts = attempts
         return errors[-1]
     return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -64,11 +65,16 @@ class ProviderRegistry(Generic[P]):
             timeouts: none of them inherited.
             safe_to_repeat: returns whether a request that failed with this error may be sent again anywhere.
         """
+        numbers = count(1)
+        waiting = list(candidates) if len(candidates) > 1 else None
+        pricing = self.pricing
 
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
-            return ask(
-                self.providers[candidate.provider],
-                CallOptions(candidate.model, deadlines, self._policy, pricing=self.pricing),
+            name = candidate.provider
+            has_next = waiting is not None and self._chain.has_ready(candidate, waiting)
+            options = CallOptions(
+                candidate.model, deadlines, self._policy, name, next(numbers), has_next, pricing=pricing
             )
+            return ask(self.providers[name], options)
 
         return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

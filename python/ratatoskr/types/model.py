@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ratatoskr.types.allowance import BudgetStatus, LimitStatus
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import CostRange
@@ -96,6 +97,8 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        limits: of requests and tokens, with what is used now.
+        budgets: with what is spent in the current window.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -103,6 +106,8 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+    budgets: tuple[BudgetStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,7 @@ class Plan(Plain):
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
         cost: what the call may cost, if the model's price is known.
+        limits: of requests and tokens that it is subject to, with what is used now.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -171,6 +177,7 @@ class Plan(Plain):
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
     cost: CostRange | None = None
+    limits: tuple[LimitStatus, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +188,14 @@ class Explanation(Plain):
         plans: the candidates in order.
         deadlines: in force, in seconds.
         retries: of each candidate.
+        budgets: that must allow the call, with what is spent in the current window.
     """
 
     type: ClassVar[Literal["explanation"]] = "explanation"
     plans: tuple[Plan, ...]
     deadlines: dict[str, float | None] = field(repr=False)
     retries: int
+    budgets: tuple[BudgetStatus, ...] = ()
 
     @staticmethod
     def deadlines_of(timeouts: Timeouts) -> dict[str, float | None]:
