@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ratatoskr.models.cost import Moment, cost_of, worst_case
 from ratatoskr.types.pending import Pending
+from ratatoskr.types.tool import ToolDefinition
 from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Pricing:
 def _estimate_tokens(request: ChatRequest) -> int:
     """Return about how many tokens the texts of a request have: four bytes of English text are one."""
     texts = [message.text for message in request.messages]
-    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools if hasattr(tool, "parameters")]
+    tools = [tool for tool in request.tools if isinstance(tool, ToolDefinition)]
+    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in tools]
     return sum(len(text.encode("utf-8", "replace")) // 4 + 4 for text in texts)
 
 
