@@ -19,6 +19,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ratatoskr.errors import MAX_FIELD, InvalidInput
+from ratatoskr.types.frozen import hints_of
 from ratatoskr.types.visible import quote
 
 P = TypeVar("P")
@@ -111,7 +112,7 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 @functools.cache
 def _decoders(cls: Any) -> dict[str, Decode]:
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     return {name: decoder_of(hints[name]) for name in _names(cls)}
 
 
