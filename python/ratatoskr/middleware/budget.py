@@ -104,7 +104,7 @@ class _PaidTry:
 
 
 class BudgetMeter(Middleware):
-    """Keeps tries within budgets: around every try, so that each is charged for itself, or around a backend.
+    """Keeps tries within budgets: around every try, so that each is charged for itself.
 
     Args:
         budgets: all of which must allow a call.
