@@ -145,6 +145,8 @@ def kind_of(annotation: Any) -> str:
     text = str(annotation)
     words = {"bool": "true or false", "int": "whole number", "float": "number", "list": "text or list of texts"}
     found = next((word for name, word in words.items() if re.search(rf"\b{name}\b", text)), "text")
+    if found == "whole number" and re.search(r"\bstr\b", text):
+        found = "text or whole number"
     return "table of texts" if text.startswith("dict") and found == "text" else found
 
 
