@@ -122,6 +122,7 @@ if TYPE_CHECKING:
         ProviderHealth as ProviderHealth,
     )
     from ratatoskr.types.token import Token as Token
+    from ratatoskr.types.usage import CostItem as CostItem, CostRange as CostRange, UsageDetails as UsageDetails
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
@@ -161,6 +162,7 @@ _NAMES = {
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
+    "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",
 }
 _MODULES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))

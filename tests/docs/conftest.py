@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,6 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("texts.txt").write_text("a text\nanother\n")
     Path("reviews.csv").write_text("id,text\n1,good\n2,bad\n")
     Path("plan.md").write_text("# Plan\n")
+    usage = {"input_tokens": 1_000, "output_tokens": 100}
+    Path("answer.json").write_text(json.dumps({"provider": "openai", "model": "gpt-4.1", "usage": usage}))
     return tmp_path
 
 

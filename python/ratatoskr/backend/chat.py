@@ -131,7 +131,10 @@ class ChatBackend:
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
         origin = self._settings.base_url_origins.get(candidate.provider)
-        return replace(plan, only_if_unavailable=candidate.only_if_unavailable, base_url_origin=origin)
+        pricing = self.registry.pricing
+        cost = None if pricing is None else pricing.range_of(request, candidate.provider, candidate.model)
+        only = candidate.only_if_unavailable
+        return replace(plan, only_if_unavailable=only, base_url_origin=origin, cost=cost)
 
 
 def model_names(request: ChatRequest) -> tuple[str, ...]:

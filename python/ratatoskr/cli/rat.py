@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider with faults, for tests of applications.",
     "completion": "Print the script for completion in bash, zsh or fish.",
+    "cost": "Show what saved answers cost, or would cost at another model; sends nothing.",
     "embed": "Turn texts into vectors on this machine, or search among them.",
     "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",

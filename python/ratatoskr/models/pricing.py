@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ratatoskr.models.cost import Moment, cost_of
+from ratatoskr.models.cost import Moment, cost_of, worst_case
 from ratatoskr.types.pending import Pending
+from ratatoskr.types.tool import ToolDefinition
+from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
     from ratatoskr.models.price import Price
+    from ratatoskr.types.chat import ChatRequest
     from ratatoskr.types.usage import Cost, Usage
 
 __all__ = ["PricedModel", "Prices", "Pricing"]
@@ -22,6 +25,11 @@ class PricedModel(Protocol):
     @property
     def prices(self) -> Price | None:
         """What it costs; `None` if that is unknown."""
+        ...
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The most tokens of an answer; `None` if that is unknown."""
         ...
 
 
@@ -54,12 +62,12 @@ class Pricing:
         """Return the pricing by these prices; `None` without any."""
         return None if prices is None else cls(prices)
 
-    def price_of(self, provider: str, *models: str) -> Price | None:
-        """Return the price of the first of these names that has one."""
+    def find(self, provider: str, *models: str) -> PricedModel | None:
+        """Return what is known about the first of these names that has a price."""
         for model in models:
             found = self._prices.find(provider, model) if model else None
             if found is not None and found.prices is not None:
-                return found.prices
+                return found
         return None
 
     def cost_of(self, usage: Usage, provider: str, *models: str, at: Moment = None) -> Cost | None:
@@ -71,11 +79,24 @@ class Pricing:
             models: its names, the one that the answer has first.
             at: when the answer was complete; `None` for now.
         """
-        price = self.price_of(provider, *models)
-        if price is None:
+        found = self.find(provider, *models)
+        if found is None or found.prices is None:
             return None
         moment = self._now() if at is None else at
-        return cost_of(usage, price, at=moment, basis=self._prices.basis(provider))
+        return cost_of(usage, found.prices, at=moment, basis=self._prices.basis(provider))
+
+    def range_of(self, request: ChatRequest, provider: str, model: str) -> CostRange | None:
+        """Return what a request may cost before it is sent; `None` if the model's price is unknown."""
+        found = self.find(provider, model)
+        if found is None or found.prices is None:
+            return None
+        tokens, tier, now = _estimate_tokens(request), request.options.service_tier, self._now()
+        most = request.options.max_tokens or found.max_output_tokens
+        low = worst_case(tokens, 0, found.prices, now, service_tier=tier)
+        high = None if most is None else worst_case(tokens, most, found.prices, now, service_tier=tier)
+        if low is None:
+            return None
+        return CostRange(low, high, "USD", tokens, most, self._prices.basis(provider))
 
     def when_read(self, usage: Usage, provider: str, *models: str) -> Cost | None:
         """Return what stands for the cost of an answer that is complete now, until somebody reads it."""
@@ -83,6 +104,14 @@ class Pricing:
             return None
         pending: Any = _PendingCost(self, usage, provider, models, self._now())
         return pending  # type: ignore[no-any-return]  # of a field that resolves it
+
+
+def _estimate_tokens(request: ChatRequest) -> int:
+    """Return about how many tokens the texts of a request have: four bytes of English text are one."""
+    texts = [message.text for message in request.messages]
+    tools = [tool for tool in request.tools if isinstance(tool, ToolDefinition)]
+    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in tools]
+    return sum(len(text.encode("utf-8", "replace")) // 4 + 4 for text in texts)
 
 
 class _PendingCost(Pending):
