@@ -90,7 +90,7 @@ async def test_a_failed_try_that_may_be_billed_stays_reserved_and_another_does_n
         assert await spent(gateway) == Decimal("0.01")
         await upstream.use(ScriptedTurn("Hello.", delay=5))
         task = asyncio.ensure_future(gateway.chat("Hi", GPT, max_tokens=20))
-        await upstream.wait_until(lambda: len(upstream.requests) == 3)
+        await upstream.until(lambda: len(upstream.requests) == 3)
         task.cancel()
         await asyncio.wait([task])
         assert await spent(gateway) == Decimal("0.03")
