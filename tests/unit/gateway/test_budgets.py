@@ -132,9 +132,9 @@ async def test_a_model_without_a_price_is_refused_before_sending_unless_allowed(
 
 
 async def test_the_most_that_the_catalogue_says_a_model_writes_is_reserved(upstream: ScriptedUpstream) -> None:
-    async with begin(upstream, "0.50").model("openai:o9", PRICE, max_output_tokens=1000).build() as gateway:
+    async with begin(upstream, "0.50").model(GPT, max_output_tokens=1000).build() as gateway:
         with pytest.raises(BudgetExceeded, match=r"may cost 1\.00 USD .* 1000 output tokens"):
-            await gateway.chat("Hi", "openai:o9")
+            await gateway.chat("Hi", GPT)
 
 
 async def test_a_budget_that_warns_tells_so_in_the_answer(upstream: ScriptedUpstream) -> None:
