@@ -49,7 +49,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol", "models"},
-    "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol"},
+    "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol", "_fork"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM

@@ -9,7 +9,7 @@ from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import Closeable, Guarded
+from ratatoskr.backend.protocol import Allowances, Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
@@ -49,7 +49,7 @@ class DirectBackend:
         embedders: Sequence[EmbedProvider] = (),
         clock: Clock | None = None,
         shared: Closeable | None = None,
-        guards: Guarded | None = None,
+        guards: Allowances | None = None,
     ) -> None:
         self.settings = settings
         self.guards = guards

@@ -112,7 +112,7 @@ class EventSource(Protocol):
         ...
 
 
-class Guarded(Protocol):
+class Allowances(Protocol):
     """Limits and budgets that the calls of a backend are subject to."""
 
     async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:

@@ -204,6 +204,8 @@ class Builder(ProviderMethods):
             max_input_tokens: the most tokens of the prompt.
             max_output_tokens: the most tokens of the answer.
         """
+        from msgspec import structs
+
         from ratatoskr.config.models_file import model_key
 
         change = make_change(
@@ -213,7 +215,10 @@ class Builder(ProviderMethods):
             max_input_tokens=max_input_tokens,
             max_output_tokens=max_output_tokens,
         )
-        return self._set(models=(*self._recipe.models, (model_key(name), change)))
+        key, models = model_key(name), dict(self._recipe.models)
+        given = {field: value for field, value in structs.asdict(change).items() if value is not None}
+        models[key] = structs.replace(models.get(key, change), **given)
+        return self._set(models=tuple(models.items()))
 
     def limits(
         self,

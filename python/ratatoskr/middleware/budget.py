@@ -17,6 +17,7 @@ from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import CountInput, estimate_input, estimate_usage, largest_output
 from ratatoskr.middleware.watch import watch
 from ratatoskr.models.cost import cost_of, worst_case
+from ratatoskr.models.pricing import PricedModel
 from ratatoskr.registry.policy import maybe_billed
 from ratatoskr.types.allowance import BudgetStatus
 from ratatoskr.types.attempt import Notice
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.usage import Cost
 
-__all__ = ["BudgetMeter", "FindModel", "PricedModel"]
+__all__ = ["BudgetMeter", "FindModel", "MeteredModel"]
 
 _UNKNOWN_OUTPUT: Final = 32_768
 """The most output tokens of a model for which no source says how many it writes."""
@@ -44,13 +45,8 @@ _MAX_SCOPE: Final = 128
 _logger = logging.getLogger("ratatoskr.budget")
 
 
-class PricedModel(Protocol):
+class MeteredModel(PricedModel, Protocol):
     """What a budget needs to know of a model."""
-
-    @property
-    def prices(self) -> Price | None:
-        """What it costs; `None` if that is unknown."""
-        ...
 
     @property
     def max_output_tokens(self) -> int | None:
@@ -58,12 +54,12 @@ class PricedModel(Protocol):
         ...
 
 
-FindModel: TypeAlias = Callable[[str, str], "PricedModel | None"]
+FindModel: TypeAlias = Callable[[str, str], "MeteredModel | None"]
 """Returns what is known of a provider's model."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
+@dataclass(slots=True)
+class _BudgetAccount:
     """One budget, and what does not change between calls.
 
     Attributes:
@@ -71,16 +67,25 @@ class _Account:
         limit: in units of money.
         zone: of its days.
         prefix: of the names of its accounts.
+        window: the latest one.
     """
 
     budget: Budget
     limit: int
     zone: tzinfo
     prefix: str
+    window: TimeWindow = TimeWindow(0.0, 0.0)
+
+    def window_at(self, now: float) -> TimeWindow:
+        """Return the window that a moment is in."""
+        window = self.window
+        if not window.start <= now < window.end:
+            window = self.window = find_window(self.budget.per, self.zone, now)
+        return window
 
 
 @dataclass(slots=True)
-class _Try:
+class _PaidTry:
     """A try that has reserved what it may cost.
 
     Attributes:
@@ -99,7 +104,7 @@ class _Try:
 
 
 class BudgetMeter(Middleware):
-    """Keeps tries within budgets: around every try, so that each is charged for itself, or around a backend.
+    """Keeps tries within budgets: around every try, so that each is charged for itself.
 
     Args:
         budgets: all of which must allow a call.
@@ -168,14 +173,14 @@ class BudgetMeter(Middleware):
         found, now = [], self._now()
         for account in self._accounts:
             budget = account.budget
-            window = find_window(budget.per, account.zone, now)
+            window = account.window_at(now)
             units = None if budget.scope is not None else await self._ledger.total(_name(account, window, ""), now)
             used = None if units is None else EXACT.multiply(Decimal(units), MONEY_UNIT)
             wait = window.end - now if window.end < math.inf else None
             found.append(BudgetStatus(budget.name, Decimal(budget.amount), str(budget.per), used, wait, budget.on))
         return found
 
-    async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _Try:
+    async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry:
         """Reserve what a try may cost at most.
 
         Raises:
@@ -195,7 +200,7 @@ class BudgetMeter(Middleware):
                 needs = "the price of this call is not known"
             wait = until - now if until < math.inf else None
             raise BudgetExceeded(f"{left}, and {needs}", provider="ratatoskr", model=call.model, retry_after=wait)
-        current = _Try(found, worst, input_tokens, price)
+        current = _PaidTry(found, worst, input_tokens, price)
         for account, charge, total in zip(self._accounts, charges, found.totals, strict=True):
             if charge.limit is None and total > account.limit:
                 current.warned += (account.budget,)
@@ -230,7 +235,7 @@ class BudgetMeter(Middleware):
         unknown = 0 if call.provider in self._free else 1  # one unit: nothing is left of a budget that is spent
         return None, unknown, output_tokens
 
-    def _settle(self, current: _Try, response: ChatResponse[Any], error: BaseException | None = None) -> None:
+    def _settle(self, current: _PaidTry, response: ChatResponse[Any], error: BaseException | None = None) -> None:
         """Replace what was reserved by what an answer cost, also one that was abandoned or broke off."""
         usage = response.usage
         complete = error is None and response.finish_reason != "unknown"
@@ -238,7 +243,7 @@ class BudgetMeter(Middleware):
             usage = estimate_usage(current.input_tokens, response)
         self._replace(current, self._units(current, response.cost, usage))
 
-    def _fail(self, current: _Try, error: BaseException) -> None:
+    def _fail(self, current: _PaidTry, error: BaseException) -> None:
         """Give back what a try that failed cannot cost, and keep what the provider may bill."""
         amount = current.worst
         if isinstance(error, RatatoskrError):
@@ -249,7 +254,7 @@ class BudgetMeter(Middleware):
                 amount = 0
         self._replace(current, amount)
 
-    def _units(self, current: _Try, cost: Cost | None, usage: Usage) -> int:
+    def _units(self, current: _PaidTry, cost: Cost | None, usage: Usage) -> int:
         """Return what a usage costs: the bill, else what the price says, else the reserved amount."""
         if cost is None or (cost.source != "provider" and (cost.estimated or usage.source == "estimated")):
             cost = cost_of(usage, current.price, at=self._now()) if current.price is not None else cost
@@ -257,29 +262,29 @@ class BudgetMeter(Middleware):
             return current.worst if current.price is not None else 0
         return max(to_units(cost.amount), 0)
 
-    def _replace(self, current: _Try, amount: int) -> None:
+    def _replace(self, current: _PaidTry, amount: int) -> None:
         self._ledger.settle(current.hold, [amount] * len(self._accounts), self._now())
 
-    def _warn(self, account: _Account, charge: Charge) -> None:
+    def _warn(self, account: _BudgetAccount, charge: Charge) -> None:
         """Log once in each window that a budget is exceeded."""
         if self._warned.get(account.prefix) != charge.until:
             self._warned[account.prefix] = charge.until
             _logger.warning("a budget is exceeded", extra={"budget": account.budget.words})
 
 
-def _account_of(budget: Budget) -> _Account:
-    return _Account(budget, budget.limit, budget.zone, budget.account)
+def _account_of(budget: Budget) -> _BudgetAccount:
+    return _BudgetAccount(budget, budget.limit, budget.zone, budget.account)
 
 
-def _charge(account: _Account, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
+def _charge(account: _BudgetAccount, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
     budget = account.budget
-    window = find_window(budget.per, account.zone, now)
+    window = account.window_at(now)
     scope = "" if budget.scope is None else _scope(budget.scope(request))
     limit = account.limit if budget.on == "error" else None
     return Charge(_name(account, window, scope), amount, limit, math.inf, window.end)
 
 
-def _name(account: _Account, window: TimeWindow, scope: str) -> str:
+def _name(account: _BudgetAccount, window: TimeWindow, scope: str) -> str:
     return f"{account.prefix}:{window.start:.0f}:{scope}"
 
 
@@ -300,6 +305,6 @@ def _money(units: int) -> str:
     return f"{float(amount):.2f} USD" if units >= 10**12 else f"{float(amount):.2g} USD"
 
 
-def _add_notices(response: ChatResponse[Any], current: _Try) -> ChatResponse[Any]:
+def _add_notices(response: ChatResponse[Any], current: _PaidTry) -> ChatResponse[Any]:
     notices = [Notice("budget_exceeded", f"the budget of {one.words} is exceeded") for one in current.warned]
     return replace(response, warnings=(*response.warnings, *notices))

@@ -131,6 +131,8 @@ class Lane:
 
     async def _try_choices(self, choices: Sequence[Sequence[Charge]], now: float) -> Hold | Refusal:
         """Reserve the first choice that fits, or return the refusal that ends first."""
+        if len(choices) == 1:
+            return await self._ledger.reserve(choices[0], now)
         refusals = []
         for charges in choices:
             found = await self._ledger.reserve(charges, now)

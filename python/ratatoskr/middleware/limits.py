@@ -40,6 +40,8 @@ __all__ = ["OrderKeys", "RateLimits"]
 OrderKeys: TypeAlias = "Callable[[ChatRequest | EmbedRequest, str], Sequence[int]]"
 """Returns which of a provider's keys a request to a model may use, the preferred one first."""
 
+_UNNOTICED: Final = 0.001
+"""Seconds of waiting that are not taken off the time of a try."""
 _MAX_MODELS: Final = 1024
 """The most models that are remembered: their names may come from the caller's users."""
 
@@ -62,7 +64,7 @@ class _Dimension(NamedTuple):
     each_key: bool
 
 
-class _Model:
+class _LimitedModel:
     """What is known of one model at the provider.
 
     Attributes:
@@ -81,7 +83,7 @@ class _Model:
         self.mean = MeanTokens()
 
 
-class _Try:
+class _LimitedTry:
     """A try that has reserved its amounts.
 
     Attributes:
@@ -92,7 +94,7 @@ class _Try:
 
     __slots__ = ("estimated", "hold", "model")
 
-    def __init__(self, model: _Model, hold: Hold, estimated: int) -> None:
+    def __init__(self, model: _LimitedModel, hold: Hold, estimated: int) -> None:
         self.model = model
         self.hold = hold
         self.estimated = estimated
@@ -129,7 +131,7 @@ class RateLimits(Middleware):
         self._order_keys = order_keys
         self._keys = keys
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
-        self._models: dict[str, _Model] = {}
+        self._models: dict[str, _LimitedModel] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
@@ -187,7 +189,7 @@ class RateLimits(Middleware):
         found = []
         for limit in self._limits:
             for key in range(self._keys) if limit.each_key else (None,):
-                for name, most in limit.given() if model is None or limit.holds_for(model) else ():
+                for name, most in limit.dimensions() if model is None or limit.holds_for(model) else ():
                     used = await self._ledger.total(_of_key(limit.account(name), key), self._now())
                     found.append(LimitStatus(limit.provider, limit.model, name, most, limit.per, used, key))
         return found
@@ -197,7 +199,9 @@ class RateLimits(Middleware):
         for lane in list(self._lanes.values()):
             lane.close()
 
-    async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> tuple[_Try | None, CallOptions]:
+    async def _begin(
+        self, request: ChatRequest | EmbedRequest, call: CallOptions
+    ) -> tuple[_LimitedTry | None, CallOptions]:
         """Reserve what a try needs, and return it with the options of the try: waiting took of its time.
 
         Raises:
@@ -220,14 +224,14 @@ class RateLimits(Middleware):
             message = f"the limit of {limit} is reached; there is room in {seconds:.3g} s"
             raise RateLimited(message, provider="ratatoskr", model=call.model, retry_after=seconds) from None
         waited = self._clock.now() - began
-        if waited > 0 and call.deadlines.total is not None:
+        if waited > _UNNOTICED and call.deadlines.total is not None:
             call = replace(call, deadlines=replace(call.deadlines, total=max(total - waited, 0.001)))
         if model.each_key:
             call = replace(call, key=next(key for key, one in choices if one[0].account == hold.charges[0].account))
-        return _Try(model, hold, estimated), call
+        return _LimitedTry(model, hold, estimated), call
 
     def _charges(
-        self, model: _Model, request: ChatRequest | EmbedRequest, estimated: int, call: CallOptions
+        self, model: _LimitedModel, request: ChatRequest | EmbedRequest, estimated: int, call: CallOptions
     ) -> list[Charge]:
         input_tokens = model.mean.correct(estimated)
         most = largest_output(request)
@@ -248,7 +252,7 @@ class RateLimits(Middleware):
         ]
 
     def _choices(
-        self, model: _Model, charges: list[Charge], request: ChatRequest | EmbedRequest, name: str
+        self, model: _LimitedModel, charges: list[Charge], request: ChatRequest | EmbedRequest, name: str
     ) -> list[tuple[int | None, list[Charge]]]:
         """Return the charges for each key that may be used, with the key; `None` stands for any key."""
         if not model.each_key:
@@ -265,7 +269,7 @@ class RateLimits(Middleware):
             for key in keys or (0,)
         ]
 
-    def _settle(self, current: _Try, usage: Usage) -> None:
+    def _settle(self, current: _LimitedTry, usage: Usage) -> None:
         """Replace what was reserved by what was used; where a count is not known, the reserved amount stays."""
         current.model.mean.add(current.estimated, usage)
         reserved = current.hold.charges
@@ -276,7 +280,7 @@ class RateLimits(Middleware):
             amounts = [known[one.name] for one in current.model.dimensions]
         self._replace(current, amounts)
 
-    def _fail(self, current: _Try, error: BaseException) -> None:
+    def _fail(self, current: _LimitedTry, error: BaseException) -> None:
         """Give back what a try that failed cannot have used."""
         if isinstance(error, RatatoskrError):
             if error.partial is not None and error.partial.usage.input_tokens is not None:
@@ -288,12 +292,12 @@ class RateLimits(Middleware):
                 return
         self._replace(current, [charge.amount for charge in current.hold.charges])
 
-    def _replace(self, current: _Try, amounts: list[int]) -> None:
+    def _replace(self, current: _LimitedTry, amounts: list[int]) -> None:
         self._ledger.settle(current.hold, amounts, self._now())
         for lane in list(self._lanes.values()):
             lane.wake()
 
-    async def _lower(self, current: _Try, headers: Mapping[str, str]) -> None:
+    async def _lower(self, current: _LimitedTry, headers: Mapping[str, str]) -> None:
         """Count what the provider says that others have used, until it says that it is free again."""
         for charge, one in zip(current.hold.charges, current.model.dimensions, strict=True):
             if self._order_keys is not None and not one.each_key:
@@ -309,7 +313,7 @@ class RateLimits(Middleware):
                 if isinstance(hold, Hold):
                     self._ledger.settle(hold, [unseen], now)
 
-    def _add_model(self, name: str) -> _Model:
+    def _add_model(self, name: str) -> _LimitedModel:
         which = tuple(index for index, limit in enumerate(self._limits) if limit.holds_for(name))
         lane = self._lanes.get(which)
         if lane is None:
@@ -319,11 +323,11 @@ class RateLimits(Middleware):
         dimensions = tuple(
             _Dimension(limit.account(name), name, most, limit.per, limit.each_key)
             for limit in sorted(limits, key=lambda one: not one.each_key)
-            for name, most in limit.given()
+            for name, most in limit.dimensions()
         )
         if len(self._models) >= _MAX_MODELS:
             self._models.clear()
-        model = self._models[name] = _Model(dimensions, lane)
+        model = self._models[name] = _LimitedModel(dimensions, lane)
         return model
 
 

@@ -93,7 +93,7 @@ class KeyRing:
         if count < 2:
             return 0 if count else None
         with self._lock:
-            index = self._ranked(model)[0] if chosen is None else chosen
+            index = self._rank_all(model)[0] if chosen is None else chosen
             self._in_flight[index] += 1
             self._turn = (index + 1) % count
         return index
@@ -105,10 +105,10 @@ class KeyRing:
         """
         with self._lock:
             now = self._now()
-            ranked = self._ranked(model)
+            ranked = self._rank_all(model)
             return [index for index in ranked if self._rest_of(index, model) <= now] or ranked[:1]
 
-    def _ranked(self, model: str) -> list[int]:
+    def _rank_all(self, model: str) -> list[int]:
         count = len(self._with_key)
         now = self._now()
 

@@ -56,10 +56,10 @@ class Limit:
             raise ConfigurationError(f"model must be a name or a pattern, not {quote(self.model)}", field="model")
         if not isinstance(self.each_key, bool):
             raise ConfigurationError(f"each_key must be true or false, not {quote(self.each_key)}", field="each_key")
-        if not any(self.given()):
+        if not any(self.dimensions()):
             raise ConfigurationError(f"a limit needs one of {', '.join(DIMENSIONS)}", field="requests")
 
-    def given(self) -> Iterator[tuple[str, int]]:
+    def dimensions(self) -> Iterator[tuple[str, int]]:
         """Yield what is limited, and to how much."""
         for name in DIMENSIONS:
             value = getattr(self, name)

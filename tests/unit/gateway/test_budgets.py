@@ -55,7 +55,8 @@ async def test_calls_stop_when_the_next_one_may_cost_too_much(upstream: Scripted
             await gateway.chat("Hi", GPT, max_tokens=20)
         error = caught.value
         assert isinstance(error, QuotaExhausted)
-        assert error.retry_after is not None and 0 < error.retry_after <= 86_400
+        assert error.retry_after is not None
+        assert 0 < error.retry_after <= 86_400
         assert len(error.attempts) == 1
         await gateway.chat("Hi", GPT, max_tokens=10)
         assert await spent(gateway) == Decimal("0.10")
@@ -89,8 +90,7 @@ async def test_a_failed_try_that_may_be_billed_stays_reserved_and_another_does_n
         assert await spent(gateway) == Decimal("0.01")
         await upstream.use(ScriptedTurn("Hello.", delay=5))
         task = asyncio.ensure_future(gateway.chat("Hi", GPT, max_tokens=20))
-        while len(upstream.requests) < 3:
-            await asyncio.sleep(0.01)
+        await upstream.until(lambda: len(upstream.requests) == 3)
         task.cancel()
         await asyncio.wait([task])
         assert await spent(gateway) == Decimal("0.03")
@@ -107,7 +107,7 @@ async def test_a_stream_costs_what_came_of_it(upstream: ScriptedUpstream, ends: 
                     break
             if ends == "dropped":
                 await upstream.aclose()
-                with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is: the connection is gone
+                with pytest.raises(Exception):  # noqa: B017 - whatever it is: the connection is gone
                     await stream.collect()
         cost = await spent(gateway)
         assert cost is not None
@@ -132,9 +132,9 @@ async def test_a_model_without_a_price_is_refused_before_sending_unless_allowed(
 
 
 async def test_the_most_that_the_catalogue_says_a_model_writes_is_reserved(upstream: ScriptedUpstream) -> None:
-    async with begin(upstream, "0.50").model("openai:o9", PRICE, max_output_tokens=1000).build() as gateway:
-        with pytest.raises(BudgetExceeded, match="may cost 1.00 USD .* 1000 output tokens"):
-            await gateway.chat("Hi", "openai:o9")
+    async with begin(upstream, "0.50").model(GPT, max_output_tokens=1000).build() as gateway:
+        with pytest.raises(BudgetExceeded, match=r"may cost 1\.00 USD .* 1000 output tokens"):
+            await gateway.chat("Hi", GPT)
 
 
 async def test_a_budget_that_warns_tells_so_in_the_answer(upstream: ScriptedUpstream) -> None:
@@ -198,10 +198,13 @@ async def test_a_file_outlives_the_gateway(upstream: ScriptedUpstream, tmp_path:
 
 
 def test_blocking_calls_keep_to_a_budget() -> None:
-    with ScriptedUpstream.in_thread(ScriptedTurn("Hello.", usage=TokenCounts(10, 10))) as upstream:
-        with begin(upstream, "0.01").build().sync() as gateway:
-            with gateway.chat_stream("Hi", GPT, max_tokens=10) as stream:
-                stream.collect()
-            with pytest.raises(BudgetExceeded):
-                gateway.chat("Hi", GPT, max_tokens=10)
-            assert gateway.health().budgets[0].used == Decimal("0.01")
+    turn = ScriptedTurn("Hello.", usage=TokenCounts(10, 10))
+    with (
+        ScriptedUpstream.in_thread(turn) as upstream,
+        begin(upstream, "0.01").build().sync() as gateway,
+    ):
+        with gateway.chat_stream("Hi", GPT, max_tokens=10) as stream:
+            stream.collect()
+        with pytest.raises(BudgetExceeded):
+            gateway.chat("Hi", GPT, max_tokens=10)
+        assert gateway.health().budgets[0].used == Decimal("0.01")

@@ -35,7 +35,8 @@ async def test_a_call_that_cannot_be_in_time_is_refused_before_it_is_sent(upstre
         assert time.monotonic() - began < 2, "it does not wait in vain"
         error = caught.value
         assert error.provider == "ratatoskr"
-        assert error.retry_after is not None and 55 < error.retry_after <= 61
+        assert error.retry_after is not None
+        assert 55 < error.retry_after <= 61
         assert [attempt.decision for attempt in error.attempts] == ["stop"]
         assert not error.attempts[0].maybe_billed
         await gateway.chat("Hi", CLAUDE)
@@ -124,12 +125,14 @@ async def test_health_and_explain_show_limits(upstream: ScriptedUpstream) -> Non
 
 
 def test_blocking_calls_keep_to_limits() -> None:
-    with ScriptedUpstream.in_thread(ScriptedTurn("Hello.")) as upstream:
-        with begin(upstream).limits("openai", requests=1).build().sync() as gateway:
-            gateway.chat("Hi", GPT)
-            with pytest.raises(RateLimited):
-                gateway.chat("Hi", GPT, timeout=3)
-            assert gateway.health().limits[0].used == 1
+    with (
+        ScriptedUpstream.in_thread(ScriptedTurn("Hello.")) as upstream,
+        begin(upstream).limits("openai", requests=1).build().sync() as gateway,
+    ):
+        gateway.chat("Hi", GPT)
+        with pytest.raises(RateLimited):
+            gateway.chat("Hi", GPT, timeout=3)
+        assert gateway.health().limits[0].used == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from ratatoskr.ledger.protocol import LAG
 from ratatoskr.middleware.limits import RateLimits
 from ratatoskr.types.chat import RawResponse
 from ratatoskr.types.limit import Limit
-from unit.middleware.test_limits import CLOCK, Upstream, answer, chat_request, counted, headers, options
+from unit.middleware.test_limits import CLOCK, Upstream, answer, chat_request, counted, options
+from unit.middleware.test_limits_headers import headers
 from unit.middleware.virtual_time import VirtualLoop, run
 
 
@@ -99,6 +100,19 @@ def test_headers_lower_the_limit_of_the_key_that_they_are_about(each_key, times)
 
     run(main())
     assert upstream.times == pytest.approx(times, abs=1)
+
+
+def test_each_pattern_of_models_has_a_limit_of_its_own():
+    limits = [Limit("test", "big-*", requests=1), Limit("test", requests=3)]
+    upstream = Upstream()
+
+    async def main() -> None:
+        guard = RateLimits(limits, MemoryLedger(), CLOCK)
+        calls = [("big-1", 300), ("BIG-2", 300), ("small", 300), ("small", 300)]
+        await asyncio.gather(*[guard.chat(chat_request(), options(t, model=m), upstream.ask) for m, t in calls])
+
+    run(main())
+    assert sorted(round(time / 10) for time in upstream.times) == [0, 0, 0, 6]
 
 
 class Reference:
