@@ -12,6 +12,7 @@ from ratatoskr.backend.presets import PresetRoutes
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream, StreamLimits, open_stream
 from ratatoskr.errors import InvalidInput
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, ChatProvider, Plans
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.policy import safe_to_repeat
@@ -45,7 +46,7 @@ class ChatBackend:
         lifecycle: Lifecycle,
         embeds: Callable[[str], bool],
     ) -> None:
-        self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self.registry = ProviderRegistry(providers, chain, settings.policy, Pricing.of(settings.catalogue))
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
@@ -122,7 +123,10 @@ class ChatBackend:
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
         origin = self._settings.base_url_origins.get(candidate.provider)
-        return replace(plan, only_if_unavailable=candidate.only_if_unavailable, base_url_origin=origin)
+        pricing = self.registry.pricing
+        cost = None if pricing is None else pricing.range_of(request, candidate.provider, candidate.model)
+        only = candidate.only_if_unavailable
+        return replace(plan, only_if_unavailable=only, base_url_origin=origin, cost=cost)
 
 
 def model_names(request: ChatRequest) -> tuple[str, ...]:

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
 from ratatoskr.providers.protocol import ListsModels
+from ratatoskr.routing import provider_prefix
 from ratatoskr.types.chat import ChatOptions, ChatRequest
 from ratatoskr.types.frames import forget_locals
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelStatus,
+    ListModels,
+    Query,
+)
 from ratatoskr.types.timeouts import DEFAULTS, Deadlines
+from ratatoskr.types.usage import Cost
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -52,9 +62,8 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
     if backend.embeddings.has(query.model):
         return await backend.embeddings.status(query.model)
-    request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
     try:
-        candidate = backend.chats.candidates(request)[0]
+        candidate = backend.chats.candidates(_request_of(query.model))[0]
         listed = await list_models(backend, ListModels(candidate.provider))
     except RatatoskrError as error:
         return ModelStatus("unavailable", error.message)
@@ -62,6 +71,26 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
     if candidate.model in names or f"{candidate.model}:latest" in names:
         return ModelStatus("available")
     return ModelStatus("unavailable", f"{candidate.provider} does not list {candidate.model}")
+
+
+async def get_cost(backend: DirectBackend, query: GetCost) -> Cost | None:
+    """Return what a use of a model costs; a provider that the name spells out need not be configured."""
+    pricing = backend.chats.registry.pricing
+    if pricing is None:
+        return None
+    configured = backend.chats.registry.providers
+    provider = provider_prefix(query.model, configured)
+    if provider is not None:
+        return pricing.cost_of(query.usage, provider, query.model.partition(":")[2].strip(), at=query.at)
+    if backend.embeddings.has(query.model):
+        candidate = backend.embeddings.candidates(query.model)[0]
+    else:
+        candidate = backend.chats.candidates(_request_of(query.model))[0]
+    return pricing.cost_of(query.usage, candidate.provider, candidate.model, at=query.at)
+
+
+def _request_of(model: str) -> ChatRequest:
+    return ChatRequest((Message.user("…"),), options=ChatOptions(model=model))
 
 
 async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Explanation:
@@ -95,8 +124,9 @@ ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] 
     ExplainRequest: explain_request,
     GetCapabilities: get_capabilities,
     GetHealth: get_health,
+    GetCost: get_cost,
 }
 """Each question with the function that answers it."""
 
-WHILE_CLOSED = frozenset({GetHealth, GetCapabilities})
+WHILE_CLOSED = frozenset({GetHealth, GetCapabilities, GetCost})
 """Questions that a closed gateway answers, too."""

@@ -5,13 +5,16 @@ A class with a `backend` (every `Gateway`) inherits them; any other class that h
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ratatoskr.errors import NoProvider
+from ratatoskr.errors import InvalidInput, NoProvider
 from ratatoskr.gateway.request import MessagesLike, ModelLike, backend_of, request_of
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels
+from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetCost, GetHealth, GetModelStatus, ListModels
+from ratatoskr.types.usage import Cost, Usage
 
 __all__ = ["Inspect"]
 
@@ -34,6 +37,22 @@ class Inspect(Protocol):
     async def model_status(self, model: str) -> ModelStatus:
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
         return await backend_of(self).inspect(GetModelStatus(model))
+
+    async def cost(self, usage: Usage, model: str, at: datetime | float | None = None) -> Cost | None:
+        """Return what a use of a model costs by the list prices; `None` if its price is unknown.
+
+        A response has its own cost already, which is the provider's bill where there is one.
+
+        Args:
+            usage: what was used; its `details` say how it was served.
+            model: as `chat` or `embed` takes it; with a provider's prefix that provider need not be configured.
+            at: when the answer was complete, a `datetime` (without a zone: UTC) or a time stamp; `None` for now.
+
+        Raises:
+            InvalidInput: an argument is of the wrong type, or the name cannot be parsed.
+            NoProvider: the name has no prefix, and no configured provider serves it.
+        """
+        return await backend_of(self).inspect(cost_query(usage, model, at))
 
     @shows_parameters
     async def explain(
@@ -78,6 +97,23 @@ class Inspect(Protocol):
         preconnect = getattr(backend_of(self), "preconnect", None)
         if preconnect is not None:
             await preconnect()
+
+
+def cost_query(usage: Usage, model: str, at: datetime | float | None) -> GetCost:
+    """Return the question for a cost.
+
+    Raises:
+        InvalidInput: an argument is of the wrong type.
+    """
+    if not isinstance(usage, Usage):
+        raise InvalidInput(f"usage must be a Usage, not {type(usage).__name__}", field="usage")
+    if not isinstance(model, str) or not model.strip():
+        raise InvalidInput(f"model must be the name of one model, not {model!r}", field="model")
+    if isinstance(at, datetime):
+        at = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at)):
+        raise InvalidInput(f"at must be a datetime or a time stamp, not {at!r}", field="at")
+    return GetCost(usage, model, at)
 
 
 def _model_memory(gateway: object, name: str) -> Any:

@@ -209,7 +209,9 @@ def multiply(factor: str | None, other: str) -> str:
     """Return the product of two factors as decimal text."""
     if factor is None:
         return other
-    from ratatoskr.models.schedule import EXACT, Decimal
+    from decimal import Decimal
+
+    from ratatoskr.types.usage import EXACT
 
     return f"{EXACT.multiply(Decimal(factor), Decimal(other)):f}"
 

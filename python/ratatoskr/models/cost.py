@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TypeAlias
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ratatoskr.models.price import UNITS
-from ratatoskr.types.usage import EXACT, Cost, CostItem
+from ratatoskr.models.schedule import schedule_of
+from ratatoskr.types.pending import Pending
+from ratatoskr.types.usage import DETAIL_COUNTS, EXACT, Cost, CostItem
 
 if TYPE_CHECKING:
     from ratatoskr.models.price import Price
@@ -20,11 +23,13 @@ Moment: TypeAlias = "datetime | float | None"
 _Counts: TypeAlias = "list[tuple[str, int]]"
 
 _ZERO: Final = Decimal(0)
-_PER: Final = {unit: Decimal(one.per) for unit, one in UNITS.items()}
+_MILLION: Final = 1_000_000
 _TOKENS: Final = frozenset(unit for unit, one in UNITS.items() if one.parents or unit in ("input", "output"))
 _PROMPT: Final = ("input",)
 _CACHED_PROMPT: Final = ("input", "cache_read", "cache_write", "cache_write_long")
-_multiply, _divide, _add = EXACT.multiply, EXACT.divide, EXACT.add
+_ANSWER: Final = ("output", "reasoning")
+_multiply, _divide, _fma = EXACT.multiply, EXACT.divide, EXACT.fma
+_finer_counts = attrgetter(*DETAIL_COUNTS)
 
 
 def cost_of(
@@ -61,27 +66,44 @@ def cost_of(
         speed = details.speed or speed
         region = details.region or region
     served = (service_tier, speed, region, batch or service_tier == "batch")
-    rates, guessed = price.schedule.in_force(_stamp(at), served, prompt)
+    rates, millionths, guessed = schedule_of(price).in_force(_stamp(at), served, prompt)
     if usage.output_tokens is None and rates.get("output"):
         return None
     counts, fits = _counts(usage, prompt, usage.output_tokens or 0)
-    estimated = not fits or usage.source == "estimated"
     if "requests" in rates:
         counts.append(("requests", 1))
-    items = []
+    estimated = not fits or usage.source == "estimated"
     total = _ZERO
     for unit, quantity in counts:
-        rate = rates.get(unit)
+        rate = millionths.get(unit)
         if rate is not None:
-            amount = _divide(_multiply(rate, Decimal(quantity)), _PER[unit])
-            total = _add(total, amount)
-            estimated = estimated or unit in guessed
+            total = _fma(rate, quantity, total)
+            if unit in guessed:
+                estimated = True
         elif unit in _TOKENS:
             return None
         else:
-            amount, estimated = _ZERO, True
-        items.append(CostItem(unit, quantity, rate, amount))
-    return Cost(total, "USD", "prices", estimated, tuple(items), basis)
+            estimated = True
+    items: Any = _PendingItems(counts, rates)
+    return Cost(_divide(total, _MILLION), "USD", "prices", estimated, items, basis)
+
+
+class _PendingItems(Pending):
+    """The items of a cost, which are made when they are read."""
+
+    __slots__ = ("_counts", "_rates")
+
+    def __init__(self, counts: _Counts, rates: dict[str, Decimal]) -> None:
+        self._counts = counts
+        self._rates = rates
+
+    def resolve(self) -> tuple[CostItem, ...]:
+        return tuple([_item(unit, quantity, self._rates.get(unit)) for unit, quantity in self._counts])
+
+
+def _item(unit: str, quantity: int, rate: Decimal | None) -> CostItem:
+    amount = _ZERO if rate is None else _divide(_multiply(rate, quantity), UNITS[unit].per)
+    return CostItem(unit, quantity, rate, amount)
 
 
 def worst_case(
@@ -109,15 +131,14 @@ def worst_case(
         batch: whether it is part of a batch.
         caches: whether the prompt may be written to a cache, which some providers charge more for.
     """
-    rates, _ = price.schedule.in_force(_stamp(at), (service_tier, speed, region, batch), input_tokens)
+    rates, millionths, _ = schedule_of(price).in_force(_stamp(at), (service_tier, speed, region, batch), input_tokens)
     if (input_tokens and "input" not in rates) or (max_output and "output" not in rates):
         return None
-    inputs = [rates[unit] for unit in (_CACHED_PROMPT if caches else _PROMPT) if unit in rates]
-    outputs = [rates[unit] for unit in ("output", "reasoning") if unit in rates]
-    amount = _multiply(max(inputs, default=_ZERO), Decimal(input_tokens))
-    amount = _add(amount, _multiply(max(outputs, default=_ZERO), Decimal(max_output)))
-    amount = _divide(amount, _PER["input"])
-    return _add(amount, _divide(rates.get("requests", _ZERO), _PER["requests"]))
+    total = millionths.get("requests", _ZERO)
+    for units, quantity in ((_CACHED_PROMPT if caches else _PROMPT, input_tokens), (_ANSWER, max_output)):
+        dearest = max([millionths[unit] for unit in units if unit in millionths], default=_ZERO)
+        total = _fma(dearest, quantity, total)
+    return _divide(total, _MILLION)
 
 
 def _stamp(at: Moment) -> float:
@@ -133,7 +154,7 @@ def _counts(usage: Usage, prompt: int, answer: int) -> tuple[_Counts, bool]:
     read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     reasoning = usage.reasoning_tokens or 0
     fresh, visible = prompt - read - written, answer - reasoning
-    if usage.details is not None:
+    if usage.details is not None and any(_finer_counts(usage.details)):
         return _detailed_counts(usage.details, fresh, read, written, visible, reasoning)
     counts = []
     if fresh > 0:

@@ -10,14 +10,13 @@ price. Zero is a price; a rate that is left out is unknown.
 
 from __future__ import annotations
 
-import functools
+import re
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError, convert, to_builtins
 
-if TYPE_CHECKING:
-    from ratatoskr.models.schedule import Schedule
+from ratatoskr.errors import InvalidInput
 
 __all__ = ["UNITS", "Change", "Price", "Rates", "TieredRate", "Unit", "Variant", "Window"]
 
@@ -62,6 +61,8 @@ UNITS: Final[dict[str, Unit]] = {
 }
 """Every unit; tokens and characters are priced by the million, calls and pages by the thousand."""
 
+_PATH: Final = re.compile(r"at `\$([^`]*)`")
+
 RateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,18})?\Z")]
 
 
@@ -75,6 +76,11 @@ class TieredRate(Struct, frozen=True, forbid_unknown_fields=True):
 
     base: RateText
     above: tuple[tuple[Annotated[int, Meta(ge=0)], RateText], ...]
+
+    def __post_init__(self) -> None:
+        starts = [start for start, _ in self.above]
+        if starts != sorted(set(starts)):
+            raise ValueError(f"thresholds must ascend, not be {starts}")
 
 
 class Rates(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -166,22 +172,15 @@ class Price(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     variants: tuple[Variant, ...] = ()
     multiplier: RateText | None = None
 
-    @functools.cached_property
-    def schedule(self) -> Schedule:
-        """The price as numbers, made once.
-
-        Raises:
-            InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
-        """
-        from ratatoskr.models.schedule import Schedule
-
-        return Schedule(self)
-
     def check(self) -> Price:
-        """Return this price if every part of it is valid.
+        """Return this price with every part of it checked, as decoding checks one; a `Decimal` becomes text.
 
         Raises:
-            InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
+            InvalidInput: a part is not what it must be, such as a float or a negative rate; `field` is its path.
         """
-        _ = self.schedule
-        return self
+        try:
+            return convert(to_builtins(self), Price)
+        except ValidationError as error:
+            text = str(error)
+            path = _PATH.search(text)
+            raise InvalidInput(f"price: {text}", field="price" if path is None else f"price{path[1]}") from None

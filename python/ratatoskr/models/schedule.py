@@ -15,7 +15,7 @@ from ratatoskr.types.visible import quote
 if TYPE_CHECKING:
     from ratatoskr.models.price import Change, Price, Rates, Variant, Window
 
-__all__ = ["InForce", "Schedule", "Served"]
+__all__ = ["InForce", "Schedule", "Served", "schedule_of"]
 
 _RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _DAY: Final = 86_400
@@ -33,10 +33,12 @@ class InForce(NamedTuple):
 
     Attributes:
         rates: by unit; a unit of tokens without a rate of its own has that of the unit that it is a part of.
+        millionths: the price of one of a unit, in millionths of a dollar.
         guessed: the units whose rate is another's although vendors publish one.
     """
 
     rates: dict[str, Decimal]
+    millionths: dict[str, Decimal]
     guessed: frozenset[str]
 
 
@@ -158,14 +160,30 @@ class Schedule:
             own = {unit: EXACT.multiply(rate, self._multiplier) for unit, rate in own.items()}
         rates, guessed = dict(own), set()
         for unit, (_, parents, same) in UNITS.items():
-            if unit not in own and (parent := next((p for p in parents if p in rates), None)):
+            parent = next((p for place in (own, rates) for p in parents if p in place), None)
+            if unit not in own and parent is not None:
                 rates[unit] = rates[parent]
                 if not same or parent in guessed:
                     guessed.add(unit)
-        return InForce(rates, frozenset(guessed))
+        millionths = {unit: EXACT.multiply(rate, factor) for unit, rate in rates.items() if (factor := _FACTORS[unit])}
+        return InForce(rates, millionths, frozenset(guessed))
+
+
+def schedule_of(price: Price) -> Schedule:
+    """Return a price as numbers, made once.
+
+    Raises:
+        InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
+    """
+    made: Schedule | None = price.__dict__.get("schedule")
+    if made is None:
+        made = price.__dict__["schedule"] = Schedule(price)
+    return made
 
 
 _PER_TOKENS: Final = UNITS["input"].per
+_FACTORS: Final = {unit: 0 if _PER_TOKENS % one.per else _PER_TOKENS // one.per for unit, one in UNITS.items()}
+"""What makes the price of one of a unit, in millionths of a dollar, of a rate; 0 for an hour's."""
 
 
 def _at(tiers: _Tiers, prompt: int) -> Decimal:
@@ -184,8 +202,6 @@ def _read_rates(rates: Rates, field: str) -> dict[str, _Tiers]:
         if isinstance(given, TieredRate):
             base = (-1, _decimal(given.base, f"{field}.{unit}.base"))
             above = [(start, _decimal(rate, f"{field}.{unit}.above")) for start, rate in given.above]
-            if [start for start, _ in above] != sorted({start for start, _ in above}):
-                raise InvalidInput(f"the thresholds of {field}.{unit} must ascend", field=f"{field}.{unit}.above")
             found[unit] = (base, *above)
         elif given is not None:
             found[unit] = ((-1, _decimal(given, f"{field}.{unit}")),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -15,6 +15,7 @@ from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.pricing import Pricing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,13 @@ class CallOptions:
         model: the model's name there.
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
+        pricing: gives an answer its cost; `None` where prices are not wanted.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
+    pricing: Pricing | None = field(default=None, kw_only=True)
 
 
 class ChatProvider(Protocol):

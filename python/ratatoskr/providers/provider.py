@@ -116,6 +116,7 @@ class HttpProvider:
             request.output,
             reply.body,
             client.redact,
+            call.pricing,
         )
         if turn.done and is_filtered(turn):
             raise client.add_context(build_filter_error(turn, response), reply, target)
@@ -139,7 +140,7 @@ class HttpProvider:
             raise
         if not reply.streamed:
             raise self._build_not_streamed_error(reply, binding)
-        return HttpStream(client, binding, reply, tuple(encoded.notices), request.output)
+        return HttpStream(client, binding, reply, tuple(encoded.notices), request.output, call.pricing)
 
     def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
         """Return what `chat` would send, the conversation only with `body`; a refusal is part of the plan."""

@@ -33,9 +33,9 @@ from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
 from ratatoskr.types.frames import forget_locals
+from ratatoskr.types.pending import as_it_is
 from ratatoskr.types.rests import Rests
 from ratatoskr.types.timeouts import Deadlines, Timeouts
-from ratatoskr.types.usage import Usage
 
 T = TypeVar("T")
 
@@ -192,10 +192,9 @@ class Chain:
             answer = await run.attempt(candidate, self._deadlines(run, began))
         except RatatoskrError as error:
             forget_locals(error, handled)
-            usage = error.partial.usage if error.partial is not None else None
-            run.attempts.append(self._attempt(run, candidate, began, error, usage))
+            run.attempts.append(self._attempt(run, candidate, began, error, error.partial))
             raise
-        run.attempts.append(self._attempt(run, candidate, began, None, getattr(answer, "usage", None)))
+        run.attempts.append(self._attempt(run, candidate, began, None, answer))
         return answer
 
     def _deadlines(self, run: _Run[T], began: float) -> Deadlines:
@@ -215,7 +214,7 @@ class Chain:
         )
 
     def _attempt(
-        self, run: _Run[T], candidate: Candidate, began: float, error: RatatoskrError | None, usage: Usage | None
+        self, run: _Run[T], candidate: Candidate, began: float, error: RatatoskrError | None, answer: object
     ) -> Attempt:
         waited, run.waited = run.waited, 0.0
         return Attempt(
@@ -227,7 +226,8 @@ class Chain:
             duration=self._clock.now() - began,
             waited=waited,
             maybe_billed=error is not None and maybe_billed(error),
-            usage=usage,
+            usage=getattr(answer, "usage", None),
+            cost=as_it_is(answer, "cost"),
         )
 
     def _note(self, run: _Run[T], candidate: Candidate, error: RatatoskrError) -> Verdict:

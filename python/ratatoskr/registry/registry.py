@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.protocol import CallOptions
@@ -13,6 +13,9 @@ from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines, Timeouts
+
+if TYPE_CHECKING:
+    from ratatoskr.models.pricing import Pricing
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -27,12 +30,20 @@ class ProviderRegistry(Generic[P]):
         providers: by the name they are configured under.
         chain: tries candidates in order.
         policy: what happens to a parameter that a model does not take.
+        pricing: gives answers their cost.
     """
 
-    def __init__(self, providers: Mapping[str, P], chain: Chain, policy: ParameterPolicy = "error") -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, P],
+        chain: Chain,
+        policy: ParameterPolicy = "error",
+        pricing: Pricing | None = None,
+    ) -> None:
         self.providers: Mapping[str, P] = MappingProxyType(dict(providers))
         self._chain = chain
         self._policy = policy
+        self.pricing = pricing
 
     def __getitem__(self, name: str) -> P:
         return self.providers[name]
@@ -55,6 +66,9 @@ class ProviderRegistry(Generic[P]):
         """
 
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
-            return ask(self.providers[candidate.provider], CallOptions(candidate.model, deadlines, self._policy))
+            return ask(
+                self.providers[candidate.provider],
+                CallOptions(candidate.model, deadlines, self._policy, pricing=self.pricing),
+            )
 
         return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

@@ -18,7 +18,7 @@ from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.message import Message
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.part import Part
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetCost, GetHealth, GetModelStatus, ListModels, Query
 from ratatoskr.types.timeouts import in_force
 from ratatoskr.version import VERSION
 
@@ -125,6 +125,8 @@ class ScriptedBackend:
                 plan = Plan(NAME, _model_of(request), "the script")
                 timeouts = in_force(request.timeouts, streamed=False)
                 answer = Explanation((plan,), Explanation.deadlines_of(timeouts), 0)
+            case GetCost():
+                answer = None  # the script's models have no price
             case GetCapabilities():
                 answer = frozenset({"chat", "chat_stream", "generate", "tools", "embed", "list_models"})
             case GetHealth():

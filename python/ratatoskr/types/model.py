@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
     from ratatoskr.types.timeouts import Timeouts
@@ -155,6 +156,7 @@ class Plan(Plain):
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
+        cost: what the call may cost, if the model's price is known.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -168,6 +170,7 @@ class Plan(Plain):
     only_if_unavailable: bool = False
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
+    cost: CostRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
+from ratatoskr.types.usage import Cost, Usage
 
 A = TypeVar("A", covariant=True)
 
@@ -47,6 +48,21 @@ class ListModels(Query[list[ModelInfo]]):
     """
 
     provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetCost(Query[Cost | None]):
+    """What a use of a model costs.
+
+    Attributes:
+        usage: what it used.
+        model: the name as `chat` or `embed` takes it.
+        at: when the answer was complete, as a time stamp; `None` for now.
+    """
+
+    usage: Usage
+    model: str
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

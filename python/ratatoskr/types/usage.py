@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
+from ratatoskr.types.pending import resolves_when_read
 from ratatoskr.types.plain import Plain
 
 UsageSource: TypeAlias = Literal["provider", "local", "estimated", "unknown"]
@@ -177,7 +178,7 @@ def _sum_details(first: Usage, second: Usage) -> UsageDetails | None:
     return with_details.details + UsageDetails()  # how the other was served is unknown
 
 
-EXACT: Final = Context(prec=400, Emin=-(10**9), Emax=10**9, traps=[])
+EXACT: Final = Context(prec=200, Emin=-(10**9), Emax=10**9, traps=[])
 """Amounts are exact in it, whatever the application has set for its own decimals."""
 
 
@@ -200,6 +201,29 @@ class CostItem(Plain):
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class CostRange(Plain):
+    """What a call may cost by the list prices.
+
+    Attributes:
+        low: the prompt alone, read for the first time.
+        high: the prompt and the longest answer; `None` where no limit of the answer is known.
+        currency: ISO 4217 code.
+        input_tokens: of the prompt, an estimate from its texts.
+        max_output_tokens: of the longest answer.
+        basis: the table that the prices are from, and its date.
+    """
+
+    type: ClassVar[Literal["cost_range"]] = "cost_range"
+    low: Decimal
+    high: Decimal | None
+    currency: str = "USD"
+    input_tokens: int = 0
+    max_output_tokens: int | None = None
+    basis: str = ""
+
+
+@resolves_when_read("items")
 @dataclass(frozen=True, slots=True)
 class Cost(Plain):
     """What a call cost.
