@@ -53,7 +53,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
     | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"}
-    | {"_files"},
+    | {"_files", "transport.client"},  # a table of models is fetched
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "backend", "registry", "routing", "config", "models", "providers", "providers.specs", "local"}
     | {"transport"}

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
+    from ratatoskr.models.price import Price as Price
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
@@ -106,6 +107,16 @@ if TYPE_CHECKING:
     )
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
+    from ratatoskr.types.metadata import (
+        ModelMetadata as ModelMetadata,
+        Mutable as Mutable,
+        Opaque as Opaque,
+        PresetInfo as PresetInfo,
+        ReadOnly as ReadOnly,
+        RefreshReport as RefreshReport,
+        ResolvedPreset as ResolvedPreset,
+        Unsupported as Unsupported,
+    )
     from ratatoskr.types.model import (
         Explanation as Explanation,
         Health as Health,
@@ -134,6 +145,7 @@ _NAMES = {
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
+    "ratatoskr.models.price": "Price",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
@@ -148,6 +160,9 @@ _NAMES = {
     """,
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
+    "ratatoskr.types.metadata": """
+        ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
+    """,
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
     "ratatoskr.version": "__version__",

@@ -68,6 +68,10 @@ class ChatBackend:
         """
         return self._routes.resolve(model_names(request))
 
+    def preset_candidates(self, name: str) -> tuple[Candidate, ...]:
+        """Return the candidates for a preset; raises as `candidates` does."""
+        return self._routes.resolve((name,))
+
     async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
         """Return the whole answer, with every attempt."""
         call = self._lifecycle.enter()

@@ -64,6 +64,11 @@ class DirectBackend:
         return (*self.chats.registry.providers, *self.embeddings.registry.providers)
 
     @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
+        return self._transport
+
+    @property
     def loop_bound(self) -> bool:
         """Whether the transport belongs to the event loop that uses it first."""
         return self._transport.loop_bound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,9 @@ from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 if TYPE_CHECKING:
     from ratatoskr.models.catalogue import Catalogue
     from ratatoskr.models.presets import Preset
+    from ratatoskr.transport.client import Transport
+    from ratatoskr.types.metadata import Parameter, RefreshReport
+    from ratatoskr.types.query import RefreshModels
 
 _NO_PRESETS: Final[Mapping[str, Preset]] = {}
 
@@ -31,6 +34,9 @@ class Settings:
         base_url_origins: the source of each provider's base URL.
         catalogue: what is known about models; `None` for nothing.
         presets: returns the user's own presets, which come before the built-in ones.
+        parameters: returns what a model of a provider that is not configured accepts; the last argument is the most
+            tokens of an answer.
+        refresh: puts a new table of models in force; the mapping has the addresses of providers.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -43,6 +49,8 @@ class Settings:
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
     catalogue: Catalogue | None = None
     presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
+    parameters: Callable[[str, str, int | None], Mapping[str, Parameter]] = lambda *_: {}
+    refresh: Callable[[RefreshModels, Transport, Mapping[str, str]], Awaitable[RefreshReport]] | None = None
 
 
 class CallTimeouts:

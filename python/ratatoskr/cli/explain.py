@@ -82,7 +82,9 @@ def describe_range(cost: CostRange) -> str:
     from ratatoskr.cli.cost import format_amount
 
     low = f"{format_amount(cost.low)} for about {cost.input_tokens:,} tokens of the prompt"
-    high = "" if cost.high is None else f", up to {format_amount(cost.high)} with {cost.max_output_tokens:,} of the answer"
+    high = (
+        "" if cost.high is None else f", up to {format_amount(cost.high)} with {cost.max_output_tokens:,} of the answer"
+    )
     return f"{low}{high} ({cost.basis or cost.currency})"
 
 

@@ -77,7 +77,7 @@ def parse_models_file(text: str, path: Path) -> ModelsFile:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
-    reader = _Reader(text, path)
+    reader = _DocumentReader(text, path)
     for name in document.keys() - {"models", "presets"}:
         raise reader.error((name,), "is unknown; known are models, presets")
     models: dict[tuple[str, str], ModelChange] = {}
@@ -111,7 +111,7 @@ def model_key(name: str) -> tuple[str, str]:
     return provider.strip(), model.strip()
 
 
-class _Reader:
+class _DocumentReader:
     """Converts parts of a document, with errors that name file, line and key."""
 
     def __init__(self, text: str, path: Path) -> None:

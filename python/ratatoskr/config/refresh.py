@@ -23,9 +23,11 @@ from ratatoskr.config.catalogue import MAX_BYTES, Refreshed, read_embedded, read
 from ratatoskr.config.refresh_formats import parse_tables
 from ratatoskr.errors import ConfigurationError, ProviderError, RedirectRefused
 from ratatoskr.models.entry import ModelEntry, NameIndex, ProviderTable
+from ratatoskr.models.schedule import schedule_of
 from ratatoskr.transport.client import HttpRequest, Transport
 from ratatoskr.types.metadata import RefreshReport
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.visible import quote
 
 __all__ = ["compare_tables", "fetch_table", "install", "read_source", "roll_back"]
 
@@ -60,14 +62,17 @@ async def fetch_table(url: str, transport: Transport) -> bytes:
     return _check_size(reply.body, where)
 
 
-def read_source(path: Path) -> bytes:
+def read_source(name: str) -> bytes:
     """Return the content of a file; raises `ConfigurationError` if it cannot be read or is too large."""
     try:
+        path = Path(name).expanduser()
         if path.stat().st_size > MAX_BYTES:
             raise ConfigurationError(f"{path} is larger than {MAX_BYTES >> 20} MiB", field="source")
         return _check_size(path.read_bytes(), str(path))
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", field="source") from None
+        raise ConfigurationError(f"{name} cannot be read: {error.strerror}", field="source") from None
+    except (ValueError, RuntimeError):  # a null character, or no such home folder
+        raise ConfigurationError(f"{quote(name)} is not the path of a file", field="source") from None
 
 
 def _check_size(data: bytes, where: str) -> bytes:
@@ -197,5 +202,5 @@ def _differences(before: ModelEntry, after: ModelEntry, now: float) -> Iterator[
 def _rates(entry: ModelEntry, now: float) -> dict[str, Decimal]:
     if entry.prices is None:
         return {}
-    rates, guessed = entry.prices.schedule.in_force(now, (None, None, None, False), 0)
-    return {unit: rate for unit, rate in rates.items() if unit not in guessed}
+    force = schedule_of(entry.prices).in_force(now, (None, None, None, False), 0)
+    return {unit: rate for unit, rate in force.rates.items() if unit not in force.guessed}

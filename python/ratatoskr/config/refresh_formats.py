@@ -18,8 +18,10 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.entry import ModelEntry, ProviderTable
 from ratatoskr.types.visible import quote
 
-__all__ = ["GENAI_PROVIDERS", "GENAI_UNITS", "GENAI_UNITS_LEFT_OUT", "parse_tables"]
+__all__ = ["GENAI_PROVIDERS", "GENAI_UNITS", "GENAI_UNITS_LEFT_OUT", "LISTING", "parse_tables"]
 
+LISTING: Final = "openrouter"
+"""The provider whose own list is fetched where no source is given."""
 GENAI_PROVIDERS: Final[Mapping[str, str]] = {
     **{name: name for name in ("anthropic", "cerebras", "deepseek", "google", "groq", "minimax", "mistral", "openai")},
     "moonshotai": "moonshot",
@@ -111,7 +113,7 @@ def parse_tables(data: bytes, day: date, source: str) -> tuple[list[ProviderTabl
     skipped: Counter[str] = Counter()
     match value:
         case {"data": list(rows)}:
-            named = [("openrouter", rows, _read_openrouter)]
+            named = [(LISTING, rows, _read_openrouter)]
         case {"provider": str(), "models": list()}:
             named = [(value["provider"], value["models"], _read_own)]
         case {"tables": list(tables)} if all(_is_own(table) for table in tables):

@@ -233,9 +233,9 @@ def make_change(**given: Any) -> ModelChange:
     except msgspec.ValidationError as error:
         field = str(error).partition("$.")[2].rstrip("`")
         raise ConfigurationError(
-            f"{field} must be {_expected(field)}, not {quote(given[field])}", field=field
+            f"{field} must be {_describe_field(field)}, not {quote(given[field])}", field=field
         ) from None
 
 
-def _expected(field: str) -> str:
+def _describe_field(field: str) -> str:
     return "decimal text, not below 0, such as '0.85'" if field == "multiplier" else "a whole number above 0"

@@ -8,17 +8,27 @@ different models cannot be compared.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta, Struct
 
 from ratatoskr.errors import InvalidInput, PresetNotFound
 from ratatoskr.types.visible import quote
 
-__all__ = ["PREFIX", "PRESETS", "SLOTS", "TABLE_DATE", "TIERS", "Preset", "check_preset_name", "find_preset"]
+__all__ = [
+    "PREFIX",
+    "PRESETS",
+    "SLOTS",
+    "TABLE_DATE",
+    "TIERS",
+    "OwnPresets",
+    "Preset",
+    "check_preset_name",
+    "find_preset",
+]
 
 PREFIX: Final = "ratatoskr:"
 TIERS: Final = ("free", "budget", "mid", "premium")
@@ -39,6 +49,9 @@ class Preset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     models: Annotated[tuple[_Name, ...], Meta(min_length=1)]
     parameters: Mapping[str, Any] = {}
 
+
+OwnPresets: TypeAlias = Callable[[], Mapping[str, Preset]]
+"""Returns the user's own presets; called at the first question about one."""
 
 _FREE = (
     "openrouter:openai/gpt-oss-120b:free",

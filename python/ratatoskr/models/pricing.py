@@ -108,7 +108,9 @@ class Pricing:
 def _estimate_tokens(request: ChatRequest) -> int:
     """Return about how many tokens the texts of a request have: four bytes of English text are one."""
     texts = [message.text for message in request.messages]
-    texts += [f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools if hasattr(tool, "parameters")]
+    texts += [
+        f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools if hasattr(tool, "parameters")
+    ]
     return sum(len(text.encode("utf-8", "replace")) // 4 + 4 for text in texts)
 
 
