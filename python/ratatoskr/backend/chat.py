@@ -12,6 +12,7 @@ from ratatoskr.backend.presets import PresetRoutes
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream, StreamLimits, open_stream
 from ratatoskr.errors import InvalidInput
+from ratatoskr.models.knowledge import ModelKnowledge
 from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, ChatProvider, Plans
 from ratatoskr.registry.chain import Chain
@@ -46,7 +47,13 @@ class ChatBackend:
         lifecycle: Lifecycle,
         embeds: Callable[[str], bool],
     ) -> None:
-        self.registry = ProviderRegistry(providers, chain, settings.policy, Pricing.of(settings.catalogue))
+        self.registry = ProviderRegistry(
+            providers,
+            chain,
+            settings.policy,
+            Pricing.of(settings.catalogue),
+            None if settings.catalogue is None else ModelKnowledge(settings.catalogue, settings.count),
+        )
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
@@ -130,7 +137,14 @@ class ChatBackend:
         pricing = self.registry.pricing
         cost = None if pricing is None else pricing.range_of(request, candidate.provider, candidate.model)
         only = candidate.only_if_unavailable
-        return replace(plan, only_if_unavailable=only, base_url_origin=origin, cost=cost)
+        retires = self._retirement(candidate)
+        return replace(plan, only_if_unavailable=only, base_url_origin=origin, cost=cost, retires=retires)
+
+    def _retirement(self, candidate: Candidate) -> str | None:
+        catalogue = self._settings.catalogue
+        entry = None if catalogue is None else catalogue.find(candidate.provider, candidate.model)
+        retires = None if entry is None else entry.retires_as(candidate.model)
+        return None if retires is None else retires.isoformat()
 
 
 def model_names(request: ChatRequest) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 
 if TYPE_CHECKING:
     from ratatoskr.models.catalogue import Catalogue
+    from ratatoskr.models.knowledge import CountPrompt
     from ratatoskr.models.presets import Preset
     from ratatoskr.transport.client import Transport
     from ratatoskr.types.metadata import Parameter, RefreshReport
@@ -36,6 +37,7 @@ class Settings:
         presets: returns the user's own presets, which come before the built-in ones.
         parameters: returns what a model of a provider that is not configured accepts; the last argument is the most
             tokens of an answer.
+        count: counts prompts exactly where it can, to compare them with the windows of models.
         refresh: puts a new table of models in force; the mapping has the addresses of providers.
     """
 
@@ -50,6 +52,7 @@ class Settings:
     catalogue: Catalogue | None = None
     presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
     parameters: Callable[[str, str, int | None], Mapping[str, Parameter]] = lambda *_: {}
+    count: CountPrompt | None = None
     refresh: Callable[[RefreshModels, Transport, Mapping[str, str]], Awaitable[RefreshReport]] | None = None
 
 

@@ -184,7 +184,7 @@ class Assembly:
             self.catalogue,
             own_presets,
             describe_parameters_of,
-            refresh_models,
+            refresh=refresh_models,
         )
 
     async def aclose(self) -> None:

@@ -37,6 +37,7 @@ class Binding:
         dialect: the dialect that the model is asked in.
         parameters: the chat parameters that the provider supports.
         accepted: the options and the policy of the last request whose parameters could be sent unchanged.
+        is_new: whether nothing has been answered in this way yet.
         until: when it is to be looked up again, where it rests on what the provider has refused.
     """
 
@@ -45,6 +46,7 @@ class Binding:
     parameters: frozenset[str] = frozenset()
     accepted: tuple[ChatOptions, ParameterPolicy] | None = field(default=None, repr=False)
     until: float | None = None
+    is_new: bool = True
 
     def is_accepted(self, options: ChatOptions, policy: ParameterPolicy) -> bool:
         """Return whether these very options were accepted before, so that they need not be checked again."""

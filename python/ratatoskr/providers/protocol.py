@@ -15,6 +15,7 @@ from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.knowledge import ModelKnowledge
     from ratatoskr.models.pricing import Pricing
 
 
@@ -27,12 +28,14 @@ class CallOptions:
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
         pricing: gives an answer its cost; `None` where prices are not wanted.
+        knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
     pricing: Pricing | None = field(default=None, kw_only=True)
+    knowledge: ModelKnowledge | None = field(default=None, kw_only=True)
 
 
 class ChatProvider(Protocol):

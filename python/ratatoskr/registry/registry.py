@@ -15,6 +15,7 @@ from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 
 if TYPE_CHECKING:
+    from ratatoskr.models.knowledge import ModelKnowledge
     from ratatoskr.models.pricing import Pricing
 
 P = TypeVar("P")
@@ -31,6 +32,7 @@ class ProviderRegistry(Generic[P]):
         chain: tries candidates in order.
         policy: what happens to a parameter that a model does not take.
         pricing: gives answers their cost.
+        knowledge: checks requests before they are sent.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class ProviderRegistry(Generic[P]):
         chain: Chain,
         policy: ParameterPolicy = "error",
         pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
     ) -> None:
         self.providers: Mapping[str, P] = MappingProxyType(dict(providers))
         self._chain = chain
         self._policy = policy
         self.pricing = pricing
+        self._knowledge = knowledge
 
     def __getitem__(self, name: str) -> P:
         return self.providers[name]
@@ -68,7 +72,7 @@ class ProviderRegistry(Generic[P]):
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
             return ask(
                 self.providers[candidate.provider],
-                CallOptions(candidate.model, deadlines, self._policy, pricing=self.pricing),
+                CallOptions(candidate.model, deadlines, self._policy, pricing=self.pricing, knowledge=self._knowledge),
             )
 
         return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

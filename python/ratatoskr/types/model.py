@@ -157,6 +157,7 @@ class Plan(Plain):
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
         cost: what the call may cost, if the model's price is known.
+        retires: the first day on which the model is not served any more, as `2026-12-01`, if it is known.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -171,6 +172,7 @@ class Plan(Plain):
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
     cost: CostRange | None = None
+    retires: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
