@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from ratatoskr.cli.settings import network, provider_sections
@@ -48,6 +48,13 @@ def gateway_for(
         yield gateway
     finally:
         gateway.close()
+
+
+def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
+    """Open the gateway of a command that needs no provider: to those named or configured, or else without a key."""
+    keyless = next(spec.name for spec in SPECS.values() if spec.base_url and not spec.needs_key)
+    is_empty = not base_urls and not any(_configured_providers())
+    return gateway_for(providers=(keyless,) if is_empty else (), base_urls=base_urls, allow_insecure=allow_insecure)
 
 
 def _gateway(

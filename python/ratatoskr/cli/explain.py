@@ -102,6 +102,8 @@ def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
     if plan.cost is not None:
         yield "cost", describe_range(plan.cost)
+    if plan.retires:
+        yield "retires", plan.retires
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
         yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")
