@@ -85,7 +85,7 @@ def test_the_variable_names_another_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert find_models_file() == tmp_path / "mine.toml"
     with (
         Ratatoskr.builder().openai("k").build().sync() as gateway,
-        pytest.raises(ConfigurationError, match="mine.toml"),
+        pytest.raises(ConfigurationError, match=r"mine\.toml"),
     ):
         gateway.model_metadata("openai:gpt-6-sol")
 
