@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ratatoskr.backend.lookup import list_models, name_of
 from ratatoskr.backend.presets import check_parameters
 from ratatoskr.errors import ConfigurationError, ModelNotFound, NoProvider
+from ratatoskr.models.knowledge import current_day
 from ratatoskr.models.metadata import describe_model
 from ratatoskr.models.presets import PREFIX, PRESETS, find_preset
 from ratatoskr.providers.protocol import DescribesParameters
@@ -35,7 +35,7 @@ async def get_model_metadata(backend: DirectBackend, query: GetModelMetadata) ->
             raise ModelNotFound(f"{provider} does not list it", provider=provider, model=model)
         info = told or info
     found = describe_model(
-        backend.settings.catalogue, info, _describe_parameters(backend, provider, model), datetime.now(UTC).date()
+        backend.settings.catalogue, info, _describe_parameters(backend, provider, model), current_day()
     )
     if told is None:
         return found

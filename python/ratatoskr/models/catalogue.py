@@ -202,6 +202,8 @@ def apply_change(entry: ModelEntry, change: ModelChange, layer: str) -> ModelEnt
     multiplier = given.pop("multiplier", None)
     if price is not None and multiplier is not None:
         price = replace(price, multiplier=multiply(price.multiplier, multiplier))
+    if change.context_window is not None and (entry.max_input_tokens or 0) > change.context_window:
+        given.setdefault("max_input_tokens", None)  # no prompt is longer than the window
     return replace(entry, prices=price, sources=(*entry.sources, layer), **given)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ratatoskr.models.catalogue import Catalogue
     from ratatoskr.types.chat import ChatRequest
 
-__all__ = ["FITS", "CountPrompt", "ModelKnowledge"]
+__all__ = ["FITS", "CountPrompt", "ModelKnowledge", "current_day"]
 
 FITS: Final = 4_096
 """Bytes of a request that fit the window of every model: no tokeniser makes more tokens than bytes."""
@@ -25,20 +25,25 @@ CountPrompt = Callable[["ChatRequest", str, str], int | None]
 possible."""
 
 
+def current_day() -> date:
+    """Return the day, in UTC."""
+    return datetime.now(UTC).date()
+
+
 class ModelKnowledge:
     """Checks requests by the catalogue.
 
     Args:
         catalogue: of models.
         count: counts prompts; `None` leaves it at estimates.
-        today: returns the day.
+        today: returns the day; `None` for that of the clock, in UTC.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
         count: CountPrompt | None = None,
-        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+        today: Callable[[], date] | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._count = count
@@ -76,12 +81,15 @@ class ModelKnowledge:
         """Return a warning if a model retires soon or has retired, once in this process."""
         entry = self._catalogue.find(provider, model)
         retires = None if entry is None else entry.retires_as(model)
-        if retires is None or retires > self._today() + timedelta(days=RETIRES_SOON):
+        if retires is None:
+            return []
+        today = (self._today or current_day)()
+        if retires > today + timedelta(days=RETIRES_SOON):
             return []
         mine = object()
         if _told.setdefault((provider, model), mine) is not mine:
             return []
-        word = "retires" if retires > self._today() else "has retired: the date was"
+        word = "retires" if retires > today else "has retired: the date was"
         return [Notice("model_retires", f"{provider}:{model} {word} {retires.isoformat()}", "model")]
 
 

@@ -42,7 +42,7 @@ def describe_model(
     return ModelMetadata(
         info=complete_info(catalogue, info),
         parameters=parameters,
-        price=None if entry.prices is None else msgspec.to_builtins(entry.prices),
+        price=None if entry.prices is None else msgspec.json.decode(msgspec.json.encode(entry.prices)),
         max_input_tokens=entry.max_input_tokens or entry.context_window,
         max_output_tokens=entry.max_output_tokens,
         input_modalities=entry.input,
