@@ -18,6 +18,7 @@ from msgspec.structs import asdict, replace
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.entry import Count, ModelEntry, NameIndex, ProviderTable, Words
 from ratatoskr.models.price import Price, RateText
+from ratatoskr.models.stored_table import StoredTable
 from ratatoskr.types.visible import quote
 
 __all__ = ["Catalogue", "CatalogueSource", "ModelChange", "Overrides", "apply_change", "make_change"]
@@ -61,7 +62,7 @@ _MAX_FOUND: Final = 4096
 class CatalogueSource(Protocol):
     """Where the layers come from."""
 
-    def read(self, provider: str) -> Sequence[ProviderTable]:
+    def read(self, provider: str) -> Sequence[ProviderTable | StoredTable]:
         """Return the tables of a provider, the first of which comes first; called once a provider."""
         ...
 
@@ -150,11 +151,11 @@ class _Provider:
     def __init__(
         self,
         name: str,
-        tables: Sequence[ProviderTable],
+        tables: Sequence[ProviderTable | StoredTable],
         changes: Iterable[tuple[str, Sequence[tuple[str, ModelChange]]]],
     ) -> None:
         self.tables = tables
-        self._indexes = [NameIndex(name, table.models) for table in tables]
+        self._indexes = [one if isinstance(one, StoredTable) else NameIndex(name, one.models) for one in tables]
         self._changed: dict[str, ModelEntry] = {}
         for model, layers in changes:
             base = self._find_base(model)

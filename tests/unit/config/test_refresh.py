@@ -47,7 +47,9 @@ def openrouter(*rows: Any, **row: Any) -> bytes:
 def own(change: Callable[[dict[str, Any]], None] = lambda _: None) -> bytes:
     """Return the embedded table of Anthropic's models, changed."""
     table = read_embedded("anthropic")
-    value: dict[str, Any] = json.loads(msgspec.json.encode(table))
+    assert table is not None
+    models = json.loads(msgspec.json.encode(table.models))
+    value: dict[str, Any] = {"provider": table.provider, "date": "2026-11-27", "models": models}
     change(value)
     return json.dumps(value).encode()
 

@@ -160,7 +160,7 @@ def test_nothing_is_read_before_the_first_question(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_small_and_quick_to_read() -> None:
-    """At most 60 KB of the wheel; the measured times are about a third of what is allowed here on a busy machine."""
+    """At most 60 KB of the wheel, 3 ms for the first question about a provider and 10 ms for all of the catalogue."""
     files = sorted(DATA.glob("*.json"))
     assert sum(len(zlib.compress(path.read_bytes(), 9)) for path in files) <= 60_000
 
@@ -175,8 +175,8 @@ def test_the_tables_are_small_and_quick_to_read() -> None:
     def ask(provider: str) -> None:
         Catalogue(CatalogueFiles()).find(provider, "no-such-model")
 
-    assert best(lambda: ask("openai")) <= 0.003 * 3
-    assert best(lambda: [ask(path.stem) for path in files]) <= 0.010 * 3
+    assert max(best(lambda name=path.stem: ask(name)) for path in files) <= 0.003  # type: ignore[misc]
+    assert best(lambda: [ask(path.stem) for path in files]) <= 0.010
 
 
 def test_the_notices_of_both_projects_are_beside_the_tables() -> None:
