@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.presets import PresetRoutes
@@ -24,6 +25,9 @@ from ratatoskr.types.model import Explanation, Plan
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 
 __all__ = ["ChatBackend"]
+
+StreamOpener: TypeAlias = Callable[[ChatRequest, CallOptions], Awaitable[OpenStream]]
+"""Opens a stream at one provider: `open_stream`, or what middleware has put around it."""
 
 
 class ChatBackend:
@@ -54,6 +58,10 @@ class ChatBackend:
             Pricing.of(settings.catalogue),
             None if settings.catalogue is None else ModelKnowledge(settings.catalogue, settings.count),
         )
+        self._openers: dict[str | None, StreamOpener] = {
+            name: getattr(provider, "open_stream", None) or partial(open_stream, provider)
+            for name, provider in providers.items()
+        }
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
@@ -106,7 +114,7 @@ class ChatBackend:
                 request = self._routes.fill(request, model_names(request))
             stream, attempts = await self.registry.run(
                 candidates,
-                lambda provider, options: open_stream(provider, request, options),
+                lambda _, options: self._openers[options.provider](request, options),
                 timeouts,
                 safe_to_repeat=safe_to_repeat(request),
             )
@@ -115,7 +123,7 @@ class ChatBackend:
             raise
         stream.attempts = attempts
         stream.limits = _stream_limits(timeouts)
-        stream.on_close = lambda: self._lifecycle.leave(call)
+        stream.call_on_close(lambda: self._lifecycle.leave(call))
         return stream
 
     def explain(self, request: ChatRequest, *, body: bool) -> Explanation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from ratatoskr.models.pricing import Pricing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
-    """The parameters of one attempt at one candidate.
+    """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
     Attributes:
-        model: the model's name there.
+        model: the model's name there; empty for a whole call.
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
+        provider: the name of the provider; `None` for a whole call.
+        attempt: the number of the attempt in its call, from 1; `None` for a whole call.
         pricing: gives an answer its cost; `None` where prices are not wanted.
         knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
@@ -34,8 +36,31 @@ class CallOptions:
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
-    pricing: Pricing | None = field(default=None, kw_only=True)
-    knowledge: ModelKnowledge | None = field(default=None, kw_only=True)
+    provider: str | None = None
+    attempt: int | None = None
+    pricing: Pricing | None = None
+    knowledge: ModelKnowledge | None = None
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+        pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(
+            model=model,
+            deadlines=deadlines,
+            policy=policy,
+            provider=provider,
+            attempt=attempt,
+            pricing=pricing,
+            knowledge=knowledge,
+        )
 
 
 class ChatProvider(Protocol):
