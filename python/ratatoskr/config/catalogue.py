@@ -16,7 +16,7 @@ from msgspec import Struct
 
 import ratatoskr.models
 from ratatoskr._files import state_folder
-from ratatoskr.config.models_file import find_models_file, read_models_file
+from ratatoskr.config.paths import find_models_file
 from ratatoskr.models.catalogue import ModelChange, Overrides
 from ratatoskr.models.entry import ProviderTable
 from ratatoskr.models.presets import Preset
@@ -78,6 +78,8 @@ class CatalogueFiles:
         layers: dict[tuple[str, str], list[tuple[str, ModelChange]]] = {}
         path = find_models_file()
         if path is not None:
+            from ratatoskr.config.models_file import read_models_file  # imports what checks settings
+
             for key, change in read_models_file(path).models.items():
                 layers.setdefault(key, []).append((path.name, change))
         for key, change in self._own.items():
@@ -101,6 +103,8 @@ def own_presets() -> Mapping[str, Preset]:
     path = find_models_file()
     if path is None:
         return {}
+    from ratatoskr.config.models_file import read_models_file
+
     try:
         key = (path, path.stat().st_mtime)
     except OSError:

@@ -6,7 +6,6 @@ reads the files of a provider, at the first question about that provider.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
@@ -126,6 +125,8 @@ class Catalogue:
 
     def near(self, provider: str, model: str, n: int = 3) -> list[str]:
         """Return the names of models that look like a name."""
+        import difflib
+
         return difflib.get_close_matches(model, [entry.id for entry in self.models(provider)], n)
 
     def forget(self) -> None:

@@ -7,7 +7,6 @@ different models cannot be compared.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
@@ -130,6 +129,8 @@ def find_preset(name: str, own: Mapping[str, Preset] | None = None) -> tuple[str
     key = check_preset_name(name)
     every = {**PRESETS, **(own or {})}
     if key not in every:
+        import difflib
+
         near = difflib.get_close_matches(key, every, 3, 0.5) or sorted(every)[:3]
         raise PresetNotFound(
             f"there is no such preset; nearest are {', '.join(PREFIX + one for one in near)}", model=f"{PREFIX}{key}"

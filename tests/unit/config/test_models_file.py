@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ratatoskr import Ratatoskr
-from ratatoskr.config.models_file import find_models_file, parse_models_file, read_models_file
+from ratatoskr.config.models_file import parse_models_file, read_models_file
+from ratatoskr.config.paths import find_models_file
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.price import Price
 
