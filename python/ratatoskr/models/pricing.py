@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ratatoskr.models.cost import Moment, cost_of, worst_case
 from ratatoskr.types.pending import Pending
+from ratatoskr.types.tool import ToolDefinition
 from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def estimate_tokens(request: ChatRequest) -> int:
     """Return about how many tokens the texts of a request have: four bytes of English text are one."""
     texts = [message.text for message in request.messages]
     texts += [
-        f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools if hasattr(tool, "parameters")
+        f"{tool.name}{tool.description}{tool.parameters}" for tool in request.tools if isinstance(tool, ToolDefinition)
     ]
     return sum(len(text.encode("utf-8", "replace")) // 4 + 4 for text in texts)
 

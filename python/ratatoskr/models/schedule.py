@@ -165,7 +165,7 @@ class Schedule:
                 rates[unit] = rates[parent]
                 if not same or parent in guessed:
                     guessed.add(unit)
-        millionths = {unit: EXACT.multiply(rate, factor) for unit, rate in rates.items() if (factor := _FACTORS[unit])}
+        millionths = {unit: EXACT.multiply(rate, scale) for unit, rate in rates.items() if (scale := _FACTORS[unit])}
         return InForce(rates, millionths, frozenset(guessed))
 
 

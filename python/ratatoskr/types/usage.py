@@ -62,7 +62,7 @@ class UsageDetails(Plain):
         """Return the sums; how it was served stays only where both were served in the same way."""
         if not isinstance(other, UsageDetails):
             return NotImplemented
-        sums = {name: _sum(getattr(self, name), getattr(other, name)) for name in DETAIL_COUNTS}
+        sums: dict[str, Any] = {name: _sum(getattr(self, name), getattr(other, name)) for name in DETAIL_COUNTS}
         words = {name: getattr(self, name) for name in _WORDS if getattr(self, name) == getattr(other, name)}
         return UsageDetails(**sums, **words)
 

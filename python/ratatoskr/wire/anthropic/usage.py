@@ -40,7 +40,8 @@ def convert_usage(counts: shapes.Usage) -> Usage:
 
 
 def _convert_details(counts: shapes.Usage, others: list[shapes.IterationUsage]) -> UsageDetails | None:
-    written = [one.cache_creation for one in (counts, *others) if one.cache_creation is not None]
+    all_counts: tuple[shapes.Usage | shapes.IterationUsage, ...] = (counts, *others)
+    written = [one.cache_creation for one in all_counts if one.cache_creation is not None]
     long = [one.ephemeral_1h_input_tokens for one in written if one.ephemeral_1h_input_tokens is not None]
     return UsageDetails.or_none(
         cache_write_long_tokens=sum(long) if long else None,
