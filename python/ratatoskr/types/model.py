@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
+from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
     from ratatoskr.types.timeouts import Timeouts
-    from ratatoskr.types.usage import CostRange
 
 
 @dataclass(frozen=True, slots=True)
