@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -48,12 +48,17 @@ class Candidate:
         model: the model's name there.
         reason: why it was chosen, for people to read.
         only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
+        circuit: both names in one, by which the state of its circuit breaker is found.
     """
 
     provider: str
     model: str
     reason: str
     only_if_unavailable: bool = False
+    circuit: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "circuit", f"{self.provider}:{self.model}")
 
 
 def resolve(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratatoskr.cli.settings import network, provider_sections
+from ratatoskr.cli.settings import load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -106,7 +106,12 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
 
 
 def _with_network(builder: Builder) -> Builder:
-    """Set the proxy and the certificates of the command line, the environment or `config.toml`."""
+    """Set the proxy and the certificates of the command line, the environment or `config.toml`, and its breakers."""
+    config = load_config()
+    if config is not None:
+        from ratatoskr.config.apply import apply_breaker
+
+        apply_breaker(builder, config)
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)

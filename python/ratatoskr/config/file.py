@@ -31,6 +31,8 @@ MAX_BYTES: Final = 1024 * 1024
 
 Name = Annotated[str, Field(min_length=1)]
 Names = Name | list[Name]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -89,6 +91,28 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
+class BreakerSection(_Section):
+    """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
+
+    Attributes:
+        enabled: whether there are circuit breakers.
+        failures: in a row that open one.
+        failure_ratio: of failed requests in the window that opens one, too.
+        minimum_requests: in the window for the ratio to count.
+        window: seconds.
+        open_for: seconds until a request is tried again.
+        max_open_for: the most of these, which double with each failure.
+    """
+
+    enabled: bool = True
+    failures: Count = 5
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    minimum_requests: Count = 20
+    window: Seconds = 30.0
+    open_for: Seconds = 5.0
+    max_open_for: Seconds = 60.0
+
+
 class ConfigFile(_Section):
     """All of `config.toml`.
 
@@ -98,6 +122,7 @@ class ConfigFile(_Section):
         templates: of `rat chat`, by name.
         providers: by name.
         network: proxy and certificates.
+        breaker: circuit breakers.
     """
 
     defaults: Defaults = Defaults()
@@ -105,6 +130,7 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
+    breaker: BreakerSection = BreakerSection()
 
 
 @hide_arguments
@@ -206,6 +232,12 @@ _EXPECTED = {
     "list_type": "text or a list of texts",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "at least 1",
+    "greater_than": "above 0",
+    "less_than_equal": "at most 1",
+    "finite_number": "a finite number",
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -220,6 +252,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "breaker": BreakerSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)
