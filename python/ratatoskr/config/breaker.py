@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.registry.breaker import BreakerSettings
+from ratatoskr.registry.breaker import MAX_RESULTS, BreakerSettings
 from ratatoskr.types.visible import quote
 
 __all__ = ["check_breaker"]
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_RESULTS
 
 
 def _is_number(value: Any) -> bool:
@@ -27,9 +27,9 @@ def _is_number(value: Any) -> bool:
 
 
 _CHECKS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
-    "failures": (_is_count, "a whole number above 0 (None for no breaker)"),
+    "failures": (_is_count, f"a whole number from 1 to {MAX_RESULTS} (None for no breaker)"),
     "failure_ratio": (lambda value: _is_number(value) and value <= 1, "a number above 0 and at most 1"),
-    "minimum_requests": (_is_count, "a whole number above 0"),
+    "minimum_requests": (_is_count, f"a whole number from 1 to {MAX_RESULTS}"),
     "window": (_is_number, "seconds above 0"),
     "open_for": (_is_number, "seconds above 0"),
     "max_open_for": (_is_number, "seconds above 0"),

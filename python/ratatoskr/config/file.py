@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
@@ -31,7 +32,7 @@ MAX_BYTES: Final = 1024 * 1024
 
 Name = Annotated[str, Field(min_length=1)]
 Names = Name | list[Name]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -224,7 +225,9 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg']}"
+    if expected is None:
+        return f"is wrong: {problem['msg']}"
+    return f"must be {expected.format_map(problem.get('ctx', {}))}"
 
 
 _EXPECTED = {
@@ -234,9 +237,9 @@ _EXPECTED = {
     "bool_type": "true or false",
     "int_type": "a whole number",
     "float_type": "a number",
-    "greater_than_equal": "at least 1",
-    "greater_than": "above 0",
-    "less_than_equal": "at most 1",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "above {gt:g}",
+    "less_than_equal": "at most {le:g}",
     "finite_number": "a finite number",
     "dict_type": "a table",
     "model_type": "a table",

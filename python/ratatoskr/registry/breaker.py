@@ -23,11 +23,11 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.log import log_breaker
 from ratatoskr.types.model import BreakerHealth, BreakerState
 
-__all__ = ["Admission", "Breaker", "BreakerSettings"]
+__all__ = ["MAX_RESULTS", "Admission", "Breaker", "BreakerSettings"]
 
 MAX_CIRCUITS: Final = 1024
 """The most circuits of each kind that are remembered; the names of models may come from untrusted input."""
-_MAX_RESULTS: Final = 1000
+MAX_RESULTS: Final = 1000
 """The most answers, and failures, of a circuit that are remembered: with more in a window, the latest count."""
 _JITTER: Final = 0.2
 _PROBE_LIFE: Final = 60.0
@@ -39,9 +39,9 @@ class BreakerSettings:
     """When a breaker opens, and for how long.
 
     Attributes:
-        failures: in a row that open it.
+        failures: in a row that open it; at most `MAX_RESULTS`.
         failure_ratio: of failed requests within the window that opens it, too.
-        minimum_requests: in the window for the ratio to count.
+        minimum_requests: in the window for the ratio to count; at most `MAX_RESULTS`.
         window: seconds.
         open_for: seconds of the first open period; each one that a failed probe begins is twice as long.
         max_open_for: seconds of the longest open period.
@@ -58,19 +58,20 @@ class BreakerSettings:
 class Closed:
     """A state that admits every request, and the admission of each: the results so far."""
 
-    __slots__ = ("_answered", "_breaker", "_failed", "_in_row", "circuit")
+    __slots__ = ("_answered", "_breaker", "_failed", "_row", "circuit")
 
     def __init__(self, breaker: Breaker, circuit: str) -> None:
         self.circuit = circuit
         self._breaker = breaker
-        self._answered = deque[float](maxlen=_MAX_RESULTS)
-        self._failed = deque[float](maxlen=_MAX_RESULTS)
-        self._in_row = 0
+        self._answered = deque[float](maxlen=MAX_RESULTS)
+        self._failed = deque[float](maxlen=MAX_RESULTS)
+        self._row: list[float] = []  # the failures since the last answer
 
     def succeed(self, now: float) -> None:
         """Note an answer at this time; without a lock, because an answer never opens the breaker."""
         self._answered.append(now)
-        self._in_row = 0
+        if self._row:
+            self._row.clear()
 
     def fail(self) -> None:
         """Note a failure that counts."""
@@ -82,14 +83,14 @@ class Closed:
     def add_failure(self, settings: BreakerSettings, now: float) -> bool:
         """Add a failure and return whether the failures so far open the breaker."""
         self._failed.append(now)
-        self._in_row += 1
-        if self._in_row >= settings.failures:
+        self._row.append(now)
+        if len(self._row) >= settings.failures:
             return True
         if len(self._answered) + len(self._failed) < settings.minimum_requests:
             return False
         # Tuples, because other threads append answers meanwhile. Where a deque is full, both count from its start.
         both = tuple(self._answered), tuple(self._failed)
-        start = max([now - settings.window, *(times[0] for times in both if len(times) == _MAX_RESULTS)])
+        start = max([now - settings.window, *(times[0] for times in both if len(times) == MAX_RESULTS)])
         answered, failed = (sum(time >= start for time in times) for times in both)
         total = answered + failed
         return total >= settings.minimum_requests and failed >= settings.failure_ratio * total
@@ -237,10 +238,13 @@ class Breaker:
 
     def health(self) -> tuple[BreakerHealth, ...]:
         """Return the breakers that are not closed, in the order in which they opened."""
-        states = [(circuit, *self.state_of(circuit)) for circuit in list(self.opened)]
-        return tuple(
-            BreakerHealth(*circuit.split(":", 1), state, left) for circuit, state, left in states if state is not None
-        )
+        health = []
+        for circuit in list(self.opened):
+            provider, _, model = circuit.partition(":")
+            state, left = self.state_of(circuit)
+            if state is not None:  # it may have closed meanwhile
+                health.append(BreakerHealth(provider, model, state, left))
+        return tuple(health)
 
 
 def _make_room(states: dict[str, Closed] | dict[str, Open]) -> None:

@@ -120,7 +120,8 @@ class Chain:
         readiness, breaker = self.readiness, self.readiness.breaker
         order = readiness.order(candidates)
         while order:
-            candidate, admission = order[0], None
+            candidate = order[0]
+            admission: Admission | None = None
             if breaker is not None:
                 admission = breaker.closed.get(candidate.circuit)
                 if admission is None:
@@ -243,7 +244,7 @@ class Chain:
         return answer
 
     def _deadlines(self, run: _Run[T], began: float) -> Deadlines:
-        """Return an attempt's share of the time that is left; raises `GatewayClosed`, and `Timeout` if there is none."""
+        """Return an attempt's share of the time that is left; raise `Timeout` if there is none."""
         if self._closed:
             raise GatewayClosed("the gateway is closed")
         times = run.timeouts

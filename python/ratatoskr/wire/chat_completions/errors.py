@@ -11,6 +11,7 @@ from typing import Any, cast
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.failure import ReportedFailure
 from ratatoskr.wire.json import decode
+from ratatoskr.wire.reset import find_reset
 
 _ANY_JSON = cast("type[Any]", Any)
 
@@ -93,6 +94,7 @@ def parse_failure(value: Any) -> ReportedFailure:
         status=status or _find_status(inner, outer),
         retry_after=_find_retry_after(metadata, inner, value),
         permanent=bool(_PERMANENT & {code, kind}),
+        resets_at=find_reset(metadata, metadata.get("headers"), inner, value),
     )
 
 
@@ -153,7 +155,7 @@ def _find_status(*objects: Mapping[str, Any]) -> int | None:
 def _find_retry_after(*objects: Mapping[str, Any]) -> float | None:
     """Return the seconds to wait; HuggingFace sends `estimated_time` while a model loads."""
     for one in objects:
-        for name in ("retry_after", "retry_after_seconds", "estimated_time"):
+        for name in ("retry_after", "retry_after_seconds", "resets_in_seconds", "estimated_time"):
             value = one.get(name)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 try:

@@ -9,6 +9,7 @@ from typing import Any
 from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
 from ratatoskr.wire.json import replace_surrogates
+from ratatoskr.wire.reset import find_reset
 
 _PERMANENT = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"}
@@ -53,6 +54,7 @@ def parse_failure(value: Any) -> ReportedFailure:
         status=next((n for n in (code, value.get("status"), value.get("status_code")) if _is_status(n)), None),
         retry_after=_parse_retry_after(message),
         permanent=code_text in _PERMANENT or kind in _PERMANENT,
+        resets_at=find_reset(value, metadata, _get(metadata, "headers"), outer),
     )
 
 
