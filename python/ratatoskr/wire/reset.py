@@ -1,4 +1,4 @@
-"""When a limit ends, where an error body says it as a time and not as seconds to wait."""
+"""When a limit ends: the seconds to wait, or the time, in an error body."""
 
 from __future__ import annotations
 
@@ -8,20 +8,37 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-__all__ = ["find_reset", "find_reset_in_text"]
+__all__ = ["find_reset", "find_reset_in_text", "find_wait"]
 
 _NAMES: Final = ("resets_at", "reset_at", "x-ratelimit-reset")
-"""`resets_at`: ChatGPT's `usage_limit_reached` (public reports, 2026-08). `X-RateLimit-Reset`: in `metadata.headers` of
-OpenRouter's free models (openrouter.ai/docs/api-reference/limits, from memory)."""
+"""`resets_at`: ChatGPT's `usage_limit_reached`; `X-RateLimit-Reset`: in `metadata.headers` of OpenRouter's free models.
+Both from public reports, read in 2026-11."""
+_WAITS: Final = ("retry_after", "retry_after_seconds", "resets_in_seconds", "estimated_time")
+"""`resets_in_seconds`: ChatGPT (public reports, 2026-11). `estimated_time`: Hugging Face, while a model loads."""
 _MIN_EPOCH, _MIN_EPOCH_MS = 1e8, 1e11
 """From here on a number is the time since the epoch, in seconds or in milliseconds."""
 
 _IN_TEXT = re.compile(
     r"\b(?:resets?|regain|renews?|again|until)\b[^.;]{0,60}?\b(\d{4}-\d\d-\d\d)"
-    r"(?:(?:T| at | )(\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?(Z|UTC|GMT|[+-]\d\d:\d\d)?)?",
+    r"(?:(?:T| at | )(\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?) ?(Z|UTC|GMT|[+-]\d\d:?\d\d)?)?",
     re.IGNORECASE,
 )
-"""As in Anthropic's "You will regain access on 2026-12-01 at 00:00 UTC." (public reports, 2026-09)."""
+"""As in Anthropic's "You will regain access on 2026-12-01 at 00:00 UTC." (public reports, 2026-11)."""
+
+
+def find_wait(*objects: Any) -> float | None:
+    """Return the seconds to wait that the first of these objects gives; `None` if none does."""
+    for one in objects:
+        for name in _WAITS if isinstance(one, Mapping) else ():
+            value = one.get(name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                try:
+                    seconds = float(value)
+                except OverflowError:
+                    continue
+                if math.isfinite(seconds) and seconds >= 0:
+                    return seconds
+    return None
 
 
 def find_reset(*objects: Any) -> float | None:

@@ -29,7 +29,7 @@ def applied(tmp_path: Path, text: str) -> Builder:
 
 
 def in_force(builder: Builder) -> BreakerSettings | None:
-    return builder._recipe.breaker
+    return builder.recipe().breaker
 
 
 def test_breakers_are_on_unless_they_are_switched_off(tmp_path: Path) -> None:

@@ -116,6 +116,15 @@ def test_a_key_that_is_added_or_moved_takes_none_but_its_own() -> None:
         assert after in (before, KEYS[3])
 
 
+ERRORS: list[tuple[type[RatatoskrError], int]] = [
+    (AuthenticationFailed, 401),
+    (AuthenticationFailed, 403),
+    (QuotaExhausted, 402),
+    (RateLimited, 429),
+    (ServiceUnavailable, 503),
+]
+
+
 class Model:
     """What a ring of keys is to do: the rests of keys, what each carries, and whose turn it is."""
 
@@ -195,10 +204,7 @@ class KeyMachine(RuleBasedStateMachine):
 
     @rule(
         one=running,
-        error=st.sampled_from(
-            [(AuthenticationFailed, 401), (AuthenticationFailed, 403), (QuotaExhausted, 402), (RateLimited, 429)]
-            + [(ServiceUnavailable, 503)]
-        ),
+        error=st.sampled_from(ERRORS),
         hint=st.sampled_from([None, 1.0, 60.0, 1e6]),
     )
     def fail(self, one: tuple[int, str], error: tuple[type[RatatoskrError], int], hint: float | None) -> None:

@@ -25,7 +25,7 @@ from ratatoskr.errors import (
     TlsError,
 )
 from ratatoskr.registry.breaker import BreakerSettings
-from ratatoskr.registry.chain import Chain
+from ratatoskr.registry.chain import DEFAULT_BREAKER, Chain
 from ratatoskr.routing import Candidate
 from ratatoskr.types.timeouts import DEFAULTS, Deadlines, Timeouts
 
@@ -54,7 +54,7 @@ async def open_breaker(chain: Chain, clock: HandClock, candidate: Candidate) -> 
     assert chain.readiness.is_open(candidate)
 
 
-def new_chain(clock: HandClock, breaker: BreakerSettings | None = BreakerSettings(), retries: int = 0) -> Chain:
+def new_chain(clock: HandClock, breaker: BreakerSettings | None = DEFAULT_BREAKER, retries: int = 0) -> Chain:
     return Chain(retries=retries, clock=clock, breaker=breaker)
 
 
