@@ -187,8 +187,10 @@ class Breaker:
         """Count a failure of a request that a closed state admitted, and open the breaker if it has too many."""
         now = self.now()
         with self._lock:
-            if state.add_failure(self._settings, now) and self.closed.get(state.circuit) is state:
-                self._open(state.circuit, self._settings.open_for, now)
+            if not state.add_failure(self._settings, now) or self.closed.get(state.circuit) is not state:
+                return
+            seconds = self._open(state.circuit, self._settings.open_for, now)
+        log_breaker(state.circuit, seconds)  # without the lock: a handler may do anything
 
     def settle(self, probe: Probe, failed: float | None) -> None:
         """Close or reopen by the result of a probe: an answer, or a failure at a time."""
@@ -197,11 +199,14 @@ class Breaker:
             if state.probe is not probe or self.opened.get(state.circuit) is not state:
                 return
             state.probe = None
+            seconds = None
             if failed is None:
                 self._close(state.circuit)
-                log_breaker(state.circuit, None)
-            elif failed >= state.until:  # an early probe changes nothing by failing
-                self._open(state.circuit, state.period * 2, failed)
+            elif failed >= state.until:
+                seconds = self._open(state.circuit, state.period * 2, failed)
+            else:  # an early probe changes nothing by failing
+                return
+        log_breaker(state.circuit, seconds)
 
     def _close(self, circuit: str) -> Closed:
         self.opened.pop(circuit, None)
@@ -209,14 +214,14 @@ class Breaker:
         state = self.closed[circuit] = Closed(self, circuit)
         return state
 
-    def _open(self, circuit: str, period: float, now: float) -> None:
+    def _open(self, circuit: str, period: float, now: float) -> float:
         self.closed.pop(circuit, None)
         self.opened.pop(circuit, None)  # so that it becomes the last
         _make_room(self.opened)
         period = min(period, self._settings.max_open_for)
         seconds = period * (1 - _JITTER + 2 * _JITTER * self._random())
         self.opened[circuit] = Open(circuit, now, now + seconds, period)
-        log_breaker(circuit, seconds)
+        return seconds
 
     def watch(self, circuit: str) -> Callable[[], None] | None:
         """Return what notes a failure later than the answer, as of a stream that breaks off; `None` unless closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 from typing import Any
 
@@ -228,6 +229,37 @@ def test_failures_of_many_threads_open_it_once_and_none_is_lost() -> None:
     assert breaker.admit(A) is not None
     admit(breaker).fail()
     assert breaker.admit(A) is None
+
+
+def test_each_change_is_logged_once_and_a_handler_may_ask_the_breaker(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    breaker = Breaker(BreakerSettings(), clock)
+    asked = []
+
+    class Asking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            asked.append(breaker._lock.locked())
+
+    logger, handler = logging.getLogger("ratatoskr.chain"), Asking()
+    logger.addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, "ratatoskr.chain"):
+            for _ in range(5):
+                admit(breaker).fail()
+            admit(breaker, force=True).fail()  # early: no change
+            clock.time += 5
+            admit(breaker).fail()
+            clock.time += 10
+            admit(breaker).succeed(clock.time)
+    finally:
+        logger.removeHandler(handler)
+    assert asked == [False] * 3
+    told = [(record.levelname, record.__dict__["provider"], record.__dict__["seconds"]) for record in caplog.records]
+    assert told == [
+        ("WARNING", "p", pytest.approx(5.0)),
+        ("WARNING", "p", pytest.approx(10.0)),
+        ("INFO", "p", None),
+    ]
 
 
 class Model:
