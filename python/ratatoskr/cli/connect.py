@@ -71,7 +71,7 @@ def _gateway(
             _add(builder, name, addresses[name], headers, allow_insecure or bool(section and section.allow_insecure))
         else:
             _add_configured(builder, name, allow_insecure=allow_insecure)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def _add(
@@ -105,18 +105,19 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
     )
 
 
-def _with_network(builder: Builder) -> Builder:
-    """Set the proxy and the certificates of the command line, the environment or `config.toml`, and its breakers."""
-    config = load_config()
-    if config is not None:
-        from ratatoskr.config.apply import apply_breaker
-
-        apply_breaker(builder, config)
+def _with_settings(builder: Builder) -> Builder:
+    """Set the network of the command line, the environment or `config.toml`, and the file's middleware and breakers."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
     if ca_file is not None:
         builder.tls(ca=ca_file)
+    config = load_config()
+    if config is not None:
+        from ratatoskr.config.apply import apply_breaker, apply_middleware
+
+        apply_breaker(builder, config)
+        apply_middleware(builder, config)
     return builder
 
 
@@ -183,7 +184,7 @@ def _gateway_of_all() -> EmbeddedGateway:
         raise no_provider_error()
     for name in names:
         _add_configured(builder, name)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def no_provider_error() -> ConfigurationError:

@@ -13,11 +13,18 @@ from ratatoskr.providers.specs import SPECS
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_breaker", "apply_config", "apply_network", "base_url_in_force"]
+__all__ = [
+    "add_provider",
+    "apply_breaker",
+    "apply_config",
+    "apply_middleware",
+    "apply_network",
+    "base_url_in_force",
+]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, and the network.
+    """Add providers, those of the file and others by name, the aliases as routing rules, network and middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -28,6 +35,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         builder.routing(rules=dict(config.aliases))
     apply_network(builder, config)
     apply_breaker(builder, config)
+    apply_middleware(builder, config)
 
 
 def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
@@ -78,3 +86,11 @@ def apply_breaker(builder: Builder, config: ConfigFile) -> None:
         builder.breaker(None)
     elif section.model_fields_set:
         builder.breaker(**section.model_dump(exclude={"enabled"}))
+
+
+def apply_middleware(builder: Builder, config: ConfigFile) -> None:
+    """Put the middleware of the file around every call."""
+    if config.redact.patterns:
+        from ratatoskr.middleware.redact import Redact
+
+        builder.wrap(Redact(config.redact.patterns, restore=config.redact.restore))

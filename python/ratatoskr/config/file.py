@@ -12,9 +12,9 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
@@ -114,6 +114,35 @@ class BreakerSection(_Section):
     max_open_for: Seconds = 60.0
 
 
+class RedactSection(_Section):
+    """What is kept from providers: the middleware `Redact`, around every call.
+
+    Attributes:
+        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
+        restore: put the values back where an answer has their placeholders, in place of redacting answers.
+    """
+
+    patterns: dict[str, Name] = {}
+    restore: bool = False
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
+        from ratatoskr.middleware.redact import Redact
+
+        try:
+            Redact(patterns)
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_restore(self) -> Self:
+        if self.restore and not self.patterns:
+            raise ValueError("restore needs patterns")
+        return self
+
+
 class ConfigFile(_Section):
     """All of `config.toml`.
 
@@ -124,6 +153,7 @@ class ConfigFile(_Section):
         providers: by name.
         network: proxy and certificates.
         breaker: circuit breakers.
+        redact: what is kept from providers.
     """
 
     defaults: Defaults = Defaults()
@@ -132,6 +162,7 @@ class ConfigFile(_Section):
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
     breaker: BreakerSection = BreakerSection()
+    redact: RedactSection = RedactSection()
 
 
 @hide_arguments
@@ -226,7 +257,7 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
     if expected is None:
-        return f"is wrong: {problem['msg']}"
+        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
     return f"must be {expected.format_map(problem.get('ctx', {}))}"
 
 
@@ -256,6 +287,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "providers": ProviderSection,
         "network": Network,
         "breaker": BreakerSection,
+        "redact": RedactSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)
