@@ -248,5 +248,7 @@ def _what_is_left(deadlines: Deadlines, began: float) -> Deadlines:
     left = deadlines.total - (time.monotonic() - began)
     if left <= 0:
         phase = deadlines.total_phase
-        raise Timeout(f"timed out after {deadlines.total:.3g} s ({phase}) while waiting for a new token", phase=phase)
+        error = Timeout(f"timed out after {deadlines.total:.3g} s ({phase}) while waiting for a new token", phase=phase)
+        error.queued = True
+        raise error
     return replace(deadlines, total=left)

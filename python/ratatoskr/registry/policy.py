@@ -31,6 +31,8 @@ from ratatoskr.types.tool import ProviderTool
 
 ENOUGH_TIME = 5.0
 """Seconds that a provider must have had for a timeout to be its failure, where the gateway's own timeout is longer."""
+_NEARLY = 0.98
+"""The share of it that is enough: a call has used some of its time when its first try begins."""
 _NOT_IMPLEMENTED = frozenset({501, 505})
 """Statuses that say nothing about the state of a provider."""
 
@@ -101,7 +103,7 @@ def maybe_billed(error: RatatoskrError) -> bool:
     if isinstance(error, ConnectionFailed):
         return error.sent
     if isinstance(error, Timeout):
-        return error.phase != "connect"
+        return error.phase != "connect" and not error.queued
     return isinstance(error, (MalformedResponse, StreamInterrupted))
 
 
@@ -116,8 +118,10 @@ def is_failure_of_provider(error: RatatoskrError, limits: Deadlines | Timeouts, 
     if isinstance(error, Timeout):
         phase = error.phase or "total"
         limit: float | None = getattr(limits, "total" if phase == "attempt" else phase, None)
-        enough = min(ENOUGH_TIME, getattr(usual, phase, None) or ENOUGH_TIME)
-        return phase != "stream_life" and (limit is None or limit >= enough)
+        # No phase has more time than the whole call; `first_byte` may be just that.
+        usual_limits = (getattr(usual, phase, None) or ENOUGH_TIME, usual.total or ENOUGH_TIME)
+        enough = _NEARLY * min(ENOUGH_TIME, *usual_limits)
+        return phase != "stream_life" and not error.queued and (limit is None or limit >= enough)
     if isinstance(error, ProviderError):
         status = error.status or 0
         by_status = status == 425 or (status >= 500 and status not in _NOT_IMPLEMENTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from ratatoskr import (
     ServiceUnavailable,
     StreamInterrupted,
     TextPart,
+    Timeout,
 )
 from ratatoskr.config.builder import Builder
 from ratatoskr.testing import Reply, ScriptedTurn, ScriptedUpstream, fault
@@ -131,6 +133,23 @@ async def test_streams_that_break_off_count_and_those_that_the_caller_leaves_do_
             with pytest.raises(StreamInterrupted):
                 await gateway.chat_stream("Hi", GPT).collect()
         assert [one.state for one in (await gateway.health()).breakers] == ["open"], "half of 20 results are failures"
+
+
+@pytest.mark.parametrize(("in_flight", "queued"), [(1, True), (2, False)])
+async def test_a_timeout_in_our_own_queue_is_no_failure_of_the_provider(in_flight: int, queued: bool) -> None:
+    async with ScriptedUpstream(fault("stall_before_head", times=None)) as up:
+        builder = Builder().openai("sk-one", base_url=up.base_url("openai")).limits("openai", in_flight=in_flight)
+        async with builder.timeout(0.5).retries(0).breaker(1).build() as gateway:
+            first = asyncio.create_task(gateway.chat("Hi", GPT, timeout=60))
+            await up.until(lambda: up.count == 1)
+            with pytest.raises(Timeout) as caught:
+                await gateway.chat("Hi", GPT)
+            assert caught.value.queued == queued
+            assert caught.value.attempts[0].maybe_billed != queued
+            assert bool((await gateway.health()).breakers) != queued
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
 
 
 # reports of other gateways, with the right behaviour

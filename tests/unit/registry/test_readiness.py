@@ -100,7 +100,8 @@ def _phase(error: RatatoskrError) -> dict[str, str]:
     ("timeouts", "usual", "phase", "counts"),
     [
         (Timeouts(total=0.1), Timeouts(), "total", False),
-        (Timeouts(total=4.9), Timeouts(), "total", False),
+        (Timeouts(total=4.8), Timeouts(), "total", False),
+        (Timeouts(total=1.99), Timeouts(total=2.0), "total", True),  # of which the call has used some
         (Timeouts(total=5.0), Timeouts(), "total", True),
         (Timeouts(total=2.0), Timeouts(total=2.0), "total", True),  # the gateway's own
         (Timeouts(total=1.9), Timeouts(total=2.0), "total", False),
@@ -108,6 +109,8 @@ def _phase(error: RatatoskrError) -> dict[str, str]:
         (Timeouts(attempt=6.0), Timeouts(), "attempt", True),
         (Timeouts(first_byte=0.2), Timeouts(), "first_byte", False),
         (Timeouts(first_byte=30.0), Timeouts(), "first_byte", True),
+        (Timeouts(first_byte=2.0), Timeouts(total=2.0), "first_byte", True),  # both at once
+        (Timeouts(first_byte=1.0), Timeouts(total=2.0), "first_byte", False),
         (Timeouts(connect=1.0), Timeouts(), "connect", False),
         (Timeouts(connect=1.0), Timeouts(connect=1.0), "connect", True),
     ],
