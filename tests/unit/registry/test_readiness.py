@@ -182,6 +182,24 @@ async def test_if_all_are_open_the_one_opened_longest_ago_is_asked_and_no_other(
     assert not chain.readiness.is_open(B)
 
 
+async def test_breakers_that_open_during_a_call_count_in_the_order_in_which_they_opened() -> None:
+    clock = HandClock()
+    chain = new_chain(clock)
+    asked: list[str] = []
+
+    async def attempt(candidate: Candidate, deadlines: Deadlines) -> str:
+        asked.append(candidate.provider)
+        if candidate is A:
+            for other in (C, B):
+                await open_breaker(chain, clock, other)
+                clock.time += 0.1
+            raise ServiceUnavailable(status=503)
+        return "yes"
+
+    await chain.run((A, B, C), attempt, DEFAULTS)
+    assert asked == ["a", "c"]
+
+
 async def test_a_candidate_whose_breaker_opens_during_its_retries_is_left_for_one_that_is_ready() -> None:
     clock = HandClock()
     chain = new_chain(clock, BreakerSettings(failures=2), retries=2)
