@@ -41,7 +41,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "providers.specs": frozenset(),  # data alone
     "providers.error_rows": frozenset({"errors"}),  # data alone
     "routing": BOTTOM | {"models", "providers.specs"},  # pure: tables in, candidates out
-    "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
+    "registry": BOTTOM | {"routing", "providers.protocol", "_fork"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
     "providers": BOTTOM
     | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
