@@ -1,0 +1,1 @@
+"""The client: a gateway whose backend is a daemon."""

@@ -1,0 +1,1 @@
+"""The server: every method of the service over any backend."""
