@@ -106,7 +106,7 @@ class RemoteBackend:
             call = channel.unary_stream(method.path)(
                 message.SerializeToString(), timeout=life, metadata=self._metadata
             )
-            source = RemoteSource(call, read, self.address, lambda: not self.lifecycle.is_running)
+            source = RemoteSource(call, read, self.address, self._is_closed, request.output)
             async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
                 events: list[ChatEvent] = []
                 while not any(type(event) is not UsageEvent for event in events):
@@ -165,6 +165,9 @@ class RemoteBackend:
         """Close every channel; calls under way end with `GatewayClosed`."""
         self.lifecycle.close()
         await self._channels.aclose()
+
+    def _is_closed(self) -> bool:
+        return not self.lifecycle.is_running
 
     # calls
 

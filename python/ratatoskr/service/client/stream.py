@@ -35,10 +35,16 @@ class RemoteSource:
         read: from octets to the message of a chat's stream.
         address: of the daemon, for errors.
         is_closed: returns whether the client was closed.
+        output: the type of the answer.
     """
 
     def __init__(
-        self, call: Any, read: Callable[[bytes], pb.ChatEvent], address: Address, is_closed: Callable[[], bool]
+        self,
+        call: Any,
+        read: Callable[[bytes], pb.ChatEvent],
+        address: Address,
+        is_closed: Callable[[], bool],
+        output: Any = None,
     ) -> None:
         self.provider = ""
         self.attempts: tuple[Attempt, ...] = ()
@@ -46,6 +52,7 @@ class RemoteSource:
         self._read = read
         self._address = address
         self._is_closed = is_closed
+        self._output = output
         self._builder = ResponseBuilder()
         self._remainder: ChatResponse[Any] | None = None
         self._calls: dict[int, tuple[ToolCallStart, list[str]]] = {}
@@ -121,7 +128,8 @@ class RemoteSource:
 
     def response(self) -> ChatResponse[Any]:
         """Return what has come so far."""
-        return self._builder.response(self._remainder if self._builder.done else None)
+        response = self._builder.response(self._remainder if self._builder.done else None)
+        return response if self._output is None else response.with_output(self._output)
 
     def close(self) -> None:
         """Cancel the call, so that the daemon closes its upstream; gRPC does not do it by itself."""

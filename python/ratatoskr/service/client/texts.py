@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import replace
 from typing import Any, Final
 
-from ratatoskr.errors import InvalidInput
-from ratatoskr.service.convert.request import embed_request_to_pb
+from ratatoskr.service.convert.request import check_texts
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.timeouts import DEFAULTS, Timeouts
 from ratatoskr.types.usage import Usage
 
 __all__ = ["Embedder"]
@@ -19,6 +19,8 @@ __all__ = ["Embedder"]
 _AT_ONCE: Final = 4
 _TEXTS: Final = 256
 """The number of texts that every daemon takes in one call."""
+_WINDOW: Final = 4096
+"""The most texts that are taken from an iterable at a time."""
 _BYTES: Final = 4 * 1024 * 1024
 """The bytes of text that every daemon takes in one call; a text may have more by itself."""
 
@@ -42,12 +44,10 @@ class Embedder:
         """Return the vectors of all texts in one array."""
         texts = request.texts if isinstance(request.texts, Sequence) else list(request.texts)
         request = replace(request, texts=texts)
-        _check_texts(request)
+        check_texts(texts)
         if len(texts) <= _TEXTS and sum(map(len, texts)) <= _BYTES // 4:
             return await self._embed(request)
-        if self._known is None:
-            self._known = await self._ask_limits()
-        pieces = list(_cut(texts, self._known.texts or _TEXTS, (self._known.message_bytes // 2) or _BYTES))
+        pieces = list(_cut(texts, *await self._limits()))
         if len(pieces) == 1:
             return await self._embed(request)
         room = asyncio.Semaphore(_AT_ONCE)
@@ -63,44 +63,44 @@ class Embedder:
             raise failures.exceptions[0] from None
         return _join([task.result() for task in tasks])
 
+    async def _limits(self) -> tuple[int, int]:
+        """Return the most texts and bytes of one call."""
+        if self._known is None:
+            self._known = await self._ask_limits()
+        return self._known.texts or _TEXTS, self._known.message_bytes // 2 or _BYTES
+
     async def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
-        """Yield the vectors window by window."""
-        texts = iter(request.texts)
-        start = 0
-        while True:
-            window, failure = _take(texts)
-            if window:
-                found = replace(request, texts=window)
-                _check_texts(found, start)
-                yield await self._embed(found)
-                start += len(window)
-            if failure is not None:
-                raise failure
-            if len(window) < _TEXTS:
-                return
+        """Yield the vectors window by window; from the second on, `no_progress` is the deadline of each."""
+        texts, first = iter(request.texts), 0
+        count, octets = await self._limits()
+        failure: Exception | None = None
+        while failure is None:
+            window, failure = _take(texts, min(count, _WINDOW))
+            failure = failure or (_AtEnd() if len(window) < min(count, _WINDOW) else None)
+            check_texts(window, first)
+            for piece in _cut(window, count, octets) if window else ():
+                yield await self._embed(replace(request, texts=piece))
+                if first == 0:
+                    limit = request.timeouts.no_progress or DEFAULTS.no_progress
+                    request = replace(request, timeouts=Timeouts(total=limit))
+                first += len(piece)
+        if not isinstance(failure, _AtEnd):
+            raise failure
 
 
-def _take(texts: Iterator[str]) -> tuple[list[str], Exception | None]:
+class _AtEnd(Exception):
+    """The iterable has no more texts."""
+
+
+def _take(texts: Iterator[str], count: int) -> tuple[list[str], Exception | None]:
     """Return the next texts, and what the iterable has raised after them."""
     window: list[str] = []
     try:
-        for text in itertools.islice(texts, _TEXTS):
+        for text in itertools.islice(texts, count):
             window.append(text)
     except Exception as error:  # the caller's own iterable; raised after the vectors that are due
         return window, error
     return window, None
-
-
-def _check_texts(request: EmbedRequest, start: int = 0) -> None:
-    """Raise `InvalidInput`, which names its index, for a text that cannot be sent."""
-    for index, text in enumerate(request.texts, start):
-        if type(text) is str and text.isascii():
-            continue
-        try:
-            embed_request_to_pb(replace(request, texts=[text]))
-        except InvalidInput as error:
-            what = error.message.removeprefix("texts[0]")
-            raise InvalidInput(f"texts[{index}]{what}", field=f"texts[{index}]") from None
 
 
 def _cut(texts: Sequence[str], count: int, octets: int) -> Iterator[Sequence[str]]:

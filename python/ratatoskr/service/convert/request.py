@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
@@ -22,7 +23,7 @@ from ratatoskr.types.embed import EmbedRequest
 from ratatoskr.types.message import Message
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 
-__all__ = ["embed_request_from_pb", "embed_request_to_pb", "is_prompt", "prompt_from_pb", "prompt_to_pb"]
+__all__ = ["check_texts", "embed_request_from_pb", "embed_request_to_pb", "is_prompt", "prompt_from_pb", "prompt_to_pb"]
 __all__ += ["embed_options_from_pb", "embed_options_to_pb", "request_from_pb", "request_to_pb"]
 
 _CACHE_CONTROL: Final = '{"type":"ephemeral"}'
@@ -146,22 +147,26 @@ def embed_options_from_pb(message: Any) -> dict[str, Any]:
 
 
 def embed_request_to_pb(request: EmbedRequest) -> pb.EmbedBatchRequest:
-    """Return texts to embed.
-
-    Raises:
-        InvalidInput: one of them is not a text, or holds a lone surrogate; the message names its index.
-    """
-    texts = list(request.texts)
+    """Return texts to embed, which are checked already; raises `InvalidInput` for another option without a form."""
     try:
-        return pb.EmbedBatchRequest(texts=texts, model=request.model, options=embed_options_to_pb(request))
+        return pb.EmbedBatchRequest(texts=request.texts, model=request.model, options=embed_options_to_pb(request))
     except (TypeError, ValueError) as error:
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                kind = type(text).__name__
-                raise InvalidInput(f"texts[{index}] must be a str, not {kind}", field=f"texts[{index}]") from None
-            if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-                raise InvalidInput(f"texts[{index}] holds a lone surrogate", field=f"texts[{index}]") from None
+        check_texts(request.texts)
         raise refuse("model", request.model, error) from None
+
+
+def check_texts(texts: Iterable[Any], first: int = 0) -> None:
+    """Raise `InvalidInput`, which names its index, for what is no text or holds a lone surrogate.
+
+    Args:
+        texts: to embed.
+        first: the index of the first.
+    """
+    for index, text in enumerate(texts, first):
+        if not isinstance(text, str):
+            raise InvalidInput(f"text {index} is not a str but {type(text).__name__}", field="texts")
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidInput(f"text {index} holds a lone surrogate", field="texts")
 
 
 def embed_request_from_pb(message: pb.EmbedBatchRequest) -> EmbedRequest:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ratatoskr.errors import RatatoskrError
-from ratatoskr.service.methods import READS, REQUEST_ID, Method
+from ratatoskr.service.methods import MAX_MESSAGE, READS, REQUEST_ID, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 
 __all__ = ["Call", "Caller", "Hooks"]
@@ -88,7 +88,7 @@ class Call:
         remaining = self.context.time_remaining()
         return None if remaining is None else float(remaining)
 
-    def limits(self) -> pb.Limits | None:
+    def limits(self) -> pb.Limits:
         """Return what one call of this caller may hold."""
         return self.hooks.limits(self)
 
@@ -124,9 +124,9 @@ class Hooks:
     def check_models(self, call: Call, models: Sequence[str]) -> None:
         """Raise an error unless the caller may use these models."""
 
-    def limits(self, call: Call) -> pb.Limits | None:
+    def limits(self, call: Call) -> pb.Limits:
         """Return what one call of this caller may hold, for clients that ask."""
-        return None
+        return pb.Limits(texts=4096, message_bytes=MAX_MESSAGE)
 
     def log(self, call: Call) -> None:
         """Note the end of a call; `call.error` is `None` where it went well."""

@@ -158,9 +158,7 @@ async def _health(capability: Capability, backend: Backend, message: Any, call: 
 async def _capabilities(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
     """Return what can be called, and what one call may hold."""
     out = capability.answer_to_pb(await _ask(capability, backend, message, call), listed=call.listed)
-    limits = call.limits()
-    if limits is not None:
-        out.limits.CopyFrom(limits)
+    out.limits.CopyFrom(call.limits())
     return out
 
 
