@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
@@ -162,12 +162,12 @@ class Plan(Plain):
     model: str
     why: str
     url: str | None = None
-    sent: dict[str, Any] | None = None
+    sent: dict[str, Any] | None = field(default=None, repr=False)
     changes: tuple[ParameterChange, ...] = ()
     refused: str | None = None
     only_if_unavailable: bool = False
-    request: PlannedRequest | None = None
-    base_url_origin: str | None = None
+    request: PlannedRequest | None = field(default=None, repr=False)
+    base_url_origin: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Explanation(Plain):
 
     type: ClassVar[Literal["explanation"]] = "explanation"
     plans: tuple[Plan, ...]
-    deadlines: dict[str, float | None]
+    deadlines: dict[str, float | None] = field(repr=False)
     retries: int
 
     @staticmethod

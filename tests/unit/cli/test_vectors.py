@@ -88,17 +88,21 @@ def test_npy_is_written_where_a_link_leads_and_keeps_the_mode_of_what_it_replace
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_that_ends_the_process_leaves_no_part_of_a_file(number: int, status: int) -> None:
     before = sorted(Path().iterdir())
+    inherited = signal.signal(number, signal.SIG_DFL)  # under nohup it is ignored
 
     def write_and_end() -> None:
         with open_output(Screen(), as_json=False, npy="out.npy", query=None, top=1):
             assert len(list(Path().iterdir())) == len(before) + 1
             os.kill(os.getpid(), number)
 
-    with pytest.raises(SystemExit) as ended:
-        write_and_end()
-    assert ended.value.code == status
-    assert sorted(Path().iterdir()) == before
-    assert signal.getsignal(number) is signal.SIG_DFL
+    try:
+        with pytest.raises(SystemExit) as ended:
+            write_and_end()
+        assert ended.value.code == status
+        assert sorted(Path().iterdir()) == before
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, inherited)
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
