@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from tests.unit.service import values
 
-from ratatoskr import ChatOptions, ChatResponse, GenerateResponse, InvalidInput, Message, TextPart, Usage
+from ratatoskr import GenerateResponse
 from ratatoskr.service.convert import embed, event, message, model, options, part, request, response
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 

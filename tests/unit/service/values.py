@@ -57,6 +57,7 @@ from ratatoskr import (
     Usage,
     UsageEvent,
 )
+from ratatoskr.types.frozen import replace
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["", "\0", "a\0b", "é\u2028🐿"])
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -101,7 +102,9 @@ def media(cls: Any) -> st.SearchStrategy[Any]:
 
 
 text_parts = st.builds(TextPart, texts, tuples(citations, 2), st.none() | tuples(logprobs, 2), **on_parts)
-files = [media(ImagePart), media(AudioPart), media(FilePart), st.builds(FileRef, texts, texts, **on_parts)]
+details = st.none() | st.sampled_from(["auto", "low", "high", "original"])
+images = st.builds(lambda image, detail: replace(image, detail=detail), media(ImagePart), details)
+files = [images, media(AudioPart), media(FilePart), st.builds(FileRef, texts, texts, **on_parts)]
 results = st.builds(ToolResult, texts, tuples(st.one_of(text_parts, *files), 2), booleans, maybe_text, **on_parts)
 parts = st.one_of(
     text_parts,
@@ -207,7 +210,9 @@ requests = st.builds(
     st.sampled_from(["chat", "generate"]),
 )
 prompts = st.builds(
-    lambda prompt, options, timeouts: ChatRequest((Message.user(prompt),), (), None, None, options, timeouts, "generate"),
+    lambda prompt, options, timeouts: ChatRequest(
+        (Message.user(prompt),), (), None, None, options, timeouts, "generate"
+    ),
     texts,
     options,
     timeouts,

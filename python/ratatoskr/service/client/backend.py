@@ -103,9 +103,7 @@ class RemoteBackend:
         try:
             channel = await self._channels.connect(_connect(timeouts))
             life = _seconds(timeouts.stream_life, _LIFE)
-            call = channel.unary_stream(method.path)(
-                message.SerializeToString(), timeout=life, metadata=self._metadata
-            )
+            call = channel.unary_stream(method.path)(message.SerializeToString(), timeout=life, metadata=self._metadata)
             source = RemoteSource(call, read, self.address, self._is_closed, request.output)
             async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
                 events: list[ChatEvent] = []

@@ -46,7 +46,9 @@ class Words:
         try:
             return self.numbers[word]
         except (KeyError, TypeError):
-            raise InvalidInput(f"{field} must be one of {', '.join(self.numbers)}, not {quote(word)}", field=field) from None
+            raise InvalidInput(
+                f"{field} must be one of {', '.join(self.numbers)}, not {quote(word)}", field=field
+            ) from None
 
     def word(self, number: int, field: str) -> Any:
         """Return the word of a number; raises `InvalidInput` for one that is unknown or unspecified."""

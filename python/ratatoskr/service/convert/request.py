@@ -114,9 +114,7 @@ _EMBED_DEFAULTS: Final = EmbedRequest((), "any")
 def embed_options_to_pb(request: EmbedRequest) -> pb.EmbedOptions | None:
     """Return how texts are embedded; `None` for the defaults."""
     values: dict[str, Any] = {
-        name: value
-        for name in _EMBED_OPTIONS
-        if (value := getattr(request, name)) != getattr(_EMBED_DEFAULTS, name)
+        name: value for name in _EMBED_OPTIONS if (value := getattr(request, name)) != getattr(_EMBED_DEFAULTS, name)
     }
     timeouts = timeouts_to_pb(request.timeouts)
     if not values and timeouts is None:

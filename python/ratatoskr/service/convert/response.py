@@ -69,9 +69,7 @@ def _compact_usage(usage: Usage) -> pb.Usage:
     return usage_to_pb(usage, listed=False)
 
 
-ATTEMPT: Final = Codec(
-    Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(_compact_usage, usage_from_pb)
-)
+ATTEMPT: Final = Codec(Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(_compact_usage, usage_from_pb))
 _RAW: Final = Codec(RawResponse, pb.RawResponse)
 
 

@@ -52,4 +52,6 @@ def add_listener(server: grpc.aio.Server, address: str, credentials: Any = None)
             return int(server.add_insecure_port(address))
         return int(server.add_secure_port(address, credentials))
     except RuntimeError:
-        raise ConfigurationError(f"cannot listen at {address}: it is in use, or not an address of this machine") from None
+        raise ConfigurationError(
+            f"cannot listen at {address}: it is in use, or not an address of this machine"
+        ) from None

@@ -181,7 +181,9 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         try:
             return route.method.request.FromString(octets)
         except DecodeError:
-            raise InvalidInput(f"the request is not a {route.method.request.DESCRIPTOR.name}", field="request") from None
+            raise InvalidInput(
+                f"the request is not a {route.method.request.DESCRIPTOR.name}", field="request"
+            ) from None
 
 
 class _WriteWatch:
