@@ -73,6 +73,7 @@ lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
 # stubtest succeeds for a private module that is not built or has no stub, so the import and the names are checked first.
 types: $(BUILT) $(PROTO_INSTALLED)  ## mypy --strict, compare the extension with its stub, and messages with proto/
 	$(PROTO)/bin/python contrib/generate_pb.py --check
+	PYTHONPATH=python $(PROTO)/bin/python -W error -c "import ratatoskr.service.pb.ratatoskr_pb2"  # by protobuf 6 too
 	$(BIN)/python -c "import ratatoskr._core"
 	$(BIN)/pytest -q tests/unit/core/test_stub.py
 	$(BIN)/python -m mypy.stubtest ratatoskr._core

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
+    from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
     from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
@@ -135,6 +136,7 @@ _NAMES = {
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
     "ratatoskr.providers.protocol": "ChatProvider",
+    "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
     "ratatoskr.sync.tool_stream": "SyncToolStream",

@@ -1,1 +1,1 @@
-"""The daemon that serves a gateway to other processes, and the client that reaches it, over gRPC."""
+"""A gateway in another process: the messages of the daemon, its client and its server, over gRPC."""

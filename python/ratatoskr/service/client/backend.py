@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
+import grpc
+import grpc.aio
 from google.protobuf.message import DecodeError
 
 from ratatoskr._fork import call_in_child
@@ -15,8 +17,8 @@ from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse
-from ratatoskr.service.client.address import Address
-from ratatoskr.service.client.channel import Channels, grpc
+from ratatoskr.service.address import Address
+from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
 from ratatoskr.service.client.stream import RemoteSource
 from ratatoskr.service.client.texts import Embedder
@@ -133,7 +135,8 @@ class RemoteBackend:
     async def _limits(self) -> pb.Limits:
         """Return what one call may hold, as the daemon says."""
         answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
-        return pb.CapabilitiesResponse.FromString(answer).limits
+        limits: pb.Limits = pb.CapabilitiesResponse.FromString(answer).limits
+        return limits
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""
@@ -177,7 +180,7 @@ class RemoteBackend:
         timeouts = self._in_force(request)
         if timeouts is not request.timeouts:
             request = replace(request, timeouts=timeouts)
-        if any([message.metadata for message in request.messages]):
+        if any(message.metadata for message in request.messages):
             return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
         return request
 
@@ -225,5 +228,6 @@ def _generate_event(octets: bytes) -> pb.ChatEvent:
     """Return an event of a continued prompt as one of a chat."""
     event = pb.GenerateEvent.FromString(octets)
     if event.HasField("chat"):
-        return event.chat
+        chat: pb.ChatEvent = event.chat
+        return chat
     return pb.ChatEvent(content=event.text) if event.WhichOneof("event") == "text" else pb.ChatEvent(done=True)

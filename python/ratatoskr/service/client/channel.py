@@ -8,17 +8,16 @@ import weakref
 from pathlib import Path
 from typing import Any, Final
 
-from ratatoskr._extras import require_extra
+import grpc
+import grpc.aio
+
 from ratatoskr._fork import abandon, call_in_child
 from ratatoskr.errors import ConfigurationError, ConnectionFailed, TlsError
-from ratatoskr.service.client.address import Address
+from ratatoskr.service.address import Address
 from ratatoskr.service.methods import MAX_MESSAGE
 from ratatoskr.types.visible import escape_hidden
 
-grpc: Any = require_extra("grpc", "client", why="daemons and their clients")
-require_extra("grpc.aio", "client", why="daemons and their clients")
-
-__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "grpc"]
+__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of"]
 
 CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.enable_http_proxy": 0,  # else even 127.0.0.1 is asked through the environment's proxy

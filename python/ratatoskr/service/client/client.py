@@ -7,7 +7,7 @@ from typing import Self, TypeAlias
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.base import Gateway
-from ratatoskr.service.client.address import address_of
+from ratatoskr.service.address import address_of
 from ratatoskr.service.client.backend import RemoteBackend
 from ratatoskr.service.client.channel import credentials_of
 from ratatoskr.types.frames import hide_arguments

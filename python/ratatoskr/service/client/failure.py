@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput, NoProvider, RatatoskrError, Timeout
-from ratatoskr.service.client.address import Address
+from ratatoskr.service.address import Address
 from ratatoskr.service.client.channel import unreachable
 from ratatoskr.service.convert.error import details_from_octets, error_of_status
 from ratatoskr.service.methods import DETAILS

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+import grpc
+import grpc.aio
+
 from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, RatatoskrError, StreamInterrupted
-from ratatoskr.service.client.address import Address
-from ratatoskr.service.client.channel import grpc
+from ratatoskr.service.address import Address
 from ratatoskr.service.client.failure import error_of_call
 from ratatoskr.service.convert.event import events_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_from_pb
@@ -76,7 +78,7 @@ class RemoteSource:
             if type(events[-1]) is Done:
                 with contextlib.suppress(RatatoskrError, TimeoutError):
                     await asyncio.wait_for(self._next(), _FOR_THE_END)
-            return events
+            return events  # noqa: TRY300  # an `else` would be farther from it
         except StreamInterrupted as error:
             error.partial = replace(self._builder.response(), raw=None).with_attempts(self.attempts)
             raise
@@ -106,16 +108,16 @@ class RemoteSource:
             builder.notices = [NOTICE.from_pb(notice) for notice in opening.warnings]
             self.attempts = tuple([ATTEMPT.from_pb(attempt) for attempt in opening.attempts])
         events = events_from_pb(message)
-        for i, event in enumerate(events):
+        for index, event in enumerate(events):
             if isinstance(event, (ToolCallStart, ToolCallDelta, ToolCallEnd)):
-                events[i] = event = self._complete(event)
-            builder.add(event)
+                events[index] = self._complete(event)
+            builder.add(events[index])
         if message.HasField("remainder"):
             self._remainder = response_from_pb(message.remainder)
         return events
 
     def _complete(self, event: Any) -> Any:
-        """Return an event of a call; an end without the call, of a daemon that knows only the listed fields, gets it."""
+        """Return an event of a call; its end gets the call where the daemon knows only the listed fields."""
         if type(event) is ToolCallStart:
             self._calls[event.index] = event, []
         elif event.index in self._calls:

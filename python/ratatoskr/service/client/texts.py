@@ -96,8 +96,7 @@ def _take(texts: Iterator[str], count: int) -> tuple[list[str], Exception | None
     """Return the next texts, and what the iterable has raised after them."""
     window: list[str] = []
     try:
-        for text in itertools.islice(texts, count):
-            window.append(text)
+        window.extend(itertools.islice(texts, count))
     except Exception as error:  # the caller's own iterable; raised after the vectors that are due
         return window, error
     return window, None

@@ -73,7 +73,7 @@ EMBED_BATCH: Final = Capability(
 
 
 def _single_to_pb(query: EmbedRequest) -> pb.EmbedRequest:
-    return pb.EmbedRequest(text=list(query.texts)[0], model=query.model, options=request.embed_options_to_pb(query))
+    return pb.EmbedRequest(text=next(iter(query.texts)), model=query.model, options=request.embed_options_to_pb(query))
 
 
 def _single_from_pb(message: pb.EmbedRequest) -> EmbedRequest:

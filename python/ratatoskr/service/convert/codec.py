@@ -41,7 +41,7 @@ class Words:
         self._prefix = prefix.strip("_").lower()
         self._words = {number: word for word, number in self.numbers.items()}
 
-    def number(self, word: Any, field: str) -> int:
+    def number(self, word: Any, field: str) -> Any:
         """Return the number of a word; raises `InvalidInput` for another."""
         try:
             return self.numbers[word]
@@ -68,14 +68,14 @@ def write_json(value: Any, field: str) -> str | None:
     if value is None:
         return None
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain_value)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{field} has no JSON form: {_reason(error)}", field=field) from None
     return text
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not a JSON value")
@@ -271,4 +271,4 @@ def _pair(codec: Any) -> tuple[Any, Any]:
     """Return the two functions of a codec; those of one that is not compiled yet are looked up at each call."""
     if isinstance(codec, tuple):
         return codec
-    return lambda x: codec.to_pb(x), lambda m: codec.from_pb(m)
+    return lambda x: codec.to_pb(x), lambda m: codec.from_pb(m)  # noqa: PLW0108  # not compiled yet

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ratatoskr.errors import InvalidInput
 from ratatoskr.service.convert.codec import beyond, numbers_beyond, refuse
 from ratatoskr.service.convert.response import ATTEMPT, NO_USAGE, NOTICE, usage_from_pb, usage_to_pb
@@ -45,6 +43,8 @@ def _octets(vectors: Any) -> bytes:
 def _floats(octets: bytes) -> Any:
     if len(octets) % 4:
         raise InvalidInput(f"values have {len(octets)} bytes, which is not a multiple of 4", field="values")
+    import numpy as np  # on use: health and chats need none
+
     return np.frombuffer(octets, "<f4").astype(np.float32, copy=False)
 
 

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
+
 from ratatoskr.errors import (
     AllAttemptsFailed,
     AuthenticationFailed,
@@ -56,6 +58,8 @@ def code_of(error: RatatoskrError) -> int:
     return next((code for cls, code in _CODES if isinstance(error, cls)), _INTERNAL)
 
 
+_MAX_STATUS: Final = 2048
+"""The most bytes of the text of a status as it travels; the details have the whole."""
 _LIMIT: Final = re.compile(
     r"(?:maximum|max|limit|at most|up to|window)\D{0,60}?(\d[\d,]*)|(\d[\d,]*)\D{0,20}(?:maximum|limit)", re.IGNORECASE
 )
@@ -64,24 +68,40 @@ _LIMIT: Final = re.compile(
 def text_of(error: RatatoskrError) -> str:
     """Return the text of a status: the wait of a `RateLimited` and the limit of a context are in it, last."""
     primary = error.primary if isinstance(error, AllAttemptsFailed) else error
-    text = error.message
+    text = error.message.encode("utf-8", "replace").decode()
+    end = ""
     if isinstance(primary, RateLimited) and primary.retry_after is not None:
-        text = f"{text}; retry after {primary.retry_after:.9g}s"
+        end = f"; retry after {primary.retry_after:.9g}s"
     if isinstance(primary, ContextLengthExceeded) and (found := _LIMIT.search(text)):
         limit = (found[1] or found[2]).replace(",", "")
-        text = f"{text} (limit {limit})"
-    return text.encode("utf-8", "replace").decode()
+        end = f" (limit {limit})"
+    return _fit(text) + end
 
 
-def details_of(error: RatatoskrError) -> bytes:
+def _fit(text: str) -> str:
+    """Return a text of a status short enough to travel beside the details, percent-encoded as it is."""
+    if len(text) <= _MAX_STATUS // 12:
+        return text
+    size = 0
+    for index, letter in enumerate(text):
+        size += 1 if " " <= letter <= "~" and letter != "%" else 3 * len(letter.encode())
+        if size > _MAX_STATUS:
+            return f"{text[:index]}…"
+    return text
+
+
+def details_of(error: RatatoskrError, *, delivered: bool = False) -> bytes:
     """Return the serialized details of an error, at most `MAX_DETAILS` bytes.
 
-    What the caller has received already is left out, and where the rest is too long, attempts and then messages are
-    shortened; the message says so.
+    Where they are too long, answers, attempts and then messages are shortened, and the details say so.
+
+    Args:
+        error: of a call.
+        delivered: whether the caller has received the events of what the error calls `partial`, which is left out.
     """
     data = error_to_dict(error)
-    for one in _all_errors(data):
-        one["fields"].pop("partial", None)
+    if delivered:
+        _forget_partial(data)
     shortened = False
     octets = _pack(data)
     for shorten in _SHORTENERS:
@@ -91,7 +111,8 @@ def details_of(error: RatatoskrError) -> bytes:
         octets = _pack(data)
     status = pb.ErrorStatus(code=code_of(error), message=text_of(error)[:_MAX_TEXT])
     status.details.add().Pack(pb.ErrorDetail(error_json=octets, shortened=shortened))
-    return status.SerializeToString()
+    serialized: bytes = status.SerializeToString()
+    return serialized
 
 
 _MAX_TEXT: Final = 200
@@ -99,7 +120,7 @@ _MAX_TEXT: Final = 200
 
 def _pack(data: dict[str, Any]) -> bytes:
     octets = json.dumps(data, separators=(",", ":")).encode("utf-8")
-    return octets if len(octets) <= _PLAIN else zlib.compress(octets)
+    return octets if len(octets) <= _PLAIN else bytes(zlib.compress(octets))
 
 
 def _all_errors(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -109,6 +130,12 @@ def _all_errors(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for one in nested:
         if one is not None:
             yield from _all_errors(one)
+
+
+def _forget_partial(data: dict[str, Any]) -> bool:
+    for one in _all_errors(data):
+        one["fields"].pop("partial", None)
+    return True
 
 
 def _forget_nested_attempts(data: dict[str, Any]) -> bool:
@@ -164,6 +191,7 @@ def _forget_all_but_the_class(data: dict[str, Any]) -> bool:
 _KEPT: Final = 8
 _MAX_MESSAGE: Final = 1500
 _SHORTENERS: Final = (
+    _forget_partial,
     _forget_response,
     _forget_nested_attempts,
     _shorten_messages,
@@ -181,15 +209,9 @@ def details_from_octets(octets: bytes) -> RatatoskrError | None:
             detail = pb.ErrorDetail()
             if any_detail.Unpack(detail):
                 return error_from_dict(json.loads(_unpack(detail.error_json)))
-    except (ValueError, RatatoskrError, RecursionError, zlib.error, _decode_error()):
+    except (ValueError, RatatoskrError, RecursionError, zlib.error, DecodeError):
         return None
     return None
-
-
-def _decode_error() -> type[Exception]:
-    from google.protobuf.message import DecodeError
-
-    return DecodeError
 
 
 def _unpack(octets: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Options of chats and prompts: 32-bit floats and numbers in the listed fields, and what they cannot hold beside them."""
+"""Options of chats and prompts: in the listed fields, and beside them what 32 bits cannot hold."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ _OWN_WRITERS: Final[dict[str, Callable[[Any, str, Any], None]]] = {
     "metadata": _set_json,
     "raw_provider_options": _set_json,
 }
-_WRITERS: Final = {name: _OWN_WRITERS.get(name, _set) for name in ChatOptions.__match_args__[1:]}
+_WRITERS: Final[dict[str, Callable[[Any, str, Any], None]]] = {
+    name: _OWN_WRITERS.get(name, _set) for name in ChatOptions.__match_args__[1:]
+}
 
 
 # from messages

@@ -40,7 +40,7 @@ def tool_to_pb(tool: Tool) -> pb.ToolDefinition:
             description=tool.description,
             parameters_json=write_json(tool.parameters, f"tools.{tool.name}.parameters"),
             cache_control_json=_CACHE_CONTROL if tool.cache else None,
-            strict=tool.strict,
+            strict=tool.strict,  # type: ignore[arg-type]  # the stub lacks that a missing field is `None`
         )
     except UnicodeError as error:
         raise refuse("tools", tool, error) from None

@@ -149,14 +149,14 @@ def _listed_message(message: pb.ChatResponse) -> Message:
     if message.content:
         parts.append(TextPart(message.content))
     parts += [TOOL_CALL.from_pb(call) for call in message.tool_calls]
-    return Message("assistant", tuple(parts))
+    return Message("assistant", (*parts,))
 
 
 def generate_to_pb(response: ChatResponse[Any] | GenerateResponse, *, listed: bool = True) -> pb.GenerateResponse:
     """Return the response to a prompt; a reader of all fields gets the whole response of the chat that it was."""
     if isinstance(response, GenerateResponse):
         parts = [ReasoningPart(response.reasoning)] if response.reasoning else []
-        content = (*parts, TextPart(response.text)) if response.text else tuple(parts)
+        content: tuple[Any, ...] = (*parts, TextPart(response.text)) if response.text else tuple(parts)
         values = {name: getattr(response, name) for name in GenerateResponse.__match_args__[2:]}
         response = ChatResponse(Message("assistant", content), **values)
     out = pb.GenerateResponse(response=response_to_pb(response, listed=False))

@@ -1,1 +1,6 @@
-"""Code that `protoc` has generated from `proto/ratatoskr/v1/ratatoskr.proto`."""
+"""The messages of the service, generated from `proto/` by `make proto`."""
+
+from ratatoskr._extras import require_extra
+
+for _module in ("grpc", "google.protobuf"):
+    require_extra(_module, "client", why="daemons and their clients")

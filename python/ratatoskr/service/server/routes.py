@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
     from ratatoskr.service.server.call import Call
 
-__all__ = ["Answer", "NotServed", "Produce", "Route", "routes_of"]
+__all__ = ["Answer", "MethodRoute", "NotServed", "Produce", "routes_of"]
 
 Answer = Callable[["Backend", Any, "Call"], Awaitable[Any]]
 """Returns the message that answers a message."""
@@ -47,7 +47,7 @@ class NotServed(RatatoskrError):
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class MethodRoute:
     """A method and what answers it.
 
     Attributes:
@@ -65,18 +65,18 @@ class Route:
     kept_free: bool = False
 
 
-def routes_of() -> dict[str, Route]:
+def routes_of() -> dict[str, MethodRoute]:
     """Return a route for every method, by path; one without an `answer` is not served."""
-    routes = {path: Route(method, admin=method.service == ADMIN) for path, method in METHODS.items()}
+    routes = {path: MethodRoute(method, admin=method.service == ADMIN) for path, method in METHODS.items()}
     for one in CAPABILITIES:
         name = one.method.name
         answer = _OWN_ANSWERS.get(name, _answer)
-        routes[one.method.path] = Route(one.method, _bind(answer, one), kept_free=name in _KEPT_FREE)
-    routes[CHAT_STREAM.path] = Route(CHAT_STREAM, produce=_chat_stream)
-    routes[GENERATE_STREAM.path] = Route(GENERATE_STREAM, produce=_generate_stream)
+        routes[one.method.path] = MethodRoute(one.method, _bind(answer, one), kept_free=name in _KEPT_FREE)
+    routes[CHAT_STREAM.path] = MethodRoute(CHAT_STREAM, produce=_chat_stream)
+    routes[GENERATE_STREAM.path] = MethodRoute(GENERATE_STREAM, produce=_generate_stream)
     for name in ("Preload", "Unload"):
         path = f"/{ADMIN}/{name}"
-        routes[path] = Route(METHODS[path], _model_memory(name.lower()), admin=True, kept_free=True)
+        routes[path] = MethodRoute(METHODS[path], _model_memory(name.lower()), admin=True, kept_free=True)
     return routes
 
 
@@ -269,7 +269,7 @@ def _remainder(response: ChatResponse[Any]) -> pb.ChatResponse:
         return response_to_pb(remainder_of(ChatResponse.from_json(text)), listed=False)
 
 
-def require_admin(route: Route, call: Call) -> None:
+def require_admin(route: MethodRoute, call: Call) -> None:
     """Raise `AuthenticationFailed` for a method of administration that the caller may not use."""
     if route.admin and not call.caller.admin:
         raise AuthenticationFailed(f"{route.method.name} is for administrators")

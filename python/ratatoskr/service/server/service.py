@@ -17,7 +17,7 @@ from ratatoskr.errors import AllAttemptsFailed, InvalidInput, RatatoskrError, Ra
 from ratatoskr.service.convert.error import code_of, details_of, text_of
 from ratatoskr.service.methods import DETAILS, PUSHBACK, REQUEST_ID
 from ratatoskr.service.server.call import Call, Hooks, id_of
-from ratatoskr.service.server.routes import NotServed, Route, require_admin, routes_of
+from ratatoskr.service.server.routes import MethodRoute, NotServed, require_admin, routes_of
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
@@ -49,7 +49,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         hooks: Hooks | None = None,
         *,
         write_timeout: float = 60.0,
-        operations: Mapping[str, Route] | None = None,
+        operations: Mapping[str, MethodRoute] | None = None,
     ) -> None:
         self.backend = backend
         self.hooks = hooks or Hooks()
@@ -58,7 +58,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         self.routes = {**routes_of(), **(operations or {})}
         self._handlers = {path: self._handler(route) for path, route in self.routes.items()}
 
-    def _handler(self, route: Route) -> Any:
+    def _handler(self, route: MethodRoute) -> Any:
         if route.method.streams:
             return grpc.unary_stream_rpc_method_handler(functools.partial(self._stream, route))
         return grpc.unary_unary_rpc_method_handler(functools.partial(self._unary, route))
@@ -80,7 +80,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
     # the guard
 
-    async def _unary(self, route: Route, octets: bytes, context: Context) -> bytes:
+    async def _unary(self, route: MethodRoute, octets: bytes, context: Context) -> bytes:
         async def answer(call: Call) -> bytes:
             message = self._parse(route, octets)
             if route.answer is None:
@@ -90,7 +90,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
         return await self._guard(route, route.method.path, octets, context, answer)
 
-    async def _stream(self, route: Route, octets: bytes, context: Context) -> None:
+    async def _stream(self, route: MethodRoute, octets: bytes, context: Context) -> None:
         async def answer(call: Call) -> bytes:
             message = self._parse(route, octets)
             if route.produce is None:
@@ -116,7 +116,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
     async def _guard(
         self,
-        route: Route | None,
+        route: MethodRoute | None,
         path: str,
         octets: bytes,
         context: Context,
@@ -145,7 +145,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             release = self.hooks.admit(call)
             out = await answer(call)
             context.set_trailing_metadata(((REQUEST_ID, call.id),))
-            return out
+            return out  # noqa: TRY300  # an `else` would come after all the errors
         except asyncio.CancelledError:
             if call.ended_by is None:
                 call.error = RatatoskrError("the caller has gone")
@@ -169,7 +169,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         code = grpc.StatusCode.UNIMPLEMENTED if isinstance(error, NotServed) else _STATUS[code_of(error)]
         trailing: list[tuple[str, str | bytes]] = [(REQUEST_ID, call.id)]
         if not isinstance(error, NotServed):
-            trailing.append((DETAILS, details_of(error)))
+            trailing.append((DETAILS, details_of(error, delivered=call.first_event is not None)))
         primary = error.primary if isinstance(error, AllAttemptsFailed) else error
         if isinstance(primary, RateLimited) and primary.retry_after is not None:
             trailing.append((PUSHBACK, str(int(primary.retry_after * 1000))))
@@ -177,7 +177,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         raise AssertionError("abort has raised")
 
     @staticmethod
-    def _parse(route: Route, octets: bytes) -> Any:
+    def _parse(route: MethodRoute, octets: bytes) -> Any:
         try:
             return route.method.request.FromString(octets)
         except DecodeError:
