@@ -120,7 +120,8 @@ _MAX_TEXT: Final = 200
 
 def _pack(data: dict[str, Any]) -> bytes:
     octets = json.dumps(data, separators=(",", ":")).encode("utf-8")
-    return octets if len(octets) <= _PLAIN else bytes(zlib.compress(octets))
+    is_short = len(octets) <= _PLAIN or len(octets) > _MAX_READ  # what is too long is shortened until it is not
+    return octets if is_short else bytes(zlib.compress(octets))
 
 
 def _all_errors(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
