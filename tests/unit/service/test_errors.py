@@ -95,15 +95,17 @@ async def test_a_client_raises_what_a_gateway_in_process_raises(error: Ratatoskr
 
 def test_six_candidates_of_six_attempts_each_fit() -> None:
     def attempt(number: int) -> Attempt:
-        noise = hashlib.sha512(str(number).encode()).hexdigest()
-        info = ErrorInfo("service_unavailable", f"the provider is overloaded: {noise}" * 3, 503, f"req-{number}")
+        noise = hashlib.shake_256(str(number).encode()).hexdigest(400)  # which no compression shortens
+        info = ErrorInfo("service_unavailable", f"the provider is overloaded: {noise}", 503, noise[:64])
         return Attempt("openrouter", f"vendor/model-{number}", info, "send", 0.0, 1.0, 0.5, "again")
 
     inner = [
-        ServiceUnavailable(f"candidate {n}: " + "x" * 900, status=503, attempts=tuple(map(attempt, range(6))))
+        ServiceUnavailable(
+            f"candidate {n}: " + "x" * 900, status=503, attempts=tuple(map(attempt, range(6 * n, 6 * n + 6)))
+        )
         for n in range(5)
     ]
-    inner.append(RateLimited("wait", retry_after=7.0, attempts=tuple(map(attempt, range(6)))))
+    inner.append(RateLimited("wait", retry_after=7.0, attempts=tuple(map(attempt, range(30, 36)))))
     error = AllAttemptsFailed("all failed: " + "y" * 3000, inner, attempts=tuple(map(attempt, range(36))))
     octets = details_of(error)
     assert len(octets) <= MAX_DETAILS
