@@ -66,7 +66,7 @@ async def test_a_chat() -> None:
     assert [octets.decode() for octets in (told[1][0], told[2][0])] == [TEXT, "Hm."]
     call = read(told[3][0])
     assert (call[1], call[2], json.loads(call[3][0])) == ([b"c1"], [b"weather"], {"city": "Oslo"})
-    assert read(told[4][0]) == {1: [10], 2: [5], 3: [15]}
+    assert read(told[4][0]).items() >= {1: [10], 2: [5], 3: [15]}.items()
     assert told[5] == [b"a-model"]
     assert told[6] == [3]  # called tools
     request = gateway.requests[0]

@@ -67,10 +67,8 @@ class RemoteBackend:
         self.address = address
         self.lifecycle = Lifecycle()
         self._timeouts = timeouts
-        self._channels = Channels(address, credentials)
-        self._metadata: tuple[tuple[str, str], ...] = ((READS, "1"),)
-        if token is not None:
-            self._metadata += (("authorization", f"Bearer {token.reveal()}"),)
+        self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
+        self._token = token
         self._embedder = Embedder(self._embed_once, self._limits)
         call_in_child(self._renew)
 
@@ -105,7 +103,9 @@ class RemoteBackend:
         try:
             channel = await self._channels.connect(_connect(timeouts))
             life = _seconds(timeouts.stream_life, _LIFE)
-            call = channel.unary_stream(method.path)(message.SerializeToString(), timeout=life, metadata=self._metadata)
+            call = channel.unary_stream(method.path)(
+                message.SerializeToString(), timeout=life, metadata=self._metadata()
+            )
             source = RemoteSource(call, read, self.address, self._is_closed, request.output)
             async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
                 events: list[ChatEvent] = []
@@ -172,6 +172,11 @@ class RemoteBackend:
 
     # calls
 
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what is sent with every call."""
+        reads = (READS, "1")
+        return (reads,) if self._token is None else (reads, ("authorization", f"Bearer {self._token.reveal()}"))
+
     def _in_force(self, request: Any) -> Timeouts:
         return cast("Timeouts", request.timeouts).over(self._timeouts)
 
@@ -201,7 +206,7 @@ class RemoteBackend:
         try:
             channel = await self._channels.connect(_connect(timeouts))
             deadline = _seconds(timeouts.total, _WAY)
-            call = channel.unary_unary(path)(message.SerializeToString(), timeout=deadline, metadata=self._metadata)
+            call = channel.unary_unary(path)(message.SerializeToString(), timeout=deadline, metadata=self._metadata())
             return await call  # type: ignore[no-any-return]  # octets, without a deserializer
         except grpc.aio.AioRpcError as error:
             raise error_of_call(error, self.address) from None

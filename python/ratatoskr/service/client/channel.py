@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,22 +74,46 @@ def _read(path: Any) -> bytes:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
 
 
+_channels: weakref.WeakSet[Channels] = weakref.WeakSet()
+
+
+def _drop_idle() -> None:
+    for channels in list(_channels):
+        channels.drop_if_idle()
+
+
+os.register_at_fork(before=_drop_idle)
+
+
 class Channels:
     """The channels of one client.
 
     Args:
         address: of the daemon.
         credentials: `None` for a connection that is not encrypted.
+        is_idle: returns whether no call is under way.
     """
 
-    def __init__(self, address: Address, credentials: Any) -> None:
+    def __init__(self, address: Address, credentials: Any, is_idle: Callable[[], bool]) -> None:
         self._address = address
         self._credentials = credentials
+        self._is_idle = is_idle
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
+        self._broken = False
+        _channels.add(self)
         call_in_child(self._renew)
+
+    def drop_if_idle(self) -> None:
+        """Close the channels before a fork, unless one is in use; the next call opens another.
+
+        gRPC's own handling of forks gives up where one of its threads is running, and each open channel has one.
+        """
+        if self._is_idle():
+            self._open.clear()
 
     def _renew(self) -> None:
         """Forget the channels in a forked child, where their threads do not exist."""
+        self._broken = self._broken or bool(self._open)
         abandon(*self._open.values())
         self._open = weakref.WeakKeyDictionary()
 
@@ -108,8 +134,10 @@ class Channels:
         """Return the channel of the running event loop, connected.
 
         Raises:
-            ConnectionFailed: the daemon could not be reached in time.
+            ConnectionFailed: the daemon could not be reached in time, or this process was forked during a call.
         """
+        if self._broken:
+            raise unreachable(self._address, "gRPC does not work in a process forked while a call was under way")
         channel = self.get()
         state = channel.get_state(try_to_connect=True)
         if state is grpc.ChannelConnectivity.READY:
