@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ratatoskr.errors import AuthenticationFailed, InvalidInput, RatatoskrError
 from ratatoskr.gateway.request import check_request
@@ -35,6 +35,8 @@ Answer = Callable[["Backend", Any, "Call"], Awaitable[Any]]
 """Returns the message that answers a message."""
 Produce = Callable[["Backend", Any, "Call"], AsyncGenerator[Any, None]]
 """Yields the messages that answer a message."""
+
+P = TypeVar("P", bound=Plain)
 
 _SPARE: Final = 0.05
 """Seconds of a caller's deadline that are left for the way back."""
@@ -141,8 +143,13 @@ def _write(to_pb: Callable[..., Any], answer: Any, call: Call) -> Any:
     except InvalidInput:
         if not isinstance(answer, Plain):
             raise
-        text = answer.to_json().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return to_pb(type(answer).from_json(text), listed=call.listed)
+        return to_pb(_without_surrogates(answer), listed=call.listed)
+
+
+def _without_surrogates(value: P) -> P:
+    """Return an equal value with U+FFFD for each lone surrogate."""
+    text = value.to_json().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return type(value).from_json(text)
 
 
 async def _health(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
@@ -193,7 +200,7 @@ async def _chat_stream(backend: Backend, message: pb.ChatRequest, call: Call) ->
     request = prepare(request_from_pb(message), call)
     if call.listed:
         async for event in _listed_events(backend, request, call):
-            if (out := listed_event_to_pb(event)) is not None:
+            if (out := _write_event(listed_event_to_pb, event)) is not None:
                 yield out
     else:
         async for one in _messages(backend, request, call):
@@ -206,11 +213,18 @@ async def _generate_stream(
     request = prepare(prompt_from_pb(message), call)
     if call.listed:
         async for event in _listed_events(backend, request, call):
-            if (out := listed_generate_event_to_pb(event)) is not None:
+            if (out := _write_event(listed_generate_event_to_pb, event)) is not None:
                 yield out
     else:
         async for one in _messages(backend, request, call):
             yield pb.GenerateEvent(chat=one)
+
+
+def _write_event(to_pb: Callable[[ChatEvent], Any], event: ChatEvent) -> Any:
+    try:
+        return to_pb(event)
+    except InvalidInput:
+        return to_pb(_without_surrogates(event))
 
 
 async def _listed_events(backend: Backend, request: ChatRequest, call: Call) -> AsyncGenerator[ChatEvent, None]:
@@ -235,7 +249,10 @@ async def _messages(backend: Backend, request: ChatRequest, call: Call) -> Async
         opening: pb.StreamOpening | None = None
         while events := await stream.events():
             for some in _parts(events):
-                out = events_to_pb(some)
+                try:
+                    out = events_to_pb(some)
+                except InvalidInput:
+                    out = events_to_pb([_without_surrogates(event) for event in some])
                 if opening is None:
                     opening = _opening(stream.partial)
                     out.opening.CopyFrom(opening)
@@ -265,8 +282,7 @@ def _remainder(response: ChatResponse[Any]) -> pb.ChatResponse:
     try:
         return response_to_pb(remainder_of(response), listed=False)
     except InvalidInput:
-        text = response.to_json().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return response_to_pb(remainder_of(ChatResponse.from_json(text)), listed=False)
+        return response_to_pb(remainder_of(_without_surrogates(response)), listed=False)
 
 
 def require_admin(route: MethodRoute, call: Call) -> None:
