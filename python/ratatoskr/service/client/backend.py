@@ -16,7 +16,7 @@ from ratatoskr._fork import call_in_child
 from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse
+from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
@@ -143,7 +143,10 @@ class RemoteBackend:
         if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
             closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
             return cast("A", closed)
-        return cast("A", await self._ask(QUERIES[type(query)], query))
+        capability = QUERIES.get(type(query))
+        if capability is None:
+            raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
+        return cast("A", await self._ask(capability, query))
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""

@@ -1,6 +1,8 @@
 """What a backend can do, each with its method on the wire and the converters of both directions.
 
-A capability is one row: server and client need nothing else but the backend's method.
+A capability is one row: the server needs nothing else. A question to `Backend.inspect` is a row of `QUERIES`, and the
+client needs nothing else either; another method of a backend is a row of `CAPABILITIES`, and one of the same name in
+`RemoteBackend`, which asks by the row that carries several texts.
 """
 
 from __future__ import annotations
