@@ -12,7 +12,7 @@ import grpc
 import trustme
 
 from ratatoskr.service.client.client import ServiceClient
-from ratatoskr.service.server.call import Call, Caller, Hooks
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.service.server.listen import add_listener, make_server
 from ratatoskr.service.server.service import Service
 
@@ -20,7 +20,7 @@ WAYS = ("tcp", "unix", "mtls")
 TOKEN = "a-token-of-the-tests-5c1f"
 
 
-class AdminHooks(Hooks):
+class AdminHooks(ServerHooks):
     """Knows one caller, who may do everything."""
 
     def authenticate(self, call: Call) -> Caller:
@@ -37,7 +37,7 @@ class Daemon:
         hooks: an administrator's, unless they are given.
     """
 
-    def __init__(self, backend: Any, way: str = "tcp", hooks: Hooks | None = None) -> None:
+    def __init__(self, backend: Any, way: str = "tcp", hooks: ServerHooks | None = None) -> None:
         self.service = Service(backend, hooks or AdminHooks())
         self._way = way
         self._folder = tempfile.TemporaryDirectory(prefix="ratd")

@@ -21,7 +21,7 @@ from ratatoskr import (
     Ratatoskr,
     ServiceClient,
 )
-from ratatoskr.service.server.call import Call, Caller, Hooks
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.testing import ScriptedGateway
 
 WRONG = {
@@ -89,7 +89,7 @@ def test_a_token_never_travels_in_the_clear() -> None:
     assert "a-secret-token" not in f"{caught.value}{client!r}{vars(client.backend)}"
 
 
-class OneToken(Hooks):
+class OneToken(ServerHooks):
     """Knows one caller by a token."""
 
     def authenticate(self, call: Call) -> Caller:

@@ -30,7 +30,7 @@ from ratatoskr import (
 )
 from ratatoskr.service.methods import ADMIN, METHODS, REQUEST_ID, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.service.server.call import Call, Caller, Hooks
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.service.server.listen import SERVER_OPTIONS
 from ratatoskr.service.server.routes import routes_of
 from ratatoskr.testing import ScriptedGateway, ScriptedUpstream
@@ -58,7 +58,7 @@ NOT_THERE = ["/ratatoskr.v1.Ratatoskr/Nothing", "/other.Service/Method"]
 HI = pb.ChatRequest(messages=[pb.Message(role=pb.ROLE_USER, content="Hi")], options=pb.ChatOptions(model="m"))
 
 
-class Closed(Hooks):
+class Closed(ServerHooks):
     """Knows nobody."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ async def test_administration_is_for_administrators(method: Method) -> None:
     assert "for administrators" in found.details()
 
 
-class Admin(Hooks):
+class Admin(ServerHooks):
     """Knows an administrator."""
 
     def authenticate(self, call: Call) -> Caller:
@@ -164,7 +164,7 @@ async def test_the_callers_id_comes_back_where_it_is_sane(given: str, kept: bool
     assert told
 
 
-class Picky(Hooks):
+class Picky(ServerHooks):
     """Allows one model, and one call at a time."""
 
     def __init__(self) -> None:

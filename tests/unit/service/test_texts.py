@@ -13,7 +13,7 @@ from ratatoskr import (
     InvalidInput,
 )
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.service.server.call import Call, Hooks
+from ratatoskr.service.server.call import Call, ServerHooks
 from ratatoskr.testing import ScriptedGateway
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 
@@ -45,7 +45,7 @@ class Embedder:
         return frozenset({"embed"})
 
 
-class Fewer(Hooks):
+class Fewer(ServerHooks):
     """Takes a hundred texts a call."""
 
     def limits(self, call: Call) -> pb.Limits:

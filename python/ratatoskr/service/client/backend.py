@@ -29,7 +29,7 @@ from ratatoskr.service.convert.capability import (
     GENERATE,
     GENERATE_STREAM,
     QUERIES,
-    Capability,
+    Rpc,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
 from ratatoskr.service.methods import ADMIN, READS
@@ -192,7 +192,7 @@ class RemoteBackend:
             return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
         return request
 
-    async def _ask(self, capability: Capability, request: Any) -> Any:
+    async def _ask(self, capability: Rpc, request: Any) -> Any:
         """Return the answer to a request."""
         timeouts = getattr(request, "timeouts", self._timeouts)
         octets = await self._send(capability.method.path, capability.request_to_pb(request), timeouts)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ratatoskr.errors import AuthenticationFailed, InvalidInput, RatatoskrError
 from ratatoskr.gateway.request import check_request
 from ratatoskr.gateway.stream import ChatStream
-from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENERATE_STREAM, Capability
+from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENERATE_STREAM, Rpc
 from ratatoskr.service.convert.event import events_to_pb, listed_event_to_pb, listed_generate_event_to_pb
 from ratatoskr.service.convert.request import prompt_from_pb, request_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_to_pb
@@ -85,16 +85,16 @@ def routes_of() -> dict[str, MethodRoute]:
 _KEPT_FREE: Final = frozenset({"Health", "GetCapabilities"})
 
 
-def _bind(answer: Callable[..., Awaitable[Any]], capability: Capability) -> Answer:
+def _bind(answer: Callable[..., Awaitable[Any]], capability: Rpc) -> Answer:
     return lambda backend, message, call: answer(capability, backend, message, call)
 
 
-async def _answer(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _answer(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return the answer of a capability."""
     return _write(capability.answer_to_pb, await _ask(capability, backend, message, call), call)
 
 
-async def _ask(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what the backend answers."""
     method = getattr(backend, capability.backend, None)
     if method is None:
@@ -152,7 +152,7 @@ def _without_surrogates(value: P) -> P:
     return type(value).from_json(text)
 
 
-async def _health(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _health(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return the health; origins of keys, paths and addresses are for administrators."""
     health: Health = await _ask(capability, backend, message, call)
     if not call.caller.admin:
@@ -162,14 +162,14 @@ async def _health(capability: Capability, backend: Backend, message: Any, call: 
     return _write(capability.answer_to_pb, health, call)
 
 
-async def _capabilities(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _capabilities(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what can be called, and what one call may hold."""
     out = capability.answer_to_pb(await _ask(capability, backend, message, call), listed=call.listed)
     out.limits.CopyFrom(call.limits())
     return out
 
 
-async def _explain(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _explain(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return an explanation; addresses are for administrators."""
     explanation: Explanation = await _ask(capability, backend, message, call)
     if not call.caller.admin:
