@@ -69,7 +69,7 @@ class Daemon:
     def url(self) -> str:
         """Its address."""
         scheme = {"tcp": "http", "mtls": "https"}.get(self._way)
-        return self.socket if scheme is None else f"{scheme}://localhost:{self.port}"
+        return self.socket if scheme is None else f"{scheme}://127.0.0.1:{self.port}"
 
     def client(self, **arguments: Any) -> ServiceClient:
         """Return a client of it."""
@@ -98,7 +98,7 @@ def _ca() -> trustme.CA:
 
 
 def _server_credentials() -> Any:
-    mine = _ca().issue_cert("localhost")
+    mine = _ca().issue_cert("localhost", "127.0.0.1")
     pair = (mine.private_key_pem.bytes(), b"".join(one.bytes() for one in mine.cert_chain_pems))
     return grpc.ssl_server_credentials([pair], _ca().cert_pem.bytes(), require_client_auth=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import socket
 import subprocess
 import sys
@@ -222,6 +223,64 @@ async def test_every_way_out_closes_the_upstream(leave: Any, words: int) -> None
         async with asyncio.timeout(5):
             while served.service.calls:  # noqa: ASYNC110  # the server keeps no event for it
                 await asyncio.sleep(0.01)
+
+
+class Ticking:
+    """A backend of endless streams, some of which are slow to begin, and the number that are open."""
+
+    def __init__(self) -> None:
+        self.open = self.opened = 0
+
+    async def open_stream(self, request: Any) -> OpenStream:
+        self.opened += 1
+        if self.opened % 3 == 0:
+            await asyncio.sleep(60)
+        self.open += 1
+        return OpenStream(_Ticks(self), [ContentDelta("up")], ())
+
+
+class _Ticks:
+    provider = "ticking"
+    request_id = None
+
+    def __init__(self, backend: Ticking) -> None:
+        self._backend: Ticking | None = backend
+
+    async def batch(self) -> list[Any]:
+        await asyncio.sleep(0.01)
+        return [ContentDelta("up")]
+
+    def response(self) -> Any:
+        return ResponseBuilder(provider="ticking", model="any").response()
+
+    def close(self) -> None:
+        if self._backend is not None:
+            self._backend.open -= 1
+            self._backend = None
+
+
+async def test_streams_left_at_random_moments_leave_nothing_behind() -> None:
+    backend, rng = Ticking(), random.Random(7)
+    async with serve(backend) as served, ServiceClient(served.url) as client:
+
+        async def read() -> None:
+            async with client.chat_stream("Hi", "any") as stream:
+                async for _ in stream:
+                    pass
+
+        async def leave() -> None:
+            await asyncio.sleep(rng.random())
+            task = asyncio.ensure_future(read())
+            await asyncio.sleep(rng.random() * 0.1)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        await asyncio.gather(*(leave() for _ in range(300)))
+        async with asyncio.timeout(5):
+            while served.service.calls or backend.open:  # noqa: ASYNC110  # the server keeps no event for it
+                await asyncio.sleep(0.005)
+        assert backend.opened > 100
+        assert client.backend.lifecycle.is_idle  # type: ignore[attr-defined]  # of a client
 
 
 async def test_the_environments_proxy_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from ratatoskr._fork import call_in_child
 from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider
+from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
@@ -69,6 +69,7 @@ class RemoteBackend:
         self._timeouts = timeouts
         self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
         self._token = token
+        self._known_limits: pb.Limits | None = None
         self._embedder = Embedder(self._embed_once, self._limits)
         call_in_child(self._renew)
 
@@ -132,11 +133,19 @@ class RemoteBackend:
     async def _embed_once(self, request: EmbedRequest) -> Embeddings:
         return cast("Embeddings", await self._ask(EMBED_BATCH, replace(request, timeouts=self._in_force(request))))
 
+    async def max_calls(self) -> int | None:
+        """Return the most calls that the daemon takes of this client at a time, where it can be asked and says so."""
+        try:
+            return (await self._limits()).calls or None
+        except RatatoskrError:  # each call will tell
+            return None
+
     async def _limits(self) -> pb.Limits:
-        """Return what one call may hold, as the daemon says."""
-        answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
-        limits: pb.Limits = pb.CapabilitiesResponse.FromString(answer).limits
-        return limits
+        """Return what the daemon takes; asked once."""
+        if self._known_limits is None:
+            answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
+            self._known_limits = pb.CapabilitiesResponse.FromString(answer).limits
+        return self._known_limits
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""

@@ -89,7 +89,7 @@ class Call:
         return None if remaining is None else float(remaining)
 
     def limits(self) -> pb.Limits:
-        """Return what one call of this caller may hold."""
+        """Return what this caller may send."""
         return self.hooks.limits(self)
 
     def end(self, error: RatatoskrError) -> None:
@@ -125,7 +125,7 @@ class ServerHooks:
         """Raise an error unless the caller may use these models."""
 
     def limits(self, call: Call) -> pb.Limits:
-        """Return what one call of this caller may hold, for clients that ask."""
+        """Return what one call of this caller may hold, and how many it may have at a time; for clients that ask."""
         return pb.Limits(texts=4096, message_bytes=MAX_MESSAGE)
 
     def log(self, call: Call) -> None:
