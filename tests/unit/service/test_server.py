@@ -288,6 +288,15 @@ async def test_streams_are_ended_with_a_typed_error_before_a_shutdown() -> None:
         assert not served.service.calls
 
 
+async def test_many_and_large_events_travel_in_several_messages() -> None:
+    parts = [TextPart("x" * 1_000_000, cache=bool(number % 2)) for number in range(40)]
+    async with ScriptedGateway(parts) as gateway, client_of(gateway.backend) as client:
+        stream = client.chat_stream("Hi", "any")
+        events = [event async for event in stream]
+    assert len(events) >= 40
+    assert len(stream.response.text) == 40_000_000
+
+
 async def test_a_backend_is_replaced_while_calls_are_under_way() -> None:
     started, go = asyncio.Event(), asyncio.Event()
 

@@ -107,3 +107,31 @@ async def test_many_requests_to_a_daemon_out_of_reach_fail_one_by_one() -> None:
     async with ratatoskr.ServiceClient("unix:/nowhere/ratd.sock", timeout=ratatoskr.Timeouts(connect=0.2)) as client:
         answers = [answer async for _, answer in client.chat_many(["Hi"] * 2, "any")]
     assert [type(answer) for answer in answers] == [ratatoskr.ConnectionFailed] * 2
+
+
+class Wide:
+    """A backend whose vectors are as long as they get."""
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        import numpy as np
+
+        return Embeddings(np.ones((len(list(request.texts)), 5000), np.float32), "any")
+
+    async def inspect(self, query: Any) -> Any:
+        return frozenset({"embed"})
+
+
+class More(ServerHooks):
+    """Takes more texts than their vectors have room."""
+
+    def limits(self, call: Call) -> pb.Limits:
+        return pb.Limits(texts=2000, message_bytes=1 << 25)
+
+
+async def test_vectors_fit_into_messages() -> None:
+    texts = ["a"] * 2000  # 40 MB of vectors
+    async with client_of(Wide()) as client:
+        assert (await client.embed_batch(texts, "any")).vectors.shape == (2000, 5000)
+    async with client_of(Wide(), More()) as client:
+        with pytest.raises(InvalidInput, match="more than the 33554432 of a message: ask for less"):
+            await client.embed_batch(texts, "any")

@@ -126,7 +126,7 @@ class ServerHooks:
 
     def limits(self, call: Call) -> pb.Limits:
         """Return what one call of this caller may hold, and how many it may have at a time; for clients that ask."""
-        return pb.Limits(texts=4096, message_bytes=MAX_MESSAGE)
+        return pb.Limits(texts=1024, message_bytes=MAX_MESSAGE)  # their vectors fit, up to 8191 dimensions
 
     def log(self, call: Call) -> None:
         """Note the end of a call; `call.error` is `None` where it went well."""
