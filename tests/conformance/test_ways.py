@@ -16,14 +16,14 @@ INTERNAL = {"test_histories.py", "test_providers.py", "test_ways.py"}
 
 
 def test_only_these_are_asked_in_process_alone() -> None:
-    alone = set()
+    alone: set[str] = set()
     for path in Path(__file__).parent.glob("test_*.py"):
         source = path.read_text("utf-8")
         assert path.name in INTERNAL or "FACES" in source, path.name
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and node.name.startswith("test_"):
-                if "inside" in {argument.arg for argument in node.args.args}:
-                    alone.add(node.name)
+        tests = [
+            node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
+        ]
+        alone |= {test.name for test in tests if "inside" in {argument.arg for argument in test.args.args}}
     assert alone == ASKED_IN_PROCESS_ALONE
 
 
