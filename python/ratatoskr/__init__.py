@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ratatoskr.middleware.redact import Redact as Redact
     from ratatoskr.models.price import Price as Price
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
+    from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
     from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
@@ -121,6 +122,7 @@ if TYPE_CHECKING:
         Unsupported as Unsupported,
     )
     from ratatoskr.types.model import (
+        BreakerHealth as BreakerHealth,
         Explanation as Explanation,
         Health as Health,
         LocalHealth as LocalHealth,
@@ -153,6 +155,7 @@ _NAMES = {
     "ratatoskr.middleware.redact": "Redact",
     "ratatoskr.models.price": "Price",
     "ratatoskr.providers.protocol": "ChatProvider",
+    "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
     "ratatoskr.sync.tool_stream": "SyncToolStream",
@@ -169,7 +172,7 @@ _NAMES = {
     "ratatoskr.types.metadata": """
         ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
     """,
-    "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
     "ratatoskr.version": "__version__",
 }

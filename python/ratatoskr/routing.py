@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -19,6 +19,7 @@ from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, Prese
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.models.presets import PREFIX, OwnPresets, find_preset
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.candidate import Candidate
 from ratatoskr.types.visible import quote
 
 __all__ = ["Candidate", "Routes", "Rules", "check_rules"]
@@ -30,25 +31,6 @@ Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[st
 MAX_ROUTES = 1024
 """The number of routes that are cached; names may come from untrusted input."""
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One provider and model that can serve the request.
-
-    Attributes:
-        provider: its name as configured.
-        model: the model's name there.
-        reason: why it was chosen, for people to read.
-        only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
-        also_if_not_found: whether `ModelNotFound` counts as well there.
-    """
-
-    provider: str
-    model: str
-    reason: str
-    only_if_unavailable: bool = False
-    also_if_not_found: bool = False
 
 
 def resolve(

@@ -58,6 +58,7 @@ class ChatBackend:
             Pricing.of(settings.catalogue),
             None if settings.catalogue is None else ModelKnowledge(settings.catalogue, settings.count),
         )
+        self._readiness = chain.readiness
         self._openers: dict[str | None, StreamOpener] = {
             name: getattr(provider, "open_stream", None) or partial(open_stream, provider)
             for name, provider in providers.items()
@@ -123,13 +124,14 @@ class ChatBackend:
             raise
         stream.attempts = attempts
         stream.limits = _stream_limits(timeouts)
+        stream.on_error = self._readiness.watch_stream(attempts[-1], timeouts)
         stream.call_on_close(lambda: self._lifecycle.leave(call))
         return stream
 
     def explain(self, request: ChatRequest, *, body: bool) -> Explanation:
-        """Return what would be sent to each candidate, without sending it."""
+        """Return what would be sent to each candidate, in the order in which they would be asked now."""
         timeouts = self._timeouts.resolve(request.timeouts)
-        candidates = self.candidates(request)
+        candidates = self._readiness.order(self.candidates(request))
         request = self._routes.fill(request, model_names(request))
         plans = tuple(self._plan(request, candidate, body) for candidate in candidates)
         return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
@@ -143,10 +145,16 @@ class ChatBackend:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
         origin = self._settings.base_url_origins.get(candidate.provider)
         pricing = self.registry.pricing
-        cost = None if pricing is None else pricing.range_of(request, candidate.provider, candidate.model)
-        only = candidate.only_if_unavailable
-        retires = self._retirement(candidate)
-        return replace(plan, only_if_unavailable=only, base_url_origin=origin, cost=cost, retires=retires)
+        breaker, ready_in = self._readiness.state_of(candidate)
+        return replace(
+            plan,
+            only_if_unavailable=candidate.only_if_unavailable,
+            base_url_origin=origin,
+            cost=None if pricing is None else pricing.range_of(request, candidate.provider, candidate.model),
+            retires=self._retirement(candidate),
+            breaker=breaker,
+            ready_in=ready_in,
+        )
 
     def _retirement(self, candidate: Candidate) -> str | None:
         catalogue = self._settings.catalogue

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 
@@ -33,6 +34,7 @@ class Settings:
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
+        breaker: when circuit breakers open; `None` for none.
         catalogue: what is known about models; `None` for nothing.
         presets: returns the user's own presets, which come before the built-in ones.
         parameters: returns what a model of a provider that is not configured accepts; the last argument is the most
@@ -49,6 +51,7 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
+    breaker: BreakerSettings | None = BreakerSettings()
     catalogue: Catalogue | None = None
     presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
     parameters: Callable[[str, str, int | None], Mapping[str, Parameter]] = lambda *_: {}

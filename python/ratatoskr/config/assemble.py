@@ -186,6 +186,7 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            recipe.breaker,
             self.catalogue,
             own_presets,
             describe_parameters_of,

@@ -14,6 +14,7 @@ from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, Un
 from ratatoskr.models.knowledge import FITS
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import apply_rules, check_tool_names
+from ratatoskr.providers.affinity import prompt_affinity
 from ratatoskr.providers.discovery import Refusals, find_refused
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
@@ -99,8 +100,9 @@ class HttpProvider:
         body = self._serialize(encoded.body)
         if len(body) > FITS and call.knowledge is not None:
             encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
+        affinity = prompt_affinity(request) if client.has_choice else None
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines)
+            reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines, affinity)
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise
@@ -140,8 +142,10 @@ class HttpProvider:
             encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
         limits = call.deadlines
         deadlines = Deadlines(limits.connect, limits.first_byte, limits.idle, None, limits.total_phase)
+        affinity = prompt_affinity(request) if client.has_choice else None
+        framing = binding.dialect.FRAMING
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, binding.dialect.FRAMING, deadlines)
+            reply = await client.send(binding, encoded.path, body, encoded.headers, framing, deadlines, affinity)
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
@@ -11,6 +11,9 @@ from ratatoskr.types.usage import CostRange
 
 if TYPE_CHECKING:
     from ratatoskr.types.timeouts import Timeouts
+
+BreakerState: TypeAlias = Literal["open", "half_open"]
+"""Of a circuit breaker that is not closed: others are asked, or the next request is a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,24 @@ class LocalHealth(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerHealth(Plain):
+    """A model at a provider where too many requests have failed lately, so that others are asked first.
+
+    Attributes:
+        provider: name of the provider.
+        model: its name there.
+        state: `open`, or `half_open` when the next request tests whether the model answers again.
+        ready_in: seconds until it is half-open.
+    """
+
+    type: ClassVar[Literal["breaker_health"]] = "breaker_health"
+    provider: str
+    model: str
+    state: BreakerState
+    ready_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Health(Plain):
     """The gateway and its providers.
 
@@ -96,6 +117,7 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        breakers: the circuit breakers that are not closed.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -103,6 +125,7 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    breakers: tuple[BreakerHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +181,8 @@ class Plan(Plain):
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
         cost: what the call may cost, if the model's price is known.
         retires: the first day on which the model is not served any more, as `2026-12-01`, if it is known.
+        breaker: the state of its circuit breaker, unless closed.
+        ready_in: seconds for which others come first, because of the breaker or of a rate limit or refusal.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -173,6 +198,8 @@ class Plan(Plain):
     base_url_origin: str | None = field(default=None, repr=False)
     cost: CostRange | None = None
     retires: str | None = None
+    breaker: BreakerState | None = None
+    ready_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
