@@ -57,9 +57,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"local", "_files", "service.address", "service.client", "transport.client"},  # a table of models is fetched
     "config.assemble": BOTTOM  # the only one that names concrete classes
     | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers"}
-    | {"providers.specs", "local"}
-    | {"transport"}
-    | {"_log"}
+    | {"providers.specs", "local", "transport", "_log"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
