@@ -1,4 +1,4 @@
-"""`corrections.toml`: what is known better than the tables, with its source; each lapses when they say anything else."""
+"""`corrections.toml`: what is known better than the tables, with its source; each lapses when they change."""
 
 from __future__ import annotations
 

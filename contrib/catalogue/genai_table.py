@@ -6,34 +6,10 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
+from ratatoskr.config.refresh_formats import GENAI_UNITS, GENAI_UNITS_LEFT_OUT
+
 MEMBER = "genai_prices/data.py"
 
-UNITS = {
-    "input_mtok": "input",
-    "cache_read_mtok": "cache_read",
-    "cache_write_mtok": "cache_write",
-    "cache_write_1h_mtok": "cache_write_long",
-    "input_audio_mtok": "input_audio",
-    "input_image_mtok": "input_image",
-    "input_video_mtok": "input_video",
-    "cache_audio_read_mtok": "cache_read_audio",
-    "cache_image_read_mtok": "cache_read_image",
-    "output_mtok": "output",
-    "output_reasoning_mtok": "reasoning",
-    "output_audio_mtok": "output_audio",
-    "output_image_mtok": "output_image",
-    "output_video_mtok": "output_video",
-    "web_searches_kcount": "web_searches",
-    "storage_searches_kcount": "file_searches",
-    "requests_kcount": "requests",
-    "input_document_kpages": "pages",
-    "audio_hours": "seconds",
-    "input_audio_hours": "seconds",
-    "input_mchars": "characters",
-}
-"""Its units to ours."""
-NOT_OURS = {"input_annotated_document_kpages", "output_citation_mtok", "input_text_messages_kcount"}
-"""Units of what the gateway does not offer."""
 NOT_IN_ANSWERS = {"route", "search_type"}
 """Variants chosen by what no answer that the gateway reads says."""
 
@@ -108,7 +84,7 @@ def _read_match(clause: ast.expr) -> tuple[list[str], list[tuple[str, str]]]:
 def _read_price(prices: ast.expr, variants: ast.expr | None) -> dict[str, Any]:
     if isinstance(prices, ast.List):
         changes = [_read_change(one) for one in prices.elts]
-        base = {unit: rate for unit, rate in changes[0].items() if unit in UNITS.values()}
+        base = {unit: rate for unit, rate in changes[0].items() if unit in GENAI_UNITS.values()}
         price = {**base, **({"changes": _merge_hours(changes[1:])} if changes[1:] else {})}
     else:
         price = _read_rates(prices)
@@ -165,8 +141,8 @@ def _merge_hours(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _read_rates(call: ast.expr) -> dict[str, Any]:
     rates: dict[str, Any] = {}
     for unit, value in _arguments(call).items():
-        if unit not in NOT_OURS:
-            rates[UNITS[unit]] = _read_rate(value)
+        if unit not in GENAI_UNITS_LEFT_OUT:
+            rates[GENAI_UNITS[unit]] = _read_rate(value)
     return rates
 
 

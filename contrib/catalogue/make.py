@@ -29,6 +29,7 @@ from litellm_table import Facts
 
 from ratatoskr.models.entry import ModelEntry, NameIndex, ProviderTable
 from ratatoskr.models.price import Price
+from ratatoskr.models.schedule import schedule_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "python" / "ratatoskr" / "models" / "data"
@@ -182,10 +183,10 @@ def as_entry(model: Model) -> ModelEntry:
 def find_differences(row: Row, facts: Facts) -> Iterator[tuple[str, Decimal, Decimal]]:
     """Yield each unit with its rate in both tables, where they differ."""
     price = msgspec.convert(row.price, Price)
-    rates, guessed = price.schedule.in_force(AS_OF.timestamp(), (None, None, None, False), 0)
+    force = schedule_of(price).in_force(AS_OF.timestamp(), (None, None, None, False), 0)
     for unit, text in facts.rates.items():
-        if unit in rates and unit not in guessed and rates[unit] != Decimal(text):
-            yield unit, rates[unit], Decimal(text)
+        if unit in force.rates and unit not in force.guessed and force.rates[unit] != Decimal(text):
+            yield unit, force.rates[unit], Decimal(text)
 
 
 def compare(provider: str, models: Mapping[str, Model]) -> Iterator[str]:

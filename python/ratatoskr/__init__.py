@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from ratatoskr.middleware.base import Middleware as Middleware
     from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
     from ratatoskr.middleware.redact import Redact as Redact
+    from ratatoskr.models.price import Price as Price
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
+    from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
     from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
@@ -112,7 +114,18 @@ if TYPE_CHECKING:
     from ratatoskr.types.budget import Budget as Budget
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
+    from ratatoskr.types.metadata import (
+        ModelMetadata as ModelMetadata,
+        Mutable as Mutable,
+        Opaque as Opaque,
+        PresetInfo as PresetInfo,
+        ReadOnly as ReadOnly,
+        RefreshReport as RefreshReport,
+        ResolvedPreset as ResolvedPreset,
+        Unsupported as Unsupported,
+    )
     from ratatoskr.types.model import (
+        BreakerHealth as BreakerHealth,
         Explanation as Explanation,
         Health as Health,
         LocalHealth as LocalHealth,
@@ -144,7 +157,9 @@ _NAMES = {
     "ratatoskr.middleware.base": "Middleware",
     "ratatoskr.middleware.observe": "Hooks Log",
     "ratatoskr.middleware.redact": "Redact",
+    "ratatoskr.models.price": "Price",
     "ratatoskr.providers.protocol": "ChatProvider",
+    "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
     "ratatoskr.sync.tool_stream": "SyncToolStream",
@@ -160,7 +175,10 @@ _NAMES = {
     "ratatoskr.types.budget": "Budget",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
-    "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.metadata": """
+        ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
+    """,
+    "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
     "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",

@@ -43,6 +43,7 @@ from ratatoskr.types.chat import RawResponse
 from ratatoskr.types.error_data import error_from_dict, error_to_dict
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.model import (
+    BreakerHealth,
     Explanation,
     Health,
     LocalHealth,
@@ -126,6 +127,7 @@ HEALTH = Health(
     "1",
     (ProviderHealth("openai", "https://h", "argument"),),
     (LocalHealth("m", "fp32", "cpu", "ready"),),
+    (BreakerHealth("openai", "m", "open", 2.5),),
     limits=(LimitStatus("openai", "gpt-*", "tokens", 1000, 60.0, 20, 1),),
     budgets=(BudgetStatus("budget", Decimal("10.00"), "day", Decimal("1.25"), 60.0),),
 )

@@ -17,6 +17,7 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class DirectBackend:
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared
-        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        self._chain = chain = Chain(
+            retries=settings.retries, clock=clock, breaker=settings.breaker, timeouts=settings.timeouts
+        )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
@@ -65,6 +68,11 @@ class DirectBackend:
     def provider_names(self) -> tuple[str, ...]:
         """The names of the providers, those of local models last."""
         return (*self.chats.registry.providers, *self.embeddings.registry.providers)
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
+        return self._transport
 
     @property
     def loop_bound(self) -> bool:
@@ -86,6 +94,10 @@ class DirectBackend:
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yield windows of vectors; see `EmbedBackend.embed_windows`."""
         return self.embeddings.embed_windows(request)
+
+    def breakers(self) -> tuple[BreakerHealth, ...]:
+        """Return the circuit breakers that are not closed."""
+        return self._chain.readiness.breakers()
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""

@@ -7,14 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ratatoskr.errors import InvalidInput, NoProvider
-from ratatoskr.models.presets import PREFIX, Preset, find_preset
+from ratatoskr.models.presets import PREFIX, OwnPresets, Preset, find_preset
 from ratatoskr.routing import MAX_ROUTES, Candidate, Routes, Rules, resolve_chain
 from ratatoskr.types.chat import PARAM_NAMES, ChatOptions, ChatRequest
 
-__all__ = ["OwnPresets", "PresetRoutes", "check_parameters", "embedding_of"]
-
-OwnPresets = Callable[[], Mapping[str, Preset]]
-"""Returns the user's own presets; called at the first question about one."""
+__all__ = ["PresetRoutes", "check_parameters", "embedding_of"]
 
 
 class PresetRoutes(Routes):

@@ -15,6 +15,7 @@ from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
 from ratatoskr.config.catalogue import CatalogueFiles, own_presets
 from ratatoskr.config.guards import Guards
+from ratatoskr.config.known_models import describe_parameters_of, refresh_models
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
@@ -125,8 +126,8 @@ class Assembly:
         recipe.check()
         self.recipe = recipe
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
-        check_rules(recipe.rules, self.inputs, "rules")
-        check_rules(recipe.fallbacks, self.inputs, "fallback")
+        check_rules(recipe.rules, self.inputs, "rules", own_presets)
+        check_rules(recipe.fallbacks, self.inputs, "fallback", own_presets)
         self.catalogue = Catalogue(CatalogueFiles(dict(recipe.models)))
         check_tls(recipe.transport)
         if recipe.client is None and recipe.providers:
@@ -188,8 +189,11 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            recipe.breaker,
             self.catalogue,
             own_presets,
+            describe_parameters_of,
+            refresh=refresh_models,
         )
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +16,11 @@ from msgspec import Struct
 
 import ratatoskr.models
 from ratatoskr._files import state_folder
-from ratatoskr.config.models_file import find_models_file, read_models_file
+from ratatoskr.config.paths import find_models_file
 from ratatoskr.models.catalogue import ModelChange, Overrides
 from ratatoskr.models.entry import ProviderTable
 from ratatoskr.models.presets import Preset
+from ratatoskr.models.stored_table import StoredTable
 
 __all__ = [
     "MAX_BYTES",
@@ -63,10 +64,11 @@ class CatalogueFiles:
         self._own = own or {}
         self._refreshed: Refreshed | None = None
 
-    def read(self, provider: str) -> Sequence[ProviderTable]:
+    def read(self, provider: str) -> Sequence[ProviderTable | StoredTable]:
         """Return the refreshed table of a provider, then the one in the package; empty if there is none."""
         if self._refreshed is None:
             self._refreshed = read_refreshed()
+        found: list[ProviderTable | StoredTable]
         found = [table for table in self._refreshed.tables if table.provider == provider]
         embedded = read_embedded(provider)
         return found if embedded is None else [*found, embedded]
@@ -76,6 +78,8 @@ class CatalogueFiles:
         layers: dict[tuple[str, str], list[tuple[str, ModelChange]]] = {}
         path = find_models_file()
         if path is not None:
+            from ratatoskr.config.models_file import read_models_file  # imports what checks settings
+
             for key, change in read_models_file(path).models.items():
                 layers.setdefault(key, []).append((path.name, change))
         for key, change in self._own.items():
@@ -99,6 +103,8 @@ def own_presets() -> Mapping[str, Preset]:
     path = find_models_file()
     if path is None:
         return {}
+    from ratatoskr.config.models_file import read_models_file
+
     try:
         key = (path, path.stat().st_mtime)
     except OSError:
@@ -109,13 +115,13 @@ def own_presets() -> Mapping[str, Preset]:
     return _own_presets[key]
 
 
-def read_embedded(provider: str) -> ProviderTable | None:
+def read_embedded(provider: str) -> StoredTable | None:
     """Return the table of a provider in the package; `None` if it has none."""
     if not provider.isidentifier():
         return None
     path = Path(str(ratatoskr.models.__file__)).with_name("data") / f"{provider}.json"
     try:
-        return _decode_table(path.read_bytes())
+        return StoredTable(path.read_bytes())
     except FileNotFoundError:
         return None
 
@@ -132,6 +138,3 @@ def read_refreshed(path: Path | None = None) -> Refreshed:
     except (OSError, msgspec.DecodeError):
         log.warning("the refreshed models cannot be read and are not used", extra={"path": str(where)})
     return Refreshed()
-
-
-_decode_table: Callable[[bytes], ProviderTable] = msgspec.json.Decoder(ProviderTable).decode

@@ -13,7 +13,6 @@ It is looked for at `$RATATOSKR_MODELS` and beside where `config.toml` is looked
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -24,7 +23,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from ratatoskr.config.file import read_text
-from ratatoskr.config.paths import config_paths
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.catalogue import ModelChange
@@ -32,7 +30,7 @@ from ratatoskr.models.presets import Preset, check_preset_name
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden, quote
 
-__all__ = ["ModelsFile", "find_models_file", "model_key", "parse_models_file", "read_models_file"]
+__all__ = ["ModelsFile", "model_key", "parse_models_file", "read_models_file"]
 
 
 _T = TypeVar("_T")
@@ -49,14 +47,6 @@ class ModelsFile:
 
     models: Mapping[tuple[str, str], ModelChange] = field(default_factory=dict)
     presets: Mapping[str, Preset] = field(default_factory=dict)
-
-
-def find_models_file() -> Path | None:
-    """Return the path of the file in force; one that `$RATATOSKR_MODELS` names need not exist."""
-    if named := os.environ.get("RATATOSKR_MODELS"):
-        return Path(named)
-    paths = dict.fromkeys(path.with_name("models.toml") for path in config_paths())
-    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 def read_models_file(path: Path) -> ModelsFile:
@@ -77,7 +67,7 @@ def parse_models_file(text: str, path: Path) -> ModelsFile:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
-    reader = _Reader(text, path)
+    reader = _DocumentReader(text, path)
     for name in document.keys() - {"models", "presets"}:
         raise reader.error((name,), "is unknown; known are models, presets")
     models: dict[tuple[str, str], ModelChange] = {}
@@ -111,7 +101,7 @@ def model_key(name: str) -> tuple[str, str]:
     return provider.strip(), model.strip()
 
 
-class _Reader:
+class _DocumentReader:
     """Converts parts of a document, with errors that name file, line and key."""
 
     def __init__(self, text: str, path: Path) -> None:

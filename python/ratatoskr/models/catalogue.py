@@ -6,7 +6,6 @@ reads the files of a provider, at the first question about that provider.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
@@ -18,6 +17,7 @@ from msgspec.structs import asdict, replace
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.entry import Count, ModelEntry, NameIndex, ProviderTable, Words
 from ratatoskr.models.price import Price, RateText
+from ratatoskr.models.stored_table import StoredTable
 from ratatoskr.types.visible import quote
 
 __all__ = ["Catalogue", "CatalogueSource", "ModelChange", "Overrides", "apply_change", "make_change"]
@@ -61,7 +61,7 @@ _MAX_FOUND: Final = 4096
 class CatalogueSource(Protocol):
     """Where the layers come from."""
 
-    def read(self, provider: str) -> Sequence[ProviderTable]:
+    def read(self, provider: str) -> Sequence[ProviderTable | StoredTable]:
         """Return the tables of a provider, the first of which comes first; called once a provider."""
         ...
 
@@ -125,6 +125,8 @@ class Catalogue:
 
     def near(self, provider: str, model: str, n: int = 3) -> list[str]:
         """Return the names of models that look like a name."""
+        import difflib
+
         return difflib.get_close_matches(model, [entry.id for entry in self.models(provider)], n)
 
     def forget(self) -> None:
@@ -150,11 +152,11 @@ class _Provider:
     def __init__(
         self,
         name: str,
-        tables: Sequence[ProviderTable],
+        tables: Sequence[ProviderTable | StoredTable],
         changes: Iterable[tuple[str, Sequence[tuple[str, ModelChange]]]],
     ) -> None:
         self.tables = tables
-        self._indexes = [NameIndex(name, table.models) for table in tables]
+        self._indexes = [one if isinstance(one, StoredTable) else NameIndex(name, one.models) for one in tables]
         self._changed: dict[str, ModelEntry] = {}
         for model, layers in changes:
             base = self._find_base(model)
@@ -202,6 +204,8 @@ def apply_change(entry: ModelEntry, change: ModelChange, layer: str) -> ModelEnt
     multiplier = given.pop("multiplier", None)
     if price is not None and multiplier is not None:
         price = replace(price, multiplier=multiply(price.multiplier, multiplier))
+    if change.context_window is not None and (entry.max_input_tokens or 0) > change.context_window:
+        given.setdefault("max_input_tokens", None)  # no prompt is longer than the window
     return replace(entry, prices=price, sources=(*entry.sources, layer), **given)
 
 
@@ -233,9 +237,9 @@ def make_change(**given: Any) -> ModelChange:
     except msgspec.ValidationError as error:
         field = str(error).partition("$.")[2].rstrip("`")
         raise ConfigurationError(
-            f"{field} must be {_expected(field)}, not {quote(given[field])}", field=field
+            f"{field} must be {_describe_field(field)}, not {quote(given[field])}", field=field
         ) from None
 
 
-def _expected(field: str) -> str:
+def _describe_field(field: str) -> str:
     return "decimal text, not below 0, such as '0.85'" if field == "multiplier" else "a whole number above 0"

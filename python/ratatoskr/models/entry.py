@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Final, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -119,10 +119,27 @@ def spell(provider: str, name: str) -> Iterator[str]:
 
 def undot(name: str) -> str:
     """Return a name with hyphens in place of the dots of versions: `claude-opus-5.5` is `claude-opus-5-5`."""
-    return _DOT.sub("-", name)
+    return _DOT.sub("-", name) if "." in name else name
 
 
-class NameIndex:
+class Named(Protocol):
+    """What has names."""
+
+    @property
+    def id(self) -> str:
+        """The first name."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Further names."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+class NameIndex(Generic[N]):
     """Finds a model by any of its names.
 
     A name that is in no table finds nothing, however near it is: another model has another price.
@@ -134,23 +151,30 @@ class NameIndex:
 
     __slots__ = ("_exact", "_provider", "_undotted")
 
-    def __init__(self, provider: str, entries: Iterable[ModelEntry]) -> None:
+    def __init__(self, provider: str, entries: Iterable[N]) -> None:
         self._provider = provider
-        self._exact: dict[str, ModelEntry] = {}
+        exact: dict[str, N] = {}
         for entry in entries:
-            for name in (entry.id, *entry.names):
-                self._exact.setdefault(name.lower(), entry)
-        self._undotted: dict[str, ModelEntry | None] = {}
-        for name, entry in self._exact.items():
-            key = undot(name)
-            known = self._undotted.setdefault(key, entry)
-            if known is not entry:
-                self._undotted[key] = None  # two models: only the exact names find them
+            exact.setdefault(entry.id.lower(), entry)
+            for name in entry.names:
+                exact.setdefault(name.lower(), entry)
+        self._exact = exact
+        self._undotted: dict[str, N | None] | None = None
 
-    def find(self, name: str) -> ModelEntry | None:
+    def find(self, name: str) -> N | None:
         """Return the model that a name means; `None` if it is in no table."""
         for key in spell(self._provider, name):
-            found = self._exact.get(key) or self._undotted.get(undot(key))
+            found = self._exact.get(key) or self._find_undotted(undot(key))
             if found is not None:
                 return found
         return None
+
+    def _find_undotted(self, key: str) -> N | None:
+        if self._undotted is None:
+            undotted: dict[str, N | None] = {}
+            for name, entry in self._exact.items():
+                known = undotted.setdefault(undot(name), entry)
+                if known is not entry:
+                    undotted[undot(name)] = None  # two models: only the exact names find them
+            self._undotted = undotted
+        return self._undotted.get(key)

@@ -7,18 +7,27 @@ different models cannot be compared.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta, Struct
 
 from ratatoskr.errors import InvalidInput, PresetNotFound
 from ratatoskr.types.visible import quote
 
-__all__ = ["PREFIX", "PRESETS", "SLOTS", "TABLE_DATE", "TIERS", "Preset", "check_preset_name", "find_preset"]
+__all__ = [
+    "PREFIX",
+    "PRESETS",
+    "SLOTS",
+    "TABLE_DATE",
+    "TIERS",
+    "OwnPresets",
+    "Preset",
+    "check_preset_name",
+    "find_preset",
+]
 
 PREFIX: Final = "ratatoskr:"
 TIERS: Final = ("free", "budget", "mid", "premium")
@@ -39,6 +48,9 @@ class Preset(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     models: Annotated[tuple[_Name, ...], Meta(min_length=1)]
     parameters: Mapping[str, Any] = {}
 
+
+OwnPresets: TypeAlias = Callable[[], Mapping[str, Preset]]
+"""Returns the user's own presets; called at the first question about one."""
 
 _FREE = (
     "openrouter:openai/gpt-oss-120b:free",
@@ -117,6 +129,8 @@ def find_preset(name: str, own: Mapping[str, Preset] | None = None) -> tuple[str
     key = check_preset_name(name)
     every = {**PRESETS, **(own or {})}
     if key not in every:
+        import difflib
+
         near = difflib.get_close_matches(key, every, 3, 0.5) or sorted(every)[:3]
         raise PresetNotFound(
             f"there is no such preset; nearest are {', '.join(PREFIX + one for one in near)}", model=f"{PREFIX}{key}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatRequest
     from ratatoskr.types.usage import Cost, Usage
 
-__all__ = ["PricedModel", "Prices", "Pricing"]
+__all__ = ["PricedModel", "Prices", "Pricing", "estimate_tokens"]
 
 
 class PricedModel(Protocol):
@@ -90,7 +90,7 @@ class Pricing:
         found = self.find(provider, model)
         if found is None or found.prices is None:
             return None
-        tokens, tier, now = _estimate_tokens(request), request.options.service_tier, self._now()
+        tokens, tier, now = estimate_tokens(request), request.options.service_tier, self._now()
         most = request.options.max_tokens or found.max_output_tokens
         low = worst_case(tokens, 0, found.prices, now, service_tier=tier)
         high = None if most is None else worst_case(tokens, most, found.prices, now, service_tier=tier)
@@ -106,7 +106,7 @@ class Pricing:
         return pending  # type: ignore[no-any-return]  # of a field that resolves it
 
 
-def _estimate_tokens(request: ChatRequest) -> int:
+def estimate_tokens(request: ChatRequest) -> int:
     """Return about how many tokens the texts of a request have: four bytes of English text are one."""
     texts = [message.text for message in request.messages]
     tools = [tool for tool in request.tools if isinstance(tool, ToolDefinition)]

@@ -74,10 +74,10 @@ PATTERNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             r"unknown name \"(?P<name>\w+)\"",
             rf"\b{_NAME} is not (?:enabled|supported) for (?:this model|models/)",
         ),
-        "ollama": (rf"does not support {_NAME}$",),  # public reports, 2026-11
     }
 )
 """By dialect, what a message says where it refuses a parameter whatever its value."""
+_OTHERS: Final = (rf"does not support {_NAME}$",)  # Ollama, public reports, 2026-11
 
 
 def find_refused(error: RatatoskrError, request: ChatRequest, dialect: str) -> str | None:
@@ -88,7 +88,7 @@ def find_refused(error: RatatoskrError, request: ChatRequest, dialect: str) -> s
     if error.provider_code == "unsupported_value" and "only the default" not in error.message.casefold():
         return None
     if not named:
-        matches = (re.search(pattern, error.message, re.IGNORECASE) for pattern in PATTERNS.get(dialect, ()))
+        matches = (re.search(pattern, error.message, re.IGNORECASE) for pattern in PATTERNS.get(dialect, _OTHERS))
         named = [match["name"] for match in matches if match is not None]
     given = request.options.explicit_parameters()
     if request.tool_choice is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -15,6 +15,7 @@ from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.knowledge import ModelKnowledge
     from ratatoskr.models.pricing import Pricing
 
 
@@ -31,6 +32,7 @@ class CallOptions:
         has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
         key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
         pricing: gives an answer its cost; `None` where prices are not wanted.
+        knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
 
     model: str
@@ -40,7 +42,8 @@ class CallOptions:
     attempt: int | None = None
     has_next: bool = False
     key: int | None = None
-    pricing: Pricing | None = field(default=None, kw_only=True)
+    pricing: Pricing | None = None
+    knowledge: ModelKnowledge | None = None
 
     def __init__(
         self,
@@ -51,12 +54,18 @@ class CallOptions:
         attempt: int | None = None,
         has_next: bool = False,
         key: int | None = None,
-        *,
         pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
     ) -> None:
         # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
         self.__dict__.update(
-            model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt, pricing=pricing
+            model=model,
+            deadlines=deadlines,
+            policy=policy,
+            provider=provider,
+            attempt=attempt,
+            pricing=pricing,
+            knowledge=knowledge,
         )
         if has_next or key is not None:
             self.__dict__.update(has_next=has_next, key=key)

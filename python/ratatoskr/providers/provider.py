@@ -11,8 +11,10 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
+from ratatoskr.models.knowledge import FITS
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import apply_rules, check_tool_names
+from ratatoskr.providers.affinity import prompt_affinity
 from ratatoskr.providers.discovery import Refusals, find_refused
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
@@ -97,11 +99,18 @@ class HttpProvider:
         target = binding.target
         encoded = self._encode(request, binding, call.policy, stream=False)
         body = self._serialize(encoded.body)
+        if len(body) > FITS and call.knowledge is not None:
+            encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
+        affinity = prompt_affinity(request) if client.has_choice else None
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines, call.key)
+            reply = await client.send(
+                binding, encoded.path, body, encoded.headers, "body", call.deadlines, affinity, call.key
+            )
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise
+        if binding.is_new:
+            self._note_retirement(binding, call, encoded)
         try:
             turn = binding.dialect.decode_response(reply.body, target)
         except FailureReported as reported:
@@ -132,14 +141,21 @@ class HttpProvider:
         client, binding = self._client, self._bind(call.model, request.kind)
         encoded = self._encode(request, binding, call.policy, stream=True)
         body = self._serialize(encoded.body)
+        if len(body) > FITS and call.knowledge is not None:
+            encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
         limits = call.deadlines
         deadlines = Deadlines(limits.connect, limits.first_byte, limits.idle, None, limits.total_phase)
+        affinity = prompt_affinity(request) if client.has_choice else None
         framing = binding.dialect.FRAMING
         try:
-            reply = await client.send(binding, encoded.path, body, encoded.headers, framing, deadlines, call.key)
+            reply = await client.send(
+                binding, encoded.path, body, encoded.headers, framing, deadlines, affinity, call.key
+            )
         except InvalidInput as error:
             self._learn(error, request, binding)
             raise
+        if binding.is_new:
+            self._note_retirement(binding, call, encoded)
         if not reply.streamed:
             raise self._build_not_streamed_error(reply, binding)
         return HttpStream(client, binding, reply, tuple(encoded.notices), request.output, call.pricing)
@@ -160,7 +176,7 @@ class HttpProvider:
 
     def order_keys(self, request: ChatRequest, model: str) -> list[int]:
         """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
-        return self._client.order_keys(model)
+        return self._client.order_keys(model, prompt_affinity(request))
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models.
@@ -202,6 +218,11 @@ class HttpProvider:
                 self._bindings.clear()
             self._bindings[key] = binding
         return binding
+
+    def _note_retirement(self, binding: Binding, call: CallOptions, encoded: Encoded) -> None:
+        binding.is_new = False
+        if call.knowledge is not None:
+            encoded.notices += call.knowledge.tell_of_retirement(self.name, call.model)
 
     def _learn(self, error: InvalidInput, request: ChatRequest, binding: Binding) -> None:
         """Remember the parameter that an answer has refused, if it names one that was sent."""

@@ -16,6 +16,7 @@ from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 
 if TYPE_CHECKING:
+    from ratatoskr.models.knowledge import ModelKnowledge
     from ratatoskr.models.pricing import Pricing
 
 P = TypeVar("P")
@@ -32,6 +33,7 @@ class ProviderRegistry(Generic[P]):
         chain: tries candidates in order.
         policy: what happens to a parameter that a model does not take.
         pricing: gives answers their cost.
+        knowledge: checks requests before they are sent.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class ProviderRegistry(Generic[P]):
         chain: Chain,
         policy: ParameterPolicy = "error",
         pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
     ) -> None:
         self.providers: Mapping[str, P] = MappingProxyType(dict(providers))
         self._chain = chain
         self._policy = policy
         self.pricing = pricing
+        self._knowledge = knowledge
 
     def __getitem__(self, name: str) -> P:
         return self.providers[name]
@@ -73,7 +77,15 @@ class ProviderRegistry(Generic[P]):
             name = candidate.provider
             has_next = waiting is not None and self._chain.has_ready(candidate, waiting)
             options = CallOptions(
-                candidate.model, deadlines, self._policy, name, next(numbers), has_next, pricing=pricing
+                candidate.model,
+                deadlines,
+                self._policy,
+                name,
+                next(numbers),
+                has_next,
+                None,
+                pricing,
+                self._knowledge,
             )
             return ask(self.providers[name], options)
 

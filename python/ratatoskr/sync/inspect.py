@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.gateway.request import MessagesLike, ModelLike
 from ratatoskr.gateway.signature import shows_parameters
+from ratatoskr.types.metadata import ModelMetadata, PresetInfo, RefreshReport, ResolvedPreset
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
 from ratatoskr.types.usage import Cost, Usage
 
@@ -38,6 +39,28 @@ class SyncInspect:
     def model_status(self, model: str) -> ModelStatus:
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
         return self._thread.run(self._gateway.model_status(model))
+
+    def model_metadata(self, model: str) -> ModelMetadata:
+        """Return what the catalogue knows about a model, and what it accepts; nothing is sent."""
+        return self._thread.run(self._gateway.model_metadata(model))
+
+    def fetch_model_metadata(self, model: str) -> ModelMetadata:
+        """Return the same as `model_metadata`, with what the provider's own list of models says first."""
+        return self._thread.run(self._gateway.fetch_model_metadata(model))
+
+    def list_presets(self) -> list[PresetInfo]:
+        """Return the presets: the built-in ones, and those of `models.toml`."""
+        return self._thread.run(self._gateway.list_presets())
+
+    def resolve_preset(self, name: str) -> ResolvedPreset:
+        """Return what a preset stands for here: the first of its models whose provider is configured."""
+        return self._thread.run(self._gateway.resolve_preset(name))
+
+    def refresh_models(
+        self, source: str | None = None, *, sha256: str | None = None, accept: bool = False, dry_run: bool = False
+    ) -> RefreshReport:
+        """Put a new table of models in force, for this user, and return what it changes."""
+        return self._thread.run(self._gateway.refresh_models(source, sha256=sha256, accept=accept, dry_run=dry_run))
 
     @shows_parameters
     def explain(

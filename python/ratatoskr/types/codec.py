@@ -171,7 +171,7 @@ def decoder_of(hint: Any) -> Decode:
     if origin is tuple:
         return _array(get_args(hint)[0])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _mapping
+        return _object_of(get_args(hint)[1])
     cls = origin or hint
     return lambda value, path: decode_object(cls, value, path)
 
@@ -218,8 +218,14 @@ def _none(value: Any, path: str) -> None:
         raise InvalidInput(f"{path} must be null", field=path)
 
 
-def _mapping(value: Any, path: str) -> Any:
-    return dict(_expect("an object", (Mapping,))(value, path))
+def _object_of(member: Any) -> Decode:
+    decode_member = decoder_of(member)
+
+    def decode(value: Any, path: str) -> Any:
+        members = _expect("an object", (Mapping,))(value, path)
+        return {name: decode_member(one, _join(path, str(name))) for name, one in members.items()}
+
+    return decode
 
 
 _SCALARS: dict[Any, Decode] = {

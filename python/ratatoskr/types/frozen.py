@@ -85,7 +85,7 @@ def _make(cls: Any, eq: bool, kw_only: bool) -> Any:
             "__qualname__": cls.__qualname__,
             "__slots__": tuple(name for name in own if name not in inherited),
             _FIELDS: fields,
-            "__compared__": attrgetter(*compared) if compared else lambda _: (),
+            "__compared__": attrgetter(*compared) if compared else staticmethod(lambda _: ()),
             "__match_args__": tuple(name for name, one in fields.items() if not one.kw_only),
             "__dataclass_fields__": _Described("fields"),
             "__dataclass_params__": _Described("params"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
@@ -100,13 +99,6 @@ class ModelMetadata(Plain):
     retires: str | None = None
     status: Literal["active", "deprecated", "retired", "unknown"] = "unknown"
     sources: tuple[str, ...] = ()
-
-
-def status_on(day: date, retires: date | None, *, deprecated: bool) -> Literal["active", "deprecated", "retired"]:
-    """Return the status of a model on a day."""
-    if retires is not None and retires <= day:
-        return "retired"
-    return "deprecated" if deprecated or retires is not None else "active"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.timeouts import Timeouts
     from ratatoskr.types.usage import CostRange
+
+BreakerState: TypeAlias = Literal["open", "half_open"]
+"""Of a circuit breaker that is not closed: others are asked, or the next request is a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,24 @@ class LocalHealth(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerHealth(Plain):
+    """A model at a provider where too many requests have failed lately, so that others are asked first.
+
+    Attributes:
+        provider: name of the provider.
+        model: its name there.
+        state: `open`, or `half_open` when the next request tests whether the model answers again.
+        ready_in: seconds until it is half-open.
+    """
+
+    type: ClassVar[Literal["breaker_health"]] = "breaker_health"
+    provider: str
+    model: str
+    state: BreakerState
+    ready_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Health(Plain):
     """The gateway and its providers.
 
@@ -97,6 +118,7 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        breakers: the circuit breakers that are not closed.
         limits: of requests and tokens, with what is used now.
         budgets: with what is spent in the current window.
     """
@@ -106,6 +128,7 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    breakers: tuple[BreakerHealth, ...] = ()
     limits: tuple[LimitStatus, ...] = ()
     budgets: tuple[BudgetStatus, ...] = ()
 
@@ -162,6 +185,9 @@ class Plan(Plain):
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
         cost: what the call may cost, if the model's price is known.
+        retires: the first day on which the model is not served any more, as `2026-12-01`, if it is known.
+        breaker: the state of its circuit breaker, unless closed.
+        ready_in: seconds for which others come first, because of the breaker or of a rate limit or refusal.
         limits: of requests and tokens that it is subject to, with what is used now.
     """
 
@@ -177,6 +203,9 @@ class Plan(Plain):
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
     cost: CostRange | None = None
+    retires: str | None = None
+    breaker: BreakerState | None = None
+    ready_in: float = 0.0
     limits: tuple[LimitStatus, ...] = field(default=(), repr=False)
 
 
