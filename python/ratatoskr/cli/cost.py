@@ -38,9 +38,11 @@ def cost(files: tuple[str, ...], model: str | None, at: datetime | None, as_json
     """
     from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.render import Screen
+    from ratatoskr.providers.specs import SPECS
 
     answers = [answer for file in files for answer in _read_answers(file)]
-    with gateway_for(providers=["ollama"]) as gateway:  # prices need no key, so any provider without one does
+    keyless = next(name for name, spec in SPECS.items() if not spec.needs_key)  # prices need none
+    with gateway_for(providers=[keyless]) as gateway:
         costs = [_price(gateway, name, usage, bill, model, at) for name, usage, bill in answers]
     screen = Screen()
     names = [model or name for name, _, _ in answers]

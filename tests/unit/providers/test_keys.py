@@ -114,7 +114,7 @@ def test_a_caller_may_choose_among_the_keys_that_do_not_rest() -> None:
     now = Clock()
     ring = ring_of("one", "two", "three", now=now)
     assert ring.order(MODEL) == [0, 1, 2]
-    assert ring.pick(MODEL, 1) == 1
+    assert ring.pick(MODEL, chosen=1) == 1
     assert ring.order(MODEL) == [2, 0, 1], "in turn, the busy one last"
     ring.release(1)
     ring.report_failure(2, RateLimited("no", retry_after=60.0), MODEL)
