@@ -9,8 +9,12 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
     from ratatoskr.backend.stream import OpenStream
     from ratatoskr.types.chat import ChatRequest, ChatResponse
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
+    from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.query import Query
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
 A = TypeVar("A")
 
@@ -44,6 +48,26 @@ class BackendWrapper:
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Pass an embedding request of any length on."""
         return self.wrapped.embed_windows(request)
+
+    def nli(self, request: NliRequest) -> Coroutine[Any, Any, NliResults]:
+        """Pass a request for inference on."""
+        return self.wrapped.nli(request)
+
+    def zero_shot(self, request: ZeroShotRequest) -> Coroutine[Any, Any, Classifications]:
+        """Pass a request for zero-shot classification on."""
+        return self.wrapped.zero_shot(request)
+
+    def classify(self, request: ClassifyRequest) -> Coroutine[Any, Any, Classifications]:
+        """Pass a request for classification on."""
+        return self.wrapped.classify(request)
+
+    def stance(self, request: StanceRequest) -> Coroutine[Any, Any, StanceResults]:
+        """Pass a request for stances on."""
+        return self.wrapped.stance(request)
+
+    def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
+        """Pass a request for reranking on."""
+        return self.wrapped.rerank(request)
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:
         """Pass a question on."""
