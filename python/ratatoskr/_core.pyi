@@ -276,7 +276,7 @@ class Tokens:
         """Group the texts into calls of similar lengths, longest first, each padded to at most `budget` tokens."""
 
     def pad_segments(self, texts: Sequence[int]) -> _Ints | None:
-        """Return the segments (token types) of texts as rows of one width, padded with zeros; None if all are the first."""
+        """Return the segments (token types) of texts as rows of one width; None if all are the first."""
 
     def pad(self, texts: Sequence[int], pad: int = 0) -> tuple[_Ints, _Ints]:
         """Return texts as rows of one width: ids padded with the id `pad`, and the attention mask."""

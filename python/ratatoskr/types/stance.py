@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
@@ -151,3 +151,20 @@ def label_of(favor: float, against: float, neutral: float) -> StanceLabel:
     """Return the stance with the highest score; of equal ones, neutral first."""
     scores: dict[StanceLabel, float] = {"neutral": neutral, "favor": favor, "against": against}
     return max(scores, key=scores.__getitem__)
+
+
+def stances_of(
+    scores: Iterable[Sequence[float]], target: str, cut: Collection[int], common: Mapping[str, Any]
+) -> tuple[StanceResult, ...]:
+    """Return the results for the scores of favor, against and neutral of each text.
+
+    Args:
+        scores: of each text.
+        target: what the stance is toward.
+        cut: indexes of the texts that were cut.
+        common: further fields that are the same for all.
+    """
+    return tuple(
+        StanceResult(label_of(*three), *three, target=target, truncated=index in cut, **common)
+        for index, three in enumerate(scores)
+    )

@@ -119,7 +119,7 @@ impl Tokens {
         py.detach(|| self.0.calls(budget))
     }
 
-    /// Return the segments (token types) of texts as rows of one width, padded with zeros; None if all are the first.
+    /// Return the segments (token types) of texts as rows of one width; None if all are the first.
     fn pad_segments<'py>(&self, py: Python<'py>, texts: Vec<usize>) -> PyResult<Option<Bound<'py, PyArray2<i64>>>> {
         let count = texts.len();
         let Some(segments) = py.detach(|| self.0.pad_segments(&texts)) else { return Ok(None) };
