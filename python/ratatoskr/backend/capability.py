@@ -124,9 +124,7 @@ class CapabilityBackend(Generic[P]):
                 async with Deadline(limit, phase, "the results"):
                     return await ask(provider, options)
 
-            return await self.registry.run(
-                self.candidates(model), attempt, self._shared.timeouts.resolve(timeouts)
-            )
+            return await self.registry.run(self.candidates(model), attempt, self._shared.timeouts.resolve(timeouts))
         finally:
             self._shared.lifecycle.leave(call)
 
@@ -134,7 +132,7 @@ class CapabilityBackend(Generic[P]):
         """Return which providers would be asked; one that cannot be used would be skipped."""
         plans = []
         for candidate in self.candidates(model):
-            keeper = self.registry[candidate.provider]
+            keeper: object = self.registry[candidate.provider]
             status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
             refused = status.reason if status is not None and status.status == "unavailable" else None
             plans.append(
@@ -151,5 +149,7 @@ class CapabilityBackend(Generic[P]):
 
     def keepers(self, model: str) -> Sequence[tuple[KeepsModels, str]]:
         """Return the providers of this process that have a model, with its name there."""
-        served = [(self.registry[candidate.provider], candidate.model) for candidate in self.find(model)]
+        served: list[tuple[object, str]] = [
+            (self.registry[candidate.provider], candidate.model) for candidate in self.find(model)
+        ]
         return [(provider, name) for provider, name in served if isinstance(provider, KeepsModels)]

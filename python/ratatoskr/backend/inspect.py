@@ -27,8 +27,9 @@ __all__ = ["ANSWERS"]
 async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
     provider, providers = query.provider, backend.chats.registry.providers
-    embedding = [model for model in await backend.embeddings.models() if provider in (None, model.provider)]
-    if provider is not None and provider not in providers and not embedding:
+    known = [*await backend.embeddings.models(), *await backend.analysis.models()]
+    own = [model for model in known if provider in (None, model.provider)]
+    if provider is not None and provider not in providers and not own:
         raise NoProvider("not configured", provider=provider)
     asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
     timeouts = backend.settings.timeouts.over(DEFAULTS)
@@ -41,17 +42,19 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
             forget_locals(answer, sys.exception())
             if not isinstance(answer, RatatoskrError):
                 raise answer
-    if errors and len(errors) == len(answers) and not embedding:
+    if errors and len(errors) == len(answers) and not own:
         if len(errors) == 1:
             raise errors[0]
         raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
-    return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
+    return [model for answer in answers if isinstance(answer, list) for model in answer] + own
 
 
 async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
     if backend.embeddings.has(query.model):
         return await backend.embeddings.status(query.model)
+    for keeper, model in backend.analysis.keepers(query.model):
+        return await keeper.status(model)
     request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
     try:
         candidate = backend.chats.candidates(request)[0]
@@ -69,6 +72,8 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
         return await backend.embeddings.explain(query.request)
+    if isinstance(model, str) and (part := backend.analysis.find(model)) is not None:
+        return await part.explain(model, query.request.timeouts)
     return backend.chats.explain(query.request, body=query.body)
 
 
@@ -76,7 +81,7 @@ async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> fr
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
     embeds = {"embed"} if backend.embeddings.registry.providers else set()
-    return frozenset({"list_models"} | chats | embeds)
+    return frozenset({"list_models"} | chats | embeds | backend.analysis.capabilities())
 
 
 async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
@@ -86,7 +91,8 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
-    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())
+    local = (*await backend.embeddings.health(), *await backend.analysis.health())
+    return Health(backend.lifecycle.is_open, VERSION, providers, local)
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
@@ -38,8 +38,18 @@ from ratatoskr.types.visible import quote
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
 
-class _LocalProvider(EmbedProvider, Closeable, Protocol):
+class _LocalProviders(Closeable, Protocol):
     """The models of this process."""
+
+    @property
+    def embedders(self) -> Sequence[EmbedProvider]:
+        """The providers of embeddings."""
+        ...
+
+    @property
+    def analysts(self) -> Sequence[FindsModels]:
+        """The providers of text analysis."""
+        ...
 
 
 Part = TypeVar("Part", bound=Closeable)
@@ -121,7 +131,7 @@ class Assembly:
         if recipe.client is None and recipe.providers:
             warn_of_unused_variables(recipe.transport)
         self._transport_inputs = self._resolve_transport()
-        reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
+        reused: list[Shared[Transport] | Shared[_LocalProviders]] = []
         self.transport: Shared[Transport]
         if previous is not None and previous._transport_inputs == self._transport_inputs:
             self.transport = previous.transport
@@ -135,11 +145,11 @@ class Assembly:
             else _make_provider(inputs, self.transport.value)
             for name, inputs in self.inputs.items()
         }
-        self.local: Shared[_LocalProvider] | None = None
+        self.local: Shared[_LocalProviders] | None = None
         if previous is not None and previous.local is not None and previous.recipe.local == recipe.local:
             self.local = previous.local
             reused.append(previous.local)
-        elif recipe.local.models:
+        elif recipe.local.models or recipe.local.analysis:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
@@ -204,12 +214,13 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     print_logs_as_asked()
     previous = reuse.assembly if reuse is not None else None
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
-    embedders = [assembly.local.value] if assembly.local is not None else []
+    local = None if assembly.local is None else assembly.local.value
     backend = DirectBackend(
         assembly.providers,
         assembly.transport.value,
         assembly.settings,
-        embedders=embedders,
+        embedders=() if local is None else local.embedders,
+        analysts=() if local is None else local.analysts,
         clock=recipe.clock,
         shared=assembly,
     )
@@ -270,11 +281,12 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
     return made
 
 
-def _make_local(config: LocalConfig) -> _LocalProvider:
-    from ratatoskr.local.provider import local_provider
+def _make_local(config: LocalConfig) -> _LocalProviders:
+    from ratatoskr.local.provider import local_providers
 
-    return local_provider(
+    return local_providers(
         config.models,
+        config.analysis,
         device=config.device,
         threads=config.threads,
         cache_dir=config.cache_dir,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,9 +18,15 @@ from ratatoskr.types.timeouts import Timeouts
 if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
 
+AnalysisKind: TypeAlias = Literal["nli", "classify", "rerank"]
 Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
+
+
+LocalModelName: TypeAlias = "str | Path | tuple[str | Path, str | Path]"
+LabelNames: TypeAlias = "Sequence[str] | Mapping[str, str]"
+AnalysisModel: TypeAlias = tuple[AnalysisKind, LocalModelName, Precision, "LabelNames | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,9 @@ class LocalConfig:
     """The models that run in this process.
 
     Attributes:
-        models: names or folders, each with its precision.
+        models: names or folders of models for embeddings, each with its precision.
+        analysis: models for text analysis: what each does, its name, folder or two files, its precision, and the names
+            of its labels.
         device: where they run; `None` for the CPU.
         threads: threads that tokenise and compute; `None` for those of the device.
         cache_dir: the folder of the model store; `None` for the default.
@@ -35,6 +44,7 @@ class LocalConfig:
     """
 
     models: tuple[tuple[str | Path, Precision], ...] = ()
+    analysis: tuple[AnalysisModel, ...] = ()
     device: Device | None = None
     threads: int | None = None
     cache_dir: str | Path | None = None
@@ -82,7 +92,7 @@ class Recipe:
             ConfigurationError: there is no provider and no local model, a provider is configured twice, or settings
                 exclude one another.
         """
-        if not self.providers and not self.local.models:
+        if not self.providers and not self.local.models and not self.local.analysis:
             raise ConfigurationError(
                 f"no provider is configured: call e.g. builder().openai(key), or set {example_variables()}"
             )

@@ -66,8 +66,8 @@ class LogitsHead:
         rows[batch] = output
 
 
-def canonical_name(store: ModelStore, model: LocalModelName) -> str:
-    """Return the name of a model in a pool; raises what `ModelStore.name_of` raises."""
+def canonical_name(store: ModelStore, model: object) -> str:
+    """Return the name of a model in a pool, which a `LocalModelName` gives; raises what `ModelStore.name_of` raises."""
     if isinstance(model, tuple):
         if len(model) != 2 or not all(isinstance(file, str | Path) and str(file) for file in model):
             text = f"two files are (model.onnx, tokenizer.json), not {quote(model)}"

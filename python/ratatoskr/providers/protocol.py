@@ -151,6 +151,10 @@ class RerankProvider(FindsModels, Protocol):
 class KeepsModels(Protocol):
     """A provider whose models are in the memory of this process."""
 
+    async def models(self) -> list[ModelInfo]:
+        """Return the configured models."""
+        ...
+
     async def preload(self, model: str) -> None:
         """Load a model unless it is loaded; raises what loading raises."""
         ...
