@@ -17,6 +17,7 @@ from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
+    from ratatoskr.middleware.base import Middleware
 
 AnalysisKind: TypeAlias = Literal["nli", "classify", "rerank"]
 Precision: TypeAlias = Literal["fp32", "int8"]
@@ -69,6 +70,8 @@ class Recipe:
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
+        wraps: middleware around every call, the first one outermost.
+        try_wraps: middleware around every try at a provider, the first one outermost.
     """
 
     providers: tuple[ProviderConfig, ...] = ()
@@ -84,6 +87,8 @@ class Recipe:
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None
+    wraps: tuple[Middleware, ...] = ()
+    try_wraps: tuple[Middleware, ...] = ()
 
     def check(self) -> None:
         """Check what depends on more than one argument.

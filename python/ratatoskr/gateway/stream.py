@@ -51,6 +51,11 @@ class ChatStream(GenericBase["T"]):
         self._response: ChatResponse[Any] | None = None
         self._watch: _Watch | None = None
 
+    def __repr__(self) -> str:
+        opened = self._opened
+        state = "done" if self._done else "closed" if self._closed else "not opened" if opened is None else "open"
+        return f"ChatStream({'' if opened is None else f'{opened.source.provider}, '}{state})"
+
     # opening
 
     async def _open(self) -> Self:
@@ -322,7 +327,7 @@ class _Watch:
         if self._waiter is None:
             self._close()
         else:
-            self._waiter.cancel()
+            self._waiter.cancel(self._timeout())  # the reason, for those who see only the cancellation
 
     def _is_late(self) -> bool:
         return self._late is not None
