@@ -97,7 +97,7 @@ class LocalClassifier(LocalModel):
             if request.multi_label is not None:
                 multi_label = request.multi_label
             rows, stats = await self._runner.run(model, list(request.texts), truncate=request.truncate)
-        scores = (sigmoid if multi_label else softmax)(rows, "text")
+        scores = self.score(sigmoid if multi_label else softmax, rows, "text")
         cut = frozenset(stats.cut)
         results = tuple(
             Classification(rank_labels(labels, row), multi_label, self.model, index in cut, "local")

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ratatoskr.errors import ConfigurationError, InvalidInput
+from ratatoskr.errors import ConfigurationError, InvalidInput, MalformedResponse
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
@@ -18,11 +18,15 @@ from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
 
     from ratatoskr._core import Tokens
     from ratatoskr.local.engine.head import Rows
     from ratatoskr.local.store.folder import ModelFolder
+
+    Scores: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 __all__ = ["LocalModel", "LocalModelName", "LogitsHead", "canonical_name"]
 
@@ -114,6 +118,17 @@ class LocalModel:
         self.precision = precision
         self.key = ModelKey(self.model, precision, head, classifies=True)
         self._runner = ModelRunner(pool, self.key)
+
+    def score(self, function: Callable[[Any, str], Scores], rows: Rows, item: str) -> Scores:
+        """Return the probabilities that `softmax` or `sigmoid` gives for logits.
+
+        Raises:
+            MalformedResponse: the logits of an item are not finite; the message names its index.
+        """
+        try:
+            return function(rows, item)
+        except MalformedResponse as error:
+            raise MalformedResponse(error.message, model=self.model, retryable=False) from None
 
     async def preload(self) -> None:
         """Load the model unless it is loaded; raises what loading raises."""

@@ -181,7 +181,7 @@ class LocalNli(LocalModel):
         rows, stats, labels = await self._run(list(request.pairs), request.truncate)
         cut = frozenset(stats.cut)
         results = []
-        for index, row in enumerate(softmax(rows, "pair").tolist()):
+        for index, row in enumerate(self.score(softmax, rows, "pair").tolist()):
             best = labels.names[max(range(len(row)), key=row.__getitem__)]
             neutral = None if labels.neutral is None else row[labels.neutral]
             results.append(

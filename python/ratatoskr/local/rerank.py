@@ -94,6 +94,6 @@ class LocalReranker(LocalModel):
         pairs = [(request.query, document) for document in request.documents]
         with await self._runner.acquire() as model:
             rows, stats = await self._runner.run(model, pairs, truncate=request.truncate)
-        scores = sigmoid(rows, "document")[:, 0].tolist()
+        scores = self.score(sigmoid, rows, "document")[:, 0].tolist()
         usage = Usage(input_tokens=stats.tokens, source="local")
         return Ranking(rank_documents(scores, request.top_n), self.model, "local", usage, len(stats.cut))
