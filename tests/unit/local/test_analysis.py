@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from ratatoskr import (
     RatatoskrError,
 )
 from ratatoskr.local import LocalClassifier, LocalEmbedder, LocalNli, LocalReranker, ModelPool, ModelStore
-from unit.local.classifiers import IDS, KINDS, LABELS, LIMIT, MASK, Classifier, sigmoid, softmax
+from unit.local.classifiers import IDS, LABELS, LIMIT, MASK, Classifier, sigmoid, softmax
 from unit.local.stand_ins import make
 
 WORDS = [
@@ -273,7 +272,7 @@ async def test_a_hypothesis_longer_than_the_window_is_refused_with_its_index(mod
     nli = LocalNli(Classifier(13, 3).write(tmp_path / "nli"), pool=models)
     pairs = [("a", "b")] * 2 + [("a", "x " * 100)]
     for many in (pairs, pairs + [("a", f"x{n}") for n in range(20_000)]):
-        with pytest.raises(InvalidInput, match="2.*hypothesis|hypothesis.*2|pair 2"):
+        with pytest.raises(InvalidInput, match="pair 2"):
             await nli.infer_nli_batch(many)
     with pytest.raises(InvalidInput):
         await nli.classify_zero_shot("a", ["x " * 100, "b"])
@@ -315,13 +314,12 @@ async def test_a_model_of_another_kind_is_refused(models: ModelPool, tmp_path: P
             await model.preload()
     with pytest.raises(ModelNotAvailable, match="there is no folder"):
         await LocalNli(tmp_path / "missing", pool=models).infer_nli("a", "b")
-    with pytest.raises(ConfigurationError, match="configure it by local_nli|judges pairs"):
+    with pytest.raises(ConfigurationError, match="configure it by local_nli"):
         await LocalEmbedder("NliDebertaV3Base", pool=models).embed("a")
-    with pytest.raises(ConfigurationError, match=re.escape("regression")):
-        folder = Classifier(16, 1).write(
-            tmp_path / "regression", config={"id2label": {"0": "x"}, "problem_type": "regression"}
-        )
-        await LocalClassifier(folder, pool=models).classify("a")
+    config = {"id2label": {"0": "x"}, "problem_type": "regression"}
+    regression = LocalClassifier(Classifier(16, 1).write(tmp_path / "regression", config=config), pool=models)
+    with pytest.raises(ConfigurationError, match="problem_type of config.json is regression"):
+        await regression.classify("a")
 
 
 async def test_models_of_several_kinds_share_one_budget(tmp_path: Path) -> None:
@@ -343,7 +341,7 @@ async def test_models_of_several_kinds_share_one_budget(tmp_path: Path) -> None:
 async def test_int8_takes_the_quantised_graph(models: ModelPool, tmp_path: Path) -> None:
     model = Classifier(18, 3)
     folder = model.write(tmp_path / "nli")
-    with pytest.raises(ConfigurationError, match="int8|quantised"):
+    with pytest.raises(ConfigurationError, match="int8"):
         await LocalNli(folder, precision="int8", pool=models).infer_nli("a", "b")
     other = Classifier(19, 3)
     other.write(tmp_path / "other")
