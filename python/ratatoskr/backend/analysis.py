@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from ratatoskr.backend.capability import CapabilityBackend, Shared
+from ratatoskr.backend.capability import BackendParts, CapabilityBackend
 from ratatoskr.backend.classify import CLASSIFY, ZERO_SHOT, ClassifyBackend, ZeroShotBackend
 from ratatoskr.backend.nli import NLI, NliBackend
 from ratatoskr.backend.rerank import RERANK, RerankBackend
@@ -36,7 +36,7 @@ class AnalysisBackend:
     def __init__(
         self,
         providers: Sequence[object],
-        shared: Shared,
+        shared: BackendParts,
         chat: Callable[[ChatRequest], Coroutine[Any, Any, ChatResponse[Any]]],
         *,
         has_chats: bool,

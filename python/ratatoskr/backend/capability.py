@@ -19,14 +19,14 @@ from ratatoskr.types.model import Explanation, Plan
 from ratatoskr.types.timeouts import Timeouts
 from ratatoskr.types.visible import quote
 
-__all__ = ["Capability", "CapabilityBackend", "Shared"]
+__all__ = ["BackendParts", "CapabilityBackend", "CapabilityNames"]
 
 P = TypeVar("P", bound=FindsModels)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class CapabilityNames:
     """What a capability is called.
 
     Attributes:
@@ -41,7 +41,7 @@ class Capability:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class BackendParts:
     """What all capabilities of a backend share.
 
     Attributes:
@@ -66,7 +66,7 @@ class CapabilityBackend(Generic[P]):
         shared: what all capabilities share.
     """
 
-    def __init__(self, capability: Capability, providers: Mapping[str, P], shared: Shared) -> None:
+    def __init__(self, capability: CapabilityNames, providers: Mapping[str, P], shared: BackendParts) -> None:
         self.capability = capability
         self.registry = ProviderRegistry(providers, shared.chain, shared.settings.policy)
         self._shared = shared

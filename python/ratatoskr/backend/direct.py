@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.backend.analysis import AnalysisBackend
-from ratatoskr.backend.capability import Shared
+from ratatoskr.backend.capability import BackendParts
 from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
@@ -68,7 +68,7 @@ class DirectBackend:
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
         self.analysis = AnalysisBackend(
             (*analysts, *providers.values()),
-            Shared(chain, settings, timeouts, self.lifecycle),
+            BackendParts(chain, settings, timeouts, self.lifecycle),
             self.chats.chat,
             has_chats=bool(providers),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.builder_providers import ProviderMethods, check_name
@@ -16,11 +16,12 @@ from ratatoskr.config.network import (
     find_system_authorities,
     proxy_of_environment,
 )
-from ratatoskr.config.recipe import AnalysisKind, LabelNames, LocalModelName, Precision, Recipe
+from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.types.frames import hide_arguments_of_methods
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 from ratatoskr.types.visible import quote
@@ -122,7 +123,11 @@ class Builder(ProviderMethods):
         return self._add_analysis("rerank", model, precision, None)
 
     def _add_analysis(
-        self, kind: AnalysisKind, model: LocalModelName, precision: Precision, labels: LabelNames | None
+        self,
+        kind: Literal["nli", "classify", "rerank"],
+        model: LocalModelName,
+        precision: Precision,
+        labels: LabelNames | None,
     ) -> Self:
         _check_precision(precision)
         return self._set_local(analysis=(*self._recipe.local.analysis, (kind, model, precision, labels)))

@@ -12,9 +12,9 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
@@ -89,6 +89,41 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
+class LocalModelSection(_Section):
+    """One model of this process.
+
+    Attributes:
+        model: a name in the catalogue, `organisation/name` of a model in the store, or a folder.
+        precision: as the builder's methods take it.
+        labels: the names of the labels in the order of the logits, or by the names that its `config.json` has.
+    """
+
+    model: Name
+    precision: Literal["fp32", "int8"] = "fp32"
+    labels: list[Name] | dict[str, Name] | None = None
+
+
+_LocalModel = Annotated[
+    LocalModelSection, BeforeValidator(lambda given: {"model": given} if isinstance(given, str) else given)
+]
+
+
+class LocalSection(_Section):
+    """The models of this process, each by its name or as a table.
+
+    Attributes:
+        embeddings: for embeddings, as `builder.local_embeddings`.
+        nli: for inference, zero-shot classification and stance, as `builder.local_nli`.
+        classifiers: for classification, as `builder.local_classifier`.
+        rerankers: for reranking, as `builder.local_reranker`.
+    """
+
+    embeddings: list[_LocalModel] = []
+    nli: list[_LocalModel] = []
+    classifiers: list[_LocalModel] = []
+    rerankers: list[_LocalModel] = []
+
+
 class RedactSection(_Section):
     """What is kept from providers: the middleware `Redact`, around every call.
 
@@ -128,6 +163,7 @@ class ConfigFile(_Section):
         providers: by name.
         network: proxy and certificates.
         redact: what is kept from providers.
+        local: the models of this process, for gateways that are made from the file.
     """
 
     defaults: Defaults = Defaults()
@@ -136,6 +172,7 @@ class ConfigFile(_Section):
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
     redact: RedactSection = RedactSection()
+    local: LocalSection = LocalSection()
 
 
 @hide_arguments
@@ -252,6 +289,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "providers": ProviderSection,
         "network": Network,
         "redact": RedactSection,
+        "local": LocalSection if len(place) == 1 else LocalModelSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

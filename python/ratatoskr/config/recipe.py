@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -12,6 +11,7 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import example_variables
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.local import AnalysisModel
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
 
-AnalysisKind: TypeAlias = Literal["nli", "classify", "rerank"]
 Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
-
-
-LocalModelName: TypeAlias = "str | Path | tuple[str | Path, str | Path]"
-LabelNames: TypeAlias = "Sequence[str] | Mapping[str, str]"
-AnalysisModel: TypeAlias = tuple[AnalysisKind, LocalModelName, Precision, "LabelNames | None"]
 
 
 @dataclass(frozen=True, slots=True)

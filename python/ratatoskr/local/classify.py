@@ -10,10 +10,11 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.graph.cache import Precision
-from ratatoskr.local.labels import LabelNames, check_label_names, read_labels
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.labels import check_label_names, read_labels
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import Classification, Classifications, ClassifyRequest, rank_labels
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from ratatoskr.local.engine.runner import ModelRunner
 from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.store.classifier import name_of_files
 from ratatoskr.local.store.store import ModelStore
+from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.visible import quote
 
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
     Scores: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
-__all__ = ["LocalModel", "LocalModelName", "LogitsHead", "canonical_name"]
-
-LocalModelName: TypeAlias = "str | Path | tuple[str | Path, str | Path]"
-"""A name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json."""
+__all__ = ["LocalModel", "LogitsHead", "canonical_name"]
 
 
 class LogitsHead:

@@ -14,8 +14,8 @@ from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.engine.runner import WINDOW
 from ratatoskr.local.graph.cache import Precision
-from ratatoskr.local.labels import LabelNames, NliLabels, check_label_names, read_nli_labels
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.labels import NliLabels, check_label_names, read_nli_labels
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import (
     HYPOTHESIS_TEMPLATE,
@@ -24,6 +24,7 @@ from ratatoskr.types.classify import (
     ZeroShotRequest,
     rank_labels,
 )
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.nli import NliPair, NliRequest, NliResult, NliResults
 from ratatoskr.types.stance import (
     DEFAULT_TEMPLATES,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar, cast
+from typing import ClassVar, TypeVar, cast
 
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.local.analysts import ClassifierModels, NliModels, RerankerModels
@@ -24,18 +24,12 @@ from ratatoskr.local.served import ServedModel, ServedModels
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.providers.protocol import CallOptions, FindsModels
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.local import AnalysisModel
 from ratatoskr.types.visible import quote
 
-if TYPE_CHECKING:
-    from ratatoskr.local.labels import LabelNames
-    from ratatoskr.local.model import LocalModelName
-
-__all__ = ["AnalysisModel", "LocalProvider", "LocalProviders", "local_providers"]
+__all__ = ["LocalProvider", "LocalProviders", "local_providers"]
 
 M = TypeVar("M", bound=ServedModel)
-
-AnalysisModel: TypeAlias = "tuple[Literal['nli', 'classify', 'rerank'], LocalModelName, Precision, LabelNames | None]"
-"""A model for text analysis: what it does, its name, its precision, and the names of its labels, if they are given."""
 
 
 class LocalProvider(ServedModels[LocalEmbedder]):

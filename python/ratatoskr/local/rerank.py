@@ -10,8 +10,9 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.graph.cache import Precision
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.store.store import ModelStore
+from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.rerank import Ranking, RerankRequest, rank_documents
 from ratatoskr.types.usage import Usage
 

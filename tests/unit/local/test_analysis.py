@@ -318,7 +318,7 @@ async def test_a_model_of_another_kind_is_refused(models: ModelPool, tmp_path: P
         await LocalEmbedder("NliDebertaV3Base", pool=models).embed("a")
     config = {"id2label": {"0": "x"}, "problem_type": "regression"}
     regression = LocalClassifier(Classifier(16, 1).write(tmp_path / "regression", config=config), pool=models)
-    with pytest.raises(ConfigurationError, match="problem_type of config.json is regression"):
+    with pytest.raises(ConfigurationError, match="is regression: it gives no labels"):
         await regression.classify("a")
 
 
