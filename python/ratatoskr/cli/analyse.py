@@ -79,7 +79,7 @@ def nli(
         results = gateway.infer_nli_batch(pairs, model, truncate=not no_truncate, timeout=timeout)
     for index, result in enumerate(results):
         if as_json:
-            screen.json({"index": index, **_plain(result)})
+            screen.json({"index": index, **_to_row(result)})
         else:
             names = ("entailment", "neutral", "contradiction")
             scores = {name: score for name in names if (score := getattr(result, name)) is not None}
@@ -144,7 +144,7 @@ def classify(
             results = gateway.classify_batch(found, model, multi_label=multi_label or None, **common)
     for index, result in enumerate(results):
         if as_json:
-            screen.json({"index": index, **_plain(result), "scores": dict(result.scores)})
+            screen.json({"index": index, **_to_row(result), "scores": dict(result.scores)})
         else:
             screen.line("  ".join(map(_show_score, result.scores.items())))
     _note_cut(screen, sum(one.truncated for one in results))
@@ -184,7 +184,7 @@ def stance(
         results = gateway.classify_stance_batch(found, target, model, truncate=not no_truncate, timeout=timeout)
     for index, result in enumerate(results):
         if as_json:
-            screen.json({"index": index, **_plain(result)})
+            screen.json({"index": index, **_to_row(result)})
         else:
             scores = {name: getattr(result, name) for name in ("favor", "against", "neutral")}
             screen.line("  ".join([screen.style(result.label, "bold"), *map(_show_score, scores.items())]))
@@ -285,7 +285,7 @@ def _is_local(model: str, cache_dir: str | None) -> bool:
     return Path(model).is_dir() or model in ModelStore(cache_dir).names()
 
 
-def _plain(result: Any) -> dict[str, Any]:
+def _to_row(result: Any) -> dict[str, Any]:
     """Return what a result says of one text, without what it repeats of the call."""
     data: dict[str, Any] = result.to_dict()
     return {name: value for name, value in data.items() if name not in {"type", "usage", "attempts", "warnings"}}

@@ -51,7 +51,7 @@ def test_a_wrong_setting_is_named(line: str, message: str) -> None:
 
 def test_labels_where_there_are_none_are_refused() -> None:
     config = parse_config('[local]\nrerankers = [{ model = "a", labels = ["b"] }]\n', PLACE)
-    with pytest.raises(ConfigurationError, match="local.rerankers have no labels") as caught:
+    with pytest.raises(ConfigurationError, match="rerankers have no labels") as caught:
         apply_local(Builder(), config)
     assert caught.value.field == "labels"
 
