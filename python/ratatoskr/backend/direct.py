@@ -19,6 +19,7 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class DirectBackend:
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared
-        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        self._chain = chain = Chain(
+            retries=settings.retries, clock=clock, breaker=settings.breaker, timeouts=settings.timeouts
+        )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
@@ -119,6 +122,10 @@ class DirectBackend:
     def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
         """Return documents by relevance; see `RerankBackend.rerank`."""
         return self.analysis.reranking.rerank(request)
+
+    def breakers(self) -> tuple[BreakerHealth, ...]:
+        """Return the circuit breakers that are not closed."""
+        return self._chain.readiness.breakers()
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""

@@ -92,7 +92,7 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         for name, provider in backend.chats.registry.providers.items()
     )
     local = (*await backend.embeddings.health(), *await backend.analysis.health())
-    return Health(backend.lifecycle.is_open, VERSION, providers, local)
+    return Health(backend.lifecycle.is_open, VERSION, providers, local, backend.breakers())
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
     from ratatoskr.config.recipe import Precision
 
-__all__ = ["add_provider", "apply_config", "apply_local", "apply_middleware", "apply_network", "base_url_in_force"]
+__all__ = [
+    "add_provider",
+    "apply_breaker",
+    "apply_config",
+    "apply_local",
+    "apply_middleware",
+    "apply_network",
+    "base_url_in_force",
+]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
@@ -29,6 +37,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         builder.routing(rules=dict(config.aliases))
     apply_local(builder, config)
     apply_network(builder, config)
+    apply_breaker(builder, config)
     apply_middleware(builder, config)
 
 
@@ -90,6 +99,19 @@ def apply_network(builder: Builder, config: ConfigFile) -> None:
         builder.proxy(config.network.proxy)
     if config.network.ca_file is not None:
         builder.tls(ca=config.network.ca_file)
+
+
+def apply_breaker(builder: Builder, config: ConfigFile) -> None:
+    """Set the circuit breakers of the file, if it says anything about them.
+
+    Raises:
+        ConfigurationError: the settings exclude one another.
+    """
+    section = config.breaker
+    if not section.enabled:
+        builder.breaker(None)
+    elif section.model_fields_set:
+        builder.breaker(**section.model_dump(exclude={"enabled"}))
 
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:
