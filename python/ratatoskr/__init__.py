@@ -45,7 +45,15 @@ if TYPE_CHECKING:
         UnsupportedParameter as UnsupportedParameter,
     )
     from ratatoskr.gateway.embedded import EmbeddedGateway as EmbeddedGateway
-    from ratatoskr.gateway.protocol import Chat as Chat, Embed as Embed, ModelGateway as ModelGateway
+    from ratatoskr.gateway.protocol import (
+        Chat as Chat,
+        Classify as Classify,
+        Embed as Embed,
+        ModelGateway as ModelGateway,
+        Nli as Nli,
+        Rerank as Rerank,
+        Stance as Stance,
+    )
     from ratatoskr.gateway.stream import ChatStream as ChatStream
     from ratatoskr.gateway.tools import ToolStream as ToolStream
     from ratatoskr.gateway.tools import run_tools as run_tools
@@ -112,6 +120,12 @@ if TYPE_CHECKING:
     )
     from ratatoskr.types.allowance import BudgetStatus as BudgetStatus, LimitStatus as LimitStatus
     from ratatoskr.types.budget import Budget as Budget
+    from ratatoskr.types.classify import (
+        Classification as Classification,
+        Classifications as Classifications,
+        ClassifyRequest as ClassifyRequest,
+        ZeroShotRequest as ZeroShotRequest,
+    )
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
     from ratatoskr.types.metadata import (
@@ -134,6 +148,18 @@ if TYPE_CHECKING:
         Plan as Plan,
         ProviderHealth as ProviderHealth,
     )
+    from ratatoskr.types.nli import NliRequest as NliRequest, NliResult as NliResult, NliResults as NliResults
+    from ratatoskr.types.rerank import (
+        RankedDocument as RankedDocument,
+        Ranking as Ranking,
+        RerankRequest as RerankRequest,
+    )
+    from ratatoskr.types.stance import (
+        StanceRequest as StanceRequest,
+        StanceResult as StanceResult,
+        StanceResults as StanceResults,
+        StanceTemplates as StanceTemplates,
+    )
     from ratatoskr.types.token import Token as Token
     from ratatoskr.types.usage import CostItem as CostItem, CostRange as CostRange, UsageDetails as UsageDetails
     from ratatoskr.version import __version__ as __version__
@@ -149,7 +175,7 @@ _NAMES = {
         UnsupportedParameter
     """,
     "ratatoskr.gateway.embedded": "EmbeddedGateway",
-    "ratatoskr.gateway.protocol": "Chat Embed ModelGateway",
+    "ratatoskr.gateway.protocol": "Chat Classify Embed ModelGateway Nli Rerank Stance",
     "ratatoskr.gateway.stream": "ChatStream",
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
@@ -173,12 +199,16 @@ _NAMES = {
     """,
     "ratatoskr.types.allowance": "BudgetStatus LimitStatus",
     "ratatoskr.types.budget": "Budget",
+    "ratatoskr.types.classify": "Classification Classifications ClassifyRequest ZeroShotRequest",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.metadata": """
         ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
     """,
     "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.nli": "NliRequest NliResult NliResults",
+    "ratatoskr.types.rerank": "RankedDocument Ranking RerankRequest",
+    "ratatoskr.types.stance": "StanceRequest StanceResult StanceResults StanceTemplates",
     "ratatoskr.types.token": "Token",
     "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",

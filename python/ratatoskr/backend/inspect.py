@@ -35,6 +35,8 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
     if backend.embeddings.has(query.model):
         return await backend.embeddings.status(query.model)
+    for keeper, model in backend.analysis.keepers(query.model):
+        return await keeper.status(model)
     try:
         candidate = backend.chats.candidates(request_of(query.model))[0]
         listed = await list_models(backend, ListModels(candidate.provider))
@@ -59,6 +61,8 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
         explanation = await backend.embeddings.explain(query.request)
+    elif isinstance(model, str) and (part := backend.analysis.find(model)) is not None:
+        explanation = await part.explain(model, query.request.timeouts)
     else:
         explanation = backend.chats.explain(query.request, body=query.body)
     return explanation if backend.guards is None else await backend.guards.explain(explanation)
@@ -68,7 +72,7 @@ async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> fr
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
     embeds = {"embed"} if backend.embeddings.registry.providers else set()
-    return frozenset({"list_models"} | chats | embeds)
+    return frozenset({"list_models"} | chats | embeds | backend.analysis.capabilities())
 
 
 async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
@@ -78,7 +82,7 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
-    local = await backend.embeddings.health()
+    local = (*await backend.embeddings.health(), *await backend.analysis.health())
     limits, budgets = ((), ()) if backend.guards is None else await backend.guards.health()
     return Health(
         backend.lifecycle.is_open, VERSION, providers, local, backend.breakers(), limits=limits, budgets=budgets

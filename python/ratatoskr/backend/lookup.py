@@ -28,8 +28,9 @@ __all__ = ["list_models", "name_of", "request_of"]
 async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
     provider, providers = query.provider, backend.chats.registry.providers
-    embedding = [model for model in await backend.embeddings.models() if provider in (None, model.provider)]
-    if provider is not None and provider not in providers and not embedding:
+    known = [*await backend.embeddings.models(), *await backend.analysis.models()]
+    own = [model for model in known if provider in (None, model.provider)]
+    if provider is not None and provider not in providers and not own:
         raise NoProvider("not configured", provider=provider)
     asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
     timeouts = backend.settings.timeouts.over(DEFAULTS)
@@ -42,13 +43,13 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
             forget_locals(answer, sys.exception())
             if not isinstance(answer, RatatoskrError):
                 raise answer
-    if errors and len(errors) == len(answers) and not embedding:
+    if errors and len(errors) == len(answers) and not own:
         if len(errors) == 1:
             raise errors[0]
         raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
     listed = [model for answer in answers if isinstance(answer, list) for model in answer]
     catalogue = backend.settings.catalogue
-    return (listed if catalogue is None else [complete_info(catalogue, one) for one in listed]) + embedding
+    return (listed if catalogue is None else [complete_info(catalogue, one) for one in listed]) + own
 
 
 def name_of(backend: DirectBackend, model: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ratatoskr._files import state_folder
 from ratatoskr.cli.settings import load_config, network, provider_sections
@@ -152,12 +152,25 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
 
 
 def local_gateway(
-    model: str, precision: str, device: str, threads: int | None, cache_dir: str | None
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    task: Literal["embed", "nli", "classify", "rerank"] = "embed",
 ) -> EmbeddedGateway:
     """Return a gateway to one local model, from the options `local_model` and `local`."""
     from ratatoskr import Device, Ratatoskr
 
-    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    builder = Ratatoskr.builder()
+    add = {
+        "embed": builder.local_embeddings,
+        "nli": builder.local_nli,
+        "classify": builder.local_classifier,
+        "rerank": builder.local_reranker,
+    }[task]
+    add(model, "int8" if precision == "int8" else "fp32")
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

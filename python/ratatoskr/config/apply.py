@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratatoskr.config.base_url import base_url_from_environment
-from ratatoskr.config.file import ConfigFile, ProviderSection
+from ratatoskr.config.sections import ConfigFile, LocalModelSection, ProviderSection
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.budget import Budget
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
+    from ratatoskr.config.recipe import Precision
 
 __all__ = [
     "add_provider",
     "apply_breaker",
     "apply_config",
     "apply_guards",
+    "apply_local",
     "apply_middleware",
     "apply_network",
     "base_url_in_force",
@@ -28,7 +30,7 @@ __all__ = [
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, network and middleware.
+    """Add providers, of the file and others by name, aliases as routing rules, local models, network, middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -37,6 +39,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         add_provider(builder, name, config.providers.get(name, ProviderSection()))
     if config.aliases:
         builder.routing(rules=dict(config.aliases))
+    apply_local(builder, config)
     apply_network(builder, config)
     apply_guards(builder, config)
     apply_breaker(builder, config)
@@ -64,6 +67,29 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
         raise ConfigurationError(
             f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
         )
+
+
+def apply_local(builder: Builder, config: ConfigFile) -> None:
+    """Add the models of this process.
+
+    Raises:
+        ConfigurationError: one for embeddings or reranking has labels.
+    """
+    local = config.local
+    for one in local.embeddings:
+        builder.local_embeddings(one.model, _without_labels(one, "embeddings"))
+    for one in local.nli:
+        builder.local_nli(one.model, one.precision, labels=one.labels)
+    for one in local.classifiers:
+        builder.local_classifier(one.model, one.precision, labels=one.labels)
+    for one in local.rerankers:
+        builder.local_reranker(one.model, _without_labels(one, "rerankers"))
+
+
+def _without_labels(section: LocalModelSection, place: str) -> Precision:
+    if section.labels is not None:
+        raise ConfigurationError(f"local.{place} have no labels", model=section.model, field="labels")
+    return section.precision
 
 
 def base_url_in_force(name: str, section: ProviderSection) -> str | None:

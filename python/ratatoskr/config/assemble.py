@@ -28,7 +28,7 @@ from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.catalogue import Catalogue
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
@@ -45,13 +45,23 @@ if TYPE_CHECKING:
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
 
-class _LocalProvider(EmbedProvider, Closeable, Protocol):
+class _LocalProviders(Closeable, Protocol):
     """The models of this process."""
+
+    @property
+    def embedders(self) -> Sequence[EmbedProvider]:
+        """The providers of embeddings."""
+        ...
+
+    @property
+    def analysts(self) -> Sequence[FindsModels]:
+        """The providers of text analysis."""
+        ...
 
 
 T = TypeVar("T")
 Part = TypeVar("Part", bound=Closeable)
-Provider = TypeVar("Provider", ChatProvider, EmbedProvider)
+Provider = TypeVar("Provider", ChatProvider, EmbedProvider, FindsModels)
 
 
 class Shared(Generic[Part]):
@@ -133,7 +143,7 @@ class Assembly:
         if recipe.client is None and recipe.providers:
             warn_of_unused_variables(recipe.transport)
         self._transport_inputs = self._resolve_transport()
-        reused: list[Shared[Transport] | Shared[_LocalProvider]] = []
+        reused: list[Shared[Transport] | Shared[_LocalProviders]] = []
         self.transport: Shared[Transport]
         if previous is not None and previous._transport_inputs == self._transport_inputs:
             self.transport = previous.transport
@@ -147,11 +157,11 @@ class Assembly:
             else _make_provider(inputs, self.transport.value)
             for name, inputs in self.inputs.items()
         }
-        self.local: Shared[_LocalProvider] | None = None
+        self.local: Shared[_LocalProviders] | None = None
         if previous is not None and previous.local is not None and previous.recipe.local == recipe.local:
             self.local = previous.local
             reused.append(previous.local)
-        elif recipe.local.models:
+        elif recipe.local.models or recipe.local.analysis:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
@@ -223,12 +233,13 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     print_logs_as_asked()
     previous = reuse.assembly if reuse is not None else None
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
-    embedders = [assembly.local.value] if assembly.local is not None else []
+    local = None if assembly.local is None else assembly.local.value
     backend: Backend = DirectBackend(
         {name: _around_tries(assembly, name, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=[_around_tries(assembly, embedder.name, embedder) for embedder in embedders],
+        embedders=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)],
+        analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
         clock=recipe.clock,
         shared=assembly,
         guards=assembly.guards,
@@ -311,11 +322,12 @@ def _make_provider(inputs: ProviderInputs, transport: Transport) -> ChatProvider
     return made
 
 
-def _make_local(config: LocalConfig) -> _LocalProvider:
-    from ratatoskr.local.provider import local_provider
+def _make_local(config: LocalConfig) -> _LocalProviders:
+    from ratatoskr.local.provider import local_providers
 
-    return local_provider(
+    return local_providers(
         config.models,
+        config.analysis,
         device=config.device,
         threads=config.threads,
         cache_dir=config.cache_dir,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.breaker import check_breaker
@@ -25,6 +25,7 @@ from ratatoskr.models.catalogue import make_change
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.frames import hide_arguments_of_methods
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 from ratatoskr.types.visible import quote
@@ -93,9 +94,50 @@ class Builder(ProviderMethods):
             model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
             precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
         """
-        if not isinstance(precision, str) or precision not in get_args(Precision):
-            raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
+        _check_precision(precision)
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
+
+    def local_nli(
+        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
+    ) -> Self:
+        """Infer, classify with labels of the caller's, and judge stances by a model in this process.
+
+        It needs the extra `[local]` or `[cuda]`, and is loaded on first use.
+
+        Args:
+            model: a name in the catalogue (`NliDebertaV3Base`), `organisation/name` of a model in the store, a folder
+                with an ONNX file, `tokenizer.json` and `config.json`, or `(model.onnx, tokenizer.json)`.
+            precision: `fp32`, or `int8` for the quantised graph of the model's folder.
+            labels: the names of the labels in the order of the logits, or by the names that `config.json` has; needed
+                only where `config.json` does not say what the labels mean.
+        """
+        return self._add_analysis("nli", model, precision, labels)
+
+    def local_classifier(
+        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
+    ) -> Self:
+        """Classify texts by a model in this process, with the labels that it was trained for.
+
+        Args:
+            model: as in `local_nli`.
+            precision: as in `local_nli`.
+            labels: other names for the labels, as in `local_nli`.
+        """
+        return self._add_analysis("classify", model, precision, labels)
+
+    def local_reranker(self, model: LocalModelName, precision: Precision = "fp32") -> Self:
+        """Rerank by a cross-encoder in this process, such as `MsMarcoMiniLmL6V2`; arguments as in `local_nli`."""
+        return self._add_analysis("rerank", model, precision, None)
+
+    def _add_analysis(
+        self,
+        kind: Literal["nli", "classify", "rerank"],
+        model: LocalModelName,
+        precision: Precision,
+        labels: LabelNames | None,
+    ) -> Self:
+        _check_precision(precision)
+        return self._set_local(analysis=(*self._recipe.local.analysis, (kind, model, precision, labels)))
 
     def device(self, device: Device) -> Self:
         """Run local models on a device: `Device.cpu()`, the default, or `Device.cuda(0)`."""
@@ -357,3 +399,8 @@ def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names
+
+
+def _check_precision(precision: object) -> None:
+    if not isinstance(precision, str) or precision not in get_args(Precision):
+        raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")

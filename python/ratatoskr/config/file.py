@@ -11,236 +11,37 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
 from ratatoskr._files import check_folder
+from ratatoskr.config.sections import (
+    BreakerSection,
+    BudgetSection,
+    ConfigFile,
+    Defaults,
+    LedgerSection,
+    LimitSection,
+    LocalModelSection,
+    LocalSection,
+    Network,
+    ProviderSection,
+    RedactSection,
+    Template,
+)
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.registry.breaker import MAX_RESULTS
-from ratatoskr.types.budget import Budget
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "parse_config", "read_config", "read_text"]
+__all__ = ["parse_config", "read_config", "read_text"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
-
-Name = Annotated[str, Field(min_length=1)]
-Names = Name | list[Name]
-Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Defaults(_Section):
-    """What `rat` uses where the command line says nothing.
-
-    Attributes:
-        model: a name, an alias, or several that are tried in turn.
-        embed_model: a local model for `rat embed`.
-    """
-
-    model: Names | None = None
-    embed_model: Name | None = None
-
-
-class Template(_Section):
-    """A prompt that is used again by its name.
-
-    Attributes:
-        prompt: the prompt; `$input` stands for what the command line and standard input say.
-        system: instructions to the model.
-        model: a name, an alias, or several.
-    """
-
-    prompt: str | None = None
-    system: str | None = None
-    model: Names | None = None
-
-
-class ProviderSection(_Section):
-    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
-
-    Attributes:
-        base_url: in place of the provider's own.
-        headers: sent with every request; none of them secret.
-        allow_insecure: allow plain http to another machine.
-    """
-
-    base_url: Name | None = None
-    headers: dict[str, str] = {}
-    allow_insecure: bool = False
-
-
-class Network(_Section):
-    """How connections are made.
-
-    Attributes:
-        proxy: URL of a proxy for all requests, or `env` for that of the environment.
-        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
-    """
-
-    proxy: Name | None = Field(default=None, repr=False)
-    ca_file: Name | None = None
-
-
-class LimitSection(_Section):
-    """Limits of one provider; the table's name is the provider's, unless `provider` says another.
-
-    Attributes:
-        provider: the name of the provider, for further limits of the same one.
-        in_flight: the number of concurrent requests.
-        stream_bytes: the size of a whole stream.
-        requests: the number of requests in any `per` seconds.
-        tokens: of input and output together in any `per` seconds.
-        input_tokens: of the input in any `per` seconds.
-        output_tokens: of the output in any `per` seconds.
-        per: seconds; 60 if left out.
-        model: a pattern of names of models, which share the limits of requests and tokens; `*` if left out.
-        each_key: whether each of the provider's keys has the limits of requests and tokens; false if left out.
-    """
-
-    provider: Name | None = None
-    in_flight: Count | None = None
-    stream_bytes: Count | None = None
-    requests: Count | None = None
-    tokens: Count | None = None
-    input_tokens: Count | None = None
-    output_tokens: Count | None = None
-    per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
-    model: Name = "*"
-    each_key: bool = False
-
-
-class BudgetSection(_Section):
-    """How much money calls may cost in each window of time.
-
-    Attributes:
-        amount: in US dollars, as text such as `"10.00"`.
-        per: `day`, `month`, `total`, or seconds; `day` if left out.
-        tz: the time zone in which days and months begin; `UTC` if left out.
-        unpriced: what happens to calls of a model without a known price: `refuse`, or `allow`.
-        on: what happens to calls that may cost more than what is left: `error`, or `warn`.
-        name: of the accounts in the ledger.
-    """
-
-    amount: Name | int
-    per: Name | int = "day"
-    tz: Name = "UTC"
-    unpriced: Name = "refuse"
-    on: Name = "error"
-    name: Name = "budget"
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _check(cls, value: Any, info: ValidationInfo) -> Any:
-        given = value
-        if info.field_name == "per" and isinstance(value, int) and not isinstance(value, bool):
-            given = timedelta(seconds=min(value, 10**9))
-        try:
-            Budget(**{"amount": 1, str(info.field_name): given})
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return value
-
-
-class LedgerSection(_Section):
-    """Where limits and budgets count.
-
-    Attributes:
-        path: of a file, which is created with mode 0600; without one, in the memory of each process.
-    """
-
-    path: Name | None = None
-
-
-class BreakerSection(_Section):
-    """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
-
-    Attributes:
-        enabled: whether there are circuit breakers.
-        failures: in a row that open one.
-        failure_ratio: of failed requests in the window that opens one, too.
-        minimum_requests: in the window for the ratio to count.
-        window: seconds.
-        open_for: seconds until a request is tried again.
-        max_open_for: the most of these, which double with each failure.
-    """
-
-    enabled: bool = True
-    failures: Count = 5
-    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    minimum_requests: Count = 20
-    window: Seconds = 30.0
-    open_for: Seconds = 5.0
-    max_open_for: Seconds = 60.0
-
-
-class RedactSection(_Section):
-    """What is kept from providers: the middleware `Redact`, around every call.
-
-    Attributes:
-        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
-        restore: put the values back where an answer has their placeholders, in place of redacting answers.
-    """
-
-    patterns: dict[str, Name] = {}
-    restore: bool = False
-
-    @field_validator("patterns")
-    @classmethod
-    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
-        from ratatoskr.middleware.redact import Redact
-
-        try:
-            Redact(patterns)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
-
-
-class ConfigFile(_Section):
-    """All of `config.toml`.
-
-    Attributes:
-        defaults: of `rat`.
-        aliases: short names of models, each for one or several.
-        templates: of `rat chat`, by name.
-        providers: by name.
-        network: proxy and certificates.
-        limits: of requests and tokens, by provider.
-        budget: of money.
-        ledger: where limits and budgets count.
-        breaker: circuit breakers.
-        redact: what is kept from providers.
-    """
-
-    defaults: Defaults = Defaults()
-    aliases: dict[str, Names] = {}
-    templates: dict[str, Template] = {}
-    providers: dict[str, ProviderSection] = {}
-    network: Network = Network()
-    limits: dict[str, LimitSection] = {}
-    budget: BudgetSection | None = None
-    ledger: LedgerSection = LedgerSection()
-    breaker: BreakerSection = BreakerSection()
-    redact: RedactSection = RedactSection()
 
 
 @hide_arguments
@@ -376,6 +177,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "ledger": LedgerSection,
         "breaker": BreakerSection,
         "redact": RedactSection,
+        "local": LocalSection if len(place) == 1 else LocalModelSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

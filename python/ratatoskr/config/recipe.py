@@ -13,6 +13,7 @@ from ratatoskr.providers.specs import example_variables
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.transport.config import TransportConfig
+from ratatoskr.types.local import AnalysisModel
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
@@ -33,7 +34,9 @@ class LocalConfig:
     """The models that run in this process.
 
     Attributes:
-        models: names or folders, each with its precision.
+        models: names or folders of models for embeddings, each with its precision.
+        analysis: models for text analysis: what each does, its name, folder or two files, its precision, and the names
+            of its labels.
         device: where they run; `None` for the CPU.
         threads: threads that tokenise and compute; `None` for those of the device.
         cache_dir: the folder of the model store; `None` for the default.
@@ -41,6 +44,7 @@ class LocalConfig:
     """
 
     models: tuple[tuple[str | Path, Precision], ...] = ()
+    analysis: tuple[AnalysisModel, ...] = ()
     device: Device | None = None
     threads: int | None = None
     cache_dir: str | Path | None = None
@@ -102,7 +106,7 @@ class Recipe:
             ConfigurationError: there is no provider and no local model, a provider is configured twice, or settings
                 exclude one another.
         """
-        if not self.providers and not self.local.models:
+        if not self.providers and not self.local.models and not self.local.analysis:
             raise ConfigurationError(
                 f"no provider is configured: call e.g. builder().openai(key), or set {example_variables()}"
             )

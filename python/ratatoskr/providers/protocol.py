@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
+from ratatoskr.types.nli import NliRequest, NliResults
+from ratatoskr.types.rerank import Ranking, RerankRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
 
@@ -145,9 +148,66 @@ class EmbedProvider(Protocol):
         ...
 
 
+class FindsModels(Protocol):
+    """A provider of one or more of the capabilities below; each call is one attempt, without fallback.
+
+    Attributes:
+        name: as in the prefix of its models' names.
+    """
+
+    name: str
+
+    def find_model(self, name: str) -> str | None:
+        """Return the canonical name of a model that this provider serves, without a prefix; `None` for any other.
+
+        Providers with the same canonical name, such as its repository on the hub, serve the very same model.
+        """
+        ...
+
+
+@runtime_checkable
+class NliProvider(FindsModels, Protocol):
+    """A provider of natural language inference."""
+
+    async def infer_nli(self, request: NliRequest, call: CallOptions) -> NliResults:
+        """Return the judgements of the request's pairs; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class ZeroShotProvider(FindsModels, Protocol):
+    """A provider of classification with labels of the caller's."""
+
+    async def classify_zero_shot(self, request: ZeroShotRequest, call: CallOptions) -> Classifications:
+        """Return the labels of the request's texts; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class ClassifyProvider(FindsModels, Protocol):
+    """A provider of classification with labels that a model was trained for."""
+
+    async def classify(self, request: ClassifyRequest, call: CallOptions) -> Classifications:
+        """Return the labels of the request's texts; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class RerankProvider(FindsModels, Protocol):
+    """A provider of reranking."""
+
+    async def rerank(self, request: RerankRequest, call: CallOptions) -> Ranking:
+        """Return the request's documents, the most relevant first; raises `RatatoskrError`."""
+        ...
+
+
 @runtime_checkable
 class KeepsModels(Protocol):
     """A provider whose models are in the memory of this process."""
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the configured models."""
+        ...
 
     async def preload(self, model: str) -> None:
         """Load a model unless it is loaded; raises what loading raises."""

@@ -14,6 +14,7 @@ from ratatoskr.gateway.embed import EmbedKeywords
 from ratatoskr.gateway.request import ChatKeywords, MessagesLike, ModelLike
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.gateway.stream import ChatStream
+from ratatoskr.sync.analysis import SyncAnalysis
 from ratatoskr.sync.inspect import SyncInspect
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.sync.stream import SyncChatStream
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SyncGateway(SyncInspect):
+class SyncGateway(SyncInspect, SyncAnalysis):
     """A gateway with blocking methods. It may be used from several threads, in notebooks and beside running loops.
 
     Closing it closes the gateway, and vice versa. After a fork it works in the child with a loop of its own.
