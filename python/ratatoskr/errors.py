@@ -11,6 +11,7 @@
     │   └── OutputInvalid
     ├── AuthenticationFailed        401, 403
     ├── QuotaExhausted              402, and a 429 that will not clear
+    │   └── BudgetExceeded          a budget of this gateway, before sending
     ├── RateLimited                 429
     ├── ModelNotFound               404 for a model
     ├── ModelNotAvailable           not loadable, not served here, over budget, 410
@@ -203,6 +204,13 @@ class AuthenticationFailed(RatatoskrError):
 
 class QuotaExhausted(RatatoskrError):
     """The credit or quota is used up, and waiting does not help."""
+
+
+class BudgetExceeded(QuotaExhausted):
+    """A call may cost more than what is left of a budget of this gateway; `retry_after` is when the budget is renewed.
+
+    Nothing was sent, and no other candidate is tried.
+    """
 
 
 class RateLimited(RatatoskrError):

@@ -43,6 +43,10 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
         if state.providers:
             screen.line(screen.style("configured", "bold"))
             screen.table((provider.name, _provider_line(provider)) for provider in state.providers)
+        if state.limits or state.budgets:
+            screen.line(screen.style("limits and budgets", "bold"))
+            screen.table((f"{one.provider} {one.model}", one.words) for one in state.limits)
+            screen.table((one.name, one.words) for one in state.budgets)
         screen.line(screen.style("not configured", "bold"))
         screen.table(_not_configured_rows({provider.name for provider in state.providers}))
         if state.breakers:

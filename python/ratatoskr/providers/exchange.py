@@ -37,12 +37,16 @@ class Binding:
         dialect: the dialect that the model is asked in.
         parameters: the chat parameters that the provider supports.
         accepted: the options and the policy of the last request whose parameters could be sent unchanged.
+        is_new: whether nothing has been answered in this way yet.
+        until: when it is to be looked up again, where it rests on what the provider has refused.
     """
 
     target: Target
     dialect: Dialect
     parameters: frozenset[str] = frozenset()
     accepted: tuple[ChatOptions, ParameterPolicy] | None = field(default=None, repr=False)
+    until: float | None = None
+    is_new: bool = True
 
     def is_accepted(self, options: ChatOptions, policy: ParameterPolicy) -> bool:
         """Return whether these very options were accepted before, so that they need not be checked again."""
@@ -93,6 +97,7 @@ class ProviderClient:
         fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
         self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()), token_header=spec.token_header)
         self.redact = self._keys.redact
+        self.order_keys = self._keys.order
         self.has_choice = len(keys) > 1
 
     async def send(
@@ -104,6 +109,7 @@ class ProviderClient:
         framing: Framing,
         deadlines: Deadlines,
         affinity: bytes | None = None,
+        chosen_key: int | None = None,
     ) -> HttpReply:
         """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
 
@@ -114,7 +120,7 @@ class ProviderClient:
         Raises:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
-        key = self._keys.pick(binding.target.model, affinity)
+        key = self._keys.pick(binding.target.model, affinity, chosen_key)
         logs = _logger.isEnabledFor(logging.DEBUG)
         began = time.monotonic() if logs or self._keys.has_functions else 0.0
         if BODIES.enabled:

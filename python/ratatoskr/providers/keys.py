@@ -86,7 +86,7 @@ class KeyRing:
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
-    def pick(self, model: str, affinity: bytes | None = None) -> int | None:
+    def pick(self, model: str, affinity: bytes | None = None, chosen: int | None = None) -> int | None:
         """Return the index of the key to use; `None` if there is no key.
 
         Where all keys are resting, it is the one whose rest ends first.
@@ -94,23 +94,38 @@ class KeyRing:
         Args:
             model: the model that is asked.
             affinity: what requests that should have the same key have in common; `None` where any key will do.
+            chosen: the index that the caller has chosen, by `order`.
         """
         count = len(self._with_key)
         if count < 2:
             return 0 if count else None
+        with self._lock:
+            index = min(range(count), key=self._rank(model, affinity)) if chosen is None else chosen
+            self._in_flight[index] += 1
+            if affinity is None:
+                self._turn = (index + 1) % count
+        return index
+
+    def order(self, model: str, affinity: bytes | None = None) -> list[int]:
+        """Return the indices of the keys that are not resting, in the order in which `pick` would use them.
+
+        Where all are resting, it is the one whose rest ends first.
+        """
+        with self._lock:
+            now = self._now()
+            ranked = sorted(range(len(self._with_key)), key=self._rank(model, affinity))
+            return [index for index in ranked if self._rest_of(index, model) <= now] or ranked[:1]
+
+    def _rank(self, model: str, affinity: bytes | None) -> Callable[[int], tuple[float, bytes, int, int]]:
+        """Return what keys are sorted by: the end of their rest, their affinity, their load, their turn."""
+        count, now = len(self._with_key), self._now()
 
         def rank(index: int) -> tuple[float, bytes, int, int]:
             until = self._rest_of(index, model)
             own = b"" if affinity is None else blake2b(self._ids[index], key=affinity, digest_size=8).digest()
             return (until if until > now else -math.inf), own, self._in_flight[index], (index - self._turn) % count
 
-        with self._lock:
-            now = self._now()
-            index = min(range(count), key=rank)
-            self._in_flight[index] += 1
-            if affinity is None:
-                self._turn = (index + 1) % count
-        return index
+        return rank
 
     def release(self, index: int | None) -> None:
         """End a request that `pick` began, however it ended."""

@@ -17,8 +17,10 @@ from typing import Generic, TypeVar
 
 from ratatoskr.errors import (
     AllAttemptsFailed,
+    BudgetExceeded,
     GatewayClosed,
     ModelNotAvailable,
+    ModelNotFound,
     RatatoskrError,
     Timeout,
     UnsupportedParameter,
@@ -33,8 +35,8 @@ from ratatoskr.registry.readiness import Readiness
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
 from ratatoskr.types.frames import forget_locals
+from ratatoskr.types.pending import as_it_is
 from ratatoskr.types.timeouts import DEFAULTS, Deadlines, Timeouts
-from ratatoskr.types.usage import Usage
 
 T = TypeVar("T")
 
@@ -142,8 +144,17 @@ class Chain:
 
         A call asks at most one whose breaker is open, so that an outage of all is not multiplied by their number.
         """
-        after = [c for c in candidates if not c.only_if_unavailable or isinstance(error, ModelNotAvailable)]
+        is_absent, is_unknown = isinstance(error, ModelNotAvailable), isinstance(error, ModelNotFound)
+        after = [
+            c for c in candidates if not c.only_if_unavailable or is_absent or (c.also_if_not_found and is_unknown)
+        ]
         return [c for c in after if not self.readiness.is_open(c)] if run.forced else after
+
+    def has_ready(self, candidate: Candidate, waiting: list[Candidate]) -> bool:
+        """Return whether another one that the caller named is ready; those before are taken from `waiting`."""
+        if candidate in waiting:
+            waiting.remove(candidate)
+        return any(not other.only_if_unavailable and self.readiness.is_ready(other) for other in waiting)
 
     async def _candidate(
         self, run: _Run[T], candidate: Candidate, admission: Admission | None, behind: Sequence[Candidate]
@@ -230,8 +241,7 @@ class Chain:
             if admission is not None:
                 self.readiness.settle(admission, error, deadlines)
             forget_locals(error, handled)
-            usage = error.partial.usage if error.partial is not None else None
-            run.attempts.append(self._attempt(run, candidate, began, self._clock.now(), error, usage))
+            run.attempts.append(self._attempt(run, candidate, began, self._clock.now(), error, error.partial))
             raise
         except BaseException:
             if admission is not None:
@@ -240,7 +250,7 @@ class Chain:
         ended = self._clock.now()
         if admission is not None:
             admission.succeed(ended)
-        run.attempts.append(self._attempt(run, candidate, began, ended, None, getattr(answer, "usage", None)))
+        run.attempts.append(self._attempt(run, candidate, began, ended, None, answer))
         return answer
 
     def _deadlines(self, run: _Run[T], began: float) -> Deadlines:
@@ -268,7 +278,7 @@ class Chain:
         began: float,
         ended: float,
         error: RatatoskrError | None,
-        usage: Usage | None,
+        answer: object,
     ) -> Attempt:
         waited, run.waited = run.waited, 0.0
         return Attempt(
@@ -280,7 +290,8 @@ class Chain:
             duration=ended - began,
             waited=waited,
             maybe_billed=error is not None and maybe_billed(error),
-            usage=usage,
+            usage=getattr(answer, "usage", None),
+            cost=as_it_is(answer, "cost"),
         )
 
     def _note(self, run: _Run[T], candidate: Candidate, error: RatatoskrError) -> Verdict:
@@ -332,7 +343,7 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
 def _final(run: _Run[T]) -> RatatoskrError:
     attempts = tuple(run.attempts)
     errors = run.last_errors
-    if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
+    if len(errors) == 1 or isinstance(errors[-1], (GatewayClosed, BudgetExceeded)):
         errors[-1].attempts = attempts
         return errors[-1]
     return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ratatoskr.errors import (
     AuthenticationFailed,
+    BudgetExceeded,
     ConnectionFailed,
     ContentFiltered,
     GatewayClosed,
@@ -69,6 +70,7 @@ RULES: tuple[tuple[type[RatatoskrError], Verdict], ...] = (
     (InvalidInput, _STOP),
     (ContentFiltered, _STOP),
     (AuthenticationFailed, Verdict(cooldown=30.0)),
+    (BudgetExceeded, _STOP),
     (QuotaExhausted, Verdict(cooldown=300.0)),
     (RateLimited, _AGAIN),
     (ModelNotFound, _NEXT),

@@ -72,6 +72,10 @@ class Readiness:
     def _open_since(self, candidate: Candidate) -> float:
         return -math.inf if self.breaker is None else self.breaker.open_since(candidate.circuit)
 
+    def is_ready(self, candidate: Candidate) -> bool:
+        """Return whether a candidate is neither cooling down nor refused by its breaker."""
+        return self._rank(candidate) == (-math.inf, -math.inf)
+
     def is_open(self, candidate: Candidate) -> bool:
         """Return whether the breaker of a candidate admits no request now."""
         return self._open_since(candidate) != -math.inf

@@ -16,6 +16,7 @@ class Candidate:
         model: the model's name there.
         reason: why it was chosen, for people to read.
         only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
+        also_if_not_found: whether `ModelNotFound` counts as well there.
         circuit: both names in one, by which the state of its circuit breaker is found.
     """
 
@@ -23,6 +24,7 @@ class Candidate:
     model: str
     reason: str
     only_if_unavailable: bool = False
+    also_if_not_found: bool = False
     circuit: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,9 @@ from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.timeouts import Timeouts
+    from ratatoskr.types.usage import CostRange
 
 BreakerState: TypeAlias = Literal["open", "half_open"]
 """Of a circuit breaker that is not closed: others are asked, or the next request is a probe."""
@@ -117,6 +119,8 @@ class Health(Plain):
         providers: as configured.
         local: the local models, as configured.
         breakers: the circuit breakers that are not closed.
+        limits: of requests and tokens, with what is used now.
+        budgets: with what is spent in the current window.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -125,6 +129,8 @@ class Health(Plain):
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
     breakers: tuple[BreakerHealth, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+    budgets: tuple[BudgetStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +184,11 @@ class Plan(Plain):
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
+        cost: what the call may cost, if the model's price is known.
+        retires: the first day on which the model is not served any more, as `2026-12-01`, if it is known.
         breaker: the state of its circuit breaker, unless closed.
         ready_in: seconds for which others come first, because of the breaker or of a rate limit or refusal.
+        limits: of requests and tokens that it is subject to, with what is used now.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -193,8 +202,11 @@ class Plan(Plain):
     only_if_unavailable: bool = False
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
+    cost: CostRange | None = None
+    retires: str | None = None
     breaker: BreakerState | None = None
     ready_in: float = 0.0
+    limits: tuple[LimitStatus, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +217,14 @@ class Explanation(Plain):
         plans: the candidates in order.
         deadlines: in force, in seconds.
         retries: of each candidate.
+        budgets: that must allow the call, with what is spent in the current window.
     """
 
     type: ClassVar[Literal["explanation"]] = "explanation"
     plans: tuple[Plan, ...]
     deadlines: dict[str, float | None] = field(repr=False)
     retries: int
+    budgets: tuple[BudgetStatus, ...] = ()
 
     @staticmethod
     def deadlines_of(timeouts: Timeouts) -> dict[str, float | None]:

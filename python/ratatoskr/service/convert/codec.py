@@ -20,7 +20,7 @@ from ratatoskr.types.part import MAX_DEPTH, depth_of
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
-__all__ = ["Codec", "Words", "beyond", "list_as_json", "read_json", "refuse", "write_json"]
+__all__ = ["Codec", "Words", "beyond", "list_as_json", "object_as_json", "read_json", "refuse", "write_json"]
 
 _FIELDS: Final = "__frozen_fields__"
 
@@ -132,6 +132,11 @@ def list_as_json(cls: type[Plain]) -> tuple[Callable[[Any], str], Callable[[str]
         return tuple([cls.from_dict(value) for value in values])
 
     return to_text, from_text
+
+
+def object_as_json(cls: type[Plain]) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    """Return the functions between one object of plain data and its JSON text."""
+    return Plain.to_json, cls.from_json
 
 
 def numbers_beyond(message: Any) -> dict[str, int]:

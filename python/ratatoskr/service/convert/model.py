@@ -7,6 +7,7 @@ from typing import Final
 
 from ratatoskr.service.convert.codec import Codec, Words, beyond, list_as_json, numbers_beyond, refuse
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
+from ratatoskr.types.allowance import BudgetStatus, LimitStatus
 from ratatoskr.types.frozen import replace
 from ratatoskr.types.model import BreakerHealth, Health, LocalHealth, ModelInfo, ModelStatus, ProviderHealth
 
@@ -20,7 +21,11 @@ HEALTH: Final = Codec(
     pb.HealthResponse,
     providers=Codec(ProviderHealth, pb.ProviderHealth),
     local=Codec(LocalHealth, pb.LocalHealth),
-    to_text={"breakers": list_as_json(BreakerHealth)},
+    to_text={
+        "breakers": list_as_json(BreakerHealth),
+        "limits": list_as_json(LimitStatus),
+        "budgets": list_as_json(BudgetStatus),
+    },
 )
 
 _CAPABILITIES: Final[dict[str, pb.ModelCapability]] = {

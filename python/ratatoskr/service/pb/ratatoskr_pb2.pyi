@@ -544,7 +544,7 @@ class GenerateOptions(_message.Message):
     def __init__(self, model: _Optional[str] = ..., max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., stop_sequences: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., exact: _Optional[_Union[ChatOptions, _Mapping]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "source", "beyond")
+    __slots__ = ("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "source", "details_json", "beyond")
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -554,6 +554,7 @@ class Usage(_message.Message):
     CACHE_READ_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CACHE_WRITE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_JSON_FIELD_NUMBER: _ClassVar[int]
     BEYOND_FIELD_NUMBER: _ClassVar[int]
     prompt_tokens: int
     completion_tokens: int
@@ -564,18 +565,25 @@ class Usage(_message.Message):
     cache_read_tokens: int
     cache_write_tokens: int
     source: UsageSource
+    details_json: str
     beyond: Beyond
-    def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., total_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
+    def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., total_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., details_json: _Optional[str] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Cost(_message.Message):
-    __slots__ = ("amount", "currency", "source")
+    __slots__ = ("amount", "currency", "source", "estimated", "items_json", "basis")
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_JSON_FIELD_NUMBER: _ClassVar[int]
+    BASIS_FIELD_NUMBER: _ClassVar[int]
     amount: str
     currency: str
     source: str
-    def __init__(self, amount: _Optional[str] = ..., currency: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+    estimated: bool
+    items_json: str
+    basis: str
+    def __init__(self, amount: _Optional[str] = ..., currency: _Optional[str] = ..., source: _Optional[str] = ..., estimated: bool = ..., items_json: _Optional[str] = ..., basis: _Optional[str] = ...) -> None: ...
 
 class ErrorInfo(_message.Message):
     __slots__ = ("code", "message", "status", "provider_code", "retry_after", "beyond")
@@ -594,7 +602,7 @@ class ErrorInfo(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., status: _Optional[int] = ..., provider_code: _Optional[str] = ..., retry_after: _Optional[float] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = ("provider", "model", "error", "phase", "started", "duration", "waited", "decision", "maybe_billed", "usage")
+    __slots__ = ("provider", "model", "error", "phase", "started", "duration", "waited", "decision", "maybe_billed", "usage", "cost")
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -605,6 +613,7 @@ class Attempt(_message.Message):
     DECISION_FIELD_NUMBER: _ClassVar[int]
     MAYBE_BILLED_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
     provider: str
     model: str
     error: ErrorInfo
@@ -615,7 +624,8 @@ class Attempt(_message.Message):
     decision: str
     maybe_billed: bool
     usage: Usage
-    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., error: _Optional[_Union[ErrorInfo, _Mapping]] = ..., phase: _Optional[str] = ..., started: _Optional[float] = ..., duration: _Optional[float] = ..., waited: _Optional[float] = ..., decision: _Optional[str] = ..., maybe_billed: bool = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    cost: Cost
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., error: _Optional[_Union[ErrorInfo, _Mapping]] = ..., phase: _Optional[str] = ..., started: _Optional[float] = ..., duration: _Optional[float] = ..., waited: _Optional[float] = ..., decision: _Optional[str] = ..., maybe_billed: bool = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class Notice(_message.Message):
     __slots__ = ("code", "message", "field")
@@ -1308,20 +1318,24 @@ class HealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class HealthResponse(_message.Message):
-    __slots__ = ("healthy", "version", "git_sha", "providers", "local", "breakers_json")
+    __slots__ = ("healthy", "version", "git_sha", "providers", "local", "breakers_json", "limits_json", "budgets_json")
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     GIT_SHA_FIELD_NUMBER: _ClassVar[int]
     PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
     BREAKERS_JSON_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_JSON_FIELD_NUMBER: _ClassVar[int]
+    BUDGETS_JSON_FIELD_NUMBER: _ClassVar[int]
     healthy: bool
     version: str
     git_sha: str
     providers: _containers.RepeatedCompositeFieldContainer[ProviderHealth]
     local: _containers.RepeatedCompositeFieldContainer[LocalHealth]
     breakers_json: str
-    def __init__(self, healthy: bool = ..., version: _Optional[str] = ..., git_sha: _Optional[str] = ..., providers: _Optional[_Iterable[_Union[ProviderHealth, _Mapping]]] = ..., local: _Optional[_Iterable[_Union[LocalHealth, _Mapping]]] = ..., breakers_json: _Optional[str] = ...) -> None: ...
+    limits_json: str
+    budgets_json: str
+    def __init__(self, healthy: bool = ..., version: _Optional[str] = ..., git_sha: _Optional[str] = ..., providers: _Optional[_Iterable[_Union[ProviderHealth, _Mapping]]] = ..., local: _Optional[_Iterable[_Union[LocalHealth, _Mapping]]] = ..., breakers_json: _Optional[str] = ..., limits_json: _Optional[str] = ..., budgets_json: _Optional[str] = ...) -> None: ...
 
 class ProviderHealth(_message.Message):
     __slots__ = ("name", "base_url", "key_origin", "base_url_origin")
