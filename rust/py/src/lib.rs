@@ -7,6 +7,7 @@ mod error;
 mod json;
 mod net;
 mod search;
+mod spans;
 mod sse;
 mod tokens;
 
@@ -22,6 +23,8 @@ mod _core {
     use crate::net::{Client, Exchange, Runtime, WakeupFd, after_fork};
     #[pymodule_export]
     use crate::search::Search;
+    #[pymodule_export]
+    use crate::spans::{Encoding, Spans};
     #[pymodule_export]
     use crate::sse::SseParser;
     #[pymodule_export]

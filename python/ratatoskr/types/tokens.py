@@ -1,0 +1,197 @@
+"""Tokens: how many a model makes of a text or a conversation, and where each of them lies in the text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
+
+from ratatoskr.errors import InvalidInput
+from ratatoskr.types.attempt import Attempt, Notice
+from ratatoskr.types.frozen import dataclass, field
+from ratatoskr.types.plain import Plain
+from ratatoskr.types.timeouts import UNSET, Timeouts
+from ratatoskr.types.visible import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from ratatoskr.types.chat import ChatRequest
+
+    Offsets: TypeAlias = np.ndarray[Any, np.dtype[np.uint32]]
+
+CountMethod: TypeAlias = Literal["auto", "local", "provider"]
+CountKind: TypeAlias = Literal["exact", "provider", "estimate"]
+
+__all__ = ["CountKind", "CountMethod", "CountRequest", "TokenCount", "TokenSpan", "Tokenization", "TokenizeRequest"]
+
+
+def check_model(model: object) -> None:
+    """Raise `InvalidInput` unless `model` is the name of one model."""
+    if not isinstance(model, str) or not model.strip():
+        raise InvalidInput(f"model must be the name of one model, not {quote(model)}", field="model")
+
+
+@dataclass(frozen=True, slots=True)
+class CountRequest:
+    """What to count, and how.
+
+    Attributes:
+        model: as the caller named it.
+        text: a text alone, without the tokens that a conversation adds; `None` if there is a conversation.
+        chat: a whole conversation with its tools.
+        method: `auto` counts in this process, `local` only by the model's own tokenizer, `provider` asks the provider.
+        timeouts: deadlines of a request to the provider.
+
+    Raises:
+        InvalidInput: a value is not one of these.
+    """
+
+    model: str
+    text: str | None = None
+    chat: ChatRequest | None = None
+    method: CountMethod = "auto"
+    timeouts: Timeouts = UNSET
+
+    def __post_init__(self) -> None:
+        check_model(self.model)
+        if (self.text is None) == (self.chat is None):
+            raise InvalidInput("a count needs either a text or a conversation", field="input")
+        if self.text is not None and not isinstance(self.text, str):
+            raise InvalidInput(f"input must be a str or messages, not {type(self.text).__name__}", field="input")
+        if not isinstance(self.method, str) or self.method not in get_args(CountMethod):
+            raise InvalidInput(
+                f"method must be auto, local or provider, not {quote(self.method)}",
+                field="method",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizeRequest:
+    """Texts to tokenise.
+
+    Attributes:
+        texts: in order.
+        model: as the caller named it, or the name of a tokenizer.
+
+    Raises:
+        InvalidInput: a value is not one of these.
+    """
+
+    texts: Sequence[str]
+    model: str
+
+    def __post_init__(self) -> None:
+        check_model(self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount(Plain):
+    """The number of tokens that a model makes of an input, and how far that number can be trusted.
+
+    Attributes:
+        tokens: the number.
+        kind: `exact` for the model's own tokenizer, `provider` for the provider's answer, otherwise `estimate`.
+        error_band: how far the true number may be from `tokens`, as a fraction of it; 0 unless it is an estimate.
+        model: whose tokens they are.
+        tokenizer: what counted: the name of a tokenizer, or of the estimate's family.
+        provider: the provider that was asked, if one was.
+        warnings: what the provider's count leaves out.
+        attempts: the requests that were made.
+    """
+
+    type: ClassVar[Literal["token_count"]] = "token_count"
+    tokens: int
+    kind: CountKind
+    error_band: float = 0.0
+    model: str = ""
+    tokenizer: str | None = None
+    provider: str | None = None
+    warnings: tuple[Notice, ...] = ()
+    attempts: tuple[Attempt, ...] = field(default=(), repr=False)
+
+    @property
+    def low(self) -> int:
+        """The least number that the error band holds."""
+        return max(0, math.floor(self.tokens * (1 - self.error_band)))
+
+    @property
+    def high(self) -> int:
+        """The greatest number that the error band holds."""
+        return math.ceil(self.tokens * (1 + self.error_band))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSpan(Plain):
+    """One token of a text.
+
+    Attributes:
+        id: its number in the vocabulary.
+        text: the slice `text[start:end]`; two tokens that share the bytes of one character have the same slice.
+        piece: its entry in the vocabulary; bytes that are not UTF-8 are written as `\\xf0`.
+        start: its first character.
+        end: the character after its last.
+        byte_start: its first byte in the UTF-8 form of the text.
+        byte_end: the byte after its last.
+    """
+
+    type: ClassVar[Literal["token"]] = "token"
+    id: int
+    text: str
+    piece: str
+    start: int
+    end: int
+    byte_start: int
+    byte_end: int
+
+
+class Tokenization:
+    """The tokens of one text. It is a sequence of `TokenSpan`, each made when it is asked for.
+
+    Attributes:
+        text: the text.
+        model: as the caller named it.
+        tokenizer: the name of what tokenised it.
+        ids: the numbers in the vocabulary, an array of unsigned integers.
+        offsets: the first character of each token and the one after its last, an array of two columns.
+        byte_offsets: the same in bytes of the UTF-8 form.
+    """
+
+    __slots__ = ("_piece", "byte_offsets", "ids", "model", "offsets", "text", "tokenizer")
+
+    def __init__(
+        self, text: str, model: str, tokenizer: str, ids: Offsets, offsets: Offsets, byte_offsets: Offsets, piece: Any
+    ) -> None:
+        self.text = text
+        self.model = model
+        self.tokenizer = tokenizer
+        self.ids = ids
+        self.offsets = offsets
+        self.byte_offsets = byte_offsets
+        self._piece = piece
+
+    def __repr__(self) -> str:
+        return f"Tokenization({len(self)} tokens, model={quote(self.model)}, tokenizer={quote(self.tokenizer)})"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> TokenSpan:
+        start, end = map(int, self.offsets[index])
+        byte_start, byte_end = map(int, self.byte_offsets[index])
+        token = int(self.ids[index])
+        return TokenSpan(token, self.text[start:end], self._piece(token), start, end, byte_start, byte_end)
+
+    def __iter__(self) -> Iterator[TokenSpan]:
+        return (self[index] for index in range(len(self)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, with every token."""
+        return {
+            "type": "tokenization",
+            "model": self.model,
+            "tokenizer": self.tokenizer,
+            "tokens": [token.to_dict() for token in self],
+        }
