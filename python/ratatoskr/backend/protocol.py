@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.event import ChatEvent
     from ratatoskr.types.query import Query
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 A = TypeVar("A")
 
@@ -35,6 +36,14 @@ class Backend(Protocol):
 
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yield the vectors of an iterable of any length window by window; raises `RatatoskrError`."""
+        ...
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Return the number of tokens of a text or a conversation; raises `RatatoskrError`."""
+        ...
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Return the tokens of texts with their places; raises `RatatoskrError`."""
         ...
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:

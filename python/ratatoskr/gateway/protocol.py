@@ -7,11 +7,12 @@ from typing import Protocol
 from ratatoskr.gateway.chat import Chat, Generate
 from ratatoskr.gateway.embed import Embed
 from ratatoskr.gateway.inspect import Inspect
+from ratatoskr.gateway.tokens import Tokens
 
-__all__ = ["Chat", "Embed", "Generate", "Inspect", "ModelGateway"]
+__all__ = ["Chat", "Embed", "Generate", "Inspect", "ModelGateway", "Tokens"]
 
 
-class ModelGateway(Chat, Generate, Embed, Inspect, Protocol):
+class ModelGateway(Chat, Generate, Embed, Tokens, Inspect, Protocol):
     """Everything that a gateway does, in this process or elsewhere."""
 
     async def aclose(self) -> None:

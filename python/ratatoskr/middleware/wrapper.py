@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatRequest, ChatResponse
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.query import Query
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 A = TypeVar("A")
 
@@ -44,6 +45,14 @@ class BackendWrapper:
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Pass an embedding request of any length on."""
         return self.wrapped.embed_windows(request)
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Pass a count on."""
+        return self.wrapped.count_tokens(request)
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Pass texts to tokenise on."""
+        return self.wrapped.tokenize(request)
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:
         """Pass a question on."""

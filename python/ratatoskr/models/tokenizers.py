@@ -64,10 +64,8 @@ ROWS: tuple[TokenizerRow, ...] = (
     TokenizerRow(r"gemma-?3-.+", repository="google/gemma-3-4b-it", source=_HUB),
 )
 
-_ENCODING_OF_VENDOR: Final = {"openai", "azure"}
-"""Vendors whose name before a slash does not change the model: any other one serves weights of its own making."""
 _FAMILIES: Final = (
-    (r"claude(?!.*[-.](?:3|2|instant)(?:[-.]|$)).*", "claude"),
+    (r"gpt-oss.*", "gpt-oss"),
     (r"claude.*", "claude"),
     (r"gemini.*|gemma.*", "gemini"),
     (r"(?:gpt|chatgpt|o\d|text-embedding|davinci|babbage|codex|computer-use).*", "openai"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
 
 from ratatoskr.errors import InvalidInput
@@ -14,8 +14,6 @@ from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
 
     from ratatoskr.types.chat import ChatRequest
@@ -25,13 +23,28 @@ if TYPE_CHECKING:
 CountMethod: TypeAlias = Literal["auto", "local", "provider"]
 CountKind: TypeAlias = Literal["exact", "provider", "estimate"]
 
-__all__ = ["CountKind", "CountMethod", "CountRequest", "TokenCount", "TokenSpan", "Tokenization", "TokenizeRequest"]
+__all__ = [
+    "CountKind",
+    "CountMethod",
+    "CountRequest",
+    "TokenCount",
+    "TokenSpan",
+    "Tokenization",
+    "Tokenizations",
+    "TokenizeRequest",
+]
 
 
 def check_model(model: object) -> None:
     """Raise `InvalidInput` unless `model` is the name of one model."""
     if not isinstance(model, str) or not model.strip():
         raise InvalidInput(f"model must be the name of one model, not {quote(model)}", field="model")
+
+
+def check_texts(texts: object) -> None:
+    """Raise `InvalidInput` unless `texts` is a sequence of texts, not a single one."""
+    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Sequence):
+        raise InvalidInput(f"texts must be a sequence of str, not {type(texts).__name__}", field="texts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,7 @@ class TokenizeRequest:
 
     def __post_init__(self) -> None:
         check_model(self.model)
+        check_texts(self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,42 +161,119 @@ class TokenSpan(Plain):
     byte_end: int
 
 
-class Tokenization:
-    """The tokens of one text. It is a sequence of `TokenSpan`, each made when it is asked for.
+class Tokenizations:
+    """The tokens of many texts in flat arrays. It is a sequence of `Tokenization`, each made when it is asked for.
 
     Attributes:
-        text: the text.
+        texts: the texts, in order.
         model: as the caller named it.
-        tokenizer: the name of what tokenised it.
-        ids: the numbers in the vocabulary, an array of unsigned integers.
-        offsets: the first character of each token and the one after its last, an array of two columns.
+        tokenizer: the name of what tokenised them.
+        ids: of the tokens of all texts, an array of unsigned integers.
+        offsets: the first character of each token in its text and the one after its last, an array of two columns.
         byte_offsets: the same in bytes of the UTF-8 form.
+        ends: the number of tokens up to the end of each text.
     """
 
-    __slots__ = ("_piece", "byte_offsets", "ids", "model", "offsets", "text", "tokenizer")
+    __slots__ = ("_piece", "byte_offsets", "ends", "ids", "model", "offsets", "texts", "tokenizer")
 
     def __init__(
-        self, text: str, model: str, tokenizer: str, ids: Offsets, offsets: Offsets, byte_offsets: Offsets, piece: Any
+        self,
+        texts: Sequence[str],
+        model: str,
+        tokenizer: str,
+        ids: Offsets,
+        offsets: Offsets,
+        byte_offsets: Offsets,
+        ends: Sequence[int],
+        piece: Callable[[int], str | None],
     ) -> None:
-        self.text = text
+        self.texts = texts
         self.model = model
         self.tokenizer = tokenizer
         self.ids = ids
         self.offsets = offsets
         self.byte_offsets = byte_offsets
+        self.ends = ends
         self._piece = piece
+
+    def __repr__(self) -> str:
+        return f"Tokenizations({len(self)} texts, {len(self.ids)} tokens, model={quote(self.model)})"
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, index: int) -> Tokenization:
+        index = range(len(self))[index]
+        return Tokenization(self, index, self.ends[index - 1] if index else 0, self.ends[index])
+
+    def __iter__(self) -> Iterator[Tokenization]:
+        return (self[index] for index in range(len(self)))
+
+    def piece(self, id: int) -> str:
+        """Return the vocabulary's entry of an id; an empty one if there is none."""
+        return self._piece(id) or ""
+
+
+class Tokenization:
+    """The tokens of one text. It is a sequence of `TokenSpan`, each made when it is asked for.
+
+    Args:
+        batch: what it is a part of.
+        index: the text's place there.
+        start: its first token there.
+        end: the token after its last.
+    """
+
+    __slots__ = ("_batch", "_end", "_index", "_start")
+
+    def __init__(self, batch: Tokenizations, index: int, start: int, end: int) -> None:
+        self._batch = batch
+        self._index = index
+        self._start = start
+        self._end = end
 
     def __repr__(self) -> str:
         return f"Tokenization({len(self)} tokens, model={quote(self.model)}, tokenizer={quote(self.tokenizer)})"
 
+    @property
+    def text(self) -> str:
+        """The text."""
+        return self._batch.texts[self._index]
+
+    @property
+    def model(self) -> str:
+        """The model, as the caller named it."""
+        return self._batch.model
+
+    @property
+    def tokenizer(self) -> str:
+        """The name of what tokenised the text."""
+        return self._batch.tokenizer
+
+    @property
+    def ids(self) -> Offsets:
+        """The numbers in the vocabulary."""
+        return self._batch.ids[self._start : self._end]
+
+    @property
+    def offsets(self) -> Offsets:
+        """The first character of each token and the one after its last."""
+        return self._batch.offsets[self._start : self._end]
+
+    @property
+    def byte_offsets(self) -> Offsets:
+        """The first byte of each token in the UTF-8 form of the text and the one after its last."""
+        return self._batch.byte_offsets[self._start : self._end]
+
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._end - self._start
 
     def __getitem__(self, index: int) -> TokenSpan:
-        start, end = map(int, self.offsets[index])
-        byte_start, byte_end = map(int, self.byte_offsets[index])
-        token = int(self.ids[index])
-        return TokenSpan(token, self.text[start:end], self._piece(token), start, end, byte_start, byte_end)
+        place = self._start + range(len(self))[index]
+        start, end = map(int, self._batch.offsets[place])
+        byte_start, byte_end = map(int, self._batch.byte_offsets[place])
+        token = int(self._batch.ids[place])
+        return TokenSpan(token, self.text[start:end], self._batch.piece(token), start, end, byte_start, byte_end)
 
     def __iter__(self) -> Iterator[TokenSpan]:
         return (self[index] for index in range(len(self)))
