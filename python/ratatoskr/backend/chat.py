@@ -122,9 +122,12 @@ def model_names(request: ChatRequest) -> tuple[str, ...]:
         InvalidInput: there is none, or one is not a name.
     """
     named: Any = request.options.model
-    if named is not None and not isinstance(named, Iterable):
+    if isinstance(named, str):
+        models: tuple[Any, ...] = (named,)
+    elif named is None or isinstance(named, Iterable):
+        models = tuple(named or ())
+    else:
         raise InvalidInput(f"model must be a sequence of names, not {type(named).__name__}", field="model")
-    models = (named,) if isinstance(named, str) else tuple(named or ())
     if not models:
         raise InvalidInput("no model: pass a name such as 'openai:gpt-5.4'", field="model")
     for model in models:

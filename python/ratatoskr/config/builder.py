@@ -38,6 +38,10 @@ class Builder(ProviderMethods):
     def __init__(self) -> None:
         self._recipe = Recipe()
 
+    def __repr__(self) -> str:
+        names = [provider.name for provider in self._recipe.providers]
+        return f"Builder({', '.join((*names, *(str(model) for model, _ in self._recipe.local.models)))})"
+
     def recipe(self) -> Recipe:
         """Return the set-up so far as one frozen value."""
         return self._recipe

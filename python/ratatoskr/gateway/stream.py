@@ -51,6 +51,11 @@ class ChatStream(GenericBase["T"]):
         self._response: ChatResponse[Any] | None = None
         self._watch: _Watch | None = None
 
+    def __repr__(self) -> str:
+        opened = self._opened
+        state = "done" if self._done else "closed" if self._closed else "not opened" if opened is None else "open"
+        return f"ChatStream({'' if opened is None else f'{opened.source.provider}, '}{state})"
+
     # opening
 
     async def _open(self) -> Self:

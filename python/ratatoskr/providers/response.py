@@ -16,7 +16,7 @@ from ratatoskr.types.part import ReasoningPart, TextPart
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.turn import TurnBuilder
 
-HIDDEN_HEADERS = ("set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key")
+HIDDEN_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"})
 """Left out of `RawResponse.headers`."""
 
 
@@ -48,8 +48,8 @@ def build_response(
         redact: returns a text without the secrets that were sent, which a provider may repeat.
     """
     headers = dict(reply.headers)
-    for name in HIDDEN_HEADERS:
-        headers.pop(name, None)
+    if not HIDDEN_HEADERS.isdisjoint(headers):
+        headers = {name: value for name, value in headers.items() if name not in HIDDEN_HEADERS}
     values = "\n".join(headers.values())
     if redact(values) != values:
         headers = {name: redact(value) for name, value in headers.items()}

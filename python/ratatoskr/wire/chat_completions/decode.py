@@ -96,7 +96,7 @@ class CompletionReader:
     )
 
     def __init__(self, target: Target, *, streamed: bool) -> None:
-        self.turn = TurnBuilder(target.issuer)
+        self.turn = TurnBuilder(target.issuer, streamed=streamed)
         self.has_head = False
         self._streamed = streamed
         self._calls = ToolCallReader(self.turn)

@@ -44,13 +44,16 @@ class UsageReader:
         if usage.total_tokens is not None:
             self._total = usage.total_tokens
         # A host may send one count under several names; the largest is the one that it means.
-        top_level = (usage.cached_tokens, usage.prompt_cache_hit_tokens, usage.num_cached_tokens)
-        if read := [n for n in (prompt.cached_tokens, mistral.cached_tokens, *top_level) if n is not None]:
-            self._cache_read = max(read)
-        if written := [n for n in (prompt.cache_write_tokens, prompt.cache_creation_input_tokens) if n is not None]:
-            self._cache_write = max(written)
-        if thought := [n for n in (completion.reasoning_tokens, usage.reasoning_tokens) if n is not None]:
-            self._reasoning = max(thought)
+        self._cache_read = _largest(
+            self._cache_read,
+            prompt.cached_tokens,
+            mistral.cached_tokens,
+            usage.cached_tokens,
+            usage.prompt_cache_hit_tokens,
+            usage.num_cached_tokens,
+        )
+        self._cache_write = _largest(self._cache_write, prompt.cache_write_tokens, prompt.cache_creation_input_tokens)
+        self._reasoning = _largest(self._reasoning, completion.reasoning_tokens, usage.reasoning_tokens)
         turn.usage = Usage.of_provider(
             input_tokens=self._prompt,
             cache_read=self._cache_read,
@@ -69,6 +72,15 @@ class UsageReader:
         if self._prompt is None or self._completion is None or self._total is None:
             return self._completion
         return max(self._completion, self._total - self._prompt)
+
+
+def _largest(otherwise: int | None, *counts: int | None) -> int | None:
+    """Return the largest of the counts that were sent, or `otherwise` if none was."""
+    largest = None
+    for count in counts:
+        if count is not None and (largest is None or count > largest):
+            largest = count
+    return otherwise if largest is None else largest
 
 
 def _parse_price(raw: Raw | UnsetType) -> Cost | None:

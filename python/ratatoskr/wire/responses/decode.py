@@ -56,7 +56,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         body.decode()
     except UnicodeDecodeError:  # items are kept as raw JSON, which must be valid
         body = body.decode("utf-8", "replace").encode()
-    turn = TurnBuilder(target.issuer)
+    turn = TurnBuilder(target.issuer, streamed=False)
     response = decode_answer(Response, body, RESPONSE_MINOR, turn.notices)
     if raw_or_none(response.error) is None and response.output is None and response.status in {None, "completed"}:
         raise MalformedResponse("unexpected shape: a response without output")
