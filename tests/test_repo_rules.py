@@ -74,7 +74,16 @@ DOORS = frozenset({"", "sync", "cli", "service", "testing", "config"})
 TOP_LEVEL_MODULES = 8
 DIALECT_FILES = {"__init__.py", "decode.py", "encode.py", "errors.py", "history.py", "shapes.py", "stream.py"}
 """The files that every dialect has, each with the same role."""
-DIALECT_TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tools.py", "usage.py"}
+DIALECT_TOPICS = {
+    "assistant.py",
+    "citations.py",
+    "finish.py",
+    "media.py",
+    "thinking.py",
+    "tokens.py",
+    "tools.py",
+    "usage.py",
+}
 """Further files that a dialect may have, each with the same topic wherever it occurs."""
 SHARED_BY_DIALECTS = {"schema"}
 """Folders in `wire` that are no dialect: every dialect may import them."""

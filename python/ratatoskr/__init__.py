@@ -44,12 +44,18 @@ if TYPE_CHECKING:
         UnsupportedParameter as UnsupportedParameter,
     )
     from ratatoskr.gateway.embedded import EmbeddedGateway as EmbeddedGateway
-    from ratatoskr.gateway.protocol import Chat as Chat, Embed as Embed, ModelGateway as ModelGateway
+    from ratatoskr.gateway.protocol import (
+        Chat as Chat,
+        Embed as Embed,
+        ModelGateway as ModelGateway,
+        Tokens as Tokens,
+    )
     from ratatoskr.gateway.stream import ChatStream as ChatStream
     from ratatoskr.gateway.tools import ToolStream as ToolStream
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
+    from ratatoskr.local.tokens import TokenizerRegistry as TokenizerRegistry
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
@@ -116,6 +122,13 @@ if TYPE_CHECKING:
         ProviderHealth as ProviderHealth,
     )
     from ratatoskr.types.token import Token as Token
+    from ratatoskr.types.tokens import (
+        ContextLeft as ContextLeft,
+        TokenCount as TokenCount,
+        Tokenization as Tokenization,
+        Tokenizations as Tokenizations,
+        TokenSpan as TokenSpan,
+    )
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
@@ -129,11 +142,12 @@ _NAMES = {
         UnsupportedParameter
     """,
     "ratatoskr.gateway.embedded": "EmbeddedGateway",
-    "ratatoskr.gateway.protocol": "Chat Embed ModelGateway",
+    "ratatoskr.gateway.protocol": "Chat Embed ModelGateway Tokens",
     "ratatoskr.gateway.stream": "ChatStream",
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
+    "ratatoskr.local.tokens": "TokenizerRegistry",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
@@ -150,6 +164,7 @@ _NAMES = {
     "ratatoskr.types.generate": "GenerateResponse",
     "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
+    "ratatoskr.types.tokens": "ContextLeft TokenCount Tokenization Tokenizations TokenSpan",
     "ratatoskr.version": "__version__",
 }
 _MODULES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.backend.chat import ChatBackend
@@ -12,12 +12,14 @@ from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.protocol import Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.backend.tokens import TokenBackend
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, TokenCounter
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.query import Query
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 if TYPE_CHECKING:
     from ratatoskr.transport.client import Transport
@@ -35,6 +37,7 @@ class DirectBackend:
         transport: carries their bytes.
         settings: what the builder has decided.
         embedders: providers of embeddings, in order of preference.
+        make_counter: makes what counts tokens in this process, on first use.
         clock: time and chance of retries.
         shared: closes transport and embedders in place of the backend, where other backends use them, too.
     """
@@ -46,6 +49,7 @@ class DirectBackend:
         settings: Settings,
         *,
         embedders: Sequence[EmbedProvider] = (),
+        make_counter: Callable[[], TokenCounter] | None = None,
         clock: Clock | None = None,
         shared: Closeable | None = None,
     ) -> None:
@@ -57,6 +61,7 @@ class DirectBackend:
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
+        self.tokens = TokenBackend(make_counter, self.chats, timeouts, self.lifecycle)
 
     @property
     def provider_names(self) -> tuple[str, ...]:
@@ -83,6 +88,14 @@ class DirectBackend:
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yield windows of vectors; see `EmbedBackend.embed_windows`."""
         return self.embeddings.embed_windows(request)
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Return a number of tokens; see `TokenBackend.count`."""
+        return self.tokens.count(request)
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Return the tokens of texts; see `TokenBackend.tokenize`."""
+        return self.tokens.tokenize(request)
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""

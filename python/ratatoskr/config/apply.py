@@ -17,7 +17,7 @@ __all__ = ["add_provider", "apply_config", "apply_network", "base_url_in_force"]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, and the network.
+    """Add providers, those of the file and others by name, the aliases as routing rules, tokenizers, the network.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -26,6 +26,8 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         add_provider(builder, name, config.providers.get(name, ProviderSection()))
     if config.aliases:
         builder.routing(rules=dict(config.aliases))
+    if config.tokenizers:
+        builder.tokenizers(config.tokenizers)
     apply_network(builder, config)
 
 

@@ -24,7 +24,7 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, TokenCounter
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
@@ -141,6 +141,7 @@ class Assembly:
             reused.append(previous.local)
         elif recipe.local.models:
             self.local = Shared(_make_local(recipe.local), self)
+        self._counter = _make_counter(recipe) if recipe.tokenizers else None
         for part in reused:
             part.acquire(self)
 
@@ -161,6 +162,12 @@ class Assembly:
             origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
             by_origin[origin] = min(limit, by_origin.get(origin, limit))
         return by_origin
+
+    def make_counter(self) -> TokenCounter:
+        """Return what counts tokens in this process: made at once with the user's own tokenizers, else on first use."""
+        if self._counter is None:
+            self._counter = _make_counter(self.recipe)
+        return self._counter
 
     @property
     def settings(self) -> Settings:
@@ -210,6 +217,7 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         assembly.transport.value,
         assembly.settings,
         embedders=embedders,
+        make_counter=assembly.make_counter,
         clock=recipe.clock,
         shared=assembly,
     )
@@ -280,3 +288,9 @@ def _make_local(config: LocalConfig) -> _LocalProvider:
         cache_dir=config.cache_dir,
         ram_budget=config.ram_budget,
     )
+
+
+def _make_counter(recipe: Recipe) -> TokenCounter:
+    from ratatoskr.local.tokens import TokenizerRegistry
+
+    return TokenizerRegistry(dict(recipe.tokenizers), cache_dir=recipe.local.cache_dir)

@@ -163,6 +163,20 @@ class Builder(ProviderMethods):
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
 
+    def tokenizers(self, tokenizers: Mapping[str, str | Path]) -> Self:
+        """Set the tokenizers of models that the built-in table does not know, for `count_tokens` and `tokenize`.
+
+        Args:
+            tokenizers: names or patterns of models (`*` for anything) to an encoding (`o200k_base`), the path of a
+                `tokenizer.json` or of its folder, `organisation/name` of a tokenizer in the store, or another model.
+        """
+        if not isinstance(tokenizers, Mapping):
+            raise ConfigurationError(
+                f"tokenizers must map names of models to tokenizers, not be a {type(tokenizers).__name__}",
+                field="tokenizers",
+            )
+        return self._set(tokenizers=tuple({**dict(self._recipe.tokenizers), **tokenizers}.items()))
+
     def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
         """Set limits of one provider; what is `None` stays as it is.
 

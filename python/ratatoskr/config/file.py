@@ -98,6 +98,7 @@ class ConfigFile(_Section):
         templates: of `rat chat`, by name.
         providers: by name.
         network: proxy and certificates.
+        tokenizers: models, each with its tokenizer: an encoding, a file, organisation/name or another model.
     """
 
     defaults: Defaults = Defaults()
@@ -105,6 +106,7 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
+    tokenizers: dict[str, Name] = {}
 
 
 @hide_arguments

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.pool import ModelPool
     from ratatoskr.local.store.progress import PullProgress
     from ratatoskr.local.store.store import ModelStore, StoredModel
+    from ratatoskr.local.tokens import TokenizerRegistry
 
-__all__ = ["Device", "LocalEmbedder", "ModelPool", "ModelStore", "PullProgress", "StoredModel"]
+__all__ = ["Device", "LocalEmbedder", "ModelPool", "ModelStore", "PullProgress", "StoredModel", "TokenizerRegistry"]
 
 _MODULES = {
     "Device": "ratatoskr.local.engine.device",
@@ -21,6 +22,7 @@ _MODULES = {
     "ModelStore": "ratatoskr.local.store.store",
     "PullProgress": "ratatoskr.local.store.progress",
     "StoredModel": "ratatoskr.local.store.store",
+    "TokenizerRegistry": "ratatoskr.local.tokens",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a conversation consists of, for an estimate of its tokens: texts, tools, images, and what cannot be seen here."""
+"""What a conversation consists of, for an estimate of its tokens: texts, tools, images, and what is not known here."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.catalog import CATALOG
 from ratatoskr.models.tokenizers import ENCODINGS, bare_name, find_row
 from ratatoskr.types.visible import quote
 
@@ -43,7 +44,12 @@ class Names:
 
     def __init__(self, mappings: Mapping[str, str | Path]) -> None:
         for pattern, target in mappings.items():
-            if not isinstance(pattern, str) or not pattern.strip() or not isinstance(target, str | Path) or not str(target):
+            if (
+                not isinstance(pattern, str)
+                or not pattern.strip()
+                or not isinstance(target, str | Path)
+                or not str(target)
+            ):
                 raise ConfigurationError(
                     f"tokenizers must map names of models to tokenizers, not {quote(pattern)} to {quote(target)}",
                     field="tokenizers",
@@ -69,6 +75,10 @@ class Names:
                 self._found.clear()
             self._found[model] = self._resolve(model)
         return self._found[model]
+
+    def is_mapped(self, model: str) -> bool:
+        """Return whether a mapping holds for a model."""
+        return bool(self._mappings) and self._match(model) is not None
 
     def _resolve(self, model: str) -> Source | None:
         if model in ENCODINGS:
@@ -102,8 +112,7 @@ class Names:
             name = str(target)
             following = self._match(name)
             if following is None:
-                known = _known(name)
-                return known or (Source("repository", name) if _REPOSITORY.fullmatch(name) else None)
+                return _known(name)
             if following[0] in way:
                 circle = " -> ".join([*way[way.index(following[0]) :], following[0]])
                 raise ConfigurationError(f"the tokenizers lead in a circle: {circle}", field="tokenizers")
@@ -119,7 +128,9 @@ def _place_of(target: str | Path) -> Source | None:
 
 
 def _known(model: str) -> Source | None:
+    """Return the tokenizer of a model in the table, of one in the catalogue, or of one that the store may have."""
     row = find_row(model)
-    if row is None:
-        return None
-    return Source("encoding", row.encoding) if row.encoding else Source("repository", row.repository)
+    if row is not None:
+        return Source("encoding", row.encoding) if row.encoding else Source("repository", row.repository)
+    name = next((one.repository for one in CATALOG if one.name == model), model)
+    return Source("repository", name) if _REPOSITORY.fullmatch(name) else None

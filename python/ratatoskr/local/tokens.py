@@ -1,4 +1,4 @@
-"""`TokenizerRegistry`: which tokenizer a model has, and what it makes of texts and conversations. No request is sent."""
+"""`TokenizerRegistry`: which tokenizer a model has, and what it makes of texts and conversations. It sends nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ratatoskr.local.store.tokenizers import read_tokenizer_file
 from ratatoskr.local.tokenizer_names import Names, Source
 from ratatoskr.models.token_estimates import ESTIMATES, Amounts
 from ratatoskr.models.tokenizers import estimate_family
+from ratatoskr.types.cuts import check_limit, cuts_of, prefix_of
 from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenization, Tokenizations, check_model, check_texts
 
 if TYPE_CHECKING:
@@ -152,7 +153,27 @@ class TokenizerRegistry:
             items, model, source.name, spans.ids(), spans.chars(), spans.bytes(), spans.ends(), _piece_of(vocabulary)
         )
 
+    def fit_tokens(self, text: str, model: str, max_tokens: int) -> str:
+        """Return the text, or as much of its beginning as has at most `max_tokens` tokens.
+
+        It is cut between two tokens and never inside of a character; errors are those of `tokenize_batch`.
+        """
+        check_limit(max_tokens)
+        start = prefix_of(text, max_tokens)
+        found = self.tokenize(start, model)
+        if start is not text and len(found) <= max_tokens:
+            found = self.tokenize(text, model)
+        fitting = (cut for cut in cuts_of(found, max_tokens) if cut is text or self._fits(cut, model, max_tokens))
+        return next(fitting, "")
+
+    def _fits(self, text: str, model: str, max_tokens: int) -> bool:
+        return len(self.tokenize(text, model)) <= max_tokens
+
     # Which tokenizer
+
+    def is_mapped(self, model: str) -> bool:
+        """Return whether one of your own mappings holds for a model."""
+        return self._names.is_mapped(model)
 
     def find(self, model: str) -> Source | None:
         """Return where the tokenizer of a model is; `None` if it is not known or not here.
@@ -174,7 +195,7 @@ class TokenizerRegistry:
 
     def _missing(self, model: str) -> ModelNotAvailable:
         source = self._names.find(model)
-        if source is not None:
+        if source is not None and source.kind == "repository":
             hint = f"it is not in the store: rat models pull --tokenizer {source.name}"
         else:
             hint = "it is not known; map the model to a tokenizer.json, or ask the provider with method='provider'"

@@ -81,6 +81,14 @@ class CountsTokens(Protocol):
 class TokenCounter(Protocol):
     """Counts and places tokens in this process."""
 
+    def is_mapped(self, model: str) -> bool:
+        """Return whether the user chose the tokenizer of this name."""
+        ...
+
+    def inline_limit(self, model: str) -> int:
+        """Return how many characters of a text are counted in about a millisecond."""
+        ...
+
     def count(self, request: CountRequest, model: str | None = None) -> TokenCount:
         """Return the count of a text or a conversation; `model` replaces the request's. Raises `RatatoskrError`."""
         ...

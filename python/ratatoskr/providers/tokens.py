@@ -22,7 +22,8 @@ __all__ = ["ask_count"]
 
 _AS_MESSAGE = Notice(
     "counted_as_message",
-    "the provider counts conversations alone: the text was sent as a message of the user, whose own tokens are included",
+    "the provider counts conversations alone: the text was sent as a message of the user, whose own tokens are counted,"
+    " too",
     "input",
 )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.gateway.base import Gateway
+from ratatoskr.testing.tokens import ScriptedTokens, ScriptTokens
 from ratatoskr.testing.vectors import ScriptedVectors, ScriptVectors
 from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
 from ratatoskr.types.attempt import Attempt
@@ -20,6 +21,7 @@ from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, P
 from ratatoskr.types.part import Part
 from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
 from ratatoskr.types.timeouts import in_force
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ ScriptAnswer: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any]
 ScriptTurn: TypeAlias = "ScriptAnswer | Callable[[ChatRequest], ScriptAnswer | Awaitable[ScriptAnswer]]"
 
 NAME = "scripted"
+CAPABILITIES = frozenset(
+    {"chat", "chat_stream", "count_tokens", "embed", "generate", "list_models", "tokenize", "tools"}
+)
 
 
 class ScriptedGateway(Gateway):
@@ -46,12 +51,21 @@ class ScriptedGateway(Gateway):
         vectors: the embeddings of texts: a mapping of texts, an exception to raise, or a function of a text. Texts
             that it leaves out, or all, get vectors of length one that depend on nothing but the text.
         dimensions: numbers of such a vector.
+        tokens: the counts of tokens: a number, an exception to raise, or a function of the `CountRequest`. Without it,
+            they are counted or estimated as by any gateway, also for the method `provider`.
     """
 
-    def __init__(self, *turns: ScriptTurn, vectors: ScriptVectors = None, dimensions: int = 8) -> None:
-        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions))
+    def __init__(
+        self,
+        *turns: ScriptTurn,
+        vectors: ScriptVectors = None,
+        dimensions: int = 8,
+        tokens: ScriptTokens = None,
+    ) -> None:
+        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions), ScriptedTokens(tokens))
         self.requests: list[ChatRequest] = backend.requests
         self.embed_requests: list[EmbedRequest] = backend.vectors.requests
+        self.token_requests: list[CountRequest | TokenizeRequest] = backend.tokens.requests
         super().__init__(backend)
 
 
@@ -60,9 +74,10 @@ class ScriptedBackend:
 
     loop_bound = True  # a turn may be a function, which must not run on a thread that its caller does not know
 
-    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors) -> None:
+    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors, tokens: ScriptedTokens) -> None:
         self.requests: list[ChatRequest] = []
         self.vectors = vectors
+        self.tokens = tokens
         self._turns = turns
         self._closed = False
 
@@ -110,6 +125,16 @@ class ScriptedBackend:
             yield window
             self._check_open()
 
+    async def count_tokens(self, request: CountRequest) -> TokenCount:
+        """Return the script's count, or the one that any gateway makes."""
+        self._check_open()
+        return self.tokens.count(request)
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
+        """Return the tokens of texts, as any gateway does."""
+        self._check_open()
+        return self.tokens.tokenize(request)
+
     async def inspect(self, query: Query[A]) -> A:
         """Describe the script."""
         answer: Any
@@ -126,7 +151,7 @@ class ScriptedBackend:
                 timeouts = in_force(request.timeouts, streamed=False)
                 answer = Explanation((plan,), Explanation.deadlines_of(timeouts), 0)
             case GetCapabilities():
-                answer = frozenset({"chat", "chat_stream", "generate", "tools", "embed", "list_models"})
+                answer = CAPABILITIES
             case GetHealth():
                 answer = Health(not self._closed, VERSION)
             case _:

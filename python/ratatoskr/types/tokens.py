@@ -24,6 +24,7 @@ CountMethod: TypeAlias = Literal["auto", "local", "provider"]
 CountKind: TypeAlias = Literal["exact", "provider", "estimate"]
 
 __all__ = [
+    "ContextLeft",
     "CountKind",
     "CountMethod",
     "CountRequest",
@@ -138,13 +139,37 @@ class TokenCount(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class ContextLeft(Plain):
+    """What is left of a model's context after a conversation.
+
+    Attributes:
+        max_input_tokens: the size of the context.
+        count: the tokens of the conversation.
+    """
+
+    type: ClassVar[Literal["context_left"]] = "context_left"
+    max_input_tokens: int
+    count: TokenCount
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens that are left; a negative one is that of the tokens that are too many."""
+        return self.max_input_tokens - self.count.tokens
+
+    @property
+    def least(self) -> int:
+        """The number that is left if the count is as far too low as its error band allows."""
+        return self.max_input_tokens - self.count.high
+
+
+@dataclass(frozen=True, slots=True)
 class TokenSpan(Plain):
-    """One token of a text.
+    r"""One token of a text.
 
     Attributes:
         id: its number in the vocabulary.
         text: the slice `text[start:end]`; two tokens that share the bytes of one character have the same slice.
-        piece: its entry in the vocabulary; bytes that are not UTF-8 are written as `\\xf0`.
+        piece: its entry in the vocabulary; bytes that are not UTF-8 are written as `\xf0`.
         start: its first character.
         end: the character after its last.
         byte_start: its first byte in the UTF-8 form of the text.

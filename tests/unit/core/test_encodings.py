@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import tiktoken
 import tiktoken_ext.openai_public as public
 
-from unit.core.token_texts import make_texts
 from ratatoskr import _core
 from ratatoskr.errors import InvalidInput
 from ratatoskr.models.tokenizers import ENCODINGS
+from unit.core.token_texts import make_texts
 
 TEXTS = make_texts(21_000)
 REAL = ("cl100k_base", "o200k_base")
@@ -22,12 +21,12 @@ REAL = ("cl100k_base", "o200k_base")
 
 def ranks_of(encoding: _core.Encoding) -> dict[bytes, int]:
     """Return the ranks, which tiktoken would download."""
-    tokens = (encoding.token(id) for id in itertools.count())
-    return {token: id for id, token in enumerate(itertools.takewhile(lambda token: token is not None, tokens))}
+    tokens = (encoding.token(number) for number in itertools.count())
+    return {token: rank for rank, token in enumerate(itertools.takewhile(lambda token: token is not None, tokens))}
 
 
 @pytest.fixture(scope="module")
-def peers() -> Iterator[dict[str, tiktoken.Encoding]]:
+def peers() -> dict[str, tiktoken.Encoding]:
     made: dict[str, tiktoken.Encoding] = {}
     with pytest.MonkeyPatch.context() as patch:
         for name in REAL:
@@ -36,7 +35,7 @@ def peers() -> Iterator[dict[str, tiktoken.Encoding]]:
             arguments: dict[str, Any] = getattr(public, name)()
             assert arguments["mergeable_ranks"] is ranks
             made[name] = tiktoken.Encoding(**arguments)
-    yield made
+    return made
 
 
 @pytest.mark.parametrize(("name", "tokens"), [("cl100k_base", 100_256), ("o200k_base", 199_998)])
@@ -69,7 +68,7 @@ def test_ids_and_places_equal_tiktokens(name: str, peers: dict[str, tiktoken.Enc
     for text, end in zip(TEXTS, ends, strict=True):
         expected = peer.encode_ordinary(text)
         assert ids[first:end].tolist() == expected, ascii(text)
-        places = [0, *itertools.accumulate(len(peer.decode_single_token_bytes(id)) for id in expected)]
+        places = [0, *itertools.accumulate(len(peer.decode_single_token_bytes(one)) for one in expected)]
         assert octets[first:end].tolist() == [list(pair) for pair in itertools.pairwise(places)], ascii(text)
         assert chars[first:end, 0].tolist() == peer.decode_with_offsets(expected)[1], ascii(text)
         assert ours.count(text) == len(expected)
@@ -112,7 +111,7 @@ def test_lines_of_a_megabyte(name: str, kind: str, peers: dict[str, tiktoken.Enc
     assert ours.spans([part]).ids().tolist() == peers[name].encode_ordinary(part)
     spans = ours.spans([text])
     assert ours.count(text) == len(spans.ids())
-    assert b"".join(ours.token(id) or b"?" for id in spans.ids().tolist()) == text.encode()
+    assert b"".join(ours.token(one) or b"?" for one in spans.ids().tolist()) == text.encode()
 
 
 def test_a_count_is_linear() -> None:

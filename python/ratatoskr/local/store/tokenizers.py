@@ -1,6 +1,6 @@
 """Tokenizers alone: `tokenizer.json` of a folder, of a model in the store, or pulled without the model.
 
-    ROOT/tokenizers/ORG--NAME/     tokenizer.json, config.json and tokenizer_config.json, and manifest.json
+ROOT/tokenizers/ORG--NAME/     tokenizer.json, config.json and tokenizer_config.json, and manifest.json
 """
 
 from __future__ import annotations

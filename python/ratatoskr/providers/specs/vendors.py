@@ -84,6 +84,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         models_path="/api/tags",
         version_prefixes=("/api",),
         models_shape="models",
+        counts_by="ollama",
         builder_method=True,
     ),
     ProviderSpec(
