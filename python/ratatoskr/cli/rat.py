@@ -28,6 +28,8 @@ COMMANDS: dict[str, str] = {
     "search": "Search a file of vectors that embed-file wrote.",
     "sessions": "List, show, export and remove saved conversations.",
     "templates": "List, show and remove saved prompts.",
+    "tokenize": "Show the tokens of texts, with their ids and places.",
+    "tokens": "Count the tokens of texts or of a conversation.",
 }
 """Listing the commands imports none."""
 MODULES: dict[str, str] = {"sessions": "saved"}

@@ -92,7 +92,7 @@ class TokenizerRegistry:
         amounts = self._measure(request, source or _UNIT)
         family = estimate_family(name)
         tokens, band = ESTIMATES[family].of(amounts, text_is_exact=source is not None)
-        return TokenCount(tokens, "estimate", band, name, source.name if source else f"{family} (estimate)")
+        return TokenCount(tokens, "estimate", band, name, source.name if source else family)
 
     def _measure(self, request: CountRequest, source: Source) -> Amounts:
         if request.text is not None:

@@ -1,7 +1,7 @@
 """How the tokens of a request are estimated where the model's own tokenizer is not at hand, by family of models.
 
 The unit of each row is the token of `o200k_base`. The numbers were fitted to the half of the recorded exchanges whose
-id has an even SHA-256, and each error holds for all of them; `tests/recorded/test_token_estimates.py` checks the rest.
+id has an even SHA-256, nearly all of which are English; `tests/recorded/test_token_estimates.py` checks the other half.
 """
 
 from __future__ import annotations
