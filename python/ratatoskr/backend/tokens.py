@@ -54,10 +54,10 @@ class TokenBackend:
             counter, name = self._find(request.model)
             limit = counter.inline_limit(name)
             if request.text is not None and len(request.text) <= limit:
-                return _named(counter.count(request, name), request.model)
+                return _with_name(counter.count(request, name), request.model)
             total = self._timeouts.resolve(request.timeouts).total
             async with Deadline(None if total == math.inf else total, "total", "the count of tokens"):
-                return _named(await asyncio.to_thread(counter.count, request, name), request.model)
+                return _with_name(await asyncio.to_thread(counter.count, request, name), request.model)
         finally:
             self._lifecycle.leave(call)
 
@@ -91,7 +91,7 @@ class TokenBackend:
             lambda provider, options: _ask_provider(provider, request, options),
             self._timeouts.resolve(request.timeouts),
         )
-        return replace(_named(count, request.model), attempts=attempts)
+        return replace(_with_name(count, request.model), attempts=attempts)
 
 
 async def _ask_provider(provider: ChatProvider, request: CountRequest, options: CallOptions) -> TokenCount:
@@ -108,6 +108,6 @@ def _chat_for(model: str) -> ChatRequest:
     return ChatRequest(_QUESTION, options=ChatOptions(model=model))
 
 
-def _named(count: TokenCount, model: str) -> TokenCount:
+def _with_name(count: TokenCount, model: str) -> TokenCount:
     """Return a count with the model's name as the caller gave it."""
     return count if count.model == model else replace(count, model=model)

@@ -14,13 +14,13 @@ from ratatoskr.local.store.catalog import CATALOG
 from ratatoskr.models.tokenizers import ENCODINGS, bare_name, find_row
 from ratatoskr.types.visible import quote
 
-__all__ = ["Names", "Source"]
+__all__ = ["Names", "TokenizerSource"]
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TokenizerSource:
     """Where a tokenizer comes from.
 
     Attributes:
@@ -62,9 +62,9 @@ class Names:
                     f" ({', '.join(ENCODINGS)}), a file, organisation/name, nor a model whose tokenizer is known",
                     field="tokenizers",
                 )
-        self._found: dict[str, Source | None] = {}
+        self._found: dict[str, TokenizerSource | None] = {}
 
-    def find(self, model: str) -> Source | None:
+    def find(self, model: str) -> TokenizerSource | None:
         """Return the tokenizer of a model; `None` if it is not known.
 
         Raises:
@@ -80,11 +80,11 @@ class Names:
         """Return whether a mapping holds for a model."""
         return bool(self._mappings) and self._match(model) is not None
 
-    def _resolve(self, model: str) -> Source | None:
+    def _resolve(self, model: str) -> TokenizerSource | None:
         if model in ENCODINGS:
-            return Source("encoding", model)
+            return TokenizerSource("encoding", model)
         mapped = self._match(model)
-        known = _known(model)
+        known = _find_known(model)
         if mapped is None:
             return known
         source = self._follow(*mapped)
@@ -103,7 +103,7 @@ class Names:
                 return pattern, target
         return None
 
-    def _follow(self, pattern: str, target: str | Path) -> Source | None:
+    def _follow(self, pattern: str, target: str | Path) -> TokenizerSource | None:
         """Return what a mapping leads to, through the mappings of the models that it names."""
         way = [pattern]
         while True:
@@ -112,7 +112,7 @@ class Names:
             name = str(target)
             following = self._match(name)
             if following is None:
-                return _known(name)
+                return _find_known(name)
             if following[0] in way:
                 circle = " -> ".join([*way[way.index(following[0]) :], following[0]])
                 raise ConfigurationError(f"the tokenizers lead in a circle: {circle}", field="tokenizers")
@@ -120,17 +120,19 @@ class Names:
             target = following[1]
 
 
-def _place_of(target: str | Path) -> Source | None:
+def _place_of(target: str | Path) -> TokenizerSource | None:
     """Return the encoding or the file that a target names; `None` if it is the name of something else."""
     if isinstance(target, Path) or target.startswith(("/", "./", "../", "~")) or target.endswith(".json"):
-        return Source("file", str(Path(target).expanduser().absolute()))
-    return Source("encoding", target) if target in ENCODINGS else None
+        return TokenizerSource("file", str(Path(target).expanduser().absolute()))
+    return TokenizerSource("encoding", target) if target in ENCODINGS else None
 
 
-def _known(model: str) -> Source | None:
+def _find_known(model: str) -> TokenizerSource | None:
     """Return the tokenizer of a model in the table, of one in the catalogue, or of one that the store may have."""
     row = find_row(model)
     if row is not None:
-        return Source("encoding", row.encoding) if row.encoding else Source("repository", row.repository)
+        return (
+            TokenizerSource("encoding", row.encoding) if row.encoding else TokenizerSource("repository", row.repository)
+        )
     name = next((one.repository for one in CATALOG if one.name == model), model)
-    return Source("repository", name) if _REPOSITORY.fullmatch(name) else None
+    return TokenizerSource("repository", name) if _REPOSITORY.fullmatch(name) else None

@@ -12,7 +12,7 @@ from ratatoskr import _core
 from ratatoskr.errors import ModelNotAvailable
 from ratatoskr.local.conversation import Contents, contents_of
 from ratatoskr.local.store.tokenizers import read_tokenizer_file
-from ratatoskr.local.tokenizer_names import Names, Source
+from ratatoskr.local.tokenizer_names import Names, TokenizerSource
 from ratatoskr.models.token_estimates import ESTIMATES, Amounts
 from ratatoskr.models.tokenizers import estimate_family
 from ratatoskr.types.cuts import check_limit, cuts_of, prefix_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenizerRegistry"]
 
-_UNIT: Final = Source("encoding", "o200k_base")
+_UNIT: Final = TokenizerSource("encoding", "o200k_base")
 """What estimates are made from."""
 _PART: Final = 1 << 18
 """Characters of a long text that are converted at once: meanwhile no other Python code runs."""
@@ -58,7 +58,7 @@ class TokenizerRegistry:
     ) -> None:
         self._names = Names(tokenizers or {})
         self._cache_dir = cache_dir
-        self._loaded: dict[Source, _Vocabulary] = {}
+        self._loaded: dict[TokenizerSource, _Vocabulary] = {}
         self._lock = threading.Lock()
 
     # Counts
@@ -94,7 +94,7 @@ class TokenizerRegistry:
         tokens, band = ESTIMATES[family].of(amounts, text_is_exact=source is not None)
         return TokenCount(tokens, "estimate", band, name, source.name if source else family)
 
-    def _measure(self, request: CountRequest, source: Source) -> Amounts:
+    def _measure(self, request: CountRequest, source: TokenizerSource) -> Amounts:
         if request.text is not None:
             return Amounts(self._count_text(source, request.text))
         chat: ChatRequest = request.chat  # type: ignore[assignment]  # a request has either
@@ -112,7 +112,7 @@ class TokenizerRegistry:
             found.images,
         )
 
-    def _count_text(self, source: Source, text: str) -> int:
+    def _count_text(self, source: TokenizerSource, text: str) -> int:
         vocabulary = self._load(source)
         if len(text) <= _PART or not isinstance(text, str) or text.isascii():
             return vocabulary.count(text)
@@ -175,7 +175,7 @@ class TokenizerRegistry:
         """Return whether one of your own mappings holds for a model."""
         return self._names.is_mapped(model)
 
-    def find(self, model: str) -> Source | None:
+    def find(self, model: str) -> TokenizerSource | None:
         """Return where the tokenizer of a model is; `None` if it is not known or not here.
 
         Raises:
@@ -201,7 +201,7 @@ class TokenizerRegistry:
             hint = "it is not known; map the model to a tokenizer.json, or ask the provider with method='provider'"
         return ModelNotAvailable(f"the tokenizer of {model!r:.100} is needed here, and {hint}", reason="not_local")
 
-    def _load(self, source: Source) -> _Vocabulary:
+    def _load(self, source: TokenizerSource) -> _Vocabulary:
         found = self._loaded.get(source)
         if found is None:
             with self._lock:
@@ -210,7 +210,7 @@ class TokenizerRegistry:
                     found = self._loaded[source] = self._read(source)
         return found
 
-    def _read(self, source: Source) -> _Vocabulary:
+    def _read(self, source: TokenizerSource) -> _Vocabulary:
         if source.kind == "encoding":
             return _core.Encoding(source.name)
         file = read_tokenizer_file(source, self._cache_dir)

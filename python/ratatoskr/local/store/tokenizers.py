@@ -21,7 +21,7 @@ from ratatoskr.local.store.store import ModelStore
 
 if TYPE_CHECKING:
     from ratatoskr.local.store.progress import OnPullProgress
-    from ratatoskr.local.tokenizer_names import Source
+    from ratatoskr.local.tokenizer_names import TokenizerSource
 
 __all__ = ["TokenizerFile", "pull_tokenizer", "read_tokenizer_file"]
 
@@ -52,7 +52,7 @@ class TokenizerFile:
             )
 
 
-def read_tokenizer_file(source: Source, cache_dir: str | Path | None) -> TokenizerFile | None:
+def read_tokenizer_file(source: TokenizerSource, cache_dir: str | Path | None) -> TokenizerFile | None:
     """Return the tokenizer of a source; `None` if a repository is not in the store.
 
     Raises:
