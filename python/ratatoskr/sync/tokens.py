@@ -37,16 +37,22 @@ class SyncTokens:
         response_format: ResponseFormat | None = None,
         timeout: TimeoutsLike = None,
     ) -> TokenCount:
-        """Return the number of tokens of a text or a conversation; see `EmbeddedGateway.count_tokens`."""
+        """Return the number of tokens that a model makes of a text or a conversation, and how far it can be trusted.
+
+        Arguments and errors are those of `EmbeddedGateway.count_tokens`.
+        """
         options: Any = {"tools": tools, "response_format": response_format, "timeout": timeout}
         return self._run(self._gateway.count_tokens(input, model, method, **options))
 
     def tokenize(self, text: str, model: str) -> Tokenization:
-        """Return the tokens of a text with their places."""
+        """Return the tokens of a text with their places; errors are those of `tokenize_batch`."""
         return self._run(self._gateway.tokenize(text, model))
 
     def tokenize_batch(self, texts: Sequence[str], model: str) -> Tokenizations:
-        """Return the tokens of many texts with their places; see `EmbeddedGateway.tokenize_batch`."""
+        """Return the tokens of many texts: of each its id, its entry in the vocabulary, and its place in the text.
+
+        Arguments and errors are those of `EmbeddedGateway.tokenize_batch`.
+        """
         return self._run(self._gateway.tokenize_batch(texts, model))
 
     def fit_tokens(self, text: str, model: str, max_tokens: int) -> str:
@@ -64,6 +70,9 @@ class SyncTokens:
         method: CountMethod = "auto",
         timeout: TimeoutsLike = None,
     ) -> ContextLeft:
-        """Return how many tokens a model can still take; see `EmbeddedGateway.context_left`."""
+        """Return how many tokens a model can still take after a conversation.
+
+        Arguments and errors are those of `EmbeddedGateway.context_left`.
+        """
         options: Any = {"tools": tools, "response_format": response_format, "method": method, "timeout": timeout}
         return self._run(self._gateway.context_left(messages, model, max_input_tokens=max_input_tokens, **options))

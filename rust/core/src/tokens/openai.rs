@@ -138,13 +138,7 @@ impl Encoding {
             let end = splitter.next(at);
             let id = self.id(bytes, at, end);
             if id == u32::MAX {
-                let rank = |start: usize, end: usize| match (end - start, bytes.get(at + start..at + end)) {
-                    (2, Some([first, second])) => {
-                        let pair = usize::from(*first) << 8 | usize::from(*second);
-                        self.pairs.get(pair).copied().unwrap_or(u32::MAX)
-                    }
-                    _ => self.id(bytes, at + start, at + end),
-                };
+                let rank = |from: usize, to: usize| self.rank(bytes, at + from, at + to);
                 merger.merge(end - at, rank, |from, to| found(self.id(bytes, at + from, at + to), at + from, at + to));
             } else {
                 found(id, at, end);
@@ -156,9 +150,57 @@ impl Encoding {
     /// The number of tokens of a text.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
-        let mut tokens = 0;
-        self.each(text, |_, _, _| tokens += 1);
+        let splitter = Splitter::new(self.pattern, text);
+        let bytes = text.as_bytes();
+        let (mut merger, mut known) = (Merger::default(), KnownCounts::default());
+        let (mut tokens, mut at) = (0, 0);
+        while at < bytes.len() {
+            let end = splitter.next(at);
+            tokens += if self.is_token(bytes, at, end) {
+                1
+            } else if end - at > SHORT {
+                self.count_merged(bytes, at, end, &mut merger)
+            } else {
+                known.get(key_of(bytes, at, end), || self.count_merged(bytes, at, end, &mut merger))
+            };
+            at = end;
+        }
         tokens
+    }
+
+    /// Whether some bytes are one token.
+    #[inline]
+    fn is_token(&self, text: &[u8], start: usize, end: usize) -> bool {
+        if end - start > SHORT {
+            return self.id(text, start, end) != u32::MAX;
+        }
+        let key = key_of(text, start, end);
+        let mut slot = slot_of(key);
+        loop {
+            match self.keys.get(slot) {
+                Some(found) if *found == key => return true,
+                Some(0) | None => return false,
+                Some(_) => slot = (slot + 1) & ((1 << SLOTS) - 1),
+            }
+        }
+    }
+
+    fn count_merged(&self, bytes: &[u8], at: usize, end: usize, merger: &mut Merger) -> usize {
+        let mut tokens = 0;
+        merger.merge(end - at, |from, to| self.rank(bytes, at + from, at + to), |_, _| tokens += 1);
+        tokens
+    }
+
+    /// The id of the token of two bytes or more within a piece.
+    #[inline]
+    fn rank(&self, bytes: &[u8], start: usize, end: usize) -> u32 {
+        match (end - start, bytes.get(start..end)) {
+            (2, Some([first, second])) => {
+                let pair = usize::from(*first) << 8 | usize::from(*second);
+                self.pairs.get(pair).copied().unwrap_or(u32::MAX)
+            }
+            _ => self.id(bytes, start, end),
+        }
     }
 
     /// The tokens of texts with their places.
@@ -177,6 +219,31 @@ impl Encoding {
     #[must_use]
     pub fn token(&self, id: u32) -> Option<&'static [u8]> {
         self.tokens.get(id as usize).copied()
+    }
+}
+
+/// The counts of tokens of short pieces of one text that were merged: words come again.
+#[derive(Default)]
+struct KnownCounts {
+    slots: Vec<(u128, usize)>,
+}
+
+impl KnownCounts {
+    const SIZE: usize = 1024;
+
+    /// The count of a piece; `count` gives it where it is not known.
+    fn get(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
+        if self.slots.is_empty() {
+            self.slots.resize(Self::SIZE, (0, 0)); // no piece has the key 0
+        }
+        match self.slots.get_mut(slot_of(key) % Self::SIZE) {
+            Some((known, tokens)) if *known == key => *tokens,
+            Some(slot) => {
+                *slot = (key, count());
+                slot.1
+            }
+            None => count(),
+        }
     }
 }
 
