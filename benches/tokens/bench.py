@@ -41,7 +41,7 @@ def tiktoken_of(name: str) -> tiktoken.Encoding:
 
 
 def texts_of_10_kb() -> dict[str, list[str]]:
-    """Return texts of 10,000 bytes: prose, code, and the same code with letters of other scripts, whose words are no tokens."""
+    """Return texts of 10,000 bytes: prose, code, and code with letters of other scripts, whose words are no tokens."""
     prose = " ".join(words())
     code = "\n".join(path.read_text("utf-8") for path in sorted(Path(asyncio.__file__).parent.glob("*.py")))
     mixed = code.translate({ord(letter): other for letter, other in zip("etaoinsr", "еτаоיनसー", strict=True)})

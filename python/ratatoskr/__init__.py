@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
     from ratatoskr.local.tokens import TokenizerRegistry as TokenizerRegistry
+    from ratatoskr.middleware.base import Middleware as Middleware
+    from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
+    from ratatoskr.middleware.redact import Redact as Redact
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
@@ -148,6 +151,9 @@ _NAMES = {
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
     "ratatoskr.local.tokens": "TokenizerRegistry",
+    "ratatoskr.middleware.base": "Middleware",
+    "ratatoskr.middleware.observe": "Hooks Log",
+    "ratatoskr.middleware.redact": "Redact",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.deadline import Deadline
@@ -95,13 +96,14 @@ class TokenBackend:
 
 
 async def _ask_provider(provider: ChatProvider, request: CountRequest, options: CallOptions) -> TokenCount:
-    if not isinstance(provider, CountsTokens) or not provider.counts_tokens:
+    counter = cast("CountsTokens", provider)
+    if not getattr(counter, "counts_tokens", False):
         raise UnsupportedParameter(
             "it has no address that counts tokens: method='auto' counts or estimates them in this process",
             provider=provider.name,
             field="method",
         )
-    return await provider.count_tokens(request, options)
+    return await counter.count_tokens(request, options)
 
 
 def _chat_for(model: str) -> ChatRequest:

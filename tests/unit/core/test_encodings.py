@@ -130,6 +130,13 @@ def test_a_count_is_linear() -> None:
         assert spent(unit * 1_600_000) < 40 * spent(unit * 100_000), unit
 
 
+@pytest.mark.parametrize("name", REAL)
+def test_a_long_text_in_which_everything_comes_again_is_counted_as_its_tokens(name: str) -> None:
+    ours, texts = _core.Encoding(name), make_texts(3000, seed=9)
+    text = "".join(texts + texts[::-1] + texts)
+    assert ours.count(text) == len(ours.spans([text]).ids())
+
+
 def test_parts_are_counted_as_one_text() -> None:
     ours = _core.Encoding("cl100k_base")
     text = "Überraschung 🙂 " * 500

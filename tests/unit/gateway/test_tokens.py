@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ratatoskr import EmbeddedGateway, Message, Ratatoskr, TokenCount, ToolDefinition
+from ratatoskr import EmbeddedGateway, Message, Middleware, Ratatoskr, Redact, TokenCount, ToolDefinition
 from ratatoskr.errors import (
     ConfigurationError,
     GatewayClosed,
@@ -248,6 +248,35 @@ async def test_a_providers_error_is_an_error() -> None:
     async with asked("anthropic", replies(error, 429)) as (tokens, _):
         with pytest.raises(RateLimited):
             await tokens.count_tokens("hi", "claude-sonnet-5", "provider")
+
+
+async def test_what_is_redacted_is_kept_from_the_count_of_a_provider() -> None:
+    async with ScriptedUpstream(()) as upstream:
+        builder = Ratatoskr.builder().anthropic("k", base_url=upstream.base_url("anthropic"))
+        async with builder.wrap(Redact([r"\d{4}"])).build() as tokens:
+            for given in ("my PIN is 1234", [Message.user("my PIN is 1234")]):
+                count = await tokens.count_tokens(given, "claude-sonnet-5", "provider")
+                assert count.kind == "provider"
+                assert "[REDACTED_1]" in upstream.last.raw.decode()
+                assert "1234" not in upstream.last.raw.decode()
+
+
+async def test_a_middleware_stands_around_counts_and_each_try_at_a_provider() -> None:
+    class Seen(Middleware):
+        def __init__(self) -> None:
+            self.providers: list[str | None] = []
+
+        async def count_tokens(self, request: CountRequest, call: Any, ask: Any) -> TokenCount:
+            self.providers.append(call.provider)
+            return await ask(request, call)  # type: ignore[no-any-return]
+
+    calls, tries = Seen(), Seen()
+    async with ScriptedUpstream(()) as upstream:
+        builder = Ratatoskr.builder().anthropic("k", base_url=upstream.base_url("anthropic"))
+        async with builder.wrap(calls).wrap(tries, each_try=True).build() as tokens:
+            await tokens.count_tokens("hi", "claude-sonnet-5", "provider")
+            await tokens.count_tokens("hi", "claude-sonnet-5")
+    assert (calls.providers, tries.providers) == ([None, None], ["anthropic"])
 
 
 # Blocking and scripted
