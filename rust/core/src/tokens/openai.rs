@@ -1,5 +1,6 @@
 //! The encodings of OpenAI's models, with their vocabularies.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use super::TokensError;
@@ -150,42 +151,33 @@ impl Encoding {
     /// The number of tokens of a text.
     #[must_use]
     pub fn count(&self, text: &str) -> usize {
+        match self.pattern {
+            Pattern::Cl100k => KNOWN_CL100K.with_borrow_mut(|known| self.count_with(text, known)),
+            Pattern::O200k => KNOWN_O200K.with_borrow_mut(|known| self.count_with(text, known)),
+        }
+    }
+
+    fn count_with(&self, text: &str, known: &mut KnownCounts) -> usize {
         let splitter = Splitter::new(self.pattern, text);
         let bytes = text.as_bytes();
-        let (mut merger, mut known) = (Merger::default(), KnownCounts::default());
+        let mut merger = Merger::default();
         let (mut tokens, mut at) = (0, 0);
         while at < bytes.len() {
             let end = splitter.next(at);
-            tokens += if self.is_token(bytes, at, end) {
-                1
-            } else if end - at > SHORT {
-                self.count_merged(bytes, at, end, &mut merger)
+            tokens += if end - at > SHORT {
+                self.count_piece(bytes, at, end, &mut merger)
             } else {
-                known.get(key_of(bytes, at, end), || self.count_merged(bytes, at, end, &mut merger))
+                known.get(key_of(bytes, at, end), || self.count_piece(bytes, at, end, &mut merger))
             };
             at = end;
         }
         tokens
     }
 
-    /// Whether some bytes are one token.
-    #[inline]
-    fn is_token(&self, text: &[u8], start: usize, end: usize) -> bool {
-        if end - start > SHORT {
-            return self.id(text, start, end) != u32::MAX;
+    fn count_piece(&self, bytes: &[u8], at: usize, end: usize, merger: &mut Merger) -> usize {
+        if self.id(bytes, at, end) != u32::MAX {
+            return 1;
         }
-        let key = key_of(text, start, end);
-        let mut slot = slot_of(key);
-        loop {
-            match self.keys.get(slot) {
-                Some(found) if *found == key => return true,
-                Some(0) | None => return false,
-                Some(_) => slot = (slot + 1) & ((1 << SLOTS) - 1),
-            }
-        }
-    }
-
-    fn count_merged(&self, bytes: &[u8], at: usize, end: usize, merger: &mut Merger) -> usize {
         let mut tokens = 0;
         merger.merge(end - at, |from, to| self.rank(bytes, at + from, at + to), |_, _| tokens += 1);
         tokens
@@ -222,29 +214,33 @@ impl Encoding {
     }
 }
 
-/// The counts of tokens of short pieces of one text that were merged: words come again.
-#[derive(Default)]
-struct KnownCounts {
-    slots: Vec<(u128, usize)>,
-}
+/// The counts of tokens of short pieces that were met last: words come again, and the table of all tokens is far larger
+/// than the caches of a processor.
+struct KnownCounts(Vec<u128>);
 
 impl KnownCounts {
-    const SIZE: usize = 1024;
+    const SLOTS: u32 = 12; // bits of an index: 64 KB
+    const COUNT: u32 = 124; // where in a slot the count is, above the key, whose highest four bits are 0
 
-    /// The count of a piece; `count` gives it where it is not known.
-    fn get(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
-        if self.slots.is_empty() {
-            self.slots.resize(Self::SIZE, (0, 0)); // no piece has the key 0
-        }
-        match self.slots.get_mut(slot_of(key) % Self::SIZE) {
-            Some((known, tokens)) if *known == key => *tokens,
-            Some(slot) => {
-                *slot = (key, count());
-                slot.1
-            }
-            None => count(),
-        }
+    fn new() -> Self {
+        Self(vec![0; 1 << Self::SLOTS])
     }
+
+    /// The count of a piece of up to 15 bytes; `count` gives it where it is not known.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a count of 15 at most")]
+    fn get(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
+        let Some(slot) = self.0.get_mut(slot_of(key) >> (SLOTS - Self::SLOTS)) else { return count() };
+        if *slot & ((1 << Self::COUNT) - 1) != key {
+            *slot = key | (count() as u128) << Self::COUNT;
+        }
+        (*slot >> Self::COUNT) as usize
+    }
+}
+
+thread_local! {
+    static KNOWN_CL100K: RefCell<KnownCounts> = RefCell::new(KnownCounts::new());
+    static KNOWN_O200K: RefCell<KnownCounts> = RefCell::new(KnownCounts::new());
 }
 
 /// The place of a token of more than `SHORT` bytes: it depends on its length, its beginning and its end.
