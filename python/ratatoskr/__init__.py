@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
     from ratatoskr.middleware.redact import Redact as Redact
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
+    from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
     from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
@@ -116,6 +117,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
     from ratatoskr.types.model import (
+        BreakerHealth as BreakerHealth,
         Explanation as Explanation,
         Health as Health,
         LocalHealth as LocalHealth,
@@ -155,6 +157,7 @@ _NAMES = {
     "ratatoskr.middleware.observe": "Hooks Log",
     "ratatoskr.middleware.redact": "Redact",
     "ratatoskr.providers.protocol": "ChatProvider",
+    "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
     "ratatoskr.sync.tool_stream": "SyncToolStream",
@@ -168,7 +171,7 @@ _NAMES = {
     """,
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
-    "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.token": "Token",
     "ratatoskr.types.tokens": "ContextLeft TokenCount Tokenization Tokenizations TokenSpan",
     "ratatoskr.version": "__version__",

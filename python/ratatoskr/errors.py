@@ -246,6 +246,8 @@ class Timeout(RatatoskrError, TimeoutError):
 
     _fields = (*RatatoskrError._fields, "phase")
     _retryable = True
+    queued: bool = False
+    """Whether the request was still waiting here, for a free slot or its key, so that the provider was not asked."""
 
     def __init__(self, message: str = "", *, phase: str | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.candidate import Candidate
 from ratatoskr.types.visible import quote
 
 __all__ = [
@@ -37,23 +38,6 @@ Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[st
 MAX_ROUTES = 1024
 """The number of routes that are cached; names may come from untrusted input."""
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One provider and model that can serve the request.
-
-    Attributes:
-        provider: its name as configured.
-        model: the model's name there.
-        reason: why it was chosen, for people to read.
-        only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
-    """
-
-    provider: str
-    model: str
-    reason: str
-    only_if_unavailable: bool = False
 
 
 def resolve(

@@ -42,6 +42,7 @@ from ratatoskr.types.chat import RawResponse
 from ratatoskr.types.error_data import error_from_dict, error_to_dict
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.model import (
+    BreakerHealth,
     Explanation,
     Health,
     LocalHealth,
@@ -121,7 +122,11 @@ PLANS = Explanation(
     2,
 )
 HEALTH = Health(
-    True, "1", (ProviderHealth("openai", "https://h", "argument"),), (LocalHealth("m", "fp32", "cpu", "ready"),)
+    True,
+    "1",
+    (ProviderHealth("openai", "https://h", "argument"),),
+    (LocalHealth("m", "fp32", "cpu", "ready"),),
+    (BreakerHealth("openai", "m", "open", 2.5),),
 )
 VECTORS = np.arange(6, dtype=np.float32).reshape(2, 3)
 ARRAYS = (Embeddings(VECTORS, "m", Usage(3), 1, "local", ATTEMPTS, cut=(0,)), Embedding(VECTORS[0], "m"))

@@ -49,6 +49,7 @@ class ChatBackend:
         embeds: Callable[[str], bool],
     ) -> None:
         self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self._readiness = chain.readiness
         self._openers: dict[str | None, StreamOpener] = {
             name: getattr(provider, "open_stream", None) or partial(open_stream, provider)
             for name, provider in providers.items()
@@ -103,13 +104,15 @@ class ChatBackend:
             raise
         stream.attempts = attempts
         stream.limits = _stream_limits(timeouts)
+        stream.on_error = self._readiness.watch_stream(attempts[-1], timeouts)
         stream.call_on_close(lambda: self._lifecycle.leave(call))
         return stream
 
     def explain(self, request: ChatRequest, *, body: bool) -> Explanation:
-        """Return what would be sent to each candidate, without sending it."""
+        """Return what would be sent to each candidate, in the order in which they would be asked now."""
         timeouts = self._timeouts.resolve(request.timeouts)
-        plans = tuple(self._plan(request, candidate, body) for candidate in self.candidates(request))
+        order = self._readiness.order(self.candidates(request))
+        plans = tuple(self._plan(request, candidate, body) for candidate in order)
         return Explanation(plans, Explanation.deadlines_of(timeouts), self._settings.retries)
 
     def _plan(self, request: ChatRequest, candidate: Candidate, body: bool) -> Plan:
@@ -120,7 +123,14 @@ class ChatBackend:
         else:
             plan = Plan(candidate.provider, candidate.model, candidate.reason)
         origin = self._settings.base_url_origins.get(candidate.provider)
-        return replace(plan, only_if_unavailable=candidate.only_if_unavailable, base_url_origin=origin)
+        breaker, ready_in = self._readiness.state_of(candidate)
+        return replace(
+            plan,
+            only_if_unavailable=candidate.only_if_unavailable,
+            base_url_origin=origin,
+            breaker=breaker,
+            ready_in=ready_in,
+        )
 
 
 def model_names(request: ChatRequest) -> tuple[str, ...]:

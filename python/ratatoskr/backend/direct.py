@@ -18,6 +18,7 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
 from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
@@ -57,7 +58,9 @@ class DirectBackend:
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared
-        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        self._chain = chain = Chain(
+            retries=settings.retries, clock=clock, breaker=settings.breaker, timeouts=settings.timeouts
+        )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
@@ -96,6 +99,10 @@ class DirectBackend:
     def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
         """Return the tokens of texts; see `TokenBackend.tokenize`."""
         return self.tokens.tokenize(request)
+
+    def breakers(self) -> tuple[BreakerHealth, ...]:
+        """Return the circuit breakers that are not closed."""
+        return self._chain.readiness.breakers()
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""

@@ -86,7 +86,7 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
-    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())
+    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health(), backend.breakers())
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {

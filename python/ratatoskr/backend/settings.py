@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
 
@@ -22,6 +23,7 @@ class Settings:
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
+        breaker: when circuit breakers open; `None` for none.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -32,6 +34,7 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
+    breaker: BreakerSettings | None = BreakerSettings()
 
 
 class CallTimeouts:

@@ -106,7 +106,7 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
 
 
 def _with_settings(builder: Builder) -> Builder:
-    """Set the network of the command line, the environment or `config.toml`, and the middleware of the file."""
+    """Set the network of the command line, the environment or `config.toml`, and the file's middleware and breakers."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
@@ -114,8 +114,9 @@ def _with_settings(builder: Builder) -> Builder:
         builder.tls(ca=ca_file)
     config = load_config()
     if config is not None:
-        from ratatoskr.config.apply import apply_middleware
+        from ratatoskr.config.apply import apply_breaker, apply_middleware
 
+        apply_breaker(builder, config)
         apply_middleware(builder, config)
     return builder
 

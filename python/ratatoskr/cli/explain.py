@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ratatoskr.cli import options
+from ratatoskr.cli.health import describe_breaker
 from ratatoskr.cli.help import Command
 from ratatoskr.cli.settings import expand_aliases
 
@@ -84,6 +85,10 @@ def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     from ratatoskr.cli.failure import adapt_to_shell
 
     yield "why", plan.why + ("; only if the models before are not available" if plan.only_if_unavailable else "")
+    if plan.breaker is not None:
+        yield "state", describe_breaker(plan.breaker, plan.ready_in)
+    elif plan.ready_in > 0:
+        yield "state", f"refused lately: asked after the others for {plan.ready_in:.0f} s"
     if plan.url:
         yield "where", plan.url + _describe_origin(plan.base_url_origin)
     if plan.sent is not None:

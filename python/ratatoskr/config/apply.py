@@ -13,7 +13,14 @@ from ratatoskr.providers.specs import SPECS
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_config", "apply_middleware", "apply_network", "base_url_in_force"]
+__all__ = [
+    "add_provider",
+    "apply_breaker",
+    "apply_config",
+    "apply_middleware",
+    "apply_network",
+    "base_url_in_force",
+]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
@@ -29,6 +36,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     if config.tokenizers:
         builder.tokenizers(config.tokenizers)
     apply_network(builder, config)
+    apply_breaker(builder, config)
     apply_middleware(builder, config)
 
 
@@ -67,6 +75,19 @@ def apply_network(builder: Builder, config: ConfigFile) -> None:
         builder.proxy(config.network.proxy)
     if config.network.ca_file is not None:
         builder.tls(ca=config.network.ca_file)
+
+
+def apply_breaker(builder: Builder, config: ConfigFile) -> None:
+    """Set the circuit breakers of the file, if it says anything about them.
+
+    Raises:
+        ConfigurationError: the settings exclude one another.
+    """
+    section = config.breaker
+    if not section.enabled:
+        builder.breaker(None)
+    elif section.model_fields_set:
+        builder.breaker(**section.model_dump(exclude={"enabled"}))
 
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:

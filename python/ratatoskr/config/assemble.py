@@ -188,6 +188,7 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            recipe.breaker,
         )
 
     async def aclose(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
+from ratatoskr.config.breaker import check_breaker
 from ratatoskr.config.builder_providers import ProviderMethods, check_name
 from ratatoskr.config.network import (
     Pem,
@@ -20,6 +21,7 @@ from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
@@ -148,6 +150,32 @@ class Builder(ProviderMethods):
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:
             raise ConfigurationError(f"retries must be a whole number, 0 or more, not {quote(n)}", field="retries")
         return self._set(retries=n)
+
+    def breaker(
+        self,
+        failures: int | None = 5,
+        *,
+        failure_ratio: float = 0.5,
+        minimum_requests: int = 20,
+        window: float = 30.0,
+        open_for: float = 5.0,
+        max_open_for: float = 60.0,
+    ) -> Self:
+        """Set when a model at a provider counts as down, so that others are asked first; `breaker(None)`: never.
+
+        Args:
+            failures: in a row, or
+            failure_ratio: of failed requests, between 0 and 1, in the last `window` seconds, of at least
+            minimum_requests: in it.
+            window: seconds.
+            open_for: seconds until one request is tried there again; each time that it fails, twice as many, up to
+            max_open_for: seconds.
+        """
+        settings = BreakerSettings(
+            5 if failures is None else failures, failure_ratio, minimum_requests, window, open_for, max_open_for
+        )
+        check_breaker(settings)
+        return self._set(breaker=None if failures is None else settings)
 
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
         """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`.

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
@@ -31,6 +32,8 @@ MAX_BYTES: Final = 1024 * 1024
 
 Name = Annotated[str, Field(min_length=1)]
 Names = Name | list[Name]
+Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -89,6 +92,28 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
+class BreakerSection(_Section):
+    """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
+
+    Attributes:
+        enabled: whether there are circuit breakers.
+        failures: in a row that open one.
+        failure_ratio: of failed requests in the window that opens one, too.
+        minimum_requests: in the window for the ratio to count.
+        window: seconds.
+        open_for: seconds until a request is tried again.
+        max_open_for: the most of these, which double with each failure.
+    """
+
+    enabled: bool = True
+    failures: Count = 5
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    minimum_requests: Count = 20
+    window: Seconds = 30.0
+    open_for: Seconds = 5.0
+    max_open_for: Seconds = 60.0
+
+
 class RedactSection(_Section):
     """What is kept from providers: the middleware `Redact`, around every call.
 
@@ -128,6 +153,7 @@ class ConfigFile(_Section):
         providers: by name.
         network: proxy and certificates.
         tokenizers: models, each with its tokenizer: an encoding, a file, organisation/name or another model.
+        breaker: circuit breakers.
         redact: what is kept from providers.
     """
 
@@ -137,6 +163,7 @@ class ConfigFile(_Section):
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
     tokenizers: dict[str, Name] = {}
+    breaker: BreakerSection = BreakerSection()
     redact: RedactSection = RedactSection()
 
 
@@ -231,7 +258,9 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    if expected is None:
+        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    return f"must be {expected.format_map(problem.get('ctx', {}))}"
 
 
 _EXPECTED = {
@@ -239,6 +268,12 @@ _EXPECTED = {
     "list_type": "text or a list of texts",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "above {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "a finite number",
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -253,6 +288,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "breaker": BreakerSection,
         "redact": RedactSection,
     }
     section = sections.get(place[0]) if place else ConfigFile

@@ -10,6 +10,7 @@ from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import example_variables
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
@@ -51,6 +52,7 @@ class Recipe:
         local: the models of this process.
         timeouts: deadlines of calls that set none themselves.
         retries: the number of retries at each candidate.
+        breaker: when circuit breakers open; `None` for none.
         policy: what to do with a parameter that a model does not support.
         rules: the user's routing, which comes before the built-in table.
         fallbacks: the models that may follow after any failure.
@@ -69,6 +71,7 @@ class Recipe:
     local: LocalConfig = LocalConfig()
     timeouts: Timeouts = Timeouts()
     retries: int = 2
+    breaker: BreakerSettings | None = BreakerSettings()
     policy: ParameterPolicy = "error"
     rules: Pairs = ()
     fallbacks: Pairs = ()

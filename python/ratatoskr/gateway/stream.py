@@ -131,6 +131,8 @@ class ChatStream(GenericBase["T"]):
             if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None
             forget_locals(error, handled)
+            if self._opened.on_error is not None:
+                self._opened.on_error(error)
             self._error = self._to_interruption(error)
             self.close()
             raise self._error from None

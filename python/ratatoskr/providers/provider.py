@@ -13,6 +13,7 @@ import msgspec
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import apply_rules, check_tool_names
+from ratatoskr.providers.affinity import prompt_affinity
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
 from ratatoskr.providers.protocol import CallOptions
@@ -93,7 +94,8 @@ class HttpProvider:
         target = binding.target
         encoded = self._encode(request, binding, call.policy, stream=False)
         body = self._serialize(encoded.body)
-        reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines)
+        affinity = prompt_affinity(request) if client.has_choice else None
+        reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines, affinity)
         try:
             turn = binding.dialect.decode_response(reply.body, target)
         except FailureReported as reported:
@@ -125,7 +127,9 @@ class HttpProvider:
         body = self._serialize(encoded.body)
         limits = call.deadlines
         deadlines = Deadlines(limits.connect, limits.first_byte, limits.idle, None, limits.total_phase)
-        reply = await client.send(binding, encoded.path, body, encoded.headers, binding.dialect.FRAMING, deadlines)
+        affinity = prompt_affinity(request) if client.has_choice else None
+        framing = binding.dialect.FRAMING
+        reply = await client.send(binding, encoded.path, body, encoded.headers, framing, deadlines, affinity)
         if not reply.streamed:
             raise self._build_not_streamed_error(reply, binding)
         return HttpStream(client, binding, reply, tuple(encoded.notices), request.output)

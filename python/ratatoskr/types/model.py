@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
     from ratatoskr.types.timeouts import Timeouts
+
+BreakerState: TypeAlias = Literal["open", "half_open"]
+"""Of a circuit breaker that is not closed: others are asked, or the next request is a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,24 @@ class LocalHealth(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerHealth(Plain):
+    """A model at a provider where too many requests have failed lately, so that others are asked first.
+
+    Attributes:
+        provider: name of the provider.
+        model: its name there.
+        state: `open`, or `half_open` when the next request tests whether the model answers again.
+        ready_in: seconds until it is half-open.
+    """
+
+    type: ClassVar[Literal["breaker_health"]] = "breaker_health"
+    provider: str
+    model: str
+    state: BreakerState
+    ready_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Health(Plain):
     """The gateway and its providers.
 
@@ -95,6 +116,7 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        breakers: the circuit breakers that are not closed.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -102,6 +124,7 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    breakers: tuple[BreakerHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +178,8 @@ class Plan(Plain):
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
+        breaker: the state of its circuit breaker, unless closed.
+        ready_in: seconds for which others come first, because of the breaker or of a rate limit or refusal.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -168,6 +193,8 @@ class Plan(Plain):
     only_if_unavailable: bool = False
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
+    breaker: BreakerState | None = None
+    ready_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
