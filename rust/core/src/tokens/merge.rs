@@ -98,7 +98,7 @@ impl Bucket {
 
     fn pop(&mut self) -> Option<Pair> {
         if !self.is_sorted {
-            self.sorted.sort();
+            self.sorted.sort_unstable();
             self.is_sorted = true;
         }
         match (self.sorted.get(self.taken), self.late.peek()) {

@@ -228,7 +228,6 @@ impl KnownCounts {
 
     /// The count of a piece of up to 15 bytes; `count` gives it where it is not known.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a count of 15 at most")]
     fn get(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
         let Some(slot) = self.0.get_mut(slot_of(key) >> (SLOTS - Self::SLOTS)) else { return count() };
         if *slot & ((1 << Self::COUNT) - 1) != key {
@@ -254,14 +253,12 @@ fn long_slot_of(token: &[u8]) -> usize {
 #[inline]
 fn key_of(text: &[u8], start: usize, end: usize) -> u128 {
     let size = end - start;
-    let bytes = match text.get(start..start + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok()) {
-        Some(chunk) => chunk,
-        None => {
-            let mut chunk = [0; 16];
-            chunk.iter_mut().zip(text.get(start..end).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-            chunk
-        }
-    };
+    let whole = text.get(start..start + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok());
+    let bytes = whole.unwrap_or_else(|| {
+        let mut chunk = [0; 16];
+        chunk.iter_mut().zip(text.get(start..end).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        chunk
+    });
     let mask = (1_u128 << (size * 8)) - 1;
     u128::from_le_bytes(bytes) & mask | (size as u128) << 120
 }
