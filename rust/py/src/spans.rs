@@ -78,7 +78,9 @@ pub fn spans_of(
 /// Returns the text of the parts of its UTF-8 form.
 pub fn join(parts: &[PyBackedBytes]) -> PyResult<String> {
     let mut all = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-    parts.iter().for_each(|part| all.extend_from_slice(part));
+    for part in parts {
+        all.extend_from_slice(part);
+    }
     String::from_utf8(all).map_err(|_| PyValueError::new_err("the parts together are not UTF-8"))
 }
 
