@@ -290,6 +290,20 @@ class Builder(ProviderMethods):
         models[key] = structs.replace(models.get(key, change), **given)
         return self._set(models=tuple(models.items()))
 
+    def tokenizers(self, tokenizers: Mapping[str, str | Path]) -> Self:
+        """Set the tokenizers of models that the built-in table does not know, for `count_tokens` and `tokenize`.
+
+        Args:
+            tokenizers: names or patterns of models (`*` for anything) to an encoding (`o200k_base`), the path of a
+                `tokenizer.json` or of its folder, `organisation/name` of a tokenizer in the store, or another model.
+        """
+        if not isinstance(tokenizers, Mapping):
+            raise ConfigurationError(
+                f"tokenizers must map names of models to tokenizers, not be a {type(tokenizers).__name__}",
+                field="tokenizers",
+            )
+        return self._set(tokenizers=tuple({**dict(self._recipe.tokenizers), **tokenizers}.items()))
+
     def limits(
         self,
         provider: str,

@@ -1,12 +1,19 @@
 //! Texts to token ids: a Hugging Face tokenizer over batches of texts, into flat arrays.
 
+mod merge;
+mod openai;
 mod pairs;
+mod spans;
+mod split;
+
+pub use openai::{ENCODINGS, Encoding};
+pub use spans::Spans;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
-use tokenizers::{Encoding, Token};
+use tokenizers::Token;
 
 pub use self::pairs::PairTruncation;
 use self::pairs::{PairTemplate, find_pair_template};
@@ -27,6 +34,12 @@ pub enum TokensError {
         index: usize,
         /// The message of the tokenizer.
         reason: String,
+    },
+    /// A text has more bytes than offsets can count.
+    #[error("text {index} has 4 GiB or more")]
+    TooLong {
+        /// Which text.
+        index: usize,
     },
     /// The limit leaves no room for the text itself.
     #[error("a limit of {limit} tokens leaves no room for a text: {specials} of them are special tokens")]
@@ -57,6 +70,7 @@ impl TokensError {
     pub fn with_offset(self, first: usize) -> Self {
         match self {
             Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
+            Self::TooLong { index } => Self::TooLong { index: first + index },
             Self::SecondTooLong { index, length, room } => Self::SecondTooLong { index: first + index, length, room },
             other => other,
         }
@@ -105,9 +119,7 @@ impl Tokenizer {
         let room = room.ok_or(TokensError::NoRoom { limit, specials })?;
         let mut tokens = Tokens::default();
         for (index, text) in texts.iter().enumerate() {
-            let encoding = catch_unwind(AssertUnwindSafe(|| self.inner.encode_fast(*text, false)))
-                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
-                .map_err(|error| TokensError::Failed { index, reason: error.to_string() })?;
+            let encoding = guard(index, || self.inner.encode_fast(*text, false))?;
             let whole = encoding.get_ids();
             let kept = whole.get(..room).unwrap_or(whole);
             tokens.ids.extend_from_slice(&self.before);
@@ -118,11 +130,55 @@ impl Tokenizer {
         }
         Ok(tokens)
     }
+
+    /// The number of tokens of a text, without special tokens around it.
+    ///
+    /// # Errors
+    /// [`TokensError::Failed`].
+    pub fn count(&self, text: &str) -> Result<usize, TokensError> {
+        guard(0, || self.inner.encode_fast(text, false)).map(|encoding| encoding.len())
+    }
+
+    /// The tokens of texts with their places, without special tokens around them.
+    ///
+    /// # Errors
+    /// [`TokensError::Failed`], [`TokensError::TooLong`].
+    pub fn spans(&self, texts: &[&str]) -> Result<Spans, TokensError> {
+        let mut spans = Spans::default();
+        for (index, text) in texts.iter().enumerate() {
+            let encoding = guard(index, || self.inner.encode(*text, false))?;
+            spans.add(text, |sink| {
+                for (id, (start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+                    sink.push(*id, *start, *end);
+                }
+            })?;
+        }
+        Ok(spans)
+    }
+
+    /// The entry of the vocabulary for an id; `None` if there is none.
+    #[must_use]
+    pub fn piece(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of an entry of the vocabulary, special tokens included; `None` if there is none.
+    #[must_use]
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.inner.token_to_id(piece)
+    }
+}
+
+/// Returns what the crate made of a text; a panic in it is a failure too.
+fn guard<T>(index: usize, encode: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokensError> {
+    catch_unwind(AssertUnwindSafe(encode))
+        .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
+        .map_err(|error| TokensError::Failed { index, reason: error.to_string() })
 }
 
 /// Returns the special tokens that the post-processor adds before and after a text, by giving it a text of one token.
 fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
-    let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
+    let probe = tokenizers::Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
     let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
         .map_err(|_| TokensError::Unreadable("its post-processor panicked".into()))?
         .map_err(|error| TokensError::Unreadable(error.to_string()))?;
