@@ -374,7 +374,9 @@ healths = st.builds(
     tuples(st.builds(ProviderHealth, texts, texts, maybe_text, maybe_text), 2),
     tuples(st.builds(LocalHealth, texts, texts, texts, status_words, maybe_text), 2),
 )
-numbers = st.none() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (
+    st.none() | st.integers(-(2**40), 2**40) | st.just(2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+)
 parameters = st.one_of(
     st.builds(Mutable, numbers, numbers, json_values, tuples(texts)),
     st.builds(ReadOnly, json_values),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ratatoskr.service.convert import analysis, catalogue, embed, model, request, response, tokens
+from ratatoskr.service.convert.codec import functions_of
 from ratatoskr.service.methods import ADMIN, METHODS, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embeddings, EmbedRequest
@@ -105,22 +106,15 @@ def _explain_to_pb(query: ExplainRequest) -> pb.ExplainRequest:
 
 
 def _of_codecs(name: str, backend: str, request: Any, answer: Any) -> Rpc:
-    return Rpc(
-        method_of(name),
-        backend,
-        lambda query: request.to_pb(query),
-        lambda message: request.from_pb(message),
-        lambda found, listed: answer.to_pb(found),
-        lambda message: answer.from_pb(message),
-    )
+    write, read = functions_of(answer)
+    return Rpc(method_of(name), backend, *functions_of(request), lambda found, listed: write(found), read)
 
 
 ANALYSES: Final[dict[str, Rpc]] = {
     "nli": Rpc(
         method_of("InferNliBatch"),
         "nli",
-        lambda query: analysis.NLI_REQUEST.to_pb(query),
-        lambda message: analysis.NLI_REQUEST.from_pb(message),
+        *functions_of(analysis.NLI_REQUEST),
         analysis.judgements_to_pb,
         analysis.judgements_from_pb,
     ),
@@ -142,16 +136,14 @@ ONE_TEXT: Final[dict[str, Rpc]] = {
     "zero_shot": Rpc(
         method_of("ClassifyZeroShot"),
         "zero_shot",
-        lambda query: analysis.ONE_ZERO_SHOT_REQUEST.to_pb(query),
-        lambda message: analysis.ONE_ZERO_SHOT_REQUEST.from_pb(message),
+        *functions_of(analysis.ONE_ZERO_SHOT_REQUEST),
         analysis.classification_to_pb,
         analysis.classification_from_pb,
     ),
     "stance": Rpc(
         method_of("ClassifyStance"),
         "stance",
-        lambda query: analysis.ONE_STANCE_REQUEST.to_pb(query),
-        lambda message: analysis.ONE_STANCE_REQUEST.from_pb(message),
+        *functions_of(analysis.ONE_STANCE_REQUEST),
         analysis.stance_to_pb,
         analysis.stance_from_pb,
     ),

@@ -20,7 +20,17 @@ from ratatoskr.types.part import MAX_DEPTH, depth_of
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
-__all__ = ["Codec", "Words", "beyond", "list_as_json", "object_as_json", "read_json", "refuse", "write_json"]
+__all__ = [
+    "Codec",
+    "Words",
+    "beyond",
+    "functions_of",
+    "list_as_json",
+    "object_as_json",
+    "read_json",
+    "refuse",
+    "write_json",
+]
 
 _FIELDS: Final = "__frozen_fields__"
 
@@ -241,7 +251,7 @@ class Codec:
             return f"dict({mine})", f"dict({theirs})"
         if name in self._codecs:
             codec = self._codecs[name]
-            scope[f"to_{name}"], scope[f"from_{name}"] = _pair(codec)
+            scope[f"to_{name}"], scope[f"from_{name}"] = functions_of(codec)
             if repeated:
                 return f"[to_{name}(i) for i in {mine}] if {mine} else ()", f"tuple([from_{name}(i) for i in {theirs}])"
             written, read = f"to_{name}({mine})", f"from_{name}({theirs})"
@@ -301,8 +311,8 @@ def _is_repeated(field: Any) -> bool:
     return bool(field.label == field.LABEL_REPEATED) if is_repeated is None else bool(is_repeated)
 
 
-def _pair(codec: Any) -> tuple[Any, Any]:
-    """Return the two functions of a codec; those of one that is not compiled yet are looked up at each call."""
+def functions_of(codec: Any) -> tuple[Any, Any]:
+    """Return the two functions of a codec or a pair; a codec is not compiled before one of them is called."""
     if isinstance(codec, tuple):
         return codec
     return lambda x: codec.to_pb(x), lambda m: codec.from_pb(m)  # noqa: PLW0108  # not compiled yet

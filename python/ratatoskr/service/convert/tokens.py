@@ -127,7 +127,7 @@ def tokens_to_pb(found: Tokenizations) -> pb.TokenArrays:
         byte_offsets=_octets(found.byte_offsets),
         ends=found.ends,
         piece_ids=_octets(different),
-        pieces=[found.piece(id) for id in different.tolist()],
+        pieces=[found.piece(token) for token in different.tolist()],
     )
 
 
@@ -217,5 +217,7 @@ def join_tokens(parts: Sequence[Tokenizations], request: TokenizeRequest) -> Tok
     def piece(id: int) -> str | None:
         return next((found for part in parts if (found := part.piece(id))), None)
 
-    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "offsets", "byte_offsets")]
-    return Tokenizations(request.texts, request.model, parts[0].tokenizer, *arrays, ends, piece)
+    ids, offsets, byte_offsets = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("ids", "offsets", "byte_offsets")
+    )
+    return Tokenizations(request.texts, request.model, parts[0].tokenizer, ids, offsets, byte_offsets, ends, piece)
