@@ -347,9 +347,47 @@ def test_a_second_server_does_not_share_the_port() -> None:
     assert SERVER_OPTIONS["grpc.so_reuseport"] == 0
 
 
+ODD: dict[int, list[Any]] = {
+    1: [0, -1, 2**31 - 1],  # of 32 bits, signed
+    2: [0, -1, 2**63 - 1],
+    3: [0, 1, 2**32 - 1],
+    4: [0, 1, 2**64 - 1],
+    5: [0.0, -1.0, float("inf"), float("nan"), 1e300],
+    6: [0.0, -1.0, float("inf"), float("nan")],
+    7: [False, True],
+    8: [0, 1, 99],
+}
+
+
+def odd(message: Any, rng: random.Random, depth: int = 0) -> Any:
+    """Return a message of the class whose fields have odd values."""
+    made = message()
+    for one in made.DESCRIPTOR.fields:
+        if rng.random() < 0.4 or (one.message_type is not None and depth > 3):
+            continue
+        target = getattr(made, one.name)
+        if one.message_type is not None and one.message_type.GetOptions().map_entry:
+            continue
+        if one.message_type is not None:
+            cls = type(target.add()) if one.is_repeated else type(target)
+            inner = odd(cls, rng, depth + 1)
+            target.add().CopyFrom(inner) if one.is_repeated else target.CopyFrom(inner)
+            continue
+        values = ODD.get(one.cpp_type) or (
+            [b"", b"\xff\0", b"1234"] if one.type == one.TYPE_BYTES else ["", "m", "\0", "{}"]
+        )
+        if one.is_repeated:
+            target.extend([rng.choice(values) for _ in range(rng.randrange(3))])
+        else:
+            setattr(made, one.name, rng.choice(values))
+    return made
+
+
 def malformed(method: Method, rng: random.Random) -> bytes:
     """Return octets that are no message of the method, or one with odd values."""
-    kind = rng.randrange(4)
+    kind = rng.randrange(5)
+    if kind == 4:
+        return odd(method.request, rng).SerializeToString()  # type: ignore[no-any-return]  # a message
     if kind == 0:
         return rng.randbytes(rng.randrange(200))
     good = pb.ChatRequest(

@@ -41,7 +41,7 @@ from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.event import ChatEvent, UsageEvent
 from ratatoskr.types.model import Health
-from ratatoskr.types.query import GetCapabilities, GetHealth, Query
+from ratatoskr.types.query import GetCapabilities, GetHealth, Query, ResolvePreset
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
 from ratatoskr.version import VERSION
@@ -159,7 +159,10 @@ class RemoteBackend(RemoteAnalysis):
         capability = row_of(query)
         if capability is None:
             raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
-        return cast("A", await self._ask(capability, query))
+        answer = await self._ask(capability, query)
+        if isinstance(query, ResolvePreset) and not answer.name:  # of a daemon that knows only the listed fields
+            answer = replace(answer, name=query.name)
+        return cast("A", answer)
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""

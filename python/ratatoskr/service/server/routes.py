@@ -122,7 +122,8 @@ def prepare(request: Any, call: Call) -> Any:
         asked = chat.options.model
         if asked not in (None, request.model):
             raise InvalidInput(
-                f"the conversation is for {quote(asked)}, and the count for {quote(request.model)}", field="model"
+                f"the model of the conversation is {quote(asked)}, that of the count {quote(request.model)}",
+                field="model",
             )
         chat = replace(chat, options=replace(chat.options, model=request.model))
         request = replace(request, chat=_check(chat, call))
