@@ -11,7 +11,7 @@ import pytest
 
 from conformance.analysis_models import CALLS, HYPOTHESIS, PREMISE, build, write_models
 from conformance.faces import FACES, AsyncFace
-from ratatoskr import InvalidInput, NoProvider, StanceTemplates, Timeout, Timeouts
+from ratatoskr import InvalidInput, NoProvider, StanceTemplates, Timeout, Timeouts, Usage
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +156,28 @@ async def test_a_batch_may_be_empty_and_have_any_size(face: AsyncFace, method: s
         alone = (await face.call(method, *one, model))[0]
         name = next(name for name in ("entailment", "favor", "confidence") if hasattr(alone, name))
         assert getattr(found[1099], name) == pytest.approx(getattr(alone, name), abs=1e-5)
+
+
+USES = {
+    "nli": r"a model for inference and for zero-shot classification, which .*: use infer_nli\(\) or classify_zero_shot",
+    "local:nli": r"use infer_nli\(\)",
+    "sentiment": r"a model for classification, which does not chat: use classify\(\)",
+    "reranker": r"a model for reranking, which does not chat: use rerank\(\)",
+    "bert": r"an embedding model, which does not chat: use embed\(\)",
+}
+
+
+@pytest.mark.parametrize("model", USES)
+async def test_a_chat_with_a_model_that_does_not_chat_says_what_it_does(face: AsyncFace, model: str) -> None:
+    calls = (face.call("chat", "Hi", model), face.call("generate", "Hi", model), face.stream("Hi", [model, "nli"]))
+    for call in calls:
+        with pytest.raises(InvalidInput, match=USES[model]) as caught:
+            await call
+        assert (caught.value.field, caught.value.model) == ("model", model)
+
+
+async def test_metadata_of_a_model_of_the_gateway(face: AsyncFace, folders: Path) -> None:
+    for name in ("nli", "sentiment", "reranker", "bert"):
+        found = await face.call("model_metadata", name)
+        assert (found.info.provider, found.info.name, found.status) == ("local", str(folders / name), "active")
+    assert await face.call("cost", Usage(10, 0), "nli") is None
