@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.service.convert.capability import ANALYSES, COUNT_TOKENS, ONE_TEXT, TOKENIZE, TOKENIZE_ONE, Rpc
 from ratatoskr.service.convert.request import check_texts
-from ratatoskr.service.convert.tokens import join_tokens, with_texts
 from ratatoskr.types.frozen import replace
-from ratatoskr.types.rerank import RankedDocument, Ranking
-from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 if TYPE_CHECKING:
     from ratatoskr.service.client.pieces import Pieces
     from ratatoskr.types.chat import ChatRequest
     from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.nli import NliRequest, NliResults
-    from ratatoskr.types.rerank import RerankRequest
+    from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
     from ratatoskr.types.timeouts import Timeouts
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 __all__ = ["RemoteAnalysis"]
 
@@ -92,6 +90,8 @@ class RemoteAnalysis:
 
     async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
         """Return the tokens of texts."""
+        from ratatoskr.service.convert.tokens import join_tokens, with_texts
+
         check_texts(request.texts)
 
         async def ask(items: Sequence[Any]) -> Tokenizations:
@@ -124,6 +124,8 @@ def _of_calls(parts: list[Any]) -> dict[str, Any]:
 
 def _merge(parts: list[tuple[int, Ranking]], top_n: int | None) -> Ranking:
     """Return the best documents of pieces, each with the number of its documents."""
+    from ratatoskr.types.rerank import RankedDocument
+
     found, start = [], 0
     for count, part in parts:
         found += [RankedDocument(start + one.index, one.score) for one in part.documents]

@@ -44,7 +44,6 @@ from ratatoskr.types.model import Health
 from ratatoskr.types.query import GetCapabilities, GetHealth, Query, ResolvePreset
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
-from ratatoskr.version import VERSION
 
 __all__ = ["RemoteBackend"]
 
@@ -154,6 +153,8 @@ class RemoteBackend(RemoteAnalysis):
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""
         if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
+            from ratatoskr.version import VERSION  # on use: it reads the metadata of the installed package
+
             closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
             return cast("A", closed)
         capability = row_of(query)

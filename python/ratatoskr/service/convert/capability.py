@@ -7,12 +7,13 @@ client needs nothing else either; another method of a backend is a row of `CAPAB
 
 from __future__ import annotations
 
+import importlib
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ratatoskr.service.convert import analysis, catalogue, embed, model, request, response, tokens
-from ratatoskr.service.convert.codec import functions_of
+from ratatoskr.service.convert import embed, model, request, response
 from ratatoskr.service.methods import ADMIN, METHODS, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embeddings, EmbedRequest
@@ -30,7 +31,6 @@ from ratatoskr.types.query import (
     RefreshModels,
     ResolvePreset,
 )
-from ratatoskr.types.tokens import TokenizeRequest
 
 __all__ = ["ANALYSES", "CAPABILITIES", "CHAT", "CHAT_STREAM", "COUNT_TOKENS", "EMBED_BATCH", "GENERATE"]
 __all__ += ["GENERATE_STREAM", "ONE_TEXT", "QUERIES", "TOKENIZE", "TOKENIZE_ONE", "Rpc", "row_of"]
@@ -62,6 +62,26 @@ class Rpc:
     answer_to_pb: Callable[..., Any]
     answer_from_pb: Callable[[Any], Any]
 
+
+class _OnUse:
+    """A module of converters that is imported when one of its functions is first called, as most clients use few."""
+
+    def __init__(self, name: str) -> None:
+        self._name = f"ratatoskr.service.convert.{name}"
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return self._function(name)
+
+    def codec(self, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return the two functions of a codec of the module."""
+        return self._function(f"{name}.to_pb"), self._function(f"{name}.from_pb")
+
+    def _function(self, path: str) -> Callable[..., Any]:
+        find = operator.attrgetter(path)
+        return lambda *arguments, **options: find(importlib.import_module(self._name))(*arguments, **options)
+
+
+analysis, catalogue, tokens = _OnUse("analysis"), _OnUse("catalogue"), _OnUse("tokens")
 
 CHAT: Final = Rpc(
     method_of("Chat"),
@@ -105,23 +125,23 @@ def _explain_to_pb(query: ExplainRequest) -> pb.ExplainRequest:
     return pb.ExplainRequest(request=request.request_to_pb(query.request), body=query.body)
 
 
-def _of_codecs(name: str, backend: str, request: Any, answer: Any) -> Rpc:
-    write, read = functions_of(answer)
-    return Rpc(method_of(name), backend, *functions_of(request), lambda found, listed: write(found), read)
+def _of_codecs(name: str, backend: str, request: str, answer: str) -> Rpc:
+    write, read = analysis.codec(answer)
+    return Rpc(method_of(name), backend, *analysis.codec(request), lambda found, listed: write(found), read)
 
 
 ANALYSES: Final[dict[str, Rpc]] = {
     "nli": Rpc(
         method_of("InferNliBatch"),
         "nli",
-        *functions_of(analysis.NLI_REQUEST),
+        *analysis.codec("NLI_REQUEST"),
         analysis.judgements_to_pb,
         analysis.judgements_from_pb,
     ),
-    "zero_shot": _of_codecs("ClassifyZeroShotBatch", "zero_shot", analysis.ZERO_SHOT_REQUEST, analysis.CLASSIFICATIONS),
-    "classify": _of_codecs("ClassifyBatch", "classify", analysis.CLASSIFY_REQUEST, analysis.CLASSIFICATIONS),
-    "stance": _of_codecs("ClassifyStanceBatch", "stance", analysis.STANCE_REQUEST, analysis.STANCES),
-    "rerank": _of_codecs("Rerank", "rerank", analysis.RERANK_REQUEST, analysis.RANKING),
+    "zero_shot": _of_codecs("ClassifyZeroShotBatch", "zero_shot", "ZERO_SHOT_REQUEST", "CLASSIFICATIONS"),
+    "classify": _of_codecs("ClassifyBatch", "classify", "CLASSIFY_REQUEST", "CLASSIFICATIONS"),
+    "stance": _of_codecs("ClassifyStanceBatch", "stance", "STANCE_REQUEST", "STANCES"),
+    "rerank": _of_codecs("Rerank", "rerank", "RERANK_REQUEST", "RANKING"),
 }
 """Text analysis by the names of the backend's methods."""
 ONE_TEXT: Final[dict[str, Rpc]] = {
@@ -136,14 +156,14 @@ ONE_TEXT: Final[dict[str, Rpc]] = {
     "zero_shot": Rpc(
         method_of("ClassifyZeroShot"),
         "zero_shot",
-        *functions_of(analysis.ONE_ZERO_SHOT_REQUEST),
+        *analysis.codec("ONE_ZERO_SHOT_REQUEST"),
         analysis.classification_to_pb,
         analysis.classification_from_pb,
     ),
     "stance": Rpc(
         method_of("ClassifyStance"),
         "stance",
-        *functions_of(analysis.ONE_STANCE_REQUEST),
+        *analysis.codec("ONE_STANCE_REQUEST"),
         analysis.stance_to_pb,
         analysis.stance_from_pb,
     ),
@@ -169,7 +189,7 @@ TOKENIZE_ONE: Final = Rpc(
     method_of("Tokenize"),
     "tokenize",
     tokens.tokenize_one_to_pb,
-    lambda message: TokenizeRequest([message.text], message.model),
+    tokens.tokenize_one_from_pb,
     tokens.tokens_to_listed,
     tokens.tokens_from_listed,
 )

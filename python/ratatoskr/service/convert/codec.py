@@ -24,7 +24,6 @@ __all__ = [
     "Codec",
     "Words",
     "beyond",
-    "functions_of",
     "list_as_json",
     "object_as_json",
     "read_json",
@@ -251,7 +250,7 @@ class Codec:
             return f"dict({mine})", f"dict({theirs})"
         if name in self._codecs:
             codec = self._codecs[name]
-            scope[f"to_{name}"], scope[f"from_{name}"] = functions_of(codec)
+            scope[f"to_{name}"], scope[f"from_{name}"] = _pair(codec)
             if repeated:
                 return f"[to_{name}(i) for i in {mine}] if {mine} else ()", f"tuple([from_{name}(i) for i in {theirs}])"
             written, read = f"to_{name}({mine})", f"from_{name}({theirs})"
@@ -311,7 +310,7 @@ def _is_repeated(field: Any) -> bool:
     return bool(field.label == field.LABEL_REPEATED) if is_repeated is None else bool(is_repeated)
 
 
-def functions_of(codec: Any) -> tuple[Any, Any]:
+def _pair(codec: Any) -> tuple[Any, Any]:
     """Return the two functions of a codec or a pair; a codec is not compiled before one of them is called."""
     if isinstance(codec, tuple):
         return codec

@@ -98,6 +98,11 @@ def tokenize_one_to_pb(request: TokenizeRequest) -> pb.TokenizeRequest:
     return pb.TokenizeRequest(text=many.texts[0], model=many.model)
 
 
+def tokenize_one_from_pb(message: pb.TokenizeRequest) -> TokenizeRequest:
+    """Return one text to tokenise."""
+    return TokenizeRequest([message.text], message.model)
+
+
 def tokenize_request_from_pb(message: pb.TokenizeBatchRequest) -> TokenizeRequest:
     """Return texts to tokenise."""
     return TokenizeRequest(list(message.texts), message.model)
