@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ratatoskr.cli.settings import network, provider_sections
 from ratatoskr.config.secrets import find_keys
@@ -15,6 +15,7 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
+    from ratatoskr.config.recipe import Precision
     from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.sync.gateway import SyncGateway
 
@@ -142,7 +143,7 @@ def local_gateway(
     """Return a gateway to one local model, from the options `local_model` and `local`."""
     from ratatoskr import Device, Ratatoskr
 
-    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    builder = Ratatoskr.builder().local_embeddings(model, cast("Precision", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

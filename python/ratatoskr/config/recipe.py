@@ -17,7 +17,7 @@ from ratatoskr.types.timeouts import Timeouts
 if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
 
-Precision: TypeAlias = Literal["fp32", "int8"]
+Precision: TypeAlias = Literal["fp32", "int8", "bf16", "auto"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
 

@@ -13,7 +13,7 @@ from ratatoskr.errors import ConfigurationError, InvalidInput, RatatoskrError
 from ratatoskr.local.embed import LocalEmbedder
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.catalog import find_in_catalog
 from ratatoskr.local.store.store import ModelStore
@@ -105,7 +105,7 @@ class LocalProvider:
 
 
 def local_provider(
-    models: Sequence[tuple[str | Path, Precision]],
+    models: Sequence[tuple[str | Path, PrecisionChoice]],
     *,
     device: Device | None = None,
     threads: int | None = None,
@@ -135,8 +135,6 @@ def local_provider(
     names: dict[str, str] = {}
     ambiguous: set[str] = set()
     for given, precision in models:
-        if precision == "int8" and device.kind == "cuda":
-            raise ConfigurationError("int8 runs on the CPU alone", field="precision", model=str(given))
         embedder = _create_embedder(pool, given, precision)
         if any(embedder.model == other.model for other in embedders):
             raise ConfigurationError(f"{embedder.model} is configured twice", field="model", model=str(given))
@@ -149,7 +147,7 @@ def local_provider(
     return LocalProvider(pool, embedders, {name: model for name, model in names.items() if name not in ambiguous})
 
 
-def _create_embedder(pool: ModelPool, given: str | Path, precision: Precision) -> LocalEmbedder:
+def _create_embedder(pool: ModelPool, given: str | Path, precision: PrecisionChoice) -> LocalEmbedder:
     if not isinstance(given, str | Path) or not str(given).strip():
         raise ConfigurationError(f"a local model is named by a str or a Path, not {quote(given)}", field="model")
     try:
