@@ -124,9 +124,7 @@ class CapabilityBackend(Generic[P]):
                 async with Deadline(limit, phase, "the results"):
                     return await ask(provider, options)
 
-            return await self.registry.run(
-                self.candidates(model), attempt, self._shared.timeouts.resolve(timeouts)
-            )
+            return await self.registry.run(self.candidates(model), attempt, self._shared.timeouts.resolve(timeouts))
         finally:
             self._shared.lifecycle.leave(call)
 

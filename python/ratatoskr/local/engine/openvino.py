@@ -86,7 +86,7 @@ class OpenVino:
             return _Run(self._idle.pop())
         return _Run(self._compiled.create_infer_request())
 
-    def run(self, feeds: Mapping[str, np.ndarray[Any, Any]], run: _Run) -> np.ndarray[Any, Any]:
+    def run(self, feeds: Mapping[str, np.ndarray[Any, Any]], run: Any) -> np.ndarray[Any, Any]:
         """Return the output; raise an exception of OpenVINO if the run fails or is terminated."""
         request = run.request
         request.start_async(dict(feeds), share_inputs=True)
@@ -171,7 +171,8 @@ def _read_input(port: Any) -> GraphInput:
 
 
 def _name(port: Any) -> str:
-    return str(port.get_any_name())
+    """Return the name that the ONNX file gives to an input or an output; the port itself may have several."""
+    return str(port.get_node().get_friendly_name()).partition("/sink_port_")[0]
 
 
 def _read_shape(port: Any) -> list[object]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Integers = np.ndarray[Any, Any]
     Feeds: TypeAlias = "Mapping[str, Integers]"
 
-__all__ = ["ChooseOutput", "GraphInput", "GraphSource", "Run", "Runtime", "Session", "describe_error", "make_session"]
+__all__ = ["ChooseOutput", "GraphInput", "GraphSource", "Runtime", "Session", "describe_error", "make_session"]
 
 GraphSource: TypeAlias = Path | GraphInMemory | bytes
 """A graph that the package built, its weights in a file beside it or in memory; or the bytes of a ready-made one, which
@@ -52,21 +52,15 @@ class GraphInput(NamedTuple):
     shape: Sequence[object]
 
 
-class Run(Protocol):
-    """One run of a runtime, which a `StopSignal` ends early by setting `terminate`."""
-
-    terminate: bool
-
-
 class Runtime(Protocol):
     """What computes a graph; its methods are called from several threads at once."""
 
-    def start(self) -> Run:
-        """Return a run that has not begun."""
+    def start(self) -> Any:
+        """Return a run that has not begun; a `StopSignal` ends it early by setting its `terminate`."""
         ...
 
-    def run(self, feeds: Feeds, run: Run) -> np.ndarray[Any, Any]:
-        """Return the output; raise an exception of any class if the run fails or is terminated."""
+    def run(self, feeds: Feeds, run: Any) -> np.ndarray[Any, Any]:
+        """Return the output of a run from `start`; raise any exception if it fails or is terminated."""
         ...
 
 
