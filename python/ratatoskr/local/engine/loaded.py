@@ -41,7 +41,8 @@ class LoadedModel:
         row_size: the length of a row.
         budget: tokens of one batch, padding included.
         device: where the model runs.
-        open_session: opens a session that all workers share or, given a number of threads, one for single runs.
+        open_single_text: opens a session of several threads; `None` where a single text is no faster in one, or
+            where a second session would take too much memory.
         adds_tokens: whether the tokenizer adds special tokens, so that even an empty text has some.
         single_text_session: a session of several threads for a text that comes alone; opened on demand.
         single_text_session_failed: whether it could not be opened; the shared session then goes on alone.
@@ -56,7 +57,7 @@ class LoadedModel:
     row_size: int
     budget: int
     device: Device
-    open_session: Callable[[int | None], Session]
+    open_single_text: Callable[[], Session] | None
     adds_tokens: bool = True
     single_text_session: Session | None = None
     single_text_session_failed: bool = False
@@ -119,9 +120,9 @@ class LoadedModel:
         Where that fails, because the graph was removed or memory is short, texts are computed as before.
         """
         with self.lock:
-            if self.single_text_session is None and self.device.kind == "cpu" and self.device.workers > 1:
+            if self.single_text_session is None and self.open_single_text is not None:
                 try:
-                    self.single_text_session = self.open_session(min(self.device.workers, 4))
+                    self.single_text_session = self.open_single_text()
                 except ConfigurationError:
                     self.single_text_session_failed = True
 
@@ -143,8 +144,16 @@ def load_model(
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
     pad = folder.pad_id if isinstance(graph, bytes) else 0  # the package's own graphs do not read padding
-    open_session = partial(_open_session, graph, folder.name, device, head, pad, precision)
-    session = open_session(None)
+    if precision == "bf16":
+        session = open_openvino(graph, folder.name, head.choose_output, streams=device.workers, pad=pad)
+    else:
+        session = open_onnx(graph, folder.name, device, head.choose_output, pad=pad)
+    open_single_text = None
+    if device.kind == "cpu" and device.workers > 1 and precision != "bf16":
+        threads = min(device.workers, 4)
+        open_single_text = partial(
+            open_onnx, graph, folder.name, device, head.choose_output, threads=threads, spin=True, pad=pad
+        )
     limits = [limit for limit in (folder.max_length, session.width) if limit]
     if not limits:
         text = "neither the graph nor a file beside it gives the maximum length of a text (model_max_length)"
@@ -161,19 +170,9 @@ def load_model(
         adds_tokens=tokenizer.encode([""], _ANY_LENGTH).total() > 0,
         budget=device.budget(hidden, intermediate),
         device=device,
-        open_session=open_session,
+        open_single_text=open_single_text,
         gate=None if device.in_flight is None else threading.Semaphore(device.in_flight),
     )
-
-
-def _open_session(
-    graph: GraphSource, name: str, device: Device, head: Head, pad: int, precision: Precision, threads: int | None
-) -> Session:
-    if precision == "bf16":
-        streams = device.workers if threads is None else 1
-        return open_openvino(graph, name, head.choose_output, streams=streams, threads=threads or streams, pad=pad)
-    spin = threads is not None
-    return open_onnx(graph, name, device, head.choose_output, threads=threads or 1, spin=spin, pad=pad)
 
 
 def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:
