@@ -18,6 +18,7 @@ from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
 from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
+from ratatoskr.local.engine.openvino import import_openvino
 from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import GraphPrecision, ensure_graph, is_intact
@@ -260,7 +261,7 @@ class ModelPool:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
-            import_runtime(self.device.kind)
+            _ = import_openvino() if precision == "bf16" else import_runtime(self.device.kind)
             digest = digests.result()[weights]
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)
