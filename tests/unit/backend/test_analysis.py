@@ -59,7 +59,7 @@ def test_the_set_up_is_checked_when_it_is_built(folders: Path) -> None:
     nli = folders / "nli"
     faults: list[tuple[Any, str]] = [
         (lambda b: b.local_nli(nli).local_nli(nli), "is configured twice"),
-        (lambda b: b.local_nli(nli, "fp8"), "precision must be fp32 or int8"),
+        (lambda b: b.local_nli(nli, "fp8"), "precision must be fp32, int8, bf16 or auto"),
         (lambda b: b.local_nli(nli, labels="entailment"), "labels must be names"),
         (lambda b: b.local_classifier(nli, labels=["a", "a"]), "labels has a name twice"),
         (lambda b: b.local_nli(("tokenizer.json", "model.onnx")), "in this order"),

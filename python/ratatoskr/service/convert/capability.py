@@ -78,7 +78,11 @@ class _OnUse:
 
     def _function(self, path: str) -> Callable[..., Any]:
         find = operator.attrgetter(path)
-        return lambda *arguments, **options: find(importlib.import_module(self._name))(*arguments, **options)
+
+        def convert(*arguments: Any, **options: Any) -> Any:
+            return find(importlib.import_module(self._name))(*arguments, **options)
+
+        return convert
 
 
 analysis, catalogue, tokens = _OnUse("analysis"), _OnUse("catalogue"), _OnUse("tokens")
