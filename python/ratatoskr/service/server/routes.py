@@ -196,7 +196,7 @@ async def _explain(capability: Rpc, backend: Backend, message: Any, call: Call) 
     return _write(capability.answer_to_pb, explanation, call)
 
 
-async def _found(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
+async def _look_up(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what was looked for; a client that knows only the listed fields is told that there is none."""
     try:
         return await _answer(capability, backend, message, call)
@@ -210,9 +210,9 @@ _OWN_ANSWERS: Final = {
     "Health": _health,
     "GetCapabilities": _capabilities,
     "Explain": _explain,
-    "GetModelMetadata": _found,
-    "FetchModelMetadata": _found,
-    "ResolvePreset": _found,
+    "GetModelMetadata": _look_up,
+    "FetchModelMetadata": _look_up,
+    "ResolvePreset": _look_up,
 }
 
 
