@@ -98,8 +98,8 @@ def scores_of(result: Any) -> Any:
 @pytest.mark.parametrize("method", CALLS)
 async def test_every_way_gives_the_same_answer(face: AsyncFace, folders: Path, method: str) -> None:
     model, arguments = CALLS[method]
-    async with build(folders) as inside:
-        expected = await getattr(inside, method)(*arguments, model)
+    async with build(folders) as gateway:
+        expected = await getattr(gateway, method)(*arguments, model)
     assert scores_of(await face.call(method, *arguments, model)) == scores_of(expected)
 
 

@@ -17,22 +17,22 @@ from ratatoskr.types.usage import UsageDetails
 
 
 @pytest.fixture
-async def inside() -> AsyncIterator[EmbeddedGateway]:
-    async with ScriptedUpstream() as upstream, gateway_to(upstream) as gateway:
-        yield gateway
+async def gateway() -> AsyncIterator[EmbeddedGateway]:
+    async with ScriptedUpstream() as upstream, gateway_to(upstream) as made:
+        yield made
 
 
 @pytest.fixture(params=FACES)
-async def face(request: pytest.FixtureRequest, inside: EmbeddedGateway) -> AsyncIterator[AsyncFace]:
-    made = FACES[request.param](inside)
+async def face(request: pytest.FixtureRequest, gateway: EmbeddedGateway) -> AsyncIterator[AsyncFace]:
+    made = FACES[request.param](gateway)
     yield made
     await made.gateway.aclose()
 
 
 @pytest.mark.parametrize("model", ["anthropic:claude-opus-5-5", "openai:no-such-model", "house:any-model", "gpt-4.1"])
-async def test_metadata(face: AsyncFace, inside: EmbeddedGateway, model: str) -> None:
+async def test_metadata(face: AsyncFace, gateway: EmbeddedGateway, model: str) -> None:
     found = await face.call("model_metadata", model)
-    assert found == await inside.model_metadata(model)
+    assert found == await gateway.model_metadata(model)
     assert found.parameters.keys() >= {"temperature", "max_tokens"}
 
 
@@ -48,12 +48,12 @@ async def test_metadata_of_what_is_unknown(face: AsyncFace) -> None:
     assert any("the list of models of openai" in source for source in fetched.sources)
 
 
-async def test_presets(face: AsyncFace, inside: EmbeddedGateway) -> None:
+async def test_presets(face: AsyncFace, gateway: EmbeddedGateway) -> None:
     presets = await face.call("list_presets")
-    assert presets == await inside.list_presets()
+    assert presets == await gateway.list_presets()
     assert {"ratatoskr:mid/coding", "ratatoskr:free/embedding"} <= {preset.name for preset in presets}
     for name in ("ratatoskr:mid/coding", "mid/coding", " MID/coding "):
-        assert await face.call("resolve_preset", name) == await inside.resolve_preset(name)
+        assert await face.call("resolve_preset", name) == await gateway.resolve_preset(name)
     with pytest.raises(PresetNotFound, match="nearest are"):
         await face.call("resolve_preset", "mid/codign")
     for wrong in ("mid", "", "a/b/c", None):
@@ -63,10 +63,10 @@ async def test_presets(face: AsyncFace, inside: EmbeddedGateway) -> None:
         await face.call("resolve_preset", "mid/embedding")
 
 
-async def test_costs(face: AsyncFace, inside: EmbeddedGateway) -> None:
+async def test_costs(face: AsyncFace, gateway: EmbeddedGateway) -> None:
     used = Usage(1_000_000, 500, 1000, source="provider", details=UsageDetails(service_tier="batch"))
     cost = await face.call("cost", used, "anthropic:claude-opus-5-5", 1.8e9)
-    assert cost == await inside.cost(used, "anthropic:claude-opus-5-5", 1.8e9)
+    assert cost == await gateway.cost(used, "anthropic:claude-opus-5-5", 1.8e9)
     assert isinstance(cost.amount, Decimal)
     assert cost.items
     assert await face.call("cost", Usage(10**30, 1), "anthropic:claude-opus-5-5") is not None
