@@ -44,11 +44,23 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
+    _check_presets(models)
     gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def _check_presets(models: Sequence[str]) -> None:
+    """Raise `InvalidInput` or `PresetNotFound` for a wrong name of a preset, whatever providers there are."""
+    from ratatoskr.models.presets import PREFIX, find_preset
+
+    for model in models:
+        if model.strip().startswith(PREFIX):
+            from ratatoskr.config.catalogue import own_presets
+
+            find_preset(model, own_presets())
 
 
 def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:

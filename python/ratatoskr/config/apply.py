@@ -152,7 +152,7 @@ def apply_breaker(builder: Builder, config: ConfigFile) -> None:
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:
     """Put the middleware of the file around every call."""
-    if config.redact.patterns:
+    if config.redact is not None:
         from ratatoskr.middleware.redact import Redact
 
         builder.wrap(Redact(config.redact.patterns, restore=config.redact.restore))

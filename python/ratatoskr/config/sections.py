@@ -232,7 +232,7 @@ class RedactSection(_Section):
         restore: put the values back where an answer has their placeholders, in place of redacting answers.
     """
 
-    patterns: dict[str, Name] = {}
+    patterns: dict[str, Name]
     restore: bool = False
 
     @field_validator("patterns")
@@ -245,12 +245,6 @@ class RedactSection(_Section):
         except ConfigurationError as error:
             raise ValueError(error.message) from None
         return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
 
 
 class ConfigFile(_Section):
@@ -281,5 +275,5 @@ class ConfigFile(_Section):
     budget: BudgetSection | None = None
     ledger: LedgerSection = LedgerSection()
     breaker: BreakerSection = BreakerSection()
-    redact: RedactSection = RedactSection()
+    redact: RedactSection | None = None
     local: LocalSection = LocalSection()

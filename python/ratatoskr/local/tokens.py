@@ -56,7 +56,7 @@ class TokenizerRegistry:
     def __init__(
         self, tokenizers: Mapping[str, str | Path] | None = None, *, cache_dir: str | Path | None = None
     ) -> None:
-        self._names = Names(tokenizers or {})
+        self._names = Names({} if tokenizers is None else tokenizers)
         self._cache_dir = cache_dir
         self._loaded: dict[TokenizerSource, _Vocabulary] = {}
         self._lock = threading.Lock()
@@ -198,7 +198,7 @@ class TokenizerRegistry:
         if source is not None and source.kind == "repository":
             hint = f"it is not in the store: rat models pull --tokenizer {source.name}"
         else:
-            hint = "it is not known; map the model to a tokenizer.json, or ask the provider with method='provider'"
+            hint = "it is not known; map the model to a tokenizer.json (tokenizers), or let the provider count (method)"
         return ModelNotAvailable(f"the tokenizer of {model!r:.100} is needed here, and {hint}", reason="not_local")
 
     def _load(self, source: TokenizerSource) -> _Vocabulary:
