@@ -103,7 +103,8 @@ async def test_status_lists_health_and_plans_know_the_models(face: AsyncFace, fo
     names = {str(folders / name) for name in ("nli", "sentiment", "reranker", "bert")}
     assert {info.name for info in await face.call("list_models", "local")} == names
     assert {info.model for info in (await face.call("health")).local} == names
-    everything = {"embed", "nli", "zero_shot", "classify", "stance", "rerank", "list_models"}
+    analyses = {"nli", "zero_shot", "classify", "stance", "rerank"}
+    everything = {"embed", *analyses, "count_tokens", "tokenize", "list_models"}
     assert await face.call("capabilities") == everything
     for name in ("nli", "sentiment", "reranker"):
         assert (await face.call("model_status", name)).status == "available"
@@ -200,7 +201,7 @@ async def test_a_provider_serves_what_it_has_methods_for(folders: Path) -> None:
 
     remote = Remote()
     gateway = Gateway(DirectBackend({}, Unused(), Settings(), analysts=[remote]))  # type: ignore[arg-type]
-    assert await gateway.capabilities() == {"nli", "rerank", "list_models"}
+    assert await gateway.capabilities() == {"nli", "rerank", "count_tokens", "tokenize", "list_models"}
     result = await gateway.infer_nli("a", "b", "remote:org/model")
     assert (result.model, result.method, [one.provider for one in result.attempts]) == (
         "org/model",
