@@ -1,4 +1,4 @@
-"""`models.toml`: what the user knows better about models, and presets of one's own.
+"""`models.toml`: what the user knows better about models, and your own presets.
 
     [models."openai:gpt-6-sol"]
     price = { input = "1.80", output = "9" }    # in place of the whole price; or multiplier = "0.85"

@@ -112,7 +112,7 @@ class BudgetMeter(Middleware):
         find: returns the price of a model.
         now: returns seconds since 1970.
         count: returns the input tokens of a request.
-        free: the names of providers that cost nothing where no price says otherwise, as servers of one's own.
+        free: the names of providers that cost nothing where no price says otherwise, as servers of your own.
     """
 
     def __init__(

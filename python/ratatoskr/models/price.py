@@ -165,7 +165,7 @@ class Price(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     Attributes:
         changes: the last one that holds at a time is the price at that time.
         variants: for each unit the first that matches and has a rate for it decides.
-        multiplier: multiplies every amount, as for a discount of one's own.
+        multiplier: multiplies every amount, as for a discount that you have.
     """
 
     changes: tuple[Change, ...] = ()
