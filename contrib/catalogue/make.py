@@ -226,7 +226,9 @@ def make_entry(model: Model) -> dict[str, Any]:
     given = {name: one for name, one in facts.items() if one.retires}
     retires = retirement_of(row, facts)
     names = sorted({name.lower() for name in (*row.names, *facts)} - {row.id.lower()})
-    released = sorted(match[0] for name in (row.id, *names) if (match := re.search(r"20\d\d-\d\d-\d\d$", add_hyphens(name))))
+    released = sorted(
+        match[0] for name in (row.id, *names) if (match := re.search(r"20\d\d-\d\d-\d\d$", add_hyphens(name)))
+    )
     entry = {
         "id": row.id,
         "names": [name for name in names if NameIndex("", [ModelEntry(id=row.id)]).find(name) is None],
