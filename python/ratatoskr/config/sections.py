@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -14,6 +14,7 @@ from pydantic import (
     field_validator,
 )
 
+from ratatoskr.config.recipe import Precision
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
@@ -176,7 +177,7 @@ class LocalModelSection(_Section):
     """
 
     model: Name
-    precision: Literal["fp32", "int8"] = "fp32"
+    precision: Precision = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 
