@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.catalogue import ModelChange
-from ratatoskr.providers.specs import example_variables
+from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.transport.config import TransportConfig
@@ -120,6 +120,13 @@ class Recipe:
         unknown = limited - set(names)
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+        for (provider, model), _ in self.models:
+            if provider not in SPECS and provider not in (*names, "local"):
+                raise ConfigurationError(
+                    f"model({f'{provider}:{model}'!r:.200}) is of no provider: {provider!r:.100} is neither built in"
+                    " nor configured",
+                    field="model",
+                )
         if self.client is not None and (self.in_flight or self.transport != TransportConfig()):
             raise ConfigurationError(
                 "your own client has its own proxy, TLS, socket and limits: set them on it, not here, except for"
