@@ -16,8 +16,8 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
-    from ratatoskr.config.recipe import Precision
     from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.local.precision import PrecisionChoice
     from ratatoskr.sync.gateway import SyncGateway
 
 
@@ -183,7 +183,7 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, cast("Precision", precision))
+    add(model, cast("PrecisionChoice", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.models.catalogue import ModelChange
 from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.registry.backoff import Clock
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ratatoskr.types.budget import Budget
     from ratatoskr.types.limit import Limit
 
-Precision: TypeAlias = Literal["fp32", "int8", "bf16", "auto"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
 
@@ -43,7 +43,7 @@ class LocalConfig:
         ram_budget: the number of bytes that they may add to this process.
     """
 
-    models: tuple[tuple[str | Path, Precision], ...] = ()
+    models: tuple[tuple[str | Path, PrecisionChoice], ...] = ()
     analysis: tuple[AnalysisModel, ...] = ()
     device: Device | None = None
     threads: int | None = None

@@ -14,8 +14,8 @@ from pydantic import (
     field_validator,
 )
 
-from ratatoskr.config.recipe import Precision
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
 
@@ -177,7 +177,7 @@ class LocalModelSection(_Section):
     """
 
     model: Name
-    precision: Precision = "fp32"
+    precision: PrecisionChoice = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 
