@@ -122,15 +122,16 @@ class Tokens(Protocol):
         Args:
             messages: as `count_tokens` takes its input; a text is a message of the user.
             model: its name, as `chat` takes it.
-            max_input_tokens: the model's context; if it is left out, that of the catalogue, or else of the provider's
-                list of models, which is asked for.
+            max_input_tokens: the model's context; if it is left out, that of the catalogue, and for a model which is
+                not in it that of the provider's list of models.
             tools: the tools of the conversation.
             response_format: the format of the answer.
             method: as of `count_tokens`.
             timeout: total seconds of the count, or `Timeouts`.
 
         Raises:
-            InvalidInput: neither says the size of the context: give `max_input_tokens`.
+            InvalidInput: neither the catalogue nor the provider's list of models says the size of the context: give
+                `max_input_tokens`.
             RatatoskrError: as `count_tokens` and `list_models` do.
         """
         if max_input_tokens is not None:
@@ -161,17 +162,16 @@ def count_request(
 
 
 async def _find_context(backend: Backend, chat: ChatRequest, model: str) -> int:
-    """Return the context of the model that a chat would go to, as the catalogue or its provider's list says."""
+    """Return the size of a model's context, by the catalogue or by the list of the provider of a chat with it."""
     plan = (await backend.inspect(ExplainRequest(chat))).plans[0]
     known = await backend.inspect(GetModelMetadata(f"{plan.provider}:{plan.model}"))
-    if known.max_input_tokens:
-        return known.max_input_tokens
+    if found := known.max_input_tokens or known.info.context_window:
+        return found
     for listed in await backend.inspect(ListModels(plan.provider)):
         if listed.name == plan.model and listed.context_window:
             return listed.context_window
     raise InvalidInput(
-        f"neither the catalogue nor {plan.provider}'s list of models says the size of its context: "
-        "give max_input_tokens",
+        f"the list of models of {plan.provider} does not say the size of its context: give max_input_tokens",
         model=model,
         field="max_input_tokens",
     )
