@@ -141,7 +141,7 @@ class Routes:
         rules: as for `resolve`.
         fallbacks: as for `resolve`.
         substitute: as for `resolve`.
-        embeds: whether a name is that of an embedding model, which does not chat.
+        other_kind: what a model that does not chat is, and by which methods it is used; `None` for any other name.
     """
 
     def __init__(
@@ -151,20 +151,20 @@ class Routes:
         rules: Rules,
         fallbacks: Rules,
         substitute: bool,
-        embeds: Callable[[str], bool],
+        other_kind: Callable[[str], str | None],
     ) -> None:
         self._configured = configured
         self._options: Any = {"rules": rules, "fallbacks": fallbacks, "substitute": substitute}
-        self._embeds = embeds
+        self._other_kind = other_kind
         self._cache: dict[tuple[str, ...], tuple[Candidate, ...]] = {}
 
     def resolve(self, models: tuple[str, ...]) -> tuple[Candidate, ...]:
         """Return the candidates for a chain of names; raises what `resolve_chain` raises."""
         route = self._cache.get(models)
         if route is None:
-            embedding = next((model for model in models if self._embeds(model)), None)
-            if embedding is not None:
-                raise InvalidInput("this is an embedding model, which does not chat", field="model", model=embedding)
+            for model in models:
+                if (kind := self._other_kind(model)) is not None:
+                    raise InvalidInput(f"this is {kind}", field="model", model=model)
             route = resolve_chain(models, self._configured, **self._options)
             if len(self._cache) >= MAX_ROUTES:
                 self._cache.clear()

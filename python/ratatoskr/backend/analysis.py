@@ -71,6 +71,14 @@ class AnalysisBackend:
         """Return a capability that has a model of this process by this name; `None` if none has."""
         return next((part for part in self._parts if part.keepers(model)), None)
 
+    def describe(self, model: str) -> str | None:
+        """Return what a model of this process is, and by which methods it is used; `None` if there is none."""
+        found = [part.capability for part in self._parts if part.keepers(model)]
+        if not found:
+            return None
+        kinds = " and ".join((found[0].model, *(one.model.removeprefix("model ") for one in found[1:])))
+        return f"a {kinds}, which does not chat: use {' or '.join(f'{one.method}()' for one in found)}"
+
     def keepers(self, model: str) -> list[tuple[KeepsModels, str]]:
         """Return the providers of this process that have a model, each once, with its name there."""
         return list(dict.fromkeys(keeper for part in self._parts for keeper in part.keepers(model)))

@@ -33,11 +33,13 @@ class CapabilityNames:
         name: as `capabilities()` lists it.
         model: what its models are called in messages.
         builder: the method of the builder that adds one to this process.
+        method: that of the gateway by which it is used.
     """
 
     name: str
     model: str
     builder: str
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class ChatBackend:
         settings: the builder's.
         timeouts: resolves the timeouts of a call.
         lifecycle: admits calls.
-        embeds: returns whether a name is an embedding model, which does not chat.
+        other_kind: returns what a model that does not chat is, and how it is used; `None` for any other name.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ChatBackend:
         settings: Settings,
         timeouts: CallTimeouts,
         lifecycle: Lifecycle,
-        embeds: Callable[[str], bool],
+        other_kind: Callable[[str], str | None],
     ) -> None:
         self.registry = ProviderRegistry(
             providers,
@@ -71,7 +71,7 @@ class ChatBackend:
             rules=settings.rules,
             fallbacks=settings.fallbacks,
             substitute=settings.substitute,
-            embeds=embeds,
+            other_kind=other_kind,
             own=settings.presets,
         )
 

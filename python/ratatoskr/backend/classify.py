@@ -10,8 +10,8 @@ from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotR
 
 __all__ = ["CLASSIFY", "ZERO_SHOT", "ClassifyBackend", "ZeroShotBackend"]
 
-CLASSIFY: Final = CapabilityNames("classify", "model for classification", "local_classifier")
-ZERO_SHOT: Final = CapabilityNames("zero_shot", "model for zero-shot classification", "local_nli")
+CLASSIFY: Final = CapabilityNames("classify", "model for classification", "local_classifier", "classify")
+ZERO_SHOT: Final = CapabilityNames("zero_shot", "model for zero-shot classification", "local_nli", "classify_zero_shot")
 
 
 class ClassifyBackend(CapabilityBackend[ClassifyProvider]):

@@ -75,7 +75,7 @@ class DirectBackend:
         )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
-        self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
+        self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self._other_kind)
         self.analysis = AnalysisBackend(
             (*analysts, *providers.values()),
             BackendParts(chain, settings, timeouts, self.lifecycle),
@@ -83,6 +83,12 @@ class DirectBackend:
             has_chats=bool(providers),
         )
         self.tokens = TokenBackend(make_counter, self.chats, timeouts, self.lifecycle)
+
+    def _other_kind(self, model: str) -> str | None:
+        """Return what a model of this process that does not chat is, and how it is used."""
+        if self.embeddings.has(model):
+            return "an embedding model, which does not chat: use embed()"
+        return self.analysis.describe(model)
 
     @property
     def provider_names(self) -> tuple[str, ...]:

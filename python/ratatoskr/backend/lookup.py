@@ -62,6 +62,9 @@ def name_of(backend: DirectBackend, model: str) -> tuple[str, str]:
     provider = None if model.startswith(PREFIX) else provider_prefix(model, backend.chats.registry.providers)
     if provider is not None:
         return provider, model.partition(":")[2].strip()
+    if (part := backend.analysis.find(model)) is not None:
+        (candidate, *_) = part.candidates(model)
+        return candidate.provider, candidate.model
     embeds = backend.embeddings.has(model) or (model.startswith(PREFIX) and model.strip().endswith("/embedding"))
     candidates = backend.embeddings.candidates(model) if embeds else backend.chats.candidates(request_of(model))
     return candidates[0].provider, candidates[0].model

@@ -28,7 +28,8 @@ async def get_model_metadata(backend: DirectBackend, query: GetModelMetadata) ->
     provider, model = name_of(backend, query.model)
     info = ModelInfo(f"{provider}:{model}", provider, model)
     told = None
-    if query.fetch or provider in backend.embeddings.registry.providers:
+    is_here = provider in backend.embeddings.registry.providers or backend.analysis.keepers(query.model)
+    if query.fetch or is_here:
         listed = await list_models(backend, ListModels(provider))
         told = next((one for one in listed if one.name in (model, f"{model}:latest")), None)
         if told is None and query.fetch:

@@ -10,7 +10,7 @@ from ratatoskr.types.nli import NliRequest, NliResults
 
 __all__ = ["NLI", "NliBackend"]
 
-NLI: Final = CapabilityNames("nli", "model for inference", "local_nli")
+NLI: Final = CapabilityNames("nli", "model for inference", "local_nli", "infer_nli")
 
 
 class NliBackend(CapabilityBackend[NliProvider]):

@@ -24,7 +24,7 @@ class PresetRoutes(Routes):
         rules: as for `Routes`; a preset in them stands for the first of its models that is configured.
         fallbacks: as `rules`.
         substitute: as for `Routes`.
-        embeds: as for `Routes`.
+        other_kind: as for `Routes`.
         own: the user's presets.
 
     Attributes:
@@ -38,10 +38,10 @@ class PresetRoutes(Routes):
         rules: Rules,
         fallbacks: Rules,
         substitute: bool,
-        embeds: Callable[[str], bool],
+        other_kind: Callable[[str], str | None],
         own: OwnPresets,
     ) -> None:
-        super().__init__(configured, rules=rules, fallbacks=fallbacks, substitute=substitute, embeds=embeds)
+        super().__init__(configured, rules=rules, fallbacks=fallbacks, substitute=substitute, other_kind=other_kind)
         self._own = own
         self._by_rules = any(name.startswith(PREFIX) for name in _names_in(rules, fallbacks))
         self.filled: dict[tuple[str, ...], Mapping[str, Any]] = {}

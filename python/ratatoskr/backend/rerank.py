@@ -10,7 +10,7 @@ from ratatoskr.types.rerank import Ranking, RerankRequest
 
 __all__ = ["RERANK", "RerankBackend"]
 
-RERANK: Final = CapabilityNames("rerank", "model for reranking", "local_reranker")
+RERANK: Final = CapabilityNames("rerank", "model for reranking", "local_reranker", "rerank")
 
 
 class RerankBackend(CapabilityBackend[RerankProvider]):

@@ -47,6 +47,11 @@ class TokenBackend:
         self._timeouts = timeouts
         self._lifecycle = lifecycle
 
+    @property
+    def counts_here(self) -> bool:
+        """Whether tokens are counted in this process."""
+        return self._counter is not None or self._make_counter is not None
+
     async def count(self, request: CountRequest) -> TokenCount:
         """Return a count; only with the method `provider` is anything sent."""
         call = self._lifecycle.enter()

@@ -41,6 +41,7 @@ from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.middleware.base import Middleware
+    from ratatoskr.types.chat import ChatRequest
 
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
@@ -192,6 +193,10 @@ class Assembly:
             self._counter = _make_counter(self.recipe)
         return self._counter
 
+    def count_prompt(self, request: ChatRequest, provider: str, model: str) -> int | None:
+        """Return the exact number of tokens of a prompt; `None` if only an estimate is possible."""
+        return self.make_counter().count_prompt(request, model)
+
     @property
     def settings(self) -> Settings:
         """The gateway's settings."""
@@ -210,6 +215,7 @@ class Assembly:
             self.catalogue,
             own_presets,
             describe_parameters_of,
+            count=self.count_prompt,
             refresh=refresh_models,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ratatoskr import _core
-from ratatoskr.errors import ModelNotAvailable
+from ratatoskr.errors import ModelNotAvailable, RatatoskrError
 from ratatoskr.local.conversation import Contents, contents_of
 from ratatoskr.local.store.tokenizers import read_tokenizer_file
 from ratatoskr.local.tokenizer_names import Names, TokenizerSource
@@ -31,6 +31,9 @@ _CHUNK: Final = 256
 """Texts that one thread tokenises at once."""
 _INLINE: Final = {"encoding": 1 << 16, "file": 1 << 12}
 """Characters that are counted in about a millisecond, by the kind of tokenizer."""
+
+_MOST_BY_FILE: Final = 1 << 17
+"""Characters of a prompt that a tokenizer of a file counts in some 30 milliseconds, in which nothing else runs."""
 
 
 class _Vocabulary(Protocol):
@@ -93,6 +96,21 @@ class TokenizerRegistry:
         family = estimate_family(name)
         tokens, band = ESTIMATES[family].of(amounts, text_is_exact=source is not None)
         return TokenCount(tokens, "estimate", band, name, source.name if source else family)
+
+    def count_prompt(self, request: ChatRequest, model: str) -> int | None:
+        """Return the exact number of tokens of a conversation's texts, without what the provider puts around them.
+
+        Returns:
+            `None` if the model's tokenizer is not here or cannot be used, if it would take too long for so long a
+            conversation, or if only the provider can count what the conversation holds.
+        """
+        try:
+            source, texts = self.find(model), contents_of(request).texts
+            if source is None or (source.kind != "encoding" and sum(map(len, texts)) > _MOST_BY_FILE):
+                return None
+            return sum(self._count_text(source, text) for text in texts)
+        except RatatoskrError:  # a call does not fail because it cannot be counted
+            return None
 
     def _measure(self, request: CountRequest, source: TokenizerSource) -> Amounts:
         if request.text is not None:

@@ -20,9 +20,12 @@ __all__ = ["FITS", "CountPrompt", "ModelKnowledge", "current_day"]
 FITS: Final = 4_096
 """Bytes of a request that fit the window of every model: no tokeniser makes more tokens than bytes."""
 
+_FACTOR: Final = 3
+"""A prompt whose estimate is farther below the window is not counted, which takes some 16 ms a megabyte."""
+
 CountPrompt = Callable[["ChatRequest", str, str], int | None]
-"""Returns the exact number of tokens of a request's prompt for a provider and a model; `None` if only an estimate is
-possible."""
+"""Returns the exact number of tokens of the texts of a request's messages for a provider and a model; `None` if only an
+estimate is possible."""
 
 
 def current_day() -> date:
@@ -65,14 +68,12 @@ class ModelKnowledge:
         window = None if entry is None else entry.max_input_tokens or entry.context_window
         if window is None or size <= window:
             return []
-        exact = None if self._count is None else self._count(request, provider, model)
-        if exact is not None:
-            if exact <= window:
-                return []
+        estimate = estimate_tokens(request)
+        exact = self._count(request, provider, model) if self._count and estimate * _FACTOR > window else None
+        if exact is not None and exact > window:
             message = f"the prompt has {exact:,} tokens; this model takes {window:,}"
             raise ContextLengthExceeded(message, field="messages", provider=provider, model=model)
-        estimate = estimate_tokens(request)
-        if estimate <= window:
+        if estimate <= window or (exact is not None and not request.tools):  # the count leaves tools out
             return []
         message = f"the prompt has about {estimate:,} tokens, estimated; this model takes {window:,}"
         return [Notice("context_length_estimated", message, "messages")]

@@ -150,6 +150,10 @@ class TokenCounter(Protocol):
         """Return the count of a text or a conversation; `model` replaces the request's. Raises `RatatoskrError`."""
         ...
 
+    def count_prompt(self, request: ChatRequest, model: str) -> int | None:
+        """Return the exact number of tokens of a conversation's texts; `None` where only an estimate is possible."""
+        ...
+
     def tokenize_batch(self, texts: Sequence[str], model: str) -> Tokenizations:
         """Return the tokens of texts; raises `RatatoskrError`."""
         ...

@@ -34,8 +34,8 @@ class Mutable(Plain):
     """
 
     type: ClassVar[Literal["mutable"]] = "mutable"
-    min: float | int | None = None
-    max: float | int | None = None
+    min: int | float | None = None
+    max: int | float | None = None
     default: Any = None
     values: tuple[Any, ...] = ()
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance.faces import IN_PROCESS, AsyncFace
+from conformance.analysis_models import CALLS, HYPOTHESIS, PREMISE, build, write_models
 from ratatoskr import (
     ConfigurationError,
-    EmbeddedGateway,
     GatewayClosed,
-    InvalidInput,
     MalformedResponse,
     ModelNotAvailable,
     NoProvider,
     Ratatoskr,
     Timeout,
-    Timeouts,
 )
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.settings import Settings
@@ -30,90 +26,11 @@ from ratatoskr.middleware import Hooks, Redact, bind
 from ratatoskr.testing import ScriptedGateway
 from ratatoskr.types.nli import NliResult, NliResults
 from ratatoskr.types.rerank import RankedDocument, Ranking
-from unit.local.classifiers import Classifier
-from unit.local.stand_ins import make
-
-PREMISE, HYPOTHESIS = "the state of the world", "time"
-CALLS: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "infer_nli": ("nli", (PREMISE, HYPOTHESIS)),
-    "infer_nli_batch": ("nli", ([(PREMISE, HYPOTHESIS)] * 3,)),
-    "classify_zero_shot": ("nli", (PREMISE, ["time", "world"])),
-    "classify_zero_shot_batch": ("nli", ([PREMISE, "x"], ["time", "world"])),
-    "classify_stance": ("nli", (PREMISE, "time")),
-    "classify_stance_batch": ("nli", ([PREMISE, "x"], "time")),
-    "classify": ("sentiment", (PREMISE,)),
-    "classify_batch": ("sentiment", ([PREMISE, "x"],)),
-    "rerank": ("reranker", ("time", [PREMISE, "x"])),
-}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("analysis")
-    Classifier(1, 3).write(folder / "nli")
-    Classifier(2, 1).write(folder / "reranker", config={"id2label": {"0": "LABEL_0"}})
-    Classifier(3, 2).write(folder / "sentiment", config={"id2label": {"0": "bad", "1": "good"}})
-    make(folder / "bert", "bert_mean_384")
-    return folder
-
-
-def build(folders: Path) -> EmbeddedGateway:
-    builder = Ratatoskr.builder().cache_dir(folders / "store").local_embeddings(folders / "bert")
-    builder.local_nli(folders / "nli").local_classifier(folders / "sentiment").local_reranker(folders / "reranker")
-    return builder.build()
-
-
-@pytest.fixture(params=IN_PROCESS)
-async def face(request: pytest.FixtureRequest, folders: Path) -> AsyncIterator[AsyncFace]:
-    async with build(folders) as gateway:
-        yield IN_PROCESS[request.param](gateway)
-
-
-@pytest.mark.parametrize("method", CALLS)
-async def test_every_method_answers_with_its_model_and_attempts(face: AsyncFace, folders: Path, method: str) -> None:
-    model, arguments = CALLS[method]
-    result = await face.call(method, *arguments, model)
-    assert (result.model, result.provider) == (str(folders / model), "local")
-    assert [one.provider for one in result.attempts] == ["local"]
-    assert result.usage.input_tokens > 0
-    assert type(result).from_json(result.to_json()) == result
-
-
-@pytest.mark.parametrize("method", CALLS)
-async def test_an_unknown_model_is_told_with_those_that_are_configured(
-    face: AsyncFace, folders: Path, method: str
-) -> None:
-    model, arguments = CALLS[method]
-    for name in ("missing", "bert", "openai:gpt-4.1", "local:missing"):
-        with pytest.raises(NoProvider, match="not a configured model for") as caught:
-            await face.call(method, *arguments, name)
-        assert str(folders / model) in caught.value.message
-    for wrong in ("", " ", None, ["nli"]):
-        with pytest.raises(InvalidInput) as refused:
-            await face.call(method, *arguments, wrong)
-        assert refused.value.field == "model"
-
-
-async def test_a_model_is_found_by_all_its_names(face: AsyncFace, folders: Path) -> None:
-    for name in (str(folders / "nli"), f"{folders / 'nli'}/", "NLI", "local:nli"):
-        assert (await face.call("infer_nli", PREMISE, HYPOTHESIS, name)).model == str(folders / "nli")
-
-
-async def test_status_lists_health_and_plans_know_the_models(face: AsyncFace, folders: Path) -> None:
-    names = {str(folders / name) for name in ("nli", "sentiment", "reranker", "bert")}
-    assert {info.name for info in await face.call("list_models", "local")} == names
-    assert {info.model for info in (await face.call("health")).local} == names
-    everything = {"embed", "nli", "zero_shot", "classify", "stance", "rerank", "list_models"}
-    everything |= {"count_tokens", "tokenize"}
-    assert await face.call("capabilities") == everything
-    for name in ("nli", "sentiment", "reranker"):
-        assert (await face.call("model_status", name)).status == "available"
-        await face.call("preload", name)
-        assert (await face.call("model_status", name)).status == "ready"
-        await face.call("unload", name)
-        assert (await face.call("model_status", name)).status == "available"
-        (plan,) = (await face.call("explain", name)).plans
-        assert (plan.provider, plan.model, plan.refused) == ("local", str(folders / name), None)
+    return write_models(tmp_path_factory.mktemp("analysis"))
 
 
 async def test_a_model_that_is_missing_is_known_and_unavailable(folders: Path) -> None:
@@ -136,13 +53,6 @@ async def test_a_closed_gateway_refuses(folders: Path) -> None:
     for method, (model, arguments) in CALLS.items():
         with pytest.raises(GatewayClosed):
             await getattr(gateway, method)(*arguments, model)
-
-
-@pytest.mark.parametrize("timeout", [0.000_001, Timeouts(total=0.000_001)])
-async def test_a_deadline_ends_the_call(face: AsyncFace, timeout: Any) -> None:
-    with pytest.raises(Timeout):
-        await face.call("infer_nli_batch", [(f"{n} state", "time") for n in range(5000)], "nli", timeout=timeout)
-    assert (await face.call("infer_nli", PREMISE, HYPOTHESIS, "nli")).label
 
 
 def test_the_set_up_is_checked_when_it_is_built(folders: Path) -> None:
@@ -201,7 +111,7 @@ async def test_a_provider_serves_what_it_has_methods_for(folders: Path) -> None:
 
     remote = Remote()
     gateway = Gateway(DirectBackend({}, Unused(), Settings(), analysts=[remote]))  # type: ignore[arg-type]
-    assert await gateway.capabilities() == {"nli", "rerank", "list_models", "count_tokens", "tokenize"}
+    assert await gateway.capabilities() == {"nli", "rerank", "list_models"}
     result = await gateway.infer_nli("a", "b", "remote:org/model")
     assert (result.model, result.method, [one.provider for one in result.attempts]) == (
         "org/model",

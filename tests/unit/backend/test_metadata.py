@@ -12,6 +12,7 @@ from ratatoskr import (
     ChatRequest,
     ContextLengthExceeded,
     EmbeddedGateway,
+    FilePart,
     InvalidInput,
     Message,
     ModelMetadata,
@@ -21,9 +22,13 @@ from ratatoskr import (
     Opaque,
     Ratatoskr,
     ReadOnly,
+    TextPart,
+    ToolCall,
+    ToolResult,
     Unsupported,
 )
 from ratatoskr.config.catalogue import CatalogueFiles
+from ratatoskr.local.tokens import TokenizerRegistry
 from ratatoskr.models import knowledge
 from ratatoskr.models.catalogue import Catalogue, make_change
 from ratatoskr.models.entry import ModelEntry
@@ -32,6 +37,7 @@ from ratatoskr.models.metadata import describe_model, status_on
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.testing import ScriptedGateway, ScriptedUpstream, fault
 from ratatoskr.types.model import ModelInfo
+from unit.local.engine.test_tokenizer import bytes_of_roberta
 
 
 @pytest.fixture(autouse=True)
@@ -178,13 +184,64 @@ def test_an_exact_count_over_the_window_is_an_error_and_an_estimate_a_warning() 
 
 async def test_an_estimate_warns_and_the_request_is_sent(empty_environment: Path) -> None:
     async with ScriptedUpstream(["a", "b", "c"]) as up:
+        builder = Ratatoskr.builder().anthropic("k", base_url=up.base_url("anthropic"))  # no tokenizer is public
+        async with builder.model("anthropic:claude-sonnet-5", context_window=2_000).build() as gateway:
+            response = await gateway.chat(LONG, "claude-sonnet-5")
+            assert [notice.code for notice in response.warnings] == ["context_length_estimated"]
+            async with gateway.chat_stream(LONG, "claude-sonnet-5") as stream:
+                assert [n.code for n in (await stream.collect()).warnings] == ["context_length_estimated"]
+            assert not (await gateway.chat("short", "claude-sonnet-5")).warnings
+
+
+async def test_a_prompt_whose_own_tokenizer_counts_too_many_tokens_is_sent_nowhere(empty_environment: Path) -> None:
+    async with ScriptedUpstream(["a", "b"]) as up:
         builder = Ratatoskr.builder().openai("k", base_url=up.base_url("openai"))
         async with builder.model("openai:gpt-4.1", context_window=2_000).build() as gateway:
-            response = await gateway.chat(LONG, "openai:gpt-4.1")
-            assert [notice.code for notice in response.warnings] == ["context_length_estimated"]
-            async with gateway.chat_stream(LONG, "openai:gpt-4.1") as stream:
-                assert [n.code for n in (await stream.collect()).warnings] == ["context_length_estimated"]
-            assert not (await gateway.chat("short", "openai:gpt-4.1")).warnings
+            tokens = (await gateway.count_tokens(LONG, "gpt-4.1")).tokens
+            assert tokens == 2_001
+            with pytest.raises(ContextLengthExceeded, match="has 2,001 tokens; this model takes 2,000") as caught:
+                await gateway.chat(LONG, "gpt-4.1")
+            assert caught.value.field == "messages"
+            with pytest.raises(ContextLengthExceeded):
+                await gateway.chat_stream(LONG, "gpt-4.1").collect()
+            dense = "x\n" * 2_500  # a token for each byte and a half
+            with pytest.raises(ContextLengthExceeded):
+                await gateway.chat([Message.user(dense), Message.assistant("?"), Message.user("!")], "gpt-4.1")
+            assert not up.requests
+            fitting = "internationalization " * 400  # whose estimate is over the window
+            assert not (await gateway.chat(fitting, "gpt-4.1")).warnings
+
+
+async def test_a_short_prompt_loads_no_tokenizer(empty_environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[Any] = []
+    monkeypatch.setattr(TokenizerRegistry, "count_prompt", lambda *arguments: counted.append(arguments))
+    async with ScriptedUpstream(["a"] * 3) as up:
+        builder = Ratatoskr.builder().openai("k", base_url=up.base_url("openai"))
+        async with builder.model("openai:gpt-4.1", context_window=9_000).build() as gateway:
+            await gateway.chat("word " * 100, "gpt-4.1")
+            await gateway.chat("word " * 1_500, "gpt-4.1")  # fewer bytes than the window has tokens
+            assert counted == []
+            await gateway.chat("word " * 4_000, "gpt-4.1")
+    assert len(counted) == 1
+
+
+def test_only_what_can_be_counted_exactly_is(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(bytes_of_roberta())
+    (tmp_path / "broken.json").write_text("{}")
+    names = {"mine": "cl100k_base", "file": tmp_path / "tokenizer.json", "broken": tmp_path / "broken.json"}
+    registry = TokenizerRegistry(names)
+    result = Message("tool", (ToolResult("c", (TextPart("hello world"),)),))
+    asked = ChatRequest((Message.user("hello world"), Message.assistant(ToolCall("c", "look", "{}")), result))
+    assert registry.count_prompt(asked, "mine") == 6
+    assert registry.count_prompt(ChatRequest((Message.user("hello world"),)), "file")
+    long = ChatRequest((Message.user("word " * 30_000),))
+    assert registry.count_prompt(long, "mine") == 30_001
+    assert registry.count_prompt(long, "file") is None
+    for model in ("claude-sonnet-5", "broken"):
+        assert registry.count_prompt(asked, model) is None
+    picture = FilePart.from_bytes(b"%PDF", "application/pdf")
+    for message in (Message("user", (picture,)), Message.user("half \ud83d")):
+        assert registry.count_prompt(ChatRequest((message,)), "mine") is None
 
 
 async def test_an_exact_count_over_the_window_is_sent_nowhere() -> None:

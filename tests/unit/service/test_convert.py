@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import struct
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from tests.unit.service import values
+from tests.unit.service import analysed, values
 
 from ratatoskr import (
     ChatOptions,
@@ -27,17 +28,41 @@ from ratatoskr import (
     Usage,
 )
 from ratatoskr.service.convert import embed, event, message, model, options, part, request, response
-from ratatoskr.service.convert.capability import QUERIES
+from ratatoskr.service.convert.capability import ANALYSES, COUNT_TOKENS, ONE_TEXT, QUERIES, TOKENIZE, row_of
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.types.query import ExplainRequest, GetModelStatus, ListModels
+from ratatoskr.types.classify import Classifications
+from ratatoskr.types.nli import NliRequest, NliResults
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCost,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    RefreshModels,
+    ResolvePreset,
+)
+from ratatoskr.types.stance import StanceResults
 
 
 def compact(write: Callable[..., Any]) -> Callable[[Any], Any]:
     return lambda value: write(value, listed=False)
 
 
-def of_row(query: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    return QUERIES[query].request_to_pb, QUERIES[query].request_from_pb
+def of_row(row: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    return row.request_to_pb, row.request_from_pb
+
+
+def of_answer(row: Any, strategy: Any) -> dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]]:
+    """Return the rows of an answer, for each kind of reader."""
+    return {
+        f"answer of {row.method.name}, {'listed' if listed else 'compact'}": (
+            strategy,
+            functools.partial(row.answer_to_pb, listed=listed),
+            row.answer_from_pb,
+        )
+        for listed in (True, False)
+    }
 
 
 def of_generated(found: pb.GenerateResponse) -> GenerateResponse:
@@ -69,14 +94,53 @@ ROWS: dict[str, tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "embedding": (values.one_embedding, embed.embedding_to_pb, embed.embedding_from_pb),
     "model": (values.models, model.model_to_pb, model.model_from_pb),
     "status": (values.statuses, model.MODEL_STATUS.to_pb, model.MODEL_STATUS.from_pb),
-    "models asked for": (values.st.builds(ListModels, values.maybe_text), *of_row(ListModels)),
-    "status asked for": (values.st.builds(GetModelStatus, values.texts), *of_row(GetModelStatus)),
+    "models asked for": (values.st.builds(ListModels, values.maybe_text), *of_row(QUERIES[ListModels])),
+    "status asked for": (values.st.builds(GetModelStatus, values.texts), *of_row(QUERIES[GetModelStatus])),
     "explanation asked for": (
         values.st.builds(ExplainRequest, values.requests, values.booleans),
-        *of_row(ExplainRequest),
+        *of_row(QUERIES[ExplainRequest]),
     ),
     "capabilities": (values.st.frozensets(values.texts), model.capabilities_to_pb, model.capabilities_from_pb),
+    "pairs": (analysed.nli_requests, *of_row(ANALYSES["nli"])),
+    "one pair": (
+        values.st.builds(NliRequest, values.st.tuples(analysed.nli_pairs), **analysed.asked_of_a_model),
+        *of_row(ONE_TEXT["nli"]),
+    ),
+    "labels to choose": (analysed.zero_shot_requests(), *of_row(ANALYSES["zero_shot"])),
+    "labels to choose for one": (analysed.zero_shot_requests(1, 1), *of_row(ONE_TEXT["zero_shot"])),
+    "texts to classify": (analysed.classify_requests, *of_row(ANALYSES["classify"])),
+    "stances asked for": (analysed.stance_requests(), *of_row(ANALYSES["stance"])),
+    "stance of one asked for": (analysed.stance_requests(1, 1), *of_row(ONE_TEXT["stance"])),
+    "documents to rank": (analysed.rerank_requests, *of_row(ANALYSES["rerank"])),
+    "tokens to count": (analysed.count_requests, *of_row(COUNT_TOKENS)),
+    "texts to tokenise": (analysed.tokenize_requests, *of_row(TOKENIZE)),
+    "cost asked for": (analysed.cost_queries, *of_row(QUERIES[GetCost])),
+    "preset asked for": (
+        values.st.builds(ResolvePreset, values.texts | analysed.preset_names),
+        *of_row(QUERIES[ResolvePreset]),
+    ),
+    "metadata asked for": (values.st.builds(GetModelMetadata, values.texts), *of_row(QUERIES[GetModelMetadata])),
+    "metadata to fetch": (
+        values.st.builds(GetModelMetadata, values.texts, values.st.just(True)),
+        *of_row(row_of(GetModelMetadata("m", fetch=True))),
+    ),
+    "refresh": (analysed.refreshes, *of_row(QUERIES[RefreshModels])),
+    "presets asked for": (values.st.just(ListPresets()), *of_row(QUERIES[ListPresets])),
     "health": (values.healths, model.HEALTH.to_pb, model.HEALTH.from_pb),
+    **of_answer(ANALYSES["nli"], analysed.results_of(NliResults, analysed.judgements)),
+    **of_answer(ONE_TEXT["nli"], analysed.results_of(NliResults, analysed.judgements, 1, 1)),
+    **of_answer(ANALYSES["zero_shot"], analysed.results_of(Classifications, analysed.classifications)),
+    **of_answer(ONE_TEXT["zero_shot"], analysed.results_of(Classifications, analysed.classifications, 1, 1)),
+    **of_answer(ANALYSES["classify"], analysed.results_of(Classifications, analysed.classifications)),
+    **of_answer(ANALYSES["stance"], analysed.results_of(StanceResults, analysed.stances)),
+    **of_answer(ONE_TEXT["stance"], analysed.results_of(StanceResults, analysed.stances, 1, 1)),
+    **of_answer(ANALYSES["rerank"], analysed.rankings),
+    **of_answer(COUNT_TOKENS, analysed.counts),
+    **of_answer(QUERIES[GetModelMetadata], analysed.metadata),
+    **of_answer(QUERIES[ListPresets], values.st.lists(analysed.presets, max_size=3)),
+    **of_answer(QUERIES[ResolvePreset], analysed.resolved_presets),
+    **of_answer(QUERIES[GetCost], values.st.none() | values.costs),
+    **of_answer(QUERIES[RefreshModels], analysed.reports),
 }
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
-from tests.unit.service.serving import client_of, field, path, serve
+from tests.unit.service.serving import client_of, path, serve
 
 from ratatoskr import (
     AuthenticationFailed,
@@ -345,43 +343,6 @@ async def test_what_is_not_served_here_is_told() -> None:
 
 def test_a_second_server_does_not_share_the_port() -> None:
     assert SERVER_OPTIONS["grpc.so_reuseport"] == 0
-
-
-def malformed(method: Method, rng: random.Random) -> bytes:
-    """Return octets that are no message of the method, or one with odd values."""
-    kind = rng.randrange(4)
-    if kind == 0:
-        return rng.randbytes(rng.randrange(200))
-    good = pb.ChatRequest(
-        messages=[pb.Message(role=pb.ROLE_USER, content="Hi")],
-        tools=[pb.ToolDefinition(name="t", parameters_json="{}")],
-        options=pb.ChatOptions(model="m", temperature=0.5, response_format=pb.ResponseFormat(json_schema="{}")),
-    ).SerializeToString()
-    if kind == 1:
-        return good[: rng.randrange(len(good))]
-    if kind == 2:
-        octets = bytearray(good)
-        for _ in range(rng.randrange(1, 6)):
-            octets[rng.randrange(len(octets))] = rng.randrange(256)
-        return bytes(octets)
-    return b"".join(
-        field(rng.randrange(1, 70), rng.choice([1, 2**63, -0.5, "x", b"\xff", "{}", good])) for _ in range(5)
-    )
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_malformed_messages_have_typed_answers(seed: int, caplog: pytest.LogCaptureFixture) -> None:
-    rng = random.Random(seed)
-    allowed = {"INVALID_ARGUMENT", "UNIMPLEMENTED", "NOT_FOUND", "UNAUTHENTICATED"}
-    gateway = ScriptedGateway(*["a"] * 2000)
-    async with serve(gateway.backend, Admin()) as served, served.channel() as channel:
-        with caplog.at_level(logging.ERROR):
-            for method in METHODS.values():
-                for found in await asyncio.gather(*(send(channel, method, malformed(method, rng)) for _ in range(20))):
-                    if isinstance(found, grpc.aio.AioRpcError):
-                        assert found.code().name in allowed, (method.name, found.details())
-        assert [record.exc_info for record in caplog.records] == []
-        assert served.service.calls == set()
 
 
 def test_every_method_of_the_descriptor_has_a_route() -> None:

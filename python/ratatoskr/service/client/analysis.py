@@ -1,44 +1,136 @@
-"""Text analysis by a client of a daemon: refused, because the client does not carry these requests."""
+"""Text analysis and tokens by a client of a daemon, of any number of texts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from ratatoskr.errors import NoProvider
+from ratatoskr.errors import InvalidInput, MalformedResponse
+from ratatoskr.service.convert.capability import ANALYSES, COUNT_TOKENS, ONE_TEXT, TOKENIZE, TOKENIZE_ONE, Rpc
+from ratatoskr.service.convert.request import check_texts
+from ratatoskr.types.frozen import replace
 
 if TYPE_CHECKING:
+    from ratatoskr.service.client.pieces import Pieces
+    from ratatoskr.types.chat import ChatRequest
     from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
+    from ratatoskr.types.timeouts import Timeouts
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
-__all__ = ["RefusedAnalysis"]
+__all__ = ["RemoteAnalysis"]
 
 
-class RefusedAnalysis:
-    """The methods of a `Backend` for text analysis; each raises `NoProvider`."""
+class RemoteAnalysis:
+    """The methods of a `RemoteBackend` for text analysis and tokens.
+
+    Items beyond the daemon's limits travel in several calls, some of them at once.
+    """
+
+    if TYPE_CHECKING:
+        _pieces: Pieces
+
+        async def _ask(self, capability: Rpc, request: Any) -> Any: ...
+        def _in_force(self, request: Any) -> Timeouts: ...
+        def _to_send(self, request: ChatRequest) -> ChatRequest: ...
 
     async def nli(self, request: NliRequest) -> NliResults:
-        """Refuse inference."""
-        _refuse(request.model)
+        """Return judgements."""
+        return cast("NliResults", await self._analyse("nli", request, "pairs"))
 
     async def zero_shot(self, request: ZeroShotRequest) -> Classifications:
-        """Refuse zero-shot classification."""
-        _refuse(request.model)
+        """Return labels out of the caller's."""
+        return cast("Classifications", await self._analyse("zero_shot", request, "texts"))
 
     async def classify(self, request: ClassifyRequest) -> Classifications:
-        """Refuse classification."""
-        _refuse(request.model)
+        """Return labels out of the model's own."""
+        return cast("Classifications", await self._analyse("classify", request, "texts"))
 
     async def stance(self, request: StanceRequest) -> StanceResults:
-        """Refuse stances."""
-        _refuse(request.model)
+        """Return stances."""
+        return cast("StanceResults", await self._analyse("stance", request, "texts"))
+
+    async def _analyse(self, name: str, request: Any, field: str) -> Any:
+        """Return a result for each item of a request."""
+        request = replace(request, timeouts=self._in_force(request))
+
+        async def ask(items: Sequence[Any]) -> Any:
+            piece = request if len(items) == len(getattr(request, field)) else replace(request, **{field: items})
+            row = ONE_TEXT.get(name) if len(items) == 1 else None  # which every daemon serves
+            answer = await self._ask(row or ANALYSES[name], piece)
+            if len(answer) != len(items):
+                raise MalformedResponse(f"the daemon sent {len(answer)} results for {len(items)} {field}")
+            return answer
+
+        return _join(await self._pieces.ask(getattr(request, field), ask))
 
     async def rerank(self, request: RerankRequest) -> Ranking:
-        """Refuse reranking."""
-        _refuse(request.model)
+        """Return documents by relevance; the best of all pieces, as each document is scored by itself."""
+        request = replace(request, timeouts=self._in_force(request))
+        documents = request.documents
+
+        async def ask(items: Sequence[Any]) -> tuple[int, Ranking]:
+            piece = request if len(items) == len(documents) else replace(request, documents=items)
+            found = cast("Ranking", await self._ask(ANALYSES["rerank"], piece))
+            if any(not 0 <= one.index < len(items) for one in found.documents):
+                raise MalformedResponse(f"the daemon ranked documents other than the {len(items)} that it was sent")
+            return len(items), found
+
+        parts = await self._pieces.ask(documents, ask)
+        return parts[0][1] if len(parts) == 1 else _merge(parts, request.top_n)
+
+    async def count_tokens(self, request: CountRequest) -> TokenCount:
+        """Return a number of tokens."""
+        timeouts = self._in_force(request)
+        chat = None if request.chat is None else self._to_send(request.chat)
+        return cast("TokenCount", await self._ask(COUNT_TOKENS, replace(request, chat=chat, timeouts=timeouts)))
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
+        """Return the tokens of texts."""
+        from ratatoskr.service.convert.tokens import join_tokens, with_texts
+
+        check_texts(request.texts)
+
+        async def ask(items: Sequence[Any]) -> Tokenizations:
+            piece = request if len(items) == len(request.texts) else replace(request, texts=items)
+            found = await self._ask(TOKENIZE_ONE if len(items) == 1 else TOKENIZE, piece)
+            try:
+                return with_texts(found, piece)
+            except InvalidInput as error:
+                raise MalformedResponse(f"the answer of the daemon is wrong: {error.message}") from None
+
+        parts = await self._pieces.ask(request.texts, ask)
+        return parts[0] if len(parts) == 1 else join_tokens(parts, request)
 
 
-def _refuse(model: str) -> NoReturn:
-    text = "a client of a daemon does not analyse texts: use a gateway in this process, as builder().local_nli makes"
-    raise NoProvider(text, model=model)
+def _join(parts: list[Any]) -> Any:
+    """Return the results of pieces in one."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(parts[0], results=tuple(itertools.chain(*(part.results for part in parts))), **_of_calls(parts))
+
+
+def _of_calls(parts: list[Any]) -> dict[str, Any]:
+    """Return what the calls of several pieces have used, tried and told together."""
+    return {
+        "usage": sum((part.usage for part in parts[1:]), start=parts[0].usage),
+        "attempts": tuple(itertools.chain(*(part.attempts for part in parts))),
+        "warnings": tuple(dict.fromkeys(notice for part in parts for notice in part.warnings)),
+    }
+
+
+def _merge(parts: list[tuple[int, Ranking]], top_n: int | None) -> Ranking:
+    """Return the best documents of pieces, each with the number of its documents."""
+    from ratatoskr.types.rerank import RankedDocument
+
+    found, start = [], 0
+    for count, part in parts:
+        found += [RankedDocument(start + one.index, one.score) for one in part.documents]
+        start += count
+    best = sorted(found, key=lambda one: -one.score)[:top_n]
+    rankings = [part for _, part in parts]
+    truncated = sum(part.truncated for part in rankings)
+    return replace(rankings[0], documents=tuple(best), truncated=truncated, **_of_calls(rankings))

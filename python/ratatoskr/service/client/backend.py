@@ -18,9 +18,10 @@ from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
 from ratatoskr.service.address import Address
-from ratatoskr.service.client.analysis import RefusedAnalysis
+from ratatoskr.service.client.analysis import RemoteAnalysis
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
+from ratatoskr.service.client.pieces import Pieces
 from ratatoskr.service.client.stream import RemoteSource
 from ratatoskr.service.client.texts import Embedder
 from ratatoskr.service.convert.capability import (
@@ -31,6 +32,7 @@ from ratatoskr.service.convert.capability import (
     GENERATE_STREAM,
     QUERIES,
     Rpc,
+    row_of,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
 from ratatoskr.service.methods import ADMIN, READS
@@ -39,11 +41,9 @@ from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.event import ChatEvent, UsageEvent
 from ratatoskr.types.model import Health
-from ratatoskr.types.query import GetCapabilities, GetHealth, Query
+from ratatoskr.types.query import GetCapabilities, GetHealth, Query, ResolvePreset
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
-from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
-from ratatoskr.version import VERSION
 
 __all__ = ["RemoteBackend"]
 
@@ -53,7 +53,7 @@ _WAY: Final = 0.25
 _LIFE: Final = 1.0
 
 
-class RemoteBackend(RefusedAnalysis):
+class RemoteBackend(RemoteAnalysis):
     """A `Backend` that asks a daemon.
 
     Args:
@@ -72,7 +72,8 @@ class RemoteBackend(RefusedAnalysis):
         self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
         self._token = token
         self._known_limits: pb.Limits | None = None
-        self._embedder = Embedder(self._embed_once, self._limits)
+        self._pieces = Pieces(self._limits)
+        self._embedder = Embedder(self._embed_once, self._pieces)
         call_in_child(self._renew)
 
     def _renew(self) -> None:
@@ -149,23 +150,20 @@ class RemoteBackend(RefusedAnalysis):
             self._known_limits = pb.CapabilitiesResponse.FromString(answer).limits
         return self._known_limits
 
-    async def count_tokens(self, request: CountRequest) -> TokenCount:
-        """Raise `NoProvider`: a daemon counts no tokens."""
-        raise _no_tokens(request.model)
-
-    async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
-        """Raise `NoProvider`: a daemon tokenises no texts."""
-        raise _no_tokens(request.model)
-
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""
         if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
+            from ratatoskr.version import VERSION  # on use: it reads the metadata of the installed package
+
             closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
             return cast("A", closed)
-        capability = QUERIES.get(type(query))
+        capability = row_of(query)
         if capability is None:
             raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
-        return cast("A", await self._ask(capability, query))
+        answer = await self._ask(capability, query)
+        if isinstance(query, ResolvePreset) and not answer.name:  # of a daemon that knows only the listed fields
+            answer = replace(answer, name=query.name)
+        return cast("A", answer)
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""
@@ -241,12 +239,6 @@ class RemoteBackend(RefusedAnalysis):
             if call is not None:
                 call.cancel()
             self.lifecycle.leave(inside)
-
-
-def _no_tokens(model: str) -> NoProvider:
-    return NoProvider(
-        "a daemon is not asked for tokens: use a gateway in this process, or TokenizerRegistry", model=model
-    )
 
 
 def _connect(timeouts: Timeouts) -> float | None:

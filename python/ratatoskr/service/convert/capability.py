@@ -7,23 +7,38 @@ client needs nothing else either; another method of a backend is a row of `CAPAB
 
 from __future__ import annotations
 
+import importlib
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ratatoskr.service.convert import embed, model, request, response
-from ratatoskr.service.methods import METHODS, SERVICE, Method
+from ratatoskr.service.methods import ADMIN, METHODS, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import Explanation
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    Query,
+    RefreshModels,
+    ResolvePreset,
+)
 
-__all__ = ["CAPABILITIES", "CHAT", "CHAT_STREAM", "EMBED_BATCH", "GENERATE", "GENERATE_STREAM", "QUERIES", "Rpc"]
+__all__ = ["ANALYSES", "CAPABILITIES", "CHAT", "CHAT_STREAM", "COUNT_TOKENS", "EMBED_BATCH", "GENERATE"]
+__all__ += ["GENERATE_STREAM", "ONE_TEXT", "QUERIES", "TOKENIZE", "TOKENIZE_ONE", "Rpc", "row_of"]
 
 
-def method_of(name: str) -> Method:
-    """Return a method of the main service."""
-    return METHODS[f"/{SERVICE}/{name}"]
+def method_of(name: str, service: str = SERVICE) -> Method:
+    """Return a method of a service, by default the main one."""
+    return METHODS[f"/{service}/{name}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,30 @@ class Rpc:
     answer_to_pb: Callable[..., Any]
     answer_from_pb: Callable[[Any], Any]
 
+
+class _OnUse:
+    """A module of converters that is imported when one of its functions is first called, as most clients use few."""
+
+    def __init__(self, name: str) -> None:
+        self._name = f"ratatoskr.service.convert.{name}"
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return self._function(name)
+
+    def codec(self, name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Return the two functions of a codec of the module."""
+        return self._function(f"{name}.to_pb"), self._function(f"{name}.from_pb")
+
+    def _function(self, path: str) -> Callable[..., Any]:
+        find = operator.attrgetter(path)
+
+        def convert(*arguments: Any, **options: Any) -> Any:
+            return find(importlib.import_module(self._name))(*arguments, **options)
+
+        return convert
+
+
+analysis, catalogue, tokens = _OnUse("analysis"), _OnUse("catalogue"), _OnUse("tokens")
 
 CHAT: Final = Rpc(
     method_of("Chat"),
@@ -90,6 +129,74 @@ def _explain_to_pb(query: ExplainRequest) -> pb.ExplainRequest:
     return pb.ExplainRequest(request=request.request_to_pb(query.request), body=query.body)
 
 
+def _of_codecs(name: str, backend: str, request: str, answer: str) -> Rpc:
+    write, read = analysis.codec(answer)
+    return Rpc(method_of(name), backend, *analysis.codec(request), lambda found, listed: write(found), read)
+
+
+ANALYSES: Final[dict[str, Rpc]] = {
+    "nli": Rpc(
+        method_of("InferNliBatch"),
+        "nli",
+        *analysis.codec("NLI_REQUEST"),
+        analysis.judgements_to_pb,
+        analysis.judgements_from_pb,
+    ),
+    "zero_shot": _of_codecs("ClassifyZeroShotBatch", "zero_shot", "ZERO_SHOT_REQUEST", "CLASSIFICATIONS"),
+    "classify": _of_codecs("ClassifyBatch", "classify", "CLASSIFY_REQUEST", "CLASSIFICATIONS"),
+    "stance": _of_codecs("ClassifyStanceBatch", "stance", "STANCE_REQUEST", "STANCES"),
+    "rerank": _of_codecs("Rerank", "rerank", "RERANK_REQUEST", "RANKING"),
+}
+"""Text analysis by the names of the backend's methods."""
+ONE_TEXT: Final[dict[str, Rpc]] = {
+    "nli": Rpc(
+        method_of("InferNli"),
+        "nli",
+        analysis.pair_to_pb,
+        analysis.pair_from_pb,
+        analysis.judgement_to_pb,
+        analysis.judgement_from_pb,
+    ),
+    "zero_shot": Rpc(
+        method_of("ClassifyZeroShot"),
+        "zero_shot",
+        *analysis.codec("ONE_ZERO_SHOT_REQUEST"),
+        analysis.classification_to_pb,
+        analysis.classification_from_pb,
+    ),
+    "stance": Rpc(
+        method_of("ClassifyStance"),
+        "stance",
+        *analysis.codec("ONE_STANCE_REQUEST"),
+        analysis.stance_to_pb,
+        analysis.stance_from_pb,
+    ),
+}
+"""The same of one text, which every daemon serves."""
+COUNT_TOKENS: Final = Rpc(
+    method_of("CountTokens"),
+    "count_tokens",
+    tokens.count_request_to_pb,
+    tokens.count_request_from_pb,
+    tokens.count_to_pb,
+    tokens.count_from_pb,
+)
+TOKENIZE: Final = Rpc(
+    method_of("TokenizeBatch"),
+    "tokenize",
+    tokens.tokenize_request_to_pb,
+    tokens.tokenize_request_from_pb,
+    lambda found, listed: pb.TokenizeBatchResponse(arrays=tokens.tokens_to_pb(found)),
+    lambda message: tokens.tokens_from_pb(message.arrays),
+)
+TOKENIZE_ONE: Final = Rpc(
+    method_of("Tokenize"),
+    "tokenize",
+    tokens.tokenize_one_to_pb,
+    tokens.tokenize_one_from_pb,
+    tokens.tokens_to_listed,
+    tokens.tokens_from_listed,
+)
 CHAT_STREAM: Final = method_of("ChatStream")
 GENERATE_STREAM: Final = method_of("GenerateStream")
 
@@ -134,8 +241,65 @@ QUERIES: Final[dict[type[Any], Rpc]] = {
         lambda health, listed: model.HEALTH.to_pb(health),
         model.HEALTH.from_pb,
     ),
+    GetModelMetadata: Rpc(
+        method_of("GetModelMetadata"),
+        "inspect",
+        lambda query: pb.ModelMetadataRequest(model=query.model),
+        lambda message: GetModelMetadata(message.model),
+        catalogue.metadata_to_pb,
+        catalogue.metadata_from_pb,
+    ),
+    ListPresets: Rpc(
+        method_of("ListPresets"),
+        "inspect",
+        lambda query: pb.ListPresetsRequest(),
+        lambda message: ListPresets(),
+        catalogue.presets_to_pb,
+        catalogue.presets_from_pb,
+    ),
+    ResolvePreset: Rpc(
+        method_of("ResolvePreset"),
+        "inspect",
+        catalogue.preset_query_to_pb,
+        catalogue.preset_query_from_pb,
+        catalogue.preset_to_pb,
+        catalogue.preset_from_pb,
+    ),
+    GetCost: Rpc(
+        method_of("GetCost"),
+        "inspect",
+        catalogue.cost_query_to_pb,
+        catalogue.cost_query_from_pb,
+        catalogue.cost_to_pb,
+        catalogue.cost_from_pb,
+    ),
+    RefreshModels: Rpc(
+        method_of("RefreshModels", ADMIN),  # reads files of the daemon's machine, and changes prices for all
+        "inspect",
+        catalogue.refresh_query_to_pb,
+        catalogue.refresh_query_from_pb,
+        catalogue.report_to_pb,
+        catalogue.report_from_pb,
+    ),
 }
 """The questions that `Backend.inspect` answers."""
+
+FETCH_METADATA: Final = Rpc(
+    method_of("FetchModelMetadata"),
+    "inspect",
+    lambda query: pb.ModelMetadataRequest(model=query.model),
+    lambda message: GetModelMetadata(message.model, fetch=True),
+    catalogue.metadata_to_pb,
+    catalogue.metadata_from_pb,
+)
+
+
+def row_of(query: Query[Any]) -> Rpc | None:
+    """Return the row of a question; `None` for one that a daemon is not asked."""
+    if isinstance(query, GetModelMetadata) and query.fetch:
+        return FETCH_METADATA
+    return QUERIES.get(type(query))
+
 
 CAPABILITIES: Final = (
     CHAT,
@@ -149,6 +313,12 @@ CAPABILITIES: Final = (
         _first_to_pb,
         embed.embedding_from_pb,
     ),
+    *ANALYSES.values(),
+    *ONE_TEXT.values(),
+    COUNT_TOKENS,
+    TOKENIZE,
+    TOKENIZE_ONE,
     *QUERIES.values(),
+    FETCH_METADATA,
 )
 """Everything that is answered by one message."""

@@ -20,7 +20,16 @@ from ratatoskr.types.part import MAX_DEPTH, depth_of
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
-__all__ = ["Codec", "Words", "beyond", "list_as_json", "object_as_json", "read_json", "refuse", "write_json"]
+__all__ = [
+    "Codec",
+    "Words",
+    "beyond",
+    "list_as_json",
+    "object_as_json",
+    "read_json",
+    "refuse",
+    "write_json",
+]
 
 _FIELDS: Final = "__frozen_fields__"
 
@@ -157,7 +166,9 @@ class Codec:
         cls: the class of plain data.
         message: the class of messages.
         words: the enums among the fields.
-        to_text: fields that are text in the message, with the functions to text and back.
+        to_text: fields that have another form in the message, such as text, with the functions to it and back.
+        fields: the message's names of fields that are named differently there.
+        absent: the value of each optional field that has another than `None` where it is absent.
         codecs: the codec of each nested field, or a pair of functions for one.
     """
 
@@ -172,13 +183,17 @@ class Codec:
         message: Any,
         *,
         words: Mapping[str, Words] | None = None,
-        to_text: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] | None = None,
+        to_text: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] | None = None,
+        fields: Mapping[str, str] | None = None,
+        absent: Mapping[str, Any] | None = None,
         **codecs: Any,
     ) -> None:
         self.cls = cls
         self.message = message
         self._words = words or {}
         self._to_text = to_text or {}
+        self._renamed = fields or {}
+        self._absent = absent or {}
         self._codecs = codecs
 
     def nest(self, **codecs: Any) -> None:
@@ -196,7 +211,8 @@ class Codec:
         """Return the fields of the message by the names of the Python fields."""
         by_name = self.message.DESCRIPTOR.fields_by_name
         names = [name for name in getattr(self.cls, _FIELDS) if not name.startswith("_")]
-        return {name: by_name.get(name) or by_name[f"{name}_json"] for name in names}
+        there = {name: self._renamed.get(name, name) for name in names}
+        return {name: by_name.get(found) or by_name[f"{found}_json"] for name, found in there.items()}
 
     def _compile(self) -> None:
         scope: dict[str, Any] = {
@@ -251,9 +267,14 @@ class Codec:
         else:
             written, read = mine, theirs
         if field.has_presence:
-            if written != mine:
+            absent = "None"
+            if name in self._absent:
+                absent = f"absent_{name}"
+                scope[absent] = self._absent[name]
+                written = f"None if {mine} is {absent} or {mine} == {absent} else {written}"
+            elif written != mine:
                 written = f"None if {mine} is None else {written}"
-            read = f"{read} if m.HasField({field.name!r}) else None"
+            read = f"{read} if m.HasField({field.name!r}) else {absent}"
         return written, read
 
     def _slowly(self, x: Any) -> Any:
@@ -290,7 +311,7 @@ def _is_repeated(field: Any) -> bool:
 
 
 def _pair(codec: Any) -> tuple[Any, Any]:
-    """Return the two functions of a codec; those of one that is not compiled yet are looked up at each call."""
+    """Return the two functions of a codec or a pair; a codec is not compiled before one of them is called."""
     if isinstance(codec, tuple):
         return codec
     return lambda x: codec.to_pb(x), lambda m: codec.from_pb(m)  # noqa: PLW0108  # not compiled yet

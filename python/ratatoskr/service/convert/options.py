@@ -14,10 +14,10 @@ from ratatoskr.types.chat import ChatOptions, JsonSchema, ReasoningConfig
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.visible import quote
 
-__all__ = ["generate_options_to_pb", "options_from_generate", "options_from_pb", "options_to_pb"]
+__all__ = ["TIMEOUTS", "generate_options_to_pb", "options_from_generate", "options_from_pb", "options_to_pb"]
 __all__ += ["timeouts_from_pb", "timeouts_to_pb"]
 
-_TIMEOUTS: Final = Codec(Timeouts, pb.Timeouts)
+TIMEOUTS: Final = Codec(Timeouts, pb.Timeouts)
 _EFFORTS: Final = Words(pb.ReasoningEffort, "REASONING_EFFORT_")
 _FLOAT: Final = struct.Struct("<f")
 _SCHEMA_NAME: Final = "response"
@@ -26,12 +26,12 @@ _SCHEMA_NAME: Final = "response"
 
 def timeouts_to_pb(timeouts: Timeouts) -> pb.Timeouts | None:
     """Return deadlines; `None` where all are inherited."""
-    return None if timeouts is UNSET or timeouts == UNSET else _TIMEOUTS.to_pb(timeouts)
+    return None if timeouts is UNSET or timeouts == UNSET else TIMEOUTS.to_pb(timeouts)
 
 
 def timeouts_from_pb(request: Any) -> Timeouts:
     """Return the deadlines of a request."""
-    return _TIMEOUTS.from_pb(request.timeouts) if request.HasField("timeouts") else UNSET
+    return TIMEOUTS.from_pb(request.timeouts) if request.HasField("timeouts") else UNSET
 
 
 def _shortest(value: float) -> float:

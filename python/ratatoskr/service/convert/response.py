@@ -19,7 +19,7 @@ from ratatoskr.types.usage import Cost, CostItem, Usage, UsageDetails
 from ratatoskr.types.visible import quote
 
 __all__ = ["ATTEMPT", "COST", "NOTICE", "generate_from_pb", "generate_to_pb", "response_from_pb", "response_to_pb"]
-__all__ += ["finish_reason_from_pb", "finish_reasons", "usage_from_pb", "usage_to_pb"]
+__all__ += ["compact_usage_to_pb", "finish_reason_from_pb", "finish_reasons", "usage_from_pb", "usage_to_pb"]
 
 NO_USAGE: Final = Usage()
 _MAX: Final = 2**32 - 1
@@ -70,12 +70,13 @@ def usage_from_pb(message: pb.Usage) -> Usage:
     )
 
 
-def _compact_usage(usage: Usage) -> pb.Usage:
+def compact_usage_to_pb(usage: Usage) -> pb.Usage:
+    """Return token counts for a reader of all fields."""
     return usage_to_pb(usage, listed=False)
 
 
 ATTEMPT: Final = Codec(
-    Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(_compact_usage, usage_from_pb), cost=COST
+    Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(compact_usage_to_pb, usage_from_pb), cost=COST
 )
 _RAW: Final = Codec(RawResponse, pb.RawResponse)
 

@@ -899,38 +899,32 @@ class AnswerInfo(_message.Message):
     def __init__(self, model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class NliRequest(_message.Message):
-    __slots__ = ("premise", "hypothesis", "model", "timeouts")
+    __slots__ = ("premise", "hypothesis", "model", "timeouts", "truncate")
     PREMISE_FIELD_NUMBER: _ClassVar[int]
     HYPOTHESIS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
     premise: str
     hypothesis: str
     model: str
     timeouts: Timeouts
-    def __init__(self, premise: _Optional[str] = ..., hypothesis: _Optional[str] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    truncate: bool
+    def __init__(self, premise: _Optional[str] = ..., hypothesis: _Optional[str] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
 
 class NliResponse(_message.Message):
-    __slots__ = ("entailment", "contradiction", "neutral", "label", "exact_entailment", "exact_contradiction", "exact_neutral", "info", "truncated")
+    __slots__ = ("entailment", "contradiction", "neutral", "label", "exact")
     ENTAILMENT_FIELD_NUMBER: _ClassVar[int]
     CONTRADICTION_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
-    EXACT_ENTAILMENT_FIELD_NUMBER: _ClassVar[int]
-    EXACT_CONTRADICTION_FIELD_NUMBER: _ClassVar[int]
-    EXACT_NEUTRAL_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
-    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     entailment: float
     contradiction: float
     neutral: float
     label: NliLabel
-    exact_entailment: float
-    exact_contradiction: float
-    exact_neutral: float
-    info: AnswerInfo
-    truncated: bool
-    def __init__(self, entailment: _Optional[float] = ..., contradiction: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[NliLabel, str]] = ..., exact_entailment: _Optional[float] = ..., exact_contradiction: _Optional[float] = ..., exact_neutral: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
+    exact: NliBatchResponse
+    def __init__(self, entailment: _Optional[float] = ..., contradiction: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[NliLabel, str]] = ..., exact: _Optional[_Union[NliBatchResponse, _Mapping]] = ...) -> None: ...
 
 class NliPair(_message.Message):
     __slots__ = ("premise", "hypothesis")
@@ -941,41 +935,81 @@ class NliPair(_message.Message):
     def __init__(self, premise: _Optional[str] = ..., hypothesis: _Optional[str] = ...) -> None: ...
 
 class NliBatchRequest(_message.Message):
-    __slots__ = ("pairs", "model", "timeouts")
+    __slots__ = ("pairs", "model", "timeouts", "truncate")
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
     pairs: _containers.RepeatedCompositeFieldContainer[NliPair]
     model: str
     timeouts: Timeouts
-    def __init__(self, pairs: _Optional[_Iterable[_Union[NliPair, _Mapping]]] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    truncate: bool
+    def __init__(self, pairs: _Optional[_Iterable[_Union[NliPair, _Mapping]]] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
 
 class NliBatchResponse(_message.Message):
-    __slots__ = ("results", "info")
+    __slots__ = ("results", "judgements", "model", "provider", "usage", "attempts", "warnings")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
+    JUDGEMENTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[NliResponse]
-    info: AnswerInfo
-    def __init__(self, results: _Optional[_Iterable[_Union[NliResponse, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ...) -> None: ...
+    judgements: _containers.RepeatedCompositeFieldContainer[NliResult]
+    model: str
+    provider: str
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, results: _Optional[_Iterable[_Union[NliResponse, _Mapping]]] = ..., judgements: _Optional[_Iterable[_Union[NliResult, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
+
+class NliResult(_message.Message):
+    __slots__ = ("label", "entailment", "neutral", "contradiction", "model", "truncated", "provider", "method", "usage", "attempts", "warnings")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    ENTAILMENT_FIELD_NUMBER: _ClassVar[int]
+    NEUTRAL_FIELD_NUMBER: _ClassVar[int]
+    CONTRADICTION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    entailment: float
+    neutral: float
+    contradiction: float
+    model: str
+    truncated: bool
+    provider: str
+    method: str
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, label: _Optional[str] = ..., entailment: _Optional[float] = ..., neutral: _Optional[float] = ..., contradiction: _Optional[float] = ..., model: _Optional[str] = ..., truncated: bool = ..., provider: _Optional[str] = ..., method: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("text", "labels", "model", "multi_label", "hypothesis_template", "timeouts")
+    __slots__ = ("text", "labels", "model", "multi_label", "hypothesis_template", "timeouts", "truncate")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
     HYPOTHESIS_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
     text: str
     labels: _containers.RepeatedScalarFieldContainer[str]
     model: str
     multi_label: bool
     hypothesis_template: str
     timeouts: Timeouts
-    def __init__(self, text: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., multi_label: bool = ..., hypothesis_template: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    truncate: bool
+    def __init__(self, text: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., multi_label: bool = ..., hypothesis_template: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("scores", "top_label", "confidence", "label_scores", "info", "truncated")
+    __slots__ = ("scores", "top_label", "confidence", "exact")
     class ScoresEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -986,16 +1020,84 @@ class ClassifyResponse(_message.Message):
     SCORES_FIELD_NUMBER: _ClassVar[int]
     TOP_LABEL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
-    LABEL_SCORES_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
-    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.ScalarMap[str, float]
     top_label: str
     confidence: float
-    label_scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
-    info: AnswerInfo
+    exact: ClassifyBatchResponse
+    def __init__(self, scores: _Optional[_Mapping[str, float]] = ..., top_label: _Optional[str] = ..., confidence: _Optional[float] = ..., exact: _Optional[_Union[ClassifyBatchResponse, _Mapping]] = ...) -> None: ...
+
+class ZeroShotBatchRequest(_message.Message):
+    __slots__ = ("texts", "labels", "model", "multi_label", "hypothesis_template", "timeouts", "truncate")
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    HYPOTHESIS_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    model: str
+    multi_label: bool
+    hypothesis_template: str
+    timeouts: Timeouts
+    truncate: bool
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., labels: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., multi_label: bool = ..., hypothesis_template: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
+
+class ClassifyBatchRequest(_message.Message):
+    __slots__ = ("texts", "model", "multi_label", "timeouts", "truncate")
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    model: str
+    multi_label: bool
+    timeouts: Timeouts
+    truncate: bool
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., multi_label: bool = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
+
+class ClassifyBatchResponse(_message.Message):
+    __slots__ = ("results", "model", "provider", "usage", "attempts", "warnings")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[Classification]
+    model: str
+    provider: str
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, results: _Optional[_Iterable[_Union[Classification, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
+
+class Classification(_message.Message):
+    __slots__ = ("scores", "multi_label", "model", "truncated", "provider", "method", "hypothesis_template", "usage", "attempts", "warnings")
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    HYPOTHESIS_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
+    multi_label: bool
+    model: str
     truncated: bool
-    def __init__(self, scores: _Optional[_Mapping[str, float]] = ..., top_label: _Optional[str] = ..., confidence: _Optional[float] = ..., label_scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
+    provider: str
+    method: str
+    hypothesis_template: str
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., multi_label: bool = ..., model: _Optional[str] = ..., truncated: bool = ..., provider: _Optional[str] = ..., method: _Optional[str] = ..., hypothesis_template: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")
@@ -1006,100 +1108,200 @@ class LabelScore(_message.Message):
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class StanceRequest(_message.Message):
-    __slots__ = ("text", "target", "model", "timeouts")
+    __slots__ = ("text", "target", "model", "templates", "timeouts", "truncate")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
     text: str
     target: str
     model: str
+    templates: StanceTemplates
     timeouts: Timeouts
-    def __init__(self, text: _Optional[str] = ..., target: _Optional[str] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    truncate: bool
+    def __init__(self, text: _Optional[str] = ..., target: _Optional[str] = ..., model: _Optional[str] = ..., templates: _Optional[_Union[StanceTemplates, _Mapping]] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
 
 class StanceResponse(_message.Message):
-    __slots__ = ("favor", "against", "neutral", "label", "target", "exact_favor", "exact_against", "exact_neutral", "info", "truncated")
+    __slots__ = ("favor", "against", "neutral", "label", "target", "exact")
     FAVOR_FIELD_NUMBER: _ClassVar[int]
     AGAINST_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
-    EXACT_FAVOR_FIELD_NUMBER: _ClassVar[int]
-    EXACT_AGAINST_FIELD_NUMBER: _ClassVar[int]
-    EXACT_NEUTRAL_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
-    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     favor: float
     against: float
     neutral: float
     label: StanceLabel
     target: str
-    exact_favor: float
-    exact_against: float
-    exact_neutral: float
-    info: AnswerInfo
+    exact: StanceBatchResponse
+    def __init__(self, favor: _Optional[float] = ..., against: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[StanceLabel, str]] = ..., target: _Optional[str] = ..., exact: _Optional[_Union[StanceBatchResponse, _Mapping]] = ...) -> None: ...
+
+class StanceTemplates(_message.Message):
+    __slots__ = ("favor", "against", "neutral")
+    FAVOR_FIELD_NUMBER: _ClassVar[int]
+    AGAINST_FIELD_NUMBER: _ClassVar[int]
+    NEUTRAL_FIELD_NUMBER: _ClassVar[int]
+    favor: str
+    against: str
+    neutral: str
+    def __init__(self, favor: _Optional[str] = ..., against: _Optional[str] = ..., neutral: _Optional[str] = ...) -> None: ...
+
+class StanceBatchRequest(_message.Message):
+    __slots__ = ("texts", "target", "model", "templates", "timeouts", "truncate")
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    target: str
+    model: str
+    templates: StanceTemplates
+    timeouts: Timeouts
+    truncate: bool
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., target: _Optional[str] = ..., model: _Optional[str] = ..., templates: _Optional[_Union[StanceTemplates, _Mapping]] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ...) -> None: ...
+
+class StanceBatchResponse(_message.Message):
+    __slots__ = ("results", "model", "provider", "usage", "attempts", "warnings")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[StanceResult]
+    model: str
+    provider: str
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, results: _Optional[_Iterable[_Union[StanceResult, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
+
+class StanceResult(_message.Message):
+    __slots__ = ("label", "favor", "against", "neutral", "target", "model", "truncated", "provider", "method", "templates", "usage", "attempts", "warnings")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    FAVOR_FIELD_NUMBER: _ClassVar[int]
+    AGAINST_FIELD_NUMBER: _ClassVar[int]
+    NEUTRAL_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    label: StanceLabel
+    favor: float
+    against: float
+    neutral: float
+    target: str
+    model: str
     truncated: bool
-    def __init__(self, favor: _Optional[float] = ..., against: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[StanceLabel, str]] = ..., target: _Optional[str] = ..., exact_favor: _Optional[float] = ..., exact_against: _Optional[float] = ..., exact_neutral: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
+    provider: str
+    method: str
+    templates: StanceTemplates
+    usage: Usage
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    def __init__(self, label: _Optional[_Union[StanceLabel, str]] = ..., favor: _Optional[float] = ..., against: _Optional[float] = ..., neutral: _Optional[float] = ..., target: _Optional[str] = ..., model: _Optional[str] = ..., truncated: bool = ..., provider: _Optional[str] = ..., method: _Optional[str] = ..., templates: _Optional[_Union[StanceTemplates, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...) -> None: ...
 
 class RerankRequest(_message.Message):
-    __slots__ = ("query", "documents", "model", "top_n", "timeouts")
+    __slots__ = ("query", "documents", "model", "top_n", "timeouts", "truncate", "beyond")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TOP_N_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_FIELD_NUMBER: _ClassVar[int]
     query: str
     documents: _containers.RepeatedScalarFieldContainer[str]
     model: str
     top_n: int
     timeouts: Timeouts
-    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., top_n: _Optional[int] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    truncate: bool
+    beyond: Beyond
+    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., top_n: _Optional[int] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., truncate: bool = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
-    __slots__ = ("results", "info", "truncated")
-    RESULTS_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("documents", "model", "provider", "usage", "truncated", "attempts", "warnings", "beyond")
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
-    results: _containers.RepeatedCompositeFieldContainer[RankedDocument]
-    info: AnswerInfo
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_FIELD_NUMBER: _ClassVar[int]
+    documents: _containers.RepeatedCompositeFieldContainer[RankedDocument]
+    model: str
+    provider: str
+    usage: Usage
     truncated: int
-    def __init__(self, results: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: _Optional[int] = ...) -> None: ...
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    beyond: Beyond
+    def __init__(self, documents: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., truncated: _Optional[int] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class RankedDocument(_message.Message):
-    __slots__ = ("index", "score")
+    __slots__ = ("index", "score", "beyond")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_FIELD_NUMBER: _ClassVar[int]
     index: int
     score: float
-    def __init__(self, index: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
+    beyond: Beyond
+    def __init__(self, index: _Optional[int] = ..., score: _Optional[float] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class TokenCountRequest(_message.Message):
-    __slots__ = ("text", "model", "messages", "tools", "method", "timeouts")
+    __slots__ = ("text", "model", "chat", "method", "timeouts")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
-    MESSAGES_FIELD_NUMBER: _ClassVar[int]
-    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    CHAT_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TIMEOUTS_FIELD_NUMBER: _ClassVar[int]
     text: str
     model: str
-    messages: _containers.RepeatedCompositeFieldContainer[Message]
-    tools: _containers.RepeatedCompositeFieldContainer[ToolDefinition]
+    chat: ChatRequest
     method: str
     timeouts: Timeouts
-    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[ToolDefinition, _Mapping]]] = ..., method: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., chat: _Optional[_Union[ChatRequest, _Mapping]] = ..., method: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class TokenCountResponse(_message.Message):
-    __slots__ = ("count", "kind", "error_band", "info")
+    __slots__ = ("count", "exact")
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    exact: TokenCount
+    def __init__(self, count: _Optional[int] = ..., exact: _Optional[_Union[TokenCount, _Mapping]] = ...) -> None: ...
+
+class TokenCount(_message.Message):
+    __slots__ = ("tokens", "kind", "error_band", "model", "tokenizer", "provider", "warnings", "attempts", "beyond")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ERROR_BAND_FIELD_NUMBER: _ClassVar[int]
-    INFO_FIELD_NUMBER: _ClassVar[int]
-    count: int
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    BEYOND_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
     kind: str
     error_band: float
-    info: AnswerInfo
-    def __init__(self, count: _Optional[int] = ..., kind: _Optional[str] = ..., error_band: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ...) -> None: ...
+    model: str
+    tokenizer: str
+    provider: str
+    warnings: _containers.RepeatedCompositeFieldContainer[Notice]
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    beyond: Beyond
+    def __init__(self, tokens: _Optional[int] = ..., kind: _Optional[str] = ..., error_band: _Optional[float] = ..., model: _Optional[str] = ..., tokenizer: _Optional[str] = ..., provider: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class TokenizeRequest(_message.Message):
     __slots__ = ("text", "model")
@@ -1110,24 +1312,56 @@ class TokenizeRequest(_message.Message):
     def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class TokenizeResponse(_message.Message):
-    __slots__ = ("tokens",)
+    __slots__ = ("tokens", "arrays")
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ARRAYS_FIELD_NUMBER: _ClassVar[int]
     tokens: _containers.RepeatedCompositeFieldContainer[Token]
-    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+    arrays: TokenArrays
+    def __init__(self, tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., arrays: _Optional[_Union[TokenArrays, _Mapping]] = ...) -> None: ...
 
 class Token(_message.Message):
-    __slots__ = ("id", "text", "start", "end", "bytes")
+    __slots__ = ("id", "text", "start", "end")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
     id: int
     text: str
     start: int
     end: int
-    bytes: bytes
-    def __init__(self, id: _Optional[int] = ..., text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., bytes: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
+
+class TokenizeBatchRequest(_message.Message):
+    __slots__ = ("texts", "model")
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    model: str
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ...) -> None: ...
+
+class TokenizeBatchResponse(_message.Message):
+    __slots__ = ("arrays",)
+    ARRAYS_FIELD_NUMBER: _ClassVar[int]
+    arrays: TokenArrays
+    def __init__(self, arrays: _Optional[_Union[TokenArrays, _Mapping]] = ...) -> None: ...
+
+class TokenArrays(_message.Message):
+    __slots__ = ("tokenizer", "ids", "offsets", "byte_offsets", "ends", "piece_ids", "pieces")
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    BYTE_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
+    PIECE_IDS_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    tokenizer: str
+    ids: bytes
+    offsets: bytes
+    byte_offsets: bytes
+    ends: _containers.RepeatedScalarFieldContainer[int]
+    piece_ids: bytes
+    pieces: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tokenizer: _Optional[str] = ..., ids: _Optional[bytes] = ..., offsets: _Optional[bytes] = ..., byte_offsets: _Optional[bytes] = ..., ends: _Optional[_Iterable[int]] = ..., piece_ids: _Optional[bytes] = ..., pieces: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("id", "provider", "capabilities", "context_window", "dimensions", "name", "capability_names", "beyond")
@@ -1242,15 +1476,17 @@ class ProtoPricingInfo(_message.Message):
     def __init__(self, prompt_cost_per_mtok: _Optional[float] = ..., completion_cost_per_mtok: _Optional[float] = ...) -> None: ...
 
 class ResolvePresetRequest(_message.Message):
-    __slots__ = ("tier", "capability")
+    __slots__ = ("tier", "capability", "name")
     TIER_FIELD_NUMBER: _ClassVar[int]
     CAPABILITY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     tier: str
     capability: str
-    def __init__(self, tier: _Optional[str] = ..., capability: _Optional[str] = ...) -> None: ...
+    name: str
+    def __init__(self, tier: _Optional[str] = ..., capability: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class ProtoPresetParameters(_message.Message):
-    __slots__ = ("temperature", "top_p", "top_k", "max_tokens", "frequency_penalty", "presence_penalty", "seed", "stop", "exact")
+    __slots__ = ("temperature", "top_p", "top_k", "max_tokens", "frequency_penalty", "presence_penalty", "seed", "stop")
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
@@ -1259,7 +1495,6 @@ class ProtoPresetParameters(_message.Message):
     PRESENCE_PENALTY_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
-    EXACT_FIELD_NUMBER: _ClassVar[int]
     temperature: float
     top_p: float
     top_k: int
@@ -1268,18 +1503,19 @@ class ProtoPresetParameters(_message.Message):
     presence_penalty: float
     seed: int
     stop: _containers.RepeatedScalarFieldContainer[str]
-    exact: ChatOptions
-    def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., exact: _Optional[_Union[ChatOptions, _Mapping]] = ...) -> None: ...
+    def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ResolvePresetResponse(_message.Message):
-    __slots__ = ("found", "model_id", "parameters")
+    __slots__ = ("found", "model_id", "parameters", "preset_json")
     FOUND_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PRESET_JSON_FIELD_NUMBER: _ClassVar[int]
     found: bool
     model_id: str
     parameters: ProtoPresetParameters
-    def __init__(self, found: bool = ..., model_id: _Optional[str] = ..., parameters: _Optional[_Union[ProtoPresetParameters, _Mapping]] = ...) -> None: ...
+    preset_json: str
+    def __init__(self, found: bool = ..., model_id: _Optional[str] = ..., parameters: _Optional[_Union[ProtoPresetParameters, _Mapping]] = ..., preset_json: _Optional[str] = ...) -> None: ...
 
 class PresetTierEntry(_message.Message):
     __slots__ = ("tier", "capabilities")
@@ -1294,10 +1530,28 @@ class ListPresetsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListPresetsResponse(_message.Message):
-    __slots__ = ("tiers",)
+    __slots__ = ("tiers", "presets_json")
     TIERS_FIELD_NUMBER: _ClassVar[int]
+    PRESETS_JSON_FIELD_NUMBER: _ClassVar[int]
     tiers: _containers.RepeatedCompositeFieldContainer[PresetTierEntry]
-    def __init__(self, tiers: _Optional[_Iterable[_Union[PresetTierEntry, _Mapping]]] = ...) -> None: ...
+    presets_json: str
+    def __init__(self, tiers: _Optional[_Iterable[_Union[PresetTierEntry, _Mapping]]] = ..., presets_json: _Optional[str] = ...) -> None: ...
+
+class CostRequest(_message.Message):
+    __slots__ = ("usage", "model", "at")
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    usage: Usage
+    model: str
+    at: float
+    def __init__(self, usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., at: _Optional[float] = ...) -> None: ...
+
+class CostResponse(_message.Message):
+    __slots__ = ("cost",)
+    COST_FIELD_NUMBER: _ClassVar[int]
+    cost: Cost
+    def __init__(self, cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
     __slots__ = ("request", "body")
@@ -1396,6 +1650,24 @@ class ModelRequest(_message.Message):
 class ModelResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class RefreshModelsRequest(_message.Message):
+    __slots__ = ("source", "sha256", "accept", "dry_run")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    sha256: str
+    accept: bool
+    dry_run: bool
+    def __init__(self, source: _Optional[str] = ..., sha256: _Optional[str] = ..., accept: bool = ..., dry_run: bool = ...) -> None: ...
+
+class RefreshModelsResponse(_message.Message):
+    __slots__ = ("report_json",)
+    REPORT_JSON_FIELD_NUMBER: _ClassVar[int]
+    report_json: str
+    def __init__(self, report_json: _Optional[str] = ...) -> None: ...
 
 class PullRequest(_message.Message):
     __slots__ = ("model", "revision")

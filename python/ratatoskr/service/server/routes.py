@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ratatoskr.errors import AuthenticationFailed, InvalidInput, RatatoskrError
+from ratatoskr.errors import AuthenticationFailed, InvalidInput, ModelNotFound, PresetNotFound, RatatoskrError
 from ratatoskr.gateway.request import check_request
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENERATE_STREAM, Rpc
@@ -24,6 +24,8 @@ from ratatoskr.types.model import Explanation, Health
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.query import ExplainRequest
 from ratatoskr.types.timeouts import DEFAULTS
+from ratatoskr.types.tokens import CountRequest
+from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import Backend
@@ -75,7 +77,10 @@ def routes_of() -> dict[str, MethodRoute]:
     for one in CAPABILITIES:
         name = one.method.name
         answer = _OWN_ANSWERS.get(name, _answer)
-        routes[one.method.path] = MethodRoute(one.method, _bind(answer, one), kept_free=name in _KEPT_FREE)
+        admin = one.method.service == ADMIN
+        routes[one.method.path] = MethodRoute(
+            one.method, _bind(answer, one), admin=admin, kept_free=admin or name in _KEPT_FREE
+        )
     routes[CHAT_STREAM.path] = MethodRoute(CHAT_STREAM, produce=_chat_stream)
     routes[GENERATE_STREAM.path] = MethodRoute(GENERATE_STREAM, produce=_generate_stream)
     for name in ("Preload", "Unload"):
@@ -84,8 +89,6 @@ def routes_of() -> dict[str, MethodRoute]:
     return routes
 
 
-_NOT_SERVED: Final = frozenset({"count_tokens", "tokenize"})
-"""What a gateway can do and a daemon does not serve."""
 _KEPT_FREE: Final = frozenset({"Health", "GetCapabilities"})
 
 
@@ -114,6 +117,16 @@ def prepare(request: Any, call: Call) -> Any:
         return replace(request, request=_check(request.request, call))
     if isinstance(request, ChatRequest):
         request = _check(request, call)
+    elif isinstance(request, CountRequest) and request.chat is not None:
+        chat = request.chat
+        asked = chat.options.model
+        if asked not in (None, request.model):
+            raise InvalidInput(
+                f"the model of the conversation is {quote(asked)}, that of the count {quote(request.model)}",
+                field="model",
+            )
+        chat = replace(chat, options=replace(chat.options, model=request.model))
+        request = replace(request, chat=_check(chat, call))
     elif (model := getattr(request, "model", None)) is not None:
         if not model.strip():
             raise InvalidInput("model is empty", field="model")
@@ -168,7 +181,7 @@ async def _health(capability: Rpc, backend: Backend, message: Any, call: Call) -
 
 async def _capabilities(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what can be called, and what one call may hold."""
-    names = await _ask(capability, backend, message, call) - _NOT_SERVED
+    names = await _ask(capability, backend, message, call)
     out = capability.answer_to_pb(names, listed=call.listed)
     out.limits.CopyFrom(call.limits())
     return out
@@ -183,7 +196,24 @@ async def _explain(capability: Rpc, backend: Backend, message: Any, call: Call) 
     return _write(capability.answer_to_pb, explanation, call)
 
 
-_OWN_ANSWERS: Final = {"Health": _health, "GetCapabilities": _capabilities, "Explain": _explain}
+async def _look_up(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
+    """Return what was looked for; a client that knows only the listed fields is told that there is none."""
+    try:
+        return await _answer(capability, backend, message, call)
+    except (ModelNotFound, PresetNotFound):
+        if not call.listed:
+            raise
+        return capability.method.response(found=False)
+
+
+_OWN_ANSWERS: Final = {
+    "Health": _health,
+    "GetCapabilities": _capabilities,
+    "Explain": _explain,
+    "GetModelMetadata": _look_up,
+    "FetchModelMetadata": _look_up,
+    "ResolvePreset": _look_up,
+}
 
 
 def _model_memory(name: str) -> Answer:
