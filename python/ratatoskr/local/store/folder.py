@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.architecture import Architecture, count_positions, read_architecture
 from ratatoskr.local.store.catalog import CatalogModel
 from ratatoskr.local.store.modules import (
     WEIGHTS,
@@ -31,12 +32,10 @@ from ratatoskr.local.store.settings import (
     check_settings,
 )
 from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
-from ratatoskr.types.visible import quote
 
 __all__ = [
     "READY_MADE",
     "WEIGHTS",
-    "Architecture",
     "ModelFolder",
     "find_max_length",
     "list_settings",
@@ -45,45 +44,11 @@ __all__ = [
     "read_regular_file",
 ]
 
-Family = Literal["bert", "roberta", "distilbert"]
-
-_FAMILIES: Final[dict[str, Family]] = {
-    "bert": "bert",
-    "roberta": "roberta",
-    "xlm-roberta": "roberta",
-    "camembert": "roberta",
-    "distilbert": "distilbert",
-}
 _IN_GRAPH: Final = frozenset({"cls", "max", "mean", "mean_sqrt_len", "last"})
 _UNLIMITED: Final = 2**24
 """A model_max_length from which on it is none: transformers writes 10**30."""
 READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
 """ONNX files that are used if there are no weights: the first that exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The sizes of a transformer.
-
-    Attributes:
-        family: the model family.
-        hidden: size of a token's hidden state.
-        layers: number of layers.
-        heads: number of attention heads in each layer.
-        intermediate: size of the feed-forward part's inner layer.
-        epsilon: the epsilon of LayerNorm.
-        pad: id of the padding token; RoBERTa's positions start after it.
-        activation: activation function of the feed-forward part.
-    """
-
-    family: Family
-    hidden: int
-    layers: int
-    heads: int
-    intermediate: int
-    epsilon: float
-    pad: int
-    activation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +176,7 @@ def read_folder(
     config = _read_config(base, own)
     if modules is None:
         modules = _default_modules(path, config, entry)
-    architecture = _read_architecture(config, base) if has_weights else None
+    architecture = read_architecture(config, base) if has_weights else None
     hidden = architecture.hidden if architecture else modules.pooled_size
     _check_sizes(modules, hidden, path)
     folder = ModelFolder(
@@ -277,47 +242,6 @@ def _check_sizes(modules: Modules, hidden: int | None, path: Path) -> None:
                 pass
 
 
-def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
-    kind = config.get("model_type")
-    family = _FAMILIES.get(str(kind))
-    if family is None:
-        raise ConfigurationError(
-            f"{path}: the model type {quote(kind)} is not supported, only {', '.join(sorted(_FAMILIES))}"
-        )
-    distil = family == "distilbert"
-    keys = (
-        ("dim", "n_layers", "n_heads", "hidden_dim")
-        if distil
-        else ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    )
-    sizes = [config.get(key) for key in keys]
-    if not all(isinstance(size, int) and 0 < size < 2**20 for size in sizes):
-        raise ConfigurationError(f"{path}: config.json must give {', '.join(keys)} as positive numbers")
-    hidden, layers, heads, intermediate = (int(size) for size in sizes if size is not None)
-    activation = config.get("activation" if distil else "hidden_act", "gelu")
-    if activation not in ("gelu", "relu", "gelu_new", "gelu_pytorch_tanh"):  # the value may be of any type
-        raise ConfigurationError(f"{path}: the activation {quote(activation)} is not supported")
-    if hidden % heads:
-        raise ConfigurationError(f"{path}: the hidden size {hidden} is not a multiple of the {heads} attention heads")
-    epsilon = 1e-12 if distil else config.get("layer_norm_eps", 1e-12)
-    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
-        raise ConfigurationError(
-            f"{path}: config.json must give layer_norm_eps as a number between 0 and 1, not {quote(epsilon)}"
-        )
-    return Architecture(family, hidden, layers, heads, intermediate, epsilon, _read_pad_id(config, path), activation)
-
-
-def _read_pad_id(config: dict[str, Any], path: Path) -> int:
-    pad = config.get("pad_token_id")
-    if pad is None:
-        return 0
-    if not isinstance(pad, int) or not 0 <= pad < 2**31:
-        raise ConfigurationError(
-            f"{path}: config.json must give pad_token_id as a non-negative integer, not {quote(pad)}"
-        )
-    return pad
-
-
 def find_max_length(
     folder: ModelFolder,
     config: Mapping[str, Any],
@@ -332,9 +256,7 @@ def find_max_length(
         ConfigurationError: a setting is wrong, or no file gives a length; unless `required`, that is then 0.
     """
     base = folder.tokenizer.parent
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
-        positions -= _read_pad_id(dict(config), base) + 1
+    positions = count_positions(config, base)
     given = own.get("max_seq_length")
     if given is not None and (type(given) is not int or given < 1):
         raise ConfigurationError(f"{base}: max_seq_length must be a positive whole number, not {given!r:.80}")
