@@ -202,12 +202,13 @@ class _Reader:
         shape = self._shape
         span = shape.buckets or shape.span
         table = self._get("encoder.rel_embeddings.weight", (2 * span, shape.hidden))
-        if not self._has("encoder.LayerNorm"):
+        if not shape.norms_relative:
             return table
         norm = self._read_norm("encoder.LayerNorm", shape.hidden)
         centred = table - table.mean(axis=1, keepdims=True)
         root = (centred * centred).mean(axis=1, keepdims=True) + _float(shape.epsilon)
-        return centred / root ** _float(0.5) * norm.scale + (0 if norm.bias is None else norm.bias)
+        made: Floats = centred / root ** _float(0.5) * norm.scale + (0 if norm.bias is None else norm.bias)
+        return made
 
     def _read_relative(
         self, place: Mapping[str, str], table: Floats | None, query: Linear, key: Linear, factor: float

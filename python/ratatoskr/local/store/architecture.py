@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.settings import CONFIG
 from ratatoskr.types.visible import quote
 
 __all__ = ["MODEL_TYPES", "Architecture", "Family", "Rotary", "count_positions", "read_architecture"]
@@ -80,6 +81,7 @@ class Architecture:
         span: the largest relative position that DeBERTa tells from others.
         relative: the parts of DeBERTa's attention that know positions: `c2p`, `p2c`.
         shares_key: whether DeBERTa projects positions as it does contents.
+        norms_relative: whether DeBERTa's embeddings of positions have a norm.
     """
 
     family: Family
@@ -100,6 +102,7 @@ class Architecture:
     span: int = 0
     relative: tuple[str, ...] = ()
     shares_key: bool = False
+    norms_relative: bool = False
 
     @property
     def is_gated(self) -> bool:
@@ -215,10 +218,10 @@ class _Config:
         self._values, self._path = values, path
 
     def read(self, family: Family) -> Architecture:
-        for key, accepted in _ACCEPTED.get(family, {}).items():
+        for key, accepted in {"position_embedding_type": (None, "absolute"), **_ACCEPTED.get(family, {})}.items():
             value = self._values.get(key)
             if not any(type(value) is type(one) and value == one for one in accepted):
-                self._fail(f"{key} = {value!r:.80} is not supported for {family}")
+                raise ConfigurationError(f"{self._path / CONFIG}: {key} = {value!r:.80} is not supported for {family}")
         keys = _KEYS.get(family, _Keys())
         hidden, layers, heads, intermediate = self._read_sizes(keys.hidden, keys.layers, keys.heads, keys.intermediate)
         if family != "qwen3" and hidden % heads:
@@ -306,14 +309,9 @@ class _Config:
         kinds = self._values.get("layer_types")
         if kinds is None:
             kinds = [_WINDOW if number % every else "full_attention" for number in range(layers)]
-        known = {
-            "full_attention": ("global_rope_theta", 160_000.0),
-            "sliding_attention": ("local_rope_theta", 10_000.0),
-        }
+        known = {"full_attention": ("global_rope_theta", 160_000.0), _WINDOW: ("local_rope_theta", 10_000.0)}
         if not isinstance(kinds, list) or len(kinds) != layers or not all(kind in known for kind in map(str, kinds)):
-            self._fail(
-                "config.json must give layer_types as one of full_attention and sliding_attention for each layer"
-            )
+            self._fail(f"config.json must give layer_types as {' or '.join(known)} for each layer")
         given = self._values.get("rope_parameters") or {}
         if not isinstance(given, dict):
             self._fail(f"config.json must give rope_parameters as an object, not {given!r:.80}")
@@ -345,6 +343,7 @@ class _Config:
             "span": largest if largest > 0 else positions,
             "relative": tuple(kind for kind in ("c2p", "p2c") if kind in kinds),
             "shares_key": self._values.get("share_att_key") is True,
+            "norms_relative": "layer_norm" in str(self._values.get("norm_rel_ebd", "none")).lower(),
         }
 
     def _read_base(self, parameters: Any, older: str, default: float) -> float:

@@ -25,6 +25,11 @@ _CLASSES: Final = {
     "roberta": "RobertaTokenizer",
     "xlm-roberta": "XLMRobertaTokenizer",
     "camembert": "CamembertTokenizer",
+    "mpnet": "MPNetTokenizer",
+    "nomic_bert": "BertTokenizer",
+    "electra": "BertTokenizer",
+    "gte": "XLMRobertaTokenizer",
+    "qwen3": "Qwen2Tokenizer",
 }
 """The class of a model type, if neither tokenizer_config.json nor config.json names one."""
 _AS_IT_IS: Final = {"", "PreTrainedTokenizer", "TokenizersBackend"}
@@ -38,6 +43,14 @@ _ROBERTA_TOKENS: Final = {
     "pad": "<pad>",
     "mask": "<mask>",
 }
+
+_MPNET_TOKENS: Final = {**_ROBERTA_TOKENS, "unk": "[UNK]"}
+_QWEN_TOKENS: Final = {"unk": "<|endoftext|>", "eos": "<|endoftext|>", "pad": "<|endoftext|>"}
+_BPE: Final = {"dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": ""}
+_QWEN_WORDS: Final = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""What Qwen's tokenizer takes for a word (tokenization_qwen2.py of transformers 5.23.0)."""
 
 _Json = dict[str, Any]
 
@@ -78,6 +91,8 @@ def read_tokenizer_settings(folder: Path, config: Mapping[str, Any], own: Mappin
         values = {**values, **read_object(folder / "special_tokens_map.json")}
     values = {**values, **overriding}
     check_settings(TOKENIZER_CONFIG, values, folder / TOKENIZER_CONFIG)
+    if values.get("padding_side") == "left" and config.get("model_type") != "qwen3":
+        raise ConfigurationError(f"{folder / TOKENIZER_CONFIG}: padding_side = 'left' is not supported")
     added = {} if values.get("added_tokens_decoder") else read_object(folder / "added_tokens.json")
     model_type = config.get("model_type")
     default = _CLASSES.get(model_type, "") if isinstance(model_type, str) else ""
@@ -218,8 +233,8 @@ def _template_of_two_ends(first: list[Any], last: list[Any]) -> _Json:
     return {**made, "pair": [*single, *second]}
 
 
-def _rebuild_bert(given: _Json, names: _Names) -> _Json:
-    model = names.check_model("WordPiece")
+def _rebuild_words(names: _Names) -> _Json:
+    """Return the parts of BERT's tokenizer but for the special tokens around a text."""
     return {
         "normalizer": {
             "type": "BertNormalizer",
@@ -229,9 +244,8 @@ def _rebuild_bert(given: _Json, names: _Names) -> _Json:
             "lowercase": names.flag("do_lower_case", default=True),
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": _template(names.pair(names.token("cls", "[CLS]")), names.pair(names.token("sep", "[SEP]"))),
         "model": {
-            **model,
+            **names.check_model("WordPiece"),
             "type": "WordPiece",
             "unk_token": names.token("unk", "[UNK]"),
             "continuing_subword_prefix": "##",
@@ -240,10 +254,14 @@ def _rebuild_bert(given: _Json, names: _Names) -> _Json:
     }
 
 
+def _rebuild_bert(given: _Json, names: _Names) -> _Json:
+    first, last = names.pair(names.token("cls", "[CLS]")), names.pair(names.token("sep", "[SEP]"))
+    return {**_rebuild_words(names), "post_processor": _template(first, last)}
+
+
 def _rebuild_roberta(given: _Json, names: _Names) -> _Json:
     model, prefix = names.check_model("BPE"), names.flag("add_prefix_space", default=False)
     first, last = names.pair(names.token("cls", "<s>")), names.pair(names.token("sep", "</s>"))
-    own = {"dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": ""}
     return {
         "normalizer": None,
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True, "use_regex": True},
@@ -254,7 +272,24 @@ def _rebuild_roberta(given: _Json, names: _Names) -> _Json:
             "trim_offsets": True,
             "add_prefix_space": prefix,
         },
-        "model": {**model, "type": "BPE", **own, "fuse_unk": False, "byte_fallback": False},
+        "model": {**model, "type": "BPE", **_BPE, "fuse_unk": False, "byte_fallback": False},
+    }
+
+
+def _rebuild_mpnet(given: _Json, names: _Names) -> _Json:
+    first, last = names.pair(names.token("cls", "<s>")), names.pair(names.token("sep", "</s>"))
+    ends = {"type": "RobertaProcessing", "sep": last, "cls": first, "trim_offsets": True, "add_prefix_space": False}
+    return {**_rebuild_words(names), "post_processor": ends}
+
+
+def _rebuild_qwen(given: _Json, names: _Names) -> _Json:
+    model, prefix = names.check_model("BPE"), names.flag("add_prefix_space", default=False)
+    words = {"type": "Split", "pattern": {"Regex": _QWEN_WORDS}, "behavior": "Isolated", "invert": False}
+    octets = {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True, "use_regex": False}
+    return {
+        "normalizer": {"type": "NFC"},
+        "pre_tokenizer": _sequence("pretokenizers", words, octets),
+        "model": {**model, "type": "BPE", **_BPE, "fuse_unk": False, "byte_fallback": False},
     }
 
 
@@ -285,9 +320,12 @@ _REBUILDS: Final[Mapping[str, Callable[[_Json, _Names], _Json]]] = {
     "RobertaTokenizer": _rebuild_roberta,
     "XLMRobertaTokenizer": _rebuild_xlm_roberta,
     "CamembertTokenizer": _rebuild_camembert,
+    "MPNetTokenizer": _rebuild_mpnet,
+    "Qwen2Tokenizer": _rebuild_qwen,
 }
+_OWN_TOKENS: Final = {_rebuild_bert: _BERT_TOKENS, _rebuild_mpnet: _MPNET_TOKENS, _rebuild_qwen: _QWEN_TOKENS}
 _TOKENS: Final[Mapping[str, Mapping[str, str]]] = {
-    name: _BERT_TOKENS if rebuild is _rebuild_bert else _ROBERTA_TOKENS for name, rebuild in _REBUILDS.items()
+    name: _OWN_TOKENS.get(rebuild, _ROBERTA_TOKENS) for name, rebuild in _REBUILDS.items()
 }
 
 
