@@ -14,7 +14,7 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
 from ratatoskr.local.engine.onnx import open_onnx
 from ratatoskr.local.engine.openvino import open_openvino
-from ratatoskr.local.engine.session import GraphSource, Session
+from ratatoskr.local.engine.session import GraphSource, GraphWithFiles, Session
 from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.precision import Precision
 from ratatoskr.local.store.folder import ModelFolder
@@ -143,7 +143,9 @@ def load_model(
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
-    pad = folder.pad_id if isinstance(graph, bytes) else 0  # the package's own graphs do not read padding
+    pad = (
+        folder.pad_id if isinstance(graph, bytes | GraphWithFiles) else 0
+    )  # the package's own graphs do not read padding
     if precision == "bf16":
         session = open_openvino(graph, folder.name, head.choose_output, streams=device.workers, pad=pad)
     else:

@@ -21,7 +21,9 @@ from ratatoskr.local.store.modules import (
     locate_transformer,
     read_modules,
 )
+from ratatoskr.local.store.onnx_file import list_data_files
 from ratatoskr.local.store.prompts import Prompts, read_prompts
+from ratatoskr.local.store.quantised import find_quantised
 from ratatoskr.local.store.read import read_object, read_regular_file
 from ratatoskr.local.store.settings import (
     CONFIG,
@@ -31,6 +33,7 @@ from ratatoskr.local.store.settings import (
     TRANSFORMER_CONFIGS,
     check_settings,
 )
+from ratatoskr.local.store.shards import INDEX, read_shards
 from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
 
 __all__ = [
@@ -60,7 +63,8 @@ class ModelFolder:
         name: name of the model.
         tokenizer: path of `tokenizer.json`.
         tokenizer_settings: what other files say of the tokenizer.
-        weights: path of `model.safetensors`, or `None`.
+        weights: path of `model.safetensors`, or of the index of several such files, or `None`.
+        shards: paths of the files of weights: `weights` itself, or those that the index lists.
         graph: path of a ready-made ONNX file, or `None`.
         architecture: the sizes, if there are weights.
         poolings: how hidden states become a vector; the vectors of several are concatenated.
@@ -71,6 +75,7 @@ class ModelFolder:
         prompts: what is put before texts, and to how many dimensions vectors are cut.
         quantised: path of a ready-made ONNX file with integers in place of floats, or `None`.
         config: the content of config.json, for a classifier.
+        least_dimensions: to how many dimensions vectors may be cut on request; 0 if the model was not trained for that.
     """
 
     path: Path
@@ -78,6 +83,7 @@ class ModelFolder:
     tokenizer: Path
     tokenizer_settings: TokenizerSettings
     weights: Path | None
+    shards: tuple[Path, ...]
     graph: Path | None
     architecture: Architecture | None
     poolings: tuple[str, ...]
@@ -88,6 +94,7 @@ class ModelFolder:
     prompts: Prompts
     quantised: Path | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    least_dimensions: int = 0
 
     @property
     def pad_id(self) -> int:
@@ -127,8 +134,16 @@ class ModelFolder:
 
     def list_weights(self) -> Iterator[Path]:
         """Yield the paths of all files of weights and graphs."""
-        yield from (source for source in (self.weights or self.graph, self.quantised) if source is not None)
+        yield from self.shards
+        yield from (graph for graph in (self.graph, self.quantised) if graph is not None)
+        yield from self.list_graph_data()
         yield from (step.weights for step in self.steps if isinstance(step, Dense | LayerNorm))
+
+    def list_graph_data(self) -> Iterator[Path]:
+        """Yield the paths of the files to which the graphs refer, of those that are there."""
+        for graph in (self.graph, self.quantised):
+            if graph is not None and graph.is_file():
+                yield from list_data_files(graph)
 
 
 def list_settings(path: Path) -> list[str]:
@@ -162,9 +177,13 @@ def read_folder(
 
     modules = read_modules(path)
     base = modules.transformer if modules else path
-    weights, graph = base / WEIGHTS, next((base / file for file in READY_MADE if exists(base / file)), None)
-    has_weights = exists(weights)
-    if not has_weights and graph is None:
+    weights = next((base / file for file in (WEIGHTS, INDEX) if exists(base / file)), None)
+    has_weights, graph, quantised = weights is not None, None, None
+    if not has_weights:
+        graph = next((base / file for file in READY_MADE if exists(base / file)), None)
+        places = [base / Path(file).parent for file in READY_MADE] if graph is None else [graph.parent]
+        quantised = next(filter(None, (find_quantised(place, exists) for place in places)), None)
+    if not has_weights and graph is None and quantised is None:
         raise ConfigurationError(f"{base} holds neither {WEIGHTS} nor {READY_MADE[0]}", model=name)
     if not exists(base / "tokenizer.json"):
         raise ConfigurationError(f"{base} holds no tokenizer.json", model=name)
@@ -184,8 +203,10 @@ def read_folder(
         name=name,
         tokenizer=base / "tokenizer.json",
         tokenizer_settings=read_tokenizer_settings(base, config, own),
-        weights=weights if has_weights else None,
-        graph=None if has_weights else graph,
+        weights=weights,
+        shards=() if weights is None else read_shards(weights) if weights.name == INDEX else (weights,),
+        graph=graph,
+        quantised=quantised,
         architecture=architecture,
         poolings=modules.poolings,
         include_prompt=modules.include_prompt,
@@ -193,6 +214,7 @@ def read_folder(
         steps=modules.steps,
         max_length=0,
         prompts=read_prompts(path, entry) if is_saved else Prompts(),
+        least_dimensions=entry.least_dimensions if entry else 0,
     )
     missing = [file for file in folder.list_weights() if not exists(file)]
     if missing:
@@ -221,7 +243,7 @@ def _read_config(base: Path, own: Mapping[str, Any]) -> dict[str, Any]:
 def _default_modules(path: Path, config: Mapping[str, Any], entry: CatalogModel | None) -> Modules:
     """Return the modules of a folder without modules.json."""
     if entry is not None:
-        return Modules(path, (entry.pooling,), steps=(Normalise(),))  # all models of the catalogue normalise
+        return Modules(path, (entry.pooling,), steps=(Normalise(),) if entry.normalises else ())
     names = config.get("architectures")
     name = names[0] if isinstance(names, list) and names else ""
     is_causal = isinstance(name, str) and name.endswith("ForCausalLM") and config.get("is_causal") is not False

@@ -46,7 +46,7 @@ TRANSFORMER_CONFIGS: Final = (
 )
 """The names of one file in their order; the first that is not empty counts."""
 TOKENIZER_FILES: Final = (TOKENIZER, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
-SETTINGS_FILES: Final = (CONFIG, *TRANSFORMER_CONFIGS, *TOKENIZER_FILES)
+SETTINGS_FILES: Final = (CONFIG, *TRANSFORMER_CONFIGS, *TOKENIZER_FILES, "model.safetensors.index.json")
 """The files of a transformer beside its weights. They are in the folder that modules.json names for it."""
 
 POOLINGS: Final = {
