@@ -27,6 +27,7 @@ async def test_the_cells_run_and_show_short_texts(monkeypatch: pytest.MonkeyPatc
     assert len(shown) == len(notebook.cells) - 1  # the first cell imports
     assert {source: len(text) for source, text in shown.items() if len(text) > LONGEST} == {}
     assert not [source for source, text in shown.items() if "sk-secret" in text]
+    assert not [text for text in shown.values() if " at 0x" in text and "ThreadedUpstream" not in text]
     rendered = [output.data["text/markdown"] for _, output in outputs if "text/markdown" in output.data]
     assert rendered[0].startswith("**Ratatoskr** runs along the ash tree.")
     assert len(rendered) == 2  # the two cells that end with a response

@@ -19,14 +19,14 @@ from ratatoskr.types.model import Explanation, Plan
 from ratatoskr.types.timeouts import Timeouts
 from ratatoskr.types.visible import quote
 
-__all__ = ["Capability", "CapabilityBackend", "Shared"]
+__all__ = ["BackendParts", "CapabilityBackend", "CapabilityNames"]
 
 P = TypeVar("P", bound=FindsModels)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class CapabilityNames:
     """What a capability is called.
 
     Attributes:
@@ -41,7 +41,7 @@ class Capability:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class BackendParts:
     """What all capabilities of a backend share.
 
     Attributes:
@@ -66,7 +66,7 @@ class CapabilityBackend(Generic[P]):
         shared: what all capabilities share.
     """
 
-    def __init__(self, capability: Capability, providers: Mapping[str, P], shared: Shared) -> None:
+    def __init__(self, capability: CapabilityNames, providers: Mapping[str, P], shared: BackendParts) -> None:
         self.capability = capability
         self.registry = ProviderRegistry(providers, shared.chain, shared.settings.policy)
         self._shared = shared
@@ -132,7 +132,7 @@ class CapabilityBackend(Generic[P]):
         """Return which providers would be asked; one that cannot be used would be skipped."""
         plans = []
         for candidate in self.candidates(model):
-            keeper = self.registry[candidate.provider]
+            keeper: object = self.registry[candidate.provider]
             status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
             refused = status.reason if status is not None and status.status == "unavailable" else None
             plans.append(
@@ -149,5 +149,7 @@ class CapabilityBackend(Generic[P]):
 
     def keepers(self, model: str) -> Sequence[tuple[KeepsModels, str]]:
         """Return the providers of this process that have a model, with its name there."""
-        served = [(self.registry[candidate.provider], candidate.model) for candidate in self.find(model)]
+        served: list[tuple[object, str]] = [
+            (self.registry[candidate.provider], candidate.model) for candidate in self.find(model)
+        ]
         return [(provider, name) for provider, name in served if isinstance(provider, KeepsModels)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from ratatoskr.backend.capability import Capability, CapabilityBackend
+from ratatoskr.backend.capability import CapabilityBackend, CapabilityNames
 from ratatoskr.providers.protocol import ClassifyProvider, ZeroShotProvider
 from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
 
 __all__ = ["CLASSIFY", "ZERO_SHOT", "ClassifyBackend", "ZeroShotBackend"]
 
-CLASSIFY: Final = Capability("classify", "model for classification", "local_classifier")
-ZERO_SHOT: Final = Capability("zero_shot", "model for zero-shot classification", "local_nli")
+CLASSIFY: Final = CapabilityNames("classify", "model for classification", "local_classifier")
+ZERO_SHOT: Final = CapabilityNames("zero_shot", "model for zero-shot classification", "local_nli")
 
 
 class ClassifyBackend(CapabilityBackend[ClassifyProvider]):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from ratatoskr.backend.capability import Capability, CapabilityBackend
+from ratatoskr.backend.capability import CapabilityBackend, CapabilityNames
 from ratatoskr.providers.protocol import NliProvider
 from ratatoskr.types.nli import NliRequest, NliResults
 
 __all__ = ["NLI", "NliBackend"]
 
-NLI: Final = Capability("nli", "model for inference", "local_nli")
+NLI: Final = CapabilityNames("nli", "model for inference", "local_nli")
 
 
 class NliBackend(CapabilityBackend[NliProvider]):

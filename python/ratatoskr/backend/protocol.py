@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.chat import ChatRequest, ChatResponse
     from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.event import ChatEvent
+    from ratatoskr.types.model import Explanation
     from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.query import Query
     from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 A = TypeVar("A")
 
@@ -59,6 +62,14 @@ class Backend(Protocol):
 
     def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
         """Return the request's documents, the most relevant first; raises `RatatoskrError`."""
+        ...
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Return the number of tokens of a text or a conversation; raises `RatatoskrError`."""
+        ...
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Return the tokens of texts with their places; raises `RatatoskrError`."""
         ...
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:
@@ -107,6 +118,14 @@ class Preconnects(Protocol):
         ...
 
 
+class BoundedCalls(Protocol):
+    """A backend that takes only so many calls of one caller at a time."""
+
+    async def max_calls(self) -> int | None:
+        """Return the most calls at a time; `None` where there is no limit, or it is not known."""
+        ...
+
+
 class EventSource(Protocol):
     """The events of one open stream."""
 
@@ -131,6 +150,18 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """Close the upstream; may be called twice."""
+        ...
+
+
+class Allowances(Protocol):
+    """Limits and budgets that the calls of a backend are subject to."""
+
+    async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
+        """Return what is used of every limit and budget."""
+        ...
+
+    async def explain(self, explanation: Explanation) -> Explanation:
+        """Return an explanation with the limits of each candidate, and the budgets."""
         ...
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from ratatoskr.backend.capability import Capability, CapabilityBackend
+from ratatoskr.backend.capability import CapabilityBackend, CapabilityNames
 from ratatoskr.providers.protocol import RerankProvider
 from ratatoskr.types.rerank import Ranking, RerankRequest
 
 __all__ = ["RERANK", "RerankBackend"]
 
-RERANK: Final = Capability("rerank", "model for reranking", "local_reranker")
+RERANK: Final = CapabilityNames("rerank", "model for reranking", "local_reranker")
 
 
 class RerankBackend(CapabilityBackend[RerankProvider]):

@@ -10,7 +10,9 @@ from operator import add
 from typing import Any, Final
 
 from ratatoskr.backend.classify import ZeroShotBackend
-from ratatoskr.errors import InvalidInput, MalformedResponse, NoProvider
+from ratatoskr.backend.deadline import Deadline
+from ratatoskr.backend.settings import CallTimeouts
+from ratatoskr.errors import MalformedResponse, NoProvider
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatOptions, ChatRequest, ChatResponse, JsonSchema
 from ratatoskr.types.classify import ZeroShotRequest
@@ -52,12 +54,14 @@ class StanceBackend:
     Args:
         zero_shot: judges hypotheses.
         chat: asks a chat model.
+        timeouts: resolves the timeouts of a call.
         has_chats: whether a chat provider is configured.
     """
 
-    def __init__(self, zero_shot: ZeroShotBackend, chat: Chat, *, has_chats: bool) -> None:
+    def __init__(self, zero_shot: ZeroShotBackend, chat: Chat, timeouts: CallTimeouts, *, has_chats: bool) -> None:
         self._zero_shot = zero_shot
         self._chat = chat
+        self._timeouts = timeouts
         self._has_chats = has_chats
 
     async def stance(self, request: StanceRequest) -> StanceResults:
@@ -102,7 +106,7 @@ class StanceBackend:
         )
 
     async def _ask(self, request: StanceRequest) -> StanceResults:
-        """Ask a chat model about each text; the first failure ends the others."""
+        """Ask a chat model about each text; the first failure ends the others, and `total` holds for all of them."""
         places = asyncio.Semaphore(_CONCURRENCY)
 
         async def ask(text: str) -> tuple[StanceResult, ChatResponse[Any]]:
@@ -112,7 +116,8 @@ class StanceBackend:
 
         tasks = [asyncio.ensure_future(ask(text)) for text in request.texts]
         try:
-            answers = await asyncio.gather(*tasks)
+            async with Deadline(self._timeouts.resolve(request.timeouts).total, "total", "the stances"):
+                answers = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Literal, cast
 
-from ratatoskr.cli.settings import network, provider_sections
+from ratatoskr._files import state_folder
+from ratatoskr.cli.settings import load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -51,6 +52,13 @@ def gateway_for(
         gateway.close()
 
 
+def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
+    """Open the gateway of a command that needs no provider: to those named or configured, or else without a key."""
+    keyless = next(spec.name for spec in SPECS.values() if spec.base_url and not spec.needs_key)
+    is_empty = not base_urls and not any(_configured_providers())
+    return gateway_for(providers=(keyless,) if is_empty else (), base_urls=base_urls, allow_insecure=allow_insecure)
+
+
 def _gateway(
     models: Sequence[str], providers: Sequence[str], addresses: dict[str, str], allow_insecure: bool
 ) -> EmbeddedGateway:
@@ -72,7 +80,7 @@ def _gateway(
             _add(builder, name, addresses[name], headers, allow_insecure or bool(section and section.allow_insecure))
         else:
             _add_configured(builder, name, allow_insecure=allow_insecure)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def _add(
@@ -106,13 +114,20 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
     )
 
 
-def _with_network(builder: Builder) -> Builder:
-    """Set the proxy and the certificates of the command line, the environment or `config.toml`."""
+def _with_settings(builder: Builder) -> Builder:
+    """Set the network of the command line, the environment or `config.toml`, and all that the file has for calls."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
     if ca_file is not None:
         builder.tls(ca=ca_file)
+    config = load_config()
+    if config is not None:
+        from ratatoskr.config.apply import apply_breaker, apply_guards, apply_middleware
+
+        apply_breaker(builder, config)
+        apply_middleware(builder, config)
+        apply_guards(builder, config, state_folder() / "ledger.sqlite")
     return builder
 
 
@@ -138,12 +153,25 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
 
 
 def local_gateway(
-    model: str, precision: str, device: str, threads: int | None, cache_dir: str | None
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    task: Literal["embed", "nli", "classify", "rerank"] = "embed",
 ) -> EmbeddedGateway:
     """Return a gateway to one local model, from the options `local_model` and `local`."""
     from ratatoskr import Device, Ratatoskr
 
-    builder = Ratatoskr.builder().local_embeddings(model, cast("Precision", precision))
+    builder = Ratatoskr.builder()
+    add = {
+        "embed": builder.local_embeddings,
+        "nli": builder.local_nli,
+        "classify": builder.local_classifier,
+        "rerank": builder.local_reranker,
+    }[task]
+    add(model, cast("Precision", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:
@@ -179,7 +207,7 @@ def _gateway_of_all() -> EmbeddedGateway:
         raise no_provider_error()
     for name in names:
         _add_configured(builder, name)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def no_provider_error() -> ConfigurationError:

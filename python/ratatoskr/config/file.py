@@ -12,99 +12,36 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ratatoskr._files import check_folder
+from ratatoskr.config.sections import (
+    BreakerSection,
+    BudgetSection,
+    ConfigFile,
+    Defaults,
+    LedgerSection,
+    LimitSection,
+    LocalModelSection,
+    LocalSection,
+    Network,
+    ProviderSection,
+    RedactSection,
+    Template,
+)
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "parse_config", "read_config"]
+__all__ = ["parse_config", "read_config", "read_text"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
-
-Name = Annotated[str, Field(min_length=1)]
-Names = Name | list[Name]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Defaults(_Section):
-    """What `rat` uses where the command line says nothing.
-
-    Attributes:
-        model: a name, an alias, or several that are tried in turn.
-        embed_model: a local model for `rat embed`.
-    """
-
-    model: Names | None = None
-    embed_model: Name | None = None
-
-
-class Template(_Section):
-    """A prompt that is used again by its name.
-
-    Attributes:
-        prompt: the prompt; `$input` stands for what the command line and standard input say.
-        system: instructions to the model.
-        model: a name, an alias, or several.
-    """
-
-    prompt: str | None = None
-    system: str | None = None
-    model: Names | None = None
-
-
-class ProviderSection(_Section):
-    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
-
-    Attributes:
-        base_url: in place of the provider's own.
-        headers: sent with every request; none of them secret.
-        allow_insecure: allow plain http to another machine.
-    """
-
-    base_url: Name | None = None
-    headers: dict[str, str] = {}
-    allow_insecure: bool = False
-
-
-class Network(_Section):
-    """How connections are made.
-
-    Attributes:
-        proxy: URL of a proxy for all requests, or `env` for that of the environment.
-        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
-    """
-
-    proxy: Name | None = Field(default=None, repr=False)
-    ca_file: Name | None = None
-
-
-class ConfigFile(_Section):
-    """All of `config.toml`.
-
-    Attributes:
-        defaults: of `rat`.
-        aliases: short names of models, each for one or several.
-        templates: of `rat chat`, by name.
-        providers: by name.
-        network: proxy and certificates.
-    """
-
-    defaults: Defaults = Defaults()
-    aliases: dict[str, Names] = {}
-    templates: dict[str, Template] = {}
-    providers: dict[str, ProviderSection] = {}
-    network: Network = Network()
 
 
 @hide_arguments
@@ -115,7 +52,7 @@ def read_config(path: Path) -> ConfigFile:
         ConfigurationError: the file cannot be read, others can change it, it is not TOML, or has wrong settings; the
             message names the file, the line and the key of each.
     """
-    return parse_config(_read_text(path), path)
+    return parse_config(read_text(path), path)
 
 
 @hide_arguments
@@ -140,7 +77,12 @@ def parse_config(text: str, path: Path) -> ConfigFile:
     raise ConfigurationError("\n".join(problems))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file of settings.
+
+    Raises:
+        ConfigurationError: it cannot be read, others can change it, it is too large or not UTF-8.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -198,7 +140,9 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg']}"
+    if expected is None:
+        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    return f"must be {expected.format_map(problem.get('ctx', {}))}"
 
 
 _EXPECTED = {
@@ -206,7 +150,15 @@ _EXPECTED = {
     "list_type": "text or a list of texts",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "above {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "a finite number",
     "dict_type": "a table",
+    "int_from_float": "a whole number",
+    "missing": "given",
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
@@ -220,6 +172,12 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "limits": LimitSection,
+        "budget": BudgetSection,
+        "ledger": LedgerSection,
+        "breaker": BreakerSection,
+        "redact": RedactSection,
+        "local": LocalSection if len(place) == 1 else LocalModelSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

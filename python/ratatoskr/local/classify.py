@@ -9,11 +9,12 @@ from ratatoskr._core import sigmoid, softmax
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.labels import LabelNames, check_label_names, read_labels
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.labels import check_label_names, read_labels
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import Classification, Classifications, ClassifyRequest, rank_labels
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.usage import Usage
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class LocalClassifier(LocalModel):
             if request.multi_label is not None:
                 multi_label = request.multi_label
             rows, stats = await self._runner.run(model, list(request.texts), truncate=request.truncate)
-        scores = (sigmoid if multi_label else softmax)(rows, "text")
+        scores = self.score(sigmoid if multi_label else softmax, rows, "text")
         cut = frozenset(stats.cut)
         results = tuple(
             Classification(rank_labels(labels, row), multi_label, self.model, index in cut, "local")

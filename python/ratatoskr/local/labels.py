@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.folder import ModelFolder
+from ratatoskr.types.local import LabelNames
 from ratatoskr.types.visible import quote
 
-__all__ = ["LabelNames", "NliLabels", "check_label_names", "read_labels", "read_nli_labels"]
-
-LabelNames: TypeAlias = Sequence[str] | Mapping[str, str]
-"""The names of the labels: in the order of the model's logits, or by the names that config.json has."""
+__all__ = ["NliLabels", "check_label_names", "read_labels", "read_nli_labels"]
 
 _DEFAULT: Final = re.compile(r"LABEL_\d+")
 """What transformers calls labels that have no names."""

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ratatoskr.errors import ConfigurationError, InvalidInput
+from ratatoskr.errors import ConfigurationError, InvalidInput, MalformedResponse
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
@@ -14,20 +14,22 @@ from ratatoskr.local.engine.runner import ModelRunner
 from ratatoskr.local.precision import PrecisionChoice, choose_precision
 from ratatoskr.local.store.classifier import name_of_files
 from ratatoskr.local.store.store import ModelStore
+from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.model import ModelStatus
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
 
     from ratatoskr._core import Tokens
     from ratatoskr.local.engine.head import Rows
     from ratatoskr.local.store.folder import ModelFolder
 
-__all__ = ["LocalModel", "LocalModelName", "LogitsHead", "canonical_name"]
+    Scores: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
-LocalModelName: TypeAlias = "str | Path | tuple[str | Path, str | Path]"
-"""A name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json."""
+__all__ = ["LocalModel", "LogitsHead", "canonical_name"]
 
 
 class LogitsHead:
@@ -66,8 +68,8 @@ class LogitsHead:
         rows[batch] = output
 
 
-def canonical_name(store: ModelStore, model: LocalModelName) -> str:
-    """Return the name of a model in a pool; raises what `ModelStore.name_of` raises."""
+def canonical_name(store: ModelStore, model: object) -> str:
+    """Return the name of a model in a pool, which a `LocalModelName` gives; raises what `ModelStore.name_of` raises."""
     if isinstance(model, tuple):
         if len(model) != 2 or not all(isinstance(file, str | Path) and str(file) for file in model):
             text = f"two files are (model.onnx, tokenizer.json), not {quote(model)}"
@@ -112,6 +114,17 @@ class LocalModel:
         self.precision = choose_precision(precision, pool.device.kind)
         self.key = ModelKey(self.model, self.precision, head, classifies=True)
         self._runner = ModelRunner(pool, self.key)
+
+    def score(self, function: Callable[[Any, str], Scores], rows: Rows, item: str) -> Scores:
+        """Return the probabilities that `softmax` or `sigmoid` gives for logits.
+
+        Raises:
+            MalformedResponse: the logits of an item are not finite; the message names its index.
+        """
+        try:
+            return function(rows, item)
+        except MalformedResponse as error:
+            raise MalformedResponse(error.message, model=self.model, retryable=False) from None
 
     async def preload(self) -> None:
         """Load the model unless it is loaded; raises what loading raises."""

@@ -13,8 +13,8 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.engine.runner import WINDOW
-from ratatoskr.local.labels import LabelNames, NliLabels, check_label_names, read_nli_labels
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.labels import NliLabels, check_label_names, read_nli_labels
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import (
@@ -24,6 +24,7 @@ from ratatoskr.types.classify import (
     ZeroShotRequest,
     rank_labels,
 )
+from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.nli import NliPair, NliRequest, NliResult, NliResults
 from ratatoskr.types.stance import (
     DEFAULT_TEMPLATES,
@@ -181,7 +182,7 @@ class LocalNli(LocalModel):
         rows, stats, labels = await self._run(list(request.pairs), request.truncate)
         cut = frozenset(stats.cut)
         results = []
-        for index, row in enumerate(softmax(rows, "pair").tolist()):
+        for index, row in enumerate(self.score(softmax, rows, "pair").tolist()):
             best = labels.names[max(range(len(row)), key=row.__getitem__)]
             neutral = None if labels.neutral is None else row[labels.neutral]
             results.append(

@@ -9,9 +9,10 @@ from ratatoskr._core import sigmoid
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.model import LocalModel, LocalModelName, LogitsHead
+from ratatoskr.local.model import LocalModel, LogitsHead
 from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
+from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.rerank import Ranking, RerankRequest, rank_documents
 from ratatoskr.types.usage import Usage
 
@@ -94,6 +95,6 @@ class LocalReranker(LocalModel):
         pairs = [(request.query, document) for document in request.documents]
         with await self._runner.acquire() as model:
             rows, stats = await self._runner.run(model, pairs, truncate=request.truncate)
-        scores = sigmoid(rows, "document")[:, 0].tolist()
+        scores = self.score(sigmoid, rows, "document")[:, 0].tolist()
         usage = Usage(input_tokens=stats.tokens, source="local")
         return Ranking(rank_documents(scores, request.top_n), self.model, "local", usage, len(stats.cut))

@@ -2,36 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.nli import NliRequest, NliResults
 from ratatoskr.types.rerank import Ranking, RerankRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.knowledge import ModelKnowledge
+    from ratatoskr.models.pricing import Pricing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
-    """The parameters of one attempt at one candidate.
+    """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
     Attributes:
-        model: the model's name there.
+        model: the model's name there; empty for a whole call.
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
+        provider: the name of the provider; `None` for a whole call.
+        attempt: the number of the attempt in its call, from 1; `None` for a whole call.
+        has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
+        key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
+        pricing: gives an answer its cost; `None` where prices are not wanted.
+        knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
+    provider: str | None = None
+    attempt: int | None = None
+    has_next: bool = False
+    key: int | None = None
+    pricing: Pricing | None = None
+    knowledge: ModelKnowledge | None = None
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+        has_next: bool = False,
+        key: int | None = None,
+        pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(
+            model=model,
+            deadlines=deadlines,
+            policy=policy,
+            provider=provider,
+            attempt=attempt,
+            pricing=pricing,
+            knowledge=knowledge,
+        )
+        if has_next or key is not None:
+            self.__dict__.update(has_next=has_next, key=key)
 
 
 class ChatProvider(Protocol):
@@ -58,11 +99,59 @@ class ListsModels(Protocol):
 
 
 @runtime_checkable
+class DescribesParameters(Protocol):
+    """A provider that knows what its models accept."""
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`.
+
+        Args:
+            model: its name there.
+            max_output_tokens: the most tokens of an answer, as far as is known elsewhere.
+        """
+        ...
+
+
+@runtime_checkable
 class Plans(Protocol):
     """A provider that can describe the request that it would send."""
 
     def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
         """Return what would be sent, with `body` the whole HTTP request; a refusal is part of the plan."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A provider that may have an address that counts the tokens of a request."""
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether it has one."""
+        ...
+
+    async def count_tokens(self, request: CountRequest, call: CallOptions) -> TokenCount:
+        """Return its count; raises `RatatoskrError`."""
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts and places tokens in this process."""
+
+    def is_mapped(self, model: str) -> bool:
+        """Return whether the user chose the tokenizer of this name."""
+        ...
+
+    def inline_limit(self, model: str) -> int:
+        """Return how many characters of a text are counted in about a millisecond."""
+        ...
+
+    def count(self, request: CountRequest, model: str | None = None) -> TokenCount:
+        """Return the count of a text or a conversation; `model` replaces the request's. Raises `RatatoskrError`."""
+        ...
+
+    def tokenize_batch(self, texts: Sequence[str], model: str) -> Tokenizations:
+        """Return the tokens of texts; raises `RatatoskrError`."""
         ...
 
 
@@ -150,6 +239,10 @@ class RerankProvider(FindsModels, Protocol):
 @runtime_checkable
 class KeepsModels(Protocol):
     """A provider whose models are in the memory of this process."""
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the configured models."""
+        ...
 
     async def preload(self, model: str) -> None:
         """Load a model unless it is loaded; raises what loading raises."""

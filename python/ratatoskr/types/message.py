@@ -40,7 +40,7 @@ class Message(Plain):
     def __post_init__(self) -> None:
         if not isinstance(self.role, str) or self.role not in ROLES:
             raise InvalidInput(f"role must be one of {', '.join(ROLES)}, not {quote(self.role)}", field="role")
-        if not isinstance(self.metadata, Mapping):
+        if type(self.metadata) is not dict and not isinstance(self.metadata, Mapping):
             raise InvalidInput(f"metadata must be a mapping, not {type(self.metadata).__name__}", field="metadata")
         content = parts_of(self.content)
         if content is not self.content:

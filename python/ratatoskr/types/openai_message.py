@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import (
     AudioPart,
     FilePart,
     FileRef,
+    ImageDetail,
     ImagePart,
     Part,
     ReasoningPart,
@@ -169,17 +170,17 @@ def _read_refusal(data: Mapping[str, Any], path: str, cache: bool) -> Part:
 
 def _read_image(data: Mapping[str, Any], path: str, cache: bool) -> Part:
     image = _member(data, "image_url", path, ("url", "detail"))
-    if not isinstance(image.get("detail"), str | None) or image.get("detail") not in (None, "auto"):
+    detail = image.get("detail")
+    if detail is not None and detail not in get_args(ImageDetail):
+        field = f"{path}.image_url.detail"
         raise InvalidInput(
-            f"{path}.image_url.detail {quote(image['detail'])} cannot be set; leave it out, or say "
-            "raw_provider_options=… with the whole messages",
-            field=f"{path}.image_url.detail",
+            f"{field} must be one of {', '.join(get_args(ImageDetail))}, not {quote(detail)}", field=field
         )
     url = _text(image, "url", f"{path}.image_url")
     if url.startswith("data:"):
         bytes_, media_type = _data_url(url, f"{path}.image_url.url")
-        return ImagePart(data=bytes_, media_type=media_type, cache=cache)
-    return ImagePart(url=ImagePart.from_url(url).url, cache=cache)
+        return ImagePart(data=bytes_, media_type=media_type, detail=detail, cache=cache)
+    return ImagePart(url=ImagePart.from_url(url).url, detail=detail, cache=cache)
 
 
 def _read_audio(data: Mapping[str, Any], path: str, cache: bool) -> Part:
@@ -282,6 +283,11 @@ def _write_media_url(part: Any) -> str:
     return part.url or f"data:{part.media_type};base64,{base64.b64encode(part.data).decode()}"
 
 
+def _write_image(part: Any) -> dict[str, Any]:
+    detail = {} if part.detail is None else {"detail": part.detail}
+    return {"type": "image_url", "image_url": {"url": _write_media_url(part), **detail}}
+
+
 def _write_audio(part: Any) -> dict[str, Any]:
     name = _AUDIO_FORMATS.get(part.media_type, part.media_type.partition("/")[2])
     return {"type": "input_audio", "input_audio": {"data": base64.b64encode(part.data).decode(), "format": name}}
@@ -294,7 +300,7 @@ def _write_file(part: Any) -> dict[str, Any]:
 
 _WRITERS: dict[type[Any], Callable[[Any], dict[str, Any]]] = {
     TextPart: lambda part: {"type": "text", "text": part.text},
-    ImagePart: lambda part: {"type": "image_url", "image_url": {"url": _write_media_url(part)}},
+    ImagePart: _write_image,
     AudioPart: _write_audio,
     FilePart: _write_file,
     FileRef: lambda part: {"type": "file", "file": {"file_id": part.id}},

@@ -7,7 +7,7 @@ byte (signatures, encrypted reasoning, ids), tagged with who issued it. Nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from ratatoskr.errors import InvalidInput, InvalidToolArguments
 from ratatoskr.types.frozen import dataclass, field
@@ -21,6 +21,7 @@ MAX_DEPTH = 64
 """Deepest nesting of JSON that is taken from a model or sent to one."""
 MAX_CONTAINERS = 1_000_000
 """The most objects and arrays in such JSON."""
+ImageDetail: TypeAlias = Literal["auto", "low", "high", "original"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +241,16 @@ class _Media(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ImagePart(_Media):
-    """An image."""
+    """An image; `detail` is how closely to look at it, where an API has that setting, else a `Notice` says so."""
 
     type: ClassVar[Literal["image_part"]] = "image_part"
+    detail: ImageDetail | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _Media.__post_init__(self)
+        if self.detail is not None and self.detail not in get_args(ImageDetail):
+            known = ", ".join(get_args(ImageDetail))
+            raise InvalidInput(f"detail must be one of {known}, not {quote(self.detail)}", field="detail")
 
 
 @dataclass(frozen=True, slots=True)

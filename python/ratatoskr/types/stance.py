@@ -10,7 +10,7 @@ from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.classify import check_template
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
-from ratatoskr.types.results import Method, Results, check_flag, check_model, check_text, check_texts
+from ratatoskr.types.results import ResultMethod, Results, check_flag, check_model, check_text, check_texts
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
 from ratatoskr.types.visible import quote
@@ -83,8 +83,9 @@ class StanceRequest:
         if not self.target.strip():
             raise InvalidInput("target is empty", field="target")
         check_model(self.model, "stance")
-        if not isinstance(self.templates, StanceTemplates):
-            text = f"templates must be StanceTemplates, not {quote(self.templates)}"
+        templates: object = self.templates
+        if not isinstance(templates, StanceTemplates):
+            text = f"templates must be StanceTemplates, not {quote(templates)}"
             raise InvalidInput(text, field="templates")
         check_flag(self.truncate, "truncate")
 
@@ -118,7 +119,7 @@ class StanceResult(Plain):
     model: str = ""
     truncated: bool = False
     provider: str = ""
-    method: Method = "onnx"
+    method: ResultMethod = "onnx"
     templates: StanceTemplates | None = None
     usage: Usage = Usage()
     attempts: tuple[Attempt, ...] = ()
@@ -165,6 +166,14 @@ def stances_of(
         common: further fields that are the same for all.
     """
     return tuple(
-        StanceResult(label_of(*three), *three, target=target, truncated=index in cut, **common)
-        for index, three in enumerate(scores)
+        StanceResult(
+            label_of(favor, against, neutral),
+            favor,
+            against,
+            neutral,
+            target=target,
+            truncated=index in cut,
+            **common,
+        )
+        for index, (favor, against, neutral) in enumerate(scores)
     )

@@ -69,6 +69,12 @@ def read_media(part: Media, where: str, note: Note) -> Media:
     return part if media_type in (None, given) else dataclasses.replace(part, media_type=media_type)
 
 
+def note_image_detail(part: Media, where: str, note: Note) -> None:
+    """Note that the detail of an image is left out, for dialects without that setting."""
+    if isinstance(part, ImagePart) and part.detail not in (None, "auto"):
+        note("image_detail_dropped", "", f"detail {part.detail!r} was left out: this API has no such setting", where)
+
+
 def is_text(media_type: str) -> bool:
     """Return whether a media type, in lower case and without parameters, is one of text."""
     return media_type.startswith("text/") or media_type in TEXT_MEDIA_TYPES or media_type.endswith(("+json", "+xml"))

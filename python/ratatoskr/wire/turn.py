@@ -33,16 +33,18 @@ class TurnBuilder(ResponseBuilder):
 
     Attributes:
         issuer: the issuer of the state put on parts.
+        streamed: whether the events are wanted; where they are not, the most frequent ones are not made.
         seed: what generated call ids are derived from, unique to the response (its id or time stamp).
         response_id: the provider's id of the response.
         detail: the provider's message about a refusal or filter.
     """
 
-    __slots__ = ("_calls", "_events", "_whole_calls", "detail", "issuer", "response_id", "seed")
+    __slots__ = ("_calls", "_events", "_whole_calls", "detail", "issuer", "response_id", "seed", "streamed")
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, *, streamed: bool = True) -> None:
         super().__init__()
         self.issuer = issuer
+        self.streamed = streamed
         self.seed = ""
         self.response_id: str | None = None
         self.detail: str | None = None
@@ -71,7 +73,8 @@ class TurnBuilder(ResponseBuilder):
         part = self._open.get(key) or self._part(key, "text")
         if delta := part.join(delta):
             part.pieces.append(delta)
-            self._events.append(ContentDelta(delta, part=part.index))
+            if self.streamed:
+                self._events.append(ContentDelta(delta, part=part.index))
 
     def reasoning(self, key: Hashable, delta: str) -> None:
         """Append text to the reasoning part of this key."""
@@ -80,7 +83,8 @@ class TurnBuilder(ResponseBuilder):
         part = self._open.get(key) or self._part(key, "reasoning")
         if delta := part.join(delta):
             part.pieces.append(delta)
-            self._events.append(ReasoningDelta(delta, part=part.index))
+            if self.streamed:
+                self._events.append(ReasoningDelta(delta, part=part.index))
 
     def state(self, key: Hashable, data: bytes, kind: Literal["text", "reasoning", "tool"] = "reasoning") -> None:
         """Attach opaque state to the part of this key, which begins with it if nothing of it has come yet."""
@@ -200,6 +204,8 @@ class TurnBuilder(ResponseBuilder):
             if not part.ended:
                 self.end(key)
         self.done = True
+        if not self.streamed:
+            return
         if self.usage.source != "unknown":
             self._events.append(UsageEvent(self.usage))
         self._events.append(Done(self.finish_reason or "unknown"))

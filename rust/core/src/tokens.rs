@@ -1,10 +1,23 @@
 //! Texts to token ids: a Hugging Face tokenizer over batches of texts, into flat arrays.
 
-use std::ops::Range;
+mod batch;
+mod merge;
+mod openai;
+mod pairs;
+mod spans;
+mod split;
+
+pub use batch::{Padded, Tokens};
+pub use openai::{ENCODINGS, Encoding};
+pub use spans::Spans;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
-use tokenizers::{Encoding, Token};
+use tokenizers::Token;
+
+pub use self::pairs::PairTruncation;
+use self::pairs::{PairTemplate, find_pair_template};
 
 /// The id of a token that stands for a text in the templates of special tokens.
 const PROBE: u32 = u32::MAX;
@@ -22,6 +35,12 @@ pub enum TokensError {
         index: usize,
         /// The message of the tokenizer.
         reason: String,
+    },
+    /// A text has more bytes than offsets can count.
+    #[error("text {index} has 4 GiB or more")]
+    TooLong {
+        /// Which text.
+        index: usize,
     },
     /// The limit leaves no room for the text itself.
     #[error("a limit of {limit} tokens leaves no room for a text: {specials} of them are special tokens")]
@@ -52,6 +71,7 @@ impl TokensError {
     pub fn with_offset(self, first: usize) -> Self {
         match self {
             Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
+            Self::TooLong { index } => Self::TooLong { index: first + index },
             Self::SecondTooLong { index, length, room } => Self::SecondTooLong { index: first + index, length, room },
             other => other,
         }
@@ -64,48 +84,6 @@ pub struct Tokenizer {
     before: Vec<u32>,
     after: Vec<u32>,
     pair: Option<PairTemplate>,
-}
-
-/// The special tokens around the two texts of a pair, and the segment (token type) of every token.
-struct PairTemplate {
-    before: Vec<(u32, u8)>,
-    between: Vec<(u32, u8)>,
-    after: Vec<(u32, u8)>,
-    segments: [u8; 2],
-}
-
-impl PairTemplate {
-    const fn specials(&self) -> usize {
-        self.before.len() + self.between.len() + self.after.len()
-    }
-}
-
-/// Which text of a pair is cut if both together are too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PairTruncation {
-    /// The first alone, so that the second is whole.
-    First,
-    /// The longer one, until both are equally long.
-    Longest,
-}
-
-impl PairTruncation {
-    /// Returns the numbers of tokens of both texts that are kept where `room` tokens are left for them; `None` if the
-    /// second does not fit beside the first, which may not be cut to nothing unless it is empty.
-    fn keep(self, first: usize, second: usize, room: usize) -> Option<[usize; 2]> {
-        if first + second <= room {
-            return Some([first, second]);
-        }
-        match self {
-            Self::First if second < room => Some([room - second, second]),
-            Self::First => None,
-            Self::Longest => {
-                let (shorter, half) = (first.min(second), room / 2);
-                let (small, large) = if shorter <= half { (shorter, room - shorter) } else { (half, room - half) };
-                Some(if first <= second { [small, large] } else { [large, small] })
-            }
-        }
-    }
 }
 
 impl Tokenizer {
@@ -142,9 +120,7 @@ impl Tokenizer {
         let room = room.ok_or(TokensError::NoRoom { limit, specials })?;
         let mut tokens = Tokens::default();
         for (index, text) in texts.iter().enumerate() {
-            let encoding = catch_unwind(AssertUnwindSafe(|| self.inner.encode_fast(*text, false)))
-                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
-                .map_err(|error| TokensError::Failed { index, reason: error.to_string() })?;
+            let encoding = guard(index, || self.inner.encode_fast(*text, false))?;
             let whole = encoding.get_ids();
             let kept = whole.get(..room).unwrap_or(whole);
             tokens.ids.extend_from_slice(&self.before);
@@ -156,71 +132,54 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// Joins texts that `encode` has tokenised to pairs, each truncated to `limit` tokens, special tokens included.
-    ///
-    /// `pairs` are the numbers of the first and of the second text of each.
+    /// The number of tokens of a text, without special tokens around it.
     ///
     /// # Errors
-    /// [`TokensError::NoPairs`], [`TokensError::NoRoom`], [`TokensError::SecondTooLong`].
-    pub fn join(
-        &self,
-        texts: &Tokens,
-        pairs: &[(usize, usize)],
-        limit: usize,
-        truncation: PairTruncation,
-    ) -> Result<Tokens, TokensError> {
-        let template = self.pair.as_ref().ok_or(TokensError::NoPairs)?;
-        let specials = template.specials();
-        let room = limit.checked_sub(specials).filter(|room| *room > 0);
-        let room = room.ok_or(TokensError::NoRoom { limit, specials })?;
-        let own = self.before.len() + self.after.len();
-        let mut tokens = Tokens::default();
-        for (index, (first, second)) in pairs.iter().enumerate() {
-            let full = [first, second].map(|text| texts.full_lengths.get(*text).map_or(0, |length| length - own));
-            let length = full[1];
-            let too_long = TokensError::SecondTooLong { index, length, room: room - 1 };
-            let kept = truncation.keep(full[0], full[1], room).ok_or(too_long)?;
-            let contents = [(first, kept[0]), (second, kept[1])].map(|(text, kept)| self.content(texts, *text, kept));
-            tokens.push_all(template.before.iter().copied());
-            tokens.push_all(contents[0].iter().map(|id| (*id, template.segments[0])));
-            tokens.push_all(template.between.iter().copied());
-            tokens.push_all(contents[1].iter().map(|id| (*id, template.segments[1])));
-            tokens.push_all(template.after.iter().copied());
-            tokens.ends.push(tokens.ids.len());
-            tokens.full_lengths.push(full[0] + full[1] + specials);
-        }
-        Ok(tokens)
+    /// [`TokensError::Failed`].
+    pub fn count(&self, text: &str) -> Result<usize, TokensError> {
+        guard(0, || self.inner.encode_fast(text, false)).map(|encoding| encoding.len())
     }
 
-    /// The first `kept` ids of a text, without the special tokens around it.
-    fn content<'a>(&self, texts: &'a Tokens, text: usize, kept: usize) -> &'a [u32] {
-        let ids = texts.ids(text);
-        let inside = ids.get(self.before.len()..ids.len().saturating_sub(self.after.len())).unwrap_or_default();
-        inside.get(..kept).unwrap_or(inside)
+    /// The tokens of texts with their places, without special tokens around them.
+    ///
+    /// # Errors
+    /// [`TokensError::Failed`], [`TokensError::TooLong`].
+    pub fn spans(&self, texts: &[&str]) -> Result<Spans, TokensError> {
+        let mut spans = Spans::default();
+        for (index, text) in texts.iter().enumerate() {
+            let encoding = guard(index, || self.inner.encode(*text, false))?;
+            spans.add(text, |sink| {
+                for (id, (start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+                    sink.push(*id, *start, *end);
+                }
+            })?;
+        }
+        Ok(spans)
+    }
+
+    /// The entry of the vocabulary for an id; `None` if there is none.
+    #[must_use]
+    pub fn piece(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of an entry of the vocabulary, special tokens included; `None` if there is none.
+    #[must_use]
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.inner.token_to_id(piece)
     }
 }
 
-/// Returns the special tokens that the post-processor puts around a pair, by giving it two texts of one token; `None` if
-/// it does not join pairs.
-fn find_pair_template(inner: &tokenizers::Tokenizer) -> Option<PairTemplate> {
-    let probe = || Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
-    let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe(), Some(probe()), true))).ok()?.ok()?;
-    let tokens: Vec<(u32, u8)> = whole
-        .get_ids()
-        .iter()
-        .zip(whole.get_type_ids())
-        .map(|(id, segment)| Some((*id, u8::try_from(*segment).ok()?)))
-        .collect::<Option<_>>()?;
-    let mut parts = tokens.split(|(id, _)| *id == PROBE);
-    let (before, between, after) = (parts.next()?.to_vec(), parts.next()?.to_vec(), parts.next()?.to_vec());
-    let mut probes = tokens.iter().filter(|(id, _)| *id == PROBE).map(|(_, segment)| *segment);
-    let segments = [probes.next()?, probes.next()?];
-    parts.next().is_none().then_some(PairTemplate { before, between, after, segments })
+/// Returns what the crate made of a text; a panic in it is a failure too.
+fn guard<T>(index: usize, encode: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokensError> {
+    catch_unwind(AssertUnwindSafe(encode))
+        .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
+        .map_err(|error| TokensError::Failed { index, reason: error.to_string() })
 }
 
 /// Returns the special tokens that the post-processor adds before and after a text, by giving it a text of one token.
 fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
-    let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
+    let probe = tokenizers::Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
     let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
         .map_err(|_| TokensError::Unreadable("its post-processor panicked".into()))?
         .map_err(|error| TokensError::Unreadable(error.to_string()))?;
@@ -231,157 +190,9 @@ fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u
     Ok((before.to_vec(), rest.get(1..).unwrap_or_default().to_vec()))
 }
 
-/// The token ids of many texts, concatenated.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tokens {
-    ids: Vec<u32>,
-    /// The segment of each token; empty if all are in the first.
-    segments: Vec<u8>,
-    ends: Vec<usize>,
-    full_lengths: Vec<usize>,
-}
-
-impl Tokens {
-    /// Concatenates the texts of several parts.
-    #[must_use]
-    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut all = Self::default();
-        for part in parts {
-            let start = all.ids.len();
-            if !part.segments.is_empty() {
-                all.segments.resize(start, 0);
-                all.segments.extend_from_slice(&part.segments);
-            }
-            all.ids.extend_from_slice(&part.ids);
-            all.ends.extend(part.ends.iter().map(|end| start + end));
-            all.full_lengths.extend_from_slice(&part.full_lengths);
-        }
-        if !all.segments.is_empty() {
-            all.segments.resize(all.ids.len(), 0);
-        }
-        all
-    }
-
-    fn push_all(&mut self, tokens: impl Iterator<Item = (u32, u8)>) {
-        for (id, segment) in tokens {
-            self.ids.push(id);
-            self.segments.push(segment);
-        }
-    }
-
-    /// The number of texts.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no text.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The number of tokens of all texts together, after truncation.
-    #[must_use]
-    pub const fn total(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// The ids of one text; empty if there is no such text.
-    #[must_use]
-    pub fn ids(&self, text: usize) -> &[u32] {
-        self.ids.get(self.range(text)).unwrap_or_default()
-    }
-
-    /// The segment (token type) of each token of one text; empty if all tokens are in the first segment.
-    #[must_use]
-    pub fn segments(&self, text: usize) -> &[u8] {
-        self.segments.get(self.range(text)).unwrap_or_default()
-    }
-
-    fn range(&self, text: usize) -> Range<usize> {
-        let end = self.ends.get(text).copied().unwrap_or(0);
-        let start = text.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        start..end
-    }
-
-    /// The texts that were truncated, each with its full number of tokens.
-    pub fn cut(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        self.full_lengths
-            .iter()
-            .enumerate()
-            .filter(|(text, whole)| self.ids(*text).len() < **whole)
-            .map(|(text, whole)| (text, *whole))
-    }
-
-    /// Groups the texts into calls, longest first, each of texts of similar length and padded to at most `budget` tokens
-    /// unless a single text is longer.
-    #[must_use]
-    pub fn calls(&self, budget: usize) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by_key(|text| std::cmp::Reverse(self.ids(*text).len()));
-        let mut calls: Vec<Vec<usize>> = Vec::new();
-        let mut width = 0;
-        for text in order {
-            match calls.last_mut() {
-                Some(call) if (call.len() + 1) * width <= budget => call.push(text),
-                _ => {
-                    width = self.ids(text).len().max(1);
-                    calls.push(vec![text]);
-                }
-            }
-        }
-        calls
-    }
-
-    /// Returns the segments of texts as rows of one width, padded with zeros; `None` if all are the first.
-    #[must_use]
-    pub fn pad_segments(&self, texts: &[usize]) -> Option<Vec<i64>> {
-        if self.segments.is_empty() {
-            return None;
-        }
-        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
-        let mut segments = Vec::with_capacity(width * texts.len());
-        for text in texts {
-            let end = segments.len() + width;
-            segments.extend(self.segments(*text).iter().map(|segment| i64::from(*segment)));
-            segments.resize(end, 0);
-        }
-        Some(segments)
-    }
-
-    /// Returns texts as rows of one width: ids padded with the id `pad`, and the attention mask.
-    #[must_use]
-    pub fn pad(&self, texts: &[usize], pad: i64) -> Padded {
-        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
-        let size = width * texts.len();
-        let (mut ids, mut mask) = (Vec::with_capacity(size), Vec::with_capacity(size));
-        for text in texts {
-            let row = self.ids(*text);
-            let end = ids.len() + width;
-            ids.extend(row.iter().map(|id| i64::from(*id)));
-            mask.resize(ids.len(), 1);
-            ids.resize(end, pad);
-            mask.resize(end, 0);
-        }
-        Padded { ids, mask, width }
-    }
-}
-
-/// The input of a model: rows of `width`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Padded {
-    /// Token ids, and the id of padding.
-    pub ids: Vec<i64>,
-    /// 1 for a token, 0 for padding.
-    pub mask: Vec<i64>,
-    /// The number of columns.
-    pub width: usize,
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{PairTruncation, Tokenizer, Tokens, TokensError};
+    use super::{Tokenizer, Tokens, TokensError};
 
     const WORDS: &str = r#"{
         "version": "1.0",
@@ -454,55 +265,6 @@ mod tests {
     fn concatenated_parts_equal_texts_tokenised_together() {
         let parts = [encoded(&["a", "a b a b"], 4), encoded(&[], 4), encoded(&["b"], 4)];
         assert_eq!(Tokens::concat(&parts), encoded(&["a", "a b a b", "b"], 4));
-    }
-
-    fn joined(first: &str, second: &str, limit: usize, truncation: PairTruncation) -> Result<Tokens, TokensError> {
-        let tokenizer = Tokenizer::from_json(WORDS.as_bytes()).unwrap_or_else(|e| unreachable!("{e}"));
-        let texts = tokenizer.encode(&[first, second], 64)?;
-        tokenizer.join(&texts, &[(0, 1)], limit, truncation)
-    }
-
-    #[test]
-    fn a_pair_has_its_special_tokens_and_segments() {
-        let tokens = joined("a b", "b", 64, PairTruncation::First).unwrap_or_default();
-        assert_eq!(tokens.ids(0), [1, 3, 4, 2, 4, 2]);
-        assert_eq!(tokens.segments(0), [0, 0, 0, 0, 1, 1]);
-        assert_eq!(tokens.pad_segments(&[0]), Some(vec![0, 0, 0, 0, 1, 1]));
-        assert_eq!(encoded(&["a"], 8).pad_segments(&[0]), None);
-    }
-
-    #[test]
-    fn pairs_and_texts_are_concatenated_with_their_segments() {
-        let pair = joined("a", "b", 64, PairTruncation::First).unwrap_or_default();
-        let all = Tokens::concat([&encoded(&["a b"], 8), &pair, &encoded(&["b"], 8)]);
-        assert_eq!((all.segments(0), all.segments(1)), (&[0, 0, 0, 0][..], &[0, 0, 0, 1, 1][..]));
-        assert_eq!(all.pad_segments(&[2, 1]), Some(vec![0, 0, 0, 0, 0, 0, 0, 0, 1, 1]));
-    }
-
-    #[test]
-    fn a_long_pair_loses_tokens_of_the_first_text_alone_or_of_the_longer() {
-        let first = joined("a a a a", "b b b", 8, PairTruncation::First).unwrap_or_default();
-        assert_eq!(first.ids(0), [1, 3, 3, 2, 4, 4, 4, 2]);
-        assert_eq!(first.cut().collect::<Vec<_>>(), [(0, 10)]);
-        let kept = |first, second, room| PairTruncation::Longest.keep(first, second, room);
-        for (first, second, room, expected) in [
-            (2, 9, 8, [2, 6]),
-            (9, 2, 8, [6, 2]),
-            (9, 9, 7, [3, 4]),
-            (9, 8, 7, [4, 3]),
-            (4, 9, 8, [4, 4]),
-            (1, 1, 2, [1, 1]),
-        ] {
-            assert_eq!(kept(first, second, room), Some(expected), "{first} {second} {room}");
-        }
-    }
-
-    #[test]
-    fn a_second_text_that_leaves_no_room_for_the_first_is_an_error() {
-        let error = joined("a", "b b b b b", 8, PairTruncation::First);
-        assert_eq!(error, Err(TokensError::SecondTooLong { index: 0, length: 5, room: 4 }));
-        assert!(joined("", "b b b b b", 8, PairTruncation::First).is_ok(), "an empty text needs no room");
-        assert_eq!(joined("a", "b", 3, PairTruncation::First), Err(TokensError::NoRoom { limit: 3, specials: 3 }));
     }
 
     #[test]

@@ -71,6 +71,15 @@ def test_the_address_is_of_the_command_line_then_the_environment_then_the_file(
     assert "http://127.0.0.1:2" not in shown
 
 
+@pytest.mark.parametrize("model", ["gpt-4.1", "openai:gpt-4.1"])
+@pytest.mark.parametrize("command", [("chat",), ("chat", "--no-stream"), ("generate",)])
+def test_what_the_file_redacts_is_not_sent(upstream: ThreadedUpstream, model: str, command: tuple[str, ...]) -> None:
+    configure("[redact.patterns]\nEMAIL = '\\w+@example\\.com'\n" + providers(upstream))
+    assert run(*command, "-m", model, "To eve@example.com").exit_code == 0
+    assert "To [EMAIL_1]" in json.dumps(upstream.last.json)
+    assert "eve@" not in json.dumps(upstream.last.json)
+
+
 def test_a_provider_of_the_file_without_its_key_does_not_stop_the_others(upstream: ThreadedUpstream) -> None:
     configure('[providers.groq]\nheaders = { "x-a" = "b" }\n' + providers(upstream))
     assert run("chat", "-m", "gpt-4.1", "Hi").exit_code == 0
@@ -94,7 +103,7 @@ def test_without_a_file_none_is_read(upstream: ThreadedUpstream) -> None:
         "print('loaded', sorted({'pydantic', 'ratatoskr.config.file', 'tomllib', 'rich'} & set(sys.modules)))"
     )
     where = f"--base-url=openai={upstream.base_url('openai')}"
-    command = [sys.executable, "-c", code, "chat", where, "-m", "openai:gpt-4.1", "Hi"]
+    command = [sys.executable, "-c", code, "chat", where, "-m", "openai:gpt-4.1-x", "Hi"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=50, env=os.environ)
     assert done.stdout.splitlines()[-1] == "loaded []", done.stderr
 

@@ -36,7 +36,7 @@ SAME: dict[str, tuple[dict[str, Any], Message]] = {
             "content": [
                 {"type": "text", "text": "See"},
                 {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
-                {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+                {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}},
                 {"type": "input_audio", "input_audio": {"data": PNG, "format": "wav"}},
                 {"type": "input_audio", "input_audio": {"data": PNG, "format": "mp3"}},
                 {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{PNG}", "filename": "a.pdf"}},
@@ -47,7 +47,7 @@ SAME: dict[str, tuple[dict[str, Any], Message]] = {
             [
                 "See",
                 ImagePart.from_bytes(b"\x89PNG", "image/png"),
-                ImagePart.from_url("https://example.org/a.png"),
+                ImagePart(url="https://example.org/a.png", detail="low"),
                 AudioPart.from_bytes(b"\x89PNG", "audio/wav"),
                 AudioPart.from_bytes(b"\x89PNG", "audio/mpeg"),
                 FilePart.from_bytes(b"\x89PNG", "application/pdf", "a.pdf"),
@@ -116,9 +116,9 @@ WRONG: dict[str, tuple[Any, str, str]] = {
     ),
     "text of a wrong type": ({**USER, "content": [{"type": "text", "text": 5}]}, "message.content[0].text", "not 5"),
     "detail": (
-        {**USER, "content": [{"type": "image_url", "image_url": {"url": "https://x", "detail": "high"}}]},
+        {**USER, "content": [{"type": "image_url", "image_url": {"url": "https://x", "detail": "highest"}}]},
         "message.content[0].image_url.detail",
-        "'high' cannot be set",
+        "auto, low, high, original, not 'highest'",
     ),
     "image without a url": (
         {**USER, "content": [{"type": "image_url", "image_url": "https://x"}]},

@@ -13,7 +13,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import FilePart, ImagePart, Part, ToolCall
-from ratatoskr.wire import anthropic, chat_completions, gemini, responses
+from ratatoskr.wire import anthropic, chat_completions, gemini, ollama, responses
 from ratatoskr.wire.dialect import Encoded, Target
 from ratatoskr.wire.media import sniff_media_type
 
@@ -28,7 +28,9 @@ WEBP, GIF, PDF = b"RIFF\0\0\0\0WEBPVP8 ", b"GIF89a" + bytes(9), b"%PDF-1.7\n"
 
 
 def encode(name: str, *messages: Message) -> tuple[str, Encoded]:
-    encoded = DIALECTS[name].encode_request(ChatRequest(messages), Target("host", "m", name), stream=False)
+    encoded = (DIALECTS | {"ollama": ollama})[name].encode_request(
+        ChatRequest(messages), Target("host", "m", name), stream=False
+    )
     return json.dumps(json.loads(msgspec.json.encode(encoded.body))), encoded
 
 
@@ -87,3 +89,17 @@ def test_a_pdf_that_is_called_a_picture_is_refused_where_pictures_are_meant() ->
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"\x89PN", b"\xff\xd8", b"BM"])
 def test_other_bytes_decide_nothing(data: bytes) -> None:
     assert sniff_media_type(data) is None
+
+
+@pytest.mark.parametrize("name", [*DIALECTS, "ollama"])
+def test_the_detail_of_an_image_is_sent_or_noted(name: str) -> None:
+    body, encoded = encode(name, Message.user(["see", ImagePart(data=PNG, media_type="image/png", detail="low")]))
+    has_setting = name in ("responses", "chat_completions")
+    assert ('"detail":"low"' in body.replace(" ", "")) is has_setting
+    assert [notice.code for notice in encoded.notices] == ([] if has_setting else ["image_detail_dropped"])
+
+
+def test_a_detail_that_is_no_detail_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="detail must be one of auto, low, high, original, not 'highest'") as raised:
+        ImagePart(data=PNG, media_type="image/png", detail="highest")  # type: ignore[arg-type]
+    assert raised.value.field == "detail"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["CATALOG", "FILES", "CatalogModel", "Task", "Wheel", "find_in_catalog"]
+__all__ = ["CATALOG", "FILES", "CatalogModel", "ModelTask", "Wheel", "find_in_catalog"]
 
-Task: TypeAlias = Literal["embed", "nli", "rerank"]
+ModelTask: TypeAlias = Literal["embed", "nli", "rerank"]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -52,7 +52,7 @@ class CatalogModel:
     repository: str
     max_length: int
     licence: str
-    task: Task = "embed"
+    task: ModelTask = "embed"
     pooling: str = ""
     dimensions: int = 0
     query_instruction: str = ""

@@ -53,7 +53,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         FailureReported: the body is an error.
         MalformedResponse: the body is not a message.
     """
-    turn = TurnBuilder(target.issuer)
+    turn = TurnBuilder(target.issuer, streamed=False)
     message = decode_answer(Message, body, MINOR, turn.notices)
     if is_set(message.error):
         raise read_error(message.error)

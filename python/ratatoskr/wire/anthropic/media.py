@@ -11,7 +11,7 @@ from typing import Any
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart
 from ratatoskr.wire.encode import Note
-from ratatoskr.wire.media import is_text, read_media
+from ratatoskr.wire.media import is_text, note_image_detail, read_media
 
 MAX_IMAGE = 5 * 1024 * 1024
 """Bytes of an image, in base64."""
@@ -34,6 +34,7 @@ def encode_media(
         return {"type": "document", "source": {"type": "file", "file_id": part.id}}
     if isinstance(part, AudioPart):
         raise InvalidInput("Anthropic Messages does not support audio", field=where)
+    note_image_detail(part, where, note)
     part = read_media(part, where, note)
     if isinstance(part, ImagePart) or (part.media_type or "").startswith("image/"):
         return {"type": "image", "source": _encode_image(part, where)}

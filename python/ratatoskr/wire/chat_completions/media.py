@@ -76,7 +76,8 @@ def encode_part(part: Part, where: str, context: EncodeContext) -> dict[str, Any
             value: dict[str, Any] = {"type": "text", "text": require_utf8(part.text, where)}
         case ImagePart():
             part = read_media(part, where, context.notice)
-            value = {"type": "image_url", "image_url": {"url": _encode_url(part, where)}}
+            detail = {} if part.detail is None else {"detail": part.detail}
+            value = {"type": "image_url", "image_url": {"url": _encode_url(part, where), **detail}}
         case AudioPart():
             value = {"type": "input_audio", "input_audio": _encode_audio(part, where, context)}
         case FilePart():

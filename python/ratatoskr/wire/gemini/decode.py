@@ -67,6 +67,7 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         MalformedResponse: the body is not a response, or an incomplete one.
     """
     reader = GenerateContentReader(target)
+    reader.turn.streamed = False
     is_array = body.lstrip()[:1] == b"["
     for item in decode(list[Raw], body) if is_array else (body,):
         reader.read(bytes(item))
@@ -75,7 +76,6 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
             raise MalformedResponse("the response is incomplete: it has no finishReason")
         reader.turn.finish("unknown", reader.turn.native_finish_reason)
     reader.complete()
-    reader.turn.take()
     return reader.turn
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.part import AudioPart, FilePart, FileRef, ImagePart, Part
 from ratatoskr.wire.encode import Note, require_utf8
-from ratatoskr.wire.media import read_media
+from ratatoskr.wire.media import note_image_detail, read_media
 
 MAX_INLINE = 100 * 1024 * 1024
 """Bytes of media that a request may hold, in base64 (blog.google, "Increased file size limits", January 2026)."""
@@ -48,6 +48,7 @@ class MediaWriter:
             return {"fileData": {"fileUri": require_utf8(uri, where)}}
         if not isinstance(part, ImagePart | AudioPart | FilePart):
             raise InvalidInput(f"this message cannot hold a {part.type}", field=where)
+        note_image_detail(part, where, self._note)
         part = read_media(part, where, self._note)
         if part.data is not None:
             return self._write_inline(part.data, part.media_type or "", where)

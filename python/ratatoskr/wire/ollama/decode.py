@@ -41,12 +41,12 @@ def decode_response(body: bytes, target: Target) -> TurnBuilder:
         MalformedResponse: the body is not a response object, or an incomplete one.
     """
     reader = ChatResponseReader(target)
+    reader.turn.streamed = False
     reader.read(body)
     if not reader.turn.done:
         raise MalformedResponse("the response is incomplete: done is not true")
     if not reader.has_message and not reader.turn.parts():
         raise MalformedResponse("unexpected shape: a response without a message")
-    reader.turn.take()
     return reader.turn
 
 

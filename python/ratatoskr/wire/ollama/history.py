@@ -21,10 +21,10 @@ from ratatoskr.types.part import (
     ToolResult,
 )
 from ratatoskr.wire.dialect import Target
-from ratatoskr.wire.encode import EncodeContext, encode_arguments, foreign_state_notices, require_utf8
+from ratatoskr.wire.encode import EncodeContext, Note, encode_arguments, foreign_state_notices, require_utf8
 from ratatoskr.wire.issuer import same_issuer
 from ratatoskr.wire.json import JsonObject
-from ratatoskr.wire.media import inline_data_url, is_text, text_of_file
+from ratatoskr.wire.media import inline_data_url, is_text, note_image_detail, text_of_file
 
 _STATE_KINDS = {
     "reasoning_part": "thinking",
@@ -84,7 +84,7 @@ class MessageWriter:
     def _write_system_or_user(self, message: Message, i: int) -> list[JsonObject]:
         """Write a system or user message; tool results in it come first, each as a message of its own."""
         results: list[JsonObject] = []
-        content = _Content()
+        content = _Content(self._context.notice)
         for j, part in enumerate(message.content):
             where = f"messages[{i}].content[{j}]"
             if isinstance(part, ToolResult) and message.role == "user":
@@ -103,7 +103,7 @@ class MessageWriter:
         name = self._names.get(part.tool_call_id) or part.name
         if name is None:
             raise InvalidInput(f"no call in the history has the id {part.tool_call_id!r:.80}", field=where)
-        content = _Content(["Error: "] if part.is_error else [])
+        content = _Content(self._context.notice, ["Error: "] if part.is_error else [])
         for k, item in enumerate(part.content):
             content.add(item, f"{where}.content[{k}]")
         message = content.to_message("tool")
@@ -114,7 +114,7 @@ class MessageWriter:
         }
 
     def _write_assistant(self, turn: Message, i: int) -> JsonObject:
-        content = _Content()
+        content = _Content(self._context.notice)
         thinking: list[str] = []
         calls: list[JsonObject] = []
         for j, part in enumerate(turn.content):
@@ -163,7 +163,8 @@ class MessageWriter:
 class _Content:
     """Text and images of one message."""
 
-    def __init__(self, texts: list[str] | None = None) -> None:
+    def __init__(self, note: Note, texts: list[str] | None = None) -> None:
+        self._note = note
         self.texts = texts or []
         self.images: list[str] = []
 
@@ -171,6 +172,7 @@ class _Content:
         if isinstance(part, TextPart):
             self.texts.append(require_utf8(part.text, where))
         elif isinstance(part, ImagePart):
+            note_image_detail(part, where, self._note)
             self.images.append(_encode_image(part, where))
         elif isinstance(part, FilePart) and (text := _text_of_file(part, where)) is not None:
             self.texts.append(text)

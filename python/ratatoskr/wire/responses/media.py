@@ -82,7 +82,7 @@ class ContentEncoder:
             self._image_bytes += len(part.data)
             if self._image_bytes > MAX_IMAGE_BYTES:
                 raise InvalidInput("images of more than 512 MB in one request", field=where)
-        return {"type": "input_image", "image_url": encode_url(part, where), "detail": "auto"}
+        return {"type": "input_image", "image_url": encode_url(part, where), "detail": part.detail or "auto"}
 
     def _encode_file(self, part: FilePart, where: str) -> dict[str, Any]:
         part = read_media(part, where, self.context.notice)
