@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import ConfigurationError, UnsupportedParameter
 from ratatoskr.local import Device, LocalEmbedder
 from ratatoskr.local.embed import EmbedHead
 from ratatoskr.local.engine.loaded import load_model
@@ -19,6 +19,7 @@ from ratatoskr.local.graph.positions import bucket_deberta, bucket_mpnet, comput
 from ratatoskr.local.graph.safetensors import Tensors
 from ratatoskr.local.graph.weights import read_weights
 from ratatoskr.local.store.architecture import Rotary, read_architecture
+from ratatoskr.local.store.catalog import CATALOG, find_in_catalog
 from ratatoskr.local.store.folder import read_folder
 from unit.local.corpus import texts
 from unit.local.families import FAMILIES, make_family
@@ -278,3 +279,63 @@ def test_buckets_are_those_of_the_papers():
     assert (places[0], places[-1]) == (1, 511)
     every = bucket_deberta(np.arange(-511, 512), dataclasses.replace(shape, buckets=0))
     assert every.tolist() == [*range(1, 1024)]
+
+
+# What the catalogue adds
+
+
+async def test_vectors_are_cut_and_then_normalised_only_where_the_catalogue_says_so(models, family, tmp_path):
+    folder = make_family(tmp_path / "Qwen3-Embedding-0.6B", "qwen3")
+    embedder = LocalEmbedder(folder, pool=models)
+    some = [*CORPUS[:6], *CORPUS[:2]] * 5
+    whole = np.asarray(await embedder.embed_batch(some))
+    expected = whole[:, :40] / np.linalg.norm(whole[:, :40], axis=1, keepdims=True)
+    cut = await embedder.embed_batch(some, dimensions=40)
+    assert cut.dimensions == 40
+    assert np.abs(np.asarray(cut) - expected).max() <= 1e-6
+    assert np.abs((await embedder.embed(some[0], dimensions=40)).vector - expected[0]).max() <= 1e-6
+    found = [one.vector async for one in embedder.embed_iter(iter(some), dimensions=40, window=7)]
+    assert np.abs(np.stack(found) - expected).max() <= 1e-6
+    assert np.array_equal(np.asarray(await embedder.embed_batch(some, dimensions=48)), whole)
+    for wrong in (31, 49, 0, -40, True, 40.0, "40"):
+        with pytest.raises(UnsupportedParameter, match="48 dimensions, or 32 and more, not ") as told:
+            await embedder.embed("time", dimensions=wrong)
+        assert told.value.field == "dimensions"
+    with pytest.raises(UnsupportedParameter, match="the model has 48 dimensions, not 40"):
+        await LocalEmbedder(family("qwen3"), pool=models).embed("time", dimensions=40)
+    await embedder.unload()
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "document"),
+    [
+        ("multilingual-e5-small", "query: ", "passage: "),
+        ("nomic-embed-text-v1.5", "search_query: ", "search_document: "),
+        ("bge-m3", "", ""),
+    ],
+)
+def test_prompts_of_the_catalogue_are_those_of_a_folder_without_its_own(tmp_path, name, query, document):
+    folder = make_family(tmp_path / name, "gte")
+    entry = find_in_catalog(name)
+    prompts = read_folder(folder, name, entry).prompts
+    assert (prompts.query, prompts.document) == (query, document)
+    own = {"prompts": {"query": "Q ", "document": ""}}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(own))
+    prompts = read_folder(folder, name, entry).prompts
+    assert (prompts.query, prompts.document) == ("Q ", "")
+
+
+def test_a_model_of_the_catalogue_without_digests_is_not_pulled_unseen(store):
+    without = [entry for entry in CATALOG if entry.needs_digests]
+    assert {entry.name for entry in without} >= {"BgeM3", "Qwen3Embedding06B", "MultilingualE5Small"}
+    for entry in without:
+        assert not entry.digests
+        with pytest.raises(ConfigurationError, match=r"give digests= or allow_unpinned=True"):
+            store.pull(entry.name)
+
+
+def test_rows_of_the_catalogue_say_what_embedding_needs():
+    for entry in CATALOG:
+        if entry.task == "embed":
+            assert entry.pooling in {"mean", "cls", "last"}
+            assert 0 <= entry.least_dimensions < entry.dimensions
