@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ratatoskr.types.embed import Floats
 
-__all__ = ["build_int8"]
+__all__ = ["REFUSED", "build_int8"]
 
 _MICROSOFT: Final = "com.microsoft"
 _ZERO: Final = 128
@@ -30,7 +30,7 @@ _ZERO: Final = 128
 _MIN_SCALE: Final = 1e-8
 _INPUTS: Final = ("qkv", "output", "up", "down")
 _TEXTS_PER_CALL: Final = 16
-_REFUSED: Final = {"qwen3": "its largest activations are too far from the others; use fp32 or bf16"}
+REFUSED: Final = {"qwen3": "its largest activations are too far from the others; use fp32 or bf16"}
 """Families that are not computed in integers, with the reason."""
 
 
@@ -42,8 +42,8 @@ def build_int8(weights: Weights, folder: ModelFolder) -> BuiltGraph:
     """
     shape = folder.architecture
     assert shape is not None  # noqa: S101  # there are weights
-    if shape.family in _REFUSED:
-        text = f"int8 is not supported for {shape.family}: {_REFUSED[shape.family]}"
+    if shape.family in REFUSED:
+        text = f"int8 is not supported for {shape.family}: {REFUSED[shape.family]}"
         raise ConfigurationError(text, field="precision", model=folder.name)
     largest = _calibrate(weights, folder)
     smooth = {

@@ -323,7 +323,11 @@ _REBUILDS: Final[Mapping[str, Callable[[_Json, _Names], _Json]]] = {
     "MPNetTokenizer": _rebuild_mpnet,
     "Qwen2Tokenizer": _rebuild_qwen,
 }
-_OWN_TOKENS: Final = {_rebuild_bert: _BERT_TOKENS, _rebuild_mpnet: _MPNET_TOKENS, _rebuild_qwen: _QWEN_TOKENS}
+_OWN_TOKENS: Final[Mapping[Callable[[_Json, _Names], _Json], Mapping[str, str]]] = {
+    _rebuild_bert: _BERT_TOKENS,
+    _rebuild_mpnet: _MPNET_TOKENS,
+    _rebuild_qwen: _QWEN_TOKENS,
+}
 _TOKENS: Final[Mapping[str, Mapping[str, str]]] = {
     name: _OWN_TOKENS.get(rebuild, _ROBERTA_TOKENS) for name, rebuild in _REBUILDS.items()
 }
