@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from unit.local.stand_ins import make, safetensors, word_tokenizer
+from unit.local.stand_ins import _word_tokenizer, make, safetensors
 
-VOCABULARY = word_tokenizer()[1]
+VOCABULARY = _word_tokenizer()[1]
 POSITIONS = 66
 
 

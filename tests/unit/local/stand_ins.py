@@ -28,7 +28,7 @@ def make(folder: Path, name: str, shape: dict[str, Any] | None = None) -> Path:
     """Write a stand-in as a sentence-transformers folder; `shape` is for one that is not in `STAND_INS`."""
     shape = shape or STAND_INS[name]
     roberta = shape["family"] == "roberta"
-    tokenizer, vocabulary = _byte_tokenizer() if roberta else word_tokenizer()
+    tokenizer, vocabulary = _byte_tokenizer() if roberta else _word_tokenizer()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "1_Pooling").mkdir(exist_ok=True)
     pooling = {"word_embedding_dimension": shape["hidden"]}
@@ -120,7 +120,7 @@ def _added(tokens: list[str]) -> list[dict[str, Any]]:
     return [{"id": number, "content": token, **rest} for number, token in enumerate(tokens)]
 
 
-def word_tokenizer() -> tuple[dict[str, Any], int]:
+def _word_tokenizer() -> tuple[dict[str, Any], int]:
     """Return a tokenizer of letters and some words, and the size of its vocabulary."""
     letters = [chr(code) for code in range(33, 127)]
     pieces = SPECIALS + letters + [f"##{letter}" for letter in letters]

@@ -96,7 +96,7 @@ async def test_a_text_whose_attention_does_not_fit_into_memory_is_refused_before
     embedder = LocalEmbedder(stand_in("roberta_mean_96"), pool=pool)
     await embedder.embed("a" * 28)
     for texts in (["a" * 40], ["a" * 40] * 40):
-        with pytest.raises(ContextLengthExceeded, match="text of 42 tokens .* at most 30 tokens fit") as told:
+        with pytest.raises(ContextLengthExceeded, match=r"text of 42 tokens .* at most 30 tokens fit") as told:
             await embedder.embed_batch(texts)
         assert told.value.field == "texts"
     pool.close()

@@ -15,7 +15,7 @@ from ratatoskr import _core
 from ratatoskr.errors import ConfigurationError, ContextLengthExceeded, InvalidInput
 from ratatoskr.local import LocalEmbedder
 from ratatoskr.local.engine.tokenizer import Tokenizer
-from unit.local.stand_ins import _byte_tokenizer, word_tokenizer
+from unit.local.stand_ins import _byte_tokenizer, _word_tokenizer
 
 SPECIAL = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
@@ -26,7 +26,7 @@ def added(*tokens: str, **options: Any) -> list[dict[str, Any]]:
 
 def word_pieces(**changes: Any) -> bytes:
     """Return BERT's kind, with a vocabulary of letters and some others."""
-    data, _ = word_tokenizer()
+    data, _ = _word_tokenizer()
     normalizer = {"clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
     data["normalizer"] = {"type": "BertNormalizer", **normalizer, **changes.pop("normalizer", {})}
     vocabulary = data["model"]["vocab"]
