@@ -205,6 +205,8 @@ def qwen_tokenizer(folder: Path) -> None:
 QWEN = {"eos_token": "</s>", "pad_token": "<pad>", "add_eos_token": False, "chat_template": "{{ messages }}"}
 MPNET = {"tokenizer_class": "MPNetTokenizer", "bos_token": "[CLS]", "eos_token": "[SEP]", "cls_token": "[CLS]"}
 MPNET |= {"sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+DEBERTA = {"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"}
+DEBERTA |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
 BERT, LOWER = {"tokenizer_class": "BertTokenizer"}, "torch.nn.modules.activation."
 LEFT = {"direction": "Left", "max_length": 9, "strategy": "LongestFirst", "stride": 0}
 FIXED = {"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": 8}
@@ -255,6 +257,11 @@ SAVED: dict[str, tuple[Any, ...]] = {
     "mpnet_cased": (
         "bert",
         tokenizer_config(**MPNET, do_lower_case=False),
+    ),
+    "deberta": ("roberta", *class_of("DebertaV2Tokenizer", "roberta", **DEBERTA)),
+    "deberta_lower": (
+        "roberta",
+        *class_of("DebertaV2TokenizerFast", "roberta", **DEBERTA, do_lower_case=True, split_by_punct=True),
     ),
     "qwen": ("roberta", qwen_tokenizer, tokenizer_config(tokenizer_class="Qwen2Tokenizer", **QWEN)),
     "qwen_as_it_is": ("roberta", qwen_tokenizer, tokenizer_config(**QWEN, add_bos_token=False)),
