@@ -154,9 +154,8 @@ def load_model(
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
-    pad = (
-        folder.pad_id if isinstance(graph, bytes | GraphWithFiles) else 0
-    )  # the package's own graphs do not read padding
+    is_ready_made = isinstance(graph, bytes | GraphWithFiles)
+    pad = folder.pad_id if is_ready_made else 0  # the package's own graphs do not read padding
     if precision == "bf16":
         session = open_openvino(graph, folder.name, head.choose_output, streams=device.workers, pad=pad)
     else:
