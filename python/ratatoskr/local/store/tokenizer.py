@@ -19,7 +19,7 @@ from ratatoskr.local.store.settings import TOKENIZER_CONFIG, check_settings
 from ratatoskr.local.store.tokenizer_classes import (
     REBUILDS,
     TOKENS,
-    Names,
+    SpecialNames,
     content_of,
     find_id,
     list_parts,
@@ -123,7 +123,7 @@ def _apply(given: _Json, settings: TokenizerSettings, path: Path) -> _Json:
     rebuild = REBUILDS.get(settings.name)
     made = dict(given)
     if rebuild is not None:
-        made |= rebuild(given, Names(given, values, path))
+        made |= rebuild(given, SpecialNames(given, values, path))
     elif settings.name not in _AS_IT_IS:
         _check_agreement(given, settings, path)
     if settings.lower and not any(part.get("type") == "Lowercase" for part in list_parts(made.get("normalizer"))):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["REBUILDS", "TOKENS", "Names", "content_of", "find_id", "list_parts", "make_sequence"]
+__all__ = ["REBUILDS", "TOKENS", "SpecialNames", "content_of", "find_id", "list_parts", "make_sequence"]
 
 _BERT_TOKENS: Final = {"unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]", "mask": "[MASK]"}
 _ROBERTA_TOKENS: Final = {
@@ -50,7 +50,7 @@ def make_sequence(key: str, *parts: _Json) -> _Json:
     return {"type": "Sequence", key: list(parts)}
 
 
-class Names:
+class SpecialNames:
     """The special tokens of a tokenizer by role, and its settings."""
 
     def __init__(self, given: _Json, values: Mapping[str, Any], path: Path) -> None:
@@ -131,7 +131,7 @@ def _template_of_two_ends(first: list[Any], last: list[Any]) -> _Json:
     return {**made, "pair": [*single, *second]}
 
 
-def _rebuild_words(names: Names) -> _Json:
+def _rebuild_words(names: SpecialNames) -> _Json:
     """Return the parts of BERT's tokenizer but for the special tokens around a text."""
     return {
         "normalizer": {
@@ -152,12 +152,12 @@ def _rebuild_words(names: Names) -> _Json:
     }
 
 
-def _rebuild_bert(given: _Json, names: Names) -> _Json:
+def _rebuild_bert(given: _Json, names: SpecialNames) -> _Json:
     first, last = names.pair(names.token("cls", "[CLS]")), names.pair(names.token("sep", "[SEP]"))
     return {**_rebuild_words(names), "post_processor": _template(first, last)}
 
 
-def _rebuild_roberta(given: _Json, names: Names) -> _Json:
+def _rebuild_roberta(given: _Json, names: SpecialNames) -> _Json:
     model, prefix = names.check_model("BPE"), names.flag("add_prefix_space", default=False)
     first, last = names.pair(names.token("cls", "<s>")), names.pair(names.token("sep", "</s>"))
     return {
@@ -174,13 +174,13 @@ def _rebuild_roberta(given: _Json, names: Names) -> _Json:
     }
 
 
-def _rebuild_mpnet(given: _Json, names: Names) -> _Json:
+def _rebuild_mpnet(given: _Json, names: SpecialNames) -> _Json:
     first, last = names.pair(names.token("cls", "<s>")), names.pair(names.token("sep", "</s>"))
     ends = {"type": "RobertaProcessing", "sep": last, "cls": first, "trim_offsets": True, "add_prefix_space": False}
     return {**_rebuild_words(names), "post_processor": ends}
 
 
-def _rebuild_qwen(given: _Json, names: Names) -> _Json:
+def _rebuild_qwen(given: _Json, names: SpecialNames) -> _Json:
     model, prefix = names.check_model("BPE"), names.flag("add_prefix_space", default=False)
     words = {"type": "Split", "pattern": {"Regex": _QWEN_WORDS}, "behavior": "Isolated", "invert": False}
     octets = {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": True, "use_regex": False}
@@ -191,7 +191,7 @@ def _rebuild_qwen(given: _Json, names: Names) -> _Json:
     }
 
 
-def _rebuild_sentencepiece(given: _Json, names: Names, unknown: int) -> _Json:
+def _rebuild_sentencepiece(given: _Json, names: SpecialNames, unknown: int) -> _Json:
     model, prefix = names.check_model("Unigram"), names.flag("add_prefix_space", default=True)
     first, last = names.pair(names.token("bos", "<s>")), names.pair(names.token("eos", "</s>"))
     space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always" if prefix else "never", "split": True}
@@ -204,11 +204,11 @@ def _rebuild_sentencepiece(given: _Json, names: Names, unknown: int) -> _Json:
     }
 
 
-def _rebuild_xlm_roberta(given: _Json, names: Names) -> _Json:
+def _rebuild_xlm_roberta(given: _Json, names: SpecialNames) -> _Json:
     return _rebuild_sentencepiece(given, names, 3)
 
 
-def _rebuild_deberta(given: _Json, names: Names) -> _Json:
+def _rebuild_deberta(given: _Json, names: SpecialNames) -> _Json:
     model, prefix = names.check_model("Unigram"), names.flag("add_prefix_space", default=True)
     first, last = names.pair(names.token("cls", "[CLS]")), names.pair(names.token("sep", "[SEP]"))
     unknown = [names.token("unk", "[UNK]"), 0.0]
@@ -231,11 +231,11 @@ def _rebuild_deberta(given: _Json, names: Names) -> _Json:
     }
 
 
-def _rebuild_camembert(given: _Json, names: Names) -> _Json:
+def _rebuild_camembert(given: _Json, names: SpecialNames) -> _Json:
     return _rebuild_sentencepiece(given, names, find_id(given, names.token("unk", "<unk>")) or 0)
 
 
-REBUILDS: Final[Mapping[str, Callable[[_Json, Names], _Json]]] = {
+REBUILDS: Final[Mapping[str, Callable[[_Json, SpecialNames], _Json]]] = {
     "BertTokenizer": _rebuild_bert,
     "DistilBertTokenizer": _rebuild_bert,
     "RobertaTokenizer": _rebuild_roberta,
@@ -245,7 +245,7 @@ REBUILDS: Final[Mapping[str, Callable[[_Json, Names], _Json]]] = {
     "DebertaV2Tokenizer": _rebuild_deberta,
     "Qwen2Tokenizer": _rebuild_qwen,
 }
-_OWN_TOKENS: Final[Mapping[Callable[[_Json, Names], _Json], Mapping[str, str]]] = {
+_OWN_TOKENS: Final[Mapping[Callable[[_Json, SpecialNames], _Json], Mapping[str, str]]] = {
     _rebuild_deberta: _DEBERTA_TOKENS,
     _rebuild_bert: _BERT_TOKENS,
     _rebuild_mpnet: _MPNET_TOKENS,
