@@ -30,7 +30,7 @@ _ZERO: Final = 128
 _MIN_SCALE: Final = 1e-8
 _INPUTS: Final = ("qkv", "output", "up", "down")
 _TEXTS_PER_CALL: Final = 16
-REFUSED: Final = {"qwen3": "its largest activations are too far from the others; use fp32 or bf16"}
+REFUSED: Final = {"qwen3": "eight bits have not been compared with fp32 for decoders; use fp32 or bf16"}
 """Families that are not computed in integers, with the reason."""
 
 
