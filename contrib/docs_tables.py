@@ -7,6 +7,7 @@ repository, so that neither can be out of date.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -186,11 +187,62 @@ def faults() -> str:
     return table("| fault | what happens |", ((f"`{name}`", fault.about) for name, fault in FAULTS.items()))
 
 
+def local_models() -> str:
+    """Return the models of the catalogue that embed."""
+    from ratatoskr.local.store.catalog import CATALOG
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for entry in CATALOG:
+            if entry.task == "embed":
+                prompts = [json.dumps(text)[1:-1] for text in (entry.query_instruction, entry.document_instruction)]
+                cut = f", or {entry.least_dimensions} and more" if entry.least_dimensions else ""
+                yield (
+                    f"`{entry.name}`",
+                    f"`{entry.repository}`",
+                    f"{entry.dimensions}{cut}",
+                    f"{entry.max_length:,}",
+                    *(f"`{prompt}`" if prompt else "" for prompt in prompts),
+                    entry.licence,
+                    "`digests=` or `allow_unpinned=True`" if entry.needs_digests else "",
+                )
+
+    head = "| name | repository | dimensions | tokens | before queries | before documents | licence | a pull needs |"
+    return table(head, rows())
+
+
+def families() -> str:
+    """Return the families of transformers with the model types of config.json."""
+    from ratatoskr.local.graph.int8 import REFUSED
+    from ratatoskr.local.store.architecture import MODEL_TYPES
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for family in dict.fromkeys(MODEL_TYPES.values()):
+            kinds = ", ".join(f"`{kind}`" for kind, own in MODEL_TYPES.items() if own == family)
+            yield f"{FAMILY_TITLES[family]}", kinds, f"refused: {REFUSED[family]}" if family in REFUSED else "yes"
+
+    return table("| family | `model_type` of config.json | int8 |", rows())
+
+
+FAMILY_TITLES = {
+    "bert": "BERT",
+    "roberta": "RoBERTa, XLM-RoBERTa, CamemBERT",
+    "distilbert": "DistilBERT",
+    "mpnet": "MPNet",
+    "nomic_bert": "NomicBERT",
+    "modernbert": "ModernBERT",
+    "gte": "GTE",
+    "electra": "ELECTRA",
+    "deberta-v2": "DeBERTa-v2 and -v3",
+    "qwen3": "Qwen3, pooled at the last token",
+}
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "config_keys": config_keys,
     "errors": errors,
+    "families": families,
     "faults": faults,
+    "local_models": local_models,
     "parameters": parameters,
     "providers": providers,
     "quirks": quirks,

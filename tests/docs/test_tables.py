@@ -15,6 +15,8 @@ from ratatoskr.cli.rat import rat
 from ratatoskr.config.provider import ProviderConfig, resolve_base_url
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.errors import RatatoskrError
+from ratatoskr.local.store.architecture import MODEL_TYPES
+from ratatoskr.local.store.catalog import CATALOG
 from ratatoskr.providers.specs import QUIRKS, SPECS, ProviderSpec
 from ratatoskr.types.chat import PARAM_NAMES, ChatParams
 from source_tree import PACKAGE_FILES, ROOT
@@ -41,6 +43,18 @@ def test_every_marker_is_replaced_and_every_table_is_used(tables: ModuleType) ->
 def test_every_provider_is_in_the_table(tables: ModuleType) -> None:
     assert first_cells(tables.providers()) == list(SPECS)
     assert first_cells(tables.quirks()) == list(QUIRKS)
+
+
+def test_every_local_model_and_every_model_type_is_in_a_table(tables: ModuleType) -> None:
+    embedding = [entry for entry in CATALOG if entry.task == "embed"]
+    assert first_cells(tables.local_models()) == [entry.name for entry in embedding]
+    for entry, line in zip(embedding, tables.local_models().splitlines()[2:], strict=True):
+        assert f"`{entry.repository}`" in line
+        assert ("allow_unpinned" in line) == entry.needs_digests
+    assert {*re.findall(r"`([a-z0-9_-]+)`", tables.families().split("\n", 1)[1])} == {*MODEL_TYPES}
+    assert [line for line in tables.families().splitlines() if "refused" in line] == [
+        line for line in tables.families().splitlines() if "`qwen3`" in line
+    ]
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.name)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from copy import copy
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -46,13 +47,19 @@ class EmbedHead:
     item = "text"
 
     def __init__(self, folder: ModelFolder) -> None:
-        self._folder, self._skipped = folder, 0
+        self._folder, self._skipped, self._cuts = folder, 0, False
         self._steps = load_steps(folder.steps[1:] if folder.normalise else folder.steps)
 
     def skipping(self, tokens: int) -> EmbedHead:
         """Return a head that leaves out the tokens of a prompt."""
         head = copy(self)
         head._skipped = tokens
+        return head
+
+    def cutting(self) -> EmbedHead:
+        """Return a head whose vectors have the length of its rows, and are normalised after they are cut."""
+        head = copy(self)
+        head._cuts = True
         return head
 
     def count_characters(self, items: Sequence[str]) -> Iterable[int]:
@@ -126,7 +133,7 @@ class EmbedHead:
         for step in self._steps:
             vectors = step(vectors)
         vectors = np.ascontiguousarray(vectors[:, : rows.shape[1]], np.float32)
-        take_pooled(vectors, batch, False, rows)
+        take_pooled(vectors, batch, self._cuts, rows)
 
 
 class LocalEmbedder:
@@ -189,21 +196,22 @@ class LocalEmbedder:
             input_type: the model's prompt for it is put before each text, by the rules of sentence-transformers'
                 `encode_query` and `encode_document`: a query gets the prompt `query`, a document the first of
                 `document`, `passage` and `corpus`, and either the model's default prompt if it has none of these.
-            dimensions: `None`, or the model's number of dimensions.
+            dimensions: `None`, or the model's number of dimensions, or a smaller one for a model that was trained for
+                that: vectors are then cut, and scaled to length one.
             truncate: whether texts that are too long are cut, and counted, or refused.
             prompt: put before each text in place of the model's own prompt; an empty one puts nothing.
 
         Raises:
             InvalidInput: a text is not a `str`, or contains an unpaired surrogate; the message names its index.
             ContextLengthExceeded: a text is too long, and `truncate` is false.
-            UnsupportedParameter: the model has another number of dimensions.
+            UnsupportedParameter: the model does not have this number of dimensions.
             ModelNotAvailable: the model is not in the store, or exceeds the memory budget.
             ConfigurationError: the model's files are not what was pulled, or cannot be used.
             MalformedResponse: a vector is not finite.
         """
         texts = _check_texts(texts)
-        with await self._runner.acquire() as model:
-            self._check_dimensions(model, dimensions)
+        with await self._runner.acquire() as loaded:
+            model = self._cut(loaded, dimensions)
             prompt = _choose_prompt(model, input_type, prompt)
             ready = _leave_out_prompt(model, prompt)
             return self._to_embeddings(*await self._runner.run(ready, _prepend(prompt, texts), truncate=truncate))
@@ -249,8 +257,8 @@ class LocalEmbedder:
                 yield first, _prepend(prompt, _check_texts(block, first))
                 first += len(block)
 
-        with await self._runner.acquire() as model:
-            self._check_dimensions(model, dimensions)
+        with await self._runner.acquire() as loaded:
+            model = self._cut(loaded, dimensions)
             chosen = _choose_prompt(model, input_type, prompt)
             ready = _leave_out_prompt(model, chosen)
             async with aclosing(self._runner.run_windows(ready, read_windows(chosen), truncate=truncate)) as results:
@@ -278,11 +286,16 @@ class LocalEmbedder:
         usage = Usage(input_tokens=stats.tokens, source="local")
         return Embeddings(vectors, self.model, usage, len(stats.cut), "local", cut=stats.cut)
 
-    def _check_dimensions(self, model: LoadedModel, dimensions: int | None) -> None:
-        if dimensions is not None and dimensions != model.row_size:
-            raise UnsupportedParameter(
-                f"the model has {model.row_size} dimensions, not {dimensions}", field="dimensions", model=self.model
-            )
+    def _cut(self, model: LoadedModel, dimensions: int | None) -> LoadedModel:
+        """Return the model with vectors of this many dimensions."""
+        size, least = model.row_size, model.folder.least_dimensions
+        if dimensions is None or dimensions == size:
+            return model
+        if type(dimensions) is int and 0 < least <= dimensions < size:
+            return replace(model, head=cast("EmbedHead", model.head).cutting(), row_size=dimensions)
+        has = f"{size} dimensions, or {least} and more" if least else f"{size} dimensions"
+        text = f"the model has {has}, not {quote(dimensions)}"
+        raise UnsupportedParameter(text, field="dimensions", model=self.model)
 
 
 def _check_texts(texts: Sequence[Any], first: int = 0) -> list[str]:

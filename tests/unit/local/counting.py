@@ -40,11 +40,13 @@ class CountHead:
 class CountSession:
     """Counts tokens; notes the size of each batch, and fails for batches of more than `most`."""
 
+    pad, width = 0, None
+
     def __init__(self, most: int = 1_000_000) -> None:
         self.most = most
         self.sizes: list[int] = []
 
-    def run(self, ids: Any, mask: Any, *, stop: Any = None) -> Any:
+    def run(self, ids: Any, mask: Any, types: Any, *, stop: Any = None) -> Any:
         self.sizes.append(len(ids))
         if len(ids) > self.most:
             raise RuntimeError("too many")

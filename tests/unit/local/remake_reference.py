@@ -13,6 +13,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from unit.local.corpus import texts
+from unit.local.families import FAMILIES, make_family
 from unit.local.saved import METHODS, SAVED, TEXTS, save
 from unit.local.stand_ins import STAND_INS, make
 
@@ -47,6 +48,15 @@ def remake_saved() -> None:
     print({name: value.shape for name, value in kept.items()})
 
 
+def remake_families() -> None:
+    kept = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in FAMILIES:
+            kept[name] = vectors_of(make_family(Path(folder) / name, name), texts()[::FEW])
+    np.savez_compressed(HERE / "families.npz", **kept)
+    print({name: value.shape for name, value in kept.items()})
+
+
 def main() -> None:
     corpus = texts()
     minilm = vectors_of(Path(sys.argv[1]), corpus)
@@ -57,6 +67,7 @@ def main() -> None:
     np.savez_compressed(HERE / "reference.npz", **kept)
     print({name: value.shape for name, value in kept.items()})
     remake_saved()
+    remake_families()
 
 
 if __name__ == "__main__":

@@ -193,6 +193,20 @@ def prompts(*, pooled: bool = True, mode: str | list[str] = "mean") -> tuple[Cha
     return model(prompts=texts), pooling(pooling_mode=mode, include_prompt=pooled)
 
 
+def qwen_tokenizer(folder: Path) -> None:
+    """Put one special token after a text, as the tokenizers of decoders for embeddings do, and none before it."""
+    end = {"SpecialToken": {"id": "</s>", "type_id": 0}}
+    text, other = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
+    template = {"type": "TemplateProcessing", "single": [text, end], "pair": [text, end, other, end]}
+    template |= {"special_tokens": {"</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}}
+    tokenizer(post_processor=template)(folder)
+
+
+QWEN = {"eos_token": "</s>", "pad_token": "<pad>", "add_eos_token": False, "chat_template": "{{ messages }}"}
+MPNET = {"tokenizer_class": "MPNetTokenizer", "bos_token": "[CLS]", "eos_token": "[SEP]", "cls_token": "[CLS]"}
+MPNET |= {"sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+DEBERTA = {"bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>"}
+DEBERTA |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
 BERT, LOWER = {"tokenizer_class": "BertTokenizer"}, "torch.nn.modules.activation."
 LEFT = {"direction": "Left", "max_length": 9, "strategy": "LongestFirst", "stride": 0}
 FIXED = {"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": 8}
@@ -235,6 +249,22 @@ SAVED: dict[str, tuple[Any, ...]] = {
     "xlm_roberta_no_space": ("roberta", *class_of("XLMRobertaTokenizerFast", "xlm-roberta", add_prefix_space=False)),
     "xlm_roberta_as_it_is": ("roberta", *class_of("PreTrainedTokenizerFast", "xlm-roberta", do_lower_case=True)),
     "camembert": ("roberta", *class_of("CamembertTokenizer", "camembert")),
+    "mpnet": (
+        "bert",
+        bert_normalizer(lowercase=False),
+        tokenizer_config(**MPNET),
+    ),
+    "mpnet_cased": (
+        "bert",
+        tokenizer_config(**MPNET, do_lower_case=False),
+    ),
+    "deberta": ("roberta", *class_of("DebertaV2Tokenizer", "roberta", **DEBERTA)),
+    "deberta_lower": (
+        "roberta",
+        *class_of("DebertaV2TokenizerFast", "roberta", **DEBERTA, do_lower_case=True, split_by_punct=True),
+    ),
+    "qwen": ("roberta", qwen_tokenizer, tokenizer_config(tokenizer_class="Qwen2Tokenizer", **QWEN)),
+    "qwen_as_it_is": ("roberta", qwen_tokenizer, tokenizer_config(**QWEN, add_bos_token=False)),
     # Added and special tokens
     "added_none": ("bert", tokenizer(added_tokens=[]), tokenizer_config(**BERT)),
     "added_all": (

@@ -60,18 +60,14 @@ def make(folder: Path, name: str, shape: dict[str, Any] | None = None) -> Path:
 
 def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
     """Return tensors in the format of safetensors."""
-    header, body = {}, b""
+    header, parts, end = {}, [], 0
     for name, tensor in tensors.items():
-        octets = tensor.astype("<f4").tobytes()
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(tensor.shape),
-            "data_offsets": [len(body), len(body) + len(octets)],
-        }
-        body += octets
+        parts.append(tensor.astype("<f4").tobytes())
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [end, end + len(parts[-1])]}
+        end += len(parts[-1])
     text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
     text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + body
+    return b"".join([struct.pack("<Q", len(text)), text, *parts])
 
 
 def _config(shape: dict[str, Any], vocabulary: int) -> dict[str, Any]:
@@ -125,6 +121,7 @@ def _added(tokens: list[str]) -> list[dict[str, Any]]:
 
 
 def _word_tokenizer() -> tuple[dict[str, Any], int]:
+    """Return a tokenizer of letters and some words, and the size of its vocabulary."""
     letters = [chr(code) for code in range(33, 127)]
     pieces = SPECIALS + letters + [f"##{letter}" for letter in letters]
     pieces += ["the", "of", "and", "to", "in", "is", "that", "for", "was", "with", "embedding"]

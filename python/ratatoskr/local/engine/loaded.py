@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,12 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._core import Tokens
-from ratatoskr.errors import ConfigurationError
+from ratatoskr.errors import ConfigurationError, ContextLengthExceeded
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
+from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.onnx import open_onnx
 from ratatoskr.local.engine.openvino import open_openvino
-from ratatoskr.local.engine.session import GraphSource, Session
+from ratatoskr.local.engine.session import GraphSource, GraphWithFiles, Session
 from ratatoskr.local.engine.tokenizer import Tokenizer
 from ratatoskr.local.precision import Precision
 from ratatoskr.local.store.folder import ModelFolder
@@ -48,6 +51,8 @@ class LoadedModel:
         single_text_session_failed: whether it could not be opened; the shared session then goes on alone.
         single_texts: how many texts came alone.
         gate: bounds the number of large batches that are computed at the same time.
+        longest: tokens of a text from which on its attention would take more memory than there is; `None` if the graph
+            does not say how many heads it has.
     """
 
     folder: ModelFolder
@@ -63,6 +68,7 @@ class LoadedModel:
     single_text_session_failed: bool = False
     single_texts: int = 0
     gate: threading.Semaphore | None = None
+    longest: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -95,6 +101,7 @@ class LoadedModel:
 
         Raises:
             MalformedResponse: the runtime failed or was stopped, or its output cannot be used.
+            ContextLengthExceeded: the attention of a text would take more memory than there is.
         """
         if not self.adds_tokens:
             rows[[item for item in batch if not len(tokens.ids(item))]] = 0.0
@@ -103,6 +110,10 @@ class LoadedModel:
                 return
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
         ids, mask = tokens.pad(batch, session.pad)
+        if self.longest is not None and ids.shape[1] > self.longest:
+            text = f"the attention of a text of {ids.shape[1]} tokens would take more memory than there is"
+            text = f"{text}: at most {self.longest} tokens fit; cut or divide it"
+            raise ContextLengthExceeded(text, field="texts", model=self.name)
         output = session.run(ids, mask, tokens.pad_segments(batch), stop=stop)
         self.head.write_rows(output, tokens, batch, rows)
 
@@ -143,7 +154,8 @@ def load_model(
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
-    pad = folder.pad_id if isinstance(graph, bytes) else 0  # the package's own graphs do not read padding
+    is_ready_made = isinstance(graph, bytes | GraphWithFiles)
+    pad = folder.pad_id if is_ready_made else 0  # the package's own graphs do not read padding
     if precision == "bf16":
         session = open_openvino(graph, folder.name, head.choose_output, streams=device.workers, pad=pad)
     else:
@@ -172,7 +184,14 @@ def load_model(
         device=device,
         open_single_text=open_single_text,
         gate=None if device.in_flight is None else threading.Semaphore(device.in_flight),
+        longest=None if shape is None or device.kind != "cpu" else _find_longest(shape.heads),
     )
+
+
+def _find_longest(heads: int) -> int:
+    """Return the width of the attention of one text that fits into memory: scores and weights of each head."""
+    memory = find_memory_limit() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return math.isqrt(memory // (2 * 4 * heads))
 
 
 def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:

@@ -12,6 +12,7 @@ from ratatoskr.local.engine.session import (
     ChooseOutput,
     GraphInput,
     GraphSource,
+    GraphWithFiles,
     Session,
     describe_error,
     make_session,
@@ -97,15 +98,19 @@ def open_onnx(
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     level = ort.GraphOptimizationLevel
     # The runtime's larger fusions would make a graph that the package built slower.
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if isinstance(graph, bytes) else level.ORT_ENABLE_BASIC
+    options.graph_optimization_level = (
+        level.ORT_ENABLE_ALL if isinstance(graph, bytes | GraphWithFiles) else level.ORT_ENABLE_BASIC
+    )
     model: str | bytes = graph if isinstance(graph, bytes) else ""
     if isinstance(graph, Path):
         model = os.fspath(graph)
         if not model.isascii() and os.fsencode(graph) != model.encode("utf-8", "replace"):
             raise ConfigurationError(f"{graph} is not UTF-8, and the runtime opens no such path", model=name)
-    elif isinstance(graph, GraphInMemory):
-        model, weights = graph.graph, graph.weights
-        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])
+    elif not isinstance(graph, bytes):
+        model = graph.graph
+        files = {WEIGHTS_FILE: graph.weights} if isinstance(graph, GraphInMemory) else graph.files
+        sizes = [len(data) for data in files.values()]
+        options.add_external_initializers_from_files_in_memory([*files], [*files.values()], sizes)
     try:
         inner = ort.InferenceSession(model, options, providers=device.providers())
     except Exception as error:  # a broken graph raises many classes, UnicodeDecodeError among them

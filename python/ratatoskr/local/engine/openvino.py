@@ -25,7 +25,7 @@ from ratatoskr.local.engine.session import (
     describe_error,
     make_session,
 )
-from ratatoskr.local.graph.cache import WEIGHTS_FILE
+from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ __all__ = ["OpenVino", "import_openvino", "open_openvino"]
 _INTEGERS: Final = {"i64": "int64", "i32": "int32"}
 _EXTERNAL: Final = b"location"
 """The key under which an ONNX tensor names the file of its data. A graph without this word refers to no file."""
+_GRAPH: Final = "graph.onnx"
 _PASSES_ON: Final = {"Convert", "Reshape", "Squeeze", "Unsqueeze"}
 """Operations between the ids and the table of embeddings that leave the ids as they are."""
 
@@ -145,9 +146,10 @@ def _read_model(core: Any, graph: GraphSource, name: str) -> Any:
             raise ConfigurationError("bf16 is not supported for graphs with weights in other files", model=name)
         return core.read_model(graph)
     with TemporaryDirectory(prefix="ratatoskr-") as folder:  # the weights stay mapped when it is gone
-        for file, content in (("graph.onnx", graph.graph), (WEIGHTS_FILE, graph.weights)):
+        files = {WEIGHTS_FILE: graph.weights} if isinstance(graph, GraphInMemory) else graph.files
+        for file, content in {**files, _GRAPH: graph.graph}.items():
             (Path(folder) / file).write_bytes(content)
-        return core.read_model(os.fspath(Path(folder) / "graph.onnx"))
+        return core.read_model(os.fspath(Path(folder) / _GRAPH))
 
 
 def _find_vocabulary(model: Any) -> int | None:

@@ -19,12 +19,15 @@ from ratatoskr.local.engine.loaded import LoadedModel, load_model
 from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
 from ratatoskr.local.engine.openvino import import_openvino
+from ratatoskr.local.engine.ready_made import read_ready_made
 from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
 from ratatoskr.local.graph.cache import GraphPrecision, ensure_graph, is_intact
 from ratatoskr.local.precision import Precision
 from ratatoskr.local.runtime import import_runtime
-from ratatoskr.local.store.folder import ModelFolder, read_regular_file
+from ratatoskr.local.store.folder import ModelFolder
+from ratatoskr.local.store.onnx_file import list_data_files
+from ratatoskr.local.store.shards import combine_digests
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.model import ModelStatus
 
@@ -246,23 +249,20 @@ class ModelPool:
             raise
 
     def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> GraphSource:
-        if folder.graph is not None:
-            file = folder.quantised if precision == "int8" else folder.graph
-            if file is None:
-                text = "a ready-made graph cannot be converted to int8, and there is no quantised one beside it"
-                raise ConfigurationError(text, model=folder.name)
+        if folder.weights is None:
             self.store.check(folder)
-            return read_regular_file(file, 2**31)
+            return read_ready_made(folder, precision)
         kind: GraphPrecision = "fp16" if self.device.kind == "cuda" else "int8" if precision == "int8" else "fp32"
-        assert folder.weights is not None  # noqa: S101  # there is no graph
-        weights = folder.relative(folder.weights)
-        recorded = self.store.recorded_digests(folder).get(weights)
+        shards = [folder.relative(path) for path in folder.shards]
+        known = self.store.recorded_digests(folder)
+        recorded = combine_digests([known[name] for name in shards]) if known.keys() >= {*shards} else None
         with ThreadPoolExecutor(2, "ratatoskr-digests") as threads:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
             _ = import_openvino() if precision == "bf16" else import_runtime(self.device.kind)
-            digest = digests.result()[weights]
+            found = digests.result()
+            digest = combine_digests([found[name] for name in shards])
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)
 
@@ -380,8 +380,9 @@ def _fail(future: Future[None], error: Exception) -> None:
 
 def _estimate_size(folder: ModelFolder, precision: Precision, device: Device) -> int:
     """Return the estimated size of a model in memory: its weights, and the activations of concurrent batches."""
-    source = folder.weights or folder.graph
-    weights = source.stat().st_size if source is not None else 0
+    graph = folder.quantised if precision == "int8" and folder.quantised else folder.graph
+    sources = folder.shards if graph is None else (graph, *list_data_files(graph))
+    weights = sum(path.stat().st_size for path in sources)
     shape = folder.architecture
     hidden, wide = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     tokens = device.budget(hidden, wide)

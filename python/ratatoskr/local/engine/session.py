@@ -21,11 +21,34 @@ if TYPE_CHECKING:
     Integers = np.ndarray[Any, Any]
     Feeds: TypeAlias = "Mapping[str, Integers]"
 
-__all__ = ["ChooseOutput", "GraphInput", "GraphSource", "Runtime", "Session", "describe_error", "make_session"]
+__all__ = [
+    "ChooseOutput",
+    "GraphInput",
+    "GraphSource",
+    "GraphWithFiles",
+    "Runtime",
+    "Session",
+    "describe_error",
+    "make_session",
+]
 
-GraphSource: TypeAlias = Path | GraphInMemory | bytes
-"""A graph that the package built, its weights in a file beside it or in memory; or the bytes of a ready-made one, which
-cannot refer to other files."""
+
+@dataclass(frozen=True, slots=True)
+class GraphWithFiles:
+    """A ready-made graph that refers to files for the data of its tensors.
+
+    Attributes:
+        graph: the ONNX model.
+        files: what these files hold, by the name that the graph gives.
+    """
+
+    graph: bytes
+    files: Mapping[str, bytes]
+
+
+GraphSource: TypeAlias = Path | GraphInMemory | GraphWithFiles | bytes
+"""A graph that the package built, its weights in a file beside it or in memory; or a ready-made one, alone or with the
+files that it refers to."""
 
 ChooseOutput: TypeAlias = "Callable[[Mapping[str, Sequence[Any]]], str]"
 """Returns the name of the output to compute, from the shapes of a graph's outputs by name."""

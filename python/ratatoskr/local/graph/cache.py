@@ -15,7 +15,8 @@ import json
 import mmap
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,10 +24,11 @@ from typing import Any, Final, Literal
 from ratatoskr._files import atomic_write, check_disk_space, check_folder, compute_digest, is_writable
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.graph.build import VERSION, BuiltGraph, build
-from ratatoskr.local.graph.safetensors import Tensors
+from ratatoskr.local.graph.safetensors import Tensors, join_tensors
 from ratatoskr.local.graph.signature import is_signed, read_key, sign
 from ratatoskr.local.graph.weights import read_weights
 from ratatoskr.local.store.folder import ModelFolder
+from ratatoskr.local.store.shards import combine_digests
 from ratatoskr.local.store.store import GRAPH_RECORD
 
 __all__ = ["WEIGHTS_FILE", "GraphInMemory", "GraphPrecision", "ensure_graph", "is_intact", "locate_graph"]
@@ -49,6 +51,12 @@ class GraphInMemory:
 
     graph: bytes
     weights: bytes
+
+
+@contextmanager
+def _map_file(path: Path) -> Iterator[mmap.mmap]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+        yield data
 
 
 def locate_graph(graphs: Path, folder: ModelFolder, weights_digest: str, precision: GraphPrecision) -> Path:
@@ -117,12 +125,14 @@ def ensure_graph(
         raise ConfigurationError("a ready-made graph is used as it is", model=folder.name)
     key = read_key(create=True) if is_writable(place) else None
     if key is not None:
-        check_disk_space(place, folder.weights.stat().st_size)
-    with folder.weights.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-        # The mapped bytes are the ones that are hashed: the file cannot be replaced in between.
-        if hashlib.sha256(data).hexdigest() != weights_digest:
+        check_disk_space(place, sum(path.stat().st_size for path in folder.shards))
+    with ExitStack() as stack:
+        # The mapped bytes are the ones that are hashed: the files cannot be replaced in between.
+        mapped = [stack.enter_context(_map_file(path)) for path in folder.shards]
+        if combine_digests([hashlib.sha256(data).hexdigest() for data in mapped]) != weights_digest:
             raise ConfigurationError(f"{folder.weights} is not what was pulled; pull it again", model=folder.name)
-        built = _build_graph(Tensors(folder.weights, bytes(data)), folder, precision)
+        parts = [Tensors(path, bytes(data)) for path, data in zip(folder.shards, mapped, strict=True)]
+        built = _build_graph(join_tensors(parts), folder, precision)
     if key is None:
         return GraphInMemory(built[0], b"".join(_list_blocks(built)))
     _write(place, built, {"source": weights_digest}, key)

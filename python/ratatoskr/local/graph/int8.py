@@ -6,20 +6,14 @@ Channels are smoothed first (SmoothQuant): large activations are moved into the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._extras import require_extra
-from ratatoskr.local.graph.build import (
-    BuiltGraph,
-    GraphWriter,
-    add_activation,
-    add_attention,
-    add_embeddings,
-    add_mask_bias,
-    build,
-)
-from ratatoskr.local.graph.weights import Layer, Linear, Weights
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.graph.build import BuiltGraph, GraphWriter, PlainLinears, build
+from ratatoskr.local.graph.weights import Linear, Weights
 from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.folder import ModelFolder
 
@@ -28,7 +22,7 @@ if TYPE_CHECKING:
 
     from ratatoskr.types.embed import Floats
 
-__all__ = ["build_int8"]
+__all__ = ["REFUSED", "build_int8"]
 
 _MICROSOFT: Final = "com.microsoft"
 _ZERO: Final = 128
@@ -36,20 +30,28 @@ _ZERO: Final = 128
 _MIN_SCALE: Final = 1e-8
 _INPUTS: Final = ("qkv", "output", "up", "down")
 _TEXTS_PER_CALL: Final = 16
+REFUSED: Final = {"qwen3": "eight bits have not been compared with fp32 for decoders; use fp32 or bf16"}
+"""Families that are not computed in integers, with the reason."""
 
 
 def build_int8(weights: Weights, folder: ModelFolder) -> BuiltGraph:
-    """Return the graph, calibrated on the texts of `calibration`."""
+    """Return the graph, calibrated on the texts of `calibration`.
+
+    Raises:
+        ConfigurationError: the family is not supported.
+    """
     shape = folder.architecture
     assert shape is not None  # noqa: S101  # there are weights
+    if shape.family in REFUSED:
+        text = f"int8 is not supported for {shape.family}: {REFUSED[shape.family]}"
+        raise ConfigurationError(text, field="precision", model=folder.name)
     largest = _calibrate(weights, folder)
-    writer = GraphWriter()
-    quantised = _QuantisedWriter(writer)
-    states, bias = add_embeddings(writer, weights, shape), add_mask_bias(writer)
-    for number, layer in enumerate(weights.layers):
-        smooth = {part: _compute_smoothing(largest[number, part], getattr(layer, part).weight) for part in _INPUTS}
-        states = _add_layer(writer, quantised, states, bias, layer, folder, smooth)
-    return writer.finish(states, shape.hidden)
+    smooth = {
+        (number, part): _compute_smoothing(largest[number, part], getattr(layer, part).weight)
+        for number, layer in enumerate(weights.layers)
+        for part in _INPUTS
+    }
+    return build(weights, shape, linears=lambda writer: _QuantisedLinears(writer, smooth))
 
 
 def _compute_smoothing(activations: Floats, weight: Floats) -> Floats:
@@ -61,45 +63,28 @@ def _compute_smoothing(activations: Floats, weight: Floats) -> Floats:
     return smoothing
 
 
-def _add_layer(
-    writer: GraphWriter,
-    quantised: _QuantisedWriter,
-    states: str,
-    bias: str,
-    layer: Layer,
-    folder: ModelFolder,
-    smooth: dict[str, Floats],
-) -> str:
-    import numpy as np
-
-    shape = folder.architecture
-    assert shape is not None  # noqa: S101  # there are weights
-    # The attention's output is smoothed by scaling the values: one division less at run time.
-    part = np.ones(3 * shape.hidden, np.float32)
-    part[2 * shape.hidden :] = 1 / smooth["output"]
-    qkv = Linear(layer.qkv.weight * part, layer.qkv.bias * part)
-    mixed = add_attention(writer, quantised.linear(states, qkv, smooth["qkv"]), bias, shape)
-    out = quantised.linear(mixed, layer.output, smooth["output"], divided=True)
-    states = writer.add_layer_norm(writer.node("Add", out, states), layer.attention_norm, shape.epsilon)
-    wide = add_activation(writer, quantised.linear(states, layer.up, smooth["up"]), shape.activation)
-    down = quantised.linear(wide, layer.down, smooth["down"])
-    return writer.add_layer_norm(writer.node("Add", down, states), layer.norm, shape.epsilon)
-
-
-@dataclass(slots=True)
-class _QuantisedWriter:
-    """Adds linear layers that compute in integers."""
+@dataclass(frozen=True, slots=True)
+class _QuantisedLinears:
+    """Linear layers that are computed in integers."""
 
     writer: GraphWriter
+    smooth: Mapping[tuple[int, str], Floats]
 
-    def linear(self, value: str, linear: Linear, smooth: Floats, *, divided: bool = False) -> str:
-        """Add one. The input is (texts, width, inputs); `divided` says that it is divided by the smoothing already."""
+    def add(self, value: str, linear: Linear, number: int, part: str) -> str:
+        """Add one; its input is (texts, width, inputs)."""
         import numpy as np
 
+        smooth = self.smooth[number, part]
+        if part == "qkv":
+            # The attention's output is smoothed by scaling the values: one division less at run time.
+            after = self.smooth[number, "output"]
+            scale = np.ones(linear.weight.shape[1], np.float32)
+            scale[-len(after) :] = 1 / after
+            linear = Linear(linear.weight * scale, None if linear.bias is None else linear.bias * scale)
         writer = self.writer
         inputs, outputs = linear.weight.shape
         rows = writer.node("Reshape", value, writer.integers(-1, inputs))
-        if not divided:
+        if part != "output":
             rows = writer.node("Mul", rows, writer.constant((1 / smooth).astype(np.float32)))
         largest = writer.node("ReduceMax", writer.node("Abs", rows), writer.integers(1), keepdims=0)
         largest = writer.node("Max", largest, writer.constant(np.array(_MIN_SCALE, np.float32)))
@@ -118,7 +103,8 @@ class _QuantisedWriter:
             domain=_MICROSOFT,
         )
         product = writer.node("Mul", product, writer.node("Unsqueeze", scale, writer.integers(1)))
-        product = writer.node("Add", product, writer.constant(linear.bias))
+        if linear.bias is not None:
+            product = writer.node("Add", product, writer.constant(linear.bias))
         around = writer.node("Shape", value, start=0, end=2)
         target = writer.node("Concat", around, writer.integers(outputs), axis=0)
         return str(writer.node("Reshape", product, target))
@@ -153,25 +139,33 @@ def _calibrate(weights: Weights, folder: ModelFolder) -> dict[tuple[int, str], F
     return largest
 
 
+class _RecordedLinears(PlainLinears):
+    """Plain linear layers; the names of their inputs are kept in `places`."""
+
+    def __init__(self, writer: GraphWriter, places: dict[tuple[int, str], str]) -> None:
+        super().__init__(writer)
+        self._places = places
+
+    def add(self, value: str, linear: Linear, number: int, part: str) -> str:
+        """Add one."""
+        self._places[number, part] = value
+        return super().add(value, linear, number, part)
+
+
 def _open_with_activations(weights: Weights, folder: ModelFolder) -> tuple[Any, dict[tuple[int, str], str]]:
     """Open the fp32 graph with the inputs of its linear layers as outputs, and return the names of these by layer."""
     onnx, ort = require_extra("onnx", why="graphs of models"), import_runtime()
     assert folder.architecture is not None  # noqa: S101  # there are weights
-    graph, pieces = build(weights, folder.architecture)
+    places: dict[tuple[int, str], str] = {}
+    graph, pieces = build(weights, folder.architecture, linears=lambda writer: _RecordedLinears(writer, places))
     model = onnx.ModelProto.FromString(graph)
     data = dict(pieces)
-    constants = set()
     for tensor in model.graph.initializer:
-        constants.add(tensor.name)
         place = {entry.key: entry.value for entry in tensor.external_data}
         if place:
             del tensor.external_data[:]
             tensor.data_location = onnx.TensorProto.DEFAULT
             tensor.raw_data = data[int(place["offset"])]
-    linear = [node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in constants]
-    places = {
-        (number // len(_INPUTS), _INPUTS[number % len(_INPUTS)]): node.input[0] for number, node in enumerate(linear)
-    }
     outputs = {output.name for output in model.graph.output}
     for name in set(places.values()) - outputs:
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))

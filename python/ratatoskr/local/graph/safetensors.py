@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ratatoskr.types.embed import Floats
 
-__all__ = ["Tensors"]
+__all__ = ["Tensors", "join_tensors"]
 
 _MAX_HEADER: Final = 100 * 1024 * 1024
 _TYPES: Final = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
@@ -60,6 +61,11 @@ class Tensors:
                 raise ConfigurationError(f"{path}: the tensor {escape_hidden(name, 80)} cannot be read: {what}")
             end, last = entry["data_offsets"][1], name
 
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return self._path
+
     def names(self) -> set[str]:
         """Return the names of all tensors."""
         return set(self._entries)
@@ -95,6 +101,37 @@ class Tensors:
             return np.frombuffer(self._data[start:end], _TYPES[entry["dtype"]]).reshape(entry["shape"])
         except (KeyError, ValueError) as error:
             raise ConfigurationError(f"{self._path}: the tensor {name} cannot be read: {error}") from None
+
+
+class _JoinedTensors(Tensors):
+    """The tensors of several files."""
+
+    def __init__(self, parts: Sequence[Tensors]) -> None:
+        self._path, self._parts = parts[0].path.parent, {name: part for part in parts for name in part.names()}
+
+    def names(self) -> set[str]:
+        return set(self._parts)
+
+    def get(self, name: str, shape: tuple[int, ...]) -> Floats:
+        if name not in self._parts:
+            raise ConfigurationError(f"{self._path} has no tensor {name}")
+        return self._parts[name].get(name, shape)
+
+    def count_rows(self, name: str) -> int:
+        return self._parts[name].count_rows(name) if name in self._parts else 0
+
+
+def join_tensors(parts: Sequence[Tensors]) -> Tensors:
+    """Return the tensors of several files as those of one.
+
+    Raises:
+        ConfigurationError: a tensor is in two of them.
+    """
+    names = [name for part in parts for name in part.names()]
+    if len(names) != len({*names}):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigurationError(f"{parts[0].path.parent}: the tensor {escape_hidden(twice, 80)} is in two files")
+    return parts[0] if len(parts) == 1 else _JoinedTensors(parts)
 
 
 def _is_entry(entry: Any, size: int) -> bool:

@@ -40,8 +40,12 @@ class CatalogModel:
         pooling: how the states of tokens become one vector, for embeddings.
         dimensions: length of a vector, for embeddings.
         query_instruction: prefix of a query's text, for embeddings.
+        document_instruction: prefix of a document's text, for embeddings.
+        least_dimensions: to how many dimensions vectors may be cut, if the model was trained for that; 0 if not.
+        normalises: whether vectors have length one, for embeddings.
         digests: SHA-256 by file; for a file without one, the first pull from the hub pins its digest.
         wheel: a Python package that contains the model.
+        needs_digests: whether a pull needs `digests` or `allow_unpinned`, because no digest is known here.
     """
 
     name: str
@@ -52,8 +56,12 @@ class CatalogModel:
     pooling: str = ""
     dimensions: int = 0
     query_instruction: str = ""
+    document_instruction: str = ""
+    least_dimensions: int = 0
+    normalises: bool = True
     digests: Mapping[str, str] = field(default_factory=lambda: _NONE)
     wheel: Wheel | None = None
+    needs_digests: bool = False
 
 
 FILES: Final = (
@@ -67,6 +75,8 @@ FILES: Final = (
 """The files that every package with a model must contain."""
 
 _BGE: Final = "Represent this sentence for searching relevant passages: "  # BAAI's model cards
+
+_QWEN: Final = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
 
 CATALOG: Final = (
     CatalogModel(
@@ -111,6 +121,123 @@ CATALOG: Final = (
         max_length=512,
         query_instruction=_BGE,
         licence="MIT",
+    ),
+    # The facts of these rows are those of the model cards on huggingface.co as remembered in November 2026. What a
+    # repository's own files say of prompts, pooling and lengths counts before what is here.
+    CatalogModel(
+        "MpnetBaseV2",
+        "sentence-transformers/all-mpnet-base-v2",
+        pooling="mean",
+        dimensions=768,
+        max_length=384,
+        licence="Apache-2.0",
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "BgeM3",
+        "BAAI/bge-m3",
+        pooling="cls",
+        dimensions=1024,
+        max_length=8192,
+        licence="MIT",
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "NomicEmbedTextV15",
+        "nomic-ai/nomic-embed-text-v1.5",
+        pooling="mean",
+        dimensions=768,
+        max_length=8192,
+        licence="Apache-2.0",
+        query_instruction="search_query: ",
+        document_instruction="search_document: ",
+        least_dimensions=64,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "ArcticEmbedS",
+        "Snowflake/snowflake-arctic-embed-s",
+        pooling="cls",
+        dimensions=384,
+        max_length=512,
+        licence="Apache-2.0",
+        query_instruction=_BGE,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "ArcticEmbedM",
+        "Snowflake/snowflake-arctic-embed-m",
+        pooling="cls",
+        dimensions=768,
+        max_length=512,
+        licence="Apache-2.0",
+        query_instruction=_BGE,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "GteModernBertBase",
+        "Alibaba-NLP/gte-modernbert-base",
+        pooling="cls",
+        dimensions=768,
+        max_length=8192,
+        licence="Apache-2.0",
+        normalises=False,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "MxbaiEmbedLarge",
+        "mixedbread-ai/mxbai-embed-large-v1",
+        pooling="cls",
+        dimensions=1024,
+        max_length=512,
+        licence="Apache-2.0",
+        query_instruction=_BGE,
+        least_dimensions=64,
+        normalises=False,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "Qwen3Embedding06B",
+        "Qwen/Qwen3-Embedding-0.6B",
+        pooling="last",
+        dimensions=1024,
+        max_length=32768,
+        licence="Apache-2.0",
+        query_instruction=_QWEN,
+        least_dimensions=32,
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "MultilingualE5Small",
+        "intfloat/multilingual-e5-small",
+        pooling="mean",
+        dimensions=384,
+        max_length=512,
+        licence="MIT",
+        query_instruction="query: ",
+        document_instruction="passage: ",
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "MultilingualE5Base",
+        "intfloat/multilingual-e5-base",
+        pooling="mean",
+        dimensions=768,
+        max_length=512,
+        licence="MIT",
+        query_instruction="query: ",
+        document_instruction="passage: ",
+        needs_digests=True,
+    ),
+    CatalogModel(
+        "ParaphraseMultilingualMiniLmL12V2",
+        "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+        pooling="mean",
+        dimensions=384,
+        max_length=128,
+        licence="Apache-2.0",
+        normalises=False,
+        needs_digests=True,
     ),
     # Cross-encoders: their repositories hold the graph as onnx/model.onnx. Licences and lengths are those of the model
     # cards as remembered in November 2026.

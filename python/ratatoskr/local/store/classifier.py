@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,24 +13,13 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import CatalogModel
 from ratatoskr.local.store.folder import READY_MADE, ModelFolder, find_max_length
 from ratatoskr.local.store.prompts import Prompts
+from ratatoskr.local.store.quantised import find_quantised
 from ratatoskr.local.store.read import read_object
 from ratatoskr.local.store.settings import CONFIG, TOKENIZER
 from ratatoskr.local.store.tokenizer import read_tokenizer_settings
 
-__all__ = ["QUANTISED", "check_task", "is_classifier", "name_of_files", "read_classifier", "split_files"]
+__all__ = ["check_task", "is_classifier", "name_of_files", "read_classifier", "split_files"]
 
-QUANTISED: Final = (
-    "model_qint8_avx512_vnni.onnx",
-    "model_qint8_avx512.onnx",
-    "model_quint8_avx2.onnx",
-    "model_quantized.onnx",
-    "model_int8.onnx",
-    "model_qint8_arm64.onnx",
-)
-"""Names of graphs with integers in place of floats, as sentence-transformers and Optimum write them; all of them run on
-every processor, at different speeds."""
-_NEEDED: Final = (("avx512_vnni", "avx512_vnni"), ("avx512", "avx512f"), ("avx2", "avx2"))
-"""The part of a name and the flag of a processor for which the graph was made."""
 _FILES: Final = re.compile(r"(/.+\.onnx) with (/.+\.json)", re.DOTALL)
 
 
@@ -106,7 +93,7 @@ def read_classifier(
         graph, tokenizer, beside = found, path / TOKENIZER, path
         if not exists(tokenizer):
             raise ConfigurationError(f"{path} holds no {TOKENIZER}", model=name)
-        quantised = _find_quantised(found.parent, exists)
+        quantised = find_quantised(found.parent, exists)
     config = read_object(beside / CONFIG)
     folder = ModelFolder(
         path=path,
@@ -114,6 +101,7 @@ def read_classifier(
         tokenizer=tokenizer,
         tokenizer_settings=read_tokenizer_settings(tokenizer.parent, config, {}),
         weights=None,
+        shards=(),
         graph=graph,
         architecture=None,
         poolings=(),
@@ -126,20 +114,3 @@ def read_classifier(
         config=config,
     )
     return replace(folder, max_length=find_max_length(folder, config, {}, entry, required=False))
-
-
-def _find_quantised(folder: Path, exists: Callable[[Path], bool]) -> Path | None:
-    """Return the quantised graph that suits this processor best: those made for other processors come last."""
-    flags: set[str] = set()
-    with suppress(OSError):
-        line = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")), "")
-        flags = {*line.partition(":")[2].split()}
-    is_arm = platform.machine().lower() in {"arm64", "aarch64"}
-
-    def suits(name: str) -> bool:
-        if "arm64" in name:
-            return is_arm
-        return next((flag in flags for part, flag in _NEEDED if part in name), True)
-
-    names = sorted(QUANTISED, key=lambda name: not suits(name))
-    return next((folder / name for name in names if exists(folder / name)), None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.store.architecture import Architecture, count_positions, read_architecture
 from ratatoskr.local.store.catalog import CatalogModel
 from ratatoskr.local.store.modules import (
     WEIGHTS,
@@ -20,7 +21,9 @@ from ratatoskr.local.store.modules import (
     locate_transformer,
     read_modules,
 )
+from ratatoskr.local.store.onnx_file import list_data_files
 from ratatoskr.local.store.prompts import Prompts, read_prompts
+from ratatoskr.local.store.quantised import find_quantised
 from ratatoskr.local.store.read import read_object, read_regular_file
 from ratatoskr.local.store.settings import (
     CONFIG,
@@ -30,13 +33,12 @@ from ratatoskr.local.store.settings import (
     TRANSFORMER_CONFIGS,
     check_settings,
 )
+from ratatoskr.local.store.shards import INDEX, read_shards
 from ratatoskr.local.store.tokenizer import TokenizerSettings, read_tokenizer, read_tokenizer_settings
-from ratatoskr.types.visible import quote
 
 __all__ = [
     "READY_MADE",
     "WEIGHTS",
-    "Architecture",
     "ModelFolder",
     "find_max_length",
     "list_settings",
@@ -45,45 +47,11 @@ __all__ = [
     "read_regular_file",
 ]
 
-Family = Literal["bert", "roberta", "distilbert"]
-
-_FAMILIES: Final[dict[str, Family]] = {
-    "bert": "bert",
-    "roberta": "roberta",
-    "xlm-roberta": "roberta",
-    "camembert": "roberta",
-    "distilbert": "distilbert",
-}
 _IN_GRAPH: Final = frozenset({"cls", "max", "mean", "mean_sqrt_len", "last"})
 _UNLIMITED: Final = 2**24
 """A model_max_length from which on it is none: transformers writes 10**30."""
 READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
 """ONNX files that are used if there are no weights: the first that exists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The sizes of a transformer.
-
-    Attributes:
-        family: the model family.
-        hidden: size of a token's hidden state.
-        layers: number of layers.
-        heads: number of attention heads in each layer.
-        intermediate: size of the feed-forward part's inner layer.
-        epsilon: the epsilon of LayerNorm.
-        pad: id of the padding token; RoBERTa's positions start after it.
-        activation: activation function of the feed-forward part.
-    """
-
-    family: Family
-    hidden: int
-    layers: int
-    heads: int
-    intermediate: int
-    epsilon: float
-    pad: int
-    activation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +63,8 @@ class ModelFolder:
         name: name of the model.
         tokenizer: path of `tokenizer.json`.
         tokenizer_settings: what other files say of the tokenizer.
-        weights: path of `model.safetensors`, or `None`.
+        weights: path of `model.safetensors`, or of the index of several such files, or `None`.
+        shards: paths of the files of weights: `weights` itself, or those that the index lists.
         graph: path of a ready-made ONNX file, or `None`.
         architecture: the sizes, if there are weights.
         poolings: how hidden states become a vector; the vectors of several are concatenated.
@@ -106,6 +75,7 @@ class ModelFolder:
         prompts: what is put before texts, and to how many dimensions vectors are cut.
         quantised: path of a ready-made ONNX file with integers in place of floats, or `None`.
         config: the content of config.json, for a classifier.
+        least_dimensions: to how many dimensions vectors may be cut on request; 0 if the model was not trained for that.
     """
 
     path: Path
@@ -113,6 +83,7 @@ class ModelFolder:
     tokenizer: Path
     tokenizer_settings: TokenizerSettings
     weights: Path | None
+    shards: tuple[Path, ...]
     graph: Path | None
     architecture: Architecture | None
     poolings: tuple[str, ...]
@@ -123,6 +94,7 @@ class ModelFolder:
     prompts: Prompts
     quantised: Path | None = None
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    least_dimensions: int = 0
 
     @property
     def pad_id(self) -> int:
@@ -162,8 +134,16 @@ class ModelFolder:
 
     def list_weights(self) -> Iterator[Path]:
         """Yield the paths of all files of weights and graphs."""
-        yield from (source for source in (self.weights or self.graph, self.quantised) if source is not None)
+        yield from self.shards
+        yield from (graph for graph in (self.graph, self.quantised) if graph is not None)
+        yield from self.list_graph_data()
         yield from (step.weights for step in self.steps if isinstance(step, Dense | LayerNorm))
+
+    def list_graph_data(self) -> Iterator[Path]:
+        """Yield the paths of the files to which the graphs refer, of those that are there."""
+        for graph in (self.graph, self.quantised):
+            if graph is not None and graph.is_file():
+                yield from list_data_files(graph)
 
 
 def list_settings(path: Path) -> list[str]:
@@ -197,9 +177,13 @@ def read_folder(
 
     modules = read_modules(path)
     base = modules.transformer if modules else path
-    weights, graph = base / WEIGHTS, next((base / file for file in READY_MADE if exists(base / file)), None)
-    has_weights = exists(weights)
-    if not has_weights and graph is None:
+    weights = next((base / file for file in (WEIGHTS, INDEX) if exists(base / file)), None)
+    has_weights, graph, quantised = weights is not None, None, None
+    if not has_weights:
+        graph = next((base / file for file in READY_MADE if exists(base / file)), None)
+        places = [base / Path(file).parent for file in READY_MADE] if graph is None else [graph.parent]
+        quantised = next(filter(None, (find_quantised(place, exists) for place in places)), None)
+    if not has_weights and graph is None and quantised is None:
         raise ConfigurationError(f"{base} holds neither {WEIGHTS} nor {READY_MADE[0]}", model=name)
     if not exists(base / "tokenizer.json"):
         raise ConfigurationError(f"{base} holds no tokenizer.json", model=name)
@@ -211,7 +195,7 @@ def read_folder(
     config = _read_config(base, own)
     if modules is None:
         modules = _default_modules(path, config, entry)
-    architecture = _read_architecture(config, base) if has_weights else None
+    architecture = read_architecture(config, base) if has_weights else None
     hidden = architecture.hidden if architecture else modules.pooled_size
     _check_sizes(modules, hidden, path)
     folder = ModelFolder(
@@ -219,8 +203,10 @@ def read_folder(
         name=name,
         tokenizer=base / "tokenizer.json",
         tokenizer_settings=read_tokenizer_settings(base, config, own),
-        weights=weights if has_weights else None,
-        graph=None if has_weights else graph,
+        weights=weights,
+        shards=() if weights is None else read_shards(weights) if weights.name == INDEX else (weights,),
+        graph=graph,
+        quantised=quantised,
         architecture=architecture,
         poolings=modules.poolings,
         include_prompt=modules.include_prompt,
@@ -228,6 +214,7 @@ def read_folder(
         steps=modules.steps,
         max_length=0,
         prompts=read_prompts(path, entry) if is_saved else Prompts(),
+        least_dimensions=entry.least_dimensions if entry else 0,
     )
     missing = [file for file in folder.list_weights() if not exists(file)]
     if missing:
@@ -256,7 +243,7 @@ def _read_config(base: Path, own: Mapping[str, Any]) -> dict[str, Any]:
 def _default_modules(path: Path, config: Mapping[str, Any], entry: CatalogModel | None) -> Modules:
     """Return the modules of a folder without modules.json."""
     if entry is not None:
-        return Modules(path, (entry.pooling,), steps=(Normalise(),))  # all models of the catalogue normalise
+        return Modules(path, (entry.pooling,), steps=(Normalise(),) if entry.normalises else ())
     names = config.get("architectures")
     name = names[0] if isinstance(names, list) and names else ""
     is_causal = isinstance(name, str) and name.endswith("ForCausalLM") and config.get("is_causal") is not False
@@ -277,47 +264,6 @@ def _check_sizes(modules: Modules, hidden: int | None, path: Path) -> None:
                 pass
 
 
-def _read_architecture(config: dict[str, Any], path: Path) -> Architecture:
-    kind = config.get("model_type")
-    family = _FAMILIES.get(str(kind))
-    if family is None:
-        raise ConfigurationError(
-            f"{path}: the model type {quote(kind)} is not supported, only {', '.join(sorted(_FAMILIES))}"
-        )
-    distil = family == "distilbert"
-    keys = (
-        ("dim", "n_layers", "n_heads", "hidden_dim")
-        if distil
-        else ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    )
-    sizes = [config.get(key) for key in keys]
-    if not all(isinstance(size, int) and 0 < size < 2**20 for size in sizes):
-        raise ConfigurationError(f"{path}: config.json must give {', '.join(keys)} as positive numbers")
-    hidden, layers, heads, intermediate = (int(size) for size in sizes if size is not None)
-    activation = config.get("activation" if distil else "hidden_act", "gelu")
-    if activation not in ("gelu", "relu", "gelu_new", "gelu_pytorch_tanh"):  # the value may be of any type
-        raise ConfigurationError(f"{path}: the activation {quote(activation)} is not supported")
-    if hidden % heads:
-        raise ConfigurationError(f"{path}: the hidden size {hidden} is not a multiple of the {heads} attention heads")
-    epsilon = 1e-12 if distil else config.get("layer_norm_eps", 1e-12)
-    if not isinstance(epsilon, float) or not 0 < epsilon < 1:
-        raise ConfigurationError(
-            f"{path}: config.json must give layer_norm_eps as a number between 0 and 1, not {quote(epsilon)}"
-        )
-    return Architecture(family, hidden, layers, heads, intermediate, epsilon, _read_pad_id(config, path), activation)
-
-
-def _read_pad_id(config: dict[str, Any], path: Path) -> int:
-    pad = config.get("pad_token_id")
-    if pad is None:
-        return 0
-    if not isinstance(pad, int) or not 0 <= pad < 2**31:
-        raise ConfigurationError(
-            f"{path}: config.json must give pad_token_id as a non-negative integer, not {quote(pad)}"
-        )
-    return pad
-
-
 def find_max_length(
     folder: ModelFolder,
     config: Mapping[str, Any],
@@ -332,9 +278,7 @@ def find_max_length(
         ConfigurationError: a setting is wrong, or no file gives a length; unless `required`, that is then 0.
     """
     base = folder.tokenizer.parent
-    positions = config.get("max_position_embeddings")
-    if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
-        positions -= _read_pad_id(dict(config), base) + 1
+    positions = count_positions(config, base)
     given = own.get("max_seq_length")
     if given is not None and (type(given) is not int or given < 1):
         raise ConfigurationError(f"{base}: max_seq_length must be a positive whole number, not {given!r:.80}")

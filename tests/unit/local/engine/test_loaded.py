@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from ratatoskr.errors import ContextLengthExceeded
 from ratatoskr.local import Device, ModelPool, ModelStore
 from ratatoskr.local.embed import EmbedHead, LocalEmbedder
+from ratatoskr.local.engine import loaded as loaded_module
 from ratatoskr.local.engine.loaded import load_model
 from ratatoskr.local.store.folder import read_folder
 from unit.local.ready_made import WIDE, ready_made
@@ -84,3 +86,17 @@ async def test_single_texts_are_computed_on_after_the_graph_was_removed(stand_in
         assert loaded.single_text_session is None
         assert loaded.single_text_session_failed
     models.close()
+
+
+async def test_a_text_whose_attention_does_not_fit_into_memory_is_refused_before_it_is_computed(
+    stand_in, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loaded_module, "find_memory_limit", lambda: 8 * 4 * 30**2)  # four heads
+    pool = ModelPool(ModelStore(tmp_path))
+    embedder = LocalEmbedder(stand_in("roberta_mean_96"), pool=pool)
+    await embedder.embed("a" * 28)
+    for texts in (["a" * 40], ["a" * 40] * 40):
+        with pytest.raises(ContextLengthExceeded, match=r"text of 42 tokens .* at most 30 tokens fit") as told:
+            await embedder.embed_batch(texts)
+        assert told.value.field == "texts"
+    pool.close()

@@ -96,7 +96,7 @@ def serve(hub_server: Hub, folder: Path, *changes: Change) -> None:
     ("changes", "told"),
     [
         ((modules("CNN"),), "CNN"),
-        ((update("config.json", model_type="mpnet"),), "'mpnet' is not supported"),
+        ((update("config.json", model_type="albert"),), "'albert' is not supported"),
         ((update("config.json", position_embedding_type="relative_key"),), "position_embedding_type"),
         ((own(query_length=32),), "query_length = 32"),
         ((tokenizer_config(truncation_side="left"),), "truncation_side"),

@@ -150,10 +150,10 @@ def test_a_setting_that_is_not_known_is_refused_where_it_would_be_obeyed(tmp_pat
         ((tokenizer_config(added_tokens_decoder=[1]),), "its parts are inconsistent"),
         ((tokenizer_config(tokenizer_class="XLMRobertaTokenizer"),), "the model 'WordPiece' is not that of"),
         ((tokenizer_config(tokenizer_class="BertTokenizer", cls_token="<cls>"),), "has no token '<cls>'"),
-        ((tokenizer_config(tokenizer_class="MPNetTokenizer", do_lower_case=False),), "do_lower_case .* contradicts"),
-        ((tokenizer_config(tokenizer_class="MPNetTokenizer", strip_accents=True),), "strip_accents .* contradicts"),
+        ((tokenizer_config(tokenizer_class="FunnelTokenizer", do_lower_case=False),), "do_lower_case .* contradicts"),
+        ((tokenizer_config(tokenizer_class="FunnelTokenizer", strip_accents=True),), "strip_accents .* contradicts"),
         (
-            (tokenizer_config(tokenizer_class="MPNetTokenizer", add_prefix_space=True),),
+            (tokenizer_config(tokenizer_class="FunnelTokenizer", add_prefix_space=True),),
             "add_prefix_space .* contradicts",
         ),
         ((replace("adapter_config.json", {}),), "holds an adapter"),
@@ -167,7 +167,7 @@ def test_what_contradicts_or_cannot_be_obeyed_is_told(tmp_path, changes, told):
 
 def test_a_class_that_is_not_known_may_say_what_the_file_says(tmp_path):
     says = {"do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True, "add_prefix_space": False}
-    folder = changed(tmp_path / "model", tokenizer_config(tokenizer_class="MPNetTokenizer", **says))
+    folder = changed(tmp_path / "model", tokenizer_config(tokenizer_class="FunnelTokenizer", **says))
     assert load(folder).read_tokenizer() == (folder / "tokenizer.json").read_bytes()
 
 
