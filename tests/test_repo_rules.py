@@ -49,14 +49,16 @@ LAYERS: dict[str, frozenset[str]] = {
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
     "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
-    "middleware": BOTTOM | {"backend"},
+    "middleware": BOTTOM | {"backend", "providers.protocol"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
-    | {"gateway", "registry", "models", "config.assemble", "providers", "providers.specs", "transport", "local"}
+    | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
+    | {"local"}
     | {"_files", "service.address", "service.client"},
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "backend", "registry", "routing", "config", "providers", "providers.specs", "local", "transport"}
+    | {"gateway", "middleware", "backend", "registry", "routing", "config", "providers", "providers.specs", "local"}
+    | {"transport"}
     | {"_log"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search

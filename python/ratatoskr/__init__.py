@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
+    from ratatoskr.middleware.base import Middleware as Middleware
+    from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
+    from ratatoskr.middleware.redact import Redact as Redact
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
@@ -135,6 +138,9 @@ _NAMES = {
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
+    "ratatoskr.middleware.base": "Middleware",
+    "ratatoskr.middleware.observe": "Hooks Log",
+    "ratatoskr.middleware.redact": "Redact",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",

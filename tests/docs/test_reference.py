@@ -17,7 +17,7 @@ from source_tree import PACKAGE_FILES
 
 PUBLIC = {
     f"{module}.{name}": getattr(importlib.import_module(module), name)
-    for module in ("ratatoskr", "ratatoskr.jobs", "ratatoskr.local", "ratatoskr.testing")
+    for module in ("ratatoskr", "ratatoskr.jobs", "ratatoskr.local", "ratatoskr.middleware", "ratatoskr.testing")
     for name in importlib.import_module(module).__all__
 }
 SHOWN = [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.settings import CallTimeouts, Settings
@@ -21,6 +22,9 @@ from ratatoskr.types.model import Explanation, Plan
 from ratatoskr.types.timeouts import Deadlines, Timeouts
 
 __all__ = ["ChatBackend"]
+
+StreamOpener: TypeAlias = Callable[[ChatRequest, CallOptions], Awaitable[OpenStream]]
+"""Opens a stream at one provider: `open_stream`, or what middleware has put around it."""
 
 
 class ChatBackend:
@@ -45,6 +49,10 @@ class ChatBackend:
         embeds: Callable[[str], bool],
     ) -> None:
         self.registry = ProviderRegistry(providers, chain, settings.policy)
+        self._openers: dict[str | None, StreamOpener] = {
+            name: getattr(provider, "open_stream", None) or partial(open_stream, provider)
+            for name, provider in providers.items()
+        }
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
@@ -86,7 +94,7 @@ class ChatBackend:
         try:
             stream, attempts = await self.registry.run(
                 self.candidates(request),
-                lambda provider, options: open_stream(provider, request, options),
+                lambda _, options: self._openers[options.provider](request, options),
                 timeouts,
                 safe_to_repeat=safe_to_repeat(request),
             )
@@ -95,7 +103,7 @@ class ChatBackend:
             raise
         stream.attempts = attempts
         stream.limits = _stream_limits(timeouts)
-        stream.on_close = lambda: self._lifecycle.leave(call)
+        stream.call_on_close(lambda: self._lifecycle.leave(call))
         return stream
 
     def explain(self, request: ChatRequest, *, body: bool) -> Explanation:

@@ -54,6 +54,19 @@ class OpenStream:
     limits: StreamLimits = NO_LIMITS
     on_close: Callable[[], object] | None = None
 
+    def call_on_close(self, function: Callable[[], object]) -> None:
+        """Call a function once when the stream has ended or was closed, after those that were given before."""
+        before = self.on_close
+
+        def call_both() -> None:
+            try:
+                if before is not None:
+                    before()
+            finally:
+                function()
+
+        self.on_close = function if before is None else call_both
+
     def close(self) -> None:
         """Close the upstream; may be called twice."""
         self.source.close()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratatoskr.cli.settings import network, provider_sections
+from ratatoskr.cli.settings import load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -71,7 +71,7 @@ def _gateway(
             _add(builder, name, addresses[name], headers, allow_insecure or bool(section and section.allow_insecure))
         else:
             _add_configured(builder, name, allow_insecure=allow_insecure)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def _add(
@@ -105,13 +105,18 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
     )
 
 
-def _with_network(builder: Builder) -> Builder:
-    """Set the proxy and the certificates of the command line, the environment or `config.toml`."""
+def _with_settings(builder: Builder) -> Builder:
+    """Set the network of the command line, the environment or `config.toml`, and the middleware of the file."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
     if ca_file is not None:
         builder.tls(ca=ca_file)
+    config = load_config()
+    if config is not None:
+        from ratatoskr.config.apply import apply_middleware
+
+        apply_middleware(builder, config)
     return builder
 
 
@@ -178,7 +183,7 @@ def _gateway_of_all() -> EmbeddedGateway:
         raise no_provider_error()
     for name in names:
         _add_configured(builder, name)
-    return _with_network(builder).build()
+    return _with_settings(builder).build()
 
 
 def no_provider_error() -> ConfigurationError:

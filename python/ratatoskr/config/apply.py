@@ -13,11 +13,11 @@ from ratatoskr.providers.specs import SPECS
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["add_provider", "apply_config", "apply_network", "base_url_in_force"]
+__all__ = ["add_provider", "apply_config", "apply_middleware", "apply_network", "base_url_in_force"]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, and the network.
+    """Add providers, those of the file and others by name, the aliases as routing rules, network and middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -27,6 +27,7 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     if config.aliases:
         builder.routing(rules=dict(config.aliases))
     apply_network(builder, config)
+    apply_middleware(builder, config)
 
 
 def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
@@ -64,3 +65,11 @@ def apply_network(builder: Builder, config: ConfigFile) -> None:
         builder.proxy(config.network.proxy)
     if config.network.ca_file is not None:
         builder.tls(ca=config.network.ca_file)
+
+
+def apply_middleware(builder: Builder, config: ConfigFile) -> None:
+    """Put the middleware of the file around every call."""
+    if config.redact.patterns:
+        from ratatoskr.middleware.redact import Redact
+
+        builder.wrap(Redact(config.redact.patterns, restore=config.redact.restore))

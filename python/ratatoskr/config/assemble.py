@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
-from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
@@ -35,6 +35,9 @@ from ratatoskr.types.secret import Secret
 from ratatoskr.types.token import KeySource
 from ratatoskr.types.visible import quote
 
+if TYPE_CHECKING:
+    from ratatoskr.middleware.base import Middleware
+
 __all__ = ["Assembly", "ProviderInputs", "Shared", "assemble"]
 
 
@@ -42,7 +45,9 @@ class _LocalProvider(EmbedProvider, Closeable, Protocol):
     """The models of this process."""
 
 
+T = TypeVar("T")
 Part = TypeVar("Part", bound=Closeable)
+Provider = TypeVar("Provider", ChatProvider, EmbedProvider)
 
 
 class Shared(Generic[Part]):
@@ -205,15 +210,33 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     previous = reuse.assembly if reuse is not None else None
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
     embedders = [assembly.local.value] if assembly.local is not None else []
-    backend = DirectBackend(
-        assembly.providers,
+    backend: Backend = DirectBackend(
+        {name: _around_tries(recipe, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=embedders,
+        embedders=[_around_tries(recipe, embedder) for embedder in embedders],
         clock=recipe.clock,
         shared=assembly,
     )
-    return EmbeddedGateway(backend, assembly)
+    return EmbeddedGateway(_around_calls(recipe, backend), assembly)
+
+
+def _around_calls(recipe: Recipe, backend: Backend) -> Backend:
+    """Return the backend with what stands around every call, from outside: the user's wraps, the chain."""
+    return _bind_all(recipe.wraps, backend)
+
+
+def _around_tries(recipe: Recipe, provider: Provider) -> Provider:
+    """Return a provider with what stands around every try at it, from outside: the user's wraps, the provider."""
+    return _bind_all(recipe.try_wraps, provider)
+
+
+def _bind_all(middleware: Sequence[Middleware], target: T) -> T:
+    if not middleware:
+        return target
+    from ratatoskr.middleware.bind import bind_all
+
+    return bind_all(middleware, target)
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ratatoskr.local.engine.device import Device
+    from ratatoskr.middleware.base import Middleware
 
 
 @hide_arguments_of_methods
@@ -60,6 +61,21 @@ class Builder(ProviderMethods):
 
     def _set_transport(self, **changes: Any) -> Self:
         return self._set(transport=replace(self._recipe.transport, **changes))
+
+    def wrap(self, middleware: Middleware, *, each_try: bool = False) -> Self:
+        """Put a middleware around every call; the first one given is outermost.
+
+        Args:
+            middleware: an object of your subclass of `Middleware`, or one of those included.
+            each_try: put it around every try at a provider instead, retries and fallbacks included.
+        """
+        from ratatoskr.middleware.base import overridden
+
+        overridden(middleware)
+        if not isinstance(each_try, bool):
+            raise ConfigurationError(f"each_try must be true or false, not {quote(each_try)}", field="each_try")
+        name = "try_wraps" if each_try else "wraps"
+        return self._set(**{name: (*getattr(self._recipe, name), middleware)})
 
     # models of this process
 

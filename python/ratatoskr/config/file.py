@@ -12,9 +12,9 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ratatoskr._files import check_folder
 from ratatoskr.config.toml_text import find_lines
@@ -89,6 +89,35 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
+class RedactSection(_Section):
+    """What is kept from providers: the middleware `Redact`, around every call.
+
+    Attributes:
+        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
+        restore: put the values back where an answer has their placeholders, in place of redacting answers.
+    """
+
+    patterns: dict[str, Name] = {}
+    restore: bool = False
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
+        from ratatoskr.middleware.redact import Redact
+
+        try:
+            Redact(patterns)
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_restore(self) -> Self:
+        if self.restore and not self.patterns:
+            raise ValueError("restore needs patterns")
+        return self
+
+
 class ConfigFile(_Section):
     """All of `config.toml`.
 
@@ -98,6 +127,7 @@ class ConfigFile(_Section):
         templates: of `rat chat`, by name.
         providers: by name.
         network: proxy and certificates.
+        redact: what is kept from providers.
     """
 
     defaults: Defaults = Defaults()
@@ -105,6 +135,7 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
+    redact: RedactSection = RedactSection()
 
 
 @hide_arguments
@@ -198,7 +229,7 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg']}"
+    return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
 
 
 _EXPECTED = {
@@ -220,6 +251,7 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "redact": RedactSection,
     }
     section = sections.get(place[0]) if place else ConfigFile
     return [] if section is None else list(section.model_fields)

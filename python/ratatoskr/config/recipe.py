@@ -16,6 +16,7 @@ from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from ratatoskr.local.engine.device import Device
+    from ratatoskr.middleware.base import Middleware
 
 Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -59,6 +60,8 @@ class Recipe:
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
+        wraps: middleware around every call, the first one outermost.
+        try_wraps: middleware around every try at a provider, the first one outermost.
     """
 
     providers: tuple[ProviderConfig, ...] = ()
@@ -74,6 +77,8 @@ class Recipe:
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None
+    wraps: tuple[Middleware, ...] = ()
+    try_wraps: tuple[Middleware, ...] = ()
 
     def check(self) -> None:
         """Check what depends on more than one argument.

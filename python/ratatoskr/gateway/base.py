@@ -17,8 +17,8 @@ __all__ = ["Gateway"]
 class Gateway(ModelGateway):
     """What callers use; an async context manager. The public methods are those of `ModelGateway`.
 
-    To put a wrapper around what a gateway does, make another one over it: `Gateway(MyWrapper(gateway.backend))`; see
-    `ratatoskr.middleware.wrapper.BackendWrapper`.
+    To put a middleware around what a gateway does, give it to `builder.wrap`, or make another gateway over it:
+    `Gateway(bind(MyMiddleware(), gateway.backend))`.
 
     Args:
         backend: answers the requests that the public methods make.

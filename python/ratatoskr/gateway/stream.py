@@ -327,7 +327,7 @@ class _Watch:
         if self._waiter is None:
             self._close()
         else:
-            self._waiter.cancel()
+            self._waiter.cancel(self._timeout())  # the reason, for those who see only the cancellation
 
     def _is_late(self) -> bool:
         return self._late is not None

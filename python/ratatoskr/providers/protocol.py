@@ -16,19 +16,34 @@ if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, init=False)
 class CallOptions:
-    """The parameters of one attempt at one candidate.
+    """The parameters of one attempt at one candidate; of a whole call, where only the request says more.
 
     Attributes:
-        model: the model's name there.
+        model: the model's name there; empty for a whole call.
         deadlines: the limits of this attempt.
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
+        provider: the name of the provider; `None` for a whole call.
+        attempt: the number of the attempt in its call, from 1; `None` for a whole call.
     """
 
     model: str
     deadlines: Deadlines
     policy: ParameterPolicy = "error"
+    provider: str | None = None
+    attempt: int | None = None
+
+    def __init__(
+        self,
+        model: str,
+        deadlines: Deadlines,
+        policy: ParameterPolicy = "error",
+        provider: str | None = None,
+        attempt: int | None = None,
+    ) -> None:
+        # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
+        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
 
 
 class ChatProvider(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -53,8 +54,11 @@ class ProviderRegistry(Generic[P]):
             timeouts: none of them inherited.
             safe_to_repeat: returns whether a request that failed with this error may be sent again anywhere.
         """
+        numbers = count(1)
 
         def attempt(candidate: Candidate, deadlines: Deadlines) -> Awaitable[T]:
-            return ask(self.providers[candidate.provider], CallOptions(candidate.model, deadlines, self._policy))
+            name = candidate.provider
+            options = CallOptions(candidate.model, deadlines, self._policy, name, next(numbers))
+            return ask(self.providers[name], options)
 
         return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

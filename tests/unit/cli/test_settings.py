@@ -71,6 +71,15 @@ def test_the_address_is_of_the_command_line_then_the_environment_then_the_file(
     assert "http://127.0.0.1:2" not in shown
 
 
+@pytest.mark.parametrize("model", ["gpt-4.1", "openai:gpt-4.1"])
+@pytest.mark.parametrize("command", [("chat",), ("chat", "--no-stream"), ("generate",)])
+def test_what_the_file_redacts_is_not_sent(upstream: ThreadedUpstream, model: str, command: tuple[str, ...]) -> None:
+    configure("[redact.patterns]\nEMAIL = '\\w+@example\\.com'\n" + providers(upstream))
+    assert run(*command, "-m", model, "To eve@example.com").exit_code == 0
+    assert "To [EMAIL_1]" in json.dumps(upstream.last.json)
+    assert "eve@" not in json.dumps(upstream.last.json)
+
+
 def test_a_provider_of_the_file_without_its_key_does_not_stop_the_others(upstream: ThreadedUpstream) -> None:
     configure('[providers.groq]\nheaders = { "x-a" = "b" }\n' + providers(upstream))
     assert run("chat", "-m", "gpt-4.1", "Hi").exit_code == 0

@@ -81,6 +81,25 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "[network]\nproxi = 'x'\n[defaults]\nmodel = 1\n",
         [":2: network.proxi is unknown; did you mean 'proxy'?", ":4: defaults.model must be text"],
     ),
+    "a pattern": (
+        "[redact.patterns]\nKEY = 'sk-'\nEMAIL = '('\n",
+        [":1: redact.patterns is wrong: not a regular expression: '('"],
+    ),
+    "the name of a pattern": (
+        "[redact]\npatterns = {'two words' = 'x'}\n",
+        [":2: redact.patterns is wrong: the name of a pattern must be a word"],
+    ),
+    "a list of patterns": ("[redact]\npatterns = ['x']\n", [":2: redact.patterns must be a table"]),
+    "a pattern of nothing": (
+        "[redact.patterns]\nX = 'x*'\n",
+        [":1: redact.patterns is wrong", "matches the empty text"],
+    ),
+    "no patterns": ("[redact]\npatterns = {}\n", [":2: redact.patterns is wrong: there is no pattern"]),
+    "nothing to restore": ("\n[redact]\nrestore = true\n", [":2: redact is wrong: restore needs patterns"]),
+    "a misspelt key of redact": (
+        "[redact]\npattern = {}\n",
+        [":2: redact.pattern is unknown; did you mean 'patterns'?"],
+    ),
     "no TOML": ("[defaults\n", ["is not TOML: ", "line 1"]),
     "twice": ("[network]\n[network]\n", ["is not TOML: "]),
     "a table in a template": ("[templates]\nx = 'y'\n", [":2: templates.x must be a table"]),
@@ -174,6 +193,16 @@ async def test_a_gateway_is_made_from_the_file_and_the_keys_of_the_environment(
             assert (await gateway.chat("Hi", "fast")).model == "small"
             assert upstream.requests[-1].headers["x-team"] == "search"
             assert (await gateway.chat("Hi", "gpt-4.1")).provider == "openai"
+
+
+async def test_what_the_file_redacts_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
+    async with ScriptedUpstream(["for [EMAIL_1]"]) as upstream:
+        text = f'[providers.openai]\nbase_url = "{upstream.base_url("openai")}"\n[redact]\nrestore = true\n'
+        path = written(tmp_path, text + "[redact.patterns]\nEMAIL = '\\w+@example\\.com'\n")
+        async with Ratatoskr.from_config(path) as gateway:
+            assert (await gateway.chat("To eve@example.com", "gpt-4.1")).content == "for eve@example.com"
+        assert upstream.last.json["messages"][-1]["content"] == "To [EMAIL_1]"
 
 
 async def test_the_environment_comes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

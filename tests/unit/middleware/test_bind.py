@@ -1,8 +1,8 @@
-"""A wrapper of a user's own around a gateway's backend: everything that the gateway does passes through it."""
+"""A middleware bound to a gateway's backend: everything that the gateway does passes through it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
@@ -21,37 +21,38 @@ from ratatoskr import (
 )
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.gateway.base import Gateway
-from ratatoskr.middleware.wrapper import BackendWrapper
+from ratatoskr.middleware import AskChat, AskEmbed, AskEmbedWindows, AskStream, CallOptions, Middleware, bind
 from ratatoskr.testing import ScriptedGateway
 
 
-class Counting(BackendWrapper):
+class Counting(Middleware):
     """Counts calls, and asks every chat to be deterministic."""
 
-    def __init__(self, backend: Any) -> None:
-        super().__init__(backend)
+    def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def chat(self, request: ChatRequest) -> Coroutine[Any, Any, ChatResponse[Any]]:
+    async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         self.calls.append("chat")
-        return self.wrapped.chat(replace(request, options=replace(request.options, seed=7)))
+        return await ask(replace(request, options=replace(request.options, seed=7)), call)
 
-    def open_stream(self, request: ChatRequest) -> Coroutine[Any, Any, OpenStream]:
+    async def open_stream(self, request: ChatRequest, call: CallOptions, ask: AskStream) -> OpenStream:
         self.calls.append("open_stream")
-        return self.wrapped.open_stream(replace(request, options=replace(request.options, seed=7)))
+        return await ask(replace(request, options=replace(request.options, seed=7)), call)
 
-    def embed(self, request: EmbedRequest) -> Coroutine[Any, Any, Embeddings]:
+    async def embed(self, request: EmbedRequest, call: CallOptions, ask: AskEmbed) -> Embeddings:
         self.calls.append("embed")
-        return self.wrapped.embed(request)
+        return await ask(request, call)
 
-    def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+    def embed_windows(
+        self, request: EmbedRequest, call: CallOptions, ask: AskEmbedWindows
+    ) -> AsyncGenerator[Embeddings, None]:
         self.calls.append("embed_windows")
-        return self.wrapped.embed_windows(request)
+        return ask(request, call)
 
 
 def wrap(inner: Gateway) -> tuple[Gateway, Counting]:
-    wrapper = Counting(inner.backend)
-    return EmbeddedGateway(wrapper), wrapper
+    middleware = Counting()
+    return EmbeddedGateway(bind(middleware, inner.backend)), middleware
 
 
 async def test_every_public_method_passes_through_a_wrapper() -> None:
@@ -83,27 +84,30 @@ def test_the_blocking_gateway_passes_through_it_too() -> None:
 
 async def test_what_it_does_not_change_is_passed_on_and_closing_closes_the_wrapped() -> None:
     inner = ScriptedGateway("hello")
-    gateway, wrapper = wrap(inner)
+    gateway, _ = wrap(inner)
     assert await gateway.list_models() == await inner.list_models()
     await gateway.preload("e")
-    assert wrapper.loop_bound is True
+    assert getattr(gateway.backend, "loop_bound", None) is True
     await gateway.aclose()
     with pytest.raises(GatewayClosed):
         await inner.chat("Hi", "m")
 
 
-async def test_what_the_wrapped_backend_lacks_is_lacking_in_the_wrapper() -> None:
-    class Bare(BackendWrapper):
-        pass
-
+async def test_what_the_wrapped_backend_lacks_is_lacking_in_the_bound_one() -> None:
     class Minimal:
         closed = False
+
+        async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
+            raise NotImplementedError
+
+        async def inspect(self, query: Any) -> Any:
+            raise NotImplementedError
 
         async def aclose(self) -> None:
             self.closed = True
 
     minimal: Any = Minimal()
-    gateway = Gateway(Bare(minimal))
+    gateway = Gateway(bind(Counting(), minimal))
     assert not hasattr(gateway.backend, "preload")
     with pytest.raises(NoProvider, match="no local models to preload"):
         await gateway.preload("m")
