@@ -72,6 +72,10 @@ LAYERS: dict[str, frozenset[str]] = {
     | MESSAGES
     | {"service.convert", "service.address", "gateway", "backend", "version", "_fork"},
     "service.server": BOTTOM | MESSAGES | {"service.convert", "gateway", "backend", "version"},
+    "service.daemon": BOTTOM
+    | MESSAGES
+    | {"service.server", "service.address", "config", "config.assemble", "gateway", "local", "version"}
+    | {"_files", "_extras"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
     | {"providers.specs", "_files", "_extras", "_log"},

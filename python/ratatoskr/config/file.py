@@ -12,11 +12,20 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ratatoskr._files import check_folder
+from ratatoskr.config.section import Name, Names, Section
+from ratatoskr.config.server import (
+    CLIENT_NAME,
+    ClientSection,
+    ListenerSection,
+    ServerSection,
+    TlsSection,
+    check_listeners,
+)
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
@@ -29,15 +38,8 @@ _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
 
-Name = Annotated[str, Field(min_length=1)]
-Names = Name | list[Name]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Defaults(_Section):
+class Defaults(Section):
     """What `rat` uses where the command line says nothing.
 
     Attributes:
@@ -49,7 +51,7 @@ class Defaults(_Section):
     embed_model: Name | None = None
 
 
-class Template(_Section):
+class Template(Section):
     """A prompt that is used again by its name.
 
     Attributes:
@@ -63,7 +65,7 @@ class Template(_Section):
     model: Names | None = None
 
 
-class ProviderSection(_Section):
+class ProviderSection(Section):
     """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
 
     Attributes:
@@ -77,7 +79,7 @@ class ProviderSection(_Section):
     allow_insecure: bool = False
 
 
-class Network(_Section):
+class Network(Section):
     """How connections are made.
 
     Attributes:
@@ -89,7 +91,7 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
-class RedactSection(_Section):
+class RedactSection(Section):
     """What is kept from providers: the middleware `Redact`, around every call.
 
     Attributes:
@@ -118,7 +120,7 @@ class RedactSection(_Section):
         return self
 
 
-class ConfigFile(_Section):
+class ConfigFile(Section):
     """All of `config.toml`.
 
     Attributes:
@@ -128,6 +130,10 @@ class ConfigFile(_Section):
         providers: by name.
         network: proxy and certificates.
         redact: what is kept from providers.
+        server: of the daemon.
+        listeners: of the daemon; without any it listens at 127.0.0.1:9741.
+        tls: of the daemon.
+        clients: of the daemon, by name.
     """
 
     defaults: Defaults = Defaults()
@@ -136,6 +142,10 @@ class ConfigFile(_Section):
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
     redact: RedactSection = RedactSection()
+    server: ServerSection = ServerSection()
+    listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
+    tls: TlsSection = TlsSection()
+    clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}
 
 
 @hide_arguments
@@ -228,7 +238,7 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         names = _names_at(place[:-1])
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
-    expected = _EXPECTED.get(problem["type"])
+    expected = _EXPECTED.get(problem["type"], "").format(**problem.get("ctx", {}))
     return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
 
 
@@ -240,18 +250,29 @@ _EXPECTED = {
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number, not infinite",
+    "string_pattern_mismatch": "of the form {pattern}",
+    "literal_error": "{expected}",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "at most {le}",
 }
 """What was expected, by pydantic's type of error."""
 
 
 def _names_at(place: tuple[str, ...]) -> list[str]:
     """Return the names that a table may hold."""
-    sections: dict[str, type[BaseModel]] = {
-        "defaults": Defaults,
-        "templates": Template,
-        "providers": ProviderSection,
-        "network": Network,
-        "redact": RedactSection,
-    }
-    section = sections.get(place[0]) if place else ConfigFile
-    return [] if section is None else list(section.model_fields)
+    section: type[BaseModel] = ConfigFile
+    for part in place:
+        field = section.model_fields.get(part)
+        if field is not None:
+            section = _table_of(field.annotation) or section
+    return list(section.model_fields)
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a table, or of the tables in a table or list."""
+    inner = (get_args(annotation) or (annotation,))[-1]
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
