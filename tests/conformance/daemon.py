@@ -12,7 +12,7 @@ import grpc
 import trustme
 
 from ratatoskr.service.client.client import ServiceClient
-from ratatoskr.service.server.call import Call, Caller, Hooks
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.service.server.listen import add_listener, make_server
 from ratatoskr.service.server.service import Service
 
@@ -20,7 +20,7 @@ WAYS = ("tcp", "unix", "mtls")
 TOKEN = "a-token-of-the-tests-5c1f"
 
 
-class AdminHooks(Hooks):
+class AdminHooks(ServerHooks):
     """Knows one caller, who may do everything."""
 
     def authenticate(self, call: Call) -> Caller:
@@ -37,7 +37,7 @@ class Daemon:
         hooks: an administrator's, unless they are given.
     """
 
-    def __init__(self, backend: Any, way: str = "tcp", hooks: Hooks | None = None) -> None:
+    def __init__(self, backend: Any, way: str = "tcp", hooks: ServerHooks | None = None) -> None:
         self.service = Service(backend, hooks or AdminHooks())
         self._way = way
         self._folder = tempfile.TemporaryDirectory(prefix="ratd")
@@ -69,7 +69,7 @@ class Daemon:
     def url(self) -> str:
         """Its address."""
         scheme = {"tcp": "http", "mtls": "https"}.get(self._way)
-        return self.socket if scheme is None else f"{scheme}://localhost:{self.port}"
+        return self.socket if scheme is None else f"{scheme}://127.0.0.1:{self.port}"
 
     def client(self, **arguments: Any) -> ServiceClient:
         """Return a client of it."""
@@ -98,7 +98,7 @@ def _ca() -> trustme.CA:
 
 
 def _server_credentials() -> Any:
-    mine = _ca().issue_cert("localhost")
+    mine = _ca().issue_cert("localhost", "127.0.0.1")
     pair = (mine.private_key_pem.bytes(), b"".join(one.bytes() for one in mine.cert_chain_pems))
     return grpc.ssl_server_credentials([pair], _ca().cert_pem.bytes(), require_client_auth=True)
 

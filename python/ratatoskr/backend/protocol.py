@@ -83,6 +83,14 @@ class Preconnects(Protocol):
         ...
 
 
+class BoundedCalls(Protocol):
+    """A backend that takes only so many calls of one caller at a time."""
+
+    async def max_calls(self) -> int | None:
+        """Return the most calls at a time; `None` where there is no limit, or it is not known."""
+        ...
+
+
 class EventSource(Protocol):
     """The events of one open stream."""
 

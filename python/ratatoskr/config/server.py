@@ -31,7 +31,7 @@ class LimitsSection(Section):
         tools: of one chat.
         images: of one chat, other media and files included.
         image_bytes: of one of these.
-        texts: of one call: to embed, to compare or to rank.
+        texts: of one call: to embed, to compare or to rank; the vectors of more may not fit into a message.
         text_bytes: of one of these.
         calls: under way at once.
         streams: under way at once; they count as calls, too.
@@ -48,7 +48,7 @@ class LimitsSection(Section):
     tools: Count = 256
     images: Count = 20
     image_bytes: Count = 10 * MIB
-    texts: Count = 2048
+    texts: Count = 1024
     text_bytes: Count = MIB
     calls: Count = 1024
     streams: Count = 256

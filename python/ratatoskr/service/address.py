@@ -159,7 +159,7 @@ def find_socket() -> str | None:
         except OSError:
             continue
         owners = {0, os.getuid(), *([holder.st_uid] if folder.parent == Path("/run") else [])}
-        is_safe = stat.S_ISDIR(holder.st_mode) and not holder.st_mode & stat.S_IWOTH
+        is_safe = stat.S_ISDIR(holder.st_mode) and not holder.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if stat.S_ISSOCK(socket.st_mode) and is_safe and {socket.st_uid, holder.st_uid} <= owners:
             return f"unix:{path}"
     return None

@@ -12,7 +12,7 @@ import grpc.aio
 
 from ratatoskr import ServiceClient
 from ratatoskr.service.methods import SERVICE
-from ratatoskr.service.server.call import Hooks
+from ratatoskr.service.server.call import ServerHooks
 from ratatoskr.service.server.listen import add_listener, make_server
 from ratatoskr.service.server.service import Service
 
@@ -37,7 +37,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(backend: Any, hooks: Hooks | None = None, port: int = 0, **settings: Any) -> AsyncIterator[Served]:
+async def serve(
+    backend: Any, hooks: ServerHooks | None = None, port: int = 0, **settings: Any
+) -> AsyncIterator[Served]:
     """Serve a backend on loopback."""
     service = Service(backend, hooks, **settings)
     server = make_server(service)
@@ -50,7 +52,7 @@ async def serve(backend: Any, hooks: Hooks | None = None, port: int = 0, **setti
 
 
 @asynccontextmanager
-async def client_of(backend: Any, hooks: Hooks | None = None, **arguments: Any) -> AsyncIterator[ServiceClient]:
+async def client_of(backend: Any, hooks: ServerHooks | None = None, **arguments: Any) -> AsyncIterator[ServiceClient]:
     """Open a client of a backend that is served."""
     async with serve(backend, hooks) as served, ServiceClient(served.url, **arguments) as client:
         yield client

@@ -282,7 +282,7 @@ class Held(ScriptedGateway):
 
 async def until(condition: object, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.005)
 
 

@@ -30,7 +30,7 @@ from ratatoskr import (
 )
 from ratatoskr.service.methods import ADMIN, METHODS, REQUEST_ID, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.service.server.call import Call, Caller, Hooks
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.service.server.listen import SERVER_OPTIONS
 from ratatoskr.service.server.routes import routes_of
 from ratatoskr.testing import ScriptedGateway, ScriptedUpstream
@@ -58,7 +58,7 @@ NOT_THERE = ["/ratatoskr.v1.Ratatoskr/Nothing", "/other.Service/Method"]
 HI = pb.ChatRequest(messages=[pb.Message(role=pb.ROLE_USER, content="Hi")], options=pb.ChatOptions(model="m"))
 
 
-class Closed(Hooks):
+class Closed(ServerHooks):
     """Knows nobody."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ async def test_administration_is_for_administrators(method: Method) -> None:
     assert "for administrators" in found.details()
 
 
-class Admin(Hooks):
+class Admin(ServerHooks):
     """Knows an administrator."""
 
     def authenticate(self, call: Call) -> Caller:
@@ -164,7 +164,7 @@ async def test_the_callers_id_comes_back_where_it_is_sane(given: str, kept: bool
     assert told
 
 
-class Picky(Hooks):
+class Picky(ServerHooks):
     """Allows one model, and one call at a time."""
 
     def __init__(self) -> None:
@@ -286,6 +286,15 @@ async def test_streams_are_ended_with_a_typed_error_before_a_shutdown() -> None:
         assert caught.value.partial is not None
         assert caught.value.partial.content == "up"
         assert not served.service.calls
+
+
+async def test_many_and_large_events_travel_in_several_messages() -> None:
+    parts = [TextPart("x" * 1_000_000, cache=bool(number % 2)) for number in range(40)]
+    async with ScriptedGateway(parts) as gateway, client_of(gateway.backend) as client:
+        stream = client.chat_stream("Hi", "any")
+        events = [event async for event in stream]
+    assert len(events) >= 40
+    assert len(stream.response.text) == 40_000_000
 
 
 async def test_a_backend_is_replaced_while_calls_are_under_way() -> None:

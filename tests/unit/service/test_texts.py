@@ -1,4 +1,4 @@
-"""Texts to embed are cut to what the daemon takes, and checked before anything is sent."""
+"""Many texts and many requests are cut to what the daemon takes, and checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ratatoskr import (
     InvalidInput,
 )
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.service.server.call import Call, Hooks
+from ratatoskr.service.server.call import Call, ServerHooks
 from ratatoskr.testing import ScriptedGateway
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 
@@ -45,11 +45,11 @@ class Embedder:
         return frozenset({"embed"})
 
 
-class Fewer(Hooks):
-    """Takes a hundred texts a call."""
+class Fewer(ServerHooks):
+    """Takes a hundred texts a call, and three calls at a time."""
 
     def limits(self, call: Call) -> pb.Limits:
-        return pb.Limits(texts=100, message_bytes=1 << 20)
+        return pb.Limits(texts=100, message_bytes=1 << 20, calls=3)
 
 
 async def test_many_texts_are_cut_to_what_the_daemon_takes_four_calls_at_a_time() -> None:
@@ -84,3 +84,54 @@ async def test_a_lone_surrogate_is_refused_before_anything_is_sent() -> None:
             await chatting.chat("Hi\ud800", "any")
     assert backend.sizes == []
     assert gateway.requests == []
+
+
+async def test_many_requests_keep_within_the_calls_that_the_daemon_takes() -> None:
+    at_once = most = 0
+
+    async def turn(request: Any) -> str:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.02)
+        at_once -= 1
+        return "a"
+
+    async with ScriptedGateway(*[turn] * 12) as gateway, client_of(gateway.backend, Fewer()) as client:
+        answers = [answer async for _, answer in client.chat_many(["Hi"] * 12, "any")]
+    assert [answer.text for answer in answers if isinstance(answer, ratatoskr.ChatResponse)] == ["a"] * 12
+    assert most == 3
+
+
+async def test_many_requests_to_a_daemon_out_of_reach_fail_one_by_one() -> None:
+    async with ratatoskr.ServiceClient("unix:/nowhere/ratd.sock", timeout=ratatoskr.Timeouts(connect=0.2)) as client:
+        answers = [answer async for _, answer in client.chat_many(["Hi"] * 2, "any")]
+    assert [type(answer) for answer in answers] == [ratatoskr.ConnectionFailed] * 2
+
+
+class Wide:
+    """A backend whose vectors are as long as they get."""
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        import numpy as np
+
+        return Embeddings(np.ones((len(list(request.texts)), 5000), np.float32), "any")
+
+    async def inspect(self, query: Any) -> Any:
+        return frozenset({"embed"})
+
+
+class More(ServerHooks):
+    """Takes more texts than their vectors have room."""
+
+    def limits(self, call: Call) -> pb.Limits:
+        return pb.Limits(texts=2000, message_bytes=1 << 25)
+
+
+async def test_vectors_fit_into_messages() -> None:
+    texts = ["a"] * 2000  # 40 MB of vectors
+    async with client_of(Wide()) as client:
+        assert (await client.embed_batch(texts, "any")).vectors.shape == (2000, 5000)
+    async with client_of(Wide(), More()) as client:
+        with pytest.raises(InvalidInput, match="more than the 33554432 of a message: ask for less"):
+            await client.embed_batch(texts, "any")

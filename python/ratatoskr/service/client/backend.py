@@ -16,7 +16,7 @@ from ratatoskr._fork import call_in_child
 from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse
+from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
@@ -29,7 +29,7 @@ from ratatoskr.service.convert.capability import (
     GENERATE,
     GENERATE_STREAM,
     QUERIES,
-    Capability,
+    Rpc,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
 from ratatoskr.service.methods import ADMIN, READS
@@ -69,6 +69,7 @@ class RemoteBackend:
         self._timeouts = timeouts
         self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
         self._token = token
+        self._known_limits: pb.Limits | None = None
         self._embedder = Embedder(self._embed_once, self._limits)
         call_in_child(self._renew)
 
@@ -132,18 +133,29 @@ class RemoteBackend:
     async def _embed_once(self, request: EmbedRequest) -> Embeddings:
         return cast("Embeddings", await self._ask(EMBED_BATCH, replace(request, timeouts=self._in_force(request))))
 
+    async def max_calls(self) -> int | None:
+        """Return the most calls that the daemon takes of this client at a time, where it can be asked and says so."""
+        try:
+            return (await self._limits()).calls or None
+        except RatatoskrError:  # each call will tell
+            return None
+
     async def _limits(self) -> pb.Limits:
-        """Return what one call may hold, as the daemon says."""
-        answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
-        limits: pb.Limits = pb.CapabilitiesResponse.FromString(answer).limits
-        return limits
+        """Return what the daemon takes; asked once."""
+        if self._known_limits is None:
+            answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
+            self._known_limits = pb.CapabilitiesResponse.FromString(answer).limits
+        return self._known_limits
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""
         if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
             closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
             return cast("A", closed)
-        return cast("A", await self._ask(QUERIES[type(query)], query))
+        capability = QUERIES.get(type(query))
+        if capability is None:
+            raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
+        return cast("A", await self._ask(capability, query))
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""
@@ -189,7 +201,7 @@ class RemoteBackend:
             return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
         return request
 
-    async def _ask(self, capability: Capability, request: Any) -> Any:
+    async def _ask(self, capability: Rpc, request: Any) -> Any:
         """Return the answer to a request."""
         timeouts = getattr(request, "timeouts", self._timeouts)
         octets = await self._send(capability.method.path, capability.request_to_pb(request), timeouts)

@@ -30,7 +30,7 @@ class Embedder:
 
     Args:
         embed: makes one call.
-        limits: asks what one call may hold; asked once, when there are more texts than every daemon takes.
+        limits: asks what one call may hold, when there are more texts than every daemon takes.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class Embedder:
     ) -> None:
         self._embed = embed
         self._ask_limits = limits
-        self._known: pb.Limits | None = None
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Return the vectors of all texts in one array."""
@@ -65,9 +64,8 @@ class Embedder:
 
     async def _limits(self) -> tuple[int, int]:
         """Return the most texts and bytes of one call."""
-        if self._known is None:
-            self._known = await self._ask_limits()
-        return self._known.texts or _TEXTS, self._known.message_bytes // 2 or _BYTES
+        limits = await self._ask_limits()
+        return limits.texts or _TEXTS, limits.message_bytes // 2 or _BYTES
 
     async def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yield the vectors window by window; from the second on, `no_progress` is the deadline of each."""

@@ -1,6 +1,8 @@
 """What a backend can do, each with its method on the wire and the converters of both directions.
 
-A capability is one row: server and client need nothing else but the backend's method.
+A capability is one row: the server needs nothing else. A question to `Backend.inspect` is a row of `QUERIES`, and the
+client needs nothing else either; another method of a backend is a row of `CAPABILITIES`, and one of the same name in
+`RemoteBackend`, which asks by the row that carries several texts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import Explanation
 from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels
 
-__all__ = ["CAPABILITIES", "CHAT", "CHAT_STREAM", "EMBED_BATCH", "GENERATE", "GENERATE_STREAM", "QUERIES", "Capability"]
+__all__ = ["CAPABILITIES", "CHAT", "CHAT_STREAM", "EMBED_BATCH", "GENERATE", "GENERATE_STREAM", "QUERIES", "Rpc"]
 
 
 def method_of(name: str) -> Method:
@@ -25,7 +27,7 @@ def method_of(name: str) -> Method:
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class Rpc:
     """A method of a backend as one of the service.
 
     Attributes:
@@ -46,7 +48,7 @@ class Capability:
     answer_from_pb: Callable[[Any], Any]
 
 
-CHAT: Final = Capability(
+CHAT: Final = Rpc(
     method_of("Chat"),
     "chat",
     request.request_to_pb,
@@ -54,7 +56,7 @@ CHAT: Final = Capability(
     response.response_to_pb,
     response.response_from_pb,
 )
-GENERATE: Final = Capability(
+GENERATE: Final = Rpc(
     method_of("Generate"),
     "chat",
     request.prompt_to_pb,
@@ -62,7 +64,7 @@ GENERATE: Final = Capability(
     response.generate_to_pb,
     response.generate_from_pb,
 )
-EMBED_BATCH: Final = Capability(
+EMBED_BATCH: Final = Rpc(
     method_of("EmbedBatch"),
     "embed",
     request.embed_request_to_pb,
@@ -91,8 +93,8 @@ def _explain_to_pb(query: ExplainRequest) -> pb.ExplainRequest:
 CHAT_STREAM: Final = method_of("ChatStream")
 GENERATE_STREAM: Final = method_of("GenerateStream")
 
-QUERIES: Final[dict[type[Any], Capability]] = {
-    ListModels: Capability(
+QUERIES: Final[dict[type[Any], Rpc]] = {
+    ListModels: Rpc(
         method_of("ListModels"),
         "inspect",
         lambda query: pb.ListModelsRequest(provider=query.provider),
@@ -100,7 +102,7 @@ QUERIES: Final[dict[type[Any], Capability]] = {
         lambda models, listed: pb.ListModelsResponse(models=[model.model_to_pb(one) for one in models]),
         lambda message: [model.model_from_pb(one) for one in message.models],
     ),
-    GetModelStatus: Capability(
+    GetModelStatus: Rpc(
         method_of("ModelStatus"),
         "inspect",
         lambda query: pb.ModelStatusRequest(model=query.model),
@@ -108,7 +110,7 @@ QUERIES: Final[dict[type[Any], Capability]] = {
         lambda status, listed: model.MODEL_STATUS.to_pb(status),
         model.MODEL_STATUS.from_pb,
     ),
-    ExplainRequest: Capability(
+    ExplainRequest: Rpc(
         method_of("Explain"),
         "inspect",
         _explain_to_pb,
@@ -116,7 +118,7 @@ QUERIES: Final[dict[type[Any], Capability]] = {
         lambda explanation, listed: pb.ExplainResponse(explanation_json=explanation.to_json()),
         lambda message: Explanation.from_json(message.explanation_json),
     ),
-    GetCapabilities: Capability(
+    GetCapabilities: Rpc(
         method_of("GetCapabilities"),
         "inspect",
         lambda query: pb.CapabilitiesRequest(),
@@ -124,7 +126,7 @@ QUERIES: Final[dict[type[Any], Capability]] = {
         lambda names, listed: model.capabilities_to_pb(names),
         model.capabilities_from_pb,
     ),
-    GetHealth: Capability(
+    GetHealth: Rpc(
         method_of("Health"),
         "inspect",
         lambda query: pb.HealthRequest(),
@@ -139,7 +141,7 @@ CAPABILITIES: Final = (
     CHAT,
     GENERATE,
     EMBED_BATCH,
-    Capability(
+    Rpc(
         method_of("Embed"),
         "embed",
         _single_to_pb,

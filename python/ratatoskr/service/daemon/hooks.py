@@ -10,7 +10,7 @@ from ratatoskr.errors import AuthenticationFailed
 from ratatoskr.service.daemon.clients import Client
 from ratatoskr.service.daemon.limits import check_message
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
-from ratatoskr.service.server.call import Call, Hooks
+from ratatoskr.service.server.call import Call, ServerHooks
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["DaemonHooks"]
 HEALTH = "/grpc.health.v1.Health/"
 
 
-class DaemonHooks(Hooks):
+class DaemonHooks(ServerHooks):
     """Authentication, limits and log, as configured at the time of each call.
 
     Args:

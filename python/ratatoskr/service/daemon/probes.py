@@ -94,12 +94,12 @@ class Reflection(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
         return grpc.stream_stream_rpc_method_handler(self._answer)
 
     async def _answer(self, requests: AsyncIterator[bytes], context: Any) -> None:
-        async def parsed() -> AsyncGenerator[Any, None]:
+        async def read() -> AsyncGenerator[Any, None]:
             async for octets in requests:
                 yield self._service.parse(route, octets)
 
         async def answer(call: Call) -> bytes:
-            async for response in self._servicer.ServerReflectionInfo(parsed(), context):
+            async for response in self._servicer.ServerReflectionInfo(read(), context):
                 await context.write(response.SerializeToString())
             return b""
 

@@ -15,7 +15,7 @@ from ratatoskr.errors import RatatoskrError
 from ratatoskr.service.methods import MAX_MESSAGE, READS, REQUEST_ID, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 
-__all__ = ["Call", "Caller", "Hooks"]
+__all__ = ["Call", "Caller", "ServerHooks"]
 
 _logger = logging.getLogger("ratatoskr.service")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -66,7 +66,7 @@ class Call:
     size: int
     id: str
     task: asyncio.Task[Any] | None
-    hooks: Hooks
+    hooks: ServerHooks
     context: Any
     caller: Caller = Caller()
     kept_free: bool = False
@@ -89,7 +89,7 @@ class Call:
         return None if remaining is None else float(remaining)
 
     def limits(self) -> pb.Limits:
-        """Return what one call of this caller may hold."""
+        """Return what this caller may send."""
         return self.hooks.limits(self)
 
     def end(self, error: RatatoskrError) -> None:
@@ -107,7 +107,7 @@ def id_of(metadata: Mapping[str, Any]) -> str:
     return os.urandom(8).hex()
 
 
-class Hooks:
+class ServerHooks:
     """What a daemon decides about each call, in this order; the base allows everything.
 
     Every method runs on the event loop and must not block. A `RatatoskrError` that one raises is the call's answer.
@@ -128,8 +128,8 @@ class Hooks:
         """Raise an error unless the caller may use these models."""
 
     def limits(self, call: Call) -> pb.Limits:
-        """Return what one call of this caller may hold, for clients that ask."""
-        return pb.Limits(texts=4096, message_bytes=MAX_MESSAGE)
+        """Return what one call of this caller may hold, and how many it may have at a time; for clients that ask."""
+        return pb.Limits(texts=1024, message_bytes=MAX_MESSAGE)  # their vectors fit, up to 8191 dimensions
 
     def log(self, call: Call) -> None:
         """Note the end of a call; `call.error` is `None` where it went well."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ratatoskr.errors import AuthenticationFailed, InvalidInput, RatatoskrError
 from ratatoskr.gateway.request import check_request
 from ratatoskr.gateway.stream import ChatStream
-from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENERATE_STREAM, Capability
+from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENERATE_STREAM, Rpc
 from ratatoskr.service.convert.event import events_to_pb, listed_event_to_pb, listed_generate_event_to_pb
 from ratatoskr.service.convert.request import prompt_from_pb, request_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_to_pb
-from ratatoskr.service.methods import ADMIN, METHODS, Method
+from ratatoskr.service.methods import ADMIN, MAX_MESSAGE, METHODS, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.accumulator import remainder_of
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -42,6 +42,8 @@ _SPARE: Final = 0.05
 """Seconds of a caller's deadline that are left for the way back."""
 _MAX_EVENTS: Final = 256
 """The most events of one message."""
+_MAX_OCTETS: Final = MAX_MESSAGE // 4
+"""The most bytes of events in one message, so that the opening and the remains have room beside them."""
 
 
 class NotServed(RatatoskrError):
@@ -85,16 +87,16 @@ def routes_of() -> dict[str, MethodRoute]:
 _KEPT_FREE: Final = frozenset({"Health", "GetCapabilities"})
 
 
-def _bind(answer: Callable[..., Awaitable[Any]], capability: Capability) -> Answer:
+def _bind(answer: Callable[..., Awaitable[Any]], capability: Rpc) -> Answer:
     return lambda backend, message, call: answer(capability, backend, message, call)
 
 
-async def _answer(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _answer(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return the answer of a capability."""
     return _write(capability.answer_to_pb, await _ask(capability, backend, message, call), call)
 
 
-async def _ask(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what the backend answers."""
     method = getattr(backend, capability.backend, None)
     if method is None:
@@ -152,7 +154,7 @@ def _without_surrogates(value: P) -> P:
     return type(value).from_json(text)
 
 
-async def _health(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _health(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return the health; origins of keys, paths and addresses are for administrators."""
     health: Health = await _ask(capability, backend, message, call)
     if not call.caller.admin:
@@ -162,14 +164,14 @@ async def _health(capability: Capability, backend: Backend, message: Any, call: 
     return _write(capability.answer_to_pb, health, call)
 
 
-async def _capabilities(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _capabilities(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what can be called, and what one call may hold."""
     out = capability.answer_to_pb(await _ask(capability, backend, message, call), listed=call.listed)
     out.limits.CopyFrom(call.limits())
     return out
 
 
-async def _explain(capability: Capability, backend: Backend, message: Any, call: Call) -> Any:
+async def _explain(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return an explanation; addresses are for administrators."""
     explanation: Explanation = await _ask(capability, backend, message, call)
     if not call.caller.admin:
@@ -246,26 +248,31 @@ async def _messages(backend: Backend, request: ChatRequest, call: Call) -> Async
     try:
         await stream
         call.first_event = time.monotonic() - call.began
-        opening: pb.StreamOpening | None = None
+        opened = False
         while events := await stream.events():
-            for some in _parts(events):
-                try:
-                    out = events_to_pb(some)
-                except InvalidInput:
-                    out = events_to_pb([_without_surrogates(event) for event in some])
-                if opening is None:
-                    opening = _opening(stream.partial)
-                    out.opening.CopyFrom(opening)
-                if type(some[-1]) is Done:
-                    call.answer = stream.response
-                    out.remainder.CopyFrom(_remainder(stream.response))
-                yield out
+            messages = _write_events(events)
+            if not opened:
+                opened = True
+                messages[0].opening.CopyFrom(_opening(stream.partial))
+            if type(events[-1]) is Done:
+                call.answer = stream.response
+                messages[-1].remainder.CopyFrom(_remainder(stream.response))
+            for one in messages:
+                yield one
     finally:
         stream.close()
 
 
-def _parts(events: Sequence[ChatEvent]) -> list[Sequence[ChatEvent]]:
-    return [events[i : i + _MAX_EVENTS] for i in range(0, len(events), _MAX_EVENTS)]
+def _write_events(events: Sequence[ChatEvent]) -> list[pb.ChatEvent]:
+    """Return the messages of events: one, or several where it were too long."""
+    try:
+        out = events_to_pb(events)
+    except InvalidInput:
+        return _write_events([_without_surrogates(event) for event in events])
+    if len(events) == 1 or (len(events) <= _MAX_EVENTS and out.ByteSize() <= _MAX_OCTETS):
+        return [out]
+    half = len(events) // 2
+    return _write_events(events[:half]) + _write_events(events[half:])
 
 
 def _opening(partial: ChatResponse[Any]) -> pb.StreamOpening:

@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 
 from ratatoskr.errors import AllAttemptsFailed, InvalidInput, RatatoskrError, RateLimited, Timeout
 from ratatoskr.service.convert.error import code_of, details_of, text_of
-from ratatoskr.service.methods import DETAILS, PUSHBACK, REQUEST_ID
-from ratatoskr.service.server.call import Call, Hooks, id_of
+from ratatoskr.service.methods import DETAILS, MAX_MESSAGE, PUSHBACK, REQUEST_ID
+from ratatoskr.service.server.call import Call, ServerHooks, id_of
 from ratatoskr.service.server.routes import MethodRoute, NotServed, require_admin, routes_of
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
     def __init__(
         self,
         backend: Backend,
-        hooks: Hooks | None = None,
+        hooks: ServerHooks | None = None,
         *,
         write_timeout: float = 60.0,
         operations: Mapping[str, MethodRoute] | None = None,
     ) -> None:
         self.backend = backend
-        self.hooks = hooks or Hooks()
+        self.hooks = hooks or ServerHooks()
         self.write_timeout = write_timeout
         self.calls: set[Call] = set()
         self.routes = {**routes_of(), **(operations or {})}
@@ -87,6 +87,11 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             if route.answer is None:
                 raise NotServed(f"{route.method.name} is not served here")
             out: bytes = (await route.answer(self.backend, message, call)).SerializeToString()
+            if len(out) > MAX_MESSAGE:
+                raise InvalidInput(
+                    f"the answer has {len(out)} bytes, more than the {MAX_MESSAGE} of a message: ask for less",
+                    field="request",
+                )
             return out
 
         return await self.guard(route, route.method.path, octets, context, answer)
