@@ -70,8 +70,7 @@ class HealthProbe:
         served = message.service in _SERVED
         yield self._status(served)
         await self._changed.wait()
-        yield self._status(served)
-        await asyncio.Event().wait()
+        yield self._status(served)  # the last there is: who watches must not hold the end up
 
 
 class Reflection(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
