@@ -82,17 +82,20 @@ async def until(condition: Any, seconds: float = 10.0) -> None:
 async def test_streams_end_whole_within_the_grace(tmp_path: Path) -> None:
     backend = Gated()
     text = f"{HOUSE}{TCP}[server.limits]\nclient_streams = 50\n"
-    async with running(tmp_path, text, Gateway(backend)) as ratd, ratd.client() as client:  # type: ignore[arg-type]
-        async with channel_of(ratd.url) as channel:
-            watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
-            assert health_pb2.HealthCheckResponse.FromString(await watch.read()).status == SERVING
-            streams = [asyncio.ensure_future(_collect(client)) for _ in range(50)]
-            await until(lambda: backend.open == 50)
-            ratd.daemon.stop(60)
-            assert health_pb2.HealthCheckResponse.FromString(await watch.read()).status == NOT_SERVING
-            backend.go.set()
-            assert await asyncio.gather(*streams) == ["up and down"] * 50
-            await asyncio.wait_for(ratd.daemon.ended.wait(), 30)
+    async with (
+        running(tmp_path, text, Gateway(backend)) as ratd,  # type: ignore[arg-type]
+        ratd.client() as client,
+        channel_of(ratd.url) as channel,
+    ):
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
+        assert health_pb2.HealthCheckResponse.FromString(await watch.read()).status == SERVING
+        streams = [asyncio.ensure_future(_collect(client)) for _ in range(50)]
+        await until(lambda: backend.open == 50)
+        ratd.daemon.stop(60)
+        assert health_pb2.HealthCheckResponse.FromString(await watch.read()).status == NOT_SERVING
+        backend.go.set()
+        assert await asyncio.gather(*streams) == ["up and down"] * 50
+        await asyncio.wait_for(ratd.daemon.ended.wait(), 30)
     assert [line["message"] for line in ratd.lines if "message" in line][-2:] == ["stopping", "stopped"]
 
 
