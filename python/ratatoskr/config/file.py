@@ -255,8 +255,8 @@ _EXPECTED = {
     "finite_number": "a number, not infinite",
     "string_pattern_mismatch": "of the form {pattern}",
     "literal_error": "{expected}",
-    "greater_than": "above {gt}",
-    "greater_than_equal": "{ge} or more",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
     "less_than_equal": "at most {le}",
 }
 """What was expected, by pydantic's type of error."""

@@ -132,6 +132,8 @@ def listen_address(text: str) -> ListenAddress:
         if len(os.fsencode(path)) > _MAX_PATH:
             raise ConfigurationError(f"{quote(text)} is too long: the path of a socket has at most {_MAX_PATH} bytes")
         return ListenAddress(path=Path(path))
+    if "@" in text:
+        raise ConfigurationError("an address to listen at must hold no user or password")
     found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})", text)
     if "://" in text:
         raise ConfigurationError(f"{quote(text)} must be HOST:PORT or unix:PATH, without a scheme; tls = true encrypts")
