@@ -73,7 +73,7 @@ LAYERS: dict[str, frozenset[str]] = {
     | {"_extras"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
-    | {"providers.specs", "_files", "_extras", "_log"},
+    | {"providers.specs", "service.address", "service.client", "_files", "_extras", "_log"},
 }
 UPWARD = {
     ("gateway", "sync"): "`gateway.sync()` returns the blocking gateway, imported on use",

@@ -1,4 +1,4 @@
-"""The gateway of one command: its providers, addresses and keys."""
+"""The gateway of one command: a daemon, or the providers, addresses and keys of this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratatoskr.cli.settings import load_config, network, provider_sections
+from ratatoskr.cli.daemon import daemon_client
+from ratatoskr.cli.settings import daemon_url, load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -15,6 +16,7 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
+    from ratatoskr.gateway.base import Gateway
     from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.sync.gateway import SyncGateway
 
@@ -29,8 +31,9 @@ def gateway_for(
 ) -> Iterator[SyncGateway]:
     """Open the gateway and close it at the end.
 
-    If each model names its provider, only those are configured, so that a wrong key or address of another does not
-    matter; otherwise all that have a key, and Ollama if it is reachable.
+    It is that of a daemon where one is named, or has its socket on this machine, unless addresses of providers are
+    given. Else, if each model names its provider, only those are configured, so that a wrong key or address of another
+    does not matter; otherwise all that have a key, and Ollama if it is reachable.
 
     Args:
         models: the models of the command.
@@ -43,7 +46,10 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
+    addresses = _parse_base_urls(base_urls)
+    url = daemon_url(unless="--base-url" if addresses else None)
+    made: Gateway = _gateway(models, providers, addresses, allow_insecure) if url is None else daemon_client(url)
+    gateway = made.sync()
     try:
         yield gateway
     finally:
@@ -139,6 +145,20 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
     except RatatoskrError:
         return True
     return True
+
+
+def embedding_gateway(model: str, precision: str, device: str, threads: int | None, cache_dir: str | None) -> Gateway:
+    """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
+    given = {
+        "--precision": precision != "fp32",
+        "--device": device != "cpu",
+        "--threads": threads,
+        "--cache-dir": cache_dir,
+    }
+    url = daemon_url(unless=next((name for name, value in given.items() if value), None))
+    if url is not None:
+        return daemon_client(url)
+    return local_gateway(model, precision, device, threads, cache_dir)
 
 
 def local_gateway(

@@ -64,10 +64,8 @@ async def test_a_connection_is_encrypted_and_a_token_asked_for(tmp_path: Path, a
 
 
 async def test_a_client_is_known_by_the_name_in_its_certificate(tmp_path: Path, authority: Authority) -> None:
-    clients = (
-        '[clients.alice]\ncertificates = ["alice.test"]\n[clients.root]\ncertificates = ["root.test"]\nadmin = true\n'
-    )
-    text = f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n{clients}'
+    clients = '[clients.alice]\ncertificates = ["alice.test"]\n[clients.root]\ncertificates = ["root.test"]\n'
+    text = f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n{clients}admin = true\n'
     async with running(tmp_path, text) as ratd:
         async with authority.client(ratd.url, "alice.test") as client:
             await client.chat("Hi", "house:m")
