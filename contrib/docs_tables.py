@@ -124,12 +124,13 @@ def config_keys() -> str:
     def rows(model: type[BaseModel], place: str) -> Iterator[tuple[str, ...]]:
         meaning = attributes(model)
         for name, field in model.model_fields.items():
-            inner, key = section_of(field.annotation), f"{place}{name}"
+            inner, key = section_of(field.annotation), f"{place}{field.alias or name}"
             if inner is None:
                 key += ".NAME" if str(field.annotation).startswith("dict") and not place else ""
                 yield f"`{key}`", kind_of(field.annotation), meaning[name]
             else:
-                yield from rows(inner, f"{key}." if inner is field.annotation else f"{key}.NAME.")
+                is_list = str(field.annotation).startswith("list")
+                yield from rows(inner, f"{key}." if inner is field.annotation or is_list else f"{key}.NAME.")
 
     return table("| key | type | meaning |", rows(ConfigFile, ""))
 

@@ -17,15 +17,16 @@ __all__ = ["add_provider", "apply_config", "apply_middleware", "apply_network", 
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, those of the file and others by name, the aliases as routing rules, network and middleware.
+    """Add providers, those of the file and others by name, local models, routing, deadlines, network, middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
     """
     for name in dict.fromkeys([*names, *config.providers]):
         add_provider(builder, name, config.providers.get(name, ProviderSection()))
-    if config.aliases:
-        builder.routing(rules=dict(config.aliases))
+    config.local.apply(builder)
+    config.routing.apply(builder, dict(config.aliases))
+    config.timeouts.apply(builder)
     apply_network(builder, config)
     apply_middleware(builder, config)
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ratatoskr._files import check_folder
+from ratatoskr.config.behaviour import LocalSection, RoutingSection, TimeoutsSection
 from ratatoskr.config.section import Name, Names, Section
 from ratatoskr.config.server import (
     CLIENT_NAME,
@@ -120,6 +121,9 @@ class RedactSection(Section):
         return self
 
 
+LOCAL: Final = "providers.local"
+
+
 class ConfigFile(Section):
     """All of `config.toml`.
 
@@ -128,6 +132,9 @@ class ConfigFile(Section):
         aliases: short names of models, each for one or several.
         templates: of `rat chat`, by name.
         providers: by name.
+        local: models of this process, as `[providers.local]`.
+        routing: fallbacks, and what happens to calls that fail; `aliases` are its rules.
+        timeouts: deadlines of calls that set none themselves.
         network: proxy and certificates.
         redact: what is kept from providers.
         server: of the daemon.
@@ -140,12 +147,25 @@ class ConfigFile(Section):
     aliases: dict[str, Names] = {}
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
+    local: LocalSection = Field(default=LocalSection(), alias=LOCAL)
+    routing: RoutingSection = RoutingSection()
+    timeouts: TimeoutsSection = TimeoutsSection()
     network: Network = Network()
     redact: RedactSection = RedactSection()
     server: ServerSection = ServerSection()
     listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
     tls: TlsSection = TlsSection()
     clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_local_out(cls, document: Any) -> Any:
+        """Return the document with `[providers.local]`, which is no provider like others, beside the providers."""
+        providers = document.get("providers") if isinstance(document, dict) else None
+        if not isinstance(providers, dict) or "local" not in providers:
+            return document
+        others = {name: section for name, section in providers.items() if name != "local"}
+        return {**document, "providers": others, LOCAL: providers["local"]}
 
 
 @hide_arguments
@@ -220,15 +240,21 @@ def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
         place = _place(one["loc"])
         found.setdefault(place, _describe(place, one))
     by_line = sorted((line or 0, place) for line, place in zip(find_lines(text, [*found]), found, strict=True))
+    listed: set[str] = set()
     for line, place in by_line[:_MAX_PROBLEMS]:
-        yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {found[place]}"
+        what, _, names = found[place].partition("; known are ")
+        text = what if names in listed else found[place]
+        if names:
+            listed.add(names)  # once is enough
+        yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {text}"
     if len(by_line) > _MAX_PROBLEMS:
         yield f"{path}: and {len(by_line) - _MAX_PROBLEMS} more"
 
 
 def _place(location: tuple[str | int, ...]) -> tuple[str, ...]:
     """Return the path of a setting in the file: without pydantic's names of the members of a union."""
-    return tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
+    parts = tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
+    return (*LOCAL.split("."), *parts[1:]) if parts[:1] == (LOCAL,) else parts
 
 
 def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
@@ -264,12 +290,13 @@ _EXPECTED = {
 
 def _names_at(place: tuple[str, ...]) -> list[str]:
     """Return the names that a table may hold."""
-    section: type[BaseModel] = ConfigFile
-    for part in place:
+    is_local = ".".join(place) == LOCAL
+    section: type[BaseModel] = LocalSection if is_local else ConfigFile
+    for part in () if is_local else place:
         field = section.model_fields.get(part)
         if field is not None:
             section = _table_of(field.annotation) or section
-    return list(section.model_fields)
+    return [name for name, field in section.model_fields.items() if field.alias is None]
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:

@@ -45,7 +45,7 @@ def settings_of(path: Path | None) -> list[tuple[str, Any, str]]:
 
 def _rows(section: BaseModel, place: tuple[str, ...], *, is_set: bool) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
     for name, field in type(section).model_fields.items():
-        value, here = getattr(section, name), (*place, name)
+        value, here = getattr(section, name), (*place, *(field.alias or name).split("."))
         given = is_set and name in section.model_fields_set
         if isinstance(value, BaseModel):
             yield from _rows(value, here, is_set=given)
