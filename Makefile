@@ -41,7 +41,7 @@ EMBED_BUILT := $(EMBED)/.built
 DOCS_INSTALLED := $(DOCS)/.installed
 PROTO_INSTALLED := $(PROTO)/.installed
 
-.PHONY: help demo test lint types fmt docs proto wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit licences lock FORCE
+.PHONY: help demo test lint types fmt docs proto wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit catalogue licences lock FORCE
 
 help:  ## list the commands
 	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -194,6 +194,10 @@ peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the 
 
 audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
 	$(BIN)/python contrib/audit.py $(BIN)/uv
+
+catalogue: $(INSTALLED)  ## make the tables of models and prices again from the wheels that contrib/catalogue/make.py pins
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --dest build/catalogue genai-prices==0.2.3 litellm==1.110.2
+	$(BIN)/python contrib/catalogue/make.py
 
 licences: $(INSTALLED)  ## write the licences of the linked crates, by cargo-about, and their bill of materials
 	cargo about --version >/dev/null 2>&1 || cargo install --locked --features cli cargo-about

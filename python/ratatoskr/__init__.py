@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratatoskr.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
+        BudgetExceeded as BudgetExceeded,
         ConfigurationError as ConfigurationError,
         ConnectionFailed as ConnectionFailed,
         ContentFiltered as ContentFiltered,
@@ -44,7 +45,15 @@ if TYPE_CHECKING:
         UnsupportedParameter as UnsupportedParameter,
     )
     from ratatoskr.gateway.embedded import EmbeddedGateway as EmbeddedGateway
-    from ratatoskr.gateway.protocol import Chat as Chat, Embed as Embed, ModelGateway as ModelGateway
+    from ratatoskr.gateway.protocol import (
+        Chat as Chat,
+        Classify as Classify,
+        Embed as Embed,
+        ModelGateway as ModelGateway,
+        Nli as Nli,
+        Rerank as Rerank,
+        Stance as Stance,
+    )
     from ratatoskr.gateway.stream import ChatStream as ChatStream
     from ratatoskr.gateway.tools import ToolStream as ToolStream
     from ratatoskr.gateway.tools import run_tools as run_tools
@@ -53,6 +62,7 @@ if TYPE_CHECKING:
     from ratatoskr.middleware.base import Middleware as Middleware
     from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
     from ratatoskr.middleware.redact import Redact as Redact
+    from ratatoskr.models.price import Price as Price
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
     from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
@@ -108,9 +118,28 @@ if TYPE_CHECKING:
         dump_messages as dump_messages,
         load_messages as load_messages,
     )
+    from ratatoskr.types.allowance import BudgetStatus as BudgetStatus, LimitStatus as LimitStatus
+    from ratatoskr.types.budget import Budget as Budget
+    from ratatoskr.types.classify import (
+        Classification as Classification,
+        Classifications as Classifications,
+        ClassifyRequest as ClassifyRequest,
+        ZeroShotRequest as ZeroShotRequest,
+    )
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
+    from ratatoskr.types.metadata import (
+        ModelMetadata as ModelMetadata,
+        Mutable as Mutable,
+        Opaque as Opaque,
+        PresetInfo as PresetInfo,
+        ReadOnly as ReadOnly,
+        RefreshReport as RefreshReport,
+        ResolvedPreset as ResolvedPreset,
+        Unsupported as Unsupported,
+    )
     from ratatoskr.types.model import (
+        BreakerHealth as BreakerHealth,
         Explanation as Explanation,
         Health as Health,
         LocalHealth as LocalHealth,
@@ -119,21 +148,34 @@ if TYPE_CHECKING:
         Plan as Plan,
         ProviderHealth as ProviderHealth,
     )
+    from ratatoskr.types.nli import NliRequest as NliRequest, NliResult as NliResult, NliResults as NliResults
+    from ratatoskr.types.rerank import (
+        RankedDocument as RankedDocument,
+        Ranking as Ranking,
+        RerankRequest as RerankRequest,
+    )
+    from ratatoskr.types.stance import (
+        StanceRequest as StanceRequest,
+        StanceResult as StanceResult,
+        StanceResults as StanceResults,
+        StanceTemplates as StanceTemplates,
+    )
     from ratatoskr.types.token import Token as Token
+    from ratatoskr.types.usage import CostItem as CostItem, CostRange as CostRange, UsageDetails as UsageDetails
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
     "ratatoskr.config.builder": "Builder",
     "ratatoskr.config.entry": "Ratatoskr",
     "ratatoskr.errors": """
-        AllAttemptsFailed AuthenticationFailed ConfigurationError ConnectionFailed ContentFiltered
+        AllAttemptsFailed AuthenticationFailed BudgetExceeded ConfigurationError ConnectionFailed ContentFiltered
         ContextLengthExceeded GatewayClosed InvalidInput InvalidToolArguments MalformedResponse
         ModelNotAvailable ModelNotFound NoProvider OutputInvalid PresetNotFound ProviderError QuotaExhausted
         RatatoskrError RateLimited RedirectRefused ServiceUnavailable StreamInterrupted Timeout TlsError
         UnsupportedParameter
     """,
     "ratatoskr.gateway.embedded": "EmbeddedGateway",
-    "ratatoskr.gateway.protocol": "Chat Embed ModelGateway",
+    "ratatoskr.gateway.protocol": "Chat Classify Embed ModelGateway Nli Rerank Stance",
     "ratatoskr.gateway.stream": "ChatStream",
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
@@ -141,6 +183,7 @@ _NAMES = {
     "ratatoskr.middleware.base": "Middleware",
     "ratatoskr.middleware.observe": "Hooks Log",
     "ratatoskr.middleware.redact": "Redact",
+    "ratatoskr.models.price": "Price",
     "ratatoskr.providers.protocol": "ChatProvider",
     "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
@@ -154,10 +197,20 @@ _NAMES = {
         TokenLogprob Tool ToolCall ToolCallDelta ToolCallEnd ToolCallStart ToolDefinition ToolResult Usage
         UsageEvent dump_messages load_messages
     """,
+    "ratatoskr.types.allowance": "BudgetStatus LimitStatus",
+    "ratatoskr.types.budget": "Budget",
+    "ratatoskr.types.classify": "Classification Classifications ClassifyRequest ZeroShotRequest",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
-    "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.metadata": """
+        ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
+    """,
+    "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.nli": "NliRequest NliResult NliResults",
+    "ratatoskr.types.rerank": "RankedDocument Ranking RerankRequest",
+    "ratatoskr.types.stance": "StanceRequest StanceResult StanceResults StanceTemplates",
     "ratatoskr.types.token": "Token",
+    "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",
 }
 _MODULES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))

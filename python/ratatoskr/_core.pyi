@@ -17,6 +17,8 @@ __all__ = [
     "after_fork",
     "check_depth",
     "pool",
+    "sigmoid",
+    "softmax",
     "take_pooled",
 ]
 
@@ -235,6 +237,23 @@ class Tokenizer:
             ConfigurationError: the limit is too small for a text beside the special tokens.
         """
 
+    def join(
+        self, texts: Tokens, pairs: list[tuple[int, int]], limit: int, keep_second: bool, first: int = 0
+    ) -> Tokens:
+        """Join texts that `encode` has tokenised to pairs, each truncated to `limit` tokens, special tokens included.
+
+        Args:
+            texts: the tokens of the texts.
+            pairs: the numbers of the first and of the second text of each pair.
+            limit: the largest number of tokens of a pair.
+            keep_second: whether the first text alone is truncated, or the longer one.
+            first: the index of the first pair, for error messages.
+
+        Raises:
+            InvalidInput: the second text, which is kept, leaves no room for the first; the message contains its index.
+            ConfigurationError: the tokenizer does not join two texts, or the limit is too small for them.
+        """
+
 @final
 class Tokens:
     """The token ids of many texts, concatenated."""
@@ -256,8 +275,33 @@ class Tokens:
     def calls(self, budget: int) -> list[list[int]]:
         """Group the texts into calls of similar lengths, longest first, each padded to at most `budget` tokens."""
 
-    def pad(self, texts: Sequence[int]) -> tuple[_Ints, _Ints]:
-        """Return texts as rows of one width: ids padded with zeros, and the attention mask."""
+    def pad_segments(self, texts: Sequence[int]) -> _Ints | None:
+        """Return the segments (token types) of texts as rows of one width; None if all are the first."""
+
+    def pad(self, texts: Sequence[int], pad: int = 0) -> tuple[_Ints, _Ints]:
+        """Return texts as rows of one width: ids padded with the id `pad`, and the attention mask."""
+
+def softmax(logits: _Floats, item: str = "item") -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the softmax of each row of logits: each row sums to one.
+
+    Args:
+        logits: one row for each item.
+        item: what an item is called in messages.
+
+    Raises:
+        MalformedResponse: a logit is not finite; the message contains the index of its item.
+    """
+
+def sigmoid(logits: _Floats, item: str = "item") -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the logistic function of each logit.
+
+    Args:
+        logits: one row for each item.
+        item: what an item is called in messages.
+
+    Raises:
+        MalformedResponse: a logit is not finite; the message contains the index of its item.
+    """
 
 def pool(
     hidden: _Floats,

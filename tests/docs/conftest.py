@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,9 +16,11 @@ from ratatoskr.testing import ScriptedUpstream
 from ratatoskr.testing.routes import BASES
 from ratatoskr.testing.thread import ThreadedUpstream
 from source_tree import ROOT
+from unit.local.classifiers import Classifier
 from unit.local.hub_server import BGE, hub
 from unit.local.stand_ins import make
 
+ONE_LABEL = {"id2label": {"0": "LABEL_0"}}
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -39,9 +42,17 @@ def embedder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def embedder(embedder_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stand in for the hub, with a model of random weights under a real one's name."""
-    with hub({BGE: embedder_folder}) as server:
+def embedder(
+    embedder_folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Stand in for the hub, with models of random weights under the names of real ones."""
+    analysts = tmp_path_factory.mktemp("analysts")
+    models = {
+        BGE: embedder_folder,
+        "cross-encoder/nli-deberta-v3-small": Classifier(1, 3).write(analysts / "nli"),
+        "cross-encoder/ms-marco-MiniLM-L6-v2": Classifier(2, 1).write(analysts / "reranker", config=ONE_LABEL),
+    }
+    with hub(models) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         yield
 
@@ -54,7 +65,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("notes.txt").write_text("Parcels leave within two days.\nWe refund the price.\n")
     Path("texts.txt").write_text("a text\nanother\n")
     Path("reviews.csv").write_text("id,text\n1,good\n2,bad\n")
+    sentiment = {"id2label": {"0": "negative", "1": "positive"}}
+    Classifier(3, 2).write(Path("sentiment"), config=sentiment)
     Path("plan.md").write_text("# Plan\n")
+    usage = {"input_tokens": 1_000, "output_tokens": 100}
+    Path("answer.json").write_text(json.dumps({"provider": "openai", "model": "gpt-4.1", "usage": usage}))
     return tmp_path
 
 

@@ -24,7 +24,8 @@ def prepare(page: Path, request: pytest.FixtureRequest) -> None:
     """Write the files that a page shows, and serve a model if it needs one."""
     for name, text in files(page).items():
         Path(name).write_text(text)
-    if "BgeSmallEn" in page.read_text("utf-8"):
+    text = page.read_text("utf-8")
+    if "BgeSmallEn" in text or "NliDeberta" in text:
         request.getfixturevalue("embedder")
 
 

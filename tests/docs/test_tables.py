@@ -14,8 +14,8 @@ from pydantic import BaseModel
 import ratatoskr
 from docs.pages import DOCS, PAGES
 from ratatoskr.cli.rat import rat
-from ratatoskr.config.file import ConfigFile
 from ratatoskr.config.provider import ProviderConfig, resolve_base_url
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.specs import QUIRKS, SPECS, ProviderSpec
 from ratatoskr.types.chat import PARAM_NAMES, ChatParams
@@ -68,7 +68,7 @@ def test_every_parameter_of_a_chat_has_a_line(tables: ModuleType) -> None:
 def keys_of(model: type[BaseModel], place: str, tables: ModuleType) -> Iterator[str]:
     """Yield the keys of a table and of those within."""
     for name, field in model.model_fields.items():
-        inner, key = tables.section_of(field.annotation), f"{place}{field.alias or name}"
+        inner, key = tables.section_of(field.annotation), f"{place}{name}"
         if inner is None:
             yield key
         else:

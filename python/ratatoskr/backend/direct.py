@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ratatoskr.backend.analysis import AnalysisBackend
+from ratatoskr.backend.capability import BackendParts
 from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.protocol import Allowances, Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider
@@ -17,10 +19,16 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
 
 if TYPE_CHECKING:
+    from ratatoskr.providers.protocol import FindsModels
     from ratatoskr.transport.client import Transport
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
+    from ratatoskr.types.nli import NliRequest, NliResults
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
 A = TypeVar("A")
 
@@ -35,8 +43,10 @@ class DirectBackend:
         transport: carries their bytes.
         settings: what the builder has decided.
         embedders: providers of embeddings, in order of preference.
+        analysts: providers of text analysis, in order of preference; `providers` that have its methods follow.
         clock: time and chance of retries.
-        shared: closes transport and embedders in place of the backend, where other backends use them, too.
+        shared: closes transport and local models in place of the backend, where other backends use them, too.
+        guards: the limits and budgets.
     """
 
     def __init__(
@@ -46,22 +56,39 @@ class DirectBackend:
         settings: Settings,
         *,
         embedders: Sequence[EmbedProvider] = (),
+        analysts: Sequence[FindsModels] = (),
         clock: Clock | None = None,
         shared: Closeable | None = None,
+        guards: Allowances | None = None,
     ) -> None:
         self.settings = settings
+        self.guards = guards
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared
-        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        self._chain = chain = Chain(
+            retries=settings.retries, clock=clock, breaker=settings.breaker, timeouts=settings.timeouts
+        )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self.embeddings.has)
+        self.analysis = AnalysisBackend(
+            (*analysts, *providers.values()),
+            BackendParts(chain, settings, timeouts, self.lifecycle),
+            self.chats.chat,
+            has_chats=bool(providers),
+        )
 
     @property
     def provider_names(self) -> tuple[str, ...]:
         """The names of the providers, those of local models last."""
-        return (*self.chats.registry.providers, *self.embeddings.registry.providers)
+        chats, embeddings = self.chats.registry.providers, self.embeddings.registry.providers
+        return tuple(dict.fromkeys((*chats, *embeddings, *self.analysis.provider_names)))
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
+        return self._transport
 
     @property
     def loop_bound(self) -> bool:
@@ -84,6 +111,30 @@ class DirectBackend:
         """Yield windows of vectors; see `EmbedBackend.embed_windows`."""
         return self.embeddings.embed_windows(request)
 
+    def nli(self, request: NliRequest) -> Coroutine[Any, Any, NliResults]:
+        """Return judgements; see `NliBackend.nli`."""
+        return self.analysis.inference.nli(request)
+
+    def zero_shot(self, request: ZeroShotRequest) -> Coroutine[Any, Any, Classifications]:
+        """Return labels out of the caller's; see `ZeroShotBackend.zero_shot`."""
+        return self.analysis.zero_shot.zero_shot(request)
+
+    def classify(self, request: ClassifyRequest) -> Coroutine[Any, Any, Classifications]:
+        """Return labels out of the model's own; see `ClassifyBackend.classify`."""
+        return self.analysis.classification.classify(request)
+
+    def stance(self, request: StanceRequest) -> Coroutine[Any, Any, StanceResults]:
+        """Return stances; see `StanceBackend.stance`."""
+        return self.analysis.stances.stance(request)
+
+    def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
+        """Return documents by relevance; see `RerankBackend.rerank`."""
+        return self.analysis.reranking.rerank(request)
+
+    def breakers(self) -> tuple[BreakerHealth, ...]:
+        """Return the circuit breakers that are not closed."""
+        return self._chain.readiness.breakers()
+
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""
         if type(query) not in WHILE_CLOSED:
@@ -94,12 +145,20 @@ class DirectBackend:
     async def preload(self, model: str) -> None:
         """Load a local model ahead of use."""
         self.lifecycle.check_open()
-        await self.embeddings.preload(model)
+        keepers = self.analysis.keepers(model)
+        if not keepers or self.embeddings.has(model):
+            await self.embeddings.preload(model)
+        for keeper, name in keepers:
+            await keeper.preload(name)
 
     async def unload(self, model: str) -> None:
         """Unload a local model."""
         self.lifecycle.check_open()
-        await self.embeddings.unload(model)
+        keepers = self.analysis.keepers(model)
+        if not keepers or self.embeddings.has(model):
+            await self.embeddings.unload(model)
+        for keeper, name in keepers:
+            await keeper.unload(name)
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider."""
@@ -119,4 +178,5 @@ class DirectBackend:
             await self._shared.aclose()
         else:
             await self.embeddings.aclose()
+            await self.analysis.aclose()
             await self._transport.aclose()

@@ -10,8 +10,11 @@ from typing import Final, TypeAlias, TypeVar
 
 from ratatoskr.backend.deadline import Deadline, Phase
 from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.presets import embedding_of
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.models.presets import PREFIX
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.registry import ProviderRegistry
@@ -49,14 +52,20 @@ class EmbedBackend:
         timeouts: CallTimeouts,
         lifecycle: Lifecycle,
     ) -> None:
-        self.registry = ProviderRegistry({provider.name: provider for provider in providers}, chain)
+        named = {provider.name: provider for provider in providers}
+        self.registry = ProviderRegistry(named, chain, pricing=Pricing.of(settings.catalogue))
         self._names = {name: provider.names for name, provider in self.registry.providers.items()}
         self._settings = settings
         self._timeouts = timeouts
         self._lifecycle = lifecycle
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises."""
+        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises.
+
+        The name may be that of a preset.
+        """
+        if isinstance(model, str) and model.startswith(PREFIX):
+            model = embedding_of(model, self._settings.presets, self.has)
         return resolve_embedding(model, self._names)
 
     def has(self, model: str) -> bool:
@@ -75,11 +84,11 @@ class EmbedBackend:
             embeddings, attempts = await self.registry.run(
                 self.candidates(request.model),
                 lambda provider, options: _within(
-                    provider.embed_batch(request, options), options.deadlines.total, options.deadlines.total_phase
+                    _embed(provider, request, options), options.deadlines.total, options.deadlines.total_phase
                 ),
                 self._timeouts.resolve(request.timeouts),
             )
-            return replace(embeddings, attempts=attempts)
+            return embeddings.with_attempts(attempts)
         finally:
             self._lifecycle.leave(call)
 
@@ -101,7 +110,7 @@ class EmbedBackend:
                 timeouts,
             )
             while window is not None:
-                yield window
+                yield self._with_cost(window)
                 if not self._lifecycle.is_running:
                     raise GatewayClosed("the gateway is closed")
                 window = await _within(anext(windows, None), no_progress, "no_progress", source)
@@ -109,6 +118,9 @@ class EmbedBackend:
             if windows is not None:
                 await windows.aclose()
             self._lifecycle.leave(call)
+
+    def _with_cost(self, window: Embeddings) -> Embeddings:
+        return _with_cost(window, self.registry.pricing, window.provider)
 
     async def explain(self, request: ChatRequest) -> Explanation:
         """Return which providers would embed with the request's model; one that cannot be used would be skipped."""
@@ -181,6 +193,18 @@ class _TimedIterator:
             spent = time.monotonic() - began
             if spent > _SLOW_ITERABLE and self.deadline is not None:
                 self.deadline.extend(spent)
+
+
+async def _embed(provider: EmbedProvider, request: EmbedRequest, options: CallOptions) -> Embeddings:
+    return _with_cost(await provider.embed_batch(request, options), options.pricing, provider.name, options.model)
+
+
+def _with_cost(embeddings: Embeddings, pricing: Pricing | None, provider: str, *models: str) -> Embeddings:
+    """Return embeddings with their cost where the provider bills none and their price is known."""
+    if pricing is None or embeddings.cost is not None:
+        return embeddings
+    cost = pricing.when_read(embeddings.usage, provider, embeddings.model, *models)
+    return embeddings if cost is None else replace(embeddings, cost=cost)
 
 
 async def _within(work: Awaitable[T], limit: float | None, phase: Phase, source: _TimedIterator | None = None) -> T:

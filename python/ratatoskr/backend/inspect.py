@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
-from ratatoskr.providers.protocol import ListsModels
-from ratatoskr.types.chat import ChatOptions, ChatRequest
-from ratatoskr.types.frames import forget_locals
-from ratatoskr.types.message import Message
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
-from ratatoskr.types.timeouts import DEFAULTS, Deadlines
+from ratatoskr.backend.lookup import list_models, name_of, request_of
+from ratatoskr.backend.metadata import get_model_metadata, list_presets, refresh_models, resolve_preset
+from ratatoskr.errors import RatatoskrError
+from ratatoskr.types.model import Explanation, Health, ModelStatus, ProviderHealth
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    Query,
+    RefreshModels,
+    ResolvePreset,
+)
+from ratatoskr.types.usage import Cost
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,37 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["ANSWERS"]
 
 
-async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
-    """Ask each provider for its list; those that fail are left out as long as one answers."""
-    provider, providers = query.provider, backend.chats.registry.providers
-    embedding = [model for model in await backend.embeddings.models() if provider in (None, model.provider)]
-    if provider is not None and provider not in providers and not embedding:
-        raise NoProvider("not configured", provider=provider)
-    asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
-    timeouts = backend.settings.timeouts.over(DEFAULTS)
-    total = None if timeouts.total in (None, math.inf) else timeouts.total
-    deadlines = Deadlines(connect=timeouts.connect, first_byte=total, idle=timeouts.idle, total=total)
-    answers = await asyncio.gather(*(p.models(deadlines) for p in asked), return_exceptions=True)
-    errors = [answer for answer in answers if isinstance(answer, RatatoskrError)]
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            forget_locals(answer, sys.exception())
-            if not isinstance(answer, RatatoskrError):
-                raise answer
-    if errors and len(errors) == len(answers) and not embedding:
-        if len(errors) == 1:
-            raise errors[0]
-        raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
-    return [model for answer in answers if isinstance(answer, list) for model in answer] + embedding
-
-
 async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
     if backend.embeddings.has(query.model):
         return await backend.embeddings.status(query.model)
-    request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
+    for keeper, model in backend.analysis.keepers(query.model):
+        return await keeper.status(model)
     try:
-        candidate = backend.chats.candidates(request)[0]
+        candidate = backend.chats.candidates(request_of(query.model))[0]
         listed = await list_models(backend, ListModels(candidate.provider))
     except RatatoskrError as error:
         return ModelStatus("unavailable", error.message)
@@ -64,19 +48,31 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
     return ModelStatus("unavailable", f"{candidate.provider} does not list {candidate.model}")
 
 
+async def get_cost(backend: DirectBackend, query: GetCost) -> Cost | None:
+    """Return what a use of a model costs; a provider that the name spells out need not be configured."""
+    pricing = backend.chats.registry.pricing
+    if pricing is None:
+        return None
+    return pricing.cost_of(query.usage, *name_of(backend, query.model), at=query.at)
+
+
 async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Explanation:
     """Return what a request would do; parameters that a candidate refuses are in its plan."""
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
-        return await backend.embeddings.explain(query.request)
-    return backend.chats.explain(query.request, body=query.body)
+        explanation = await backend.embeddings.explain(query.request)
+    elif isinstance(model, str) and (part := backend.analysis.find(model)) is not None:
+        explanation = await part.explain(model, query.request.timeouts)
+    else:
+        explanation = backend.chats.explain(query.request, body=query.body)
+    return explanation if backend.guards is None else await backend.guards.explain(explanation)
 
 
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
     embeds = {"embed"} if backend.embeddings.registry.providers else set()
-    return frozenset({"list_models"} | chats | embeds)
+    return frozenset({"list_models"} | chats | embeds | backend.analysis.capabilities())
 
 
 async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
@@ -86,7 +82,11 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
         for name, provider in backend.chats.registry.providers.items()
     )
-    return Health(backend.lifecycle.is_open, VERSION, providers, await backend.embeddings.health())
+    local = (*await backend.embeddings.health(), *await backend.analysis.health())
+    limits, budgets = ((), ()) if backend.guards is None else await backend.guards.health()
+    return Health(
+        backend.lifecycle.is_open, VERSION, providers, local, backend.breakers(), limits=limits, budgets=budgets
+    )
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {
@@ -95,8 +95,13 @@ ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] 
     ExplainRequest: explain_request,
     GetCapabilities: get_capabilities,
     GetHealth: get_health,
+    GetCost: get_cost,
+    GetModelMetadata: get_model_metadata,
+    ListPresets: list_presets,
+    ResolvePreset: resolve_preset,
+    RefreshModels: refresh_models,
 }
 """Each question with the function that answers it."""
 
-WHILE_CLOSED = frozenset({GetHealth, GetCapabilities})
+WHILE_CLOSED = frozenset({GetHealth, GetCapabilities, GetCost})
 """Questions that a closed gateway answers, too."""

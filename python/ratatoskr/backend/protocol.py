@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.chat import ChatRequest, ChatResponse
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.event import ChatEvent
+    from ratatoskr.types.model import Explanation
+    from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.query import Query
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
 A = TypeVar("A")
 
@@ -35,6 +41,26 @@ class Backend(Protocol):
 
     def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
         """Yield the vectors of an iterable of any length window by window; raises `RatatoskrError`."""
+        ...
+
+    def nli(self, request: NliRequest) -> Coroutine[Any, Any, NliResults]:
+        """Return the judgements of the request's pairs; raises `RatatoskrError`."""
+        ...
+
+    def zero_shot(self, request: ZeroShotRequest) -> Coroutine[Any, Any, Classifications]:
+        """Return the labels of the request's texts, out of the caller's; raises `RatatoskrError`."""
+        ...
+
+    def classify(self, request: ClassifyRequest) -> Coroutine[Any, Any, Classifications]:
+        """Return the labels of the request's texts, out of the model's own; raises `RatatoskrError`."""
+        ...
+
+    def stance(self, request: StanceRequest) -> Coroutine[Any, Any, StanceResults]:
+        """Return the stances of the request's texts; raises `RatatoskrError`."""
+        ...
+
+    def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
+        """Return the request's documents, the most relevant first; raises `RatatoskrError`."""
         ...
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:
@@ -115,6 +141,18 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """Close the upstream; may be called twice."""
+        ...
+
+
+class Allowances(Protocol):
+    """Limits and budgets that the calls of a backend are subject to."""
+
+    async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
+        """Return what is used of every limit and budget."""
+        ...
+
+    async def explain(self, explanation: Explanation) -> Explanation:
+        """Return an explanation with the limits of each candidate, and the budgets."""
         ...
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Literal
 
+from ratatoskr._files import state_folder
 from ratatoskr.cli.daemon import daemon_client
 from ratatoskr.cli.settings import daemon_url, load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
@@ -54,6 +55,13 @@ def gateway_for(
         yield gateway
     finally:
         gateway.close()
+
+
+def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
+    """Open the gateway of a command that needs no provider: to those named or configured, or else without a key."""
+    keyless = next(spec.name for spec in SPECS.values() if spec.base_url and not spec.needs_key)
+    is_empty = not base_urls and not any(_configured_providers())
+    return gateway_for(providers=(keyless,) if is_empty else (), base_urls=base_urls, allow_insecure=allow_insecure)
 
 
 def _gateway(
@@ -112,7 +120,7 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
 
 
 def _with_settings(builder: Builder) -> Builder:
-    """Set the network of the command line, the environment or `config.toml`, and the middleware of the file."""
+    """Set the network of the command line, the environment or `config.toml`, and all that the file has for calls."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
@@ -120,9 +128,11 @@ def _with_settings(builder: Builder) -> Builder:
         builder.tls(ca=ca_file)
     config = load_config()
     if config is not None:
-        from ratatoskr.config.apply import apply_middleware
+        from ratatoskr.config.apply import apply_breaker, apply_guards, apply_middleware
 
+        apply_breaker(builder, config)
         apply_middleware(builder, config)
+        apply_guards(builder, config, state_folder() / "ledger.sqlite")
     return builder
 
 
@@ -162,12 +172,25 @@ def embedding_gateway(model: str, precision: str, device: str, threads: int | No
 
 
 def local_gateway(
-    model: str, precision: str, device: str, threads: int | None, cache_dir: str | None
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    task: Literal["embed", "nli", "classify", "rerank"] = "embed",
 ) -> EmbeddedGateway:
     """Return a gateway to one local model, from the options `local_model` and `local`."""
     from ratatoskr import Device, Ratatoskr
 
-    builder = Ratatoskr.builder().local_embeddings(model, "int8" if precision == "int8" else "fp32")
+    builder = Ratatoskr.builder()
+    add = {
+        "embed": builder.local_embeddings,
+        "nli": builder.local_nli,
+        "classify": builder.local_classifier,
+        "rerank": builder.local_reranker,
+    }[task]
+    add(model, "int8" if precision == "int8" else "fp32")
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

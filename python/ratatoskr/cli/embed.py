@@ -76,7 +76,7 @@ def embed(
     if search is not None and (npy is not None or input_type is not None):
         raise click.UsageError("--search cannot be combined with --npy or --input-type")
     screen = Screen()
-    source = _read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
+    source = read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
     with embedding_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
@@ -156,7 +156,7 @@ def _read_stdin() -> str:
     return text
 
 
-def _read_lines(file: str) -> Iterator[str]:
+def read_lines(file: str) -> Iterator[str]:
     """Yield the lines of a file without their line ends; only a line feed ends a line."""
     from ratatoskr.errors import InvalidInput
 

@@ -18,20 +18,32 @@ COMMANDS: dict[str, str] = {
     "alias": "Set, list and remove short names of models.",
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider with faults, for tests of applications.",
+    "classify": "Classify texts, with labels of yours or of the model.",
     "completion": "Print the script for completion in bash, zsh or fish.",
+    "cost": "Show what saved answers cost, or would cost at another model; sends nothing.",
     "embed": "Turn texts into vectors on this machine, or search among them.",
     "embed-file": "Embed the texts of a file on this machine; can be interrupted and continued.",
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",
     "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
     "keys": "Save, list and remove the keys of providers.",
-    "models": "List the models of the providers; set the default; pull, list and verify local ones.",
+    "models": "List and describe models; refresh the table of them; pull, list and verify local ones.",
+    "nli": "Judge whether a text entails another, on this machine.",
+    "presets": "List presets, or show which model one stands for; sends nothing.",
+    "rerank": "Order documents by their relevance to a query.",
     "search": "Search a file of vectors that embed-file wrote.",
     "sessions": "List, show, export and remove saved conversations.",
+    "stance": "Judge whether texts are for something, against it, or neither.",
     "templates": "List, show and remove saved prompts.",
 }
 """Listing the commands imports none."""
-MODULES: dict[str, str] = {"sessions": "saved"}
+MODULES: dict[str, str] = {
+    "classify": "analyse",
+    "nli": "analyse",
+    "rerank": "analyse",
+    "sessions": "saved",
+    "stance": "analyse",
+}
 """The modules of the commands that are not in the module of their name."""
 
 INTERRUPTED = 130

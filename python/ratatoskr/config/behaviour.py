@@ -1,4 +1,4 @@
-"""The tables of `config.toml` on how a gateway behaves: local models, routing and deadlines."""
+"""The tables of `config.toml` on how a gateway behaves: routing and deadlines."""
 
 from __future__ import annotations
 
@@ -6,51 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ratatoskr.config.section import Name, Names, Section
+from ratatoskr.config.section import Names, Section
 from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
-__all__ = ["LocalSection", "RoutingSection", "TimeoutsSection"]
+__all__ = ["RoutingSection", "TimeoutsSection"]
 
-Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
-
-
-class LocalSection(Section):
-    """The models of this process.
-
-    Attributes:
-        models: names of the catalogue, `organisation/name` of models in the store, or folders.
-        precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
-        device: `cpu`, `cuda` or `cuda:1`.
-        threads: that tokenise and compute; by default one for each CPU that the process may use.
-        cache_dir: the folder of the store, in place of `$RATATOSKR_CACHE_DIR`.
-        ram_budget: bytes that the models may add to the process.
-    """
-
-    models: list[Name] = []
-    precision: Literal["fp32", "int8"] = "fp32"
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")] = "cpu"
-    threads: Count | None = None
-    cache_dir: Name | None = None
-    ram_budget: Count | None = None
-
-    def apply(self, builder: Builder) -> None:
-        """Add the models to a builder."""
-        for model in self.models:
-            builder.local_embeddings(model, self.precision)
-        if self.models and self.device != "cpu":
-            from ratatoskr.local.engine.device import Device
-
-            builder.device(Device.cuda(int(self.device.partition(":")[2] or 0)))
-        if self.threads is not None:
-            builder.threads(self.threads)
-        if self.cache_dir is not None:
-            builder.cache_dir(self.cache_dir)
-        if self.ram_budget is not None:
-            builder.ram_budget(self.ram_budget)
 
 
 class RoutingSection(Section):

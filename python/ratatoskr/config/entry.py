@@ -55,8 +55,9 @@ class Ratatoskr:
             ConfigurationError: the file is wrong, or there is no provider.
         """
         from ratatoskr.config.apply import apply_config
-        from ratatoskr.config.file import ConfigFile, read_config
+        from ratatoskr.config.file import read_config
         from ratatoskr.config.paths import find_config
+        from ratatoskr.config.sections import ConfigFile
 
         found = Path(path) if path is not None else find_config()
         config = ConfigFile() if found is None else read_config(found)

@@ -12,160 +12,23 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self, get_args
+from typing import Any, Final, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
 from ratatoskr._files import check_folder
-from ratatoskr.config.behaviour import LocalSection, RoutingSection, TimeoutsSection
-from ratatoskr.config.section import Name, Names, Section
-from ratatoskr.config.server import (
-    CLIENT_NAME,
-    ClientSection,
-    ListenerSection,
-    ServerSection,
-    TlsSection,
-    check_listeners,
-)
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "parse_config", "read_config"]
+__all__ = ["parse_config", "read_config", "read_text"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
-
-
-class Defaults(Section):
-    """What `rat` uses where the command line says nothing.
-
-    Attributes:
-        model: a name, an alias, or several that are tried in turn.
-        embed_model: a local model for `rat embed`.
-    """
-
-    model: Names | None = None
-    embed_model: Name | None = None
-
-
-class Template(Section):
-    """A prompt that is used again by its name.
-
-    Attributes:
-        prompt: the prompt; `$input` stands for what the command line and standard input say.
-        system: instructions to the model.
-        model: a name, an alias, or several.
-    """
-
-    prompt: str | None = None
-    system: str | None = None
-    model: Names | None = None
-
-
-class ProviderSection(Section):
-    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
-
-    Attributes:
-        base_url: in place of the provider's own.
-        headers: sent with every request; none of them secret.
-        allow_insecure: allow plain http to another machine.
-    """
-
-    base_url: Name | None = None
-    headers: dict[str, str] = {}
-    allow_insecure: bool = False
-
-
-class Network(Section):
-    """How connections are made.
-
-    Attributes:
-        proxy: URL of a proxy for all requests, or `env` for that of the environment.
-        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
-    """
-
-    proxy: Name | None = Field(default=None, repr=False)
-    ca_file: Name | None = None
-
-
-class RedactSection(Section):
-    """What is kept from providers: the middleware `Redact`, around every call.
-
-    Attributes:
-        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
-        restore: put the values back where an answer has their placeholders, in place of redacting answers.
-    """
-
-    patterns: dict[str, Name] = {}
-    restore: bool = False
-
-    @field_validator("patterns")
-    @classmethod
-    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
-        from ratatoskr.middleware.redact import Redact
-
-        try:
-            Redact(patterns)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
-
-
-LOCAL: Final = "providers.local"
-
-
-class ConfigFile(Section):
-    """All of `config.toml`.
-
-    Attributes:
-        defaults: of `rat`.
-        aliases: short names of models, each for one or several.
-        templates: of `rat chat`, by name.
-        providers: by name.
-        local: models of this process, as `[providers.local]`.
-        routing: fallbacks, and what happens to calls that fail; `aliases` are its rules.
-        timeouts: deadlines of calls that set none themselves.
-        network: proxy and certificates.
-        redact: what is kept from providers.
-        server: of the daemon.
-        listeners: of the daemon; without any it listens at 127.0.0.1:9741.
-        tls: of the daemon.
-        clients: of the daemon, by name.
-    """
-
-    defaults: Defaults = Defaults()
-    aliases: dict[str, Names] = {}
-    templates: dict[str, Template] = {}
-    providers: dict[str, ProviderSection] = {}
-    local: LocalSection = Field(default=LocalSection(), alias=LOCAL)
-    routing: RoutingSection = RoutingSection()
-    timeouts: TimeoutsSection = TimeoutsSection()
-    network: Network = Network()
-    redact: RedactSection = RedactSection()
-    server: ServerSection = ServerSection()
-    listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
-    tls: TlsSection = TlsSection()
-    clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_local_out(cls, document: Any) -> Any:
-        """Return the document with `[providers.local]`, which is no provider like others, beside the providers."""
-        providers = document.get("providers") if isinstance(document, dict) else None
-        if not isinstance(providers, dict) or "local" not in providers:
-            return document
-        others = {name: section for name, section in providers.items() if name != "local"}
-        return {**document, "providers": others, LOCAL: providers["local"]}
 
 
 @hide_arguments
@@ -176,7 +39,7 @@ def read_config(path: Path) -> ConfigFile:
         ConfigurationError: the file cannot be read, others can change it, it is not TOML, or has wrong settings; the
             message names the file, the line and the key of each.
     """
-    return parse_config(_read_text(path), path)
+    return parse_config(read_text(path), path)
 
 
 @hide_arguments
@@ -201,7 +64,12 @@ def parse_config(text: str, path: Path) -> ConfigFile:
     raise ConfigurationError("\n".join(problems))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file of settings.
+
+    Raises:
+        ConfigurationError: it cannot be read, others can change it, it is too large or not UTF-8.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -253,8 +121,7 @@ def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
 
 def _place(location: tuple[str | int, ...]) -> tuple[str, ...]:
     """Return the path of a setting in the file: without pydantic's names of the members of a union."""
-    parts = tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
-    return (*LOCAL.split("."), *parts[1:]) if parts[:1] == (LOCAL,) else parts
+    return tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
 
 
 def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
@@ -264,8 +131,16 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         names = _names_at(place[:-1])
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
-    expected = _EXPECTED.get(problem["type"], "").format(**problem.get("ctx", {}))
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    expected = _EXPECTED.get(problem["type"])
+    if expected is None:
+        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    context = {name: _shorten(value) for name, value in problem.get("ctx", {}).items()}
+    return f"must be {expected.format_map(context)}"
+
+
+def _shorten(value: Any) -> Any:
+    """Return a number without the `.0` of a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _EXPECTED = {
@@ -273,33 +148,35 @@ _EXPECTED = {
     "list_type": "text or a list of texts",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
     "int_type": "a whole number",
     "float_type": "a number",
-    "finite_number": "a number, not infinite",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "dict_type": "a table",
+    "int_from_float": "a whole number",
+    "missing": "given",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
     "string_pattern_mismatch": "of the form {pattern}",
     "literal_error": "{expected}",
-    "greater_than": "above {gt:g}",
-    "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "at most {le}",
 }
 """What was expected, by pydantic's type of error."""
 
 
 def _names_at(place: tuple[str, ...]) -> list[str]:
     """Return the names that a table may hold."""
-    is_local = ".".join(place) == LOCAL
-    section: type[BaseModel] = LocalSection if is_local else ConfigFile
-    for part in () if is_local else place:
+    section: type[BaseModel] = ConfigFile
+    for part in place:
         field = section.model_fields.get(part)
         if field is not None:
             section = _table_of(field.annotation) or section
-    return [name for name, field in section.model_fields.items() if field.alias is None]
+    return list(section.model_fields)
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:
     """Return the model of a table, or of the tables in a table or list."""
-    inner = (get_args(annotation) or (annotation,))[-1]
-    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in reversed(get_args(annotation)) if (found := _table_of(inner))), None)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Protocol
 
 from ratatoskr.gateway.chat import Chat, Generate
+from ratatoskr.gateway.classify import Classify
 from ratatoskr.gateway.embed import Embed
 from ratatoskr.gateway.inspect import Inspect
+from ratatoskr.gateway.nli import Nli
+from ratatoskr.gateway.rerank import Rerank
+from ratatoskr.gateway.stance import Stance
 
-__all__ = ["Chat", "Embed", "Generate", "Inspect", "ModelGateway"]
+__all__ = ["Chat", "Classify", "Embed", "Generate", "Inspect", "ModelGateway", "Nli", "Rerank", "Stance"]
 
 
-class ModelGateway(Chat, Generate, Embed, Inspect, Protocol):
+class ModelGateway(Chat, Generate, Embed, Nli, Classify, Stance, Rerank, Inspect, Protocol):
     """Everything that a gateway does, in this process or elsewhere."""
 
     async def aclose(self) -> None:

@@ -6,17 +6,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ratatoskr.local.classify import LocalClassifier
     from ratatoskr.local.embed import LocalEmbedder
     from ratatoskr.local.engine.device import Device
     from ratatoskr.local.engine.pool import ModelPool
+    from ratatoskr.local.nli import LocalNli
+    from ratatoskr.local.rerank import LocalReranker
     from ratatoskr.local.store.progress import PullProgress
     from ratatoskr.local.store.store import ModelStore, StoredModel
 
-__all__ = ["Device", "LocalEmbedder", "ModelPool", "ModelStore", "PullProgress", "StoredModel"]
+__all__ = [
+    "Device",
+    "LocalClassifier",
+    "LocalEmbedder",
+    "LocalNli",
+    "LocalReranker",
+    "ModelPool",
+    "ModelStore",
+    "PullProgress",
+    "StoredModel",
+]
 
 _MODULES = {
     "Device": "ratatoskr.local.engine.device",
+    "LocalClassifier": "ratatoskr.local.classify",
     "LocalEmbedder": "ratatoskr.local.embed",
+    "LocalNli": "ratatoskr.local.nli",
+    "LocalReranker": "ratatoskr.local.rerank",
     "ModelPool": "ratatoskr.local.engine.pool",
     "ModelStore": "ratatoskr.local.store.store",
     "PullProgress": "ratatoskr.local.store.progress",

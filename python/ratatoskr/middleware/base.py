@@ -13,9 +13,25 @@ from ratatoskr.types.visible import quote
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
     from ratatoskr.types.chat import ChatRequest, ChatResponse
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
+    from ratatoskr.types.nli import NliRequest, NliResults
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
-__all__ = ["CAPABILITIES", "AskChat", "AskEmbed", "AskEmbedWindows", "AskStream", "Middleware"]
+__all__ = [
+    "CAPABILITIES",
+    "AskChat",
+    "AskClassify",
+    "AskEmbed",
+    "AskEmbedWindows",
+    "AskNli",
+    "AskRerank",
+    "AskStance",
+    "AskStream",
+    "AskZeroShot",
+    "Middleware",
+]
 
 AskChat: TypeAlias = "Callable[[ChatRequest, CallOptions], Awaitable[ChatResponse[Any]]]"
 """Passes a chat on and returns the answer."""
@@ -25,6 +41,16 @@ AskEmbed: TypeAlias = "Callable[[EmbedRequest, CallOptions], Awaitable[Embedding
 """Passes texts to embed on and returns their vectors."""
 AskEmbedWindows: TypeAlias = "Callable[[EmbedRequest, CallOptions], AsyncGenerator[Embeddings, None]]"
 """Passes an iterable of texts on and yields windows of vectors."""
+AskNli: TypeAlias = "Callable[[NliRequest, CallOptions], Awaitable[NliResults]]"
+"""Passes a request for the judgements of pairs on and returns them."""
+AskZeroShot: TypeAlias = "Callable[[ZeroShotRequest, CallOptions], Awaitable[Classifications]]"
+"""Passes a request for the scores of labels of the caller's on and returns them."""
+AskClassify: TypeAlias = "Callable[[ClassifyRequest, CallOptions], Awaitable[Classifications]]"
+"""Passes a request for the scores of a model's own labels on and returns them."""
+AskStance: TypeAlias = "Callable[[StanceRequest, CallOptions], Awaitable[StanceResults]]"
+"""Passes a request for the stances of texts on and returns them."""
+AskRerank: TypeAlias = "Callable[[RerankRequest, CallOptions], Awaitable[Ranking]]"
+"""Passes a request for documents by relevance on and returns them."""
 
 
 class Middleware:
@@ -56,6 +82,26 @@ class Middleware:
         async for window in ask(request, call):
             yield window
 
+    async def nli(self, request: NliRequest, call: CallOptions, ask: AskNli) -> NliResults:
+        """Return the judgements of pairs."""
+        return await ask(request, call)
+
+    async def zero_shot(self, request: ZeroShotRequest, call: CallOptions, ask: AskZeroShot) -> Classifications:
+        """Return the scores of labels of the caller's."""
+        return await ask(request, call)
+
+    async def classify(self, request: ClassifyRequest, call: CallOptions, ask: AskClassify) -> Classifications:
+        """Return the scores of a model's own labels."""
+        return await ask(request, call)
+
+    async def stance(self, request: StanceRequest, call: CallOptions, ask: AskStance) -> StanceResults:
+        """Return the stances of texts; no provider has this method: tries are `zero_shot` or `chat`."""
+        return await ask(request, call)
+
+    async def rerank(self, request: RerankRequest, call: CallOptions, ask: AskRerank) -> Ranking:
+        """Return documents by relevance."""
+        return await ask(request, call)
+
 
 @dataclass(frozen=True, slots=True)
 class Capability:
@@ -75,6 +121,11 @@ CAPABILITIES = (
     Capability("open_stream", "open"),
     Capability("embed", "embed_batch"),
     Capability("embed_windows", "embed_windows"),
+    Capability("nli", "infer_nli"),
+    Capability("zero_shot", "classify_zero_shot"),
+    Capability("classify", "classify"),
+    Capability("stance", "stance"),
+    Capability("rerank", "rerank"),
 )
 """What a middleware may stand around."""
 

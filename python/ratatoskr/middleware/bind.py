@@ -151,6 +151,7 @@ class _BoundProvider(_Bound):
 
     def __init__(self, target: Any, asks: dict[str, Ask]) -> None:
         super().__init__(target, asks)
+        self.name = target.name  # an attribute of its own, for `isinstance` with a Protocol
         for one in CAPABILITIES:
             if one.name in asks:
                 setattr(self, one.provider, asks[one.name])

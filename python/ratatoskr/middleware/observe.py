@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ratatoskr.errors import ConfigurationError, RatatoskrError
-from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
+from ratatoskr.middleware.base import (
+    AskChat,
+    AskClassify,
+    AskEmbed,
+    AskEmbedWindows,
+    AskNli,
+    AskRerank,
+    AskStance,
+    AskStream,
+    AskZeroShot,
+    Middleware,
+)
 from ratatoskr.middleware.watch import Guarded, watch
 from ratatoskr.types.visible import quote
 
@@ -19,10 +30,27 @@ if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
     from ratatoskr.providers.protocol import CallOptions
     from ratatoskr.types.chat import ChatRequest, ChatResponse
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
+    from ratatoskr.types.nli import NliRequest, NliResults
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
-Request: TypeAlias = "ChatRequest | EmbedRequest"
-Response: TypeAlias = "ChatResponse[Any] | Embeddings"
+Request: TypeAlias = (
+    "ChatRequest | EmbedRequest | NliRequest | ZeroShotRequest | ClassifyRequest | StanceRequest | RerankRequest"
+)
+Response: TypeAlias = "ChatResponse[Any] | Embeddings | NliResults | Classifications | StanceResults | Ranking"
+Q = TypeVar(
+    "Q",
+    "ChatRequest",
+    "EmbedRequest",
+    "NliRequest",
+    "ZeroShotRequest",
+    "ClassifyRequest",
+    "StanceRequest",
+    "RerankRequest",
+)
+A = TypeVar("A", bound="Response")
 
 __all__ = ["Hooks", "Log", "Observer"]
 
@@ -38,14 +66,7 @@ class Observer(Middleware):
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Observe a chat."""
-        begun = self.begin(request, call)
-        try:
-            response = await ask(request, call)
-        except BaseException as error:
-            self.end(begun, request, call, error)
-            raise
-        self.end(begun, request, call, response)
-        return response
+        return await self._observe(request, call, ask)
 
     async def open_stream(self, request: ChatRequest, call: CallOptions, ask: AskStream) -> OpenStream:
         """Observe a stream to its end."""
@@ -69,14 +90,37 @@ class Observer(Middleware):
 
     async def embed(self, request: EmbedRequest, call: CallOptions, ask: AskEmbed) -> Embeddings:
         """Observe an embedding request."""
+        return await self._observe(request, call, ask)
+
+    async def nli(self, request: NliRequest, call: CallOptions, ask: AskNli) -> NliResults:
+        """Observe a request for the judgements of pairs."""
+        return await self._observe(request, call, ask)
+
+    async def zero_shot(self, request: ZeroShotRequest, call: CallOptions, ask: AskZeroShot) -> Classifications:
+        """Observe a request for the scores of labels of the caller's."""
+        return await self._observe(request, call, ask)
+
+    async def classify(self, request: ClassifyRequest, call: CallOptions, ask: AskClassify) -> Classifications:
+        """Observe a request for the scores of a model's own labels."""
+        return await self._observe(request, call, ask)
+
+    async def stance(self, request: StanceRequest, call: CallOptions, ask: AskStance) -> StanceResults:
+        """Observe a request for the stances of texts."""
+        return await self._observe(request, call, ask)
+
+    async def rerank(self, request: RerankRequest, call: CallOptions, ask: AskRerank) -> Ranking:
+        """Observe a request for documents by relevance."""
+        return await self._observe(request, call, ask)
+
+    async def _observe(self, request: Q, call: CallOptions, ask: Callable[[Q, CallOptions], Awaitable[A]]) -> A:
         begun = self.begin(request, call)
         try:
-            embeddings = await ask(request, call)
+            result = await ask(request, call)
         except BaseException as error:
             self.end(begun, request, call, error)
             raise
-        self.end(begun, request, call, embeddings)
-        return embeddings
+        self.end(begun, request, call, result)
+        return result
 
     async def embed_windows(
         self, request: EmbedRequest, call: CallOptions, ask: AskEmbedWindows

@@ -5,10 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, RatatoskrError
-from ratatoskr.middleware.base import AskChat, AskEmbed, AskEmbedWindows, AskStream, Middleware
+from ratatoskr.middleware.base import (
+    AskChat,
+    AskClassify,
+    AskEmbed,
+    AskEmbedWindows,
+    AskNli,
+    AskRerank,
+    AskStance,
+    AskStream,
+    AskZeroShot,
+    Middleware,
+)
 from ratatoskr.middleware.prefix import SplitPattern
 from ratatoskr.middleware.redaction import Redaction, RedactionRules
 from ratatoskr.middleware.rewrite import TextRewriter
@@ -29,7 +41,11 @@ if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
     from ratatoskr.providers.protocol import CallOptions
     from ratatoskr.types.chat import ChatRequest, ChatResponse
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
+    from ratatoskr.types.nli import NliRequest, NliResults
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
 __all__ = ["Redact"]
 
@@ -40,7 +56,8 @@ class Redact(Middleware):
     """Replaces what matches a pattern by placeholders such as `[REDACTED_1]`, the same for the same value of a call.
 
     In requests these are the texts of messages, reasoning, text files, the arguments and results of tools, `user`,
-    `metadata`, and the texts to embed; not other media, definitions of tools, and `raw_provider_options`. In answers
+    `metadata`, and the texts to embed, classify, judge and rerank; not labels, targets, other media, definitions of
+    tools, and `raw_provider_options`. In answers
     these are text, reasoning, citations and the arguments of tools, in streams too: the end of what has come is held
     back while it may be the beginning of a match. A notice `redacted` says how many values were replaced.
 
@@ -102,6 +119,36 @@ class Redact(Middleware):
         async with aclosing(ask(request, call)) as windows:
             async for window in windows:
                 yield window
+
+    async def nli(self, request: NliRequest, call: CallOptions, ask: AskNli) -> NliResults:
+        """Redact the texts of a request for the judgements of pairs."""
+        redaction = Redaction(self._rules)
+        return await ask(
+            replace(request, pairs=[(redaction.text(one), redaction.text(other)) for one, other in request.pairs]), call
+        )
+
+    async def zero_shot(self, request: ZeroShotRequest, call: CallOptions, ask: AskZeroShot) -> Classifications:
+        """Redact the texts of a request for the scores of labels of the caller's."""
+        redaction = Redaction(self._rules)
+        return await ask(replace(request, texts=[*map(redaction.text, request.texts)]), call)
+
+    async def classify(self, request: ClassifyRequest, call: CallOptions, ask: AskClassify) -> Classifications:
+        """Redact the texts of a request for the scores of a model's own labels."""
+        redaction = Redaction(self._rules)
+        return await ask(replace(request, texts=[*map(redaction.text, request.texts)]), call)
+
+    async def stance(self, request: StanceRequest, call: CallOptions, ask: AskStance) -> StanceResults:
+        """Redact the texts of a request for the stances of texts."""
+        redaction = Redaction(self._rules)
+        return await ask(replace(request, texts=[*map(redaction.text, request.texts)]), call)
+
+    async def rerank(self, request: RerankRequest, call: CallOptions, ask: AskRerank) -> Ranking:
+        """Redact the texts of a request for documents by relevance."""
+        redaction = Redaction(self._rules)
+        return await ask(
+            replace(request, query=redaction.text(request.query), documents=[*map(redaction.text, request.documents)]),
+            call,
+        )
 
 
 class _RedactedSource:

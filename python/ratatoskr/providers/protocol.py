@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
+from ratatoskr.types.nli import NliRequest, NliResults
+from ratatoskr.types.rerank import Ranking, RerankRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.knowledge import ModelKnowledge
+    from ratatoskr.models.pricing import Pricing
 
 
 @dataclass(frozen=True, init=False)
@@ -26,6 +32,10 @@ class CallOptions:
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
         provider: the name of the provider; `None` for a whole call.
         attempt: the number of the attempt in its call, from 1; `None` for a whole call.
+        has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
+        key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
+        pricing: gives an answer its cost; `None` where prices are not wanted.
+        knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
 
     model: str
@@ -33,6 +43,10 @@ class CallOptions:
     policy: ParameterPolicy = "error"
     provider: str | None = None
     attempt: int | None = None
+    has_next: bool = False
+    key: int | None = None
+    pricing: Pricing | None = None
+    knowledge: ModelKnowledge | None = None
 
     def __init__(
         self,
@@ -41,9 +55,23 @@ class CallOptions:
         policy: ParameterPolicy = "error",
         provider: str | None = None,
         attempt: int | None = None,
+        has_next: bool = False,
+        key: int | None = None,
+        pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
     ) -> None:
         # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
-        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
+        self.__dict__.update(
+            model=model,
+            deadlines=deadlines,
+            policy=policy,
+            provider=provider,
+            attempt=attempt,
+            pricing=pricing,
+            knowledge=knowledge,
+        )
+        if has_next or key is not None:
+            self.__dict__.update(has_next=has_next, key=key)
 
 
 class ChatProvider(Protocol):
@@ -66,6 +94,20 @@ class ListsModels(Protocol):
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the models; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class DescribesParameters(Protocol):
+    """A provider that knows what its models accept."""
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`.
+
+        Args:
+            model: its name there.
+            max_output_tokens: the most tokens of an answer, as far as is known elsewhere.
+        """
         ...
 
 
@@ -106,9 +148,66 @@ class EmbedProvider(Protocol):
         ...
 
 
+class FindsModels(Protocol):
+    """A provider of one or more of the capabilities below; each call is one attempt, without fallback.
+
+    Attributes:
+        name: as in the prefix of its models' names.
+    """
+
+    name: str
+
+    def find_model(self, name: str) -> str | None:
+        """Return the canonical name of a model that this provider serves, without a prefix; `None` for any other.
+
+        Providers with the same canonical name, such as its repository on the hub, serve the very same model.
+        """
+        ...
+
+
+@runtime_checkable
+class NliProvider(FindsModels, Protocol):
+    """A provider of natural language inference."""
+
+    async def infer_nli(self, request: NliRequest, call: CallOptions) -> NliResults:
+        """Return the judgements of the request's pairs; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class ZeroShotProvider(FindsModels, Protocol):
+    """A provider of classification with labels of the caller's."""
+
+    async def classify_zero_shot(self, request: ZeroShotRequest, call: CallOptions) -> Classifications:
+        """Return the labels of the request's texts; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class ClassifyProvider(FindsModels, Protocol):
+    """A provider of classification with labels that a model was trained for."""
+
+    async def classify(self, request: ClassifyRequest, call: CallOptions) -> Classifications:
+        """Return the labels of the request's texts; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class RerankProvider(FindsModels, Protocol):
+    """A provider of reranking."""
+
+    async def rerank(self, request: RerankRequest, call: CallOptions) -> Ranking:
+        """Return the request's documents, the most relevant first; raises `RatatoskrError`."""
+        ...
+
+
 @runtime_checkable
 class KeepsModels(Protocol):
     """A provider whose models are in the memory of this process."""
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the configured models."""
+        ...
 
     async def preload(self, model: str) -> None:
         """Load a model unless it is loaded; raises what loading raises."""

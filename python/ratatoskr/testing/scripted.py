@@ -10,22 +10,40 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.gateway.base import Gateway
+from ratatoskr.testing.analysis import AnalysisRequest, ScriptAnalysis, ScriptedAnalysis
 from ratatoskr.testing.vectors import ScriptedVectors, ScriptVectors
 from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
 from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.message import Message
+from ratatoskr.types.metadata import ModelMetadata, RefreshReport, ResolvedPreset
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.part import Part
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    Query,
+    RefreshModels,
+    ResolvePreset,
+)
 from ratatoskr.types.timeouts import in_force
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.event import ChatEvent
+    from ratatoskr.types.nli import NliRequest, NliResults
+    from ratatoskr.types.rerank import Ranking, RerankRequest
+    from ratatoskr.types.stance import StanceRequest, StanceResults
 
 A = TypeVar("A")
 
@@ -33,6 +51,8 @@ ScriptAnswer: TypeAlias = "str | Part | Sequence[str | Part] | ChatResponse[Any]
 ScriptTurn: TypeAlias = "ScriptAnswer | Callable[[ChatRequest], ScriptAnswer | Awaitable[ScriptAnswer]]"
 
 NAME = "scripted"
+_CHATS = ("chat", "chat_stream", "generate", "tools")
+_CAPABILITIES = frozenset((*_CHATS, "embed", "nli", "zero_shot", "classify", "stance", "rerank", "list_models"))
 
 
 class ScriptedGateway(Gateway):
@@ -46,12 +66,23 @@ class ScriptedGateway(Gateway):
         vectors: the embeddings of texts: a mapping of texts, an exception to raise, or a function of a text. Texts
             that it leaves out, or all, get vectors of length one that depend on nothing but the text.
         dimensions: numbers of such a vector.
+        analysis: the judgements about texts: a mapping, an exception to raise, or a function. Its keys or arguments are
+            a text for classification, and a pair of premise and hypothesis, text and target, or query and document; its
+            values are a label, scores by label, or a number for a document. What it leaves out, or all, gets scores
+            that depend on nothing but the texts and labels.
     """
 
-    def __init__(self, *turns: ScriptTurn, vectors: ScriptVectors = None, dimensions: int = 8) -> None:
-        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions))
+    def __init__(
+        self,
+        *turns: ScriptTurn,
+        vectors: ScriptVectors = None,
+        dimensions: int = 8,
+        analysis: ScriptAnalysis = None,
+    ) -> None:
+        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions), ScriptedAnalysis(analysis))
         self.requests: list[ChatRequest] = backend.requests
         self.embed_requests: list[EmbedRequest] = backend.vectors.requests
+        self.analysis_requests: list[AnalysisRequest] = backend.analysis.requests
         super().__init__(backend)
 
 
@@ -60,9 +91,10 @@ class ScriptedBackend:
 
     loop_bound = True  # a turn may be a function, which must not run on a thread that its caller does not know
 
-    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors) -> None:
+    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors, analysis: ScriptedAnalysis) -> None:
         self.requests: list[ChatRequest] = []
         self.vectors = vectors
+        self.analysis = analysis
         self._turns = turns
         self._closed = False
 
@@ -110,6 +142,31 @@ class ScriptedBackend:
             yield window
             self._check_open()
 
+    async def nli(self, request: NliRequest) -> NliResults:
+        """Return the script's judgements."""
+        self._check_open()
+        return self.analysis.nli(request)
+
+    async def zero_shot(self, request: ZeroShotRequest) -> Classifications:
+        """Return the script's scores of the caller's labels."""
+        self._check_open()
+        return self.analysis.zero_shot(request)
+
+    async def classify(self, request: ClassifyRequest) -> Classifications:
+        """Return the script's scores of labels."""
+        self._check_open()
+        return self.analysis.classify(request)
+
+    async def stance(self, request: StanceRequest) -> StanceResults:
+        """Return the script's stances."""
+        self._check_open()
+        return self.analysis.stance(request)
+
+    async def rerank(self, request: RerankRequest) -> Ranking:
+        """Return the script's ranking."""
+        self._check_open()
+        return self.analysis.rerank(request)
+
     async def inspect(self, query: Query[A]) -> A:
         """Describe the script."""
         answer: Any
@@ -125,8 +182,20 @@ class ScriptedBackend:
                 plan = Plan(NAME, _model_of(request), "the script")
                 timeouts = in_force(request.timeouts, streamed=False)
                 answer = Explanation((plan,), Explanation.deadlines_of(timeouts), 0)
+            case GetModelMetadata(model):
+                self._check_open()
+                answer = ModelMetadata(ModelInfo(model, NAME, model), status="active")
+            case ListPresets():
+                answer = []
+            case ResolvePreset(name):
+                answer = ResolvedPreset(name, NAME, NAME)
+            case RefreshModels(source):
+                self._check_open()
+                answer = RefreshReport(source or NAME)
+            case GetCost():
+                answer = None  # the script's models have no price
             case GetCapabilities():
-                answer = frozenset({"chat", "chat_stream", "generate", "tools", "embed", "list_models"})
+                answer = _CAPABILITIES
             case GetHealth():
                 answer = Health(not self._closed, VERSION)
             case _:

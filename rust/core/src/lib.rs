@@ -3,6 +3,7 @@
 
 pub mod embed;
 pub mod json;
+pub mod nli;
 pub mod search;
 pub mod sse;
 pub mod tokens;

@@ -1,9 +1,18 @@
 //! Texts to token ids: a Hugging Face tokenizer over batches of texts, into flat arrays.
 
+mod pairs;
+
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
 use tokenizers::{Encoding, Token};
+
+pub use self::pairs::PairTruncation;
+use self::pairs::{PairTemplate, find_pair_template};
+
+/// The id of a token that stands for a text in the templates of special tokens.
+const PROBE: u32 = u32::MAX;
 
 /// Why a tokenizer cannot be used, or a text cannot be tokenised.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -27,6 +36,19 @@ pub enum TokensError {
         /// The number of special tokens that are added to every text.
         specials: usize,
     },
+    /// The tokenizer has no template for pairs.
+    #[error("the tokenizer does not join two texts")]
+    NoPairs,
+    /// The second text of a pair leaves no room for the first.
+    #[error("pair {index}: the hypothesis has {length} tokens, and at most {room} fit beside a premise")]
+    SecondTooLong {
+        /// Which pair.
+        index: usize,
+        /// The tokens of the second text.
+        length: usize,
+        /// The most tokens that it may have.
+        room: usize,
+    },
 }
 
 impl TokensError {
@@ -35,6 +57,7 @@ impl TokensError {
     pub fn with_offset(self, first: usize) -> Self {
         match self {
             Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
+            Self::SecondTooLong { index, length, room } => Self::SecondTooLong { index: first + index, length, room },
             other => other,
         }
     }
@@ -45,6 +68,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     before: Vec<u32>,
     after: Vec<u32>,
+    pair: Option<PairTemplate>,
 }
 
 impl Tokenizer {
@@ -60,7 +84,8 @@ impl Tokenizer {
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| TokensError::Unreadable(error.to_string()))?;
         let (before, after) = find_special_tokens(&inner)?;
-        Ok(Self { inner, before, after })
+        let pair = find_pair_template(&inner);
+        Ok(Self { inner, before, after, pair })
     }
 
     /// The largest id that any text can contain.
@@ -97,7 +122,6 @@ impl Tokenizer {
 
 /// Returns the special tokens that the post-processor adds before and after a text, by giving it a text of one token.
 fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
-    const PROBE: u32 = u32::MAX;
     let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
     let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
         .map_err(|_| TokensError::Unreadable("its post-processor panicked".into()))?
@@ -113,6 +137,8 @@ fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tokens {
     ids: Vec<u32>,
+    /// The segment of each token; empty if all are in the first.
+    segments: Vec<u8>,
     ends: Vec<usize>,
     full_lengths: Vec<usize>,
 }
@@ -124,11 +150,25 @@ impl Tokens {
         let mut all = Self::default();
         for part in parts {
             let start = all.ids.len();
+            if !part.segments.is_empty() {
+                all.segments.resize(start, 0);
+                all.segments.extend_from_slice(&part.segments);
+            }
             all.ids.extend_from_slice(&part.ids);
             all.ends.extend(part.ends.iter().map(|end| start + end));
             all.full_lengths.extend_from_slice(&part.full_lengths);
         }
+        if !all.segments.is_empty() {
+            all.segments.resize(all.ids.len(), 0);
+        }
         all
+    }
+
+    fn push_all(&mut self, tokens: impl Iterator<Item = (u32, u8)>) {
+        for (id, segment) in tokens {
+            self.ids.push(id);
+            self.segments.push(segment);
+        }
     }
 
     /// The number of texts.
@@ -152,9 +192,19 @@ impl Tokens {
     /// The ids of one text; empty if there is no such text.
     #[must_use]
     pub fn ids(&self, text: usize) -> &[u32] {
+        self.ids.get(self.range(text)).unwrap_or_default()
+    }
+
+    /// The segment (token type) of each token of one text; empty if all tokens are in the first segment.
+    #[must_use]
+    pub fn segments(&self, text: usize) -> &[u8] {
+        self.segments.get(self.range(text)).unwrap_or_default()
+    }
+
+    fn range(&self, text: usize) -> Range<usize> {
         let end = self.ends.get(text).copied().unwrap_or(0);
         let start = text.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ids.get(start..end).unwrap_or_default()
+        start..end
     }
 
     /// The texts that were truncated, each with its full number of tokens.
@@ -186,9 +236,25 @@ impl Tokens {
         calls
     }
 
-    /// Returns texts as rows of one width: ids padded with zeros, and the attention mask.
+    /// Returns the segments of texts as rows of one width, padded with zeros; `None` if all are the first.
     #[must_use]
-    pub fn pad(&self, texts: &[usize]) -> Padded {
+    pub fn pad_segments(&self, texts: &[usize]) -> Option<Vec<i64>> {
+        if self.segments.is_empty() {
+            return None;
+        }
+        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
+        let mut segments = Vec::with_capacity(width * texts.len());
+        for text in texts {
+            let end = segments.len() + width;
+            segments.extend(self.segments(*text).iter().map(|segment| i64::from(*segment)));
+            segments.resize(end, 0);
+        }
+        Some(segments)
+    }
+
+    /// Returns texts as rows of one width: ids padded with the id `pad`, and the attention mask.
+    #[must_use]
+    pub fn pad(&self, texts: &[usize], pad: i64) -> Padded {
         let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
         let size = width * texts.len();
         let (mut ids, mut mask) = (Vec::with_capacity(size), Vec::with_capacity(size));
@@ -197,7 +263,7 @@ impl Tokens {
             let end = ids.len() + width;
             ids.extend(row.iter().map(|id| i64::from(*id)));
             mask.resize(ids.len(), 1);
-            ids.resize(end, 0);
+            ids.resize(end, pad);
             mask.resize(end, 0);
         }
         Padded { ids, mask, width }
@@ -207,7 +273,7 @@ impl Tokens {
 /// The input of a model: rows of `width`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Padded {
-    /// Token ids, 0 for padding.
+    /// Token ids, and the id of padding.
     pub ids: Vec<i64>,
     /// 1 for a token, 0 for padding.
     pub mask: Vec<i64>,
@@ -272,8 +338,8 @@ mod tests {
         let mut seen: Vec<usize> = calls.iter().flatten().copied().collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..97).collect::<Vec<_>>());
-        assert!(calls.iter().all(|call| tokens.pad(call).ids.len() <= 60));
-        let widths: Vec<usize> = calls.iter().map(|call| tokens.pad(call).width).collect();
+        assert!(calls.iter().all(|call| tokens.pad(call, 0).ids.len() <= 60));
+        let widths: Vec<usize> = calls.iter().map(|call| tokens.pad(call, 0).width).collect();
         assert!(widths.is_sorted_by(|longer, shorter| longer >= shorter), "{widths:?}");
         assert_eq!(tokens.calls(1).len(), 97, "a text over the budget is a call of its own");
     }
@@ -281,7 +347,7 @@ mod tests {
     #[test]
     fn rows_are_padded_with_zeros_and_masked() {
         let tokens = encoded(&["a b", "b"], 64);
-        let padded = tokens.pad(&[1, 0]);
+        let padded = tokens.pad(&[1, 0], 0);
         assert_eq!(padded.ids, [1, 4, 2, 0, 1, 3, 4, 2]);
         assert_eq!(padded.mask, [1, 1, 1, 0, 1, 1, 1, 1]);
     }

@@ -39,6 +39,9 @@ pub fn from_tokens(py: Python<'_>, error: &TokensError) -> PyErr {
     if let TokensError::Failed { .. } = error {
         return invalid_input(py, &error.to_string(), "texts");
     }
+    if let TokensError::SecondTooLong { .. } = error {
+        return invalid_input(py, &error.to_string(), "pairs");
+    }
     CONFIGURATION_ERROR
         .import(py, "ratatoskr.errors", "ConfigurationError")
         .and_then(|class| class.call1((error.to_string(),)))

@@ -6,6 +6,7 @@ mod embed;
 mod error;
 mod json;
 mod net;
+mod nli;
 mod search;
 mod sse;
 mod tokens;
@@ -20,6 +21,8 @@ mod _core {
     use crate::json::check_depth;
     #[pymodule_export]
     use crate::net::{Client, Exchange, Runtime, WakeupFd, after_fork};
+    #[pymodule_export]
+    use crate::nli::{sigmoid, softmax};
     #[pymodule_export]
     use crate::search::Search;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
-use ratatoskr_core::tokens;
+use ratatoskr_core::tokens::{self, PairTruncation};
 
 use crate::error;
 
@@ -43,6 +43,33 @@ impl Tokenizer {
             items.iter().enumerate().map(|(i, text)| as_str(text, first + i)).collect::<PyResult<_>>()?;
         let encoded = py.detach(|| self.0.encode(&strings, limit));
         encoded.map(Tokens).map_err(|e| error::from_tokens(py, &e.with_offset(first)))
+    }
+
+    /// Join texts that `encode` has tokenised to pairs, each truncated to `limit` tokens, special tokens included.
+    ///
+    /// Args:
+    ///     texts: the tokens of the texts.
+    ///     pairs: the numbers of the first and of the second text of each pair.
+    ///     limit: the largest number of tokens of a pair.
+    ///     keep_second: whether the first text alone is truncated, or the longer one.
+    ///     first: the index of the first pair, for error messages.
+    ///
+    /// Raises:
+    ///     InvalidInput: the second text, which is kept, leaves no room for the first; the message contains its index.
+    ///     ConfigurationError: the tokenizer does not join two texts, or the limit is too small for them.
+    #[pyo3(signature = (texts, pairs, limit, keep_second, first=0))]
+    fn join(
+        &self,
+        py: Python<'_>,
+        texts: &Tokens,
+        pairs: Vec<(usize, usize)>,
+        limit: usize,
+        keep_second: bool,
+        first: usize,
+    ) -> PyResult<Tokens> {
+        let truncation = if keep_second { PairTruncation::First } else { PairTruncation::Longest };
+        let joined = py.detach(|| self.0.join(&texts.0, &pairs, limit, truncation));
+        joined.map(Tokens).map_err(|e| error::from_tokens(py, &e.with_offset(first)))
     }
 }
 
@@ -92,14 +119,24 @@ impl Tokens {
         py.detach(|| self.0.calls(budget))
     }
 
-    /// Return texts as rows of one width: ids padded with zeros, and the attention mask.
+    /// Return the segments (token types) of texts as rows of one width; None if all are the first.
+    fn pad_segments<'py>(&self, py: Python<'py>, texts: Vec<usize>) -> PyResult<Option<Bound<'py, PyArray2<i64>>>> {
+        let count = texts.len();
+        let Some(segments) = py.detach(|| self.0.pad_segments(&texts)) else { return Ok(None) };
+        let width = segments.len() / count.max(1);
+        PyArray1::from_vec(py, segments).reshape([count, width]).map(Some)
+    }
+
+    /// Return texts as rows of one width: ids padded with the id `pad`, and the attention mask.
     #[expect(clippy::type_complexity, reason = "two arrays")]
+    #[pyo3(signature = (texts, pad=0))]
     fn pad<'py>(
         &self,
         py: Python<'py>,
         texts: Vec<usize>,
+        pad: i64,
     ) -> PyResult<(Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<i64>>)> {
-        let padded = py.detach(|| self.0.pad(&texts));
+        let padded = py.detach(|| self.0.pad(&texts, pad));
         let shape = [texts.len(), padded.width];
         let ids = PyArray1::from_vec(py, padded.ids).reshape(shape)?;
         let mask = PyArray1::from_vec(py, padded.mask).reshape(shape)?;

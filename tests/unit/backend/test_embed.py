@@ -25,7 +25,7 @@ from ratatoskr import (
     Ratatoskr,
 )
 from ratatoskr.backend.direct import DirectBackend
-from ratatoskr.local.provider import local_provider
+from ratatoskr.local.provider import local_providers
 from ratatoskr.routing import resolve_embedding
 from ratatoskr.testing import ScriptedGateway
 
@@ -113,7 +113,7 @@ def test_a_name_that_is_no_models_is_refused_when_the_gateway_is_built(name: Any
 def test_the_threads_are_those_that_were_asked_for(model_folder: Path, graphs: Path) -> None:
     models = [(model_folder, "fp32")]
     for device, threads, expected in ((Device.cpu(workers=3), None, 3), (Device.cpu(workers=3), 1, 1), (None, 2, 2)):
-        provider = local_provider(models, device=device, threads=threads, cache_dir=graphs)
+        (provider,) = local_providers(models, device=device, threads=threads, cache_dir=graphs).embedders
         assert provider._models.workers.count == provider._models.device.workers == expected
     builder = Ratatoskr.builder().local_embeddings(model_folder).cache_dir(graphs).threads(1)
     before = {thread.ident for thread in threading.enumerate()}

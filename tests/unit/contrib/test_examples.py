@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from ratatoskr.config.file import ConfigFile, parse_config
+from ratatoskr.config.file import parse_config
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import (
     ClientSection,
     LimitsSection,

@@ -312,7 +312,7 @@ async def test_a_provider_of_embeddings_is_wrapped_around_each_try() -> None:
         async def preload(self, model: str) -> None:
             self.preloaded.append(model)
 
-        unload = status = health = aclose = preload
+        models = unload = status = health = aclose = preload
 
     class Look(Middleware):
         async def embed(self, request: Any, call: CallOptions, ask: Any) -> Any:

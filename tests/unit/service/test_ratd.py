@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from tests.unit.service.running import HOUSE
 
-from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.file import read_config
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.service.daemon.clients import Clients, digest_of
 from ratatoskr.service.daemon.ratd import ratd
 
@@ -62,8 +63,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "clients as a list": ("[[clients]]\n", ":1: clients must be a table"),
     # types and ranges
     "grace text": ("[server]\ngrace = '1'\n", ":2: server.grace must be a number"),
-    "grace below": ("[server]\ngrace = -1\n", ":2: server.grace must be 0 or more"),
-    "grace endless": ("[server]\ngrace = inf\n", ":2: server.grace must be a number, not infinite"),
+    "grace below": ("[server]\ngrace = -1\n", ":2: server.grace must be at least 0"),
+    "grace endless": ("[server]\ngrace = inf\n", ":2: server.grace must be a finite number"),
     "grace nan": ("[server]\ngrace = nan\n", ":2: server.grace must be"),
     "write_timeout 0": ("[server]\nwrite_timeout = 0\n", ":2: server.write_timeout must be above 0"),
     "loop": ("[server]\nloop = 'trio'\n", ":2: server.loop must be 'auto', 'asyncio' or 'uvloop'"),
@@ -76,10 +77,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "calls flag": ("[server.limits]\ncalls = true\n", ":2: server.limits.calls must be a whole number"),
     "calls 0": ("[server.limits]\ncalls = 0\n", ":2: server.limits.calls must be above 0"),
     "streams below": ("[server.limits]\nstreams = -5\n", ":2: server.limits.streams must be above 0"),
-    "message 10": ("[server.limits]\nmessage_bytes = 10\n", ":2: server.limits.message_bytes must be 1024 or more"),
+    "message 10": ("[server.limits]\nmessage_bytes = 10\n", ":2: server.limits.message_bytes must be at least 1024"),
     "message huge": ("[server.limits]\nmessage_bytes = 9999999999\n", "message_bytes must be at most 1073741824"),
-    "metadata": ("[server.limits]\nmetadata_bytes = 1\n", ":2: server.limits.metadata_bytes must be 1024 or more"),
-    "rate below": ("[server.limits]\nrate = -0.1\n", ":2: server.limits.rate must be 0 or more"),
+    "metadata": ("[server.limits]\nmetadata_bytes = 1\n", ":2: server.limits.metadata_bytes must be at least 1024"),
+    "rate below": ("[server.limits]\nrate = -0.1\n", ":2: server.limits.rate must be at least 0"),
     "rate nan": ("[server.limits]\nrate = nan\n", ":2: server.limits.rate must be"),
     # addresses
     "no port": (f"{L}address = '127.0.0.1'\n", ":2: listeners.0.address is wrong: '127.0.0.1' must be HOST:PORT"),
@@ -113,7 +114,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "digest number": ("[clients.a]\ntoken_sha256 = 1\n", ":2: clients.a.token_sha256"),
     "digest capital": (f"[clients.a]\ntoken_sha256 = '{'A' * 64}'\n", ":2: clients.a.token_sha256"),
     "models text": ("[clients.a]\nmodels = '*'\n", ":2: clients.a.models must be"),
-    "client rate": ("[clients.a]\nrate = -1\n", ":2: clients.a.rate must be 0 or more"),
+    "client rate": ("[clients.a]\nrate = -1\n", ":2: clients.a.rate must be at least 0"),
     "client admin": ("[clients.a]\nadmin = 'yes'\n", ":2: clients.a.admin must be true or false"),
     # the rest
     "no base url": ("[providers.own]\n", "providers.own is not built in"),

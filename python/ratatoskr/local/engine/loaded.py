@@ -96,7 +96,17 @@ class LoadedModel:
             if not batch:
                 return
         session = self.single_text_session if alone and self.single_text_session is not None else self.session
-        self.head.write_rows(session.run(*tokens.pad(batch), stop=stop), tokens, batch, rows)
+        ids, mask = tokens.pad(batch, session.pad)
+        output = session.run(ids, mask, tokens.pad_segments(batch), stop=stop)
+        self.head.write_rows(output, tokens, batch, rows)
+
+    def plan(self, tokens: Tokens) -> list[list[int]]:
+        """Return the items of each batch, longest first, so that none exceeds the budget with its padding."""
+        batches, width = tokens.calls(self.budget), self.session.width
+        if width is None:
+            return batches
+        most = max(1, self.budget // width)
+        return [batch[start : start + most] for batch in batches for start in range(0, len(batch), most)]
 
     def open_single_text_session(self) -> None:
         """Open the session for single texts, on a device where several threads make them faster.
@@ -113,6 +123,7 @@ class LoadedModel:
                         self.head.choose_output,
                         threads=min(self.device.workers, 4),
                         spin=True,
+                        pad=self.session.pad,
                     )
                 except ConfigurationError:
                     self.single_text_session_failed = True
@@ -131,7 +142,13 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
-    session = open_session(graph, folder.name, device, head.choose_output)
+    pad = folder.pad_id if isinstance(graph, bytes) else 0  # the package's own graphs do not read padding
+    session = open_session(graph, folder.name, device, head.choose_output, pad=pad)
+    limits = [limit for limit in (folder.max_length, session.width) if limit]
+    if not limits:
+        text = "neither the graph nor a file beside it gives the maximum length of a text (model_max_length)"
+        raise ConfigurationError(text, model=folder.name)
+    folder = replace(folder, max_length=min(limits))
     shape = folder.architecture
     hidden, intermediate = (shape.hidden, shape.intermediate) if shape else (384, 1536)
     return LoadedModel(
@@ -156,8 +173,10 @@ def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:
     import numpy as np
 
     largest = tokenizer.largest_id()
+    specials = tokenizer.encode([""], _ANY_LENGTH).ids(0).tolist()  # some classifiers look for the one at the end
+    ids = np.array([[*specials[:1], largest, *specials[1:]]], np.int64)
     try:
-        output = session.run(np.array([[largest]], np.int64), np.ones((1, 1), np.int64))
+        output = session.run(ids, np.ones_like(ids))
     except Exception as error:
         raise ConfigurationError(
             f"tokenizer.json does not belong to this model: its id {largest} is unknown to the graph ({error})",

@@ -45,11 +45,13 @@ class ModelKey(NamedTuple):
         name: the model's name in the store.
         precision: `fp32` or `int8`.
         head: makes the head of the capability that the model is loaded for.
+        classifies: whether it is a classifier, which is always a ready-made graph.
     """
 
     name: str
     precision: Precision
     head: HeadFactory
+    classifies: bool = False
 
 
 @dataclass(slots=True)
@@ -215,11 +217,11 @@ class ModelPool:
                 self._loading.pop(key, None)
 
     def _load(self, key: ModelKey) -> None:
-        name, precision, make_head = key
+        name, precision, make_head, classifies = key
         if precision == "int8" and self.device.kind == "cuda":
             raise ConfigurationError("int8 runs on the CPU alone", model=name)
         configure_allocator()
-        folder = self.store.find(name)
+        folder = self.store.find(name, classifies=classifies)
         estimate = _estimate_size(folder, precision, self.device)
         self._make_room(self._measured.get(key, estimate), key)
         graph = self._prepare_graph(folder, precision)
@@ -243,12 +245,12 @@ class ModelPool:
 
     def _prepare_graph(self, folder: ModelFolder, precision: Precision) -> GraphSource:
         if folder.graph is not None:
-            if precision != "fp32":
-                raise ConfigurationError(
-                    "a ready-made graph cannot be converted to another precision", model=folder.name
-                )
+            file = folder.quantised if precision == "int8" else folder.graph
+            if file is None:
+                text = "a ready-made graph cannot be converted to int8, and there is no quantised one beside it"
+                raise ConfigurationError(text, model=folder.name)
             self.store.check(folder)
-            return read_regular_file(folder.graph, 2**31)
+            return read_regular_file(file, 2**31)
         kind: Precision = "fp16" if self.device.kind == "cuda" else precision
         assert folder.weights is not None  # noqa: S101  # there is no graph
         weights = folder.relative(folder.weights)
@@ -325,7 +327,8 @@ class ModelPool:
         if key in self._loading:
             return ModelStatus("loading")
         try:
-            estimate = self._measured.get(key) or _estimate_size(self.store.find(key.name), key.precision, self.device)
+            folder = self.store.find(key.name, classifies=key.classifies)
+            estimate = self._measured.get(key) or _estimate_size(folder, key.precision, self.device)
         except RatatoskrError as error:
             return ModelStatus("unavailable", error.message)
         if self.budget is not None and estimate > self.budget:

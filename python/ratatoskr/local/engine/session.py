@@ -44,6 +44,9 @@ class Session:
         inner: the runtime's session.
         inputs: the graph's inputs by name, with the integers that each takes.
         output: name of the output that is computed.
+        pad: the id that fills up rows to a fixed width.
+        width: the number of tokens of every row, if the graph takes no other.
+        rows: the number of rows of a run, if the graph takes no other.
         bound: whether inputs and output are bound to memory; a GPU then copies each of them once.
     """
 
@@ -51,6 +54,9 @@ class Session:
     inner: Any
     inputs: Mapping[str, str]
     output: str
+    pad: int = 0
+    width: int | None = None
+    rows: int | None = None
     bound: bool = False
 
     def run(
@@ -72,6 +78,27 @@ class Session:
         given = {_IDS: ids, _MASK: mask}
         if _TYPES in self.inputs:
             given[_TYPES] = np.zeros_like(ids) if types is None else types
+        if self.width is None and self.rows is None:
+            return self._compute(given, stop)
+        step = self.rows or len(ids)
+        parts = [self._compute(self._fill(given, start, step), stop) for start in range(0, len(ids), step)]
+        return np.concatenate(parts)[: len(ids)]
+
+    def _fill(self, given: dict[str, Integers], start: int, step: int) -> dict[str, Integers]:
+        """Return some rows of the inputs, filled up to the graph's fixed width and number of rows."""
+        import numpy as np
+
+        filled = {}
+        for name, array in given.items():
+            part = array[start : start + step]
+            columns = max(0, (self.width or 0) - part.shape[1])
+            wide = np.pad(part, ((0, 0), (0, columns)), constant_values=self.pad if name == _IDS else 0)
+            filled[name] = np.pad(wide, ((0, max(0, (self.rows or 0) - len(part))), (0, 0)), mode="edge")
+        return filled
+
+    def _compute(self, given: dict[str, Integers], stop: StopSignal | None) -> np.ndarray[Any, Any]:
+        import numpy as np
+
         options = import_runtime().RunOptions()
         try:
             feeds = {
@@ -107,6 +134,7 @@ def open_session(
     *,
     threads: int = 1,
     spin: bool = False,
+    pad: int = 0,
 ) -> Session:
     """Load a graph.
 
@@ -117,6 +145,7 @@ def open_session(
         choose_output: returns the name of the output to compute, from the shapes of the graph's outputs by name.
         threads: threads of one run.
         spin: whether threads wait actively for their next run.
+        pad: the id that fills up rows to a width that the graph fixes.
 
     Raises:
         ConfigurationError: the runtime is not installed or does not have the device, or the graph cannot be used.
@@ -146,15 +175,16 @@ def open_session(
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
         raise ConfigurationError(f"{device} cannot be used: its driver or libraries do not load", model=name)
     inputs = _read_inputs(inner, name)
+    rows, width = _read_fixed_sizes(inner, name)
     output = choose_output({value.name: value.shape for value in inner.get_outputs()})
-    return Session(name, inner, inputs, output, bound=device.kind == "cuda")
+    return Session(name, inner, inputs, output, pad, width, rows, bound=device.kind == "cuda")
 
 
 def _read_inputs(inner: Any, model: str) -> dict[str, str]:
     """Return the inputs of a graph by name, with the integers that each takes.
 
     Raises:
-        ConfigurationError: one is not supported, or takes texts of one length or number only.
+        ConfigurationError: one is not supported.
     """
     inputs = {value.name: value for value in inner.get_inputs()}
     if _IDS not in inputs or inputs.keys() - _SUPPORTED_INPUTS:
@@ -163,10 +193,23 @@ def _read_inputs(inner: Any, model: str) -> dict[str, str]:
     for value in inputs.values():
         if value.type not in _INTEGERS:
             raise ConfigurationError(f"the graph takes {value.name} as {value.type}, not integers", model=model)
-        if len(value.shape) != 2 or any(isinstance(size, int) for size in value.shape):
-            text = f"{value.name} has the shape {value.shape}: export the graph with dynamic axes for texts and tokens"
-            raise ConfigurationError(text, model=model)
+        if len(value.shape) != 2:
+            raise ConfigurationError(f"{value.name} has the shape {value.shape}, not (items, tokens)", model=model)
     return {name: _INTEGERS[value.type] for name, value in inputs.items()}
+
+
+def _read_fixed_sizes(inner: Any, model: str) -> tuple[int | None, int | None]:
+    """Return the number of rows and of tokens of each row that a graph takes; `None` where any number is taken.
+
+    Raises:
+        ConfigurationError: its inputs are of different sizes.
+    """
+    shapes = [value.shape for value in inner.get_inputs()]
+    sizes = [{size for size in axis if isinstance(size, int)} for axis in zip(*shapes, strict=True)]
+    if any(len(fixed) > 1 or 0 in fixed for fixed in sizes):
+        raise ConfigurationError(f"the graph's inputs have the shapes {shapes}, which do not match", model=model)
+    rows, width = (next(iter(fixed), None) for fixed in sizes)
+    return rows, width
 
 
 def _in_one_line(error: Exception) -> str:

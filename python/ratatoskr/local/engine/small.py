@@ -74,7 +74,7 @@ def _compute(ready: list[tuple[SmallCall, Tokens]], alone: bool) -> Delivery:
     rows = model.allocate_rows(len(tokens))
     alone = alone and len(tokens) == 1
     stop = StopSignal.when_done([call.future for call, _ in ready])
-    for batch in tokens.calls(model.budget):
+    for batch in model.plan(tokens):
         model.compute(tokens, batch, rows, alone=alone, stop=stop)
 
     def deliver() -> None:

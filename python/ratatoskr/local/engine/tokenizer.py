@@ -73,7 +73,12 @@ class Tokenizer:
         return self._inner.largest_id()
 
     def is_long(self, text: object, limit: int) -> bool:
-        """Return whether only the beginning of a text may have been read: it then has at least as many tokens."""
+        """Return whether only the beginning of a text, or of one of a pair, may have been read.
+
+        It then has at least as many tokens as were counted.
+        """
+        if isinstance(text, tuple):
+            return any(self.is_long(part, limit) for part in text)
         return isinstance(text, str) and len(text) > limit * self._characters_per_token and self._rules is not None
 
     def encode(self, texts: list[str], limit: int, first: int = 0) -> Tokens:
@@ -97,6 +102,23 @@ class Tokenizer:
             return self._inner.encode(texts, limit, first)
         parts.append(self._inner.encode(texts[start:], limit, first + start))
         return Tokens.concat(parts)
+
+    def encode_pairs(self, pairs: list[tuple[str, str]], limit: int, first: int = 0, *, keep_second: bool) -> Tokens:
+        """Tokenise pairs of texts, each truncated to `limit` tokens; a text of several pairs is tokenised once.
+
+        Args:
+            pairs: the pairs.
+            limit: the largest number of tokens of a pair, special tokens included.
+            first: the index of the first pair, for error messages.
+            keep_second: whether the first text alone is truncated, or the longer one.
+
+        Raises:
+            InvalidInput: the second text, which is kept, leaves no room for the first; the message names the pair.
+            ConfigurationError: the tokenizer does not join two texts, or the limit is too small for them.
+        """
+        numbers: dict[str, int] = {}
+        places = [(numbers.setdefault(a, len(numbers)), numbers.setdefault(b, len(numbers))) for a, b in pairs]
+        return self._inner.join(self.encode([*numbers], limit), places, limit, keep_second, first)
 
     def _encode_long(self, text: str, limit: int, index: int) -> Tokens:
         rules = self._rules

@@ -122,7 +122,7 @@ class WindowTask(PendingCall):
         tokens = Tokens.concat([part for part in self._parts if part is not None])
         if not self._truncate:
             refuse_truncation(self._model, self._unique, tokens, self._first, self._indexes)
-        batches = deque(tokens.calls(self._model.budget))
+        batches = deque(self._model.plan(tokens))
         with self._lock:
             self._parts.clear()
             self._tokens, self._batches, self._planned = tokens, batches, True

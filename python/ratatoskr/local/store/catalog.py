@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-__all__ = ["CATALOG", "FILES", "CatalogModel", "Wheel", "find_in_catalog"]
+__all__ = ["CATALOG", "FILES", "CatalogModel", "ModelTask", "Wheel", "find_in_catalog"]
+
+ModelTask: TypeAlias = Literal["embed", "nli", "rerank"]
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -27,27 +29,29 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """One embedding model.
+    """One model.
 
     Attributes:
         name: the short name.
         repository: its repository on the hub.
-        pooling: how the states of tokens become one vector.
-        dimensions: length of a vector.
-        max_length: maximum tokens of a text, special tokens included.
-        query_instruction: prefix of a query's text.
+        max_length: maximum tokens of a text or pair, special tokens included.
         licence: SPDX name.
+        task: what it does.
+        pooling: how the states of tokens become one vector, for embeddings.
+        dimensions: length of a vector, for embeddings.
+        query_instruction: prefix of a query's text, for embeddings.
         digests: SHA-256 by file; for a file without one, the first pull from the hub pins its digest.
         wheel: a Python package that contains the model.
     """
 
     name: str
     repository: str
-    pooling: str
-    dimensions: int
     max_length: int
-    query_instruction: str
     licence: str
+    task: ModelTask = "embed"
+    pooling: str = ""
+    dimensions: int = 0
+    query_instruction: str = ""
     digests: Mapping[str, str] = field(default_factory=lambda: _NONE)
     wheel: Wheel | None = None
 
@@ -108,6 +112,18 @@ CATALOG: Final = (
         query_instruction=_BGE,
         licence="MIT",
     ),
+    # Cross-encoders: their repositories hold the graph as onnx/model.onnx. Licences and lengths are those of the model
+    # cards as remembered in November 2026.
+    CatalogModel(
+        "NliDebertaV3Base", "cross-encoder/nli-deberta-v3-base", max_length=512, licence="Apache-2.0", task="nli"
+    ),
+    CatalogModel(
+        "NliDebertaV3Small", "cross-encoder/nli-deberta-v3-small", max_length=512, licence="Apache-2.0", task="nli"
+    ),
+    CatalogModel(
+        "MsMarcoMiniLmL6V2", "cross-encoder/ms-marco-MiniLM-L6-v2", max_length=512, licence="Apache-2.0", task="rerank"
+    ),
+    CatalogModel("BgeRerankerBase", "BAAI/bge-reranker-base", max_length=512, licence="MIT", task="rerank"),
 )
 
 _BY_NAME: Final = {

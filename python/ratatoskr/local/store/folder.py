@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -38,6 +38,7 @@ __all__ = [
     "WEIGHTS",
     "Architecture",
     "ModelFolder",
+    "find_max_length",
     "list_settings",
     "locate_transformer",
     "read_folder",
@@ -103,6 +104,8 @@ class ModelFolder:
         steps: what is done with pooled vectors.
         max_length: maximum tokens of a text.
         prompts: what is put before texts, and to how many dimensions vectors are cut.
+        quantised: path of a ready-made ONNX file with integers in place of floats, or `None`.
+        config: the content of config.json, for a classifier.
     """
 
     path: Path
@@ -118,6 +121,14 @@ class ModelFolder:
     steps: tuple[Step, ...]
     max_length: int
     prompts: Prompts
+    quantised: Path | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def pad_id(self) -> int:
+        """The id of the token that fills up a classifier's texts; 0 if no file gives it."""
+        pad = self.config.get("pad_token_id")
+        return pad if isinstance(pad, int) and pad >= 0 else 0
 
     @property
     def pooling(self) -> str | None:
@@ -151,8 +162,7 @@ class ModelFolder:
 
     def list_weights(self) -> Iterator[Path]:
         """Yield the paths of all files of weights and graphs."""
-        if source := self.weights or self.graph:
-            yield source
+        yield from (source for source in (self.weights or self.graph, self.quantised) if source is not None)
         yield from (step.weights for step in self.steps if isinstance(step, Dense | LayerNorm))
 
 
@@ -222,7 +232,7 @@ def read_folder(
     missing = [file for file in folder.list_weights() if not exists(file)]
     if missing:
         raise ConfigurationError(f"{missing[0]} is missing; other formats of weights are not read", model=name)
-    return replace(folder, max_length=_find_max_length(folder, config, own, entry))
+    return replace(folder, max_length=find_max_length(folder, config, own, entry))
 
 
 def _read_own_settings(base: Path) -> dict[str, Any]:
@@ -308,10 +318,19 @@ def _read_pad_id(config: dict[str, Any], path: Path) -> int:
     return pad
 
 
-def _find_max_length(
-    folder: ModelFolder, config: Mapping[str, Any], own: Mapping[str, Any], entry: CatalogModel | None
+def find_max_length(
+    folder: ModelFolder,
+    config: Mapping[str, Any],
+    own: Mapping[str, Any],
+    entry: CatalogModel | None,
+    *,
+    required: bool = True,
 ) -> int:
-    """Return the maximum length as sentence-transformers does: the setting, limited by the position embeddings."""
+    """Return the maximum length as sentence-transformers does: the setting, limited by the position embeddings.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or no file gives a length; unless `required`, that is then 0.
+    """
     base = folder.tokenizer.parent
     positions = config.get("max_position_embeddings")
     if isinstance(positions, int) and _FAMILIES.get(str(config.get("model_type"))) == "roberta":
@@ -329,6 +348,8 @@ def _find_max_length(
     if given is None and positions is None:
         given = (read_object(folder.tokenizer).get("truncation") or {}).get("max_length")
     limits = [int(limit) for limit in (positions, given) if isinstance(limit, int | float) and 0 < limit < _UNLIMITED]
+    if not limits and not required:
+        return 0
     if not limits:
         raise ConfigurationError(f"{base}: no file gives the maximum length of a text (max_seq_length)")
     return min(limits)

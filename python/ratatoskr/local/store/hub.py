@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import CatalogModel
+from ratatoskr.local.store.classifier import QUANTISED, is_classifier, read_classifier
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, list_settings, locate_transformer, read_folder
 from ratatoskr.local.store.hub_files import list_hub_files
 from ratatoskr.local.store.progress import OnPullProgress
@@ -48,15 +49,17 @@ def fetch(
     base = locate_transformer(into)
     places = [(base / name).relative_to(into).as_posix() for name in (WEIGHTS, *READY_MADE)]
     needed = {(base / name).relative_to(into).as_posix() for name in (CONFIG, TOKENIZER)}
-    missing = (needed | pins.keys() - {*places}) - available.keys()
+    pinned = {name for name in pins if name.rpartition("/")[2] not in QUANTISED}  # one of them may have been chosen
+    missing = (needed | pinned - {*places}) - available.keys()
     if not available.keys() & {*places}:
         missing.add(places[0])
     if missing:
         raise ConfigurationError(f"{', '.join(sorted(missing))} is not among its files", model=repository)
-    folder = read_folder(into, repository, entry, listed=available)
+    read = read_classifier if is_classifier(into, entry) else read_folder
+    folder = read(into, repository, entry, listed=available)
     folder.read_tokenizer()
     weights = [folder.relative(path) for path in folder.list_weights()]
-    if unused := pins.keys() - {*possible, *weights}:
+    if unused := pinned - {*possible, *weights}:
         raise ConfigurationError(f"{', '.join(sorted(unused))} is not among its files", model=repository)
     fetch_all(weights)
     return listed.commit

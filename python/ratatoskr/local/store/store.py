@@ -24,6 +24,7 @@ from typing import Any, Final
 from ratatoskr._files import atomic_write, check_folder, compute_digest, make_folder, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput, ModelNotAvailable, RatatoskrError
 from ratatoskr.local.store.catalog import CATALOG, CatalogModel, find_in_catalog
+from ratatoskr.local.store.classifier import check_task, is_classifier, read_classifier, split_files
 from ratatoskr.local.store.fetch import PullSource, fetch_model
 from ratatoskr.local.store.folder import READY_MADE, WEIGHTS, ModelFolder, read_folder
 from ratatoskr.local.store.manifest import MANIFEST, check_digests, folder_name, matches_request, read_manifest
@@ -113,8 +114,12 @@ class ModelStore:
             f"{quote(model)} is not organisation/name, not a folder, and not in the catalogue: {shorts}", field="model"
         )
 
-    def find(self, model: str | Path) -> ModelFolder:
+    def find(self, model: str | Path, *, classifies: bool = False) -> ModelFolder:
         """Return what a model's folder holds. Nothing is downloaded.
+
+        Args:
+            model: its name or folder; for a classifier also what `name_of_files` returns.
+            classifies: whether it is read as a classifier: a graph and its labels.
 
         Raises:
             ModelNotAvailable: the model is not in the store.
@@ -122,20 +127,32 @@ class ModelStore:
         """
         name = self.name_of(model)
         entry = find_in_catalog(name)
+        check_task(entry, classifies=classifies)
+        if classifies and split_files(name) is not None:
+            return read_classifier(Path(name), name)
         if Path(name).is_absolute():
             if not Path(name).is_dir():
                 raise ModelNotAvailable(f"there is no folder {name}", reason="not_local", model=name)
+            if classifies:
+                return read_classifier(Path(name), name)
             return read_folder(Path(name), name, find_in_catalog(Path(name).name))
         place = self._place(name)
         check_folder(place)
         if not (place / MANIFEST).is_file():
             text = f"it is not in the store {self.root}: rat models pull {entry.name if entry else name}"
             raise ModelNotAvailable(text, reason="not_local", model=name)
-        return read_folder(place, name, entry)
+        return read_classifier(place, name, entry) if classifies else read_folder(place, name, entry)
 
     def path(self, model: str | Path) -> Path:
         """Return a model's folder; raises what `find` raises."""
-        return self.find(model).path
+        return self._find_any(model).path
+
+    def _find_any(self, model: str | Path) -> ModelFolder:
+        name = self.name_of(model)
+        folder = Path(name) if Path(name).is_absolute() else self._place(name)
+        return self.find(
+            name, classifies=is_classifier(folder, find_in_catalog(folder.name if Path(name).is_absolute() else name))
+        )
 
     def names(self) -> list[str]:
         """Return the names of the models in the store, including those with a broken manifest."""
@@ -180,7 +197,7 @@ class ModelStore:
         name = self.name_of(model)
         place = self._place(name)
         if Path(name).is_absolute() or not (place / MANIFEST).is_file():
-            self.find(name)  # raises if there is no such model
+            self._find_any(name)  # raises if there is no such model
             return {}
         return {file: _has_digest(place / file, digest) for file, digest in sorted(self._read_digests(place).items())}
 
@@ -251,7 +268,8 @@ class ModelStore:
             )
         with self._temporary_folder() as folder:
             manifest = fetch_model(name, entry, source, revision, expected, folder, progress)
-            read_folder(folder, name, entry)
+            read = read_classifier if is_classifier(folder, entry) else read_folder
+            read(folder, name, entry)
             _move_into_place(folder, place, manifest)
         if manifest["source"] == "hub":
             write_pins(self.pins, name, manifest["digests"])

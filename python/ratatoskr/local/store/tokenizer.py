@@ -210,6 +210,14 @@ def _template(first: list[Any], last: list[Any]) -> _Json:
     }
 
 
+def _template_of_two_ends(first: list[Any], last: list[Any]) -> _Json:
+    """Return the post-processor whose pairs have two ends between the texts, and one segment."""
+    made = _template(first, last)
+    single = made["single"]
+    second: list[_Json] = [single[2], {"Sequence": {"id": "B", "type_id": 0}}, single[2]]
+    return {**made, "pair": [*single, *second]}
+
+
 def _rebuild_bert(given: _Json, names: _Names) -> _Json:
     model = names.check_model("WordPiece")
     return {
@@ -258,7 +266,7 @@ def _rebuild_sentencepiece(given: _Json, names: _Names, unknown: int) -> _Json:
     return {
         "normalizer": next((part for part in parts if part.get("type") == "Precompiled"), None),
         "pre_tokenizer": _sequence("pretokenizers", {"type": "WhitespaceSplit"}, space),
-        "post_processor": _template(first, last),
+        "post_processor": _template_of_two_ends(first, last),
         "model": {**model, "type": "Unigram", "unk_id": unknown, "byte_fallback": False},
     }
 

@@ -18,6 +18,7 @@ from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
 from ratatoskr.service.address import Address
+from ratatoskr.service.client.analysis import RefusedAnalysis
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.failure import error_of_call
 from ratatoskr.service.client.stream import RemoteSource
@@ -51,7 +52,7 @@ _WAY: Final = 0.25
 _LIFE: Final = 1.0
 
 
-class RemoteBackend:
+class RemoteBackend(RefusedAnalysis):
     """A `Backend` that asks a daemon.
 
     Args:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.types.codec import dump, parse
 from ratatoskr.types.frozen import replace
 from ratatoskr.types.part import MAX_DEPTH, depth_of
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
-__all__ = ["Codec", "Words", "beyond", "read_json", "refuse", "write_json"]
+__all__ = ["Codec", "Words", "beyond", "list_as_json", "object_as_json", "read_json", "refuse", "write_json"]
 
 _FIELDS: Final = "__frozen_fields__"
 
@@ -115,6 +117,26 @@ def beyond(message: Any, name: str, number: int) -> None:
         message.beyond.numbers[name] = str(number)
     except ValueError:  # more digits than Python writes
         raise InvalidInput(f"{name} has too many digits", field=name) from None
+
+
+def list_as_json(cls: type[Plain]) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    """Return the functions between a tuple of plain data and its JSON text; an empty tuple is an empty text."""
+
+    def to_text(values: tuple[Plain, ...]) -> str:
+        return dump([value.to_dict() for value in values]) if values else ""
+
+    def from_text(text: str) -> tuple[Plain, ...]:
+        values = parse(text) if text else []
+        if not isinstance(values, list):
+            raise InvalidInput(f"a list of {cls.__name__} is expected, not {quote(values)}")
+        return tuple([cls.from_dict(value) for value in values])
+
+    return to_text, from_text
+
+
+def object_as_json(cls: type[Plain]) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+    """Return the functions between one object of plain data and its JSON text."""
+    return Plain.to_json, cls.from_json
 
 
 def numbers_beyond(message: Any) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.service.convert.codec import beyond, numbers_beyond, refuse
-from ratatoskr.service.convert.response import ATTEMPT, NO_USAGE, NOTICE, usage_from_pb, usage_to_pb
+from ratatoskr.service.convert.response import ATTEMPT, COST, NO_USAGE, NOTICE, usage_from_pb, usage_to_pb
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embedding, Embeddings
 from ratatoskr.types.frozen import replace
@@ -15,24 +15,26 @@ __all__ = ["embedding_from_pb", "embedding_to_pb", "embeddings_from_pb", "embedd
 
 
 def answer_info_to_pb(answer: Any) -> pb.AnswerInfo:
-    """Return model, provider, usage, attempts and warnings of any answer that has these."""
+    """Return model, provider, usage, attempts, warnings and cost of any answer that has these."""
     return pb.AnswerInfo(
         model=answer.model,
         provider=answer.provider,
         usage=None if answer.usage == NO_USAGE else usage_to_pb(answer.usage, listed=False),
         attempts=[ATTEMPT.to_pb(attempt) for attempt in answer.attempts],
         warnings=[NOTICE.to_pb(notice) for notice in answer.warnings],
+        cost=None if getattr(answer, "cost", None) is None else COST.to_pb(answer.cost),
     )
 
 
 def answer_info_from_pb(info: pb.AnswerInfo) -> dict[str, Any]:
-    """Return model, provider, usage, attempts and warnings as the arguments of an answer."""
+    """Return model, provider, usage, attempts, warnings and cost as the arguments of an answer."""
     return {
         "model": info.model,
         "provider": info.provider,
         "usage": usage_from_pb(info.usage) if info.HasField("usage") else NO_USAGE,
         "attempts": tuple([ATTEMPT.from_pb(attempt) for attempt in info.attempts]),
         "warnings": tuple([NOTICE.from_pb(notice) for notice in info.warnings]),
+        **({"cost": COST.from_pb(info.cost)} if info.HasField("cost") else {}),
     }
 
 

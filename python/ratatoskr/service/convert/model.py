@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ratatoskr.service.convert.codec import Codec, Words, beyond, numbers_beyond, refuse
+from ratatoskr.service.convert.codec import Codec, Words, beyond, list_as_json, numbers_beyond, refuse
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
+from ratatoskr.types.allowance import BudgetStatus, LimitStatus
 from ratatoskr.types.frozen import replace
-from ratatoskr.types.model import Health, LocalHealth, ModelInfo, ModelStatus, ProviderHealth
+from ratatoskr.types.model import BreakerHealth, Health, LocalHealth, ModelInfo, ModelStatus, ProviderHealth
 
 __all__ = ["HEALTH", "MODEL_STATUS", "capabilities_from_pb", "capabilities_to_pb", "model_from_pb", "model_to_pb"]
 
@@ -20,6 +21,11 @@ HEALTH: Final = Codec(
     pb.HealthResponse,
     providers=Codec(ProviderHealth, pb.ProviderHealth),
     local=Codec(LocalHealth, pb.LocalHealth),
+    to_text={
+        "breakers": list_as_json(BreakerHealth),
+        "limits": list_as_json(LimitStatus),
+        "budgets": list_as_json(BudgetStatus),
+    },
 )
 
 _CAPABILITIES: Final[dict[str, pb.ModelCapability]] = {

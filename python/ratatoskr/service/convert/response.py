@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.service.convert.codec import Codec, Words, refuse
+from ratatoskr.service.convert.codec import Codec, Words, list_as_json, object_as_json, refuse
 from ratatoskr.service.convert.message import message_from_pb, message_to_pb, plain_text
 from ratatoskr.service.convert.part import TOOL_CALL
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
@@ -15,7 +15,7 @@ from ratatoskr.types.chat import ChatResponse, RawResponse
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ReasoningPart, TextPart, ToolCall
-from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.usage import Cost, CostItem, Usage, UsageDetails
 from ratatoskr.types.visible import quote
 
 __all__ = ["ATTEMPT", "COST", "NOTICE", "generate_from_pb", "generate_to_pb", "response_from_pb", "response_to_pb"]
@@ -35,8 +35,13 @@ def _decimal(text: str) -> Decimal:
         raise InvalidInput(f"cost.amount must be a decimal number, not {quote(text)}", field="amount") from None
 
 
-_USAGE: Final = Codec(Usage, pb.Usage, words={"source": Words(pb.UsageSource, "USAGE_SOURCE_", unspecified="unknown")})
-COST: Final = Codec(Cost, pb.Cost, to_text={"amount": (str, _decimal)})
+_USAGE: Final = Codec(
+    Usage,
+    pb.Usage,
+    words={"source": Words(pb.UsageSource, "USAGE_SOURCE_", unspecified="unknown")},
+    to_text={"details": object_as_json(UsageDetails)},
+)
+COST: Final = Codec(Cost, pb.Cost, to_text={"amount": (str, _decimal), "items": list_as_json(CostItem)})
 NOTICE: Final = Codec(Notice, pb.Notice)
 
 
@@ -69,7 +74,9 @@ def _compact_usage(usage: Usage) -> pb.Usage:
     return usage_to_pb(usage, listed=False)
 
 
-ATTEMPT: Final = Codec(Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(_compact_usage, usage_from_pb))
+ATTEMPT: Final = Codec(
+    Attempt, pb.Attempt, error=Codec(ErrorInfo, pb.ErrorInfo), usage=(_compact_usage, usage_from_pb), cost=COST
+)
 _RAW: Final = Codec(RawResponse, pb.RawResponse)
 
 

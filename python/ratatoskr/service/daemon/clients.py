@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from ratatoskr.config.file import ConfigFile
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ClientSection, LimitsSection, ListenerSection
 from ratatoskr.errors import AuthenticationFailed
 from ratatoskr.service.server.call import Call, Caller

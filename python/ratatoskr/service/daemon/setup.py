@@ -10,8 +10,9 @@ from typing import Any
 from ratatoskr.config.apply import apply_config
 from ratatoskr.config.builder import Builder
 from ratatoskr.config.entry import providers_of_environment
-from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.file import read_config
 from ratatoskr.config.recipe import Recipe
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ListenerSection
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.service.daemon.certificates import Certificates

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from ratatoskr.config.entry import providers_of_environment
-from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.file import read_config
 from ratatoskr.config.secrets import find_keys
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ListenerSection
 from ratatoskr.config.toml_text import find_lines
 
@@ -45,7 +46,7 @@ def settings_of(path: Path | None) -> list[tuple[str, Any, str]]:
 
 def _rows(section: BaseModel, place: tuple[str, ...], *, is_set: bool) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
     for name, field in type(section).model_fields.items():
-        value, here = getattr(section, name), (*place, *(field.alias or name).split("."))
+        value, here = getattr(section, name), (*place, name)
         given = is_set and name in section.model_fields_set
         if isinstance(value, BaseModel):
             yield from _rows(value, here, is_set=given)

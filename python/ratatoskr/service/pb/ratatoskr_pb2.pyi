@@ -79,7 +79,6 @@ class ModelStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATUS_LOADING: _ClassVar[ModelStatus]
     MODEL_STATUS_READY: _ClassVar[ModelStatus]
     MODEL_STATUS_UNAVAILABLE: _ClassVar[ModelStatus]
-
 ROLE_UNSPECIFIED: Role
 ROLE_SYSTEM: Role
 ROLE_USER: Role
@@ -138,7 +137,6 @@ class Beyond(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     NUMBERS_FIELD_NUMBER: _ClassVar[int]
     numbers: _containers.ScalarMap[str, str]
     def __init__(self, numbers: _Optional[_Mapping[str, str]] = ...) -> None: ...
@@ -161,32 +159,10 @@ class Message(_message.Message):
     parts: _containers.RepeatedCompositeFieldContainer[Part]
     repeated: bool
     metadata_json: str
-    def __init__(
-        self,
-        role: _Optional[_Union[Role, str]] = ...,
-        content: _Optional[str] = ...,
-        tool_calls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ...,
-        name: _Optional[str] = ...,
-        tool_call_id: _Optional[str] = ...,
-        parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...,
-        repeated: bool = ...,
-        metadata_json: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, role: _Optional[_Union[Role, str]] = ..., content: _Optional[str] = ..., tool_calls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ..., name: _Optional[str] = ..., tool_call_id: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., repeated: bool = ..., metadata_json: _Optional[str] = ...) -> None: ...
 
 class Part(_message.Message):
-    __slots__ = (
-        "text",
-        "reasoning",
-        "tool_call",
-        "tool_result",
-        "image",
-        "audio",
-        "file",
-        "file_ref",
-        "server_tool_call",
-        "server_tool_result",
-        "provider_part",
-    )
+    __slots__ = ("text", "reasoning", "tool_call", "tool_result", "image", "audio", "file", "file_ref", "server_tool_call", "server_tool_result", "provider_part")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     TOOL_CALL_FIELD_NUMBER: _ClassVar[int]
@@ -209,20 +185,7 @@ class Part(_message.Message):
     server_tool_call: ServerToolCall
     server_tool_result: ServerToolResult
     provider_part: ProviderPart
-    def __init__(
-        self,
-        text: _Optional[_Union[TextPart, _Mapping]] = ...,
-        reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ...,
-        tool_call: _Optional[_Union[ToolCall, _Mapping]] = ...,
-        tool_result: _Optional[_Union[ToolResult, _Mapping]] = ...,
-        image: _Optional[_Union[Media, _Mapping]] = ...,
-        audio: _Optional[_Union[Media, _Mapping]] = ...,
-        file: _Optional[_Union[Media, _Mapping]] = ...,
-        file_ref: _Optional[_Union[FileRef, _Mapping]] = ...,
-        server_tool_call: _Optional[_Union[ServerToolCall, _Mapping]] = ...,
-        server_tool_result: _Optional[_Union[ServerToolResult, _Mapping]] = ...,
-        provider_part: _Optional[_Union[ProviderPart, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[_Union[TextPart, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCall, _Mapping]] = ..., tool_result: _Optional[_Union[ToolResult, _Mapping]] = ..., image: _Optional[_Union[Media, _Mapping]] = ..., audio: _Optional[_Union[Media, _Mapping]] = ..., file: _Optional[_Union[Media, _Mapping]] = ..., file_ref: _Optional[_Union[FileRef, _Mapping]] = ..., server_tool_call: _Optional[_Union[ServerToolCall, _Mapping]] = ..., server_tool_result: _Optional[_Union[ServerToolResult, _Mapping]] = ..., provider_part: _Optional[_Union[ProviderPart, _Mapping]] = ...) -> None: ...
 
 class ProviderState(_message.Message):
     __slots__ = ("issuer", "data")
@@ -244,14 +207,7 @@ class TextPart(_message.Message):
     logprobs: TokenLogprobs
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ...,
-        logprobs: _Optional[_Union[TokenLogprobs, _Mapping]] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., logprobs: _Optional[_Union[TokenLogprobs, _Mapping]] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class Citation(_message.Message):
     __slots__ = ("url", "title", "text", "start", "end", "data", "beyond")
@@ -269,16 +225,7 @@ class Citation(_message.Message):
     end: int
     data: bytes
     beyond: Beyond
-    def __init__(
-        self,
-        url: _Optional[str] = ...,
-        title: _Optional[str] = ...,
-        text: _Optional[str] = ...,
-        start: _Optional[int] = ...,
-        end: _Optional[int] = ...,
-        data: _Optional[bytes] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, url: _Optional[str] = ..., title: _Optional[str] = ..., text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., data: _Optional[bytes] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class TokenLogprobs(_message.Message):
     __slots__ = ("items",)
@@ -296,13 +243,7 @@ class TokenLogprob(_message.Message):
     logprob: float
     bytes: bytes
     top: _containers.RepeatedCompositeFieldContainer[TokenLogprob]
-    def __init__(
-        self,
-        token: _Optional[str] = ...,
-        logprob: _Optional[float] = ...,
-        bytes: _Optional[bytes] = ...,
-        top: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, token: _Optional[str] = ..., logprob: _Optional[float] = ..., bytes: _Optional[bytes] = ..., top: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...) -> None: ...
 
 class ReasoningPart(_message.Message):
     __slots__ = ("text", "cache", "state")
@@ -312,12 +253,7 @@ class ReasoningPart(_message.Message):
     text: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ToolCall(_message.Message):
     __slots__ = ("id", "name", "arguments", "cache", "state")
@@ -331,14 +267,7 @@ class ToolCall(_message.Message):
     arguments: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        id: _Optional[str] = ...,
-        name: _Optional[str] = ...,
-        arguments: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ToolResult(_message.Message):
     __slots__ = ("tool_call_id", "content", "is_error", "name", "cache", "state")
@@ -354,15 +283,7 @@ class ToolResult(_message.Message):
     name: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        tool_call_id: _Optional[str] = ...,
-        content: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...,
-        is_error: bool = ...,
-        name: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, tool_call_id: _Optional[str] = ..., content: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., is_error: bool = ..., name: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class Media(_message.Message):
     __slots__ = ("data", "url", "media_type", "name", "cache", "state", "detail")
@@ -380,16 +301,7 @@ class Media(_message.Message):
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
     detail: str
-    def __init__(
-        self,
-        data: _Optional[bytes] = ...,
-        url: _Optional[str] = ...,
-        media_type: _Optional[str] = ...,
-        name: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-        detail: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, data: _Optional[bytes] = ..., url: _Optional[str] = ..., media_type: _Optional[str] = ..., name: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class FileRef(_message.Message):
     __slots__ = ("provider", "id", "cache", "state")
@@ -401,13 +313,7 @@ class FileRef(_message.Message):
     id: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        provider: _Optional[str] = ...,
-        id: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, provider: _Optional[str] = ..., id: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ServerToolCall(_message.Message):
     __slots__ = ("id", "name", "arguments", "cache", "state")
@@ -421,14 +327,7 @@ class ServerToolCall(_message.Message):
     arguments: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        id: _Optional[str] = ...,
-        name: _Optional[str] = ...,
-        arguments: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., arguments: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ServerToolResult(_message.Message):
     __slots__ = ("tool_call_id", "name", "content", "is_error", "cache", "state")
@@ -444,15 +343,7 @@ class ServerToolResult(_message.Message):
     is_error: bool
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        tool_call_id: _Optional[str] = ...,
-        name: _Optional[str] = ...,
-        content: _Optional[str] = ...,
-        is_error: bool = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, tool_call_id: _Optional[str] = ..., name: _Optional[str] = ..., content: _Optional[str] = ..., is_error: bool = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ProviderPart(_message.Message):
     __slots__ = ("kind", "data", "issuer", "cache", "state")
@@ -466,25 +357,10 @@ class ProviderPart(_message.Message):
     issuer: str
     cache: bool
     state: _containers.RepeatedCompositeFieldContainer[ProviderState]
-    def __init__(
-        self,
-        kind: _Optional[str] = ...,
-        data: _Optional[bytes] = ...,
-        issuer: _Optional[str] = ...,
-        cache: bool = ...,
-        state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., data: _Optional[bytes] = ..., issuer: _Optional[str] = ..., cache: bool = ..., state: _Optional[_Iterable[_Union[ProviderState, _Mapping]]] = ...) -> None: ...
 
 class ToolDefinition(_message.Message):
-    __slots__ = (
-        "name",
-        "description",
-        "parameters_json",
-        "cache_control_json",
-        "strict",
-        "provider",
-        "definition_json",
-    )
+    __slots__ = ("name", "description", "parameters_json", "cache_control_json", "strict", "provider", "definition_json")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -499,16 +375,7 @@ class ToolDefinition(_message.Message):
     strict: bool
     provider: str
     definition_json: str
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        description: _Optional[str] = ...,
-        parameters_json: _Optional[str] = ...,
-        cache_control_json: _Optional[str] = ...,
-        strict: bool = ...,
-        provider: _Optional[str] = ...,
-        definition_json: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters_json: _Optional[str] = ..., cache_control_json: _Optional[str] = ..., strict: bool = ..., provider: _Optional[str] = ..., definition_json: _Optional[str] = ...) -> None: ...
 
 class ToolChoice(_message.Message):
     __slots__ = ("auto", "none", "required", "function")
@@ -520,9 +387,7 @@ class ToolChoice(_message.Message):
     none: bool
     required: bool
     function: str
-    def __init__(
-        self, auto: bool = ..., none: bool = ..., required: bool = ..., function: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, auto: bool = ..., none: bool = ..., required: bool = ..., function: _Optional[str] = ...) -> None: ...
 
 class ResponseFormat(_message.Message):
     __slots__ = ("text", "json_object", "json_schema", "name", "strict")
@@ -536,14 +401,7 @@ class ResponseFormat(_message.Message):
     json_schema: str
     name: str
     strict: bool
-    def __init__(
-        self,
-        text: bool = ...,
-        json_object: bool = ...,
-        json_schema: _Optional[str] = ...,
-        name: _Optional[str] = ...,
-        strict: bool = ...,
-    ) -> None: ...
+    def __init__(self, text: bool = ..., json_object: bool = ..., json_schema: _Optional[str] = ..., name: _Optional[str] = ..., strict: bool = ...) -> None: ...
 
 class ReasoningConfig(_message.Message):
     __slots__ = ("effort", "max_tokens", "exclude_from_output", "exact_effort", "beyond")
@@ -557,45 +415,10 @@ class ReasoningConfig(_message.Message):
     exclude_from_output: bool
     exact_effort: ReasoningEffort
     beyond: Beyond
-    def __init__(
-        self,
-        effort: _Optional[_Union[ReasoningEffort, str]] = ...,
-        max_tokens: _Optional[int] = ...,
-        exclude_from_output: bool = ...,
-        exact_effort: _Optional[_Union[ReasoningEffort, str]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, effort: _Optional[_Union[ReasoningEffort, str]] = ..., max_tokens: _Optional[int] = ..., exclude_from_output: bool = ..., exact_effort: _Optional[_Union[ReasoningEffort, str]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class ChatOptions(_message.Message):
-    __slots__ = (
-        "model",
-        "temperature",
-        "max_tokens",
-        "top_p",
-        "stop",
-        "frequency_penalty",
-        "presence_penalty",
-        "seed",
-        "tool_choice",
-        "response_format",
-        "cache_prompt",
-        "reasoning",
-        "top_k",
-        "raw_provider_options",
-        "parallel_tool_calls",
-        "exact_temperature",
-        "exact_top_p",
-        "exact_frequency_penalty",
-        "exact_presence_penalty",
-        "models",
-        "logprobs",
-        "top_logprobs",
-        "user",
-        "service_tier",
-        "metadata_json",
-        "empty_stop",
-        "beyond",
-    )
+    __slots__ = ("model", "temperature", "max_tokens", "top_p", "stop", "frequency_penalty", "presence_penalty", "seed", "tool_choice", "response_format", "cache_prompt", "reasoning", "top_k", "raw_provider_options", "parallel_tool_calls", "exact_temperature", "exact_top_p", "exact_frequency_penalty", "exact_presence_penalty", "models", "logprobs", "top_logprobs", "user", "service_tier", "metadata_json", "empty_stop", "beyond")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -650,36 +473,7 @@ class ChatOptions(_message.Message):
     metadata_json: str
     empty_stop: bool
     beyond: Beyond
-    def __init__(
-        self,
-        model: _Optional[str] = ...,
-        temperature: _Optional[float] = ...,
-        max_tokens: _Optional[int] = ...,
-        top_p: _Optional[float] = ...,
-        stop: _Optional[_Iterable[str]] = ...,
-        frequency_penalty: _Optional[float] = ...,
-        presence_penalty: _Optional[float] = ...,
-        seed: _Optional[int] = ...,
-        tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ...,
-        response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ...,
-        cache_prompt: bool = ...,
-        reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ...,
-        top_k: _Optional[int] = ...,
-        raw_provider_options: _Optional[str] = ...,
-        parallel_tool_calls: bool = ...,
-        exact_temperature: _Optional[float] = ...,
-        exact_top_p: _Optional[float] = ...,
-        exact_frequency_penalty: _Optional[float] = ...,
-        exact_presence_penalty: _Optional[float] = ...,
-        models: _Optional[_Iterable[str]] = ...,
-        logprobs: bool = ...,
-        top_logprobs: _Optional[int] = ...,
-        user: _Optional[str] = ...,
-        service_tier: _Optional[str] = ...,
-        metadata_json: _Optional[str] = ...,
-        empty_stop: bool = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., temperature: _Optional[float] = ..., max_tokens: _Optional[int] = ..., top_p: _Optional[float] = ..., stop: _Optional[_Iterable[str]] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., tool_choice: _Optional[_Union[ToolChoice, _Mapping]] = ..., response_format: _Optional[_Union[ResponseFormat, _Mapping]] = ..., cache_prompt: bool = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., top_k: _Optional[int] = ..., raw_provider_options: _Optional[str] = ..., parallel_tool_calls: bool = ..., exact_temperature: _Optional[float] = ..., exact_top_p: _Optional[float] = ..., exact_frequency_penalty: _Optional[float] = ..., exact_presence_penalty: _Optional[float] = ..., models: _Optional[_Iterable[str]] = ..., logprobs: bool = ..., top_logprobs: _Optional[int] = ..., user: _Optional[str] = ..., service_tier: _Optional[str] = ..., metadata_json: _Optional[str] = ..., empty_stop: bool = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Timeouts(_message.Message):
     __slots__ = ("connect", "first_byte", "idle", "no_progress", "attempt", "total", "stream_life")
@@ -697,16 +491,7 @@ class Timeouts(_message.Message):
     attempt: float
     total: float
     stream_life: float
-    def __init__(
-        self,
-        connect: _Optional[float] = ...,
-        first_byte: _Optional[float] = ...,
-        idle: _Optional[float] = ...,
-        no_progress: _Optional[float] = ...,
-        attempt: _Optional[float] = ...,
-        total: _Optional[float] = ...,
-        stream_life: _Optional[float] = ...,
-    ) -> None: ...
+    def __init__(self, connect: _Optional[float] = ..., first_byte: _Optional[float] = ..., idle: _Optional[float] = ..., no_progress: _Optional[float] = ..., attempt: _Optional[float] = ..., total: _Optional[float] = ..., stream_life: _Optional[float] = ...) -> None: ...
 
 class ChatRequest(_message.Message):
     __slots__ = ("messages", "tools", "options", "timeouts", "generate")
@@ -720,14 +505,7 @@ class ChatRequest(_message.Message):
     options: ChatOptions
     timeouts: Timeouts
     generate: bool
-    def __init__(
-        self,
-        messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ...,
-        tools: _Optional[_Iterable[_Union[ToolDefinition, _Mapping]]] = ...,
-        options: _Optional[_Union[ChatOptions, _Mapping]] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-        generate: bool = ...,
-    ) -> None: ...
+    def __init__(self, messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[ToolDefinition, _Mapping]]] = ..., options: _Optional[_Union[ChatOptions, _Mapping]] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., generate: bool = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("prompt", "options", "timeouts")
@@ -737,27 +515,10 @@ class GenerateRequest(_message.Message):
     prompt: str
     options: GenerateOptions
     timeouts: Timeouts
-    def __init__(
-        self,
-        prompt: _Optional[str] = ...,
-        options: _Optional[_Union[GenerateOptions, _Mapping]] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, prompt: _Optional[str] = ..., options: _Optional[_Union[GenerateOptions, _Mapping]] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class GenerateOptions(_message.Message):
-    __slots__ = (
-        "model",
-        "max_tokens",
-        "temperature",
-        "top_p",
-        "stop_sequences",
-        "top_k",
-        "frequency_penalty",
-        "presence_penalty",
-        "seed",
-        "reasoning",
-        "exact",
-    )
+    __slots__ = ("model", "max_tokens", "temperature", "top_p", "stop_sequences", "top_k", "frequency_penalty", "presence_penalty", "seed", "reasoning", "exact")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
@@ -780,34 +541,10 @@ class GenerateOptions(_message.Message):
     seed: int
     reasoning: ReasoningConfig
     exact: ChatOptions
-    def __init__(
-        self,
-        model: _Optional[str] = ...,
-        max_tokens: _Optional[int] = ...,
-        temperature: _Optional[float] = ...,
-        top_p: _Optional[float] = ...,
-        stop_sequences: _Optional[_Iterable[str]] = ...,
-        top_k: _Optional[int] = ...,
-        frequency_penalty: _Optional[float] = ...,
-        presence_penalty: _Optional[float] = ...,
-        seed: _Optional[int] = ...,
-        reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ...,
-        exact: _Optional[_Union[ChatOptions, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., stop_sequences: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., reasoning: _Optional[_Union[ReasoningConfig, _Mapping]] = ..., exact: _Optional[_Union[ChatOptions, _Mapping]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = (
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "reasoning_tokens",
-        "input_tokens",
-        "output_tokens",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "source",
-        "beyond",
-    )
+    __slots__ = ("prompt_tokens", "completion_tokens", "total_tokens", "reasoning_tokens", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "source", "details_json", "beyond")
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     COMPLETION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -817,6 +554,7 @@ class Usage(_message.Message):
     CACHE_READ_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CACHE_WRITE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_JSON_FIELD_NUMBER: _ClassVar[int]
     BEYOND_FIELD_NUMBER: _ClassVar[int]
     prompt_tokens: int
     completion_tokens: int
@@ -827,32 +565,25 @@ class Usage(_message.Message):
     cache_read_tokens: int
     cache_write_tokens: int
     source: UsageSource
+    details_json: str
     beyond: Beyond
-    def __init__(
-        self,
-        prompt_tokens: _Optional[int] = ...,
-        completion_tokens: _Optional[int] = ...,
-        total_tokens: _Optional[int] = ...,
-        reasoning_tokens: _Optional[int] = ...,
-        input_tokens: _Optional[int] = ...,
-        output_tokens: _Optional[int] = ...,
-        cache_read_tokens: _Optional[int] = ...,
-        cache_write_tokens: _Optional[int] = ...,
-        source: _Optional[_Union[UsageSource, str]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., total_tokens: _Optional[int] = ..., reasoning_tokens: _Optional[int] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cache_read_tokens: _Optional[int] = ..., cache_write_tokens: _Optional[int] = ..., source: _Optional[_Union[UsageSource, str]] = ..., details_json: _Optional[str] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Cost(_message.Message):
-    __slots__ = ("amount", "currency", "source")
+    __slots__ = ("amount", "currency", "source", "estimated", "items_json", "basis")
     AMOUNT_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_JSON_FIELD_NUMBER: _ClassVar[int]
+    BASIS_FIELD_NUMBER: _ClassVar[int]
     amount: str
     currency: str
     source: str
-    def __init__(
-        self, amount: _Optional[str] = ..., currency: _Optional[str] = ..., source: _Optional[str] = ...
-    ) -> None: ...
+    estimated: bool
+    items_json: str
+    basis: str
+    def __init__(self, amount: _Optional[str] = ..., currency: _Optional[str] = ..., source: _Optional[str] = ..., estimated: bool = ..., items_json: _Optional[str] = ..., basis: _Optional[str] = ...) -> None: ...
 
 class ErrorInfo(_message.Message):
     __slots__ = ("code", "message", "status", "provider_code", "retry_after", "beyond")
@@ -868,29 +599,10 @@ class ErrorInfo(_message.Message):
     provider_code: str
     retry_after: float
     beyond: Beyond
-    def __init__(
-        self,
-        code: _Optional[str] = ...,
-        message: _Optional[str] = ...,
-        status: _Optional[int] = ...,
-        provider_code: _Optional[str] = ...,
-        retry_after: _Optional[float] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., status: _Optional[int] = ..., provider_code: _Optional[str] = ..., retry_after: _Optional[float] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Attempt(_message.Message):
-    __slots__ = (
-        "provider",
-        "model",
-        "error",
-        "phase",
-        "started",
-        "duration",
-        "waited",
-        "decision",
-        "maybe_billed",
-        "usage",
-    )
+    __slots__ = ("provider", "model", "error", "phase", "started", "duration", "waited", "decision", "maybe_billed", "usage", "cost")
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -901,6 +613,7 @@ class Attempt(_message.Message):
     DECISION_FIELD_NUMBER: _ClassVar[int]
     MAYBE_BILLED_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
     provider: str
     model: str
     error: ErrorInfo
@@ -911,19 +624,8 @@ class Attempt(_message.Message):
     decision: str
     maybe_billed: bool
     usage: Usage
-    def __init__(
-        self,
-        provider: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        error: _Optional[_Union[ErrorInfo, _Mapping]] = ...,
-        phase: _Optional[str] = ...,
-        started: _Optional[float] = ...,
-        duration: _Optional[float] = ...,
-        waited: _Optional[float] = ...,
-        decision: _Optional[str] = ...,
-        maybe_billed: bool = ...,
-        usage: _Optional[_Union[Usage, _Mapping]] = ...,
-    ) -> None: ...
+    cost: Cost
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., error: _Optional[_Union[ErrorInfo, _Mapping]] = ..., phase: _Optional[str] = ..., started: _Optional[float] = ..., duration: _Optional[float] = ..., waited: _Optional[float] = ..., decision: _Optional[str] = ..., maybe_billed: bool = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class Notice(_message.Message):
     __slots__ = ("code", "message", "field")
@@ -933,9 +635,7 @@ class Notice(_message.Message):
     code: str
     message: str
     field: str
-    def __init__(
-        self, code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class RawResponse(_message.Message):
     __slots__ = ("status", "headers", "body", "beyond")
@@ -946,7 +646,6 @@ class RawResponse(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     STATUS_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
@@ -955,32 +654,10 @@ class RawResponse(_message.Message):
     headers: _containers.ScalarMap[str, str]
     body: bytes
     beyond: Beyond
-    def __init__(
-        self,
-        status: _Optional[int] = ...,
-        headers: _Optional[_Mapping[str, str]] = ...,
-        body: _Optional[bytes] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., headers: _Optional[_Mapping[str, str]] = ..., body: _Optional[bytes] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class ChatResponse(_message.Message):
-    __slots__ = (
-        "content",
-        "reasoning",
-        "tool_calls",
-        "usage",
-        "model",
-        "finish_reason",
-        "message",
-        "cost",
-        "exact_finish_reason",
-        "native_finish_reason",
-        "provider",
-        "request_id",
-        "warnings",
-        "attempts",
-        "raw",
-    )
+    __slots__ = ("content", "reasoning", "tool_calls", "usage", "model", "finish_reason", "message", "cost", "exact_finish_reason", "native_finish_reason", "provider", "request_id", "warnings", "attempts", "raw")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     TOOL_CALLS_FIELD_NUMBER: _ClassVar[int]
@@ -1011,24 +688,7 @@ class ChatResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[Notice]
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     raw: RawResponse
-    def __init__(
-        self,
-        content: _Optional[str] = ...,
-        reasoning: _Optional[str] = ...,
-        tool_calls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ...,
-        usage: _Optional[_Union[Usage, _Mapping]] = ...,
-        model: _Optional[str] = ...,
-        finish_reason: _Optional[_Union[FinishReason, str]] = ...,
-        message: _Optional[_Union[Message, _Mapping]] = ...,
-        cost: _Optional[_Union[Cost, _Mapping]] = ...,
-        exact_finish_reason: _Optional[_Union[FinishReason, str]] = ...,
-        native_finish_reason: _Optional[str] = ...,
-        provider: _Optional[str] = ...,
-        request_id: _Optional[str] = ...,
-        warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...,
-        attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...,
-        raw: _Optional[_Union[RawResponse, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, content: _Optional[str] = ..., reasoning: _Optional[str] = ..., tool_calls: _Optional[_Iterable[_Union[ToolCall, _Mapping]]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., message: _Optional[_Union[Message, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., exact_finish_reason: _Optional[_Union[FinishReason, str]] = ..., native_finish_reason: _Optional[str] = ..., provider: _Optional[str] = ..., request_id: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., raw: _Optional[_Union[RawResponse, _Mapping]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("text", "usage", "model", "finish_reason", "response")
@@ -1042,33 +702,10 @@ class GenerateResponse(_message.Message):
     model: str
     finish_reason: FinishReason
     response: ChatResponse
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        usage: _Optional[_Union[Usage, _Mapping]] = ...,
-        model: _Optional[str] = ...,
-        finish_reason: _Optional[_Union[FinishReason, str]] = ...,
-        response: _Optional[_Union[ChatResponse, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., model: _Optional[str] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., response: _Optional[_Union[ChatResponse, _Mapping]] = ...) -> None: ...
 
 class ChatEvent(_message.Message):
-    __slots__ = (
-        "content",
-        "reasoning",
-        "tool_call_start",
-        "tool_call_delta",
-        "usage",
-        "done",
-        "tool_call_end",
-        "citation",
-        "provider_event",
-        "part",
-        "finish_reason",
-        "opening",
-        "events",
-        "remainder",
-        "beyond",
-    )
+    __slots__ = ("content", "reasoning", "tool_call_start", "tool_call_delta", "usage", "done", "tool_call_end", "citation", "provider_event", "part", "finish_reason", "opening", "events", "remainder", "beyond")
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     TOOL_CALL_START_FIELD_NUMBER: _ClassVar[int]
@@ -1099,24 +736,7 @@ class ChatEvent(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[ChatEvent]
     remainder: ChatResponse
     beyond: Beyond
-    def __init__(
-        self,
-        content: _Optional[str] = ...,
-        reasoning: _Optional[str] = ...,
-        tool_call_start: _Optional[_Union[ToolCallStart, _Mapping]] = ...,
-        tool_call_delta: _Optional[_Union[ToolCallDelta, _Mapping]] = ...,
-        usage: _Optional[_Union[Usage, _Mapping]] = ...,
-        done: bool = ...,
-        tool_call_end: _Optional[_Union[ToolCallEnd, _Mapping]] = ...,
-        citation: _Optional[_Union[Citation, _Mapping]] = ...,
-        provider_event: _Optional[_Union[ProviderEvent, _Mapping]] = ...,
-        part: _Optional[int] = ...,
-        finish_reason: _Optional[_Union[FinishReason, str]] = ...,
-        opening: _Optional[_Union[StreamOpening, _Mapping]] = ...,
-        events: _Optional[_Iterable[_Union[ChatEvent, _Mapping]]] = ...,
-        remainder: _Optional[_Union[ChatResponse, _Mapping]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, content: _Optional[str] = ..., reasoning: _Optional[str] = ..., tool_call_start: _Optional[_Union[ToolCallStart, _Mapping]] = ..., tool_call_delta: _Optional[_Union[ToolCallDelta, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., done: bool = ..., tool_call_end: _Optional[_Union[ToolCallEnd, _Mapping]] = ..., citation: _Optional[_Union[Citation, _Mapping]] = ..., provider_event: _Optional[_Union[ProviderEvent, _Mapping]] = ..., part: _Optional[int] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., opening: _Optional[_Union[StreamOpening, _Mapping]] = ..., events: _Optional[_Iterable[_Union[ChatEvent, _Mapping]]] = ..., remainder: _Optional[_Union[ChatResponse, _Mapping]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class ToolCallStart(_message.Message):
     __slots__ = ("index", "id", "name")
@@ -1164,14 +784,7 @@ class StreamOpening(_message.Message):
     request_id: str
     warnings: _containers.RepeatedCompositeFieldContainer[Notice]
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
-    def __init__(
-        self,
-        provider: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        request_id: _Optional[str] = ...,
-        warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...,
-        attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, provider: _Optional[str] = ..., model: _Optional[str] = ..., request_id: _Optional[str] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
 
 class GenerateEvent(_message.Message):
     __slots__ = ("text", "done", "chat")
@@ -1181,9 +794,7 @@ class GenerateEvent(_message.Message):
     text: str
     done: bool
     chat: ChatEvent
-    def __init__(
-        self, text: _Optional[str] = ..., done: bool = ..., chat: _Optional[_Union[ChatEvent, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., done: bool = ..., chat: _Optional[_Union[ChatEvent, _Mapping]] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
     __slots__ = ("text", "model", "options")
@@ -1193,12 +804,7 @@ class EmbedRequest(_message.Message):
     text: str
     model: str
     options: EmbedOptions
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        options: _Optional[_Union[EmbedOptions, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., options: _Optional[_Union[EmbedOptions, _Mapping]] = ...) -> None: ...
 
 class EmbedResponse(_message.Message):
     __slots__ = ("values", "model", "dimensions", "info", "truncated")
@@ -1212,14 +818,7 @@ class EmbedResponse(_message.Message):
     dimensions: int
     info: AnswerInfo
     truncated: bool
-    def __init__(
-        self,
-        values: _Optional[bytes] = ...,
-        model: _Optional[str] = ...,
-        dimensions: _Optional[int] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: bool = ...,
-    ) -> None: ...
+    def __init__(self, values: _Optional[bytes] = ..., model: _Optional[str] = ..., dimensions: _Optional[int] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
 
 class EmbedOptions(_message.Message):
     __slots__ = ("input_type", "dimensions", "truncate", "prompt", "timeouts", "beyond")
@@ -1235,15 +834,7 @@ class EmbedOptions(_message.Message):
     prompt: str
     timeouts: Timeouts
     beyond: Beyond
-    def __init__(
-        self,
-        input_type: _Optional[str] = ...,
-        dimensions: _Optional[int] = ...,
-        truncate: bool = ...,
-        prompt: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, input_type: _Optional[str] = ..., dimensions: _Optional[int] = ..., truncate: bool = ..., prompt: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class EmbedBatchRequest(_message.Message):
     __slots__ = ("texts", "model", "options")
@@ -1253,12 +844,7 @@ class EmbedBatchRequest(_message.Message):
     texts: _containers.RepeatedScalarFieldContainer[str]
     model: str
     options: EmbedOptions
-    def __init__(
-        self,
-        texts: _Optional[_Iterable[str]] = ...,
-        model: _Optional[str] = ...,
-        options: _Optional[_Union[EmbedOptions, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., options: _Optional[_Union[EmbedOptions, _Mapping]] = ...) -> None: ...
 
 class EmbedBatchResponse(_message.Message):
     __slots__ = ("embeddings", "matrix", "info", "truncated", "cut", "beyond")
@@ -1274,15 +860,7 @@ class EmbedBatchResponse(_message.Message):
     truncated: int
     cut: _containers.RepeatedScalarFieldContainer[int]
     beyond: Beyond
-    def __init__(
-        self,
-        embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ...,
-        matrix: _Optional[_Union[Matrix, _Mapping]] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: _Optional[int] = ...,
-        cut: _Optional[_Iterable[int]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., matrix: _Optional[_Union[Matrix, _Mapping]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: _Optional[int] = ..., cut: _Optional[_Iterable[int]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("values", "model", "dimensions")
@@ -1292,9 +870,7 @@ class Embedding(_message.Message):
     values: bytes
     model: str
     dimensions: int
-    def __init__(
-        self, values: _Optional[bytes] = ..., model: _Optional[str] = ..., dimensions: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, values: _Optional[bytes] = ..., model: _Optional[str] = ..., dimensions: _Optional[int] = ...) -> None: ...
 
 class Matrix(_message.Message):
     __slots__ = ("rows", "columns", "values")
@@ -1304,9 +880,7 @@ class Matrix(_message.Message):
     rows: int
     columns: int
     values: bytes
-    def __init__(
-        self, rows: _Optional[int] = ..., columns: _Optional[int] = ..., values: _Optional[bytes] = ...
-    ) -> None: ...
+    def __init__(self, rows: _Optional[int] = ..., columns: _Optional[int] = ..., values: _Optional[bytes] = ...) -> None: ...
 
 class AnswerInfo(_message.Message):
     __slots__ = ("model", "provider", "usage", "attempts", "warnings", "cost")
@@ -1322,15 +896,7 @@ class AnswerInfo(_message.Message):
     attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
     warnings: _containers.RepeatedCompositeFieldContainer[Notice]
     cost: Cost
-    def __init__(
-        self,
-        model: _Optional[str] = ...,
-        provider: _Optional[str] = ...,
-        usage: _Optional[_Union[Usage, _Mapping]] = ...,
-        attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...,
-        warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ...,
-        cost: _Optional[_Union[Cost, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., provider: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., warnings: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ...) -> None: ...
 
 class NliRequest(_message.Message):
     __slots__ = ("premise", "hypothesis", "model", "timeouts")
@@ -1342,26 +908,10 @@ class NliRequest(_message.Message):
     hypothesis: str
     model: str
     timeouts: Timeouts
-    def __init__(
-        self,
-        premise: _Optional[str] = ...,
-        hypothesis: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, premise: _Optional[str] = ..., hypothesis: _Optional[str] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class NliResponse(_message.Message):
-    __slots__ = (
-        "entailment",
-        "contradiction",
-        "neutral",
-        "label",
-        "exact_entailment",
-        "exact_contradiction",
-        "exact_neutral",
-        "info",
-        "truncated",
-    )
+    __slots__ = ("entailment", "contradiction", "neutral", "label", "exact_entailment", "exact_contradiction", "exact_neutral", "info", "truncated")
     ENTAILMENT_FIELD_NUMBER: _ClassVar[int]
     CONTRADICTION_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIELD_NUMBER: _ClassVar[int]
@@ -1380,18 +930,7 @@ class NliResponse(_message.Message):
     exact_neutral: float
     info: AnswerInfo
     truncated: bool
-    def __init__(
-        self,
-        entailment: _Optional[float] = ...,
-        contradiction: _Optional[float] = ...,
-        neutral: _Optional[float] = ...,
-        label: _Optional[_Union[NliLabel, str]] = ...,
-        exact_entailment: _Optional[float] = ...,
-        exact_contradiction: _Optional[float] = ...,
-        exact_neutral: _Optional[float] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: bool = ...,
-    ) -> None: ...
+    def __init__(self, entailment: _Optional[float] = ..., contradiction: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[NliLabel, str]] = ..., exact_entailment: _Optional[float] = ..., exact_contradiction: _Optional[float] = ..., exact_neutral: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
 
 class NliPair(_message.Message):
     __slots__ = ("premise", "hypothesis")
@@ -1409,12 +948,7 @@ class NliBatchRequest(_message.Message):
     pairs: _containers.RepeatedCompositeFieldContainer[NliPair]
     model: str
     timeouts: Timeouts
-    def __init__(
-        self,
-        pairs: _Optional[_Iterable[_Union[NliPair, _Mapping]]] = ...,
-        model: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, pairs: _Optional[_Iterable[_Union[NliPair, _Mapping]]] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class NliBatchResponse(_message.Message):
     __slots__ = ("results", "info")
@@ -1422,11 +956,7 @@ class NliBatchResponse(_message.Message):
     INFO_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[NliResponse]
     info: AnswerInfo
-    def __init__(
-        self,
-        results: _Optional[_Iterable[_Union[NliResponse, _Mapping]]] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, results: _Optional[_Iterable[_Union[NliResponse, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("text", "labels", "model", "multi_label", "hypothesis_template", "timeouts")
@@ -1442,15 +972,7 @@ class ClassifyRequest(_message.Message):
     multi_label: bool
     hypothesis_template: str
     timeouts: Timeouts
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        labels: _Optional[_Iterable[str]] = ...,
-        model: _Optional[str] = ...,
-        multi_label: bool = ...,
-        hypothesis_template: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., multi_label: bool = ..., hypothesis_template: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("scores", "top_label", "confidence", "label_scores", "info", "truncated")
@@ -1461,7 +983,6 @@ class ClassifyResponse(_message.Message):
         key: str
         value: float
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-
     SCORES_FIELD_NUMBER: _ClassVar[int]
     TOP_LABEL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -1474,15 +995,7 @@ class ClassifyResponse(_message.Message):
     label_scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
     info: AnswerInfo
     truncated: bool
-    def __init__(
-        self,
-        scores: _Optional[_Mapping[str, float]] = ...,
-        top_label: _Optional[str] = ...,
-        confidence: _Optional[float] = ...,
-        label_scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: bool = ...,
-    ) -> None: ...
+    def __init__(self, scores: _Optional[_Mapping[str, float]] = ..., top_label: _Optional[str] = ..., confidence: _Optional[float] = ..., label_scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")
@@ -1502,27 +1015,10 @@ class StanceRequest(_message.Message):
     target: str
     model: str
     timeouts: Timeouts
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        target: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., target: _Optional[str] = ..., model: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class StanceResponse(_message.Message):
-    __slots__ = (
-        "favor",
-        "against",
-        "neutral",
-        "label",
-        "target",
-        "exact_favor",
-        "exact_against",
-        "exact_neutral",
-        "info",
-        "truncated",
-    )
+    __slots__ = ("favor", "against", "neutral", "label", "target", "exact_favor", "exact_against", "exact_neutral", "info", "truncated")
     FAVOR_FIELD_NUMBER: _ClassVar[int]
     AGAINST_FIELD_NUMBER: _ClassVar[int]
     NEUTRAL_FIELD_NUMBER: _ClassVar[int]
@@ -1543,19 +1039,7 @@ class StanceResponse(_message.Message):
     exact_neutral: float
     info: AnswerInfo
     truncated: bool
-    def __init__(
-        self,
-        favor: _Optional[float] = ...,
-        against: _Optional[float] = ...,
-        neutral: _Optional[float] = ...,
-        label: _Optional[_Union[StanceLabel, str]] = ...,
-        target: _Optional[str] = ...,
-        exact_favor: _Optional[float] = ...,
-        exact_against: _Optional[float] = ...,
-        exact_neutral: _Optional[float] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: bool = ...,
-    ) -> None: ...
+    def __init__(self, favor: _Optional[float] = ..., against: _Optional[float] = ..., neutral: _Optional[float] = ..., label: _Optional[_Union[StanceLabel, str]] = ..., target: _Optional[str] = ..., exact_favor: _Optional[float] = ..., exact_against: _Optional[float] = ..., exact_neutral: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: bool = ...) -> None: ...
 
 class RerankRequest(_message.Message):
     __slots__ = ("query", "documents", "model", "top_n", "timeouts")
@@ -1569,14 +1053,7 @@ class RerankRequest(_message.Message):
     model: str
     top_n: int
     timeouts: Timeouts
-    def __init__(
-        self,
-        query: _Optional[str] = ...,
-        documents: _Optional[_Iterable[str]] = ...,
-        model: _Optional[str] = ...,
-        top_n: _Optional[int] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., top_n: _Optional[int] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
     __slots__ = ("results", "info", "truncated")
@@ -1586,12 +1063,7 @@ class RerankResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[RankedDocument]
     info: AnswerInfo
     truncated: int
-    def __init__(
-        self,
-        results: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-        truncated: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, results: _Optional[_Iterable[_Union[RankedDocument, _Mapping]]] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ..., truncated: _Optional[int] = ...) -> None: ...
 
 class RankedDocument(_message.Message):
     __slots__ = ("index", "score")
@@ -1615,15 +1087,7 @@ class TokenCountRequest(_message.Message):
     tools: _containers.RepeatedCompositeFieldContainer[ToolDefinition]
     method: str
     timeouts: Timeouts
-    def __init__(
-        self,
-        text: _Optional[str] = ...,
-        model: _Optional[str] = ...,
-        messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ...,
-        tools: _Optional[_Iterable[_Union[ToolDefinition, _Mapping]]] = ...,
-        method: _Optional[str] = ...,
-        timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., tools: _Optional[_Iterable[_Union[ToolDefinition, _Mapping]]] = ..., method: _Optional[str] = ..., timeouts: _Optional[_Union[Timeouts, _Mapping]] = ...) -> None: ...
 
 class TokenCountResponse(_message.Message):
     __slots__ = ("count", "kind", "error_band", "info")
@@ -1635,13 +1099,7 @@ class TokenCountResponse(_message.Message):
     kind: str
     error_band: float
     info: AnswerInfo
-    def __init__(
-        self,
-        count: _Optional[int] = ...,
-        kind: _Optional[str] = ...,
-        error_band: _Optional[float] = ...,
-        info: _Optional[_Union[AnswerInfo, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, count: _Optional[int] = ..., kind: _Optional[str] = ..., error_band: _Optional[float] = ..., info: _Optional[_Union[AnswerInfo, _Mapping]] = ...) -> None: ...
 
 class TokenizeRequest(_message.Message):
     __slots__ = ("text", "model")
@@ -1669,14 +1127,7 @@ class Token(_message.Message):
     start: int
     end: int
     bytes: bytes
-    def __init__(
-        self,
-        id: _Optional[int] = ...,
-        text: _Optional[str] = ...,
-        start: _Optional[int] = ...,
-        end: _Optional[int] = ...,
-        bytes: _Optional[bytes] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., bytes: _Optional[bytes] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("id", "provider", "capabilities", "context_window", "dimensions", "name", "capability_names", "beyond")
@@ -1696,17 +1147,7 @@ class ModelInfo(_message.Message):
     name: str
     capability_names: _containers.RepeatedScalarFieldContainer[str]
     beyond: Beyond
-    def __init__(
-        self,
-        id: _Optional[str] = ...,
-        provider: _Optional[str] = ...,
-        capabilities: _Optional[_Iterable[_Union[ModelCapability, str]]] = ...,
-        context_window: _Optional[int] = ...,
-        dimensions: _Optional[int] = ...,
-        name: _Optional[str] = ...,
-        capability_names: _Optional[_Iterable[str]] = ...,
-        beyond: _Optional[_Union[Beyond, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., provider: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[ModelCapability, str]]] = ..., context_window: _Optional[int] = ..., dimensions: _Optional[int] = ..., name: _Optional[str] = ..., capability_names: _Optional[_Iterable[str]] = ..., beyond: _Optional[_Union[Beyond, _Mapping]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ("provider",)
@@ -1748,12 +1189,7 @@ class ModelMetadataResponse(_message.Message):
     found: bool
     metadata: ProtoModelMetadata
     metadata_json: str
-    def __init__(
-        self,
-        found: bool = ...,
-        metadata: _Optional[_Union[ProtoModelMetadata, _Mapping]] = ...,
-        metadata_json: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, found: bool = ..., metadata: _Optional[_Union[ProtoModelMetadata, _Mapping]] = ..., metadata_json: _Optional[str] = ...) -> None: ...
 
 class ProtoModelMetadata(_message.Message):
     __slots__ = ("info", "parameters", "pricing", "max_output_tokens")
@@ -1765,13 +1201,7 @@ class ProtoModelMetadata(_message.Message):
     parameters: _containers.RepeatedCompositeFieldContainer[ParameterEntry]
     pricing: ProtoPricingInfo
     max_output_tokens: int
-    def __init__(
-        self,
-        info: _Optional[_Union[ModelInfo, _Mapping]] = ...,
-        parameters: _Optional[_Iterable[_Union[ParameterEntry, _Mapping]]] = ...,
-        pricing: _Optional[_Union[ProtoPricingInfo, _Mapping]] = ...,
-        max_output_tokens: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, info: _Optional[_Union[ModelInfo, _Mapping]] = ..., parameters: _Optional[_Iterable[_Union[ParameterEntry, _Mapping]]] = ..., pricing: _Optional[_Union[ProtoPricingInfo, _Mapping]] = ..., max_output_tokens: _Optional[int] = ...) -> None: ...
 
 class ParameterEntry(_message.Message):
     __slots__ = ("name", "availability")
@@ -1779,9 +1209,7 @@ class ParameterEntry(_message.Message):
     AVAILABILITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     availability: ProtoParameterAvailability
-    def __init__(
-        self, name: _Optional[str] = ..., availability: _Optional[_Union[ProtoParameterAvailability, _Mapping]] = ...
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., availability: _Optional[_Union[ProtoParameterAvailability, _Mapping]] = ...) -> None: ...
 
 class ProtoParameterAvailability(_message.Message):
     __slots__ = ("mutable_range", "read_only_json", "opaque", "unsupported")
@@ -1793,13 +1221,7 @@ class ProtoParameterAvailability(_message.Message):
     read_only_json: str
     opaque: bool
     unsupported: bool
-    def __init__(
-        self,
-        mutable_range: _Optional[_Union[ProtoParameterRange, _Mapping]] = ...,
-        read_only_json: _Optional[str] = ...,
-        opaque: bool = ...,
-        unsupported: bool = ...,
-    ) -> None: ...
+    def __init__(self, mutable_range: _Optional[_Union[ProtoParameterRange, _Mapping]] = ..., read_only_json: _Optional[str] = ..., opaque: bool = ..., unsupported: bool = ...) -> None: ...
 
 class ProtoParameterRange(_message.Message):
     __slots__ = ("min", "max", "default_value")
@@ -1809,9 +1231,7 @@ class ProtoParameterRange(_message.Message):
     min: float
     max: float
     default_value: float
-    def __init__(
-        self, min: _Optional[float] = ..., max: _Optional[float] = ..., default_value: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, min: _Optional[float] = ..., max: _Optional[float] = ..., default_value: _Optional[float] = ...) -> None: ...
 
 class ProtoPricingInfo(_message.Message):
     __slots__ = ("prompt_cost_per_mtok", "completion_cost_per_mtok")
@@ -1819,9 +1239,7 @@ class ProtoPricingInfo(_message.Message):
     COMPLETION_COST_PER_MTOK_FIELD_NUMBER: _ClassVar[int]
     prompt_cost_per_mtok: float
     completion_cost_per_mtok: float
-    def __init__(
-        self, prompt_cost_per_mtok: _Optional[float] = ..., completion_cost_per_mtok: _Optional[float] = ...
-    ) -> None: ...
+    def __init__(self, prompt_cost_per_mtok: _Optional[float] = ..., completion_cost_per_mtok: _Optional[float] = ...) -> None: ...
 
 class ResolvePresetRequest(_message.Message):
     __slots__ = ("tier", "capability")
@@ -1832,17 +1250,7 @@ class ResolvePresetRequest(_message.Message):
     def __init__(self, tier: _Optional[str] = ..., capability: _Optional[str] = ...) -> None: ...
 
 class ProtoPresetParameters(_message.Message):
-    __slots__ = (
-        "temperature",
-        "top_p",
-        "top_k",
-        "max_tokens",
-        "frequency_penalty",
-        "presence_penalty",
-        "seed",
-        "stop",
-        "exact",
-    )
+    __slots__ = ("temperature", "top_p", "top_k", "max_tokens", "frequency_penalty", "presence_penalty", "seed", "stop", "exact")
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
@@ -1861,18 +1269,7 @@ class ProtoPresetParameters(_message.Message):
     seed: int
     stop: _containers.RepeatedScalarFieldContainer[str]
     exact: ChatOptions
-    def __init__(
-        self,
-        temperature: _Optional[float] = ...,
-        top_p: _Optional[float] = ...,
-        top_k: _Optional[int] = ...,
-        max_tokens: _Optional[int] = ...,
-        frequency_penalty: _Optional[float] = ...,
-        presence_penalty: _Optional[float] = ...,
-        seed: _Optional[int] = ...,
-        stop: _Optional[_Iterable[str]] = ...,
-        exact: _Optional[_Union[ChatOptions, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., max_tokens: _Optional[int] = ..., frequency_penalty: _Optional[float] = ..., presence_penalty: _Optional[float] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., exact: _Optional[_Union[ChatOptions, _Mapping]] = ...) -> None: ...
 
 class ResolvePresetResponse(_message.Message):
     __slots__ = ("found", "model_id", "parameters")
@@ -1882,12 +1279,7 @@ class ResolvePresetResponse(_message.Message):
     found: bool
     model_id: str
     parameters: ProtoPresetParameters
-    def __init__(
-        self,
-        found: bool = ...,
-        model_id: _Optional[str] = ...,
-        parameters: _Optional[_Union[ProtoPresetParameters, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, found: bool = ..., model_id: _Optional[str] = ..., parameters: _Optional[_Union[ProtoPresetParameters, _Mapping]] = ...) -> None: ...
 
 class PresetTierEntry(_message.Message):
     __slots__ = ("tier", "capabilities")
@@ -1926,25 +1318,24 @@ class HealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class HealthResponse(_message.Message):
-    __slots__ = ("healthy", "version", "git_sha", "providers", "local")
+    __slots__ = ("healthy", "version", "git_sha", "providers", "local", "breakers_json", "limits_json", "budgets_json")
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     GIT_SHA_FIELD_NUMBER: _ClassVar[int]
     PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     LOCAL_FIELD_NUMBER: _ClassVar[int]
+    BREAKERS_JSON_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_JSON_FIELD_NUMBER: _ClassVar[int]
+    BUDGETS_JSON_FIELD_NUMBER: _ClassVar[int]
     healthy: bool
     version: str
     git_sha: str
     providers: _containers.RepeatedCompositeFieldContainer[ProviderHealth]
     local: _containers.RepeatedCompositeFieldContainer[LocalHealth]
-    def __init__(
-        self,
-        healthy: bool = ...,
-        version: _Optional[str] = ...,
-        git_sha: _Optional[str] = ...,
-        providers: _Optional[_Iterable[_Union[ProviderHealth, _Mapping]]] = ...,
-        local: _Optional[_Iterable[_Union[LocalHealth, _Mapping]]] = ...,
-    ) -> None: ...
+    breakers_json: str
+    limits_json: str
+    budgets_json: str
+    def __init__(self, healthy: bool = ..., version: _Optional[str] = ..., git_sha: _Optional[str] = ..., providers: _Optional[_Iterable[_Union[ProviderHealth, _Mapping]]] = ..., local: _Optional[_Iterable[_Union[LocalHealth, _Mapping]]] = ..., breakers_json: _Optional[str] = ..., limits_json: _Optional[str] = ..., budgets_json: _Optional[str] = ...) -> None: ...
 
 class ProviderHealth(_message.Message):
     __slots__ = ("name", "base_url", "key_origin", "base_url_origin")
@@ -1956,13 +1347,7 @@ class ProviderHealth(_message.Message):
     base_url: str
     key_origin: str
     base_url_origin: str
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        base_url: _Optional[str] = ...,
-        key_origin: _Optional[str] = ...,
-        base_url_origin: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., base_url: _Optional[str] = ..., key_origin: _Optional[str] = ..., base_url_origin: _Optional[str] = ...) -> None: ...
 
 class LocalHealth(_message.Message):
     __slots__ = ("model", "precision", "device", "status", "reason")
@@ -1976,14 +1361,7 @@ class LocalHealth(_message.Message):
     device: str
     status: str
     reason: str
-    def __init__(
-        self,
-        model: _Optional[str] = ...,
-        precision: _Optional[str] = ...,
-        device: _Optional[str] = ...,
-        status: _Optional[str] = ...,
-        reason: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., precision: _Optional[str] = ..., device: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CapabilitiesRequest(_message.Message):
     __slots__ = ()
@@ -1997,12 +1375,7 @@ class CapabilitiesResponse(_message.Message):
     capabilities: _containers.RepeatedScalarFieldContainer[ModelCapability]
     names: _containers.RepeatedScalarFieldContainer[str]
     limits: Limits
-    def __init__(
-        self,
-        capabilities: _Optional[_Iterable[_Union[ModelCapability, str]]] = ...,
-        names: _Optional[_Iterable[str]] = ...,
-        limits: _Optional[_Union[Limits, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, capabilities: _Optional[_Iterable[_Union[ModelCapability, str]]] = ..., names: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("texts", "message_bytes", "calls")
@@ -2012,9 +1385,7 @@ class Limits(_message.Message):
     texts: int
     message_bytes: int
     calls: int
-    def __init__(
-        self, texts: _Optional[int] = ..., message_bytes: _Optional[int] = ..., calls: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, texts: _Optional[int] = ..., message_bytes: _Optional[int] = ..., calls: _Optional[int] = ...) -> None: ...
 
 class ModelRequest(_message.Message):
     __slots__ = ("model",)
@@ -2044,9 +1415,7 @@ class PullProgress(_message.Message):
     bytes: int
     total: int
     done: bool
-    def __init__(
-        self, file: _Optional[str] = ..., bytes: _Optional[int] = ..., total: _Optional[int] = ..., done: bool = ...
-    ) -> None: ...
+    def __init__(self, file: _Optional[str] = ..., bytes: _Optional[int] = ..., total: _Optional[int] = ..., done: bool = ...) -> None: ...
 
 class ReloadRequest(_message.Message):
     __slots__ = ()
@@ -2086,12 +1455,7 @@ class ErrorStatus(_message.Message):
     code: int
     message: str
     details: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
-    def __init__(
-        self,
-        code: _Optional[int] = ...,
-        message: _Optional[str] = ...,
-        details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__ = ("error_json", "shortened")

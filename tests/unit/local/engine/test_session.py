@@ -118,10 +118,26 @@ async def test_a_graph_that_takes_smaller_integers_gets_them(stand_in, models, t
     assert np.abs(embedding.vector - table[[2, 3]].mean(axis=0)).max() <= 1e-6
 
 
-@pytest.mark.parametrize("shape", [("texts", 16), (1, "width"), (1, 16)])
-async def test_a_graph_of_a_fixed_shape_is_refused_when_it_is_loaded(stand_in, models, tmp_path, shape):
-    ready_made(tmp_path / "model", stand_in("bert_cls_384"), shape=shape)
-    with pytest.raises(ConfigurationError, match="export the graph with dynamic axes"):
+@pytest.mark.parametrize("shape", [("texts", 16), (1, "width"), (3, "width"), (1, 16), (3, 16)])
+async def test_texts_are_padded_to_the_fixed_shape_of_a_graph(stand_in, models, tmp_path, shape):
+    ready_made(tmp_path / "fixed", stand_in("bert_cls_384"), shape=shape)
+    ready_made(tmp_path / "dynamic", stand_in("bert_cls_384"), limit=16)
+    texts = ["time", "", "the state of the world " * 9, "and " * 5, *(f"text {number}" for number in range(20))]
+    fixed = await LocalEmbedder(tmp_path / "fixed", pool=models).embed_batch(texts)
+    dynamic = await LocalEmbedder(tmp_path / "dynamic", pool=models).embed_batch(texts)
+    if shape[1] != "width":
+        assert fixed.truncated == dynamic.truncated == 1
+        assert np.abs(fixed.vectors - dynamic.vectors).max() <= 1e-6
+    assert np.abs(fixed.vectors[3:] - dynamic.vectors[3:]).max() <= 1e-6
+
+
+async def test_a_graph_whose_inputs_have_different_sizes_is_refused(stand_in, models, tmp_path):
+    ready_made(tmp_path / "model", stand_in("bert_cls_384"), shape=(1, 16))
+    path = tmp_path / "model" / "model.onnx"
+    graph = onnx.load(path)
+    graph.graph.input[1].CopyFrom(helper.make_tensor_value_info(MASK, TensorProto.INT64, [1, 8]))
+    onnx.save(graph, path)
+    with pytest.raises(ConfigurationError, match="which do not match"):
         await LocalEmbedder(tmp_path / "model", pool=models).embed("time")
 
 
