@@ -56,10 +56,9 @@ LAYERS: dict[str, frozenset[str]] = {
     "config": BOTTOM
     | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
     | {"local", "ledger", "_files", "service.address", "service.client", "transport.client"},  # a table is fetched
-    "config.assemble": BOTTOM  # the only one that names concrete classes
+    "config.assemble": (BOTTOM | SEAMS)  # the only one that names concrete classes
     | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers"}
-    | {"providers.specs", "local", "transport", "_log"}
-    | SEAMS,
+    | {"providers.specs", "local", "transport", "_log"},
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
     "service": frozenset(),
@@ -70,8 +69,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "service.client": MESSAGES | {"service.convert", "service.address", "gateway", "backend", "version", "_fork"},
     "service.server": MESSAGES | {"service.convert", "gateway", "backend", "version"},
     "service.daemon": MESSAGES
-    | {"service.server", "service.address", "config", "config.assemble", "gateway", "local", "version", "_files"}
-    | {"_extras"},
+    | {"service.server", "service.address", "config", "config.assemble", "gateway", "local", "version"}
+    | {"_files", "_extras"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
     | {"providers.specs", "service.address", "service.client", "_files", "_extras", "_log"},
@@ -86,7 +85,7 @@ DOORS = frozenset({"", "sync", "cli", "service.daemon", "testing", "config"})
 TOP_LEVEL_MODULES = 8
 DIALECT_FILES = {"__init__.py", "decode.py", "encode.py", "errors.py", "history.py", "shapes.py", "stream.py"}
 """The files that every dialect has, each with the same role."""
-DIALECT_TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tools.py", "usage.py"}
+TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tokens.py", "tools.py", "usage.py"}
 """Further files that a dialect may have, each with the same topic wherever it occurs."""
 SHARED_BY_DIALECTS = {"schema"}
 """Folders in `wire` that are no dialect: every dialect may import them."""
@@ -95,7 +94,7 @@ DIALECTS = {path.name for path in (PACKAGE / "wire").iterdir() if (path / "__ini
 WIRE_MAY_NOT_IMPORT = {"asyncio", "anyio", "httpx", "os", "random", "socket", "subprocess", "threading", "time"}
 HEAVY = {"click", "grpc", "httpx", "numpy", "onnxruntime", "pydantic", "rich"}
 MAX_LINES = 400
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {"python/ratatoskr/_core.pyi": "the stub of one module"}
 """Files that may be longer than MAX_LINES, with the reason."""
 
 VAGUE_NAMES = {"common", "handler", "handlers", "helper", "helpers", "manager", "misc", "util", "utils"}
@@ -266,7 +265,7 @@ def test_functions_are_called_by_verbs_or_nouns():
 def test_every_dialect_has_the_same_files(dialect):
     names = {path.name for path in (PACKAGE / "wire" / dialect).glob("*.py")}
     assert names >= DIALECT_FILES
-    assert names - DIALECT_FILES <= DIALECT_TOPICS
+    assert names - DIALECT_FILES <= TOPICS
 
 
 def test_frozen_objects_are_written_by_their_own_constructor_alone():

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, of the file and others by name, aliases as routing rules, local models, network, middleware.
+    """Add providers, of the file and others by name, aliases, local models, tokenizers, network, middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -38,6 +38,8 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     for name in dict.fromkeys([*names, *config.providers]):
         add_provider(builder, name, config.providers.get(name, ProviderSection()))
     apply_local(builder, config)
+    if config.tokenizers:
+        builder.tokenizers(config.tokenizers)
     config.routing.apply(builder, dict(config.aliases))
     config.timeouts.apply(builder)
     apply_network(builder, config)

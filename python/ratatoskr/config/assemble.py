@@ -28,7 +28,7 @@ from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.catalogue import Catalogue
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels, TokenCounter
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
@@ -163,6 +163,7 @@ class Assembly:
             reused.append(previous.local)
         elif recipe.local.models or recipe.local.analysis:
             self.local = Shared(_make_local(recipe.local), self)
+        self._counter = _make_counter(recipe) if recipe.tokenizers else None
         for part in reused:
             part.acquire(self)
         self.guards: Guards = Guards(recipe, self.catalogue.find, previous.guards if previous is not None else None)
@@ -184,6 +185,12 @@ class Assembly:
             origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
             by_origin[origin] = min(limit, by_origin.get(origin, limit))
         return by_origin
+
+    def make_counter(self) -> TokenCounter:
+        """Return what counts tokens in this process: made at once with the user's own tokenizers, else on first use."""
+        if self._counter is None:
+            self._counter = _make_counter(self.recipe)
+        return self._counter
 
     @property
     def settings(self) -> Settings:
@@ -240,6 +247,7 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         assembly.settings,
         embedders=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)],
         analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
+        make_counter=assembly.make_counter,
         clock=recipe.clock,
         shared=assembly,
         guards=assembly.guards,
@@ -333,3 +341,9 @@ def _make_local(config: LocalConfig) -> _LocalProviders:
         cache_dir=config.cache_dir,
         ram_budget=config.ram_budget,
     )
+
+
+def _make_counter(recipe: Recipe) -> TokenCounter:
+    from ratatoskr.local.tokens import TokenizerRegistry
+
+    return TokenizerRegistry(dict(recipe.tokenizers), cache_dir=recipe.local.cache_dir)
