@@ -157,7 +157,15 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
     return True
 
 
-def embedding_gateway(model: str, precision: str, device: str, threads: int | None, cache_dir: str | None) -> Gateway:
+def analysis_gateway(
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    task: Literal["embed", "nli", "classify", "rerank"] = "embed",
+) -> Gateway:
     """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
     given = {
         "--precision": precision != "fp32",
@@ -168,7 +176,7 @@ def embedding_gateway(model: str, precision: str, device: str, threads: int | No
     url = daemon_url(unless=next((name for name, value in given.items() if value), None))
     if url is not None:
         return daemon_client(url)
-    return local_gateway(model, precision, device, threads, cache_dir)
+    return local_gateway(model, precision, device, threads, cache_dir, task=task)
 
 
 def local_gateway(

@@ -67,7 +67,7 @@ def embed(
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import embedding_gateway
+    from ratatoskr.cli.connect import analysis_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.cli.vectors import open_output
 
@@ -78,7 +78,7 @@ def embed(
     screen = Screen()
     source = read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with embedding_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
+    with analysis_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
