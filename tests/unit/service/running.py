@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc.aio
 
@@ -109,10 +109,12 @@ def bearer(token: str) -> tuple[tuple[str, str], ...]:
 class Process:
     """`ratd` as a process; its log is read by a thread."""
 
+    command: ClassVar[Sequence[str]] = (sys.executable, "-m", "ratatoskr.service.daemon.ratd")
+
     def __init__(self, arguments: Sequence[str], environment: dict[str, str]) -> None:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ratatoskr.service.daemon.ratd", *arguments],
+            [*self.command, *arguments],
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
