@@ -15,4 +15,10 @@ Names = Name | list[Name]
 class Section(BaseModel):
     """A table: unknown keys and other types are mistakes, and no message repeats a value."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # the whole file is one validator, so those of its tables need not be built
+    )

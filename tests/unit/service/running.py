@@ -19,9 +19,9 @@ import grpc.aio
 
 from ratatoskr import ServiceClient
 from ratatoskr.service.daemon.call_log import CallLog
-from ratatoskr.service.daemon.clients import digest_of
 from ratatoskr.service.daemon.daemon import Daemon
 from ratatoskr.service.daemon.setup import load_setup
+from ratatoskr.service.daemon.tokens import digest_of
 from ratatoskr.testing import ScriptedGateway
 
 HOUSE = '[providers.house]\nbase_url = "http://127.0.0.1:9/v1"\n'

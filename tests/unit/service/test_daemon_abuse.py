@@ -114,6 +114,8 @@ async def test_malformed_calls_of_every_method_are_answered_by_type(tmp_path: Pa
         async def round_of(count: int) -> None:
             for _ in range(count // 20):
                 some = [rng.choice(methods) for _ in range(20)]
+                ratd.lines.clear()
+                ratd.raw.clear()
                 seen.update(await asyncio.gather(*(once(one, malform(rng, one.request)) for one in some)))
 
         await round_of(MALFORMED // 4)

@@ -12,8 +12,8 @@ from tests.unit.service.running import HOUSE, TOKEN, running
 
 from ratatoskr import ServiceClient
 from ratatoskr.errors import AuthenticationFailed, ConfigurationError, ConnectionFailed
-from ratatoskr.service.daemon.clients import digest_of
 from ratatoskr.service.daemon.setup import load_setup
+from ratatoskr.service.daemon.tokens import digest_of
 from ratatoskr.types.timeouts import Timeouts
 
 LISTENER = '[[listeners]]\naddress = "127.0.0.1:0"\n'

@@ -12,8 +12,9 @@ from tests.unit.service.running import HOUSE
 
 from ratatoskr.config.file import read_config
 from ratatoskr.config.sections import ConfigFile
-from ratatoskr.service.daemon.clients import Clients, digest_of
+from ratatoskr.service.daemon.clients import Clients
 from ratatoskr.service.daemon.ratd import ratd
+from ratatoskr.service.daemon.tokens import digest_of
 
 
 def run(*arguments: str, **variables: str) -> Any:

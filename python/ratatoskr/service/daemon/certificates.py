@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import grpc
-
 from ratatoskr.config.private_file import read_private
 from ratatoskr.config.server import TlsSection
 from ratatoskr.errors import ConfigurationError
@@ -50,11 +48,15 @@ class Certificates:
         if section.cert is None or section.key is None:
             missing = "cert" if section.cert is None else "key"
             raise ConfigurationError(f"tls.{missing} is not set, and a listener is to be encrypted")
+        import grpc
+
         files = _read(section.cert, section.key, section.client_ca)
         return grpc.ssl_server_certificate_configuration([(files.key, files.chain)], files.authorities)
 
     def credentials(self) -> Any:
         """Return the credentials of a listener; handshakes use what is in force then."""
+        import grpc
+
         given = self.configuration
 
         def renew() -> Any:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,10 +11,11 @@ from typing import Any, Final
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ClientSection, LimitsSection, ListenerSection
 from ratatoskr.errors import AuthenticationFailed
+from ratatoskr.service.daemon.tokens import digest_of
 from ratatoskr.service.server.call import Call, Caller
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["Client", "Clients", "digest_of", "new_token"]
+__all__ = ["Client", "Clients"]
 
 _PREFIX: Final = "Bearer "
 _ALL: Final = ("*",)
@@ -44,16 +43,6 @@ class Client(Caller):
         """Return whether a model is allowed, with or without the name of its provider."""
         name = model.casefold()
         return any(fnmatchcase(name, pattern.casefold()) for pattern in self.models)
-
-
-def new_token() -> str:
-    """Return a new token of 256 random bits."""
-    return f"rt_{secrets.token_urlsafe(32)}"
-
-
-def digest_of(token: str) -> str:
-    """Return what is kept of a token: its SHA-256 in hexadecimal."""
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class Clients:

@@ -79,6 +79,7 @@ def ratd(
             raise click.UsageError(f"`ratd {ctx.invoked_subcommand}` takes only --config")
         return
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # the daemon never forks
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of the log
     loader = _Loader(path, log_level, insecure_listen)
     setup = loader.load()
     if check_config:
@@ -129,7 +130,7 @@ def token(name: str, admin: bool, models: tuple[str, ...]) -> None:
     """
     from ratatoskr.config.server import CLIENT_NAME
     from ratatoskr.config.toml_text import format_value
-    from ratatoskr.service.daemon.clients import digest_of, new_token
+    from ratatoskr.service.daemon.tokens import digest_of, new_token
 
     if not CLIENT_NAME.fullmatch(name):
         raise click.UsageError("NAME must be of letters, digits and _ . @ -, at most 64")

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+import ratatoskr.service.daemon.extra  # noqa: F401  # names the extra where a package is missing
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.service.daemon.call_log import CallLog
 from ratatoskr.service.daemon.daemon import Daemon

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ratatoskr.config.apply import apply_config
-from ratatoskr.config.builder import Builder
-from ratatoskr.config.entry import providers_of_environment
 from ratatoskr.config.file import read_config
-from ratatoskr.config.recipe import Recipe
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ListenerSection
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.service.daemon.certificates import Certificates
+
+if TYPE_CHECKING:
+    from ratatoskr.config.recipe import Recipe
 
 __all__ = ["Setup", "asks_who_calls", "is_encrypted", "load_setup", "reach_of"]
 
@@ -55,6 +53,11 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
             leave this machine without encryption and authentication.
     """
     config = ConfigFile() if path is None else read_config(path)
+    from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
+    from ratatoskr.config.builder import Builder
+    from ratatoskr.config.entry import providers_of_environment
+    from ratatoskr.service.daemon.certificates import Certificates
+
     builder = Builder()
     where = f"{path}: " if path is not None else ""
     try:
