@@ -25,8 +25,8 @@ from ratatoskr.config.server import (
     check_listeners,
 )
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
+from ratatoskr.types.rests import MAX_RESULTS
 
 __all__ = [
     "BreakerSection",

@@ -40,7 +40,7 @@ class Client(Caller):
     burst: int = 1
 
     def may_use(self, model: str) -> bool:
-        """Return whether a model is allowed, with or without the name of its provider."""
+        """Return whether a model is allowed, by the name that was asked for."""
         name = model.casefold()
         return any(fnmatchcase(name, pattern.casefold()) for pattern in self.models)
 

@@ -245,13 +245,12 @@ class Daemon:
             try:
                 setup = await asyncio.to_thread(self._load, tuple(door.listener for door in self.doors))
                 gateway = await asyncio.to_thread(self._make_gateway, setup.recipe, reuse=self.gateway)
-            except RatatoskrError as error:
-                self.last_reload = {"time": time.time(), "error": error.message, "needs_restart": []}
-                self.log.event("the configuration is wrong; that before stays in force", "error", error=error.message)
+            except Exception as error:
+                reason = error.message if isinstance(error, RatatoskrError) else type(error).__name__
+                self.last_reload = {"time": time.time(), "error": reason, "needs_restart": []}
+                self.log.event("the configuration is wrong; that before stays in force", "error", error=reason)
+                self.notifier.ready(self.state())
                 raise
-            finally:
-                if self.last_reload is None or self.last_reload["error"] is not None:
-                    self.notifier.ready(self.state())
             needs_restart = _needs_restart(self.setup, setup)
             self._apply(setup, gateway)
             self.last_reload = {"time": time.time(), "error": None, "needs_restart": list(needs_restart)}

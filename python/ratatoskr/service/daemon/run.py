@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import ratatoskr.service.daemon.extra  # noqa: F401  # names the extra where a package is missing
-from ratatoskr.errors import ConfigurationError, RatatoskrError
+from ratatoskr.errors import ConfigurationError
 from ratatoskr.service.daemon.call_log import CallLog
 from ratatoskr.service.daemon.daemon import Daemon
 from ratatoskr.service.daemon.failure import StartFailed
@@ -85,5 +85,5 @@ async def _serve(setup: Setup, load: Callable[..., Setup], log: CallLog) -> None
 
 
 async def _reload(daemon: Daemon) -> None:
-    with contextlib.suppress(RatatoskrError):  # it is in the log
+    with contextlib.suppress(Exception):  # it is in the log
         await daemon.reload()
