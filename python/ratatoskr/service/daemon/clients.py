@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -58,6 +58,7 @@ class Clients:
         self._digests = [(digest, name) for name, one in config.clients.items() for digest in one.digests]
         self._certificates = {san: name for name, one in config.clients.items() for san in one.certificates}
         self._limits = limits
+        self._of_listeners: dict[str, Client] = {}
 
     def identify(self, call: Call, listener: ListenerSection) -> Client:
         """Return who calls.
@@ -72,15 +73,15 @@ class Clients:
             if client is None:
                 raise AuthenticationFailed("this daemon does not know the token")
         else:
-            client = self._of_certificate(call.context.auth_context())
+            client = self._of_certificate(call) if self._certificates else None
             if client is None and self.asks(listener):
                 raise AuthenticationFailed(
                     "this daemon asks for a token: `authorization: Bearer TOKEN`, by token= or --token-file"
                 )
         if client is None:
-            client = _client(self._name_of(call, listener), ClientSection(), self._limits)
+            client = self._nobody(call, listener)
         if listener.admin and not client.admin:
-            return Client(client.name, True, client.models, client.calls, client.streams, client.rate, client.burst)
+            return replace(client, admin=True)
         return client
 
     def asks(self, listener: ListenerSection) -> bool:
@@ -98,19 +99,24 @@ class Clients:
                 found = name
         return None if found is None else self._named[found]
 
-    def _of_certificate(self, auth: Mapping[str, Iterable[bytes]]) -> Client | None:
-        for name in auth.get("x509_subject_alternative_name", ()) if auth else ():
+    def _of_certificate(self, call: Call) -> Client | None:
+        names: Iterable[bytes] = call.context.auth_context().get("x509_subject_alternative_name", ())
+        for name in names:
             client = self._certificates.get(name.decode("utf-8", "replace"))
             if client is not None:
                 return self._named[client]
         return None
 
-    @staticmethod
-    def _name_of(call: Call, listener: ListenerSection) -> str:
-        """Return the name of callers that do not say who they are: the listener's, and beyond this machine theirs."""
-        if listener.place.loopback:
-            return listener.name
-        return f"{listener.name} {escape_hidden(call.peer.rpartition(':')[0], 60)}"
+    def _nobody(self, call: Call, listener: ListenerSection) -> Client:
+        """Return the client of callers that do not say who they are: the listener, beyond this machine each address."""
+        found = self._of_listeners.get(listener.name)
+        if found is None:
+            found = _client(listener.name, ClientSection(), self._limits)
+            if listener.place.loopback:
+                self._of_listeners[listener.name] = found
+            else:
+                found = replace(found, name=f"{listener.name} {escape_hidden(call.peer.rpartition(':')[0], 60)}")
+        return found
 
 
 def _client(name: str, section: ClientSection, limits: LimitsSection) -> Client:

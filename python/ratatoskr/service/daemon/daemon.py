@@ -34,6 +34,8 @@ __all__ = ["Daemon"]
 
 _TYPED_END: Final = 0.5
 """Seconds before gRPC's own end at which each call gets an end that says why."""
+_BEYOND: Final = 128
+"""Calls of one connection beyond the limit of calls, so that it is the limit that refuses them."""
 _HANDED_OVER: Final = 1.0
 """Seconds after a reload for which the old gateway still takes calls that have just been read."""
 _OLD_CALLS: Final = 3600.0
@@ -150,6 +152,8 @@ class Daemon:
             "grpc.max_send_message_length": max(limits.message_bytes, 32 * 1024 * 1024),
             "grpc.max_metadata_size": limits.metadata_bytes,
             "grpc.absolute_max_metadata_size": limits.metadata_bytes,  # else a quarter more, by chance
+            "grpc.max_concurrent_streams": limits.calls
+            + _BEYOND,  # of one connection
         }
         if listener.place.path is not None:
             options["grpc.http2.max_ping_strikes"] = 0  # whoever reaches the socket is of this machine
