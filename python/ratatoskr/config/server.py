@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ratatoskr.config.section import Name, Section
 from ratatoskr.errors import ConfigurationError
@@ -153,6 +153,12 @@ class ClientSection(Section):
     streams: Count | None = None
     rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     burst: Count | None = None
+
+    @model_validator(mode="after")
+    def _check_known_by(self) -> Self:
+        if not self.digests and not self.certificates:
+            raise ValueError("it needs token_sha256, as `ratd token NAME` prints it, or certificates")
+        return self
 
     @property
     def digests(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ TABLES: dict[str, type[BaseModel]] = {
 
 def with_lines(mark: str) -> str:
     """Return the example with the lines of a mark in force."""
-    text = re.sub(rf"^{mark} ([a-z_0-9]+ = )", r"\1", EXAMPLE, flags=re.MULTILINE)
+    text = re.sub(rf"^{mark} ([a-z_0-9]+ = |\[clients)", r"\1", EXAMPLE, flags=re.MULTILINE)
     lines = [line for line in text.split("\n") if not line.startswith("# [[")]
     return "\n".join(lines)
 
@@ -48,9 +48,9 @@ def parse(text: str) -> ConfigFile:
 
 def keys(table: str, text: str) -> set[str]:
     """Return the keys that a table of the example has, in force or not."""
-    start = re.search(rf"^\[+{re.escape(table)}\]+$", text, re.MULTILINE)
+    start = re.search(rf"^(?:## )?\[+{re.escape(table)}\]+$", text, re.MULTILINE)
     assert start is not None, table
-    body = re.split(r"^(?:# )?\[", text[start.end() :], maxsplit=1, flags=re.MULTILINE)[0]
+    body = re.split(r"^(?:##? )?\[", text[start.end() :], maxsplit=1, flags=re.MULTILINE)[0]
     return set(re.findall(r"^(?:##? )?([a-z_0-9]+) =", body, re.MULTILINE))
 
 

@@ -115,6 +115,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "digest number": ("[clients.a]\ntoken_sha256 = 1\n", ":2: clients.a.token_sha256"),
     "digest capital": (f"[clients.a]\ntoken_sha256 = '{'A' * 64}'\n", ":2: clients.a.token_sha256"),
     "models text": ("[clients.a]\nmodels = '*'\n", ":2: clients.a.models must be"),
+    "client unknown": ("[clients.a]\nadmin = true\n", ":1: clients.a is wrong: it needs token_sha256"),
     "client rate": ("[clients.a]\nrate = -1\n", ":2: clients.a.rate must be at least 0"),
     "client admin": ("[clients.a]\nadmin = 'yes'\n", ":2: clients.a.admin must be true or false"),
     # the rest

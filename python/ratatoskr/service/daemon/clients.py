@@ -111,7 +111,9 @@ class Clients:
         """Return the client of callers that do not say who they are: the listener, beyond this machine each address."""
         found = self._of_listeners.get(listener.name)
         if found is None:
-            found = _client(listener.name, ClientSection(), self._limits)
+            limits = self._limits
+            most = limits.client_calls, limits.client_streams, limits.rate, limits.burst
+            found = Client(listener.name, False, _ALL, *most)
             if listener.place.loopback:
                 self._of_listeners[listener.name] = found
             else:

@@ -19,7 +19,7 @@ from ratatoskr.service.daemon.hooks import DaemonHooks
 from ratatoskr.service.daemon.limits import Limiter
 from ratatoskr.service.daemon.notify import Notifier
 from ratatoskr.service.daemon.probes import HealthProbe, Reflection
-from ratatoskr.service.daemon.setup import Setup, is_encrypted, reach_of
+from ratatoskr.service.daemon.setup import Setup, is_encrypted, is_safe, reach_of
 from ratatoskr.service.daemon.sockets import UnixSocket, check_port
 from ratatoskr.service.server.call import Call
 from ratatoskr.service.server.listen import add_listener, make_server
@@ -132,8 +132,13 @@ class Daemon:
             await self.gateway.aclose()
             raise
         for door in self.doors:
-            reach = reach_of(door.listener, self.config)
-            self.log.event("listening", at=self._url(door), listener=door.listener.name, open_to=reach)
+            self.log.event(
+                "listening",
+                "info" if is_safe(door.listener, self.config) else "warning",
+                at=self._url(door),
+                listener=door.listener.name,
+                open_to=reach_of(door.listener, self.config),
+            )
         self._tell_providers()
         self.notifier.ready(self.state())
         self.notifier.watch()
@@ -152,8 +157,7 @@ class Daemon:
             "grpc.max_send_message_length": max(limits.message_bytes, 32 * 1024 * 1024),
             "grpc.max_metadata_size": limits.metadata_bytes,
             "grpc.absolute_max_metadata_size": limits.metadata_bytes,  # else a quarter more, by chance
-            "grpc.max_concurrent_streams": limits.calls
-            + _BEYOND,  # of one connection
+            "grpc.max_concurrent_streams": limits.calls + _BEYOND,  # of one connection
         }
         if listener.place.path is not None:
             options["grpc.http2.max_ping_strikes"] = 0  # whoever reaches the socket is of this machine

@@ -71,9 +71,11 @@ async def _serve(setup: Setup, load: Callable[..., Setup], log: CallLog) -> None
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    early = asyncio.Event()  # a signal before the daemon listens
+    early = asyncio.Event()  # a signal to end before the daemon listens
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, early.set)
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        loop.add_signal_handler(number, bool)  # nothing to do yet
     await daemon.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)

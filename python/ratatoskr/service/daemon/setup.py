@@ -15,7 +15,7 @@ from ratatoskr.errors import ConfigurationError
 if TYPE_CHECKING:
     from ratatoskr.config.recipe import Recipe
 
-__all__ = ["Setup", "asks_who_calls", "is_encrypted", "load_setup", "reach_of"]
+__all__ = ["Setup", "asks_who_calls", "is_encrypted", "is_safe", "load_setup", "reach_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecur
         raise ConfigurationError(
             f"listeners: {listener.name} asks who calls, and nobody is known: `ratd token NAME` makes a token"
         )
-    if listener.place.loopback or allow_insecure:
+    if is_safe(listener, config) or allow_insecure:
         return
     missing = [] if is_encrypted(listener, config) else ["[tls] with cert and key"]
     missing += [] if asks else ["[clients.NAME] with a token (`ratd token NAME`)"]
@@ -94,6 +94,11 @@ def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecur
             f"listeners: {listener.name} at {listener.address} can be reached from other machines, and needs "
             f"{' and '.join(missing)}; 127.0.0.1 or a unix: socket stay on this machine"
         )
+
+
+def is_safe(listener: ListenerSection, config: ConfigFile) -> bool:
+    """Return whether a listener is of this machine, or encrypted and asks who calls."""
+    return listener.place.loopback or (is_encrypted(listener, config) and asks_who_calls(listener, config))
 
 
 def asks_who_calls(listener: ListenerSection, config: ConfigFile) -> bool:
