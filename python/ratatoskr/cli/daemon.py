@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ratatoskr.cli.settings import network, remember_daemon, token_file
+from ratatoskr.cli.settings import daemon_file, network, remember_daemon
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def daemon_client(url: str) -> ServiceClient:
 
     ca_file = network()[1]
     ca = ca_file if url.startswith("https:") and ca_file != "system" else None
-    client = ServiceClient(url, _token(), ca)
+    client = ServiceClient(url, _token(), ca, daemon_file("cert"), daemon_file("key"))
     remember_daemon(url)
     screen = Screen()
     if screen.err_is_terminal:
@@ -42,7 +42,7 @@ def _token() -> Secret | str | None:
     from ratatoskr.config.private_file import read_private
     from ratatoskr.types.secret import Secret
 
-    named = token_file()
+    named = daemon_file("token_file")
     if named is None:
         return os.environ.get("RATD_TOKEN") or None
     path = Path(named)

@@ -103,10 +103,12 @@ def embed_file(
     from ratatoskr.cli.progress import JobProgress
     from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import EmbedJob, digest_of
+    from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
-    model, precision = store.name_of(rest.pop("model")), rest.pop("precision")
+    model = store.name_of(rest.pop("model"))
+    precision = choose_precision(rest.pop("precision"), device.partition(":")[0])
     rest["delimiter"] = _ESCAPES.get(rest["delimiter"], rest["delimiter"])
     rest |= {"source": paths[:-1], "out": paths[-1], "truncate": not no_truncate}
     # The graph is fp16 on a GPU, so a job continues on the device where it began, or starts over.

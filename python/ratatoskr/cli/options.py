@@ -186,6 +186,22 @@ daemon = combine(
         callback=remember,
         help="Read the token for the daemon from FILE. Default: RATD_TOKEN.",
     ),
+    click.option(
+        "--cert",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="Show the daemon this PEM certificate, with its --key.",
+    ),
+    click.option(
+        "--key",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="The PEM file of the key of --cert.",
+    ),
     click.option("--embedded", is_flag=True, expose_value=False, callback=remember, help="Ask no daemon."),
 )
 where = combine(
@@ -214,10 +230,10 @@ def _local_model(callback: Any, default: str) -> Callable[[Command], Command]:
         ),
         click.option(
             "--precision",
-            type=click.Choice(["fp32", "int8"]),
+            type=click.Choice(["fp32", "int8", "bf16", "auto"]),
             default="fp32",
             show_default=True,
-            help="int8: approximate, about twice as fast.",
+            help="int8: approximate, twice as fast; bf16: where the processor has it; auto: the faster of fp32, bf16.",
         ),
     )
 

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -171,9 +171,9 @@ def daemon_url(unless: str | None = None) -> str | None:
     return find_socket()
 
 
-def token_file() -> str | None:
-    """Return the file of the daemon's token, if the command line names one."""
-    return _meta().get("token_file")
+def daemon_file(name: Literal["token_file", "cert", "key"]) -> str | None:
+    """Return the file of the token, the certificate or its key for the daemon, if the command line names one."""
+    return _meta().get(name)
 
 
 def remember_daemon(url: str) -> None:

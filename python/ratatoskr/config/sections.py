@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from ratatoskr.config.behaviour import RoutingSection, TimeoutsSection
+from ratatoskr.config.recipe import Precision
 from ratatoskr.config.section import Name, Names, Section
 from ratatoskr.config.server import (
     CLIENT_NAME,
@@ -180,7 +181,7 @@ class LocalModelSection(Section):
     """
 
     model: Name
-    precision: Literal["fp32", "int8"] = "fp32"
+    precision: Precision = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 

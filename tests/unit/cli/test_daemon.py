@@ -80,6 +80,21 @@ def test_a_socket_of_this_user_is_found(empty_environment: Path) -> None:
         daemon.stop()
 
 
+def test_a_daemon_that_asks_for_a_certificate_is_shown_one(tmp_path: Path) -> None:
+    daemon = Daemon(ScriptedGateway("an answer").backend, "mtls")
+    try:
+        daemon.client()  # writes the files
+        folder = Path(daemon._folder.name)
+        hi = ("chat", "-m", "house:m", "Hi", "--address", daemon.url, "--ca-file", str(folder / "ca"))
+        result = run(*hi, "--cert", str(folder / "cert"), "--key", str(folder / "key"))
+        assert result.stdout == "an answer\n", result.stderr
+        result = run(*hi, "--cert", str(folder / "cert"))
+        assert result.exit_code == 2
+        assert "cert and key go together" in result.stderr
+    finally:
+        daemon.stop()
+
+
 def test_health_of_a_daemon_is_told_by_the_daemon(daemon: Daemon) -> None:
     result = run("health", "--address", daemon.url)
     assert daemon.url in result.stdout
