@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -99,7 +100,11 @@ def test_the_page_leads_from_nothing_to_a_second_user(short_folder: Path) -> Non
             told = sandbox.run(ask)
             assert "An answer of the model." in told
             assert f"unix:{path}" in told
+            status = json.loads(sandbox.run("rat admin status --json"))
+            assert [one["name"] for one in status["listeners"]] == ["own", "others"]
+            assert status["last_reload"] is None
             sandbox.run(second)
+            assert json.loads(sandbox.run("rat admin status --json"))["last_reload"]["error"] is None
             assert stat.S_IMODE((sandbox.home / "bob.token").stat().st_mode) == 0o600
             assert sandbox.run(bob) == "An answer of the model.\n"
             with pytest.raises(AssertionError, match="bob may not use the model"):
