@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,21 @@ def test_a_wrong_command_line_is_told(arguments: list[str], words: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in result.output
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("grpc_health.v1.health", "grpcio-health-checking"), ("grpc_reflection.v1alpha.reflection", "grpcio-reflection")],
+)
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    for name in ("ratatoskr.service.daemon.extra", "ratatoskr.service.daemon.run"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    result = run("--config", str(written(tmp_path, HOUSE)))
+    assert result.exit_code == 2
+    assert f"ratd: daemons need {package}: pip install 'ratatoskr-llm[service]'" in result.stderr
 
 
 def test_versions_and_help_need_no_configuration() -> None:

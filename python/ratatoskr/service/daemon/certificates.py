@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ratatoskr._extras import require_extra
 from ratatoskr.config.private_file import read_private
 from ratatoskr.config.server import TlsSection
 from ratatoskr.errors import ConfigurationError
@@ -48,15 +49,13 @@ class Certificates:
         if section.cert is None or section.key is None:
             missing = "cert" if section.cert is None else "key"
             raise ConfigurationError(f"tls.{missing} is not set, and a listener is to be encrypted")
-        import grpc
-
+        grpc = require_extra("grpc", "service", why="daemons")
         files = _read(section.cert, section.key, section.client_ca)
         return grpc.ssl_server_certificate_configuration([(files.key, files.chain)], files.authorities)
 
     def credentials(self) -> Any:
         """Return the credentials of a listener; handshakes use what is in force then."""
-        import grpc
-
+        grpc = require_extra("grpc", "service", why="daemons")
         given = self.configuration
 
         def renew() -> Any:
