@@ -51,7 +51,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        return self.daemon._url(self.daemon.doors[0])
+        return self.daemon.doors[0].url
 
     def client(self, token: str | None = None, **arguments: Any) -> ServiceClient:
         return ServiceClient(self.url, token, **arguments)

@@ -97,6 +97,18 @@ async def test_a_reload_renews_the_certificate(tmp_path: Path, authority: Author
             assert (await client.chat("Hi", "house:m")).text == "an answer"
 
 
+async def test_a_reload_without_a_certificate_keeps_that_of_open_connections(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with running(tmp_path, f"{HOUSE}{LISTENER}{authority.table}") as ratd:
+        before = certificate_of(ratd.url)
+        ratd.write(f"{HOUSE}{LISTENER}")
+        assert await ratd.daemon.reload() == ()
+        assert certificate_of(ratd.url) == before
+        ratd.write(f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n')
+        assert await ratd.daemon.reload() == ("tls.client_ca",)
+
+
 def certificate_of(url: str) -> str:
     """Return the certificate that a daemon shows."""
     host, _, port = url.removeprefix("https://").rpartition(":")

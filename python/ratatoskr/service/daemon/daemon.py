@@ -49,24 +49,27 @@ class _Door:
         listener: its configuration.
         service: answers its calls.
         server: of gRPC.
+        encrypted: whether by TLS.
         socket: the place of a Unix socket.
         port: of TCP.
     """
 
-    def __init__(self, listener: ListenerSection, service: Service, server: Any) -> None:
+    def __init__(self, listener: ListenerSection, service: Service, server: Any, *, encrypted: bool) -> None:
         self.listener = listener
+        self.encrypted = encrypted
         self.service = service
         self.server = server
         self.socket: UnixSocket | None = None
         self.port = 0
 
-    def url(self, *, encrypted: bool) -> str:
-        """Return the address that a client uses."""
+    @property
+    def url(self) -> str:
+        """The address that a client uses."""
         place = self.listener.place
         if place.path is not None:
             return place.target
         target = place.target.rpartition(":")[0]
-        return f"http{'s' if encrypted else ''}://{target}:{self.port}"
+        return f"http{'s' if self.encrypted else ''}://{target}:{self.port}"
 
 
 class Daemon:
@@ -135,7 +138,7 @@ class Daemon:
             self.log.event(
                 "listening",
                 "info" if is_safe(door.listener, self.config) else "warning",
-                at=self._url(door),
+                at=door.url,
                 listener=door.listener.name,
                 open_to=reach_of(door.listener, self.config),
             )
@@ -162,8 +165,9 @@ class Daemon:
         if listener.place.path is not None:
             options["grpc.http2.max_ping_strikes"] = 0  # whoever reaches the socket is of this machine
         handlers = [Reflection(service)] if self._reflects() else []
-        door = _Door(listener, service, make_server(service, handlers=handlers, options=options))
-        credentials = self.certificates.credentials() if is_encrypted(listener, self.config) else None
+        encrypted = is_encrypted(listener, self.config)
+        door = _Door(listener, service, make_server(service, handlers=handlers, options=options), encrypted=encrypted)
+        credentials = self.certificates.credentials() if encrypted else None
         try:
             if listener.place.path is None:
                 if listener.place.port:
@@ -181,9 +185,6 @@ class Daemon:
     def _reflects(self) -> bool:
         asked = self.config.server.reflection
         return asked == "on" or (asked == "auto" and all(one.place.loopback for one in self.setup.listeners))
-
-    def _url(self, door: _Door) -> str:
-        return door.url(encrypted=is_encrypted(door.listener, self.config))
 
     def _tell_providers(self) -> None:
         names = getattr(self.gateway.backend, "provider_names", ())
@@ -215,7 +216,7 @@ class Daemon:
             "listeners": [
                 {
                     "name": door.listener.name,
-                    "url": self._url(door),
+                    "url": door.url,
                     "open_to": reach_of(door.listener, self.config),
                 }
                 for door in self.doors
@@ -349,6 +350,7 @@ def _needs_restart(old: Setup, new: Setup) -> tuple[str, ...]:
     before, after = old.config.server, new.config.server
     pairs = {
         "listeners": (old.listeners, new.listeners),
+        "tls.client_ca": (old.config.tls.client_ca is None, new.config.tls.client_ca is None),
         "server.loop": (before.loop, after.loop),
         "server.reflection": (before.reflection, after.reflection),
         "server.limits.message_bytes": (before.limits.message_bytes, after.limits.message_bytes),
