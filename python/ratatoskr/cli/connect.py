@@ -17,9 +17,9 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
-    from ratatoskr.config.recipe import Precision
     from ratatoskr.gateway.base import Gateway
     from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.local.precision import PrecisionChoice
     from ratatoskr.sync.gateway import SyncGateway
 
 
@@ -50,12 +50,25 @@ def gateway_for(
     """
     addresses = _parse_base_urls(base_urls)
     url = daemon_url(unless="--base-url" if addresses else None)
+    if url is None:  # a daemon has presets of its own
+        _check_presets(models)
     made: Gateway = _gateway(models, providers, addresses, allow_insecure) if url is None else daemon_client(url)
     gateway = made.sync()
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def _check_presets(models: Sequence[str]) -> None:
+    """Raise `InvalidInput` or `PresetNotFound` for a wrong name of a preset, whatever providers there are."""
+    from ratatoskr.models.presets import PREFIX, find_preset
+
+    for model in models:
+        if model.strip().startswith(PREFIX):
+            from ratatoskr.config.catalogue import own_presets
+
+            find_preset(model, own_presets())
 
 
 def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
@@ -199,7 +212,7 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, cast("Precision", precision))
+    add(model, cast("PrecisionChoice", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -11,11 +11,9 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from ratatoskr.config.behaviour import RoutingSection, TimeoutsSection
-from ratatoskr.config.recipe import Precision
 from ratatoskr.config.section import Name, Names, Section
 from ratatoskr.config.server import (
     CLIENT_NAME,
@@ -26,6 +24,7 @@ from ratatoskr.config.server import (
     check_listeners,
 )
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.types.budget import Budget
 from ratatoskr.types.rests import MAX_RESULTS
 
@@ -181,7 +180,7 @@ class LocalModelSection(Section):
     """
 
     model: Name
-    precision: Precision = "fp32"
+    precision: PrecisionChoice = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 
@@ -244,7 +243,7 @@ class RedactSection(Section):
         restore: put the values back where an answer has their placeholders, in place of redacting answers.
     """
 
-    patterns: dict[str, Name] = {}
+    patterns: dict[str, Name]
     restore: bool = False
 
     @field_validator("patterns")
@@ -257,12 +256,6 @@ class RedactSection(Section):
         except ConfigurationError as error:
             raise ValueError(error.message) from None
         return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
 
 
 class ConfigFile(Section):
@@ -299,7 +292,7 @@ class ConfigFile(Section):
     budget: BudgetSection | None = None
     ledger: LedgerSection = LedgerSection()
     breaker: BreakerSection = BreakerSection()
-    redact: RedactSection = RedactSection()
+    redact: RedactSection | None = None
     local: LocalSection = LocalSection()
     routing: RoutingSection = RoutingSection()
     timeouts: TimeoutsSection = TimeoutsSection()
