@@ -41,7 +41,7 @@ EMBED_BUILT := $(EMBED)/.built
 DOCS_INSTALLED := $(DOCS)/.installed
 PROTO_INSTALLED := $(PROTO)/.installed
 
-.PHONY: help demo test lint types fmt docs proto wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit catalogue licences lock FORCE
+.PHONY: help demo test lint types fmt docs proto wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak daemon sweep fuzz peers audit catalogue licences lock FORCE
 
 help:  ## list the commands
 	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -176,6 +176,10 @@ schemas: $(BUILT)  ## test what is sent for some thousand generated models, for 
 
 soak: $(BUILT)  ## long tests: memory, sockets and tasks must not grow (minutes)
 	$(BIN)/pytest -m slow -k soak -s --timeout=0 tests
+
+daemon: $(BUILT)  ## the daemon's tests in full: 100 kills, reloads under load, 10,000 malformed calls (minutes)
+	RATATOSKR_KILLS=100 RATATOSKR_RELOADS=100 RATATOSKR_MALFORMED=10000 RATATOSKR_LEFT=1000 RATATOSKR_CYCLES=200 \
+	    $(BIN)/pytest --timeout=900 tests/unit/service
 
 sweep: $(BUILT)  ## give hostile data to everything that loads data, SWEEP_RUNS inputs in all: no untyped error, no hang
 	RATATOSKR_SWEEP_RUNS=$(SWEEP_RUNS) $(BIN)/pytest -m slow -k sweep -s --timeout=0 tests/sweep

@@ -24,7 +24,7 @@ from source_tree import PACKAGE, PACKAGE_FILES, ROOT, files, imports_of, module_
 BOTTOM = frozenset({"types", "errors"})
 SEAMS = frozenset({"transport.client", "providers.protocol"})
 """Protocols and plain data that any layer above may name."""
-MESSAGES = frozenset({"service.methods", "service.pb"})
+MESSAGES = BOTTOM | {"service.methods", "service.pb"}
 LAYERS: dict[str, frozenset[str]] = {
     # Which layers a layer may import besides itself; a module belongs to the longest name that fits it. Imports for the
     # type checker alone (`if TYPE_CHECKING:`) do not count: they are no dependency at run time and may point upward.
@@ -56,30 +56,30 @@ LAYERS: dict[str, frozenset[str]] = {
     "config": BOTTOM
     | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
     | {"local", "ledger", "_files", "service.address", "service.client", "transport.client"},  # a table is fetched
-    "config.assemble": BOTTOM  # the only one that names concrete classes
+    "config.assemble": (BOTTOM | SEAMS)  # the only one that names concrete classes
     | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers"}
-    | {"providers.specs", "local", "transport", "_log"}
-    | SEAMS,
+    | {"providers.specs", "local", "transport", "_log"},
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
     "service": frozenset(),
     "service.pb": frozenset({"_extras"}),
     "service.address": BOTTOM,
     "service.methods": frozenset({"service.pb"}),
-    "service.convert": BOTTOM | MESSAGES,
-    "service.client": BOTTOM
-    | MESSAGES
-    | {"service.convert", "service.address", "gateway", "backend", "version", "_fork"},
-    "service.server": BOTTOM | MESSAGES | {"service.convert", "gateway", "backend", "version"},
+    "service.convert": MESSAGES,
+    "service.client": MESSAGES | {"service.convert", "service.address", "gateway", "backend", "version", "_fork"},
+    "service.server": MESSAGES | {"service.convert", "gateway", "backend", "version"},
+    "service.daemon": MESSAGES
+    | {"service.server", "service.address", "config", "config.assemble", "gateway", "local", "version"}
+    | {"_files", "_extras"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
-    | {"providers.specs", "_files", "_extras", "_log"},
+    | {"providers.specs", "service.address", "service.client", "_files", "_extras", "_log"},
 }
 UPWARD = {
     ("gateway", "sync"): "`gateway.sync()` returns the blocking gateway, imported on use",
     ("config", "config.assemble"): "`build()` assembles what it has collected",
 }
-DOORS = frozenset({"", "sync", "cli", "service", "testing", "config"})
+DOORS = frozenset({"", "sync", "cli", "service.daemon", "testing", "config"})
 """What may import the builder; the package itself ("") resolves public names on use."""
 
 TOP_LEVEL_MODULES = 8

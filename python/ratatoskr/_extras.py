@@ -12,7 +12,13 @@ __all__ = ["DISTRIBUTION", "install_command", "require_extra"]
 DISTRIBUTION = "ratatoskr-llm"
 """The package's name where packages are installed from; `ratatoskr` there is an unrelated project."""
 
-_PACKAGES = {"grpc": "grpcio", "grpc.aio": "grpcio", "google.protobuf": "protobuf"}
+_PACKAGES = {
+    "grpc": "grpcio",
+    "grpc.aio": "grpcio",
+    "google.protobuf": "protobuf",
+    "grpc_health.v1.health": "grpcio-health-checking",
+    "grpc_reflection.v1alpha.reflection": "grpcio-reflection",
+}
 """Packages that are not called like their modules."""
 
 

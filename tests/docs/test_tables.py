@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from types import ModuleType
 
 import click
 import pytest
+from pydantic import BaseModel
 
 import ratatoskr
 from docs.pages import DOCS, PAGES
@@ -77,13 +79,20 @@ def test_every_parameter_of_a_chat_has_a_line(tables: ModuleType) -> None:
     assert all(len(line.rsplit(" | ", 1)[1]) > len(" |x") for line in lines)
 
 
+def keys_of(model: type[BaseModel], place: str, tables: ModuleType) -> Iterator[str]:
+    """Yield the keys of a table and of those within."""
+    for name, field in model.model_fields.items():
+        inner, key = tables.section_of(field.annotation), f"{place}{name}"
+        if inner is None:
+            yield key
+        else:
+            yield from keys_of(inner, f"{key}.", tables)
+
+
 def test_every_key_of_the_configuration_has_a_line(tables: ModuleType) -> None:
     shown = first_cells(tables.config_keys())
-    for section, field in ConfigFile.model_fields.items():
-        inner = tables.section_of(field.annotation)
-        keys = [section] if inner is None else [f"{section}.{name}" for name in inner.model_fields]
-        for key in keys:
-            assert any(cell.replace(".NAME", "") == key for cell in shown), key
+    for key in keys_of(ConfigFile, "", tables):
+        assert any(cell.replace(".NAME", "") == key for cell in shown), key
     assert len(shown) == len(set(shown))
 
 

@@ -257,7 +257,7 @@ def _gateway(
     kind: Literal["nli", "classify", "rerank", "stance"], model: str, place: Mapping[str, Any]
 ) -> Iterator[SyncGateway]:
     """Open a gateway to a model of this machine or, if its name has a provider's prefix or is not local, to others."""
-    from ratatoskr.cli.connect import gateway_for, local_gateway
+    from ratatoskr.cli.connect import analysis_gateway, gateway_for
     from ratatoskr.cli.settings import provider_sections
     from ratatoskr.routing import provider_prefix
 
@@ -269,7 +269,7 @@ def _gateway(
         return
     local = (place["precision"], place["device"], place["threads"], place["cache_dir"])
     task: Literal["nli", "classify", "rerank"] = "nli" if kind == "stance" else kind
-    with local_gateway(model.removeprefix("local:"), *local, task=task).sync() as gateway:
+    with analysis_gateway(model.removeprefix("local:"), *local, task=task).sync() as gateway:
         yield gateway
 
 

@@ -1,4 +1,4 @@
-"""The gateway of one command: its providers, addresses and keys."""
+"""The gateway of one command: a daemon, or the providers, addresses and keys of this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal, cast
 
 from ratatoskr._files import state_folder
-from ratatoskr.cli.settings import load_config, network, provider_sections
+from ratatoskr.cli.daemon import daemon_client
+from ratatoskr.cli.settings import daemon_url, load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
 from ratatoskr.providers.specs import SPECS, example_variables
@@ -16,6 +17,7 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
+    from ratatoskr.gateway.base import Gateway
     from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.local.precision import PrecisionChoice
     from ratatoskr.sync.gateway import SyncGateway
@@ -31,8 +33,9 @@ def gateway_for(
 ) -> Iterator[SyncGateway]:
     """Open the gateway and close it at the end.
 
-    If each model names its provider, only those are configured, so that a wrong key or address of another does not
-    matter; otherwise all that have a key, and Ollama if it is reachable.
+    It is that of a daemon where one is named, or has its socket on this machine, unless addresses of providers are
+    given. Else, if each model names its provider, only those are configured, so that a wrong key or address of another
+    does not matter; otherwise all that have a key, and Ollama if it is reachable.
 
     Args:
         models: the models of the command.
@@ -45,8 +48,12 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    _check_presets(models)
-    gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
+    addresses = _parse_base_urls(base_urls)
+    url = daemon_url(unless="--base-url" if addresses else None)
+    if url is None:  # a daemon has presets of its own
+        _check_presets(models)
+    made: Gateway = _gateway(models, providers, addresses, allow_insecure) if url is None else daemon_client(url)
+    gateway = made.sync()
     try:
         yield gateway
     finally:
@@ -162,6 +169,28 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
     except RatatoskrError:
         return True
     return True
+
+
+def analysis_gateway(
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    task: Literal["embed", "nli", "classify", "rerank"] = "embed",
+) -> Gateway:
+    """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
+    given = {
+        "--precision": precision != "fp32",
+        "--device": device != "cpu",
+        "--threads": threads,
+        "--cache-dir": cache_dir,
+    }
+    url = daemon_url(unless=next((name for name, value in given.items() if value), None))
+    if url is not None:
+        return daemon_client(url)
+    return local_gateway(model, precision, device, threads, cache_dir, task=task)
 
 
 def local_gateway(

@@ -40,6 +40,7 @@ BLOCK = 1024
 @click.option("--timeout", type=float, metavar="SECONDS", help="Timeout for each 1,024 texts.")
 @options.quiet
 @options.local
+@options.daemon
 def embed(
     texts: tuple[str, ...],
     lines: str | None,
@@ -57,7 +58,7 @@ def embed(
     threads: int | None,
     cache_dir: str | None,
 ) -> None:
-    """Embed each TEXT, or each line of a file, or standard input as one text, by a model on this machine.
+    """Embed each TEXT, or each line of a file, or standard input as one text, by a model of this machine or a daemon.
 
     Prints a line of numbers for each text, with --json an object. `rat models pull` downloads a model.
 
@@ -66,7 +67,7 @@ def embed(
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import local_gateway
+    from ratatoskr.cli.connect import analysis_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.cli.vectors import open_output
 
@@ -77,7 +78,7 @@ def embed(
     screen = Screen()
     source = read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
     place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with local_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
+    with analysis_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
         query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
             embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from ratatoskr import errors
 from ratatoskr.cli.render import collapse_lines
+from ratatoskr.cli.settings import asked_daemon
 from ratatoskr.types.attempt import Attempt
 
 FILTERED = 7
@@ -89,7 +90,16 @@ def _attempt_line(attempt: Attempt) -> str:
 
 def hint_for(error: errors.RatatoskrError) -> str:
     """Return what to do about an error, `""` if the message says enough."""
+    if asked_daemon() is not None and isinstance(error, errors.AuthenticationFailed | errors.ConnectionFailed):
+        return _daemon_hint(error)
     return next((hint(error) for cls, hint in _HINTS if isinstance(error, cls)), "")
+
+
+def _daemon_hint(error: errors.RatatoskrError) -> str:
+    """Return what to do about an error of a daemon, whose keys are not this machine's."""
+    if isinstance(error, errors.ConnectionFailed):
+        return "" if error.provider else "is ratd running there? --embedded asks no daemon"
+    return "" if error.provider or error.model else "--token-file names the file of this daemon's token"
 
 
 def _key_hint(error: errors.RatatoskrError) -> str:

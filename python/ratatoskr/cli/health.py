@@ -14,6 +14,7 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ratatoskr.cli.render import Screen
     from ratatoskr.types.model import BreakerState, Health, ProviderHealth
 
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 @options.as_json
 @options.where
 def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
-    """List the providers and the origin of each key (never the key itself); nothing is sent."""
+    """List the providers and the origin of each key (never the key itself); no provider is asked."""
     from ratatoskr.cli.connect import gateway_for, no_provider_error
     from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.settings import asked_daemon
     from ratatoskr.errors import ConfigurationError
 
     screen = Screen()
@@ -38,6 +40,8 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
         state = _empty_health()
     if as_json:
         screen.json(state.to_dict(), indent=2)
+    elif (url := asked_daemon()) is not None:
+        _show_daemon(screen, url, state)
     else:
         screen.line(f"ratatoskr {state.version}")
         if state.providers:
@@ -58,6 +62,15 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
         screen.table(_local_rows())
     if failure is not None:
         raise failure
+
+
+def _show_daemon(screen: Screen, url: str, state: Health) -> None:
+    screen.line(f"ratatoskr {state.version} at {url}")
+    screen.line(screen.style("configured", "bold"))
+    screen.table((one.name, _provider_line(one) if one.base_url else "at the daemon") for one in state.providers)
+    if state.local:
+        screen.line(screen.style("models of the daemon", "bold"))
+        screen.table((one.model, f"{one.precision} on {one.device}, {one.status}") for one in state.local)
 
 
 def _empty_health() -> Health:

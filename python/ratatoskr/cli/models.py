@@ -12,6 +12,8 @@ from ratatoskr.cli.help import Group
 from ratatoskr.cli.store import COMMANDS as STORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ratatoskr.errors import RatatoskrError
     from ratatoskr.sync.gateway import SyncGateway
     from ratatoskr.types.model import ModelInfo
@@ -58,7 +60,7 @@ def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...],
 
     with gateway_for(providers=providers, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
         names = providers or tuple(provider.name for provider in gateway.health().providers)
-        answers = _ask_all(gateway, names)
+        answers = _ask_all(gateway, names or (None,))
     screen = Screen()
     served = [model for answer in answers if isinstance(answer, list) for model in answer]
     errors = [answer for answer in answers if not isinstance(answer, list)]
@@ -69,7 +71,7 @@ def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...],
         room = len(model.id) + len(window) <= screen.width
         screen.line(collapse_lines(model.id) + (screen.style(window, "dim") if room else ""))
     if not served and not errors:
-        screen.note(f"{', '.join(names)}: no models")
+        screen.note(f"{', '.join(names) or 'all providers'}: no models")
     for error in errors:
         for line in error_lines(error):
             screen.aside(f"{line}\n", dim=False)
@@ -77,13 +79,13 @@ def _show(providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...],
         click.get_current_context().exit(exit_code(errors[0]))
 
 
-def _ask_all(gateway: SyncGateway, names: tuple[str, ...]) -> list[list[ModelInfo] | RatatoskrError]:
-    """Ask all providers at once."""
+def _ask_all(gateway: SyncGateway, names: Sequence[str | None]) -> list[list[ModelInfo] | RatatoskrError]:
+    """Ask all providers at once; `None` is every one."""
     from concurrent.futures import ThreadPoolExecutor
 
     from ratatoskr.errors import RatatoskrError
 
-    def ask(name: str) -> list[ModelInfo] | RatatoskrError:
+    def ask(name: str | None) -> list[ModelInfo] | RatatoskrError:
         try:
             return gateway.list_models(name)
         except RatatoskrError as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ratatoskr.cli.help import suggest
-from ratatoskr.cli.settings import aliases, default_embed_model, default_models, expand_aliases, remember_network
+from ratatoskr.cli.settings import aliases, default_embed_model, default_models, expand_aliases, remember
 
 if TYPE_CHECKING:
     from ratatoskr.types.chat import ChatParams, Effort
@@ -156,7 +156,7 @@ network = combine(
         envvar="RATATOSKR_PROXY",
         metavar="URL",
         expose_value=False,
-        callback=remember_network,
+        callback=remember,
         help="Send requests through a proxy. Default: RATATOSKR_PROXY.",
     ),
     click.option(
@@ -164,9 +164,45 @@ network = combine(
         envvar="RATATOSKR_CA_FILE",
         metavar="FILE",
         expose_value=False,
-        callback=remember_network,
+        callback=remember,
         help="Trust the certificates in a PEM file, too. Default: RATATOSKR_CA_FILE.",
     ),
+)
+daemon = combine(
+    click.option(
+        "--address",
+        envvar="RATD_ADDRESS",
+        metavar="URL",
+        expose_value=False,
+        callback=remember,
+        help="Ask the daemon at http://HOST:PORT, https://HOST:PORT or unix:PATH. Default: RATD_ADDRESS, else the "
+        "socket of this machine's daemon, else none.",
+    ),
+    click.option(
+        "--token-file",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="Read the token for the daemon from FILE. Default: RATD_TOKEN.",
+    ),
+    click.option(
+        "--cert",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="Show the daemon this PEM certificate, with its --key.",
+    ),
+    click.option(
+        "--key",
+        type=click.Path(),
+        metavar="FILE",
+        expose_value=False,
+        callback=remember,
+        help="The PEM file of the key of --cert.",
+    ),
+    click.option("--embedded", is_flag=True, expose_value=False, callback=remember, help="Ask no daemon."),
 )
 where = combine(
     click.option(
@@ -177,6 +213,7 @@ where = combine(
         help="URL of PROVIDER's API; an unknown name is a host with OpenAI's Chat Completions API.",
     ),
     click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines for the providers named."),
+    daemon,
     network,
 )
 

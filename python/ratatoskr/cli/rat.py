@@ -14,6 +14,7 @@ from ratatoskr.cli.help import Group
 from ratatoskr.providers.specs import example_variables
 
 COMMANDS: dict[str, str] = {
+    "admin": "Administrate a daemon: its state, a reload, its end, its models.",
     "alias": "Set, list and remove short names of models.",
     "chat": "Ask a model, or converse with one.",
     "chaos": "Serve a scripted provider with faults, for tests of applications.",

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -130,10 +130,13 @@ def provider_sections() -> Mapping[str, ProviderSection]:
     return {} if config is None else config.providers
 
 
-def remember_network(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Keep what `--proxy` or `--ca-file`, or its variable, says; the callback of these options."""
-    if value is not None:
-        context.meta.setdefault(_META, {})[parameter.name] = value
+def remember(context: click.Context, parameter: click.Parameter, value: str | bool | None) -> None:
+    """Keep what an option of the network or of the daemon, or its variable, says; the callback of these options."""
+    if value is not None and value is not False:
+        meta = context.meta.setdefault(_META, {})
+        meta[parameter.name] = value
+        source = context.get_parameter_source(parameter.name or "")
+        meta[f"{parameter.name}_is_named"] = source is click.core.ParameterSource.COMMANDLINE
 
 
 def network() -> tuple[str | None, str | None]:
@@ -141,6 +144,46 @@ def network() -> tuple[str | None, str | None]:
     config, meta = load_config(), _meta()
     proxy, ca_file = (None, None) if config is None else (config.network.proxy, config.network.ca_file)
     return meta.get("proxy", proxy), meta.get("ca_file", ca_file)
+
+
+def daemon_url(unless: str | None = None) -> str | None:
+    """Return the address of the daemon that a command asks; `None` where it asks none.
+
+    Args:
+        unless: an option of the command line that is about this process, and excludes a daemon.
+
+    Raises:
+        ConfigurationError: `--address` is beside an option that excludes it.
+    """
+    from ratatoskr.errors import ConfigurationError
+
+    meta = _meta()
+    named = meta.get("address_is_named")
+    other = unless or ("--embedded" if meta.get("embedded") else None)
+    if other is not None:
+        if named:
+            raise ConfigurationError(f"--address and {other} exclude each other: a daemon has settings of its own")
+        return None
+    if "address" in meta:
+        return cast("str", meta["address"])
+    from ratatoskr.service.address import find_socket
+
+    return find_socket()
+
+
+def daemon_file(name: Literal["token_file", "cert", "key"]) -> str | None:
+    """Return the file of the token, the certificate or its key for the daemon, if the command line names one."""
+    return _meta().get(name)
+
+
+def remember_daemon(url: str) -> None:
+    """Keep that a daemon was asked, so that no advice is about this machine's keys."""
+    _meta()["asked"] = url
+
+
+def asked_daemon() -> str | None:
+    """Return the address of the daemon that was asked, if one was."""
+    return _meta().get("asked")
 
 
 @contextlib.contextmanager

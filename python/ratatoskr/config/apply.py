@@ -37,11 +37,11 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     """
     for name in dict.fromkeys([*names, *config.providers]):
         add_provider(builder, name, config.providers.get(name, ProviderSection()))
-    if config.aliases:
-        builder.routing(rules=dict(config.aliases))
     apply_local(builder, config)
     if config.tokenizers:
         builder.tokenizers(config.tokenizers)
+    config.routing.apply(builder, dict(config.aliases))
+    config.timeouts.apply(builder)
     apply_network(builder, config)
     apply_guards(builder, config)
     apply_breaker(builder, config)
@@ -72,7 +72,7 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
 
 
 def apply_local(builder: Builder, config: ConfigFile) -> None:
-    """Add the models of this process.
+    """Add the models of this process, and say how they run.
 
     Raises:
         ConfigurationError: one for embeddings or reranking has labels.
@@ -86,6 +86,13 @@ def apply_local(builder: Builder, config: ConfigFile) -> None:
         builder.local_classifier(one.model, one.precision, labels=one.labels)
     for one in local.rerankers:
         builder.local_reranker(one.model, _without_labels(one, "rerankers"))
+    if local.device != "cpu":
+        from ratatoskr.local.engine.device import Device
+
+        builder.device(Device.cuda(int(local.device.partition(":")[2] or 0)))
+    for name in ("threads", "cache_dir", "ram_budget"):
+        if (value := getattr(local, name)) is not None:
+            getattr(builder, name)(value)
 
 
 def _without_labels(section: LocalModelSection, place: str) -> PrecisionChoice:

@@ -12,25 +12,12 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from ratatoskr._files import check_folder
-from ratatoskr.config.sections import (
-    BreakerSection,
-    BudgetSection,
-    ConfigFile,
-    Defaults,
-    LedgerSection,
-    LimitSection,
-    LocalModelSection,
-    LocalSection,
-    Network,
-    ProviderSection,
-    RedactSection,
-    Template,
-)
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
@@ -146,7 +133,13 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
     expected = _EXPECTED.get(problem["type"])
     if expected is None:
         return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
-    return f"must be {expected.format_map(problem.get('ctx', {}))}"
+    context = {name: _shorten(value) for name, value in problem.get("ctx", {}).items()}
+    return f"must be {expected.format_map(context)}"
+
+
+def _shorten(value: Any) -> Any:
+    """Return a number without the `.0` of a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _EXPECTED = {
@@ -156,32 +149,33 @@ _EXPECTED = {
     "bool_type": "true or false",
     "int_type": "a whole number",
     "float_type": "a number",
-    "greater_than_equal": "at least {ge:g}",
-    "greater_than": "above {gt:g}",
-    "less_than_equal": "at most {le:g}",
+    "greater_than_equal": "at least {ge}",
+    "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}",
     "finite_number": "a finite number",
     "dict_type": "a table",
     "int_from_float": "a whole number",
     "missing": "given",
     "model_type": "a table",
     "model_attributes_type": "a table",
+    "string_pattern_mismatch": "of the form {pattern}",
+    "literal_error": "{expected}",
 }
 """What was expected, by pydantic's type of error."""
 
 
 def _names_at(place: tuple[str, ...]) -> list[str]:
     """Return the names that a table may hold."""
-    sections: dict[str, type[BaseModel]] = {
-        "defaults": Defaults,
-        "templates": Template,
-        "providers": ProviderSection,
-        "network": Network,
-        "limits": LimitSection,
-        "budget": BudgetSection,
-        "ledger": LedgerSection,
-        "breaker": BreakerSection,
-        "redact": RedactSection,
-        "local": LocalSection if len(place) == 1 else LocalModelSection,
-    }
-    section = sections.get(place[0]) if place else ConfigFile
-    return [] if section is None else list(section.model_fields)
+    section: type[BaseModel] = ConfigFile
+    for part in place:
+        field = section.model_fields.get(part)
+        if field is not None:
+            section = _table_of(field.annotation) or section
+    return list(section.model_fields)
+
+
+def _table_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a table, or of the tables in a table or list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in reversed(get_args(annotation)) if (found := _table_of(inner))), None)

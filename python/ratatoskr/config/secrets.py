@@ -11,17 +11,14 @@ No message of this module repeats anything that was read, and no frame that rais
 
 from __future__ import annotations
 
-import codecs
-import errno
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ratatoskr._files import check_folder
+from ratatoskr.config.private_file import read_private
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.secret import Secret
@@ -117,7 +114,7 @@ def read_secrets(path: Path) -> Mapping[str, tuple[Secret, ...]]:
     Raises:
         ConfigurationError: other users can read or change it, it is not a regular file, or its content is invalid.
     """
-    text = _read_file(path)
+    text = read_private(path, MAX_BYTES, "keep only keys in it")
     if text is None:
         return {}
     keys = _parse(text)
@@ -126,50 +123,6 @@ def read_secrets(path: Path) -> Mapping[str, tuple[Secret, ...]]:
         where = str(path) if keys.line is None else f"{path}:{keys.line}"
         raise ConfigurationError(f"{where}: {keys.message}")
     return keys
-
-
-def _read_file(path: Path) -> Secret | None:
-    """Return the text of a file. The checks are made on the open file, so it cannot be replaced in between."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        what = "is a symbolic link; put the file itself there" if error.errno == errno.ELOOP else "cannot be opened"
-        why = "" if error.errno == errno.ELOOP else f" ({os.strerror(error.errno or 0)})"
-        raise ConfigurationError(f"{path} {what}{why}") from None
-    try:
-        _check_file(path, os.fstat(fd))
-        check_folder(path.parent)
-        data = os.read(fd, MAX_BYTES + 1)
-    finally:
-        os.close(fd)
-    if len(data) > MAX_BYTES:
-        del data
-        raise ConfigurationError(f"{path} is larger than {MAX_BYTES // 1024} KiB; keep only keys in it")
-    return Secret(data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape"))
-
-
-def _check_file(path: Path, status: os.stat_result) -> None:
-    """Raise `ConfigurationError` for a file that other users can read or change, or that has a second name."""
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigurationError(f"{path} is not a regular file")
-    if status.st_uid not in (os.geteuid(), 0):
-        raise ConfigurationError(f"{path} belongs to another user; `chown` it to the user who runs this")
-    mode = stat.S_IMODE(status.st_mode)
-    # systemd passes credentials to a service as files of root with mode 0440: https://systemd.io/CREDENTIALS/
-    by_systemd = status.st_uid == 0 and mode == 0o440 and _is_credential(path)
-    if mode & 0o077 and not by_systemd:
-        raise ConfigurationError(f"{path} has mode {mode:04o}, so other users can access it; run `chmod 600` on it")
-    if status.st_nlink != 1:
-        raise ConfigurationError(f"{path} has {status.st_nlink} hard links; replace it with a copy that has one")
-    if status.st_size > MAX_BYTES:
-        raise ConfigurationError(f"{path} is larger than {MAX_BYTES // 1024} KiB; keep only keys in it")
-
-
-def _is_credential(path: Path) -> bool:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return bool(folder) and path.parent == Path(folder or "")
 
 
 # Its content: problems are returned, not raised, so that no frame in a traceback holds the text

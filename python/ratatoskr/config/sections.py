@@ -6,18 +6,27 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
+    AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from ratatoskr.config.behaviour import RoutingSection, TimeoutsSection
+from ratatoskr.config.section import Name, Names, Section
+from ratatoskr.config.server import (
+    CLIENT_NAME,
+    ClientSection,
+    ListenerSection,
+    ServerSection,
+    TlsSection,
+    check_listeners,
+)
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.precision import PrecisionChoice
-from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
+from ratatoskr.types.rests import MAX_RESULTS
 
 __all__ = [
     "BreakerSection",
@@ -34,18 +43,12 @@ __all__ = [
     "Template",
 ]
 
-Name = Annotated[str, Field(min_length=1)]
-Names = Name | list[Name]
 Number = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Defaults(_Section):
+class Defaults(Section):
     """What `rat` uses where the command line says nothing.
 
     Attributes:
@@ -57,7 +60,7 @@ class Defaults(_Section):
     embed_model: Name | None = None
 
 
-class Template(_Section):
+class Template(Section):
     """A prompt that is used again by its name.
 
     Attributes:
@@ -71,7 +74,7 @@ class Template(_Section):
     model: Names | None = None
 
 
-class ProviderSection(_Section):
+class ProviderSection(Section):
     """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
 
     Attributes:
@@ -85,7 +88,7 @@ class ProviderSection(_Section):
     allow_insecure: bool = False
 
 
-class Network(_Section):
+class Network(Section):
     """How connections are made.
 
     Attributes:
@@ -97,7 +100,7 @@ class Network(_Section):
     ca_file: Name | None = None
 
 
-class LimitSection(_Section):
+class LimitSection(Section):
     """Limits of one provider; the table's name is the provider's, unless `provider` says another.
 
     Attributes:
@@ -125,7 +128,7 @@ class LimitSection(_Section):
     each_key: bool = False
 
 
-class BudgetSection(_Section):
+class BudgetSection(Section):
     """How much money calls may cost in each window of time.
 
     Attributes:
@@ -157,7 +160,7 @@ class BudgetSection(_Section):
         return value
 
 
-class LedgerSection(_Section):
+class LedgerSection(Section):
     """Where limits and budgets count.
 
     Attributes:
@@ -167,7 +170,7 @@ class LedgerSection(_Section):
     path: Name | None = None
 
 
-class LocalModelSection(_Section):
+class LocalModelSection(Section):
     """One model of this process.
 
     Attributes:
@@ -186,7 +189,7 @@ _LocalModel = Annotated[
 ]
 
 
-class LocalSection(_Section):
+class LocalSection(Section):
     """The models of this process, each by its name or as a table.
 
     Attributes:
@@ -194,15 +197,23 @@ class LocalSection(_Section):
         nli: for inference, zero-shot classification and stance, as `builder.local_nli`.
         classifiers: for classification, as `builder.local_classifier`.
         rerankers: for reranking, as `builder.local_reranker`.
+        device: `cpu`, `cuda` or `cuda:1`.
+        threads: that tokenise and compute; by default one for each CPU that the process may use.
+        cache_dir: the folder of the store, in place of `$RATATOSKR_CACHE_DIR`.
+        ram_budget: bytes that the models may add to the process.
     """
 
     embeddings: list[_LocalModel] = []
     nli: list[_LocalModel] = []
     classifiers: list[_LocalModel] = []
     rerankers: list[_LocalModel] = []
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")] = "cpu"
+    threads: Number | None = None
+    cache_dir: Name | None = None
+    ram_budget: Number | None = None
 
 
-class BreakerSection(_Section):
+class BreakerSection(Section):
     """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
 
     Attributes:
@@ -224,7 +235,7 @@ class BreakerSection(_Section):
     max_open_for: Seconds = 60.0
 
 
-class RedactSection(_Section):
+class RedactSection(Section):
     """What is kept from providers: the middleware `Redact`, around every call.
 
     Attributes:
@@ -247,7 +258,7 @@ class RedactSection(_Section):
         return patterns
 
 
-class ConfigFile(_Section):
+class ConfigFile(Section):
     """All of `config.toml`.
 
     Attributes:
@@ -263,6 +274,12 @@ class ConfigFile(_Section):
         breaker: circuit breakers.
         redact: what is kept from providers.
         local: the models of this process, for gateways that are made from the file.
+        routing: fallbacks, and what happens to calls that fail; `aliases` are its rules.
+        timeouts: deadlines of calls that set none themselves.
+        server: of the daemon.
+        listeners: of the daemon; without any it listens at 127.0.0.1:9741.
+        tls: of the daemon.
+        clients: of the daemon, by name.
     """
 
     defaults: Defaults = Defaults()
@@ -277,3 +294,9 @@ class ConfigFile(_Section):
     breaker: BreakerSection = BreakerSection()
     redact: RedactSection | None = None
     local: LocalSection = LocalSection()
+    routing: RoutingSection = RoutingSection()
+    timeouts: TimeoutsSection = TimeoutsSection()
+    server: ServerSection = ServerSection()
+    listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
+    tls: TlsSection = TlsSection()
+    clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 def find_line(text: str, path: Sequence[str]) -> int | None:
     """Return the number of the line that holds a value or the header of a table; `None` if it is not found.
 
-    For a value inside another (an item of a list, a member of an inline table) it is the line of the outer one.
+    For a value inside another (an item of a list, a member of an inline table) it is the line of the outer one. The
+    tables of an array are counted from 0: `("listeners", "1", "address")`.
     """
     return find_lines(text, [path])[0]
 
@@ -36,10 +38,15 @@ def find_lines(text: str, paths: Sequence[Sequence[str]]) -> list[int | None]:
     """Return for each path what `find_line` returns, in one pass over the text."""
     places: dict[tuple[str, ...], int] = {}
     here: list[str] = []
+    counts: Counter[tuple[str, ...]] = Counter()
     for number, line in enumerate(_lines(text), 1):
         if header := _HEADER.match(line):
             here = _split(header[1])
             places.setdefault(tuple(here), number)
+            if line.lstrip().startswith("[["):
+                counts[tuple(here)] += 1
+                here = [*here, str(counts[tuple(here)] - 1)]
+                places.setdefault(tuple(here), number)
         elif name := _NAME.match(line):
             places.setdefault((*here, *_split(name[1])), number)
     prefixes = ([tuple(path[:length]) for length in range(len(path), 0, -1)] for path in paths)

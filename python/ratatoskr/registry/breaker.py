@@ -22,13 +22,12 @@ from ratatoskr._fork import call_in_child
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.log import log_breaker
 from ratatoskr.types.model import BreakerHealth, BreakerState
+from ratatoskr.types.rests import MAX_RESULTS
 
 __all__ = ["MAX_RESULTS", "Admission", "Breaker", "BreakerSettings"]
 
 MAX_CIRCUITS: Final = 1024
 """The most circuits of each kind that are remembered; the names of models may come from untrusted input."""
-MAX_RESULTS: Final = 1000
-"""The most answers, and failures, of a circuit that are remembered: with more in a window, the latest count."""
 _JITTER: Final = 0.2
 _PROBE_LIFE: Final = 60.0
 """Seconds after which a probe that is still under way keeps no other from being sent, and settles nothing any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.visible import quote
 
-__all__ = ["Address", "address_of", "find_socket"]
+__all__ = ["Address", "ListenAddress", "address_of", "find_socket", "listen_address"]
 
 _MAX_PATH: Final = 107
 """The most bytes of a socket's path; the system takes no more."""
@@ -63,8 +64,7 @@ def address_of(url: str) -> Address:
     if not port:
         raise _wrong(url, "it names no port, as in :9741")
     shown = f"[{host}]" if ":" in host else host
-    loopback = host in {"localhost", "::1"} or host.startswith("127.")
-    return Address(f"{parts.scheme}://{shown}:{port}", f"{shown}:{port}", parts.scheme == "https", loopback)
+    return Address(f"{parts.scheme}://{shown}:{port}", f"{shown}:{port}", parts.scheme == "https", is_loopback(host))
 
 
 def _unix(url: str) -> Address:
@@ -83,6 +83,63 @@ def _unix(url: str) -> Address:
         if not stat.S_ISSOCK(mode):
             raise _wrong(url, "there is something that is no socket")
     return Address(f"unix:{path}", f"unix:{path}", tls=False, loopback=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a daemon is to listen.
+
+    Attributes:
+        host: a name or an address; empty for a socket.
+        port: 0 for any that is free.
+        path: of a Unix socket; `None` for TCP.
+    """
+
+    host: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    @property
+    def target(self) -> str:
+        """As gRPC takes it."""
+        if self.path is not None:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return self.path is not None or is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine and no network's."""
+    return host in {"localhost", "::1"} or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+def listen_address(text: str) -> ListenAddress:
+    """Return the parts of an address to listen at: `HOST:PORT`, `[HOST]:PORT` or `unix:PATH`.
+
+    Raises:
+        ConfigurationError: it is none of these; the message says what is wrong with it.
+    """
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if path.startswith("//"):
+            path = "/" + path.lstrip("/")
+        if not path.startswith("/") or path.endswith("/"):
+            raise ConfigurationError(f"{quote(text)} must name a socket by an absolute path, as unix:/run/x/ratd.sock")
+        if len(os.fsencode(path)) > _MAX_PATH:
+            raise ConfigurationError(f"{quote(text)} is too long: the path of a socket has at most {_MAX_PATH} bytes")
+        return ListenAddress(path=Path(path))
+    if "@" in text:
+        raise ConfigurationError("an address to listen at must hold no user or password")
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})", text)
+    if "://" in text:
+        raise ConfigurationError(f"{quote(text)} must be HOST:PORT or unix:PATH, without a scheme; tls = true encrypts")
+    if found is None or int(found[3]) > 65535:
+        raise ConfigurationError(f"{quote(text)} must be HOST:PORT, as 127.0.0.1:9741, or unix:PATH")
+    return ListenAddress(found[1] or found[2], int(found[3]))
 
 
 def _wrong(url: str, why: str) -> ConfigurationError:

@@ -10,6 +10,8 @@ K = TypeVar("K", bound=Hashable)
 
 MAX_RESTS: Final = 1024
 """The number of rests that are remembered; the names of models may come from untrusted input."""
+MAX_RESULTS: Final = 1000
+"""The most answers, and failures, of a circuit that are remembered: with more in a window, the latest count."""
 
 
 class Rests(Generic[K]):

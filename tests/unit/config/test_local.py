@@ -39,7 +39,7 @@ rerankers = ["BgeRerankerBase"]
         ('nli = "NliDebertaV3Base"', "local.nli must be"),
         ('nli = [{ model = "a", label = ["b"] }]', "local.nli.0.label is unknown; did you mean 'labels'?"),
         ('nli = [{ precision = "int8" }]', "local.nli.0.model"),
-        ('nli = [{ model = "a", precision = "fp8" }]', "local.nli.0.precision is wrong"),
+        ('nli = [{ model = "a", precision = "fp8" }]', "local.nli.0.precision must be 'fp32', "),
         ('reranker = ["a"]', "local.reranker is unknown; did you mean 'rerankers'?"),
     ],
 )

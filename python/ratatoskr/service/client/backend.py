@@ -173,6 +173,26 @@ class RemoteBackend(RemoteAnalysis):
         """Unload a local model of the daemon; for administrators."""
         await self._send(f"/{ADMIN}/Unload", pb.ModelRequest(model=model), self._timeouts)
 
+    async def ask_admin(self, name: str, message: Any) -> bytes:
+        """Return the octets of the answer to a method of administration."""
+        return await self._send(f"/{ADMIN}/{name}", message, self._timeouts)
+
+    async def stream_raw(self, path: str, message: Any) -> AsyncGenerator[bytes, None]:
+        """Yield the octets of each message of a stream that is none of events."""
+        inside = self.lifecycle.enter()
+        call: Any = None
+        try:
+            channel = await self._channels.connect(_connect(self._timeouts))
+            call = channel.unary_stream(path)(message.SerializeToString(), metadata=self._metadata())
+            async for octets in call:
+                yield octets
+        except grpc.aio.AioRpcError as error:
+            raise error_of_call(error, self.address) from None
+        finally:
+            if call is not None:
+                call.cancel()
+            self.lifecycle.leave(inside)
+
     async def preconnect(self) -> None:
         """Connect to the daemon."""
         await self._channels.connect(_connect(self._timeouts))

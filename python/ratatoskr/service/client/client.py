@@ -8,6 +8,7 @@ from typing import Self, TypeAlias
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.base import Gateway
 from ratatoskr.service.address import address_of
+from ratatoskr.service.client.admin import Admin
 from ratatoskr.service.client.backend import RemoteBackend
 from ratatoskr.service.client.channel import credentials_of
 from ratatoskr.types.frames import hide_arguments
@@ -53,7 +54,13 @@ class ServiceClient(Gateway):
         if token is not None and not (address.tls or address.loopback):
             raise ConfigurationError(f"a token must not travel in the clear: use https:// in place of {address.url}")
         credentials = credentials_of(address, ca, cert, key)
-        super().__init__(RemoteBackend(address, token, credentials, timeouts_of(timeout)))
+        self._remote = RemoteBackend(address, token, credentials, timeouts_of(timeout))
+        super().__init__(self._remote)
+
+    @property
+    def admin(self) -> Admin:
+        """What administrators ask of the daemon."""
+        return Admin(self._remote)
 
     @classmethod
     async def connect(

@@ -121,6 +121,9 @@ class ServerHooks:
         """Count the call against the limits; return what to call at its end."""
         return None
 
+    def check_message(self, call: Call, message: Any) -> None:
+        """Raise an error for a message that holds too much; asked before it is converted."""
+
     def check_models(self, call: Call, models: Sequence[str]) -> None:
         """Raise an error unless the caller may use these models."""
 

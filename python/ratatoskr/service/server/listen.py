@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import grpc
@@ -28,15 +28,23 @@ SERVER_OPTIONS: Final[dict[str, int]] = {
 """The options of a server by name; the rest are gRPC's defaults."""
 
 
-def make_server(service: Service, *, handlers: Sequence[Any] = (), interceptors: Sequence[Any] = ()) -> grpc.aio.Server:
+def make_server(
+    service: Service,
+    *,
+    handlers: Sequence[Any] = (),
+    interceptors: Sequence[Any] = (),
+    options: Mapping[str, int] | None = None,
+) -> grpc.aio.Server:
     """Return a server that is not listening yet.
 
     Args:
         service: answers every method that no other handler has.
         handlers: of other services, such as health and reflection.
         interceptors: around every method.
+        options: in place of those of `SERVER_OPTIONS`.
     """
-    server = grpc.aio.server(options=list(SERVER_OPTIONS.items()), interceptors=list(interceptors))
+    in_force = {**SERVER_OPTIONS, **(options or {})}
+    server = grpc.aio.server(options=list(in_force.items()), interceptors=list(interceptors))
     server.add_generic_rpc_handlers((*handlers, service))
     return server
 

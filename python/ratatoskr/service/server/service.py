@@ -67,7 +67,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         """Return the handler of a call; one for methods that do not exist, which authenticates before it says so."""
         path = details.method
         handler = self._handlers.get(path)
-        return handler or grpc.unary_unary_rpc_method_handler(functools.partial(self._refuse_unknown, path))
+        return handler or grpc.stream_stream_rpc_method_handler(functools.partial(self._refuse_unknown, path))
 
     def streams(self) -> Iterator[Call]:
         """Yield the streams under way."""
@@ -82,7 +82,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
     async def _unary(self, route: MethodRoute, octets: bytes, context: Context) -> bytes:
         async def answer(call: Call) -> bytes:
-            message = self._parse(route, octets)
+            message = self.parse(route, octets)
+            self.hooks.check_message(call, message)
             if route.answer is None:
                 raise NotServed(f"{route.method.name} is not served here")
             out: bytes = (await route.answer(self.backend, message, call)).SerializeToString()
@@ -93,11 +94,12 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 )
             return out
 
-        return await self._guard(route, route.method.path, octets, context, answer)
+        return await self.guard(route, route.method.path, octets, context, answer)
 
     async def _stream(self, route: MethodRoute, octets: bytes, context: Context) -> None:
         async def answer(call: Call) -> bytes:
-            message = self._parse(route, octets)
+            message = self.parse(route, octets)
+            self.hooks.check_message(call, message)
             if route.produce is None:
                 raise NotServed(f"{route.method.name} is not served here")
             watch = _WriteWatch(call, self.write_timeout)
@@ -111,15 +113,17 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 watch.stop()
             return b""
 
-        await self._guard(route, route.method.path, octets, context, answer)
+        await self.guard(route, route.method.path, octets, context, answer)
 
-    async def _refuse_unknown(self, path: str, octets: bytes, context: Context) -> bytes:
+    async def _refuse_unknown(self, path: str, requests: object, context: Context) -> None:
+        """Refuse a call whose messages are not read: there may be any number of them, or none."""
+
         async def answer(call: Call) -> bytes:
             raise NotServed(f"there is no method {path[:200]}")
 
-        return await self._guard(None, path, octets, context, answer)
+        await self.guard(None, path, b"", context, answer)
 
-    async def _guard(
+    async def guard(
         self,
         route: MethodRoute | None,
         path: str,
@@ -182,7 +186,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         raise AssertionError("abort has raised")
 
     @staticmethod
-    def _parse(route: MethodRoute, octets: bytes) -> Any:
+    def parse(route: MethodRoute, octets: bytes) -> Any:
+        """Return the message in the octets of a request; raises `InvalidInput`."""
         try:
             return route.method.request.FromString(octets)
         except DecodeError:

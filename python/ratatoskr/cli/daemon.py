@@ -1,0 +1,55 @@
+"""The client of a daemon that a command asks: its address, its token and its certificates."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ratatoskr.cli.settings import daemon_file, network, remember_daemon
+from ratatoskr.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ratatoskr.service.client.client import ServiceClient
+    from ratatoskr.types.secret import Secret
+
+__all__ = ["daemon_client"]
+
+_MAX_BYTES: Final = 64 * 1024
+
+
+def daemon_client(url: str) -> ServiceClient:
+    """Return a client of the daemon at an address; on a terminal a note says which it is.
+
+    Raises:
+        ConfigurationError: the address or the token is wrong, others can read the token's file, or gRPC is missing.
+    """
+    from ratatoskr.cli.render import Screen
+    from ratatoskr.service.client.client import ServiceClient
+
+    ca_file = network()[1]
+    ca = ca_file if url.startswith("https:") and ca_file != "system" else None
+    client = ServiceClient(url, _token(), ca, daemon_file("cert"), daemon_file("key"))
+    remember_daemon(url)
+    screen = Screen()
+    if screen.err_is_terminal:
+        screen.note(f"asking the daemon at {url}")
+    return client
+
+
+def _token() -> Secret | str | None:
+    """Return the token of `--token-file`, else of `RATD_TOKEN`."""
+    from ratatoskr.config.private_file import read_private
+    from ratatoskr.types.secret import Secret
+
+    named = daemon_file("token_file")
+    if named is None:
+        return os.environ.get("RATD_TOKEN") or None
+    path = Path(named)
+    text = read_private(path, _MAX_BYTES, "it is no token")
+    if text is None:
+        raise ConfigurationError(f"--token-file: there is no {path}")
+    token = Secret(text.reveal().strip())
+    if not token or not token.reveal().isascii() or not token.reveal().isprintable() or " " in token.reveal():
+        raise ConfigurationError(f"{path} must hold one token, and nothing else")
+    return token

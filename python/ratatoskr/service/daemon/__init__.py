@@ -1,0 +1,1 @@
+"""The daemon `ratd`: listeners, clients, limits, log and administration around the server."""

@@ -1,0 +1,142 @@
+"""The log: one line a call and one an event, as JSON or as text."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from ratatoskr.errors import AllAttemptsFailed
+from ratatoskr.service.server.call import Call
+from ratatoskr.types.visible import escape_hidden
+
+__all__ = ["CallLog"]
+
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_MAX_TEXT: Final = 500
+_OWN: Final = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+
+
+class CallLog(logging.Handler):
+    """Writes lines to standard error; a handler of the loggers below `ratatoskr`, too.
+
+    No line holds a prompt, an answer, an argument or a key, nor a control character from outside.
+
+    Args:
+        format: `json`, `text`, or `auto` for text on a terminal.
+        level: the least that is told.
+        write: in place of standard error.
+    """
+
+    def __init__(
+        self, format: str = "auto", level: str = "info", *, write: Callable[[bytes], object] | None = None
+    ) -> None:
+        super().__init__()
+        self._write_octets = write or _write_to_stderr
+        self.configure(format, level)
+
+    def configure(self, format: str, level: str) -> None:
+        """Change format and level."""
+        self._as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
+        self._least = _LEVELS[level]
+        logger = logging.getLogger("ratatoskr")
+        if self in logger.handlers:
+            logger.setLevel(self._least)
+
+    def event(self, message: str, level: str = "info", **fields: Any) -> None:
+        """Tell what has happened to the daemon."""
+        if _LEVELS[level] >= self._least:
+            self._write({"time": _now(), "level": level, "message": message, **fields})
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell a record of a logger."""
+        fields = {name: value for name, value in vars(record).items() if name not in _OWN and value is not None}
+        if record.exc_info and record.exc_info[1] is not None:
+            fields["exception"] = _describe(record.exc_info[1])
+        level = next((name for name, number in reversed(_LEVELS.items()) if record.levelno >= number), "debug")
+        self.event(f"{record.name}: {record.getMessage()}", level, **fields)
+
+    def call(self, call: Call) -> None:
+        """Tell the end of a call."""
+        error = call.error
+        level = "info" if error is None else "warning"
+        if _LEVELS[level] < self._least:
+            return
+        primary = error.primary if isinstance(error, AllAttemptsFailed) else error
+        answer = call.answer
+        usage = getattr(answer, "usage", None)
+        attempts = getattr(answer, "attempts", None) or getattr(error, "attempts", None)
+        line = {
+            "time": _now(),
+            "level": level,
+            "id": call.id,
+            "client": call.caller.name,
+            "method": call.method.name if call.method is not None else call.path,
+            "model": list(call.models) or None,
+            "provider": getattr(answer, "provider", None) or getattr(primary, "provider", None),
+            "answered_by": getattr(answer, "model", None) if answer is not None else None,
+            "code": "ok" if error is None else error.code,
+            "error": primary.code if primary is not error and primary is not None else None,
+            "input_tokens": getattr(usage, "input_tokens", None),
+            "output_tokens": getattr(usage, "output_tokens", None),
+            "first_event_ms": _ms(call.first_event),
+            "ms": _ms(time.monotonic() - call.began),
+            "attempts": len(attempts) if attempts else None,
+        }
+        self._write(line)
+
+    def _write(self, fields: Mapping[str, Any]) -> None:
+        shown = {name: _safe(value) for name, value in fields.items() if value is not None and value != ""}
+        if self._as_text:
+            first = " ".join(str(shown.pop(name)) for name in ("time", "level", "message") if name in shown)
+            rest = " ".join(f"{name}={_join(value)}" for name, value in shown.items())
+            octets = f"{first} {rest}".rstrip().encode("utf-8", "replace")
+        else:
+            octets = msgspec.json.encode(shown)
+        self._write_octets(octets + b"\n")
+
+
+def _write_to_stderr(octets: bytes) -> None:
+    with contextlib.suppress(OSError):  # it is closed; calls go on
+        os.write(2, octets)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _safe(value: Any) -> Any:
+    """Return a value whose texts are of one line and short."""
+    if isinstance(value, str):
+        return escape_hidden(value, _MAX_TEXT)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {escape_hidden(str(name), 100): _safe(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_safe(inner) for inner in value[:100]]
+    return escape_hidden(str(value), _MAX_TEXT)
+
+
+def _join(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _describe(error: BaseException) -> str:
+    """Return the class of an unexpected exception and where it was raised; its text may repeat a prompt."""
+    traceback, where = error.__traceback__, ""
+    while traceback is not None:
+        where = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return f"{type(error).__name__} at {where}"

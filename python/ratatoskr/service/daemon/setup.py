@@ -1,0 +1,126 @@
+"""What a daemon is made of: the configuration, checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ratatoskr.config.file import read_config
+from ratatoskr.config.sections import ConfigFile
+from ratatoskr.config.server import ListenerSection
+from ratatoskr.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ratatoskr.config.recipe import Recipe
+
+__all__ = ["Setup", "asks_who_calls", "is_encrypted", "is_safe", "load_setup", "reach_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A configuration that a daemon can use.
+
+    Attributes:
+        config: as read.
+        path: of the file; `None` for the defaults.
+        recipe: of the gateway.
+        certificate: what gRPC takes, where a listener is encrypted.
+    """
+
+    config: ConfigFile
+    path: Path | None
+    recipe: Recipe
+    certificate: Any = None
+
+    @property
+    def listeners(self) -> tuple[ListenerSection, ...]:
+        """Where to listen."""
+        return tuple(self.config.listeners) or (ListenerSection(),)
+
+
+def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), allow_insecure: bool = False) -> Setup:
+    """Return the set-up of a file, and of the environment.
+
+    Args:
+        path: of the file; `None` for the defaults.
+        listeners: that are open already, and have to be safe with the new configuration, too.
+        allow_insecure: leave this machine without encryption or authentication.
+
+    Raises:
+        ConfigurationError: the file is wrong, there is no provider, a certificate cannot be used, or a listener would
+            leave this machine without encryption and authentication.
+    """
+    config = ConfigFile() if path is None else read_config(path)
+    from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
+    from ratatoskr.config.builder import Builder
+    from ratatoskr.config.entry import providers_of_environment
+    from ratatoskr.service.daemon.certificates import Certificates
+
+    builder = Builder()
+    where = f"{path}: " if path is not None else ""
+    try:
+        setup = Setup(config, path, builder.recipe())
+        for listener in (*setup.listeners, *listeners):
+            _check_listener(listener, config, allow_insecure)
+        encrypted = any(is_encrypted(one, config) for one in (*setup.listeners, *listeners))
+        certificate = Certificates.read(config.tls) if encrypted else None
+        apply_config(builder, config, providers_of_environment())
+        recipe = builder.recipe()
+        recipe.check()
+    except ConfigurationError as error:
+        error.args = (f"{where}{error.message}",)
+        raise
+    return Setup(config, path, recipe, certificate)
+
+
+def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecure: bool) -> None:
+    if listener.tls and listener.place.path is not None:
+        raise ConfigurationError(f"listeners: {listener.name} is a socket of this machine, which is not encrypted")
+    if listener.group is not None and listener.place.path is None:
+        raise ConfigurationError(f"listeners: {listener.name} has a group, which only a socket can have")
+    asks = asks_who_calls(listener, config)
+    if asks and not config.clients:
+        raise ConfigurationError(
+            f"listeners: {listener.name} asks who calls, and nobody is known: `ratd token NAME` makes a token"
+        )
+    if is_safe(listener, config) or allow_insecure:
+        return
+    missing = [] if is_encrypted(listener, config) else ["[tls] with cert and key"]
+    missing += [] if asks else ["[clients.NAME] with a token (`ratd token NAME`)"]
+    if missing:
+        raise ConfigurationError(
+            f"listeners: {listener.name} at {listener.address} can be reached from other machines, and needs "
+            f"{' and '.join(missing)}; 127.0.0.1 or a unix: socket stay on this machine"
+        )
+
+
+def is_safe(listener: ListenerSection, config: ConfigFile) -> bool:
+    """Return whether a listener is of this machine, or encrypted and asks who calls."""
+    return listener.place.loopback or (is_encrypted(listener, config) and asks_who_calls(listener, config))
+
+
+def asks_who_calls(listener: ListenerSection, config: ConfigFile) -> bool:
+    """Return whether callers must say who they are."""
+    return bool(config.clients) if listener.authentication is None else listener.authentication
+
+
+def is_encrypted(listener: ListenerSection, config: ConfigFile) -> bool:
+    """Return whether a listener uses TLS."""
+    if listener.tls is not None:
+        return listener.tls
+    return listener.place.path is None and config.tls.cert is not None
+
+
+def reach_of(listener: ListenerSection, config: ConfigFile) -> str:
+    """Return who can reach a listener, for people."""
+    if listener.place.path is not None:
+        who = f"members of the group {listener.group}" if listener.group else "this user and members of its group"
+    elif listener.place.loopback:
+        who = "every user and program of this machine"
+    else:
+        who = "other machines"
+    if asks_who_calls(listener, config):
+        who += ", with a token or certificate"
+    return f"{who}, all as administrators" if listener.admin else who

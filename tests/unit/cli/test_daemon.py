@@ -1,0 +1,217 @@
+"""`rat` over a daemon: which it asks, with which token, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.daemon import Daemon
+from ratatoskr.errors import AuthenticationFailed
+from ratatoskr.service.server.call import Call, Caller, ServerHooks
+from ratatoskr.testing import ScriptedGateway
+from unit.cli.in_process import run
+
+TOKEN = "rt_token-of-the-tests-canary"
+
+
+class AsksForToken(ServerHooks):
+    """Knows one token, which is an administrator's."""
+
+    def authenticate(self, call: Call) -> Caller:
+        if call.metadata.get("authorization") != f"Bearer {TOKEN}":
+            raise AuthenticationFailed("this daemon does not know the token")
+        return Caller("root", admin=True)
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    started = Daemon(ScriptedGateway(*["an answer"] * 20).backend)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Daemon]:
+    started = Daemon(ScriptedGateway(*["an answer"] * 20).backend, hooks=AsksForToken())
+    yield started
+    started.stop()
+
+
+def token_file(folder: Path, text: str = f"{TOKEN}\n", mode: int = 0o600) -> Path:
+    path = folder / "token"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_a_daemon_that_is_named_is_asked(daemon: Daemon) -> None:
+    assert run("chat", "-m", "house:m", "Hi", "--address", daemon.url).stdout == "an answer\n"
+    variables = {"RATD_ADDRESS": daemon.url}
+    assert run("chat", "-m", "house:m", "Hi", env=variables).stdout == "an answer\n"
+    assert run("generate", "-m", "house:m", "Hi", env=variables).stdout == "an answer\n"
+    assert run("models", env=variables).exit_code == 0
+    assert "house:m" in run("explain", "house:m", env=variables).stdout
+    result = run("embed", "a text", env=variables)
+    assert result.exit_code == 0, result.stderr
+    assert len(result.stdout.split()) == 8, "the script's vectors"
+    lines = run("chat", "--json", "-m", "house:m", "Hi", env=variables).stdout.splitlines()
+    assert "".join(json.loads(line).get("text", "") for line in lines) == "an answer", "nothing but JSON"
+
+
+def test_a_socket_of_this_user_is_found(empty_environment: Path) -> None:
+    folder = empty_environment / ".run" / "ratatoskr"
+    folder.mkdir(parents=True, mode=0o700)
+    daemon = Daemon(ScriptedGateway("an answer").backend, "unix")
+    try:
+        (folder / "ratd.sock").symlink_to(daemon.socket.removeprefix("unix:"))
+        assert run("chat", "-m", "house:m", "Hi").exit_code == 2, "a link is not trusted"
+        (folder / "ratd.sock").unlink()
+        Path(daemon.socket.removeprefix("unix:")).rename(folder / "ratd.sock")
+        assert run("chat", "-m", "house:m", "Hi", "--embedded").exit_code == 2
+        assert run("chat", "-m", "house:m", "Hi").stdout == "an answer\n"
+    finally:
+        daemon.stop()
+
+
+def test_a_daemon_that_asks_for_a_certificate_is_shown_one(tmp_path: Path) -> None:
+    daemon = Daemon(ScriptedGateway("an answer").backend, "mtls")
+    try:
+        daemon.client()  # writes the files
+        folder = Path(daemon._folder.name)
+        hi = ("chat", "-m", "house:m", "Hi", "--address", daemon.url, "--ca-file", str(folder / "ca"))
+        result = run(*hi, "--cert", str(folder / "cert"), "--key", str(folder / "key"))
+        assert result.stdout == "an answer\n", result.stderr
+        result = run(*hi, "--cert", str(folder / "cert"))
+        assert result.exit_code == 2
+        assert "cert and key go together" in result.stderr
+    finally:
+        daemon.stop()
+
+
+def test_health_of_a_daemon_is_told_by_the_daemon(daemon: Daemon) -> None:
+    result = run("health", "--address", daemon.url)
+    assert daemon.url in result.stdout
+    assert "not configured" not in result.stdout
+    assert json.loads(run("health", "--json", "--address", daemon.url).stdout)["healthy"] is True
+
+
+def test_the_token_comes_from_a_file_or_a_variable(guarded: Daemon, tmp_path: Path) -> None:
+    hi = ("chat", "-m", "house:m", "Hi", "--address", guarded.url)
+    assert run(*hi, "--token-file", str(token_file(tmp_path))).stdout == "an answer\n"
+    assert run(*hi, env={"RATD_TOKEN": TOKEN}).stdout == "an answer\n"
+    result = run(*hi, env={"OPENAI_API_KEY": "sk-of-this-machine"})
+    assert result.exit_code == 3
+    assert "this daemon does not know the token; --token-file names the file of this daemon's token" in result.stderr
+    assert "OPENAI_API_KEY" not in result.stderr
+
+
+def _second_name(path: Path) -> None:
+    (path.parent / "other").hardlink_to(token_file(path.parent))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: None, "there is no"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+        (os.mkfifo, "is not a regular file"),
+        (lambda path: path.write_text(""), "has mode"),
+        (lambda path: token_file(path.parent, mode=0o640), "has mode 0640, so other users can access it"),
+        (lambda path: token_file(path.parent, mode=0o604), "has mode 0604"),
+        (lambda path: token_file(path.parent, ""), "must hold one token"),
+        (lambda path: token_file(path.parent, " \n"), "must hold one token"),
+        (lambda path: token_file(path.parent, f"{TOKEN}\n{TOKEN}\n"), "must hold one token"),
+        (lambda path: token_file(path.parent, f"token {TOKEN}"), "must hold one token"),
+        (lambda path: token_file(path.parent, f"{TOKEN}\u00e4"), "must hold one token"),
+        (lambda path: token_file(path.parent, "x" * 70_000), "is larger than 64 KiB; it is no token"),
+        (lambda path: path.symlink_to(token_file(path.parent).rename(path.parent / "real")), "is a symbolic link"),
+        (_second_name, "has 2 hard links"),
+        (lambda path: (token_file(path.parent), path.parent.chmod(0o777)), "can be changed by others"),
+    ],
+    ids=range(15),
+)
+def test_a_token_file_that_cannot_be_trusted_is_refused(guarded: Daemon, tmp_path: Path, make: Any, words: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    make(folder / "token")
+    result = run("chat", "-m", "house:m", "Hi", "--address", guarded.url, "--token-file", str(folder / "token"))
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "canary" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:9741", "must begin with http://, https:// or unix:"),
+        ("http://127.0.0.1", "names no port"),
+        ("http://127.0.0.1:1/v1", "must hold nothing behind the port"),
+        ("http://user:canary@127.0.0.1:1", "must hold no user or password"),
+        ("unix:ratd.sock", "must be absolute"),
+        ("unix:/etc/passwd", "is no socket"),
+        (f"unix:/{'x' * 120}", "at most 107 bytes"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(address: str, words: str) -> None:
+    result = run("chat", "-m", "house:m", "Hi", "--address", address)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert "canary" not in result.output
+
+
+def test_a_daemon_out_of_reach_is_named(tmp_path: Path) -> None:
+    result = run("health", "--address", f"unix:{tmp_path}/none.sock", env={"RATD_TOKEN": "x"})
+    assert result.exit_code == 6
+    assert f"unix:{tmp_path}/none.sock" in result.stderr
+    assert "is ratd running there? --embedded asks no daemon" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("chat", "-m", "house:m", "Hi", "--base-url=house=http://127.0.0.1:1"),
+        ("chat", "-m", "house:m", "Hi", "--embedded"),
+        ("embed", "Hi", "--threads", "1"),
+        ("embed", "Hi", "--precision", "int8"),
+    ],
+)
+def test_what_is_about_this_process_excludes_a_daemon_that_is_named(options: tuple[str, ...]) -> None:
+    result = run(*options, "--address", "http://127.0.0.1:1")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+
+
+def test_what_is_about_this_process_goes_before_a_variable() -> None:
+    result = run("health", "--embedded", env={"RATD_ADDRESS": "http://127.0.0.1:1", "OPENAI_API_KEY": "sk-x"})
+    assert "OPENAI_API_KEY" in result.stdout
+
+
+def test_administration_needs_a_daemon() -> None:
+    for command in ("status", "reload", "drain"):
+        result = run("admin", command)
+        assert result.exit_code == 2
+        assert "no daemon is named" in result.stderr
+
+
+def test_models_of_a_daemon_are_loaded_and_unloaded(guarded: Daemon, daemon: Daemon) -> None:
+    variables = {"RATD_ADDRESS": guarded.url, "RATD_TOKEN": TOKEN}
+    assert run("admin", "preload", "m", env=variables).exit_code == 0
+    assert run("admin", "unload", "m", env=variables).exit_code == 0
+    assert run("admin", "unload", "m", env={"RATD_ADDRESS": guarded.url}).exit_code == 3
+
+
+def test_the_version_and_completion_import_no_grpc() -> None:
+    code = (
+        "import sys; from ratatoskr.cli.rat import rat; rat(sys.argv[1:], standalone_mode=False);"
+        " sys.exit('grpc' in sys.modules)"
+    )
+    for arguments in (["--version"], ["completion", "bash"], ["health", "--embedded", "--help"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+        assert done.returncode == 0, arguments

@@ -1,0 +1,137 @@
+"""Certificates of the daemon and of its clients: asked for, known by name, renewed at a reload."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from tests.unit.service.running import HOUSE, TOKEN, running
+
+from ratatoskr import ServiceClient
+from ratatoskr.errors import AuthenticationFailed, ConfigurationError, ConnectionFailed
+from ratatoskr.service.daemon.setup import load_setup
+from ratatoskr.service.daemon.tokens import digest_of
+from ratatoskr.types.timeouts import Timeouts
+
+LISTENER = '[[listeners]]\naddress = "127.0.0.1:0"\n'
+
+
+def write_certificate(authority: trustme.CA, folder: Path, name: str, *identities: str) -> tuple[Path, Path]:
+    """Write a certificate and its key; return both paths."""
+    made = authority.issue_cert(*identities)
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    cert.write_bytes(b"".join(one.bytes() for one in made.cert_chain_pems))
+    key.write_bytes(made.private_key_pem.bytes())
+    key.chmod(0o600)
+    return cert, key
+
+
+class Authority:
+    """An authority, the daemon's certificate and its table `[tls]`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ca = trustme.CA()
+        self.path = folder / "ca.pem"
+        self.ca.cert_pem.write_to_path(self.path)
+        self.cert, self.key = write_certificate(self.ca, folder, "daemon", "127.0.0.1")
+        self.table = f'[tls]\ncert = "{self.cert}"\nkey = "{self.key}"\n'
+
+    def client(self, url: str, name: str | None = None, token: str | None = None, **arguments: Any) -> ServiceClient:
+        """Return a client with a certificate of a name."""
+        if name is not None:
+            arguments["cert"], arguments["key"] = write_certificate(self.ca, self.folder, name, name)
+        return ServiceClient(url, token, ca=self.path, timeout=Timeouts(connect=2), **arguments)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+async def test_a_connection_is_encrypted_and_a_token_asked_for(tmp_path: Path, authority: Authority) -> None:
+    text = f'{HOUSE}{LISTENER}{authority.table}[clients.alice]\ntoken_sha256 = "{digest_of(TOKEN)}"\n'
+    async with running(tmp_path, text) as ratd:
+        assert ratd.url.startswith("https://")
+        async with authority.client(ratd.url, token=TOKEN) as client:
+            assert (await client.chat("Hi", "house:m")).text == "an answer"
+        async with authority.client(ratd.url) as client:
+            with pytest.raises(AuthenticationFailed, match="asks for a token"):
+                await client.chat("Hi", "house:m")
+
+
+async def test_a_client_is_known_by_the_name_in_its_certificate(tmp_path: Path, authority: Authority) -> None:
+    clients = '[clients.alice]\ncertificates = ["alice.test"]\n[clients.root]\ncertificates = ["root.test"]\n'
+    text = f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n{clients}admin = true\n'
+    async with running(tmp_path, text) as ratd:
+        async with authority.client(ratd.url, "alice.test") as client:
+            await client.chat("Hi", "house:m")
+            with pytest.raises(AuthenticationFailed, match="for administrators"):
+                await client.preload("m")
+        async with authority.client(ratd.url, "root.test") as client:
+            await client.preload("m")
+        assert [line["client"] for line in ratd.calls()] == ["alice", "alice", "root"]
+        async with authority.client(ratd.url, "mallory.test") as client:
+            with pytest.raises(AuthenticationFailed, match="asks for a token"):
+                await client.chat("Hi", "house:m")
+        async with authority.client(ratd.url) as client:  # without a certificate there is no connection
+            with pytest.raises(ConnectionFailed):
+                await client.chat("Hi", "house:m")
+
+
+async def test_a_reload_renews_the_certificate(tmp_path: Path, authority: Authority) -> None:
+    text = f"{HOUSE}{LISTENER}{authority.table}"
+    async with running(tmp_path, text) as ratd:
+        before = certificate_of(ratd.url)
+        write_certificate(authority.ca, tmp_path, "daemon", "127.0.0.1")
+        assert certificate_of(ratd.url) == before
+        await ratd.daemon.reload()
+        assert certificate_of(ratd.url) != before
+        authority.key.chmod(0o644)
+        with pytest.raises(ConfigurationError, match="has mode 0644, so other users can access it"):
+            await ratd.daemon.reload()
+        async with authority.client(ratd.url) as client:
+            assert (await client.chat("Hi", "house:m")).text == "an answer"
+
+
+async def test_a_reload_without_a_certificate_keeps_that_of_open_connections(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with running(tmp_path, f"{HOUSE}{LISTENER}{authority.table}") as ratd:
+        before = certificate_of(ratd.url)
+        ratd.write(f"{HOUSE}{LISTENER}")
+        assert await ratd.daemon.reload() == ()
+        assert certificate_of(ratd.url) == before
+        ratd.write(f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n')
+        assert await ratd.daemon.reload() == ("tls.client_ca",)
+
+
+def certificate_of(url: str) -> str:
+    """Return the certificate that a daemon shows."""
+    host, _, port = url.removeprefix("https://").rpartition(":")
+    return ssl.get_server_certificate((host, int(port)))
+
+
+def test_certificates_that_cannot_be_used_are_told(tmp_path: Path, authority: Authority) -> None:
+    path = tmp_path / "config.toml"
+    _, other = write_certificate(authority.ca, tmp_path, "other", "127.0.0.1")
+    (tmp_path / "text").write_text("no certificate")
+    (tmp_path / "text").chmod(0o600)
+    cases = {
+        f'cert = "{authority.cert}"': "tls.key is not set",
+        f'key = "{authority.key}"\n[[listeners]]\nname = "x"\ntls = true': "tls.cert is not set",
+        f'cert = "{authority.cert}"\nkey = "{other}"': "the key is not that of the certificate",
+        f'cert = "{authority.cert}"\nkey = "{tmp_path}/none"': f"there is no {tmp_path}/none",
+        f'cert = "{tmp_path}/none"\nkey = "{other}"': "No such file",
+        f'cert = "{tmp_path}/text"\nkey = "{tmp_path}/text"': "cannot be used",
+        f'cert = "{authority.cert}"\nkey = "{authority.key}"\nclient_ca = "{tmp_path}/text"': "tls.client_ca",
+    }
+    for lines, words in cases.items():
+        path.write_text(f"{HOUSE}[tls]\n{lines}\n")
+        with pytest.raises(ConfigurationError) as caught:
+            load_setup(path)
+        assert words in caught.value.message, caught.value.message
+        assert "PRIVATE KEY" not in caught.value.message
