@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -36,6 +37,7 @@ Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[st
 
 MAX_ROUTES = 1024
 """The number of routes that are cached; names may come from untrusted input."""
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -193,7 +195,9 @@ class Routes:
         return route
 
 
-def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) -> tuple[Candidate, ...]:
+def resolve_embedding(
+    model: str, embedders: Mapping[str, Mapping[str, str]], remote: Mapping[str, bool] = MappingProxyType({})
+) -> tuple[Candidate, ...]:
     """Return the candidates that can embed with a model, in order; never empty.
 
     Vectors of different models cannot be compared: no rule and no fallback applies, and after the first candidate come
@@ -203,9 +207,11 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
         model: the name as the caller gave it, with a provider's prefix or without.
         embedders: the providers that embed, in order, each with the case-folded names that callers may use and the
             canonical name of the model.
+        remote: the providers that embed with any model that they know, and whether they name models by the repositories
+            on the hub, so that a local model of the same name is the very same one.
 
     Raises:
-        InvalidInput: the name is empty or not a string.
+        InvalidInput: the name is empty or not a string, or has an unknown prefix.
         NoProvider: no configured provider embeds with it; the message lists the models that are configured.
     """
     if not isinstance(model, str):
@@ -220,12 +226,20 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
     if canonical is None:
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
-        raise NoProvider(f"not a configured embedding model: {those}; see builder().local_embeddings", model=name)
+        missing = f"not a configured embedding model: {those}; see builder().local_embeddings"
+        if not remote or only:
+            raise NoProvider(missing, model=name)
+        try:
+            return _resolve_explicit(name, remote, _NO_LOCAL) or _resolve_by_table(name, remote)
+        except NoProvider as error:
+            raise NoProvider(f"{missing}; {error.message}", provider=error.provider, model=name) from None
     serving = [
         provider
         for provider, names in eligible.items()
         if canonical in (_find_canonical(requested, names), _find_canonical(canonical, names))
     ]
+    if only is None and _HUB_NAME.fullmatch(canonical):
+        serving += [provider for provider, hub_names in remote.items() if hub_names]
     reasons = ("named by its prefix" if only else "embeds with it", "serves the same model")
     return tuple(
         Candidate(provider, canonical, reasons[place > 0], place > 0) for place, provider in enumerate(serving)

@@ -6,7 +6,7 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
 from ratatoskr.providers.protocol import ListsModels
@@ -26,12 +26,12 @@ __all__ = ["ANSWERS"]
 
 async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
-    provider, providers = query.provider, backend.chats.registry.providers
+    provider, providers = query.provider, backend.remote
     known = [*await backend.embeddings.models(), *await backend.analysis.models()]
     own = [model for model in known if provider in (None, model.provider)]
     if provider is not None and provider not in providers and not own:
         raise NoProvider("not configured", provider=provider)
-    asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
+    asked = [p for name, p in providers.items() if _is_listed(p, named=name == provider) and provider in (None, name)]
     timeouts = backend.settings.timeouts.over(DEFAULTS)
     total = None if timeouts.total in (None, math.inf) else timeouts.total
     deadlines = Deadlines(connect=timeouts.connect, first_byte=total, idle=timeouts.idle, total=total)
@@ -49,15 +49,23 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
     return [model for answer in answers if isinstance(answer, list) for model in answer] + own
 
 
+def _is_listed(provider: object, *, named: bool) -> TypeGuard[ListsModels]:
+    """Return whether to ask a provider for its list: one without a list only where the caller names it."""
+    return isinstance(provider, ListsModels) and (named or getattr(provider, "lists_models", True))
+
+
 async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
-    if backend.embeddings.has(query.model):
+    embeds = backend.embeddings.has(query.model)
+    if embeds and backend.embeddings.keeps(query.model):
         return await backend.embeddings.status(query.model)
     for keeper, model in backend.analysis.keepers(query.model):
         return await keeper.status(model)
     request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
     try:
-        candidate = backend.chats.candidates(request)[0]
+        candidate = backend.embeddings.candidates(query.model)[0] if embeds else backend.chats.candidates(request)[0]
+        if embeds and not getattr(backend.remote.get(candidate.provider), "lists_models", True):
+            return ModelStatus("available")
         listed = await list_models(backend, ListModels(candidate.provider))
     except RatatoskrError as error:
         return ModelStatus("unavailable", error.message)
@@ -80,7 +88,7 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
-    embeds = {"embed"} if backend.embeddings.registry.providers else set()
+    embeds = {"embed"} if backend.embeddings.registry.providers or backend.embeddings.remote else set()
     return frozenset({"list_models"} | chats | embeds | backend.analysis.capabilities())
 
 
@@ -89,7 +97,7 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
     keys, urls = backend.settings.key_origins, backend.settings.base_url_origins
     providers = tuple(
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
-        for name, provider in backend.chats.registry.providers.items()
+        for name, provider in backend.remote.items()
     )
     local = (*await backend.embeddings.health(), *await backend.analysis.health())
     return Health(backend.lifecycle.is_open, VERSION, providers, local)

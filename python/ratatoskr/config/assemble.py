@@ -24,7 +24,8 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels
+from ratatoskr.providers.embed import HttpEmbedder, embedder_of
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels, RemoteEmbedProvider
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
 from ratatoskr.routing import check_rules
@@ -57,7 +58,7 @@ class _LocalProviders(Closeable, Protocol):
 
 T = TypeVar("T")
 Part = TypeVar("Part", bound=Closeable)
-Provider = TypeVar("Provider", ChatProvider, EmbedProvider, FindsModels)
+Provider = TypeVar("Provider", ChatProvider, EmbedProvider, RemoteEmbedProvider, FindsModels)
 
 
 class Shared(Generic[Part]):
@@ -224,12 +225,21 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         {name: _around_tries(recipe, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=[_around_tries(recipe, embedder) for embedder in (() if local is None else local.embedders)],
+        embedders=[
+            *(_around_tries(recipe, embedder) for embedder in (() if local is None else local.embedders)),
+            *(_around_tries(recipe, embedder) for embedder in _remote_embedders(assembly)),
+        ],
         analysts=[_around_tries(recipe, analyst) for analyst in (() if local is None else local.analysts)],
         clock=recipe.clock,
         shared=assembly,
     )
     return EmbeddedGateway(_around_calls(recipe, backend), assembly)
+
+
+def _remote_embedders(assembly: Assembly) -> list[HttpEmbedder]:
+    """Return the embeddings of the providers that have them, with the providers' own keys."""
+    made = (embedder_of(one) for one in assembly.providers.values() if isinstance(one, HttpProvider))
+    return [embedder for embedder in made if embedder is not None]
 
 
 def _around_calls(recipe: Recipe, backend: Backend) -> Backend:

@@ -78,9 +78,37 @@ class HttpProvider:
         self._bindings: dict[tuple[str, str], Binding] = {}
 
     @property
+    def spec(self) -> ProviderSpec:
+        """The provider's row."""
+        return self._spec
+
+    @property
+    def chats(self) -> bool:
+        """Whether it has chat models."""
+        return "chat" in self._spec.capabilities
+
+    @property
+    def lists_models(self) -> bool:
+        """Whether it has a list of its models."""
+        return "models" in self._spec.capabilities
+
+    @property
+    def client(self) -> ProviderClient:
+        """What sends its requests, with its keys."""
+        return self._client
+
+    @property
     def base_url(self) -> str:
         """The address of the provider's API."""
         return self._client.base_url
+
+    def address(self, path: str, body: dict[str, Any], model: str) -> str:
+        """Return the path of a model's endpoint, and name its deployment in the body where the provider has them."""
+        if not self._spec.api_version_variable:
+            return path
+        encoded = Encoded(path, body)
+        self._name_deployment(encoded, model)
+        return encoded.path
 
     async def chat(self, request: ChatRequest, call: CallOptions) -> ChatResponse[Any]:
         """Return the answer to a request.

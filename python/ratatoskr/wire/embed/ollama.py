@@ -1,0 +1,36 @@
+"""Ollama's form: `{model, input}` and `{embeddings: [[…]]}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ratatoskr.types.usage import Usage
+from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
+from ratatoskr.wire.json import Count, decode
+
+__all__ = ["decode_response", "encode_request"]
+
+
+class _Answer(msgspec.Struct):
+    embeddings: list[list[float]]
+    model: str | None = None
+    prompt_eval_count: Count | None = None
+
+
+def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of a request."""
+    return {"model": model, "input": list(texts), **members}
+
+
+def decode_response(body: bytes, count: int) -> ReceivedVectors:
+    """Return the vectors of an answer.
+
+    Raises:
+        MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
+    """
+    answer = decode(_Answer, body)
+    usage = Usage.of_provider(input_tokens=answer.prompt_eval_count)
+    return ReceivedVectors(to_vectors(answer.embeddings, count), usage, answer.model or "")
