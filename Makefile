@@ -13,6 +13,7 @@ LITELLM := benches/.venv-litellm
 ANY_LLM := benches/.venv-any-llm
 EMBED := benches/.venv-embed
 DOCS := build/docs-venv
+PROTO := build/proto-venv
 EXTENSION := python/ratatoskr/_core.abi3.so
 RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Cargo.toml)
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
@@ -38,8 +39,9 @@ UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
 DOCS_INSTALLED := $(DOCS)/.installed
+PROTO_INSTALLED := $(PROTO)/.installed
 
-.PHONY: help demo test lint types fmt docs wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit licences lock FORCE
+.PHONY: help demo test lint types fmt docs proto wheel sdist reproducible bench bench-gpu $(BENCHES:%=measure-%) reference cuts schemas soak sweep fuzz peers audit catalogue licences lock FORCE
 
 help:  ## list the commands
 	@sed -nE -e 's/^##@ (.*)/\n\1/p' -e 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -69,7 +71,9 @@ lint: $(INSTALLED) $(RUST_TOOLS)  ## ruff, rustfmt and clippy
 	cargo clippy --locked --quiet --profile fast --workspace --all-targets -- -D warnings
 
 # stubtest succeeds for a private module that is not built or has no stub, so the import and the names are checked first.
-types: $(BUILT)  ## mypy --strict, and compare the extension with its stub
+types: $(BUILT) $(PROTO_INSTALLED)  ## mypy --strict, compare the extension with its stub, and messages with proto/
+	$(PROTO)/bin/python contrib/generate_pb.py --check
+	PYTHONPATH=python $(PROTO)/bin/python -W error -c "import ratatoskr.service.pb.ratatoskr_pb2"  # by protobuf 6 too
 	$(BIN)/python -c "import ratatoskr._core"
 	$(BIN)/pytest -q tests/unit/core/test_stub.py
 	$(BIN)/python -m mypy.stubtest ratatoskr._core
@@ -83,6 +87,9 @@ fmt: $(INSTALLED) $(RUST_TOOLS)  ## format everything
 	rustfmt --edition 2024 rust/fuzz/fuzz_targets/*.rs
 
 ##@ Builds
+
+proto: $(PROTO_INSTALLED)  ## generate the messages of the service from proto/
+	$(PROTO)/bin/python contrib/generate_pb.py
 
 # Links, anchors and names of the reference are checked; the tables come from the package by contrib/docs_tables.py.
 # With --quiet, warnings are not counted, and --strict does not end the build.
@@ -188,6 +195,10 @@ peers: $(PEERS_BUILT) $(LITELLM_INSTALLED) $(ANY_LLM_INSTALLED)  ## install the 
 audit: $(INSTALLED)  ## compare the locked dependencies with public advisory databases
 	$(BIN)/python contrib/audit.py $(BIN)/uv
 
+catalogue: $(INSTALLED)  ## make the tables of models and prices again from the wheels that contrib/catalogue/make.py pins
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --dest build/catalogue genai-prices==0.2.3 litellm==1.110.2
+	$(BIN)/python contrib/catalogue/make.py
+
 licences: $(INSTALLED)  ## write the licences of the linked crates, by cargo-about, and their bill of materials
 	cargo about --version >/dev/null 2>&1 || cargo install --locked --features cli cargo-about
 	cargo about generate --locked --manifest-path rust/py/Cargo.toml --config about.toml about.hbs --output-file THIRD-PARTY-LICENSES.md
@@ -197,7 +208,7 @@ lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for 
 	for name in dev docs peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
-	for name in audit wheel; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in audit wheel proto; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    requirements/$$name.in --output-file requirements/$$name.lock; done
 
@@ -234,6 +245,9 @@ $(RUST_TOOLS): $(INSTALLED)
 
 $(DOCS_INSTALLED): requirements/docs.lock
 	$(call install,$(DOCS),$<)
+
+$(PROTO_INSTALLED): requirements/proto.lock
+	$(call install,$(PROTO),$<)
 
 $(PEERS_INSTALLED): requirements/peers.lock
 	$(call install,$(PEERS),$<)

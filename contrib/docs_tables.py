@@ -129,15 +129,15 @@ def config_keys() -> str:
                 key += ".NAME" if str(field.annotation).startswith("dict") and not place else ""
                 yield f"`{key}`", kind_of(field.annotation), meaning[name]
             else:
-                yield from rows(inner, f"{key}." if inner is field.annotation else f"{key}.NAME.")
+                yield from rows(inner, f"{key}.NAME." if str(field.annotation).startswith("dict") else f"{key}.")
 
     return table("| key | type | meaning |", rows(ConfigFile, ""))
 
 
 def section_of(annotation: Any) -> type[BaseModel] | None:
     """Return the model of a table, or of the tables in a table."""
-    inner = (getattr(annotation, "__args__", None) or [annotation])[-1]
-    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    parts = (annotation, *getattr(annotation, "__args__", ()))
+    return next((one for one in parts if isinstance(one, type) and issubclass(one, BaseModel)), None)
 
 
 def kind_of(annotation: Any) -> str:
@@ -145,6 +145,8 @@ def kind_of(annotation: Any) -> str:
     text = str(annotation)
     words = {"bool": "true or false", "int": "whole number", "float": "number", "list": "text or list of texts"}
     found = next((word for name, word in words.items() if re.search(rf"\b{name}\b", text)), "text")
+    if found == "whole number" and re.search(r"\bstr\b", text):
+        found = "text or whole number"
     return "table of texts" if text.startswith("dict") and found == "text" else found
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def unprinted_logs() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model retires soon: otherwise what is told once a process depends on the day and on the order of tests."""
+    monkeypatch.setattr("ratatoskr.models.knowledge.current_day", lambda: date(2020, 1, 1))
 
 
 @pytest.fixture(autouse=True)

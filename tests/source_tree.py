@@ -19,7 +19,7 @@ def files(*folders: str) -> Iterator[Path]:
     for folder in folders:
         for where, inner, names in os.walk(ROOT / folder):
             inner[:] = [name for name in inner if name not in MADE and not name.startswith(".")]
-            yield from (Path(where, name) for name in names if not name.endswith(".so"))
+            yield from (Path(where, name) for name in names if not name.endswith((".so", "_pb2.py", "_pb2.pyi")))
 
 
 def python_files(*folders: str) -> list[Path]:

@@ -24,6 +24,7 @@ from source_tree import PACKAGE, PACKAGE_FILES, ROOT, files, imports_of, module_
 BOTTOM = frozenset({"types", "errors"})
 SEAMS = frozenset({"transport.client", "providers.protocol"})
 """Protocols and plain data that any layer above may name."""
+MESSAGES = frozenset({"service.methods", "service.pb"})
 LAYERS: dict[str, frozenset[str]] = {
     # Which layers a layer may import besides itself; a module belongs to the longest name that fits it. Imports for the
     # type checker alone (`if TYPE_CHECKING:`) do not count: they are no dependency at run time and may point upward.
@@ -35,33 +36,41 @@ LAYERS: dict[str, frozenset[str]] = {
     "_log": frozenset({"types"}),
     "types": frozenset({"errors"}),
     "models": BOTTOM,
+    "ledger": BOTTOM | {"_files", "_fork"},
     "transport.client": BOTTOM,
     "transport": BOTTOM | {"transport.client", "_core", "_fork"},
     "providers.protocol": BOTTOM,
     "providers.specs": frozenset(),  # data alone
     "providers.error_rows": frozenset({"errors"}),  # data alone
     "routing": BOTTOM | {"models", "providers.specs"},  # pure: tables in, candidates out
-    "registry": BOTTOM | {"routing", "providers.protocol"},  # no concrete provider
+    "registry": BOTTOM | {"routing", "providers.protocol", "_fork"},  # no concrete provider
     "wire": BOTTOM | {"models", "_core"},  # the extension's pure functions
     "providers": BOTTOM
     | {"models", "version", "providers.specs", "providers.error_rows", "transport", "wire", "_log", "_fork"}
     | SEAMS,
     "local": BOTTOM | {"models", "_core", "_extras", "_files", "_fork", "providers.protocol"},
-    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol"},
-    "middleware": BOTTOM | {"backend", "providers.protocol"},
+    "backend": BOTTOM | {"registry", "routing", "version", "providers.protocol", "models"},
+    "middleware": BOTTOM | {"backend", "ledger", "models", "registry", "providers.protocol", "_fork"},
     "gateway": BOTTOM | {"middleware", "backend"},
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
     | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
-    | {"local"}
-    | {"_files"},
+    | {"local", "ledger", "_files", "service.address", "service.client", "transport.client"},  # a table is fetched
     "config.assemble": BOTTOM  # the only one that names concrete classes
-    | {"gateway", "middleware", "backend", "registry", "routing", "config", "providers", "providers.specs", "local"}
-    | {"transport"}
-    | {"_log"}
+    | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers"}
+    | {"providers.specs", "local", "transport", "_log"}
     | SEAMS,
     "jobs": BOTTOM | {"local", "gateway", "version", "_core", "_extras", "_files"},  # the extension's search
     "testing": BOTTOM | {"", "sync", "gateway", "backend", "version"},
+    "service": frozenset(),
+    "service.pb": frozenset({"_extras"}),
+    "service.address": BOTTOM,
+    "service.methods": frozenset({"service.pb"}),
+    "service.convert": BOTTOM | MESSAGES,
+    "service.client": BOTTOM
+    | MESSAGES
+    | {"service.convert", "service.address", "gateway", "backend", "version", "_fork"},
+    "service.server": BOTTOM | MESSAGES | {"service.convert", "gateway", "backend", "version"},
     "cli": BOTTOM
     | {"", "local", "jobs", "sync", "gateway", "config", "models", "routing", "testing", "version"}
     | {"providers.specs", "_files", "_extras", "_log"},

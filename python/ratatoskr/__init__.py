@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratatoskr.errors import (
         AllAttemptsFailed as AllAttemptsFailed,
         AuthenticationFailed as AuthenticationFailed,
+        BudgetExceeded as BudgetExceeded,
         ConfigurationError as ConfigurationError,
         ConnectionFailed as ConnectionFailed,
         ContentFiltered as ContentFiltered,
@@ -61,7 +62,9 @@ if TYPE_CHECKING:
     from ratatoskr.middleware.base import Middleware as Middleware
     from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
     from ratatoskr.middleware.redact import Redact as Redact
+    from ratatoskr.models.price import Price as Price
     from ratatoskr.providers.protocol import ChatProvider as ChatProvider
+    from ratatoskr.service.client.client import ServiceClient as ServiceClient
     from ratatoskr.sync.gateway import SyncGateway as SyncGateway
     from ratatoskr.sync.stream import SyncChatStream as SyncChatStream
     from ratatoskr.sync.tool_stream import SyncToolStream as SyncToolStream
@@ -115,6 +118,8 @@ if TYPE_CHECKING:
         dump_messages as dump_messages,
         load_messages as load_messages,
     )
+    from ratatoskr.types.allowance import BudgetStatus as BudgetStatus, LimitStatus as LimitStatus
+    from ratatoskr.types.budget import Budget as Budget
     from ratatoskr.types.classify import (
         Classification as Classification,
         Classifications as Classifications,
@@ -123,7 +128,18 @@ if TYPE_CHECKING:
     )
     from ratatoskr.types.embed import Embedding as Embedding, Embeddings as Embeddings, EmbedRequest as EmbedRequest
     from ratatoskr.types.generate import GenerateResponse as GenerateResponse
+    from ratatoskr.types.metadata import (
+        ModelMetadata as ModelMetadata,
+        Mutable as Mutable,
+        Opaque as Opaque,
+        PresetInfo as PresetInfo,
+        ReadOnly as ReadOnly,
+        RefreshReport as RefreshReport,
+        ResolvedPreset as ResolvedPreset,
+        Unsupported as Unsupported,
+    )
     from ratatoskr.types.model import (
+        BreakerHealth as BreakerHealth,
         Explanation as Explanation,
         Health as Health,
         LocalHealth as LocalHealth,
@@ -145,13 +161,14 @@ if TYPE_CHECKING:
         StanceTemplates as StanceTemplates,
     )
     from ratatoskr.types.token import Token as Token
+    from ratatoskr.types.usage import CostItem as CostItem, CostRange as CostRange, UsageDetails as UsageDetails
     from ratatoskr.version import __version__ as __version__
 
 _NAMES = {
     "ratatoskr.config.builder": "Builder",
     "ratatoskr.config.entry": "Ratatoskr",
     "ratatoskr.errors": """
-        AllAttemptsFailed AuthenticationFailed ConfigurationError ConnectionFailed ContentFiltered
+        AllAttemptsFailed AuthenticationFailed BudgetExceeded ConfigurationError ConnectionFailed ContentFiltered
         ContextLengthExceeded GatewayClosed InvalidInput InvalidToolArguments MalformedResponse
         ModelNotAvailable ModelNotFound NoProvider OutputInvalid PresetNotFound ProviderError QuotaExhausted
         RatatoskrError RateLimited RedirectRefused ServiceUnavailable StreamInterrupted Timeout TlsError
@@ -166,7 +183,9 @@ _NAMES = {
     "ratatoskr.middleware.base": "Middleware",
     "ratatoskr.middleware.observe": "Hooks Log",
     "ratatoskr.middleware.redact": "Redact",
+    "ratatoskr.models.price": "Price",
     "ratatoskr.providers.protocol": "ChatProvider",
+    "ratatoskr.service.client.client": "ServiceClient",
     "ratatoskr.sync.gateway": "SyncGateway",
     "ratatoskr.sync.stream": "SyncChatStream",
     "ratatoskr.sync.tool_stream": "SyncToolStream",
@@ -178,14 +197,20 @@ _NAMES = {
         TokenLogprob Tool ToolCall ToolCallDelta ToolCallEnd ToolCallStart ToolDefinition ToolResult Usage
         UsageEvent dump_messages load_messages
     """,
+    "ratatoskr.types.allowance": "BudgetStatus LimitStatus",
+    "ratatoskr.types.budget": "Budget",
     "ratatoskr.types.classify": "Classification Classifications ClassifyRequest ZeroShotRequest",
     "ratatoskr.types.embed": "Embedding Embeddings EmbedRequest",
     "ratatoskr.types.generate": "GenerateResponse",
-    "ratatoskr.types.model": "Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
+    "ratatoskr.types.metadata": """
+        ModelMetadata Mutable Opaque PresetInfo ReadOnly RefreshReport ResolvedPreset Unsupported
+    """,
+    "ratatoskr.types.model": "BreakerHealth Explanation Health LocalHealth ModelInfo ModelStatus Plan ProviderHealth",
     "ratatoskr.types.nli": "NliRequest NliResult NliResults",
     "ratatoskr.types.rerank": "RankedDocument Ranking RerankRequest",
     "ratatoskr.types.stance": "StanceRequest StanceResult StanceResults StanceTemplates",
     "ratatoskr.types.token": "Token",
+    "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",
 }
 _MODULES = dict(sorted((name, module) for module, names in _NAMES.items() for name in names.split()))

@@ -12,6 +12,9 @@ __all__ = ["DISTRIBUTION", "install_command", "require_extra"]
 DISTRIBUTION = "ratatoskr-llm"
 """The package's name where packages are installed from; `ratatoskr` there is an unrelated project."""
 
+_PACKAGES = {"grpc": "grpcio", "grpc.aio": "grpcio", "google.protobuf": "protobuf"}
+"""Packages that are not called like their modules."""
+
 
 def install_command(extra: str) -> str:
     """Return the command that installs an extra."""
@@ -27,4 +30,5 @@ def require_extra(module: str, extra: str = "local", *, why: str = "local models
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigurationError(f"{why} need {module.partition('.')[0]}: {install_command(extra)} ({error})") from None
+        package = _PACKAGES.get(module, module.partition(".")[0])
+        raise ConfigurationError(f"{why} need {package}: {install_command(extra)} ({error})") from None

@@ -11,6 +11,7 @@
     │   └── OutputInvalid
     ├── AuthenticationFailed        401, 403
     ├── QuotaExhausted              402, and a 429 that will not clear
+    │   └── BudgetExceeded          a budget of this gateway, before sending
     ├── RateLimited                 429
     ├── ModelNotFound               404 for a model
     ├── ModelNotAvailable           not loadable, not served here, over budget, 410
@@ -205,6 +206,13 @@ class QuotaExhausted(RatatoskrError):
     """The credit or quota is used up, and waiting does not help."""
 
 
+class BudgetExceeded(QuotaExhausted):
+    """A call may cost more than what is left of a budget of this gateway; `retry_after` is when the budget is renewed.
+
+    Nothing was sent, and no other candidate is tried.
+    """
+
+
 class RateLimited(RatatoskrError):
     """Too many requests; `retry_after` is the wait that the provider asked for, if it named one."""
 
@@ -246,6 +254,8 @@ class Timeout(RatatoskrError, TimeoutError):
 
     _fields = (*RatatoskrError._fields, "phase")
     _retryable = True
+    queued: bool = False
+    """Whether the request was still waiting here, for a free slot or its key, so that the provider was not asked."""
 
     def __init__(self, message: str = "", *, phase: str | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)

@@ -11,26 +11,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
 from ratatoskr.models.names import is_model_of, match_family
+from ratatoskr.models.presets import PREFIX, OwnPresets, find_preset
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.candidate import Candidate
 from ratatoskr.types.visible import quote
 
-__all__ = [
-    "Candidate",
-    "Routes",
-    "Rules",
-    "check_rules",
-    "provider_prefix",
-    "resolve",
-    "resolve_chain",
-    "resolve_embedding",
-]
+__all__ = ["Candidate", "Routes", "Rules", "check_rules"]
+__all__ += ["provider_prefix", "resolve", "resolve_chain", "resolve_embedding"]
 
 Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[str]]]
 """Shell patterns (`*`, `?`, `[…]`) of model names, each with the names to use instead, in order."""
@@ -39,23 +33,6 @@ MAX_ROUTES = 1024
 """The number of routes that are cached; names may come from untrusted input."""
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One provider and model that can serve the request.
-
-    Attributes:
-        provider: its name as configured.
-        model: the model's name there.
-        reason: why it was chosen, for people to read.
-        only_if_unavailable: whether it is tried only after `ModelNotAvailable`, not after another failure.
-    """
-
-    provider: str
-    model: str
-    reason: str
-    only_if_unavailable: bool = False
 
 
 def resolve(
@@ -112,13 +89,12 @@ def resolve_chain(
     """
     if not models:
         raise InvalidInput("no model was named", field="model")
+    options: Any = {"rules": rules, "fallbacks": fallbacks, "substitute": substitute, "local": local}
     candidates: tuple[Candidate, ...] = ()
     missing: list[NoProvider] = []
     for model in models:
         try:
-            candidates += resolve(
-                model, configured, rules=rules, fallbacks=fallbacks, substitute=substitute, local=local
-            )
+            candidates += resolve(model, configured, **options)
         except NoProvider as error:
             missing.append(error)
     if len(missing) == 1:
@@ -140,8 +116,8 @@ def _hint_once(text: str) -> str:
     return text
 
 
-def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
-    """Check that each name of the user's rules can be served.
+def check_rules(rules: Rules, configured: Collection[str], field: str, presets: OwnPresets = dict) -> None:
+    """Check that each name of the user's rules can be served, and that presets exist, the user's own among them.
 
     Raises:
         ConfigurationError: one of them is not a model's name, or no configured provider serves it.
@@ -149,7 +125,10 @@ def check_rules(rules: Rules, configured: Collection[str], field: str) -> None:
     for pattern, names in rules.items() if isinstance(rules, Mapping) else rules:
         for name in (names,) if isinstance(names, str) else names:
             try:
-                _resolve_each([name], configured, _NO_LOCAL, "")
+                if name.startswith(PREFIX):
+                    find_preset(name, presets())
+                else:
+                    _resolve_each([name], configured, _NO_LOCAL, "")
             except (InvalidInput, NoProvider, PresetNotFound) as error:
                 raise ConfigurationError(
                     f"{quote(pattern)} stands for {quote(name)}: {error.message}", field=field
@@ -276,8 +255,8 @@ def _resolve_explicit(
     rest = rest.strip()
     if not colon or "/" in prefix:
         return ()
-    if prefix == "ratatoskr":
-        raise PresetNotFound("there is no such preset", model=name)
+    if name.startswith(PREFIX):
+        raise PresetNotFound("presets are resolved by a gateway", model=name)
     if prefix == "local" and rest in local:
         return (Candidate("local", rest, "named by its prefix"),)
     provider = provider_prefix(name, configured)

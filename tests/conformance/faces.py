@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.daemon import WAYS, start
 from ratatoskr import ChatEvent, ChatResponse, EmbeddedGateway, Ratatoskr
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.testing import ScriptedUpstream
@@ -91,7 +92,17 @@ class SyncFace(AsyncFace):
         return await asyncio.to_thread(read)
 
 
-FACES: dict[str, Callable[[EmbeddedGateway], AsyncFace]] = {"async": AsyncFace, "sync": SyncFace}
+def over(way: str, cls: type[AsyncFace]) -> Callable[[Any], AsyncFace]:
+    """Return the face of a client whose daemon serves the gateway over a kind of connection."""
+    return lambda gateway: cls(start(gateway.backend, way).client())  # type: ignore[arg-type]  # a gateway like any
+
+
+IN_PROCESS: dict[str, Callable[[EmbeddedGateway], AsyncFace]] = {"async": AsyncFace, "sync": SyncFace}
+"""What tests that look inside a gateway of this process are asked of."""
+FACES: dict[str, Callable[[EmbeddedGateway], AsyncFace]] = {
+    **IN_PROCESS,
+    **{f"{way}-{name}": over(way, cls) for way in WAYS for name, cls in (("async", AsyncFace), ("sync", SyncFace))},
+}
 
 
 @dataclass(slots=True)
@@ -107,7 +118,9 @@ async def scene(face: str, script: Any = (), **settings: Any) -> AsyncIterator[S
     """Open an upstream and a gateway to it."""
     async with ScriptedUpstream(script) as upstream:
         gateway = gateway_to(upstream, **settings)
+        made = FACES[face](gateway)
         try:
-            yield Scene(FACES[face](gateway), upstream)
+            yield Scene(made, upstream)
         finally:
+            await made.gateway.aclose()
             await gateway.aclose()

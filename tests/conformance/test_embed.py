@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.faces import FACES, AsyncFace, local_gateway
+from conformance.faces import FACES, IN_PROCESS, AsyncFace, local_gateway
 from ratatoskr import (
     ContextLengthExceeded,
     EmbeddedGateway,
@@ -62,9 +62,11 @@ class Embedder:
 
 @asynccontextmanager
 async def opened(gateway: EmbeddedGateway, face: str, model: str) -> AsyncIterator[Embedder]:
+    made = FACES[face](gateway)
     try:
-        yield Embedder(FACES[face](gateway), model)
+        yield Embedder(made, model)
     finally:
+        await made.gateway.aclose()
         await gateway.aclose()
 
 
@@ -83,6 +85,13 @@ async def embedder(request: pytest.FixtureRequest, build: Any, model_folder: Pat
 
 @pytest.fixture(params=FACES)
 async def local(request: pytest.FixtureRequest, build: Any, model_folder: Path) -> AsyncIterator[Embedder]:
+    async with opened(build("local"), request.param, model_folder.name) as made:
+        yield made
+
+
+@pytest.fixture(params=IN_PROCESS)
+async def inside(request: pytest.FixtureRequest, build: Any, model_folder: Path) -> AsyncIterator[Embedder]:
+    """For the tests that look inside the engine, which a client cannot."""
     async with opened(build("local"), request.param, model_folder.name) as made:
         yield made
 
@@ -269,17 +278,17 @@ async def test_lists_and_health_tell_of_local_models(local: Embedder, model_fold
     assert type(health).from_json(health.to_json()) == health
 
 
-async def test_a_deadline_ends_the_call_and_the_work(local: Embedder) -> None:
-    await local.face.call("preload", local.model)
+async def test_a_deadline_ends_the_call_and_the_work(inside: Embedder) -> None:
+    await inside.face.call("preload", inside.model)
     texts = [f"{number} {LONG}" for number in range(20000)]  # which take seconds
-    for call in (local.batch, local.iterated):
+    for call in (inside.batch, inside.iterated):
         for timeouts, phase in ((0.3, "total"), (Timeouts(attempt=0.3), "attempt")):
             with pytest.raises(Timeout, match=r"timed out after 0\.[0-3]") as caught:
                 await call(texts, timeout=timeouts)
             assert caught.value.phase == phase
             assert [attempt.decision for attempt in caught.value.attempts] == ["stop"]
-    workers = local.gateway.backend.embeddings.registry["local"]._models.workers  # type: ignore[attr-defined]  # the threads
-    assert (await local.one(SHORT)).dimensions == 96  # comes behind what is still computed
+    workers = inside.gateway.backend.embeddings.registry["local"]._models.workers  # type: ignore[attr-defined]  # the threads
+    assert (await inside.one(SHORT)).dimensions == 96  # comes behind what is still computed
     assert not [task for task in workers._large if not task.done()]
 
 
@@ -357,9 +366,9 @@ async def test_closing_ends_what_is_under_way(local: Embedder) -> None:
 
 
 async def test_closing_while_the_model_loads_leaves_nothing_in_memory(
-    local: Embedder, monkeypatch: pytest.MonkeyPatch
+    inside: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = local.gateway.backend.embeddings.registry["local"]._models  # type: ignore[attr-defined]  # what is loaded
+    models = inside.gateway.backend.embeddings.registry["local"]._models  # type: ignore[attr-defined]  # what is loaded
     load, loading, closing = models._load, threading.Event(), threading.Event()
 
     def load_later(key: object) -> None:
@@ -368,9 +377,9 @@ async def test_closing_while_the_model_loads_leaves_nothing_in_memory(
         load(key)
 
     monkeypatch.setattr(models, "_load", load_later)
-    under_way = asyncio.ensure_future(local.one(SHORT))
+    under_way = asyncio.ensure_future(inside.one(SHORT))
     assert await asyncio.to_thread(loading.wait, 20)
-    closes = asyncio.ensure_future(local.gateway.aclose())
+    closes = asyncio.ensure_future(inside.gateway.aclose())
     await asyncio.sleep(0)
     closing.set()
     await closes

@@ -68,14 +68,20 @@ async def gateway_of(backend: str, face: str, *turns: Turn) -> AsyncIterator[Asy
     """Open a gateway that answers with these turns."""
     if backend == "scripted":
         async with ScriptedGateway(*(turn.scripted() for turn in turns)) as scripted:
-            yield FACES[face](scripted)  # type: ignore[arg-type]
+            made = FACES[face](scripted)  # type: ignore[arg-type]
+            try:
+                yield made
+            finally:
+                await made.gateway.aclose()
         return
     async with ScriptedUpstream([turn.upstream() for turn in turns]) as upstream:
         builder = Ratatoskr.builder().openrouter("sk-x", base_url=upstream.base_url("openrouter")).retries(0)
         gateway = builder.build()
+        made = FACES[face](gateway)
         try:
-            yield FACES[face](gateway)
+            yield made
         finally:
+            await made.gateway.aclose()
             await gateway.aclose()
 
 
@@ -129,7 +135,7 @@ async def test_the_events_of_every_round_of_tools_are_streamed(backend: str, fac
 
 
 async def _tool_events(gateway: AsyncFace, face: str, *arguments: Any, **keywords: Any) -> tuple[list[Any], Any]:
-    if face == "sync":
+    if type(gateway) is not AsyncFace:
         import asyncio
 
         blocking = gateway.gateway.sync().run_tools_stream(*arguments, **keywords)
@@ -157,7 +163,7 @@ async def test_many_are_answered_with_their_errors_among_them(backend: str, face
 
 
 async def _collect(gateway: AsyncFace, face: str, requests: list[ChatRequest]) -> list[tuple[int, Any]]:
-    if face == "sync":
+    if type(gateway) is not AsyncFace:
         import asyncio
 
         return await asyncio.to_thread(lambda: list(gateway.gateway.sync().chat_many(requests, concurrency=1)))

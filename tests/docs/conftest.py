@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,6 +68,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sentiment = {"id2label": {"0": "negative", "1": "positive"}}
     Classifier(3, 2).write(Path("sentiment"), config=sentiment)
     Path("plan.md").write_text("# Plan\n")
+    usage = {"input_tokens": 1_000, "output_tokens": 100}
+    Path("answer.json").write_text(json.dumps({"provider": "openai", "model": "gpt-4.1", "usage": usage}))
     return tmp_path
 
 

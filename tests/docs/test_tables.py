@@ -12,8 +12,8 @@ import pytest
 import ratatoskr
 from docs.pages import DOCS, PAGES
 from ratatoskr.cli.rat import rat
-from ratatoskr.config.file import ConfigFile
 from ratatoskr.config.provider import ProviderConfig, resolve_base_url
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.specs import QUIRKS, SPECS, ProviderSpec
 from ratatoskr.types.chat import PARAM_NAMES, ChatParams

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import recordings
+from ratatoskr.models.cost import cost_of
+from ratatoskr.models.price import Price, TieredRate
 from ratatoskr.providers.exchange import load_dialect
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.dialect import Target
@@ -85,6 +88,31 @@ def decode(name: str, body: dict[str, Any]) -> Usage:
     return usage
 
 
+PRICE = Price(
+    input="2",
+    cache_read="0.5",
+    cache_write="2.5",
+    input_audio="40",
+    output=TieredRate("10", ((1_000, "15"),)),
+    reasoning="11",
+    web_searches="10",
+    file_searches="2.5",
+)
+
+
+def find_missing(usage: Usage) -> list[str]:
+    """Return what the items of the usage's cost leave out of its counts or of the amount."""
+    cost = cost_of(usage, PRICE)
+    if cost is None:
+        return [] if usage.input_tokens is None or usage.output_tokens is None else [f"{usage} has no cost"]
+    units = Counter({item.unit: item.quantity for item in cost.items})
+    prompt = sum(n for unit, n in units.items() if unit.startswith(("input", "cache")))
+    answer = sum(n for unit, n in units.items() if unit.startswith(("output", "reasoning")))
+    amount = sum((item.amount for item in cost.items), Decimal(0))
+    fits = (prompt, answer, amount) == (usage.input_tokens, usage.output_tokens or 0, cost.amount)
+    return [] if fits or cost.estimated else [f"{usage}: {cost.items} of {cost.amount}"]
+
+
 @pytest.mark.skipif(not FILE.is_file(), reason=f"no usage objects at {FILE}")
 def test_totals_are_the_vendors_own_and_parts_fit_into_them() -> None:
     unread: Counter[str] = Counter()
@@ -102,6 +130,7 @@ def test_totals_are_the_vendors_own_and_parts_fit_into_them() -> None:
         read[name] += 1
         if (usage.input_tokens, usage.output_tokens or 0) != vendor(sent) or not usage.is_consistent:
             wrong.append(f"{name}: {sent} was read as {usage}, not {vendor(sent)}")
+        wrong += find_missing(usage)
     assert wrong == []
     assert sum(read.values()) + sum(unread.values()) == 1577
     assert sum(read.values()) > 1300, unread

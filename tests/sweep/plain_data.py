@@ -38,10 +38,12 @@ from ratatoskr import (
 )
 from ratatoskr.types import Attempt, Cost, ErrorInfo, Notice
 from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
+from ratatoskr.types.allowance import BudgetStatus, LimitStatus
 from ratatoskr.types.chat import RawResponse
 from ratatoskr.types.error_data import error_from_dict, error_to_dict
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.model import (
+    BreakerHealth,
     Explanation,
     Health,
     LocalHealth,
@@ -121,7 +123,13 @@ PLANS = Explanation(
     2,
 )
 HEALTH = Health(
-    True, "1", (ProviderHealth("openai", "https://h", "argument"),), (LocalHealth("m", "fp32", "cpu", "ready"),)
+    True,
+    "1",
+    (ProviderHealth("openai", "https://h", "argument"),),
+    (LocalHealth("m", "fp32", "cpu", "ready"),),
+    (BreakerHealth("openai", "m", "open", 2.5),),
+    limits=(LimitStatus("openai", "gpt-*", "tokens", 1000, 60.0, 20, 1),),
+    budgets=(BudgetStatus("budget", Decimal("10.00"), "day", Decimal("1.25"), 60.0),),
 )
 VECTORS = np.arange(6, dtype=np.float32).reshape(2, 3)
 ARRAYS = (Embeddings(VECTORS, "m", Usage(3), 1, "local", ATTEMPTS, cut=(0,)), Embedding(VECTORS[0], "m"))

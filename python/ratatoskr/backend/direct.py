@@ -11,7 +11,7 @@ from ratatoskr.backend.chat import ChatBackend
 from ratatoskr.backend.embed import EmbedBackend
 from ratatoskr.backend.inspect import ANSWERS, WHILE_CLOSED
 from ratatoskr.backend.lifecycle import Lifecycle
-from ratatoskr.backend.protocol import Closeable
+from ratatoskr.backend.protocol import Allowances, Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, RemoteEmbedProvider
@@ -19,6 +19,7 @@ from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class DirectBackend:
         analysts: providers of text analysis, in order of preference; `providers` that have its methods follow.
         clock: time and chance of retries.
         shared: closes transport and local models in place of the backend, where other backends use them, too.
+        guards: the limits and budgets.
     """
 
     def __init__(
@@ -57,12 +59,16 @@ class DirectBackend:
         analysts: Sequence[FindsModels] = (),
         clock: Clock | None = None,
         shared: Closeable | None = None,
+        guards: Allowances | None = None,
     ) -> None:
         self.settings = settings
+        self.guards = guards
         self.lifecycle = Lifecycle()
         self._transport = transport
         self._shared = shared
-        self._chain = chain = Chain(retries=settings.retries, clock=clock)
+        self._chain = chain = Chain(
+            retries=settings.retries, clock=clock, breaker=settings.breaker, timeouts=settings.timeouts
+        )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
         self.remote = dict(providers)
@@ -79,6 +85,11 @@ class DirectBackend:
     def provider_names(self) -> tuple[str, ...]:
         """The names of the providers, those of local models last."""
         return tuple(dict.fromkeys((*self.remote, *self.embeddings.registry.providers, *self.analysis.provider_names)))
+
+    @property
+    def transport(self) -> Transport:
+        """What carries the bytes."""
+        return self._transport
 
     @property
     def loop_bound(self) -> bool:
@@ -120,6 +131,10 @@ class DirectBackend:
     def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
         """Return documents by relevance; see `RerankBackend.rerank`."""
         return self.analysis.reranking.rerank(request)
+
+    def breakers(self) -> tuple[BreakerHealth, ...]:
+        """Return the circuit breakers that are not closed."""
+        return self._chain.readiness.breakers()
 
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; see `backend.inspect`."""

@@ -14,9 +14,12 @@ from typing import Final, TypeAlias, TypeVar
 from ratatoskr.backend.deadline import Deadline, Phase
 from ratatoskr.backend.embed_parts import PartsEmbedder, check_texts_to_send
 from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.presets import embedding_of
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.errors import AllAttemptsFailed, GatewayClosed, ModelNotAvailable, RatatoskrError, summarize
 from ratatoskr.models.embeddings import is_embedding_name
+from ratatoskr.models.presets import PREFIX
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels, RemoteEmbedProvider
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.registry import ProviderRegistry
@@ -59,9 +62,10 @@ class EmbedBackend:
         lifecycle: Lifecycle,
     ) -> None:
         self.remote = {one.name: one for one in providers if isinstance(one, RemoteEmbedProvider)}
-        local = [one for one in providers if not isinstance(one, RemoteEmbedProvider)]
-        self.registry = ProviderRegistry({provider.name: provider for provider in local}, chain)
-        self._parts = PartsEmbedder(self.remote, chain)
+        named = {one.name: one for one in providers if not isinstance(one, RemoteEmbedProvider)}
+        pricing = Pricing.of(settings.catalogue)
+        self.registry = ProviderRegistry(named, chain, pricing=pricing)
+        self._parts = PartsEmbedder(self.remote, chain, pricing)
         self._hub_names = {name: provider.uses_hub_names() for name, provider in self.remote.items()}
         self._names = {name: provider.names for name, provider in self.registry.providers.items()}
         self._settings = settings
@@ -69,7 +73,12 @@ class EmbedBackend:
         self._lifecycle = lifecycle
 
     def candidates(self, model: str) -> tuple[Candidate, ...]:
-        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises."""
+        """Return the candidates for a model in order; raises what `routing.resolve_embedding` raises.
+
+        The name may be that of a preset.
+        """
+        if isinstance(model, str) and model.startswith(PREFIX):
+            model = embedding_of(model, self._settings.presets, self.has)
         return resolve_embedding(model, self._names, self._hub_names)
 
     def has(self, model: str) -> bool:
@@ -104,13 +113,13 @@ class EmbedBackend:
                     embeddings, attempts = await self.registry.run(
                         local,
                         lambda provider, options: _within(
-                            provider.embed_batch(request, options),
+                            _embed(provider, request, options),
                             options.deadlines.total,
                             options.deadlines.total_phase,
                         ),
                         timeouts,
                     )
-                    return replace(embeddings, attempts=attempts)
+                    return embeddings.with_attempts(attempts)
                 except ModelNotAvailable as error:
                     if not remote:
                         raise
@@ -119,7 +128,7 @@ class EmbedBackend:
                 embeddings = await self._parts.embed(request, remote, timeouts)
             except RatatoskrError as error:
                 raise _also_failed(missing, error) from None
-            return replace(embeddings, attempts=_attempts_before(missing) + embeddings.attempts)
+            return self._with_cost(replace(embeddings, attempts=_attempts_before(missing) + embeddings.attempts))
         finally:
             self._lifecycle.leave(call)
 
@@ -149,7 +158,7 @@ class EmbedBackend:
                 total = None if timeouts.total == math.inf else timeouts.total
                 window = await _within(anext(windows, None), total, "total", source)
             while window is not None:
-                yield window
+                yield self._with_cost(window)
                 if not self._lifecycle.is_running:
                     raise GatewayClosed("the gateway is closed")
                 window = await _within(anext(windows, None), no_progress, "no_progress", source)
@@ -184,6 +193,9 @@ class EmbedBackend:
                 task.cancel()
             if under_way:
                 await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _with_cost(self, window: Embeddings) -> Embeddings:
+        return _with_cost(window, self.registry.pricing, window.provider)
 
     async def explain(self, request: ChatRequest) -> Explanation:
         """Return which providers would embed with the request's model; one that cannot be used would be skipped."""
@@ -284,6 +296,18 @@ class _TimedIterator:
             spent = time.monotonic() - began
             if spent > _SLOW_ITERABLE and self.deadline is not None:
                 self.deadline.extend(spent)
+
+
+async def _embed(provider: EmbedProvider, request: EmbedRequest, options: CallOptions) -> Embeddings:
+    return _with_cost(await provider.embed_batch(request, options), options.pricing, provider.name, options.model)
+
+
+def _with_cost(embeddings: Embeddings, pricing: Pricing | None, provider: str, *models: str) -> Embeddings:
+    """Return embeddings with their cost where the provider bills none and their price is known."""
+    if pricing is None or embeddings.cost is not None:
+        return embeddings
+    cost = pricing.when_read(embeddings.usage, provider, embeddings.model, *models)
+    return embeddings if cost is None else replace(embeddings, cost=cost)
 
 
 async def _within(work: Awaitable[T], limit: float | None, phase: Phase, source: _TimedIterator | None = None) -> T:

@@ -22,6 +22,7 @@ from ratatoskr.errors import (
     RateLimited,
     Timeout,
 )
+from ratatoskr.models.pricing import Pricing
 from ratatoskr.providers.protocol import CallOptions, RemoteEmbedProvider
 from ratatoskr.registry.backoff import HINT_CAP
 from ratatoskr.registry.chain import Chain
@@ -56,10 +57,11 @@ class PartsEmbedder:
     Args:
         providers: by name.
         chain: tries candidates in order.
+        pricing: knows what tokens cost.
     """
 
-    def __init__(self, providers: dict[str, RemoteEmbedProvider], chain: Chain) -> None:
-        self.registry = ProviderRegistry(providers, chain)
+    def __init__(self, providers: dict[str, RemoteEmbedProvider], chain: Chain, pricing: Pricing | None = None) -> None:
+        self.registry = ProviderRegistry(providers, chain, pricing=pricing)
         self._clock = chain.clock
         self._paces: dict[tuple[str, str], Pace] = {}
 

@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
-import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
-from ratatoskr.providers.protocol import ListsModels
-from ratatoskr.types.chat import ChatOptions, ChatRequest
-from ratatoskr.types.frames import forget_locals
-from ratatoskr.types.message import Message
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, ProviderHealth
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
-from ratatoskr.types.timeouts import DEFAULTS, Deadlines
+from ratatoskr.backend.lookup import list_models, name_of, request_of
+from ratatoskr.backend.metadata import get_model_metadata, list_presets, refresh_models, resolve_preset
+from ratatoskr.errors import RatatoskrError
+from ratatoskr.types.model import Explanation, Health, ModelStatus, ProviderHealth
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    Query,
+    RefreshModels,
+    ResolvePreset,
+)
+from ratatoskr.types.usage import Cost
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
     from ratatoskr.backend.direct import DirectBackend
 
 __all__ = ["ANSWERS"]
-
-
-async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
-    """Ask each provider for its list; those that fail are left out as long as one answers."""
-    provider, providers = query.provider, backend.remote
-    known = [*await backend.embeddings.models(), *await backend.analysis.models()]
-    own = [model for model in known if provider in (None, model.provider)]
-    if provider is not None and provider not in providers and not own:
-        raise NoProvider("not configured", provider=provider)
-    asked = [p for name, p in providers.items() if _is_listed(p, named=name == provider) and provider in (None, name)]
-    timeouts = backend.settings.timeouts.over(DEFAULTS)
-    total = None if timeouts.total in (None, math.inf) else timeouts.total
-    deadlines = Deadlines(connect=timeouts.connect, first_byte=total, idle=timeouts.idle, total=total)
-    answers = await asyncio.gather(*(p.models(deadlines) for p in asked), return_exceptions=True)
-    errors = [answer for answer in answers if isinstance(answer, RatatoskrError)]
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            forget_locals(answer, sys.exception())
-            if not isinstance(answer, RatatoskrError):
-                raise answer
-    if errors and len(errors) == len(answers) and not own:
-        if len(errors) == 1:
-            raise errors[0]
-        raise AllAttemptsFailed(f"no provider returned its models: {summarize(errors)}", errors)
-    return [model for answer in answers if isinstance(answer, list) for model in answer] + own
-
-
-def _is_listed(provider: object, *, named: bool) -> TypeGuard[ListsModels]:
-    """Return whether to ask a provider for its list: one without a list only where the caller names it."""
-    return isinstance(provider, ListsModels) and (named or getattr(provider, "lists_models", True))
 
 
 async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
@@ -61,9 +38,9 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
         return await backend.embeddings.status(query.model)
     for keeper, model in backend.analysis.keepers(query.model):
         return await keeper.status(model)
-    request = ChatRequest((Message.user("…"),), options=ChatOptions(model=query.model))
     try:
-        candidate = backend.embeddings.candidates(query.model)[0] if embeds else backend.chats.candidates(request)[0]
+        embedding = backend.embeddings.candidates(query.model) if embeds else ()
+        candidate = embedding[0] if embedding else backend.chats.candidates(request_of(query.model))[0]
         if embeds and not getattr(backend.remote.get(candidate.provider), "lists_models", True):
             return ModelStatus("available")
         listed = await list_models(backend, ListModels(candidate.provider))
@@ -75,14 +52,24 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
     return ModelStatus("unavailable", f"{candidate.provider} does not list {candidate.model}")
 
 
+async def get_cost(backend: DirectBackend, query: GetCost) -> Cost | None:
+    """Return what a use of a model costs; a provider that the name spells out need not be configured."""
+    pricing = backend.chats.registry.pricing
+    if pricing is None:
+        return None
+    return pricing.cost_of(query.usage, *name_of(backend, query.model), at=query.at)
+
+
 async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Explanation:
     """Return what a request would do; parameters that a candidate refuses are in its plan."""
     model = query.request.options.model
     if isinstance(model, str) and backend.embeddings.has(model):
-        return await backend.embeddings.explain(query.request)
-    if isinstance(model, str) and (part := backend.analysis.find(model)) is not None:
-        return await part.explain(model, query.request.timeouts)
-    return backend.chats.explain(query.request, body=query.body)
+        explanation = await backend.embeddings.explain(query.request)
+    elif isinstance(model, str) and (part := backend.analysis.find(model)) is not None:
+        explanation = await part.explain(model, query.request.timeouts)
+    else:
+        explanation = backend.chats.explain(query.request, body=query.body)
+    return explanation if backend.guards is None else await backend.guards.explain(explanation)
 
 
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
@@ -100,7 +87,10 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
         for name, provider in backend.remote.items()
     )
     local = (*await backend.embeddings.health(), *await backend.analysis.health())
-    return Health(backend.lifecycle.is_open, VERSION, providers, local)
+    limits, budgets = ((), ()) if backend.guards is None else await backend.guards.health()
+    return Health(
+        backend.lifecycle.is_open, VERSION, providers, local, backend.breakers(), limits=limits, budgets=budgets
+    )
 
 
 ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] = {
@@ -109,8 +99,13 @@ ANSWERS: dict[type[Query[Any]], Callable[[DirectBackend, Any], Awaitable[Any]]] 
     ExplainRequest: explain_request,
     GetCapabilities: get_capabilities,
     GetHealth: get_health,
+    GetCost: get_cost,
+    GetModelMetadata: get_model_metadata,
+    ListPresets: list_presets,
+    ResolvePreset: resolve_preset,
+    RefreshModels: refresh_models,
 }
 """Each question with the function that answers it."""
 
-WHILE_CLOSED = frozenset({GetHealth, GetCapabilities})
+WHILE_CLOSED = frozenset({GetHealth, GetCapabilities, GetCost})
 """Questions that a closed gateway answers, too."""

@@ -27,6 +27,11 @@ class Lifecycle:
         """Whether calls under way may go on."""
         return not self._closed
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._under_way
+
     def check_open(self) -> None:
         """Raise `GatewayClosed` unless new calls are admitted."""
         if self._refusal is not None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from ratatoskr.backend.stream import OpenStream
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.chat import ChatRequest, ChatResponse
     from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
     from ratatoskr.types.embed import Embeddings, EmbedRequest
     from ratatoskr.types.event import ChatEvent
+    from ratatoskr.types.model import Explanation
     from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.query import Query
     from ratatoskr.types.rerank import Ranking, RerankRequest
@@ -107,6 +109,14 @@ class Preconnects(Protocol):
         ...
 
 
+class BoundedCalls(Protocol):
+    """A backend that takes only so many calls of one caller at a time."""
+
+    async def max_calls(self) -> int | None:
+        """Return the most calls at a time; `None` where there is no limit, or it is not known."""
+        ...
+
+
 class EventSource(Protocol):
     """The events of one open stream."""
 
@@ -131,6 +141,18 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """Close the upstream; may be called twice."""
+        ...
+
+
+class Allowances(Protocol):
+    """Limits and budgets that the calls of a backend are subject to."""
+
+    async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
+        """Return what is used of every limit and budget."""
+        ...
+
+    async def explain(self, explanation: Explanation) -> Explanation:
+        """Return an explanation with the limits of each candidate, and the budgets."""
         ...
 
 

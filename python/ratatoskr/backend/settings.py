@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts, in_force
+
+if TYPE_CHECKING:
+    from ratatoskr.models.catalogue import Catalogue
+    from ratatoskr.models.knowledge import CountPrompt
+    from ratatoskr.models.presets import Preset
+    from ratatoskr.transport.client import Transport
+    from ratatoskr.types.metadata import Parameter, RefreshReport
+    from ratatoskr.types.query import RefreshModels
+
+_NO_PRESETS: Final[Mapping[str, Preset]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,13 @@ class Settings:
         substitute: whether the built-in chain may be used after any failure.
         key_origins: the source of each provider's key.
         base_url_origins: the source of each provider's base URL.
+        breaker: when circuit breakers open; `None` for none.
+        catalogue: what is known about models; `None` for nothing.
+        presets: returns the user's own presets, which come before the built-in ones.
+        parameters: returns what a model of a provider that is not configured accepts; the last argument is the most
+            tokens of an answer.
+        count: counts prompts exactly where it can, to compare them with the windows of models.
+        refresh: puts a new table of models in force; the mapping has the addresses of providers.
     """
 
     timeouts: Timeouts = DEFAULTS
@@ -32,6 +51,12 @@ class Settings:
     substitute: bool = False
     key_origins: Mapping[str, str] = field(default_factory=dict)
     base_url_origins: Mapping[str, str] = field(default_factory=dict)
+    breaker: BreakerSettings | None = BreakerSettings()
+    catalogue: Catalogue | None = None
+    presets: Callable[[], Mapping[str, Preset]] = lambda: _NO_PRESETS
+    parameters: Callable[[str, str, int | None], Mapping[str, Parameter]] = lambda *_: {}
+    count: CountPrompt | None = None
+    refresh: Callable[[RefreshModels, Transport, Mapping[str, str]], Awaitable[RefreshReport]] | None = None
 
 
 class CallTimeouts:

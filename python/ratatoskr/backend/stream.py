@@ -13,6 +13,7 @@ from ratatoskr.types.fairness import yield_to_loop
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.errors import RatatoskrError
     from ratatoskr.providers.protocol import CallOptions, ChatProvider
     from ratatoskr.types.attempt import Attempt
     from ratatoskr.types.chat import ChatRequest
@@ -46,6 +47,7 @@ class OpenStream:
         attempts: every try, this answer last.
         limits: what the reader enforces from now on.
         on_close: called once, when the stream has ended or was closed.
+        on_error: called with the error that ends the stream.
     """
 
     source: EventSource
@@ -53,6 +55,7 @@ class OpenStream:
     attempts: tuple[Attempt, ...] = ()
     limits: StreamLimits = NO_LIMITS
     on_close: Callable[[], object] | None = None
+    on_error: Callable[[RatatoskrError], object] | None = None
 
     def call_on_close(self, function: Callable[[], object]) -> None:
         """Call a function once when the stream has ended or was closed, after those that were given before."""

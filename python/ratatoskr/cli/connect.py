@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from ratatoskr._files import state_folder
 from ratatoskr.cli.settings import load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
@@ -48,6 +49,13 @@ def gateway_for(
         yield gateway
     finally:
         gateway.close()
+
+
+def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
+    """Open the gateway of a command that needs no provider: to those named or configured, or else without a key."""
+    keyless = next(spec.name for spec in SPECS.values() if spec.base_url and not spec.needs_key)
+    is_empty = not base_urls and not any(_configured_providers())
+    return gateway_for(providers=(keyless,) if is_empty else (), base_urls=base_urls, allow_insecure=allow_insecure)
 
 
 def _gateway(
@@ -106,7 +114,7 @@ def _add_configured(builder: Builder, name: str, *, allow_insecure: bool = False
 
 
 def _with_settings(builder: Builder) -> Builder:
-    """Set the network of the command line, the environment or `config.toml`, and the middleware of the file."""
+    """Set the network of the command line, the environment or `config.toml`, and all that the file has for calls."""
     proxy, ca_file = network()
     if proxy is not None:
         builder.proxy(proxy)
@@ -114,9 +122,11 @@ def _with_settings(builder: Builder) -> Builder:
         builder.tls(ca=ca_file)
     config = load_config()
     if config is not None:
-        from ratatoskr.config.apply import apply_middleware
+        from ratatoskr.config.apply import apply_breaker, apply_guards, apply_middleware
 
+        apply_breaker(builder, config)
         apply_middleware(builder, config)
+        apply_guards(builder, config, state_folder() / "ledger.sqlite")
     return builder
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ratatoskr.cli import options
+from ratatoskr.cli.health import describe_breaker
 from ratatoskr.cli.help import Command
 from ratatoskr.cli.settings import expand_aliases
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ratatoskr.cli.render import Screen
     from ratatoskr.types.model import Explanation, Plan
+    from ratatoskr.types.usage import CostRange
 
 
 @click.command("explain", cls=Command)
@@ -73,7 +75,19 @@ def _show(explanation: Explanation, screen: Screen) -> None:
         for name, seconds in explanation.deadlines.items()
         if seconds is not None
     )
-    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each")], indent="")
+    budgets = [("budget", budget.words) for budget in explanation.budgets]
+    screen.table([("deadlines", limits), ("attempts", f"{explanation.retries + 1} at each"), *budgets], indent="")
+
+
+def describe_range(cost: CostRange) -> str:
+    """Return what a call may cost as a text."""
+    from ratatoskr.cli.cost import format_amount
+
+    low = f"{format_amount(cost.low)} for about {cost.input_tokens:,} tokens of the prompt"
+    high = (
+        "" if cost.high is None else f", up to {format_amount(cost.high)} with {cost.max_output_tokens:,} of the answer"
+    )
+    return f"{low}{high} ({cost.basis or cost.currency})"
 
 
 def _describe_origin(origin: str | None) -> str:
@@ -84,10 +98,20 @@ def _plan_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     from ratatoskr.cli.failure import adapt_to_shell
 
     yield "why", plan.why + ("; only if the models before are not available" if plan.only_if_unavailable else "")
+    if plan.breaker is not None:
+        yield "state", describe_breaker(plan.breaker, plan.ready_in)
+    elif plan.ready_in > 0:
+        yield "state", f"refused lately: asked after the others for {plan.ready_in:.0f} s"
     if plan.url:
         yield "where", plan.url + _describe_origin(plan.base_url_origin)
     if plan.sent is not None:
         yield "sent", json.dumps(plan.sent, ensure_ascii=False)
+    if plan.cost is not None:
+        yield "cost", describe_range(plan.cost)
+    for limit in plan.limits:
+        yield "limit", limit.words
+    if plan.retires:
+        yield "retires", plan.retires
     for change in plan.changes:
         after = "left out" if change.after is None else f"sent as {json.dumps(change.after, default=str)}"
         yield "changed", adapt_to_shell(f"{change.field} {change.before!r} is {after}: {change.reason}")

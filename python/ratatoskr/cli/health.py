@@ -14,7 +14,7 @@ from ratatoskr.cli.help import Command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratatoskr.types.model import Health, ProviderHealth
+    from ratatoskr.types.model import BreakerState, Health, ProviderHealth
 
 
 @click.command("health", cls=Command)
@@ -43,8 +43,17 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
         if state.providers:
             screen.line(screen.style("configured", "bold"))
             screen.table((provider.name, _provider_line(provider)) for provider in state.providers)
+        if state.limits or state.budgets:
+            screen.line(screen.style("limits and budgets", "bold"))
+            screen.table((f"{one.provider} {one.model}", one.words) for one in state.limits)
+            screen.table((one.name, one.words) for one in state.budgets)
         screen.line(screen.style("not configured", "bold"))
         screen.table(_not_configured_rows({provider.name for provider in state.providers}))
+        if state.breakers:
+            screen.line(screen.style("failing lately", "bold"))
+            screen.table(
+                (f"{one.provider}: {one.model}", describe_breaker(one.state, one.ready_in)) for one in state.breakers
+            )
         screen.line(screen.style("embeddings on this machine", "bold"))
         screen.table(_local_rows())
     if failure is not None:
@@ -63,6 +72,13 @@ def _provider_line(provider: ProviderHealth) -> str:
     source = provider.base_url_origin
     known = source in (None, "built in", "argument")
     return f"{origin}, at {provider.base_url}{'' if known else f' from {source}'}"
+
+
+def describe_breaker(state: BreakerState, ready_in: float) -> str:
+    """Return what an open or half-open circuit breaker means for the next request."""
+    if state == "open":
+        return f"circuit breaker open: asked last, tried again in {ready_in:.0f} s"
+    return "circuit breaker half-open: the next request tries it again"
 
 
 def _not_configured_rows(configured: set[str]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""`rat models`: the models of the providers; its commands manage the models on this machine."""
+"""`rat models`: the models of the providers; its commands tell about models, and manage those on this machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ratatoskr.cli import options
+from ratatoskr.cli.catalogue import COMMANDS as CATALOGUE
 from ratatoskr.cli.help import Group
-from ratatoskr.cli.store import COMMANDS
+from ratatoskr.cli.store import COMMANDS as STORE
 
 if TYPE_CHECKING:
     from ratatoskr.errors import RatatoskrError
@@ -22,7 +23,7 @@ def _complete_provider(_: click.Context, __: click.Parameter, prefix: str) -> li
     return [name for name in SPECS if name.startswith(prefix)]
 
 
-@click.group("models", cls=Group, commands=COMMANDS, invoke_without_command=True)
+@click.group("models", cls=Group, commands={**CATALOGUE, **STORE}, invoke_without_command=True)
 @click.option(
     "-p",
     "--provider",
@@ -38,7 +39,7 @@ def _complete_provider(_: click.Context, __: click.Parameter, prefix: str) -> li
 def models(
     ctx: click.Context, providers: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool
 ) -> None:
-    """List the models of the configured providers. The commands below manage local models.
+    """List the models of the configured providers. The commands below describe and store models.
 
     Prints one line for each model: the name that -m takes. If a provider fails, the models of the others are still
     listed, and the exit code is that of the failure.

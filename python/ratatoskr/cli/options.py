@@ -40,6 +40,13 @@ def local_models(_: click.Context, __: click.Parameter, prefix: str) -> list[str
     return [row.name for row in CATALOG if row.name.startswith(prefix)]
 
 
+def embedding_models(_: click.Context, __: click.Parameter, prefix: str) -> list[str]:
+    """Return the names of models for embeddings in the catalogue that start with a prefix."""
+    from ratatoskr.local.store.catalog import CATALOG
+
+    return [row.name for row in CATALOG if row.task == "embed" and row.name.startswith(prefix)]
+
+
 def _embed_model_or_default(context: click.Context, _: click.Parameter, given: str | None) -> str:
     if context.resilient_parsing:
         return given or ""
@@ -181,7 +188,7 @@ def _local_model(callback: Any, default: str) -> Callable[[Command], Command]:
             "--model",
             metavar="MODEL",
             callback=callback,
-            shell_complete=local_models,
+            shell_complete=embedding_models,
             help=f"Model or folder. Default: {default}.",
         ),
         click.option(

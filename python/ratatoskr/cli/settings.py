@@ -17,7 +17,7 @@ import click
 from ratatoskr.config.paths import config_paths, find_config
 
 if TYPE_CHECKING:
-    from ratatoskr.config.file import ConfigFile, ProviderSection, Template
+    from ratatoskr.config.sections import ConfigFile, ProviderSection, Template
 
 _META = "ratatoskr.cli.settings"
 """The place in click's context, which lives as long as a command, where its settings are kept."""

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratatoskr.config.base_url import base_url_from_environment
-from ratatoskr.config.file import ConfigFile, LocalModelSection, ProviderSection
+from ratatoskr.config.sections import ConfigFile, LocalModelSection, ProviderSection
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.types.budget import Budget
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
     from ratatoskr.config.recipe import Precision
 
-__all__ = ["add_provider", "apply_config", "apply_local", "apply_middleware", "apply_network", "base_url_in_force"]
+__all__ = [
+    "add_provider",
+    "apply_breaker",
+    "apply_config",
+    "apply_guards",
+    "apply_local",
+    "apply_middleware",
+    "apply_network",
+    "base_url_in_force",
+]
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
@@ -29,6 +41,8 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
         builder.routing(rules=dict(config.aliases))
     apply_local(builder, config)
     apply_network(builder, config)
+    apply_guards(builder, config)
+    apply_breaker(builder, config)
     apply_middleware(builder, config)
 
 
@@ -84,12 +98,54 @@ def base_url_in_force(name: str, section: ProviderSection) -> str | None:
     return section.base_url if of_environment is None else None
 
 
+def apply_guards(builder: Builder, config: ConfigFile, default_ledger: Path | None = None) -> None:
+    """Set the limits and the budget of the file, and where they count.
+
+    Limits of a built-in provider that the builder does not have are left out: it has no key here.
+
+    Args:
+        builder: has its providers.
+        config: the file.
+        default_ledger: where they count if the file does not say.
+
+    Raises:
+        ConfigurationError: a setting is wrong.
+    """
+    configured = {provider.name for provider in builder.recipe().providers}
+    for table, section in config.limits.items():
+        name = section.provider or table
+        if name in configured or name not in SPECS:
+            builder.limits(name, **section.model_dump(exclude={"provider"}, exclude_none=True))
+    if config.budget is not None:
+        settings = config.budget.model_dump()
+        if isinstance(settings["per"], int):
+            settings["per"] = timedelta(seconds=min(settings["per"], 10**9))
+        builder.budget(Budget(**settings))
+    recipe = builder.recipe()
+    path = Path(config.ledger.path).expanduser() if config.ledger.path is not None else default_ledger
+    if path is not None and (recipe.limits or recipe.budgets):
+        builder.ledger(path)
+
+
 def apply_network(builder: Builder, config: ConfigFile) -> None:
     """Set the proxy and the certificates of the file."""
     if config.network.proxy is not None:
         builder.proxy(config.network.proxy)
     if config.network.ca_file is not None:
         builder.tls(ca=config.network.ca_file)
+
+
+def apply_breaker(builder: Builder, config: ConfigFile) -> None:
+    """Set the circuit breakers of the file, if it says anything about them.
+
+    Raises:
+        ConfigurationError: the settings exclude one another.
+    """
+    section = config.breaker
+    if not section.enabled:
+        builder.breaker(None)
+    elif section.model_fields_set:
+        builder.breaker(**section.model_dump(exclude={"enabled"}))
 
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:

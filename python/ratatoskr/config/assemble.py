@@ -13,6 +13,9 @@ from ratatoskr._log import print_logs_as_asked
 from ratatoskr.backend.direct import DirectBackend
 from ratatoskr.backend.protocol import Backend, Closeable
 from ratatoskr.backend.settings import Settings
+from ratatoskr.config.catalogue import CatalogueFiles, own_presets
+from ratatoskr.config.guards import Guards
+from ratatoskr.config.known_models import describe_parameters_of, refresh_models
 from ratatoskr.config.network import check_tls, warn_of_unused_variables
 from ratatoskr.config.provider import (
     ProviderConfig,
@@ -24,6 +27,7 @@ from ratatoskr.config.provider import (
 from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.catalogue import Catalogue
 from ratatoskr.providers.embed import HttpEmbedder, embedder_of
 from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels, RemoteEmbedProvider
 from ratatoskr.providers.provider import HttpProvider
@@ -121,9 +125,11 @@ class Assembly:
 
     Attributes:
         recipe: what the gateway was made from.
+        catalogue: what is known about models; read at the first question.
         inputs: what each provider was made from.
         transport: shared with the gateways that reuse it.
         providers: by name; they hold the transport.
+        guards: the limits and budgets.
         local: the models of this process, shared as the transport is; `None` if there are none.
     """
 
@@ -131,8 +137,9 @@ class Assembly:
         recipe.check()
         self.recipe = recipe
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
-        check_rules(recipe.rules, self.inputs, "rules")
-        check_rules(recipe.fallbacks, self.inputs, "fallback")
+        check_rules(recipe.rules, self.inputs, "rules", own_presets)
+        check_rules(recipe.fallbacks, self.inputs, "fallback", own_presets)
+        self.catalogue = Catalogue(CatalogueFiles(dict(recipe.models)))
         check_tls(recipe.transport)
         if recipe.client is None and recipe.providers:
             warn_of_unused_variables(recipe.transport)
@@ -159,6 +166,7 @@ class Assembly:
             self.local = Shared(_make_local(recipe.local), self)
         for part in reused:
             part.acquire(self)
+        self.guards: Guards = Guards(recipe, self.catalogue.find, previous.guards if previous is not None else None)
 
     def _resolve_transport(self) -> TransportInputs:
         recipe = self.recipe
@@ -192,10 +200,16 @@ class Assembly:
             recipe.substitute,
             origins,
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
+            recipe.breaker,
+            self.catalogue,
+            own_presets,
+            describe_parameters_of,
+            refresh=refresh_models,
         )
 
     async def aclose(self) -> None:
         """Close the parts that no other gateway uses. May be called twice."""
+        self.guards.close()
         if self.local is not None:
             await self.local.release(self)
         await self.transport.release(self)
@@ -222,16 +236,17 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
     assembly = Assembly(recipe, previous if isinstance(previous, Assembly) else None)
     local = None if assembly.local is None else assembly.local.value
     backend: Backend = DirectBackend(
-        {name: _around_tries(recipe, provider) for name, provider in assembly.providers.items()},
+        {name: _around_tries(assembly, name, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
         embedders=[
-            *(_around_tries(recipe, embedder) for embedder in (() if local is None else local.embedders)),
-            *(_around_tries(recipe, embedder) for embedder in _remote_embedders(assembly)),
+            *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)),
+            *(_around_tries(assembly, one.name, one) for one in _remote_embedders(assembly)),
         ],
-        analysts=[_around_tries(recipe, analyst) for analyst in (() if local is None else local.analysts)],
+        analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
         clock=recipe.clock,
         shared=assembly,
+        guards=assembly.guards,
     )
     return EmbeddedGateway(_around_calls(recipe, backend), assembly)
 
@@ -247,9 +262,12 @@ def _around_calls(recipe: Recipe, backend: Backend) -> Backend:
     return _bind_all(recipe.wraps, backend)
 
 
-def _around_tries(recipe: Recipe, provider: Provider) -> Provider:
-    """Return a provider with what stands around every try at it, from outside: the user's wraps, the provider."""
-    return _bind_all(recipe.try_wraps, provider)
+def _around_tries(assembly: Assembly, name: str, provider: Provider) -> Provider:
+    """Return a provider with what stands around every try at it.
+
+    From outside: the budgets, which charge each try for itself, the user's wraps, the limits, the provider.
+    """
+    return _bind_all(assembly.guards.around_tries(name, provider, assembly.recipe.try_wraps), provider)
 
 
 def _bind_all(middleware: Sequence[Middleware], target: T) -> T:

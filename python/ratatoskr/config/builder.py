@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ratatoskr.config.assemble import assemble
+from ratatoskr.config.breaker import check_breaker
 from ratatoskr.config.builder_providers import ProviderMethods, check_name
+from ratatoskr.config.guards import add_budget, add_limit, check_ledger
 from ratatoskr.config.network import (
     Pem,
     check_path,
@@ -19,7 +21,9 @@ from ratatoskr.config.network import (
 from ratatoskr.config.recipe import Precision, Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
+from ratatoskr.models.catalogue import make_change
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.rules import ParameterPolicy
@@ -29,8 +33,11 @@ from ratatoskr.types.visible import quote
 if TYPE_CHECKING:
     import httpx
 
+    from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
+    from ratatoskr.models.price import Price
+    from ratatoskr.types.budget import Budget
 
 
 @hide_arguments_of_methods
@@ -191,6 +198,32 @@ class Builder(ProviderMethods):
             raise ConfigurationError(f"retries must be a whole number, 0 or more, not {quote(n)}", field="retries")
         return self._set(retries=n)
 
+    def breaker(
+        self,
+        failures: int | None = 5,
+        *,
+        failure_ratio: float = 0.5,
+        minimum_requests: int = 20,
+        window: float = 30.0,
+        open_for: float = 5.0,
+        max_open_for: float = 60.0,
+    ) -> Self:
+        """Set when a model at a provider counts as down, so that others are asked first; `breaker(None)`: never.
+
+        Args:
+            failures: in a row, or
+            failure_ratio: of failed requests, between 0 and 1, in the last `window` seconds, of at least
+            minimum_requests: in it.
+            window: seconds.
+            open_for: seconds until one request is tried there again; each time that it fails, twice as many, up to
+            max_open_for: seconds.
+        """
+        settings = BreakerSettings(
+            5 if failures is None else failures, failure_ratio, minimum_requests, window, open_for, max_open_for
+        )
+        check_breaker(settings)
+        return self._set(breaker=None if failures is None else settings)
+
     def parameter_policy(self, policy: ParameterPolicy) -> Self:
         """Set what happens to a parameter that a model does not support: `error`, `drop` (with a warning) or `pass`.
 
@@ -221,14 +254,73 @@ class Builder(ProviderMethods):
         """Allow other models after a failure of those whose name matches the pattern (`*` for anything)."""
         return self._set(fallbacks=(*self._recipe.fallbacks, (pattern, _check_models(models, "fallback"))))
 
-    def limits(self, provider: str, in_flight: int | None = None, *, stream_bytes: int | None = None) -> Self:
+    def model(
+        self,
+        name: str,
+        price: Price | None = None,
+        *,
+        multiplier: str | None = None,
+        context_window: int | None = None,
+        max_input_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+    ) -> Self:
+        """Set what you know better about one model than the catalogue; what is `None` stays as it is.
+
+        Args:
+            name: with the provider's prefix, such as `openai:gpt-6-sol`.
+            price: in place of the whole price; zero is a price.
+            multiplier: scales the price that is in force, as for a discount: `"0.85"`.
+            context_window: the most tokens of prompt and answer.
+            max_input_tokens: the most tokens of the prompt.
+            max_output_tokens: the most tokens of the answer.
+        """
+        from msgspec import structs
+
+        from ratatoskr.config.models_file import model_key
+
+        change = make_change(
+            price=price,
+            multiplier=multiplier,
+            context_window=context_window,
+            max_input_tokens=max_input_tokens,
+            max_output_tokens=max_output_tokens,
+        )
+        key, models = model_key(name), dict(self._recipe.models)
+        given = {field: value for field, value in structs.asdict(change).items() if value is not None}
+        models[key] = structs.replace(models.get(key, change), **given)
+        return self._set(models=tuple(models.items()))
+
+    def limits(
+        self,
+        provider: str,
+        in_flight: int | None = None,
+        *,
+        stream_bytes: int | None = None,
+        requests: int | None = None,
+        tokens: int | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        per: float = 60.0,
+        model: str = "*",
+        each_key: bool = False,
+    ) -> Self:
         """Set limits of one provider; what is `None` stays as it is.
+
+        Calls over a limit of requests or tokens wait in a queue until their deadline, or try the next model that was
+        named; see `Limit`. Limits with another `model`, `per` or `each_key` hold beside one another.
 
         Args:
             provider: its name.
             in_flight: concurrent requests, 256 by default; further ones wait until their deadline. Providers at the
                 same host share the lowest limit.
             stream_bytes: the size of a whole stream, 256 MiB by default; a larger one ends with `StreamInterrupted`.
+            requests: the number of requests in any `per` seconds.
+            tokens: of input and output together in any `per` seconds.
+            input_tokens: of the input in any `per` seconds.
+            output_tokens: of the output in any `per` seconds.
+            per: seconds.
+            model: a pattern of names of models (`*` for anything), which share the limits of requests and tokens.
+            each_key: whether each of the provider's keys has these limits, in place of all of them together.
         """
         check_name(provider)
         for name, value in (("in_flight", in_flight), ("stream_bytes", stream_bytes)):
@@ -238,7 +330,24 @@ class Builder(ProviderMethods):
                 raise ConfigurationError(f"{name} must be a whole number above 0, not {quote(value)}", field=name)
             limits: tuple[tuple[str, int], ...] = getattr(self._recipe, name)
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
+        counts = {"requests": requests, "tokens": tokens, "input_tokens": input_tokens, "output_tokens": output_tokens}
+        given = {name: value for name, value in counts.items() if value is not None}
+        if given or (in_flight is None and stream_bytes is None):
+            self._set(limits=add_limit(self._recipe.limits, provider, model, per, each_key, given))
         return self
+
+    def budget(self, budget: Budget) -> Self:
+        """Refuse calls that may cost more than what is left of an amount; several budgets hold beside one another."""
+        return self._set(budgets=add_budget(self._recipe.budgets, budget))
+
+    def ledger(self, ledger: str | Path | Ledger) -> Self:
+        """Count limits and budgets in a file, which other processes may share and which outlives them.
+
+        Args:
+            ledger: the path of the file, which is created with mode 0600, or an object of your own with the methods
+                of `Ledger`. By default they count in the memory of this process.
+        """
+        return self._set(ledger=check_ledger(ledger))
 
     def http_client(self, client: httpx.AsyncClient) -> Self:
         """Send every request by your own httpx or httpx2 client; the gateway is then bound to its event loop."""

@@ -1,16 +1,19 @@
-"""`Ratatoskr`, where gateways are made: by a builder, from the environment, or from a file."""
+"""`Ratatoskr`, where gateways are made: by a builder, from the environment, from a file, or over a daemon."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ratatoskr.config.base_url import base_url_from_environment, has_placeholders_filled, is_listening
 from ratatoskr.config.builder import Builder
 from ratatoskr.config.secrets import find_keys
+from ratatoskr.gateway.base import Gateway
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.frames import hide_arguments
+from ratatoskr.types.timeouts import TimeoutsLike
 
 __all__ = ["Ratatoskr", "providers_of_environment"]
 
@@ -52,14 +55,49 @@ class Ratatoskr:
             ConfigurationError: the file is wrong, or there is no provider.
         """
         from ratatoskr.config.apply import apply_config
-        from ratatoskr.config.file import ConfigFile, read_config
+        from ratatoskr.config.file import read_config
         from ratatoskr.config.paths import find_config
+        from ratatoskr.config.sections import ConfigFile
 
         found = Path(path) if path is not None else find_config()
         config = ConfigFile() if found is None else read_config(found)
         builder = Builder()
         apply_config(builder, config, providers_of_environment())
         return builder.build()
+
+    @staticmethod
+    @hide_arguments
+    def auto(
+        token: str | None = None,
+        ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        key: str | Path | None = None,
+        timeout: TimeoutsLike = None,
+    ) -> Gateway:
+        """Return a client of this machine's daemon where there is one, else a gateway in this process.
+
+        The daemon is that of `$RATD_ADDRESS`; else that of a socket in `$XDG_RUNTIME_DIR/ratatoskr` or
+        `/run/ratatoskr`, where socket and folder belong to root, this user or the service. A TCP port is asked only
+        where it is named: anyone may have opened it. Without a daemon the gateway is that of `from_config`.
+
+        Args:
+            token: for the daemon; if left out, `$RATD_TOKEN`.
+            ca: the path of the certificates that are trusted, for `https://`.
+            cert: the path of this client's certificate, where the daemon asks for one.
+            key: the path of the certificate's key.
+            timeout: total seconds of a call, or `Timeouts`, where a call to the daemon says nothing.
+
+        Raises:
+            ConfigurationError: the address is wrong, gRPC is not installed, or there is neither daemon nor provider.
+        """
+        from ratatoskr.service.address import find_socket
+
+        url = os.environ.get("RATD_ADDRESS") or find_socket()
+        if url is None:
+            return Ratatoskr.from_config()
+        from ratatoskr.service.client.client import ServiceClient
+
+        return ServiceClient(url, token or os.environ.get("RATD_TOKEN"), ca, cert, key, timeout)
 
 
 def providers_of_environment() -> Iterator[str]:

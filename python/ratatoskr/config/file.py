@@ -12,167 +12,36 @@ import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError
 
 from ratatoskr._files import check_folder
+from ratatoskr.config.sections import (
+    BreakerSection,
+    BudgetSection,
+    ConfigFile,
+    Defaults,
+    LedgerSection,
+    LimitSection,
+    LocalModelSection,
+    LocalSection,
+    Network,
+    ProviderSection,
+    RedactSection,
+    Template,
+)
 from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["ConfigFile", "parse_config", "read_config"]
+__all__ = ["parse_config", "read_config", "read_text"]
 
 _MAX_PROBLEMS: Final = 10
 """The most wrong settings that a message names."""
 MAX_BYTES: Final = 1024 * 1024
-
-Name = Annotated[str, Field(min_length=1)]
-Names = Name | list[Name]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class Defaults(_Section):
-    """What `rat` uses where the command line says nothing.
-
-    Attributes:
-        model: a name, an alias, or several that are tried in turn.
-        embed_model: a local model for `rat embed`.
-    """
-
-    model: Names | None = None
-    embed_model: Name | None = None
-
-
-class Template(_Section):
-    """A prompt that is used again by its name.
-
-    Attributes:
-        prompt: the prompt; `$input` stands for what the command line and standard input say.
-        system: instructions to the model.
-        model: a name, an alias, or several.
-    """
-
-    prompt: str | None = None
-    system: str | None = None
-    model: Names | None = None
-
-
-class ProviderSection(_Section):
-    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
-
-    Attributes:
-        base_url: in place of the provider's own.
-        headers: sent with every request; none of them secret.
-        allow_insecure: allow plain http to another machine.
-    """
-
-    base_url: Name | None = None
-    headers: dict[str, str] = {}
-    allow_insecure: bool = False
-
-
-class Network(_Section):
-    """How connections are made.
-
-    Attributes:
-        proxy: URL of a proxy for all requests, or `env` for that of the environment.
-        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
-    """
-
-    proxy: Name | None = Field(default=None, repr=False)
-    ca_file: Name | None = None
-
-
-class LocalModelSection(_Section):
-    """One model of this process.
-
-    Attributes:
-        model: a name in the catalogue, `organisation/name` of a model in the store, or a folder.
-        precision: as the builder's methods take it.
-        labels: the names of the labels in the order of the logits, or by the names that its `config.json` has.
-    """
-
-    model: Name
-    precision: Literal["fp32", "int8"] = "fp32"
-    labels: list[Name] | dict[str, Name] | None = None
-
-
-_LocalModel = Annotated[
-    LocalModelSection, BeforeValidator(lambda given: {"model": given} if isinstance(given, str) else given)
-]
-
-
-class LocalSection(_Section):
-    """The models of this process, each by its name or as a table.
-
-    Attributes:
-        embeddings: for embeddings, as `builder.local_embeddings`.
-        nli: for inference, zero-shot classification and stance, as `builder.local_nli`.
-        classifiers: for classification, as `builder.local_classifier`.
-        rerankers: for reranking, as `builder.local_reranker`.
-    """
-
-    embeddings: list[_LocalModel] = []
-    nli: list[_LocalModel] = []
-    classifiers: list[_LocalModel] = []
-    rerankers: list[_LocalModel] = []
-
-
-class RedactSection(_Section):
-    """What is kept from providers: the middleware `Redact`, around every call.
-
-    Attributes:
-        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
-        restore: put the values back where an answer has their placeholders, in place of redacting answers.
-    """
-
-    patterns: dict[str, Name] = {}
-    restore: bool = False
-
-    @field_validator("patterns")
-    @classmethod
-    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
-        from ratatoskr.middleware.redact import Redact
-
-        try:
-            Redact(patterns)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
-
-
-class ConfigFile(_Section):
-    """All of `config.toml`.
-
-    Attributes:
-        defaults: of `rat`.
-        aliases: short names of models, each for one or several.
-        templates: of `rat chat`, by name.
-        providers: by name.
-        network: proxy and certificates.
-        redact: what is kept from providers.
-        local: the models of this process, for gateways that are made from the file.
-    """
-
-    defaults: Defaults = Defaults()
-    aliases: dict[str, Names] = {}
-    templates: dict[str, Template] = {}
-    providers: dict[str, ProviderSection] = {}
-    network: Network = Network()
-    redact: RedactSection = RedactSection()
-    local: LocalSection = LocalSection()
 
 
 @hide_arguments
@@ -183,7 +52,7 @@ def read_config(path: Path) -> ConfigFile:
         ConfigurationError: the file cannot be read, others can change it, it is not TOML, or has wrong settings; the
             message names the file, the line and the key of each.
     """
-    return parse_config(_read_text(path), path)
+    return parse_config(read_text(path), path)
 
 
 @hide_arguments
@@ -208,7 +77,12 @@ def parse_config(text: str, path: Path) -> ConfigFile:
     raise ConfigurationError("\n".join(problems))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file of settings.
+
+    Raises:
+        ConfigurationError: it cannot be read, others can change it, it is too large or not UTF-8.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -266,7 +140,9 @@ def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
         near = difflib.get_close_matches(place[-1], names, 1)
         return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
     expected = _EXPECTED.get(problem["type"])
-    return f"must be {expected}" if expected else f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    if expected is None:
+        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+    return f"must be {expected.format_map(problem.get('ctx', {}))}"
 
 
 _EXPECTED = {
@@ -274,7 +150,15 @@ _EXPECTED = {
     "list_type": "text or a list of texts",
     "string_too_short": "text that is not empty",
     "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "above {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "finite_number": "a finite number",
     "dict_type": "a table",
+    "int_from_float": "a whole number",
+    "missing": "given",
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
@@ -288,6 +172,10 @@ def _names_at(place: tuple[str, ...]) -> list[str]:
         "templates": Template,
         "providers": ProviderSection,
         "network": Network,
+        "limits": LimitSection,
+        "budget": BudgetSection,
+        "ledger": LedgerSection,
+        "breaker": BreakerSection,
         "redact": RedactSection,
         "local": LocalSection if len(place) == 1 else LocalModelSection,
     }

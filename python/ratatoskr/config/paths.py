@@ -1,4 +1,4 @@
-"""Where `config.toml` is looked for; apart from what reads it, so that looking imports nothing large.
+"""Where `config.toml` and `models.toml` are looked for; apart from what reads them, which imports more.
 
 `$RATATOSKR_CONFIG`, `~/.config/ratatoskr/config.toml` (below `$XDG_CONFIG_HOME` if that is set),
 `~/.ratatoskr/config.toml` and `/etc/ratatoskr/config.toml`; the first that exists is read alone.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["config_paths", "find_config"]
+__all__ = ["config_paths", "find_config", "find_models_file"]
 
 
 def config_paths() -> tuple[Path, ...]:
@@ -27,3 +27,11 @@ def find_config() -> Path | None:
     if os.environ.get("RATATOSKR_CONFIG"):
         return config_paths()[0]
     return next((path for path in config_paths() if os.path.lexists(path)), None)
+
+
+def find_models_file() -> Path | None:
+    """Return the path of the `models.toml` in force; one that `$RATATOSKR_MODELS` names need not exist."""
+    if named := os.environ.get("RATATOSKR_MODELS"):
+        return Path(named)
+    paths = dict.fromkeys(path.with_name("models.toml") for path in config_paths())
+    return next((path for path in paths if os.path.lexists(path)), None)

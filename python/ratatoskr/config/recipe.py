@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.models.catalogue import ModelChange
 from ratatoskr.providers.specs import example_variables
 from ratatoskr.registry.backoff import Clock
+from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.transport.config import TransportConfig
 from ratatoskr.types.local import AnalysisModel
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from ratatoskr.ledger.protocol import Ledger
     from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
+    from ratatoskr.types.budget import Budget
+    from ratatoskr.types.limit import Limit
 
 Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -55,15 +60,20 @@ class Recipe:
         local: the models of this process.
         timeouts: deadlines of calls that set none themselves.
         retries: the number of retries at each candidate.
+        breaker: when circuit breakers open; `None` for none.
         policy: what to do with a parameter that a model does not support.
         rules: the user's routing, which comes before the built-in table.
         fallbacks: the models that may follow after any failure.
         substitute: whether the built-in chain may be used after any failure.
         in_flight: the number of concurrent requests of a provider, where it differs from the default.
         stream_bytes: the largest size of a provider's streams, where it differs from the default.
+        models: what the user knows better about models, by provider and model.
         transport: proxy, TLS and socket.
         client: an httpx client in place of the native transport.
         clock: in place of real time and randomness; for tests.
+        limits: of requests and tokens, by provider and model.
+        budgets: all of which must allow a call.
+        ledger: where limits and budgets count: the path of a file, or a `Ledger`; `None` for memory.
         wraps: middleware around every call, the first one outermost.
         try_wraps: middleware around every try at a provider, the first one outermost.
     """
@@ -72,15 +82,20 @@ class Recipe:
     local: LocalConfig = LocalConfig()
     timeouts: Timeouts = Timeouts()
     retries: int = 2
+    breaker: BreakerSettings | None = BreakerSettings()
     policy: ParameterPolicy = "error"
     rules: Pairs = ()
     fallbacks: Pairs = ()
     substitute: bool = False
     in_flight: tuple[tuple[str, int], ...] = ()
     stream_bytes: tuple[tuple[str, int], ...] = ()
+    models: tuple[tuple[tuple[str, str], ModelChange], ...] = ()
     transport: TransportConfig = TransportConfig()
     client: Any = field(default=None, repr=False)
     clock: Clock | None = None
+    limits: tuple[Limit, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    ledger: str | Path | Ledger | None = None
     wraps: tuple[Middleware, ...] = ()
     try_wraps: tuple[Middleware, ...] = ()
 
@@ -99,7 +114,8 @@ class Recipe:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError("configured twice", provider=name)
-        unknown = {name for name, _ in self.in_flight + self.stream_bytes} - set(names)
+        limited = {name for name, _ in self.in_flight + self.stream_bytes} | {one.provider for one in self.limits}
+        unknown = limited - set(names)
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
         if self.client is not None and (self.in_flight or self.transport != TransportConfig()):

@@ -158,7 +158,7 @@ class Chat(Protocol):
         Args:
             requests: messages as `chat` takes them, or `ChatRequest`s, which stand as they are.
             model: of the requests that are messages, as are the other arguments.
-            concurrency: the most requests under way.
+            concurrency: the most requests under way; a daemon may allow its client fewer.
             ordered: yield in the order of the requests; at most `concurrency` answers wait for an earlier one.
             retries_on_invalid: as `chat` takes it, for every request.
             **arguments: those of `chat`.
@@ -178,6 +178,8 @@ class Chat(Protocol):
             request = check_request(item) if isinstance(item, ChatRequest) else request_of(item, options, **keywords)
             return await chat_until_valid(backend.chat, request, retries_on_invalid)
 
+        if (max_calls := getattr(backend, "max_calls", None)) is not None:
+            concurrency = min(concurrency, await max_calls() or concurrency)
         async for answered in answer_many(chat, requests, concurrency, ordered=ordered):
             yield answered
 

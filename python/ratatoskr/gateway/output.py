@@ -100,4 +100,4 @@ def _sum(first: Cost | None, second: Cost | None) -> Cost | None:
     """Return the cost of both, if it is known of both in one currency."""
     if first is None or second is None or first.currency != second.currency:
         return None
-    return Cost(first.amount + second.amount, first.currency, first.source)
+    return first + second

@@ -7,7 +7,6 @@ import math
 import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,7 +16,9 @@ from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, ContentDelta, Done
 from ratatoskr.types.fairness import STEP, yield_to_loop
 from ratatoskr.types.frames import forget_locals
+from ratatoskr.types.frozen import replace
 from ratatoskr.types.generic import GenericBase
+from ratatoskr.types.pending import as_it_is
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
@@ -131,6 +132,8 @@ class ChatStream(GenericBase["T"]):
             if self._closed:  # by its owner while this read waited; `response` raises
                 raise StopAsyncIteration from None
             forget_locals(error, handled)
+            if self._opened.on_error is not None:
+                self._opened.on_error(error)
             self._error = self._to_interruption(error)
             self.close()
             raise self._error from None
@@ -142,7 +145,7 @@ class ChatStream(GenericBase["T"]):
     def _finish(self) -> None:
         assert self._opened is not None  # noqa: S101  # an event has come, so the stream is open
         self._done = True
-        self._response = self._answer()
+        self._response = self._answer(whole=True)
         self.close()
 
     def _to_interruption(self, error: RatatoskrError) -> RatatoskrError:
@@ -235,10 +238,15 @@ class ChatStream(GenericBase["T"]):
             return ChatResponse(Message("assistant", ()))
         return self._answer()
 
-    def _answer(self) -> ChatResponse[T]:
+    def _answer(self, *, whole: bool = False) -> ChatResponse[T]:
         opened = self._opened
         assert opened is not None  # noqa: S101  # callers have looked
-        return opened.source.response().with_attempts(opened.attempts)
+        response = opened.source.response()
+        if whole and opened.attempts and opened.attempts[-1].usage is None:
+            *before, last = opened.attempts
+            last = replace(last, usage=response.usage, cost=as_it_is(response, "cost"))
+            opened.attempts = (*before, last)
+        return response.with_attempts(opened.attempts)
 
     def _source(self) -> EventSource:
         if self._opened is None:

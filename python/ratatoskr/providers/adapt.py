@@ -33,6 +33,7 @@ NEUTRAL: Mapping[str, float] = MappingProxyType(
 """The values in force where a parameter cannot be set: asking for them changes nothing, so they need not be sent."""
 
 _CHECKED = tuple(name for name in PARAM_NAMES if name != "raw_provider_options")
+_REFUSED = "the provider refused it for this model within the last 24 hours"
 _values = attrgetter(*_CHECKED)
 _NO_VALUES = (None,) * len(_CHECKED)
 
@@ -157,6 +158,8 @@ class _Adapter:
         rules = self.target.rules
         if name not in self.parameters:
             return f"{self.target.provider} does not support it here", ""
+        if name in rules.refused:
+            return _REFUSED, ""
         if name in rules.unsupported:
             return "this model does not accept it", ""
         if name in SAMPLING and not _is_within(value, rules.accepted.get(name)):
@@ -239,7 +242,9 @@ class _Adapter:
         if not isinstance(given, ReasoningConfig) or (given.effort is None and given.budget_tokens is None):
             return  # it only says whether to show the thinking
         off = given.effort == "none" or (given.effort is None and given.budget_tokens == 0)
-        if self.target.rules.thinking == "none" or "reasoning" not in self.parameters:
+        if "reasoning" in self.target.rules.refused:
+            self._refuse("reasoning", given, _REFUSED)
+        elif self.target.rules.thinking == "none" or "reasoning" not in self.parameters:
             self._refuse_reasoning(given, off)
         elif off:
             self._switch_off(given)

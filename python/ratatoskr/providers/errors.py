@@ -29,6 +29,7 @@ from ratatoskr.errors import (
 from ratatoskr.providers.error_rows import ROWS
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.failure import ReportedFailure
+from ratatoskr.wire.reset import find_reset_in_text
 
 MAX_MESSAGE = 2000
 """The number of characters that are kept of a provider's message."""
@@ -116,7 +117,6 @@ def build_error(
     if status is None or status < 300:
         status = failure.status
     default = f"the provider answered with status {status}" if status is not None else "the provider reported an error"
-    retry_after = failure.retry_after
     codes = tuple(code.lower() for code in (failure.code, failure.kind) if code)
     cls, reason = _find_class(status, failure, codes)
     error = cls(
@@ -125,7 +125,7 @@ def build_error(
         model=model,
         status=status,
         provider_code=failure.code or failure.kind,
-        retry_after=parse_retry_after(headers, now) if retry_after is None else _bound(retry_after),
+        retry_after=_find_retry_after(failure, headers, now, has_date=issubclass(cls, QuotaExhausted | RateLimited)),
     )
     if isinstance(error, UnsupportedParameter):
         error.field = failure.param
@@ -211,6 +211,19 @@ def parse_retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> f
         if "ratelimit" in name and "reset" in name and headers.get(name.replace("reset", "remaining")) == "0"
     ]
     return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _find_retry_after(
+    failure: ReportedFailure, headers: Mapping[str, str], now: Callable[[], float], *, has_date: bool
+) -> float | None:
+    """Return the seconds to wait that the body asks for, or the headers, or else a date in the body that is to come."""
+    if failure.retry_after is not None:
+        return _bound(failure.retry_after)
+    wait = parse_retry_after(headers, now)
+    if wait is None and has_date:
+        reset = failure.resets_at or find_reset_in_text(failure.message[:MAX_MESSAGE])
+        wait = None if reset is None or reset < now() else _bound(reset - now())
+    return wait
 
 
 def _parse_reset(value: str, now: Callable[[], float]) -> float | None:

@@ -38,12 +38,16 @@ class Binding:
         dialect: the dialect that the model is asked in.
         parameters: the chat parameters that the provider supports.
         accepted: the options and the policy of the last request whose parameters could be sent unchanged.
+        is_new: whether nothing has been answered in this way yet.
+        until: when it is to be looked up again, where it rests on what the provider has refused.
     """
 
     target: Target
     dialect: Dialect
     parameters: frozenset[str] = frozenset()
     accepted: tuple[ChatOptions, ParameterPolicy] | None = field(default=None, repr=False)
+    until: float | None = None
+    is_new: bool = True
 
     def is_accepted(self, options: ChatOptions, policy: ParameterPolicy) -> bool:
         """Return whether these very options were accepted before, so that they need not be checked again."""
@@ -94,6 +98,8 @@ class ProviderClient:
         fixed = {name: value for name, value in fixed.items() if name not in map(str.lower, own)}
         self._keys = KeyRing(keys, spec.key_header, (*fixed.items(), *own.items()), token_header=spec.token_header)
         self.redact = self._keys.redact
+        self.order_keys = self._keys.order
+        self.has_choice = len(keys) > 1
 
     async def send(
         self,
@@ -103,16 +109,19 @@ class ProviderClient:
         headers: tuple[tuple[str, str], ...],
         framing: Framing,
         deadlines: Deadlines,
+        affinity: bytes | None = None,
+        chosen_key: int | None = None,
     ) -> HttpReply:
         """Send a request and return its reply, whose status is 2xx; without a body, the method is GET.
 
         The request occupies its key until this returns: a stream only until its head has arrived. Where the key is a
-        function and the reply has status 401, the request is sent once more with a new token.
+        function and the reply has status 401, the request is sent once more with a new token. Requests with the same
+        `affinity` have the same key.
 
         Raises:
             RatatoskrError: the request could not be sent, or its reply has another status.
         """
-        key = self._keys.pick(binding.target.model)
+        key = self._keys.pick(binding.target.model, affinity, chosen_key)
         logs = _logger.isEnabledFor(logging.DEBUG)
         began = time.monotonic() if logs or self._keys.has_functions else 0.0
         if BODIES.enabled:
@@ -254,5 +263,7 @@ def _what_is_left(deadlines: Deadlines, began: float) -> Deadlines:
     left = deadlines.total - (time.monotonic() - began)
     if left <= 0:
         phase = deadlines.total_phase
-        raise Timeout(f"timed out after {deadlines.total:.3g} s ({phase}) while waiting for a new token", phase=phase)
+        error = Timeout(f"timed out after {deadlines.total:.3g} s ({phase}) while waiting for a new token", phase=phase)
+        error.queued = True
+        raise error
     return replace(deadlines, total=left)

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -43,6 +44,10 @@ _KNOWN_TOKENS = 16
 class KeyRing:
     """Chooses the key of each request: the least busy of those that are not resting, and of equals each in turn.
 
+    Requests with the same cached prompt have the same key as long as it is not resting, so that the provider's cache
+    is met: the first of the keys that are not resting in an order that is theirs alone (rendezvous hashing), which a
+    change of the other keys leaves as it is.
+
     A request counts for its key from `pick` to `release`.
 
     Args:
@@ -70,6 +75,7 @@ class KeyRing:
         self._secrets = (*fixed, *map(Secret, _secret_values(headers)))
         self._tokens: tuple[Secret, ...] = ()
         self._redact = _build_redact([secret.reveal() for secret in self._secrets])
+        self._ids = [_digest(key, index) for index, key in enumerate(keys)] if len(keys) > 1 else []
         self._in_flight = [0] * len(self._with_key)
         self._turn = 0
         self._rests = Rests[tuple[int, str | None]]()  # of a key for a model; `None` stands for all models
@@ -80,25 +86,46 @@ class KeyRing:
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
-    def pick(self, model: str) -> int | None:
+    def pick(self, model: str, affinity: bytes | None = None, chosen: int | None = None) -> int | None:
         """Return the index of the key to use; `None` if there is no key.
 
         Where all keys are resting, it is the one whose rest ends first.
+
+        Args:
+            model: the model that is asked.
+            affinity: what requests that should have the same key have in common; `None` where any key will do.
+            chosen: the index that the caller has chosen, by `order`.
         """
         count = len(self._with_key)
         if count < 2:
             return 0 if count else None
+        with self._lock:
+            index = min(range(count), key=self._rank(model, affinity)) if chosen is None else chosen
+            self._in_flight[index] += 1
+            if affinity is None:
+                self._turn = (index + 1) % count
+        return index
 
-        def rank(index: int) -> tuple[float, int, int]:
-            until = self._rest_of(index, model)
-            return (until if until > now else -math.inf), self._in_flight[index], (index - self._turn) % count
+    def order(self, model: str, affinity: bytes | None = None) -> list[int]:
+        """Return the indices of the keys that are not resting, in the order in which `pick` would use them.
 
+        Where all are resting, it is the one whose rest ends first.
+        """
         with self._lock:
             now = self._now()
-            index = min(range(count), key=rank)
-            self._in_flight[index] += 1
-            self._turn = (index + 1) % count
-        return index
+            ranked = sorted(range(len(self._with_key)), key=self._rank(model, affinity))
+            return [index for index in ranked if self._rest_of(index, model) <= now] or ranked[:1]
+
+    def _rank(self, model: str, affinity: bytes | None) -> Callable[[int], tuple[float, bytes, int, int]]:
+        """Return what keys are sorted by: the end of their rest, their affinity, their load, their turn."""
+        count, now = len(self._with_key), self._now()
+
+        def rank(index: int) -> tuple[float, bytes, int, int]:
+            until = self._rest_of(index, model)
+            own = b"" if affinity is None else blake2b(self._ids[index], key=affinity, digest_size=8).digest()
+            return (until if until > now else -math.inf), own, self._in_flight[index], (index - self._turn) % count
+
+        return rank
 
     def release(self, index: int | None) -> None:
         """End a request that `pick` began, however it ended."""
@@ -191,6 +218,12 @@ class KeyRing:
     def _rest_of(self, index: int, model: str) -> float:
         """Return the time until which a key is not to be used with a model."""
         return max(self._rests.until((index, None)), self._rests.until((index, model)))
+
+
+def _digest(key: Secret | KeySource, index: int) -> bytes:
+    """Return what stands for a key when keys are ranked: the same in every process, wherever in the list it is."""
+    text = key.reveal() if isinstance(key, Secret) else f"function {index}"
+    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def _hide(headers: Headers) -> Callable[[], Headers]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.classify import Classifications, ClassifyRequest, ZeroShotRequest
 from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.nli import NliRequest, NliResults
 from ratatoskr.types.rerank import Ranking, RerankRequest
@@ -17,6 +18,8 @@ from ratatoskr.types.timeouts import Deadlines
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
+    from ratatoskr.models.knowledge import ModelKnowledge
+    from ratatoskr.models.pricing import Pricing
 
 
 @dataclass(frozen=True, init=False)
@@ -29,6 +32,10 @@ class CallOptions:
         policy: what happens to a parameter that the model does not support: `error`, `drop` or `pass`.
         provider: the name of the provider; `None` for a whole call.
         attempt: the number of the attempt in its call, from 1; `None` for a whole call.
+        has_next: whether another candidate that the caller named is ready, so that this one need not be waited for.
+        key: which of the provider's keys to use, from 0; `None` leaves that to the provider.
+        pricing: gives an answer its cost; `None` where prices are not wanted.
+        knowledge: checks the request before it is sent; `None` where nothing is known of models.
     """
 
     model: str
@@ -36,6 +43,10 @@ class CallOptions:
     policy: ParameterPolicy = "error"
     provider: str | None = None
     attempt: int | None = None
+    has_next: bool = False
+    key: int | None = None
+    pricing: Pricing | None = None
+    knowledge: ModelKnowledge | None = None
 
     def __init__(
         self,
@@ -44,9 +55,23 @@ class CallOptions:
         policy: ParameterPolicy = "error",
         provider: str | None = None,
         attempt: int | None = None,
+        has_next: bool = False,
+        key: int | None = None,
+        pricing: Pricing | None = None,
+        knowledge: ModelKnowledge | None = None,
     ) -> None:
         # at once: one is made for every attempt, and the generated method of a frozen class sets field by field
-        self.__dict__.update(model=model, deadlines=deadlines, policy=policy, provider=provider, attempt=attempt)
+        self.__dict__.update(
+            model=model,
+            deadlines=deadlines,
+            policy=policy,
+            provider=provider,
+            attempt=attempt,
+            pricing=pricing,
+            knowledge=knowledge,
+        )
+        if has_next or key is not None:
+            self.__dict__.update(has_next=has_next, key=key)
 
 
 class ChatProvider(Protocol):
@@ -69,6 +94,20 @@ class ListsModels(Protocol):
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the models; raises `RatatoskrError`."""
+        ...
+
+
+@runtime_checkable
+class DescribesParameters(Protocol):
+    """A provider that knows what its models accept."""
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`.
+
+        Args:
+            model: its name there.
+            max_output_tokens: the most tokens of an answer, as far as is known elsewhere.
+        """
         ...
 
 

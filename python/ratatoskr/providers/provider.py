@@ -11,10 +11,14 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from ratatoskr.errors import InvalidInput, MalformedResponse, RatatoskrError, UnsupportedParameter
+from ratatoskr.models.knowledge import FITS
 from ratatoskr.models.rules import rules_for
 from ratatoskr.providers.adapt import apply_rules, check_tool_names
+from ratatoskr.providers.affinity import prompt_affinity
+from ratatoskr.providers.discovery import Refusals, find_refused
 from ratatoskr.providers.exchange import Binding, ProviderClient, load_dialect
 from ratatoskr.providers.model_list import parse_model_list
+from ratatoskr.providers.parameters import describe_parameters
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.providers.response import build_filter_error, build_response, is_filtered
 from ratatoskr.providers.specs import SWITCHES, ProviderSpec
@@ -22,6 +26,7 @@ from ratatoskr.providers.stream import HttpStream
 from ratatoskr.transport.client import HttpReply, Transport
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.metadata import Parameter
 from ratatoskr.types.model import ModelInfo, Plan, PlannedRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
@@ -75,7 +80,9 @@ class HttpProvider:
         # Azure's older form has the deployment in the path.
         self._by_path = bool(spec.api_version_variable) and urlsplit(self.base_url).path.endswith("/openai")
         self._notices = notices
+        self.key_count = len(keys)
         self._bindings: dict[tuple[str, str], Binding] = {}
+        self._refusals = Refusals()
 
     @property
     def spec(self) -> ProviderSpec:
@@ -120,7 +127,18 @@ class HttpProvider:
         target = binding.target
         encoded = self._encode(request, binding, call.policy, stream=False)
         body = self._serialize(encoded.body)
-        reply = await client.send(binding, encoded.path, body, encoded.headers, "body", call.deadlines)
+        if len(body) > FITS and call.knowledge is not None:
+            encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
+        affinity = prompt_affinity(request) if client.has_choice else None
+        try:
+            reply = await client.send(
+                binding, encoded.path, body, encoded.headers, "body", call.deadlines, affinity, call.key
+            )
+        except InvalidInput as error:
+            self._learn(error, request, binding)
+            raise
+        if binding.is_new:
+            self._note_retirement(binding, call, encoded)
         try:
             turn = binding.dialect.decode_response(reply.body, target)
         except FailureReported as reported:
@@ -136,6 +154,7 @@ class HttpProvider:
             request.output,
             reply.body,
             client.redact,
+            call.pricing,
         )
         if turn.done and is_filtered(turn):
             raise client.add_context(build_filter_error(turn, response), reply, target)
@@ -150,12 +169,24 @@ class HttpProvider:
         client, binding = self._client, self._bind(call.model, request.kind)
         encoded = self._encode(request, binding, call.policy, stream=True)
         body = self._serialize(encoded.body)
+        if len(body) > FITS and call.knowledge is not None:
+            encoded.notices += call.knowledge.check_window(request, self.name, call.model, len(body))
         limits = call.deadlines
         deadlines = Deadlines(limits.connect, limits.first_byte, limits.idle, None, limits.total_phase)
-        reply = await client.send(binding, encoded.path, body, encoded.headers, binding.dialect.FRAMING, deadlines)
+        affinity = prompt_affinity(request) if client.has_choice else None
+        framing = binding.dialect.FRAMING
+        try:
+            reply = await client.send(
+                binding, encoded.path, body, encoded.headers, framing, deadlines, affinity, call.key
+            )
+        except InvalidInput as error:
+            self._learn(error, request, binding)
+            raise
+        if binding.is_new:
+            self._note_retirement(binding, call, encoded)
         if not reply.streamed:
             raise self._build_not_streamed_error(reply, binding)
-        return HttpStream(client, binding, reply, tuple(encoded.notices), request.output)
+        return HttpStream(client, binding, reply, tuple(encoded.notices), request.output, call.pricing)
 
     def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
         """Return what `chat` would send, the conversation only with `body`; a refusal is part of the plan."""
@@ -170,6 +201,10 @@ class HttpProvider:
         headers = self._client.planned_headers(encoded.headers) if body else {}
         planned = PlannedRequest("POST", url, headers, members) if body else None
         return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
+
+    def order_keys(self, request: ChatRequest, model: str) -> list[int]:
+        """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
+        return self._client.order_keys(model, prompt_affinity(request))
 
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models.
@@ -194,19 +229,41 @@ class HttpProvider:
         """Return what is known about a model, looked up once."""
         key = (model, kind)
         binding = self._bindings.get(key)
-        if binding is None:
+        if binding is None or (binding.until is not None and self._refusals.is_over(binding.until)):
             spec = self._spec
             rules = rules_for(self.name, self._models.get(model, model), api=self._api)
             name = rules.endpoint if rules.endpoint in spec.dialects else next(iter(spec.dialects))
             if not SWITCHES.isdisjoint(spec.flags) and rules.thinking == "effort" and rules.off == "none":
                 rules = replace(rules, thinking="switch", efforts={}, off="disabled")
+            refused, until = self._refusals.find(model)
+            if refused:
+                rules = replace(rules, refused=refused)
             flags = spec.flags | rules.flags | ({"generate"} if kind == "generate" else frozenset())
             dialect = load_dialect(spec.dialects[name])
-            binding = Binding(Target(self.name, model, name, rules, flags), dialect, dialect.PARAMETERS - spec.refused)
+            target = Target(self.name, model, name, rules, flags)
+            binding = Binding(target, dialect, dialect.PARAMETERS - spec.refused, until=until)
             if len(self._bindings) >= _MAX_BINDINGS:
                 self._bindings.clear()
             self._bindings[key] = binding
         return binding
+
+    def _note_retirement(self, binding: Binding, call: CallOptions, encoded: Encoded) -> None:
+        binding.is_new = False
+        if call.knowledge is not None:
+            encoded.notices += call.knowledge.tell_of_retirement(self.name, call.model)
+
+    def _learn(self, error: InvalidInput, request: ChatRequest, binding: Binding) -> None:
+        """Remember the parameter that an answer has refused, if it names one that was sent."""
+        parameter = find_refused(error, request, binding.target.dialect)
+        if parameter is not None:
+            self._refusals.add(binding.target.model, parameter)
+            for kind in ("chat", "generate"):
+                self._bindings.pop((binding.target.model, kind), None)
+
+    def parameters(self, model: str, max_output_tokens: int | None = None) -> dict[str, Parameter]:
+        """Return what a model accepts of each parameter of `chat`."""
+        binding = self._bind(model, "chat")
+        return describe_parameters(binding.target.rules, binding.parameters, self.name, max_output_tokens)
 
     def _encode(self, request: ChatRequest, binding: Binding, policy: ParameterPolicy, *, stream: bool) -> Encoded:
         """Return the request in the provider's dialect, its parameters adapted to the model.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratatoskr.errors import ContentFiltered
 from ratatoskr.providers.errors import clean_word
@@ -15,6 +15,9 @@ from ratatoskr.types.message import Message
 from ratatoskr.types.part import ReasoningPart, TextPart
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.turn import TurnBuilder
+
+if TYPE_CHECKING:
+    from ratatoskr.models.pricing import Pricing
 
 HIDDEN_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization", "x-api-key", "x-goog-api-key"})
 """Left out of `RawResponse.headers`."""
@@ -34,6 +37,7 @@ def build_response(
     output: Any,
     body: bytes | None,
     redact: Callable[[str], str],
+    pricing: Pricing | None,
 ) -> ChatResponse[Any]:
     """Return what a turn holds as a response.
 
@@ -46,6 +50,7 @@ def build_response(
         output: the type that `parsed` gives.
         body: the bytes of the reply, unless it was streamed.
         redact: returns a text without the secrets that were sent, which a provider may repeat.
+        pricing: prices the turn where the provider does not bill it.
     """
     headers = dict(reply.headers)
     if not HIDDEN_HEADERS.isdisjoint(headers):
@@ -56,10 +61,13 @@ def build_response(
     usage = turn.usage
     if (usage.cache_read_tokens or usage.cache_write_tokens or usage.reasoning_tokens) and not usage.is_consistent:
         notices = (*notices, _INCONSISTENT_USAGE)
+    cost = turn.cost
+    if cost is None and pricing is not None:
+        cost = pricing.when_read(usage, target.provider, turn.model or "", target.model)
     return ChatResponse(
         Message("assistant", turn.parts()),
         usage,
-        turn.cost,
+        cost,
         turn.finish_reason or "unknown",
         turn.native_finish_reason,
         target.provider,

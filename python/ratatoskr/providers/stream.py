@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._log import BODIES
 from ratatoskr.errors import MalformedResponse, RatatoskrError
@@ -15,6 +16,9 @@ from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent
 from ratatoskr.types.fairness import yield_to_loop
 from ratatoskr.wire.failure import FailureReported
+
+if TYPE_CHECKING:
+    from ratatoskr.models.pricing import Pricing
 
 _MAX_DECODED: Final = 256
 """The number of a reply's events that are decoded at once; the others of its batch wait for the next call."""
@@ -29,10 +33,17 @@ class HttpStream:
         reply: its events are decoded.
         notices: about the request.
         output: the type that `parsed` of the response gives.
+        pricing: prices the answer where the provider does not bill it.
     """
 
     def __init__(
-        self, client: ProviderClient, binding: Binding, reply: HttpReply, notices: tuple[Notice, ...], output: Any
+        self,
+        client: ProviderClient,
+        binding: Binding,
+        reply: HttpReply,
+        notices: tuple[Notice, ...],
+        output: Any,
+        pricing: Pricing | None = None,
     ) -> None:
         self.provider = client.name
         self._client = client
@@ -40,10 +51,16 @@ class HttpStream:
         self._reply = reply
         self._notices = notices
         self._output = output
+        self._pricing = pricing
         self._decoder = binding.dialect.StreamDecoder(binding.target)
         self._received: list[tuple[str, bytes]] = []
         self._header_id = client.request_id(reply)
         self._error: RatatoskrError | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the reply, names in lower case."""
+        return self._reply.headers
 
     @property
     def request_id(self) -> str | None:
@@ -124,6 +141,7 @@ class HttpStream:
             self._output,
             None,
             self._client.redact,
+            self._pricing,
         )
 
     def close(self) -> None:

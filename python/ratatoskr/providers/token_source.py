@@ -103,9 +103,9 @@ class TokenSource:
                         raise AuthenticationFailed(outcome.message, field="key")
         except TimeoutError:
             phase, seconds = deadlines.total_phase, f"{deadlines.total:.3g} s"
-            raise Timeout(
-                f"timed out after {seconds} ({phase}) while waiting for the key function", phase=phase
-            ) from None
+            error = Timeout(f"timed out after {seconds} ({phase}) while waiting for the key function", phase=phase)
+            error.queued = True
+            raise error from None
 
     def _join(self, refused: LiveToken | None) -> _Call:
         """Return the call of the function that is under way, or a new one."""

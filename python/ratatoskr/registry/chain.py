@@ -1,8 +1,7 @@
 """Candidates tried in order, with retry and fallback, and the record of every attempt.
 
 `Chain.run` is the one place that repeats anything. It asks `policy` what an error means, `backoff` how long to wait,
-and gives every attempt its share of the time that is left. A circuit breaker belongs beside the cool-downs, in
-`Chain.order`.
+`readiness` whom to ask, and gives every attempt its share of the time that is left.
 """
 
 from __future__ import annotations
@@ -18,26 +17,30 @@ from typing import Generic, TypeVar
 
 from ratatoskr.errors import (
     AllAttemptsFailed,
+    BudgetExceeded,
     GatewayClosed,
     ModelNotAvailable,
+    ModelNotFound,
     RatatoskrError,
     Timeout,
     UnsupportedParameter,
     summarize,
 )
 from ratatoskr.registry.backoff import HINT_CAP, MIN_TRY, PATIENCE, Clock, SystemClock, backoff
+from ratatoskr.registry.breaker import Admission, BreakerSettings
 from ratatoskr.registry.budget import RetryBudget
 from ratatoskr.registry.log import is_enabled_for, log_attempt
-from ratatoskr.registry.policy import Verdict, maybe_billed, verdict_on
+from ratatoskr.registry.policy import Verdict, cooldown_after, maybe_billed, verdict_on
+from ratatoskr.registry.readiness import Readiness
 from ratatoskr.routing import Candidate
 from ratatoskr.types.attempt import Attempt, Decision, ErrorInfo
 from ratatoskr.types.frames import forget_locals
-from ratatoskr.types.rests import Rests
-from ratatoskr.types.timeouts import Deadlines, Timeouts
-from ratatoskr.types.usage import Usage
+from ratatoskr.types.pending import as_it_is
+from ratatoskr.types.timeouts import DEFAULTS, Deadlines, Timeouts
 
 T = TypeVar("T")
 
+DEFAULT_BREAKER = BreakerSettings()
 MAX_TRIES = 6
 """The most attempts of one call over its whole chain, so that an outage multiplies load by a bounded factor.
 
@@ -57,6 +60,7 @@ class _Run(Generic[T]):
     tries: int = 0
     waited: float = 0.0
     stopped: bool = False
+    forced: bool = False  # whether a candidate was asked although its breaker is open
 
 
 class Chain:
@@ -65,13 +69,25 @@ class Chain:
     Args:
         retries: repeats of one candidate; with 0 it is tried once.
         clock: time and chance.
+        breaker: when circuit breakers open; `None` for none.
+        timeouts: those in force where a call sets none.
+
+    Attributes:
+        readiness: whom calls ask.
     """
 
-    def __init__(self, *, retries: int = 2, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        retries: int = 2,
+        clock: Clock | None = None,
+        breaker: BreakerSettings | None = DEFAULT_BREAKER,
+        timeouts: Timeouts = DEFAULTS,
+    ) -> None:
         self._retries = retries
         self._clock = clock or SystemClock()
         self._budget = RetryBudget()
-        self._rests = Rests[tuple[str, str]]()  # of a model at a provider
+        self.readiness = Readiness(breaker, self._clock, timeouts.over(DEFAULTS))
         self._waits: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -108,32 +124,53 @@ class Chain:
             AllAttemptsFailed: two or more candidates were tried.
         """
         run = _Run(attempt, timeouts, safe_to_repeat, self._clock.now())
-        order = self.order(candidates)
+        readiness, breaker = self.readiness, self.readiness.breaker
+        order = readiness.order(candidates)
         while order:
-            candidate = order.pop(0)
-            answer = await self._candidate(run, candidate, order)
+            candidate = order[0]
+            admission: Admission | None = None
+            if breaker is not None:
+                admission = breaker.closed.get(candidate.circuit)
+                if admission is None:
+                    allowed = order if run.last_errors else [c for c in order if not c.only_if_unavailable] or order
+                    candidate, admission, forced = readiness.admit_one(allowed)
+                    run.forced |= forced
+            order.remove(candidate)
+            answer = await self._candidate(run, candidate, admission, order)
             if answer is not None:
                 return answer[0], tuple(run.attempts)
             if run.stopped:
                 break
-            order = _after(run.last_errors[-1], order)
+            order = self._after(run, run.last_errors[-1], order)
         raise _final(run) from None
 
-    def order(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return the candidates with those that are cooling down at the end; none is left out."""
-        if not self._rests:
-            return list(candidates)
-        now = self._clock.now()
-        return sorted(candidates, key=lambda c: self._rests.until((c.provider, c.model)) > now)
+    def _after(self, run: _Run[T], error: RatatoskrError, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates that may follow this error: built-in alternatives only where the model is unavailable.
 
-    async def _candidate(self, run: _Run[T], candidate: Candidate, behind: Sequence[Candidate]) -> tuple[T] | None:
+        A call asks at most one whose breaker is open, so that an outage of all is not multiplied by their number.
+        """
+        is_absent, is_unknown = isinstance(error, ModelNotAvailable), isinstance(error, ModelNotFound)
+        after = [
+            c for c in candidates if not c.only_if_unavailable or is_absent or (c.also_if_not_found and is_unknown)
+        ]
+        return [c for c in after if not self.readiness.is_open(c)] if run.forced else after
+
+    def has_ready(self, candidate: Candidate, waiting: list[Candidate]) -> bool:
+        """Return whether another one that the caller named is ready; those before are taken from `waiting`."""
+        if candidate in waiting:
+            waiting.remove(candidate)
+        return any(not other.only_if_unavailable and self.readiness.is_ready(other) for other in waiting)
+
+    async def _candidate(
+        self, run: _Run[T], candidate: Candidate, admission: Admission | None, behind: Sequence[Candidate]
+    ) -> tuple[T] | None:
         """Try one candidate as often as it may be, with each of its keys; its last error is left in the run."""
         paid = 0.0
         retry = 0
         keys_left = math.inf
         while True:
             try:
-                answer = await self._try(run, candidate)
+                answer = await self._try(run, candidate, admission)
             except RatatoskrError as error:
                 verdict = self._note(run, candidate, error)
                 if error.other_keys:
@@ -145,13 +182,17 @@ class Chain:
                     run.last_errors.pop()
                     run.tries -= 1
                     log_attempt(run.attempts[-1], len(run.attempts))
+                    admission = self.readiness.admit_again(candidate)
                     continue
-                has_next = bool(_after(error, behind))
-                wait = self._wait(run, error, verdict, retry, has_next=has_next)
+                after = self._after(run, error, behind)
+                ready = next((c for c in after if not self.readiness.is_open(c)), None) if verdict.next else None
+                wait = None
+                if ready is None or not self.readiness.is_open(candidate):
+                    wait = self._wait(run, error, verdict, retry, can_move=ready is not None)
                 paid = 0.0 if wait is None else self._budget.take(candidate.provider, error)
                 if wait is None or not paid:
-                    self._decide(run, error, verdict, has_next=has_next, unpaid=wait is not None)
-                    following = None if run.stopped else next(iter(_after(error, behind)), None)
+                    self._decide(run, error, verdict, has_next=bool(after), unpaid=wait is not None)
+                    following = None if run.stopped else ready or after[0]
                     log_attempt(run.attempts[-1], len(run.attempts), following=following)
                     return None
                 run.attempts[-1] = replace(run.attempts[-1], decision="again")
@@ -164,6 +205,13 @@ class Chain:
                 except BaseException:
                     self._budget.put_back(candidate.provider, paid)  # cancelled while waiting: no retry was made
                     raise
+                if ready is not None and self.readiness.is_open(candidate):  # the breaker has opened meanwhile
+                    self._budget.put_back(candidate.provider, paid)
+                    run.attempts[-1] = replace(run.attempts[-1], decision="next")
+                    run.last_errors.append(error)
+                    log_attempt(run.attempts[-1], len(run.attempts), following=ready)
+                    return None
+                admission = self.readiness.admit_again(candidate)
             else:
                 self._budget.record_answer(candidate.provider, paid)
                 if is_enabled_for(logging.DEBUG):
@@ -186,24 +234,34 @@ class Chain:
         finally:
             self._waits.discard(wait)
 
-    async def _try(self, run: _Run[T], candidate: Candidate) -> T:
+    async def _try(self, run: _Run[T], candidate: Candidate, admission: Admission | None) -> T:
         began = self._clock.now()
         run.tries += 1
         handled = sys.exception()
+        deadlines: Deadlines | None = None
         try:
-            if self._closed:
-                raise GatewayClosed("the gateway is closed")
-            answer = await run.attempt(candidate, self._deadlines(run, began))
+            deadlines = self._deadlines(run, began)
+            answer = await run.attempt(candidate, deadlines)
         except RatatoskrError as error:
+            if admission is not None:
+                self.readiness.settle(admission, error, deadlines)
             forget_locals(error, handled)
-            usage = error.partial.usage if error.partial is not None else None
-            run.attempts.append(self._attempt(run, candidate, began, error, usage))
+            run.attempts.append(self._attempt(run, candidate, began, self._clock.now(), error, error.partial))
             raise
-        run.attempts.append(self._attempt(run, candidate, began, None, getattr(answer, "usage", None)))
+        except BaseException:
+            if admission is not None:
+                admission.give_back()
+            raise
+        ended = self._clock.now()
+        if admission is not None:
+            admission.succeed(ended)
+        run.attempts.append(self._attempt(run, candidate, began, ended, None, answer))
         return answer
 
     def _deadlines(self, run: _Run[T], began: float) -> Deadlines:
-        """Return an attempt's share of the time that is left."""
+        """Return an attempt's share of the time that is left; raise `Timeout` if there is none."""
+        if self._closed:
+            raise GatewayClosed("the gateway is closed")
         times = run.timeouts
         left = _finite(times.total, began - run.started)
         attempt = _finite(times.attempt)
@@ -218,8 +276,14 @@ class Chain:
             total_phase="attempt" if use_attempt else "total",
         )
 
+    @staticmethod
     def _attempt(
-        self, run: _Run[T], candidate: Candidate, began: float, error: RatatoskrError | None, usage: Usage | None
+        run: _Run[T],
+        candidate: Candidate,
+        began: float,
+        ended: float,
+        error: RatatoskrError | None,
+        answer: object,
     ) -> Attempt:
         waited, run.waited = run.waited, 0.0
         return Attempt(
@@ -228,10 +292,11 @@ class Chain:
             error=None if error is None else info_of(error),
             phase="done" if error is None else str(getattr(error, "phase", None) or "response"),
             started=began - run.started,
-            duration=self._clock.now() - began,
+            duration=ended - began,
             waited=waited,
             maybe_billed=error is not None and maybe_billed(error),
-            usage=usage,
+            usage=getattr(answer, "usage", None),
+            cost=as_it_is(answer, "cost"),
         )
 
     def _note(self, run: _Run[T], candidate: Candidate, error: RatatoskrError) -> Verdict:
@@ -239,14 +304,13 @@ class Chain:
         error.model = error.model or candidate.model
         run.last_errors.append(error)
         verdict = verdict_on(error)
-        rest = max(verdict.cooldown, min(error.retry_after or 0.0, 3600.0) if error.status == 429 else 0.0)
+        rest = cooldown_after(error)
         if rest and not error.other_keys:
-            now = self._clock.now()
-            self._rests.extend((candidate.provider, candidate.model), now + rest, now)
+            self.readiness.rest(candidate, rest)
         return verdict
 
     def _wait(
-        self, run: _Run[T], error: RatatoskrError, verdict: Verdict, retry: int, *, has_next: bool
+        self, run: _Run[T], error: RatatoskrError, verdict: Verdict, retry: int, *, can_move: bool
     ) -> float | None:
         """Return the seconds to wait before the next attempt at the same candidate; `None` if there is none."""
         enough = retry >= self._retries or (verdict.once and retry >= 1) or run.tries >= MAX_TRIES
@@ -255,7 +319,7 @@ class Chain:
         if error.retry_after is not None and error.retry_after > HINT_CAP:
             return None
         wait = backoff(error, retry, self._clock)
-        if has_next and verdict.next and wait > PATIENCE:
+        if can_move and wait > PATIENCE:
             return None
         left = _finite(run.timeouts.total, self._clock.now() - run.started)
         return wait if left is None or left - wait > MIN_TRY else None
@@ -272,11 +336,6 @@ class Chain:
         run.attempts[-1] = replace(run.attempts[-1], decision=decision)
 
 
-def _after(error: RatatoskrError, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that may follow this error: built-in alternatives only where the model is unavailable."""
-    return [c for c in candidates if not c.only_if_unavailable or isinstance(error, ModelNotAvailable)]
-
-
 def _finite(seconds: float | None, used: float = 0.0) -> float | None:
     return None if seconds is None or seconds == math.inf else seconds - used
 
@@ -289,7 +348,7 @@ def info_of(error: RatatoskrError) -> ErrorInfo:
 def _final(run: _Run[T]) -> RatatoskrError:
     attempts = tuple(run.attempts)
     errors = run.last_errors
-    if len(errors) == 1 or isinstance(errors[-1], GatewayClosed):
+    if len(errors) == 1 or isinstance(errors[-1], (GatewayClosed, BudgetExceeded)):
         errors[-1].attempts = attempts
         return errors[-1]
     return AllAttemptsFailed(f"all {len(errors)} candidates failed: {summarize(errors)}", errors, attempts=attempts)

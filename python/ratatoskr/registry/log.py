@@ -1,4 +1,4 @@
-"""Log records of a chain: a retry, a fallback, each attempt."""
+"""Log records of a chain: a retry, a fallback, each attempt, a circuit breaker that opens or closes."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def log_attempt(
         "next": following and f"{following.provider}:{following.model}",
     }
     _logger.log(level, message, extra=fields)
+
+
+def log_breaker(circuit: str, seconds: float | None) -> None:
+    """Log that the breaker of a provider's model has opened for some seconds, or closed (`None`)."""
+    provider, _, model = circuit.partition(":")
+    fields = {"provider": provider, "model": model, "seconds": seconds}
+    if seconds is None:
+        _logger.info("answers again, the circuit breaker is closed", extra=fields)
+    else:
+        _logger.warning("fails too often, the circuit breaker is open", extra=fields)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ratatoskr.errors import (
     AuthenticationFailed,
+    BudgetExceeded,
     ConnectionFailed,
     ContentFiltered,
     GatewayClosed,
@@ -19,13 +20,22 @@ from ratatoskr.errors import (
     RatatoskrError,
     RateLimited,
     RedirectRefused,
+    ServiceUnavailable,
     StreamInterrupted,
     Timeout,
     TlsError,
     UnsupportedParameter,
 )
 from ratatoskr.types.chat import ChatRequest
+from ratatoskr.types.timeouts import Deadlines, Timeouts
 from ratatoskr.types.tool import ProviderTool
+
+ENOUGH_TIME = 5.0
+"""Seconds that a provider must have had for a timeout to be its failure, where the gateway's own timeout is longer."""
+_NEARLY = 0.98
+"""The share of it that is enough: a call has used some of its time when its first try begins."""
+_NOT_IMPLEMENTED = frozenset({501, 505})
+"""Statuses that say nothing about the state of a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,10 @@ class Verdict:
     once: bool = False
 
 
+MAX_REST = 3600.0
+MAX_QUOTA_REST = 86_400.0
+"""The longest cool-downs in seconds, so that a wrong hint does not retire a candidate; of quotas the longer one."""
+
 _STOP = Verdict(next=False)
 _NEXT = Verdict()
 _AGAIN = Verdict(again=True)
@@ -56,6 +70,7 @@ RULES: tuple[tuple[type[RatatoskrError], Verdict], ...] = (
     (InvalidInput, _STOP),
     (ContentFiltered, _STOP),
     (AuthenticationFailed, Verdict(cooldown=30.0)),
+    (BudgetExceeded, _STOP),
     (QuotaExhausted, Verdict(cooldown=300.0)),
     (RateLimited, _AGAIN),
     (ModelNotFound, _NEXT),
@@ -90,8 +105,38 @@ def maybe_billed(error: RatatoskrError) -> bool:
     if isinstance(error, ConnectionFailed):
         return error.sent
     if isinstance(error, Timeout):
-        return error.phase != "connect"
+        return error.phase != "connect" and not error.queued
     return isinstance(error, (MalformedResponse, StreamInterrupted))
+
+
+def is_failure_of_provider(error: RatatoskrError, limits: Deadlines | Timeouts, usual: Timeouts) -> bool:
+    """Return whether an error counts for the circuit breaker.
+
+    Args:
+        error: what a try has failed with, or a stream after its first event.
+        limits: of this try, or of the stream.
+        usual: those in force where a call sets none.
+    """
+    if isinstance(error, Timeout):
+        phase = error.phase or "total"
+        limit: float | None = getattr(limits, "total" if phase == "attempt" else phase, None)
+        # No phase has more time than the whole call; `first_byte` may be just that.
+        usual_limits = (getattr(usual, phase, None) or ENOUGH_TIME, usual.total or ENOUGH_TIME)
+        enough = _NEARLY * min(ENOUGH_TIME, *usual_limits)
+        return phase != "stream_life" and not error.queued and (limit is None or limit >= enough)
+    if isinstance(error, ProviderError):
+        status = error.status or 0
+        by_status = status == 425 or (status >= 500 and status not in _NOT_IMPLEMENTED)
+        return by_status or isinstance(error, ServiceUnavailable)
+    return isinstance(error, ConnectionFailed | MalformedResponse)
+
+
+def cooldown_after(error: RatatoskrError) -> float:
+    """Return the seconds for which other candidates come first: the table's, or longer if the provider says so."""
+    hint = error.retry_after or 0.0
+    if isinstance(error, QuotaExhausted):
+        return max(verdict_on(error).cooldown, min(hint, MAX_QUOTA_REST))
+    return max(verdict_on(error).cooldown, min(hint, MAX_REST) if error.status == 429 else 0.0)
 
 
 def safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:

@@ -15,6 +15,7 @@ from ratatoskr.gateway.request import ChatKeywords, MessagesLike, ModelLike
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.gateway.stream import ChatStream
 from ratatoskr.sync.analysis import SyncAnalysis
+from ratatoskr.sync.inspect import SyncInspect
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.sync.stream import SyncChatStream
 from ratatoskr.sync.thread_loop import can_run_in_thread_loop, run_in_thread_loop
@@ -23,7 +24,6 @@ from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
 from ratatoskr.types.generate import GenerateResponse
 from ratatoskr.types.message import Message
-from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
 from ratatoskr.types.timeouts import TimeoutsLike
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SyncGateway(SyncAnalysis):
+class SyncGateway(SyncInspect, SyncAnalysis):
     """A gateway with blocking methods. It may be used from several threads, in notebooks and beside running loops.
 
     Closing it closes the gateway, and vice versa. After a fork it works in the child with a loop of its own.
@@ -322,41 +322,6 @@ class SyncGateway(SyncAnalysis):
                 raise error
         finally:
             self._thread.run(_close(vectors))
-
-    def preload(self, model: str) -> None:
-        """Load a local model, if it is not loaded, so that the first call does not wait for that."""
-        self._thread.run(self._gateway.preload(model))
-
-    def unload(self, model: str) -> None:
-        """Unload a local model and release its memory; the next call loads it again."""
-        self._thread.run(self._gateway.unload(model))
-
-    def list_models(self, provider: str | None = None) -> list[ModelInfo]:
-        """Return the models that the configured providers serve, by asking each for its list, and the local ones."""
-        return self._thread.run(self._gateway.list_models(provider))
-
-    def model_status(self, model: str) -> ModelStatus:
-        """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
-        return self._thread.run(self._gateway.model_status(model))
-
-    @shows_parameters
-    def explain(
-        self, model: ModelLike, messages: MessagesLike = "…", *, body: bool = False, **arguments: Any
-    ) -> Explanation:
-        """Return what `chat` with the same arguments would do: the candidates, why, their parameters, the deadlines."""
-        return self._thread.run(self._gateway.explain(model, messages, body=body, **arguments))
-
-    def capabilities(self) -> frozenset[str]:
-        """Return the names of what this gateway can do."""
-        return self._thread.run(self._gateway.capabilities())
-
-    def health(self) -> Health:
-        """Return the configured providers, the origin of each key, and the state of each local model; sends nothing."""
-        return self._thread.run(self._gateway.health())
-
-    def preconnect(self) -> None:
-        """Open a connection to each configured provider, so that the first call does not wait for one."""
-        self._thread.run(self._gateway.preconnect())
 
     def retire(self, grace: float = 30.0) -> None:
         """Refuse new calls, wait for calls and streams under way, then close."""

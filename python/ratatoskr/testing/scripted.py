@@ -17,9 +17,22 @@ from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.message import Message
+from ratatoskr.types.metadata import ModelMetadata, RefreshReport, ResolvedPreset
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus, Plan
 from ratatoskr.types.part import Part
-from ratatoskr.types.query import ExplainRequest, GetCapabilities, GetHealth, GetModelStatus, ListModels, Query
+from ratatoskr.types.query import (
+    ExplainRequest,
+    GetCapabilities,
+    GetCost,
+    GetHealth,
+    GetModelMetadata,
+    GetModelStatus,
+    ListModels,
+    ListPresets,
+    Query,
+    RefreshModels,
+    ResolvePreset,
+)
 from ratatoskr.types.timeouts import in_force
 from ratatoskr.version import VERSION
 
@@ -169,6 +182,18 @@ class ScriptedBackend:
                 plan = Plan(NAME, _model_of(request), "the script")
                 timeouts = in_force(request.timeouts, streamed=False)
                 answer = Explanation((plan,), Explanation.deadlines_of(timeouts), 0)
+            case GetModelMetadata(model):
+                self._check_open()
+                answer = ModelMetadata(ModelInfo(model, NAME, model), status="active")
+            case ListPresets():
+                answer = []
+            case ResolvePreset(name):
+                answer = ResolvedPreset(name, NAME, NAME)
+            case RefreshModels(source):
+                self._check_open()
+                answer = RefreshReport(source or NAME)
+            case GetCost():
+                answer = None  # the script's models have no price
             case GetCapabilities():
                 answer = _CAPABILITIES
             case GetHealth():

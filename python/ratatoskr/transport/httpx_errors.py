@@ -78,10 +78,12 @@ def request_error(
         case library.ConnectTimeout():
             return Timeout(f"{authority}: timed out while connecting", phase="connect")
         case library.TimeoutException():
-            return Timeout(
+            timeout = Timeout(
                 f"{authority}: timed out by a timeout of the httpx client while waiting for the response headers",
                 phase="first_byte",
             )
+            timeout.queued = isinstance(error, library.PoolTimeout)
+            return timeout
         case library.ProxyError():
             status = str(error)[:3]
             answer = f"it answered with status {status}" if status.isdecimal() else "it refused the connection"

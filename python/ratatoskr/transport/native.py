@@ -180,7 +180,9 @@ def _to_exception(failure: _Failure, total_phase: str, proxy_scheme: str | None 
             return TlsError(message, phase=phase, sent=sent)
         case "timeout":
             phase = total_phase if phase == "total" else phase
-            return Timeout(message.replace(" s while ", f" s ({phase}) while ", 1), phase=phase)
+            error = Timeout(message.replace(" s while ", f" s ({phase}) while ", 1), phase=phase)
+            error.queued = message.endswith("waiting for a free connection slot")
+            return error
         case "malformed":
             return MalformedResponse(message)
         case "configuration":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.pending import resolves_when_read
 from ratatoskr.types.plain import Plain
-from ratatoskr.types.usage import Usage
+from ratatoskr.types.usage import Cost, Usage
 
 Decision: TypeAlias = Literal["answered", "again", "next", "stop", "skipped", "retry_budget_exhausted"]
 
@@ -31,6 +32,7 @@ class ErrorInfo(Plain):
     retry_after: float | None = None
 
 
+@resolves_when_read("cost")
 @dataclass(frozen=True, slots=True)
 class Attempt(Plain):
     """One attempt at one candidate.
@@ -46,7 +48,8 @@ class Attempt(Plain):
         decision: what came next; `retry_budget_exhausted` means that the provider was not tried again because it has
             failed too often in the last minutes.
         maybe_billed: whether the provider may charge for it although it failed.
-        usage: tokens of a successful or filtered attempt; for streams, they are in the response.
+        usage: tokens of an attempt that may be billed, if it is known.
+        cost: what it cost, if that is known.
     """
 
     type: ClassVar[Literal["attempt"]] = "attempt"
@@ -60,6 +63,7 @@ class Attempt(Plain):
     decision: Decision = "answered"
     maybe_billed: bool = False
     usage: Usage | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ratatoskr.types.frozen import dataclass, field, replace
 from ratatoskr.types.generic import GenericBase
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ToolCall
+from ratatoskr.types.pending import as_it_is, resolves_when_read
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.schema import JsonSchema as JsonSchema  # noqa: PLC0414  # handed on
 from ratatoskr.types.timeouts import UNSET, Timeouts
@@ -235,6 +236,7 @@ class RawResponse(Plain):
     body: bytes | None = field(default=None, repr=False)
 
 
+@resolves_when_read("cost")
 @dataclass(frozen=True, slots=True)
 class ChatResponse(Plain, GenericBase["T"]):
     """A response to a chat.
@@ -336,7 +338,7 @@ class ChatResponse(Plain, GenericBase["T"]):
         return self.__class__(
             self.message,
             self.usage,
-            self.cost,
+            as_it_is(self, "cost"),
             self.finish_reason,
             self.native_finish_reason,
             self.provider,

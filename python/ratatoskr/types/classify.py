@@ -10,7 +10,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
-from ratatoskr.types.results import Method, Results, check_flag, check_model, check_text, check_texts
+from ratatoskr.types.results import ResultMethod, Results, check_flag, check_model, check_text, check_texts
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
 from ratatoskr.types.visible import quote
@@ -111,7 +111,7 @@ class Classification(Plain):
     model: str = ""
     truncated: bool = False
     provider: str = ""
-    method: Method = "onnx"
+    method: ResultMethod = "onnx"
     hypothesis_template: str | None = None
     usage: Usage = Usage()
     attempts: tuple[Attempt, ...] = ()

@@ -19,6 +19,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from ratatoskr.errors import MAX_FIELD, InvalidInput
+from ratatoskr.types.frozen import hints_of
 from ratatoskr.types.visible import quote
 
 P = TypeVar("P")
@@ -111,7 +112,7 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 @functools.cache
 def _decoders(cls: Any) -> dict[str, Decode]:
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     return {name: decoder_of(hints[name]) for name in _names(cls)}
 
 
@@ -170,7 +171,7 @@ def decoder_of(hint: Any) -> Decode:
     if origin is tuple:
         return _array(get_args(hint)[0])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _mapping
+        return _object_of(get_args(hint)[1])
     cls = origin or hint
     return lambda value, path: decode_object(cls, value, path)
 
@@ -217,8 +218,14 @@ def _none(value: Any, path: str) -> None:
         raise InvalidInput(f"{path} must be null", field=path)
 
 
-def _mapping(value: Any, path: str) -> Any:
-    return dict(_expect("an object", (Mapping,))(value, path))
+def _object_of(member: Any) -> Decode:
+    decode_member = decoder_of(member)
+
+    def decode(value: Any, path: str) -> Any:
+        members = _expect("an object", (Mapping,))(value, path)
+        return {name: decode_member(one, _join(path, str(name))) for name, one in members.items()}
+
+    return decode
 
 
 _SCALARS: dict[Any, Decode] = {

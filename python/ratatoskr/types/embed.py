@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_a
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.frozen import dataclass, replace
+from ratatoskr.types.pending import as_it_is, resolves_when_read
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.timeouts import UNSET, Timeouts
-from ratatoskr.types.usage import Usage
+from ratatoskr.types.usage import Cost, Usage
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class _Vectors(Plain):
         return self.vectors.astype(dtype)
 
 
+@resolves_when_read("cost")
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding(_Vectors):
     """The embedding of one text.
@@ -154,6 +156,10 @@ class Embedding(_Vectors):
         model: the model that made it.
         usage: tokens.
         truncated: whether the text was cut to the model's limit.
+        provider: name of the provider.
+        attempts: every attempt.
+        warnings: notices for the caller.
+        cost: what it cost, if that is known of this text alone.
     """
 
     type: ClassVar[Literal["embedding"]] = "embedding"
@@ -165,6 +171,7 @@ class Embedding(_Vectors):
     provider: str = ""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[Notice, ...] = ()
+    cost: Cost | None = None
 
     @property
     def vector(self) -> Floats:
@@ -180,6 +187,7 @@ class Embedding(_Vectors):
         return self.dimensions
 
 
+@resolves_when_read("cost")
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings(_Vectors):
     """The embeddings of many texts in their order; `np.asarray` copies nothing, iteration gives `Embedding`s.
@@ -193,6 +201,7 @@ class Embeddings(_Vectors):
         attempts: every attempt.
         warnings: notices for the caller.
         cut: indices of the texts that were cut, if known.
+        cost: what they cost, if that is known.
     """
 
     type: ClassVar[Literal["embeddings"]] = "embeddings"
@@ -205,6 +214,7 @@ class Embeddings(_Vectors):
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[Notice, ...] = ()
     cut: tuple[int, ...] = ()
+    cost: Cost | None = None
 
     @property
     def dimensions(self) -> int:
@@ -221,6 +231,7 @@ class Embeddings(_Vectors):
             provider=self.provider,
             attempts=self.attempts,
             warnings=self.warnings,
+            cost=as_it_is(self, "cost"),
         )
 
     def __len__(self) -> int:

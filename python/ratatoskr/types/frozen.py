@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,7 +85,7 @@ def _make(cls: Any, eq: bool, kw_only: bool) -> Any:
             "__qualname__": cls.__qualname__,
             "__slots__": tuple(name for name in own if name not in inherited),
             _FIELDS: fields,
-            "__compared__": attrgetter(*compared) if compared else lambda _: (),
+            "__compared__": attrgetter(*compared) if compared else staticmethod(lambda _: ()),
             "__match_args__": tuple(name for name, one in fields.items() if not one.kw_only),
             "__dataclass_fields__": _Described("fields"),
             "__dataclass_params__": _Described("params"),
@@ -176,11 +177,28 @@ def _convert(self: Any, name: str, value: Any, hint: str) -> Any:
     raise InvalidInput(f"{self.type}.{name} must be {wanted}, not {type(value).__name__}", field=name)
 
 
+class _PublicTypes(dict[str, Any]):
+    """The types of the package by name: a module need not import those that only its annotations name."""
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return getattr(sys.modules["ratatoskr"], name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def hints_of(cls: Any) -> dict[str, Any]:
+    """Return the annotations of a class of plain data."""
+    import typing
+
+    return typing.get_type_hints(cls, localns=_PublicTypes())
+
+
 @functools.cache
 def _item_class(cls: Any, name: str) -> type:
     import typing
 
-    hint = typing.get_type_hints(cls)[name]
+    hint = hints_of(cls)[name]
     found = next(part for part in (hint, *typing.get_args(hint)) if typing.get_origin(part) is tuple)
     return typing.get_args(found)[0]  # type: ignore[no-any-return]  # a class of plain data
 

@@ -8,10 +8,12 @@ from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.chat import ChatResponse, RawResponse
 from ratatoskr.types.event import FinishReason
 from ratatoskr.types.frozen import dataclass
+from ratatoskr.types.pending import as_it_is, resolves_when_read
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Cost, Usage
 
 
+@resolves_when_read("cost")
 @dataclass(frozen=True, slots=True)
 class GenerateResponse(Plain):
     """A prompt's continuation; the fields are those of `ChatResponse`, with `text` in place of a message.
@@ -52,7 +54,7 @@ class GenerateResponse(Plain):
             response.content,
             response.reasoning,
             response.usage,
-            response.cost,
+            as_it_is(response, "cost"),
             response.finish_reason,
             response.native_finish_reason,
             response.provider,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from ratatoskr.types.frozen import dataclass, field
 from ratatoskr.types.plain import Plain
 
 if TYPE_CHECKING:
+    from ratatoskr.types.allowance import BudgetStatus, LimitStatus
     from ratatoskr.types.timeouts import Timeouts
+    from ratatoskr.types.usage import CostRange
+
+BreakerState: TypeAlias = Literal["open", "half_open"]
+"""Of a circuit breaker that is not closed: others are asked, or the next request is a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,24 @@ class LocalHealth(Plain):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerHealth(Plain):
+    """A model at a provider where too many requests have failed lately, so that others are asked first.
+
+    Attributes:
+        provider: name of the provider.
+        model: its name there.
+        state: `open`, or `half_open` when the next request tests whether the model answers again.
+        ready_in: seconds until it is half-open.
+    """
+
+    type: ClassVar[Literal["breaker_health"]] = "breaker_health"
+    provider: str
+    model: str
+    state: BreakerState
+    ready_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Health(Plain):
     """The gateway and its providers.
 
@@ -95,6 +118,9 @@ class Health(Plain):
         version: of this package.
         providers: as configured.
         local: the local models, as configured.
+        breakers: the circuit breakers that are not closed.
+        limits: of requests and tokens, with what is used now.
+        budgets: with what is spent in the current window.
     """
 
     type: ClassVar[Literal["health"]] = "health"
@@ -102,6 +128,9 @@ class Health(Plain):
     version: str
     providers: tuple[ProviderHealth, ...] = ()
     local: tuple[LocalHealth, ...] = ()
+    breakers: tuple[BreakerHealth, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+    budgets: tuple[BudgetStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +184,11 @@ class Plan(Plain):
         only_if_unavailable: whether it is used only if the candidates before it do not have the model.
         request: the whole request, where it was asked for.
         base_url_origin: where the base URL came from: `argument`, an environment variable's name, or `built in`.
+        cost: what the call may cost, if the model's price is known.
+        retires: the first day on which the model is not served any more, as `2026-12-01`, if it is known.
+        breaker: the state of its circuit breaker, unless closed.
+        ready_in: seconds for which others come first, because of the breaker or of a rate limit or refusal.
+        limits: of requests and tokens that it is subject to, with what is used now.
     """
 
     type: ClassVar[Literal["plan"]] = "plan"
@@ -168,6 +202,11 @@ class Plan(Plain):
     only_if_unavailable: bool = False
     request: PlannedRequest | None = field(default=None, repr=False)
     base_url_origin: str | None = field(default=None, repr=False)
+    cost: CostRange | None = None
+    retires: str | None = None
+    breaker: BreakerState | None = None
+    ready_in: float = 0.0
+    limits: tuple[LimitStatus, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +217,14 @@ class Explanation(Plain):
         plans: the candidates in order.
         deadlines: in force, in seconds.
         retries: of each candidate.
+        budgets: that must allow the call, with what is spent in the current window.
     """
 
     type: ClassVar[Literal["explanation"]] = "explanation"
     plans: tuple[Plan, ...]
     deadlines: dict[str, float | None] = field(repr=False)
     retries: int
+    budgets: tuple[BudgetStatus, ...] = ()
 
     @staticmethod
     def deadlines_of(timeouts: Timeouts) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.frozen import dataclass
 from ratatoskr.types.plain import Plain
-from ratatoskr.types.results import Method, Results, check_flag, check_model, check_pairs
+from ratatoskr.types.results import ResultMethod, Results, check_flag, check_model, check_pairs
 from ratatoskr.types.timeouts import UNSET, Timeouts
 from ratatoskr.types.usage import Usage
 
@@ -68,7 +68,7 @@ class NliResult(Plain):
     model: str = ""
     truncated: bool = False
     provider: str = ""
-    method: Method = "onnx"
+    method: ResultMethod = "onnx"
     usage: Usage = Usage()
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[Notice, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import types
-import typing
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_or
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.types.frozen import hints_of
 
 if TYPE_CHECKING:
     from ratatoskr.types.plain import Plain
@@ -45,7 +45,7 @@ def _object(cls: type[Plain], above: tuple[type[Plain], ...]) -> CoreSchema:
     """Describe the JSON form; a class inside itself is described as any object, which ends the recursion."""
     if cls in above:
         return _any_object
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     fields = {"type": core_schema.typed_dict_field(core_schema.literal_schema([cls.type]))}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # every Plain is a dataclass
         if not field.name.startswith("_"):

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ratatoskr.types.chat import ChatRequest
+from ratatoskr.types.metadata import ModelMetadata, PresetInfo, RefreshReport, ResolvedPreset
 from ratatoskr.types.model import Explanation, Health, ModelInfo, ModelStatus
+from ratatoskr.types.usage import Cost, Usage
 
 A = TypeVar("A", covariant=True)
 
@@ -47,6 +49,67 @@ class ListModels(Query[list[ModelInfo]]):
     """
 
     provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetModelMetadata(Query[ModelMetadata]):
+    """What is known about a model.
+
+    Attributes:
+        model: the name as `chat` or `embed` takes it.
+        fetch: whether its provider is asked, too.
+    """
+
+    model: str
+    fetch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListPresets(Query[list[PresetInfo]]):
+    """The presets, those of the user among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvePreset(Query[ResolvedPreset]):
+    """What a preset stands for.
+
+    Attributes:
+        name: `ratatoskr:<tier>/<slot>`; the prefix may be left out.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshModels(Query[RefreshReport]):
+    """A new table of models.
+
+    Attributes:
+        source: a URL or the path of a file; `None` for OpenRouter's own list.
+        sha256: the digest that it must have.
+        accept: whether models may vanish and prices move by any factor.
+        dry_run: whether to change nothing.
+    """
+
+    source: str | None = None
+    sha256: str | None = None
+    accept: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GetCost(Query[Cost | None]):
+    """What a use of a model costs.
+
+    Attributes:
+        usage: what it used.
+        model: the name as `chat` or `embed` takes it.
+        at: when the answer was complete, as a time stamp; `None` for now.
+    """
+
+    usage: Usage
+    model: str
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,15 @@ MAX_RESTS: Final = 1024
 
 
 class Rests(Generic[K]):
-    """The times until which keys or candidates rest. A rest is never shortened."""
+    """The times until which keys or candidates rest. A rest is never shortened.
+
+    Attributes:
+        known: whether there has been any rest.
+    """
 
     def __init__(self) -> None:
         self._until: dict[K, float] = {}
+        self.known = False
 
     def __len__(self) -> int:
         return len(self._until)
@@ -31,3 +36,4 @@ class Rests(Generic[K]):
             first = min(self._until, key=self._until.__getitem__)
             self._until = {one: end for one, end in self._until.items() if end > now and one != first}
         self._until[key] = max(self.until(key), until)
+        self.known = True

@@ -12,7 +12,7 @@ from ratatoskr.types.plain import Plain
 from ratatoskr.types.usage import Usage
 from ratatoskr.types.visible import quote
 
-Method: TypeAlias = Literal["onnx", "sentence_pair", "zero_shot", "text_classification", "decisions", "llm"]
+ResultMethod: TypeAlias = Literal["onnx", "sentence_pair", "zero_shot", "text_classification", "decisions", "llm"]
 """How a result was computed: by a model in this process, by an endpoint that classifies pairs, by one that classifies
 with labels of the caller's, by one with labels of the model's, by an endpoint for decisions, or by a chat model that is
 asked for numbers."""

@@ -80,6 +80,7 @@ class ModelRules:
             instructions, or by instructions alone.
         schema_subset: what the model takes of JSON Schema; `None` for what its dialect takes.
         unsupported: parameters that are always rejected.
+        refused: parameters that the provider has rejected within the last 24 hours.
         limits: the values that the host accepts.
         flags: quirks that the dialect reads, in addition to the host's.
         source: where the rules were read, with the date.
@@ -102,6 +103,7 @@ class ModelRules:
     schema: Literal["native", "json_mode", "instructions"] = "native"
     schema_subset: SchemaSubset | None = None
     unsupported: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     limits: ValueLimits = ValueLimits()
     flags: frozenset[str] = frozenset()
     source: str = ""

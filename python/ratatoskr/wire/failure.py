@@ -16,6 +16,7 @@ class ReportedFailure:
         param: the parameter that the error is about.
         status: the HTTP status that the body or event itself contains.
         retry_after: seconds to wait, where the body (not a header) contains them.
+        resets_at: when the limit ends, in seconds since the epoch, where the body contains it.
         permanent: whether the body says that waiting does not help (a daily or spending limit).
     """
 
@@ -26,6 +27,7 @@ class ReportedFailure:
     status: int | None = None
     retry_after: float | None = None
     permanent: bool = False
+    resets_at: float | None = None
 
 
 class FailureReported(Exception):  # internal: the provider maps it to a public exception

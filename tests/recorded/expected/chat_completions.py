@@ -100,6 +100,8 @@ def _count(answer: Answer, usage: dict[str, Any]) -> None:
     answer.written = prompt.get("cache_write_tokens")
     answer.reasoned = _first(completion.get("reasoning_tokens"), usage.get("reasoning_tokens"))
     answer.cost = usage.get("cost")
+    if usage.get("is_byok"):  # the caller also pays the provider whose key was used
+        answer.cost += usage["cost_details"]["upstream_inference_cost"]
 
 
 def _first(*values: Any) -> Any:

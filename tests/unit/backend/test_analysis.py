@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.faces import FACES, AsyncFace
+from conformance.faces import IN_PROCESS, AsyncFace
 from ratatoskr import (
     ConfigurationError,
     EmbeddedGateway,
@@ -63,10 +63,10 @@ def build(folders: Path) -> EmbeddedGateway:
     return builder.build()
 
 
-@pytest.fixture(params=FACES)
+@pytest.fixture(params=IN_PROCESS)
 async def face(request: pytest.FixtureRequest, folders: Path) -> AsyncIterator[AsyncFace]:
     async with build(folders) as gateway:
-        yield FACES[request.param](gateway)
+        yield IN_PROCESS[request.param](gateway)
 
 
 @pytest.mark.parametrize("method", CALLS)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from ratatoskr import Explanation
+import pytest
+
+from ratatoskr import Explanation, Plan
+from ratatoskr.cli.explain import _plan_rows
 from ratatoskr.testing.thread import ThreadedUpstream
-from unit.cli.in_process import run
+from unit.cli.in_process import HI, run
 from unit.cli.pty_session import TERMINAL_MODEL, AtTerminal, TerminalRat
 
 
@@ -33,3 +37,26 @@ def test_a_plan_shows_provider_reason_url_and_parameters_and_sends_nothing(upstr
     assert upstream.count == 0
     result = run("explain", "claude-sonnet-5", "--json", upstream=upstream)
     assert Explanation.from_json(result.stdout).plans[0].provider == "anthropic"
+
+
+def test_a_plan_shows_an_open_breaker_and_a_cool_down() -> None:
+    open_ = Plan("openai", "gpt-4.1", "named", breaker="open", ready_in=3.4)
+    resting = Plan("anthropic", "claude-sonnet-5", "named", ready_in=240.0)
+    assert ("state", "circuit breaker open: asked last, tried again in 3 s") in list(_plan_rows(open_))
+    assert ("state", "refused lately: asked after the others for 240 s") in list(_plan_rows(resting))
+    half_open = Plan("openai", "gpt-4.1", "named", breaker="half_open")
+    assert ("state", "circuit breaker half-open: the next request tries it again") in list(_plan_rows(half_open))
+    assert "state" not in dict(_plan_rows(Plan("openai", "gpt-4.1", "named")))
+
+
+def test_breakers_are_those_of_the_configuration(
+    upstream: ThreadedUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.toml"
+    monkeypatch.setenv("RATATOSKR_CONFIG", str(config))
+    config.write_text("[breaker]\nopen_for = 90\n")
+    result = run(*HI, upstream=upstream)
+    assert result.exit_code == 2
+    assert "open_for, 90 s, must not be longer than max_open_for, 60 s" in result.stderr
+    config.write_text("[breaker]\nopen_for = 9\n")
+    assert run(*HI, upstream=upstream).exit_code == 0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from ratatoskr import Health
+from ratatoskr import BreakerHealth, EmbeddedGateway, Health
 from ratatoskr.testing.thread import ThreadedUpstream
 from unit.cli.in_process import run
 
@@ -53,3 +54,13 @@ def test_health_without_a_home_says_what_to_set(monkeypatch: pytest.MonkeyPatch)
     result = run("health")
     assert result.exit_code == 2, "no provider"
     assert "the home directory is not known; set HOME" in result.stdout
+
+
+def test_health_shows_breakers_that_are_not_closed(upstream: ThreadedUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def health(self: object) -> Health:
+        return Health(True, "1", breakers=(BreakerHealth("openai", "gpt-4.1", "open", 4.2),))
+
+    assert "failing lately" not in run("health").stdout
+    monkeypatch.setattr(EmbeddedGateway, "health", health)
+    shown = run("health").stdout
+    assert re.search(r"failing lately\n  openai: gpt-4\.1 +circuit breaker open: asked last, tried again in 4 s", shown)

@@ -103,7 +103,7 @@ def test_without_a_file_none_is_read(upstream: ThreadedUpstream) -> None:
         "print('loaded', sorted({'pydantic', 'ratatoskr.config.file', 'tomllib', 'rich'} & set(sys.modules)))"
     )
     where = f"--base-url=openai={upstream.base_url('openai')}"
-    command = [sys.executable, "-c", code, "chat", where, "-m", "openai:gpt-4.1", "Hi"]
+    command = [sys.executable, "-c", code, "chat", where, "-m", "openai:gpt-4.1-x", "Hi"]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=50, env=os.environ)
     assert done.stdout.splitlines()[-1] == "loaded []", done.stderr
 

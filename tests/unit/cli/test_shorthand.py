@@ -8,7 +8,7 @@ from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, TokenCounts
 from unit.cli.in_process import run
 
 MODEL = ("-m", "openai:gpt-4.1")
-USAGE = "2,200 input (1,000 cached) + 54 output (20 reasoning) tokens\n"
+USAGE = "2,200 input (1,000 cached) + 54 output (20 reasoning) tokens; 0.003332 USD\n"
 CODE = "Try:\n\n```python\nprint('hi')\n```\n\nor\n\n~~~\nno\n~~~\n"
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ratatoskr import Ratatoskr
-from ratatoskr.config.file import ConfigFile, read_config
+from ratatoskr.config.file import read_config
 from ratatoskr.config.paths import config_paths, find_config
+from ratatoskr.config.sections import ConfigFile
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.testing import ScriptedUpstream
 

@@ -110,6 +110,22 @@ def test_requests_one_after_another_are_shared_evenly() -> None:
     assert used == [0, 1, 2, 0, 1, 2]
 
 
+def test_a_caller_may_choose_among_the_keys_that_do_not_rest() -> None:
+    now = Clock()
+    ring = ring_of("one", "two", "three", now=now)
+    assert ring.order(MODEL) == [0, 1, 2]
+    assert ring.pick(MODEL, chosen=1) == 1
+    assert ring.order(MODEL) == [2, 0, 1], "in turn, the busy one last"
+    ring.release(1)
+    ring.report_failure(2, RateLimited("no", retry_after=60.0), MODEL)
+    assert ring.order(MODEL) == [0, 1]
+    ring.report_failure(0, RateLimited("no", retry_after=20.0), MODEL)
+    ring.report_failure(1, RateLimited("no", retry_after=40.0), MODEL)
+    assert ring.order(MODEL) == [0], "all rest: the one that is ready first"
+    assert ring_of("one").order(MODEL) == [0]
+    assert ring_of().order(MODEL) == []
+
+
 def test_a_key_that_rests_is_not_used_though_all_others_are_busier() -> None:
     ring = ring_of("one", "two")
     ring.report_failure(0, RateLimited("no"), MODEL)

@@ -28,6 +28,7 @@ MAY_NAME_HOSTS = {
     "types/openai_message.py": "files of the vendor whose form of messages it reads",
     "local/store/": "the hub of local models, which has its own token",
     "cli/demo.py": "the scripted provider",
+    "config/refresh": "the tables of models that vendors and others publish",
 }
 
 

@@ -88,7 +88,7 @@ async def test_of_calls_to_a_provider_that_fails_one_in_ten_nearly_all_are_answe
 
 
 async def test_with_an_empty_bucket_the_next_candidate_is_asked_at_once_and_the_attempts_say_why() -> None:
-    chain = Chain(clock=NoTime())
+    chain = Chain(clock=NoTime(), breaker=None)
     await calls(chain, 50, fails=1.0)
 
     async def ask(candidate: Candidate, deadlines: Deadlines) -> str:
@@ -105,7 +105,7 @@ async def test_with_an_empty_bucket_the_next_candidate_is_asked_at_once_and_the_
 
 
 async def test_an_empty_bucket_is_its_own_providers_alone() -> None:
-    chain = Chain(clock=NoTime())
+    chain = Chain(clock=NoTime(), breaker=None)
     await calls(chain, 50, fails=1.0)
     asked: list[str] = []
 

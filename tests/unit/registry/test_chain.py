@@ -217,10 +217,10 @@ async def test_who_refused_us_comes_last_for_a_while_and_is_never_left_out() -> 
     clock = HandClock()
     chain = Chain(retries=0, clock=clock)
     await chain.run((A, B), Script(clock, AuthenticationFailed(), "yes"), DEFAULTS)
-    assert [c.provider for c in chain.order((A, B))] == ["b", "a"]
-    assert [c.provider for c in chain.order((A,))] == ["a"]
+    assert [c.provider for c in chain.readiness.order((A, B))] == ["b", "a"]
+    assert [c.provider for c in chain.readiness.order((A,))] == ["a"]
     clock.time = 31.0
-    assert [c.provider for c in chain.order((A, B))] == ["a", "b"]
+    assert [c.provider for c in chain.readiness.order((A, B))] == ["a", "b"]
 
 
 async def test_another_key_is_tried_at_once() -> None:
@@ -276,6 +276,6 @@ async def test_a_cool_down_is_never_shortened() -> None:
         with pytest.raises(RateLimited):
             await chain.run((A,), Script(clock, RateLimited(status=429, retry_after=seconds)), DEFAULTS)
     clock.time = 59.0
-    assert [c.provider for c in chain.order((A, B))] == ["b", "a"]
+    assert [c.provider for c in chain.readiness.order((A, B))] == ["b", "a"]
     clock.time = 60.0
-    assert [c.provider for c in chain.order((A, B))] == ["a", "b"]
+    assert [c.provider for c in chain.readiness.order((A, B))] == ["a", "b"]

@@ -167,3 +167,13 @@ def test_copies_are_equal(value: Any) -> None:
 def test_other_dataclasses_are_not_made_here() -> None:
     with pytest.raises(TypeError, match="only frozen"):
         frozen.dataclass(frozen=False, slots=True)
+
+
+def test_values_without_fields_are_equal() -> None:
+    @frozen.dataclass(frozen=True, slots=True)
+    class Nothing:
+        pass
+
+    assert Nothing() == Nothing()
+    assert hash(Nothing()) == hash(Nothing())
+    assert Nothing() != 5

@@ -21,6 +21,7 @@ ROWS: tuple[Row, ...] = (
     _code("billing_limit_exceeded", "OpenAI, public reports, 2026-11"),
     _code("billing_error", "Anthropic, Errors, 2026-11"),
     _code("enforced_spend_limit_reached", "Anthropic, Errors, 2026-11"),
+    _code("usage_limit_reached", "ChatGPT, public reports, 2026-11"),
     _code("payment_required", "OpenRouter, Errors, 2026-11"),
     _code("insufficient_credits", "OpenRouter, Errors, 2026-11"),
     _code("insufficient_balance", "DeepSeek, Error codes, 2026-11"),

@@ -12,6 +12,7 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import FailureReported, ReportedFailure
 from ratatoskr.wire.json import decode, replace_surrogates
+from ratatoskr.wire.reset import find_reset, find_wait
 
 _STATUSES: dict[str, int] = {
     "invalid_request_error": 400,
@@ -73,6 +74,8 @@ def decode_error(body: bytes) -> ReportedFailure:
         code=code,
         param=_to_word(error.get("param")),
         permanent=bool({kind, code} & _PERMANENT),
+        retry_after=find_wait(error, details),
+        resets_at=find_reset(error, details),
     )
 
 

@@ -30,6 +30,18 @@ class OutputTokensDetails(Struct, gc=False):
     thinking_tokens: Count | None = None
 
 
+class CacheCreation(Struct, gc=False):
+    """The tokens that were written to the cache, by how long they are kept."""
+
+    ephemeral_1h_input_tokens: Count | None = None
+
+
+class ServerToolUse(Struct, gc=False):
+    """How often the provider ran its tools."""
+
+    web_search_requests: Count | None = None
+
+
 class IterationUsage(Struct, gc=False):
     """The token counts of one sampling of the model within a request."""
 
@@ -38,6 +50,7 @@ class IterationUsage(Struct, gc=False):
     cache_creation_input_tokens: Count | None = None
     cache_read_input_tokens: Count | None = None
     output_tokens: Count | None = None
+    cache_creation: CacheCreation | None = None
 
 
 class Usage(Struct, gc=False):
@@ -53,6 +66,11 @@ class Usage(Struct, gc=False):
     output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
     iterations: list[IterationUsage] | None = None
+    cache_creation: CacheCreation | None = None
+    server_tool_use: ServerToolUse | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    inference_geo: str | None = None
 
 
 class StopDetails(Struct, gc=False):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ratatoskr.types.usage import Usage
+from ratatoskr.types.usage import Usage, UsageDetails
 from ratatoskr.wire.anthropic import shapes
+from ratatoskr.wire.json import replace_surrogates
 
 
 def update_counts(total: shapes.Usage, new: shapes.Usage) -> None:
@@ -34,4 +35,22 @@ def convert_usage(counts: shapes.Usage) -> Usage:
         cache_write=written,
         output_tokens=total("output_tokens"),
         reasoning=None if details is None else details.thinking_tokens,
+        details=_convert_details(counts, others),
     )
+
+
+def _convert_details(counts: shapes.Usage, others: list[shapes.IterationUsage]) -> UsageDetails | None:
+    both: list[shapes.Usage | shapes.IterationUsage] = [counts, *others]
+    written = [one.cache_creation for one in both if one.cache_creation is not None]
+    long = [one.ephemeral_1h_input_tokens for one in written if one.ephemeral_1h_input_tokens is not None]
+    return UsageDetails.or_none(
+        cache_write_long_tokens=sum(long) if long else None,
+        web_searches=None if counts.server_tool_use is None else counts.server_tool_use.web_search_requests,
+        service_tier=_clean(counts.service_tier),
+        speed=_clean(counts.speed),
+        region=_clean(counts.inference_geo),
+    )
+
+
+def _clean(word: str | None) -> str | None:
+    return None if word is None else replace_surrogates(word)

@@ -144,10 +144,10 @@ class CompletionReader:
             FailureReported: there is an error in it.
         """
         if completion.usage is not None:
-            self._usage.read(completion.usage, self.turn)
+            self._usage.read(completion.usage, self.turn, completion.service_tier)
         if (groq := completion.x_groq) is not None:
             if groq.usage is not None:
-                self._usage.read(groq.usage, self.turn)
+                self._usage.read(groq.usage, self.turn, completion.service_tier)
             if groq.error:
                 raise FailureReported(parse_failure({"error": groq.error}))
         if completion.citations:

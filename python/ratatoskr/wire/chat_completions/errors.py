@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,6 +10,7 @@ from typing import Any, cast
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.failure import ReportedFailure
 from ratatoskr.wire.json import decode
+from ratatoskr.wire.reset import find_reset, find_wait
 
 _ANY_JSON = cast("type[Any]", Any)
 
@@ -91,8 +91,9 @@ def parse_failure(value: Any) -> ReportedFailure:
         code=code,
         param=_text_or_none(inner.get("param")),
         status=status or _find_status(inner, outer),
-        retry_after=_find_retry_after(metadata, inner, value),
+        retry_after=find_wait(metadata, inner, value),
         permanent=bool(_PERMANENT & {code, kind}),
+        resets_at=find_reset(metadata, metadata.get("headers"), inner, value),
     )
 
 
@@ -147,21 +148,6 @@ def _find_status(*objects: Mapping[str, Any]) -> int | None:
             value = one.get(name)
             if isinstance(value, int) and not isinstance(value, bool) and value in _STATUS:
                 return value
-    return None
-
-
-def _find_retry_after(*objects: Mapping[str, Any]) -> float | None:
-    """Return the seconds to wait; HuggingFace sends `estimated_time` while a model loads."""
-    for one in objects:
-        for name in ("retry_after", "retry_after_seconds", "estimated_time"):
-            value = one.get(name)
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                try:
-                    seconds = float(value)
-                except OverflowError:
-                    continue
-                if math.isfinite(seconds) and seconds >= 0:
-                    return seconds
     return None
 
 

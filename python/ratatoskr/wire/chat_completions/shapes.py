@@ -29,6 +29,7 @@ MINOR = frozenset(
         "native_finish_reason",
         "object",
         "refusal",
+        "service_tier",
         "type",
         "usage",
         "x_groq",
@@ -121,18 +122,42 @@ class Choice(Struct, gc=False):
     error: Any = None
 
 
+class CacheWriteTokensDetails(Struct, gc=False):
+    """How long the tokens that were written to the cache are kept."""
+
+    ttl_12h_tokens: Count | None = None
+
+
 class PromptTokensDetails(Struct, gc=False):
     """Details of the prompt tokens; `cache_creation_input_tokens` are cache writes at Alibaba."""
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
     cache_creation_input_tokens: Count | None = None
+    cache_write_tokens_details: CacheWriteTokensDetails | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+    video_tokens: Count | None = None
 
 
 class CompletionTokensDetails(Struct, gc=False):
     """Details of the completion tokens."""
 
     reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+class ServerToolUse(Struct, gc=False):
+    """How often the provider ran its tools."""
+
+    web_search_requests: Count | None = None
+
+
+class CostDetails(Struct, gc=False):
+    """What the providers behind OpenRouter bill."""
+
+    upstream_inference_cost: Raw | UnsetType = UNSET
 
 
 class CompletionUsage(Struct, gc=False):
@@ -148,7 +173,11 @@ class CompletionUsage(Struct, gc=False):
     num_cached_tokens: Count | None = None
     prompt_token_details: PromptTokensDetails | None = None
     reasoning_tokens: Count | None = None
+    server_tool_use: ServerToolUse | None = None
     cost: Raw | UnsetType = UNSET
+    is_byok: bool | None = None
+    cost_details: CostDetails | None = None
+    cost_in_usd_ticks: Count | None = None
 
 
 class XGroq(Struct, gc=False):
@@ -172,6 +201,7 @@ class ChatCompletion(Struct, gc=False):
     created: int | float | str | None = None
     model: str | None = None
     choices: list[Choice] | None = None
+    service_tier: str | None = None
     usage: CompletionUsage | None = None
     error: Any = None
     x_groq: XGroq | None = None

@@ -6,12 +6,16 @@ from decimal import Decimal, InvalidOperation
 
 from msgspec import Raw, UnsetType
 
-from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.frozen import replace
+from ratatoskr.types.usage import Usage, UsageDetails
+from ratatoskr.wire.bill import read_bill
 from ratatoskr.wire.chat_completions.shapes import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+from ratatoskr.wire.json import replace_surrogates
 from ratatoskr.wire.turn import TurnBuilder
 
 _NO_PROMPT_DETAILS = PromptTokensDetails()
 _NO_COMPLETION_DETAILS = CompletionTokensDetails()
+_NO_DETAILS = UsageDetails()
 
 
 class UsageReader:
@@ -21,7 +25,16 @@ class UsageReader:
         has_price: whether `cost` is a price in USD; some hosts use the name for something else.
     """
 
-    __slots__ = ("_cache_read", "_cache_write", "_completion", "_prompt", "_reasoning", "_total", "has_price")
+    __slots__ = (
+        "_cache_read",
+        "_cache_write",
+        "_completion",
+        "_details",
+        "_prompt",
+        "_reasoning",
+        "_total",
+        "has_price",
+    )
 
     def __init__(self, *, has_price: bool) -> None:
         self.has_price = has_price
@@ -31,9 +44,10 @@ class UsageReader:
         self._completion: int | None = None
         self._reasoning: int | None = None
         self._total: int | None = None
+        self._details = _NO_DETAILS
 
-    def read(self, usage: CompletionUsage, turn: TurnBuilder) -> None:
-        """Add one usage object and set the usage and cost of the turn."""
+    def read(self, usage: CompletionUsage, turn: TurnBuilder, service_tier: str | None = None) -> None:
+        """Add one usage object, and the tier of the response that has it, and set the usage and cost of the turn."""
         prompt = usage.prompt_tokens_details or _NO_PROMPT_DETAILS
         completion = usage.completion_tokens_details or _NO_COMPLETION_DETAILS
         mistral = usage.prompt_token_details or _NO_PROMPT_DETAILS
@@ -60,9 +74,35 @@ class UsageReader:
             cache_write=self._cache_write,
             output_tokens=self._completion_with_reasoning(),
             reasoning=self._reasoning,
+            details=self._read_details(usage, prompt, completion, service_tier),
         )
-        if self.has_price and (cost := _parse_price(usage.cost)) is not None:
-            turn.cost = cost
+        details = usage.cost_details
+        upstream = _parse_price(details.upstream_inference_cost) if usage.is_byok and details is not None else None
+        cost = _parse_price(usage.cost) if self.has_price else None
+        turn.cost = read_bill(cost, upstream=upstream, ticks=usage.cost_in_usd_ticks) or turn.cost
+
+    def _read_details(
+        self,
+        usage: CompletionUsage,
+        prompt: PromptTokensDetails,
+        completion: CompletionTokensDetails,
+        service_tier: str | None,
+    ) -> UsageDetails | None:
+        tools, lives = usage.server_tool_use, prompt.cache_write_tokens_details
+        found = {
+            "cache_write_long_tokens": None if lives is None else lives.ttl_12h_tokens,
+            "input_audio_tokens": prompt.audio_tokens,
+            "input_image_tokens": prompt.image_tokens,
+            "input_video_tokens": prompt.video_tokens,
+            "output_audio_tokens": completion.audio_tokens,
+            "output_image_tokens": completion.image_tokens,
+            "web_searches": None if tools is None else tools.web_search_requests,
+            "service_tier": None if service_tier is None else replace_surrogates(service_tier),
+        }
+        known = {name: value for name, value in found.items() if value is not None}
+        if known:
+            self._details = replace(self._details, **known)
+        return None if self._details is _NO_DETAILS else self._details
 
     def _completion_with_reasoning(self) -> int | None:
         """Return the completion tokens including reasoning.
@@ -83,12 +123,11 @@ def _largest(otherwise: int | None, *counts: int | None) -> int | None:
     return otherwise if largest is None else largest
 
 
-def _parse_price(raw: Raw | UnsetType) -> Cost | None:
+def _parse_price(raw: Raw | UnsetType) -> Decimal | None:
     """Return a price with all of its digits; `None` for anything but a number."""
     if isinstance(raw, UnsetType):
         return None
     try:
-        amount = Decimal(bytes(raw).decode("ascii").strip().strip('"'))
+        return Decimal(bytes(raw).decode("ascii").strip().strip('"'))
     except (InvalidOperation, UnicodeDecodeError):
         return None
-    return Cost(amount) if amount.is_finite() else None

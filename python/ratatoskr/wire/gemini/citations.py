@@ -6,6 +6,7 @@ Gemini counts positions in bytes of UTF-8, in streams over all text so far; a ci
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ratatoskr.errors import MalformedResponse
@@ -19,13 +20,14 @@ from ratatoskr.wire.gemini.shapes import (
     GroundingMetadata,
     GroundingSource,
     GroundingSupport,
+    SearchMetadata,
     Segment,
     UrlContextMetadata,
     UrlMetadata,
     bytes_or_none,
 )
+from ratatoskr.wire.gemini.usage import LazyUsageTurnBuilder
 from ratatoskr.wire.json import decode, replace_surrogates
-from ratatoskr.wire.turn import TurnBuilder
 
 _MAX_COPIES = 64
 """The most sources of one segment whose citations all have a copy of the segment."""
@@ -63,10 +65,11 @@ class CitationCollector:
                 new.append((name, data))
         return new
 
-    def add_citations(self, turn: TurnBuilder) -> None:
-        """Add all citations to a turn that is otherwise complete, and whose keys are positions."""
+    def add_citations(self, turn: LazyUsageTurnBuilder) -> None:
+        """Add all citations to a turn that is otherwise complete, and whose keys are positions, and count searches."""
         if not (self.grounding or self.citation or self.url_context):
             return
+        turn.web_searches = self._count_searches()
         texts = [(key, part.text) for key, part in enumerate(turn.parts()) if isinstance(part, TextPart)]
         if not texts:
             return
@@ -86,6 +89,15 @@ class CitationCollector:
             if (key, citation.data) not in seen:
                 seen.add((key, citation.data))
                 turn.citation(key, citation)
+
+    def _count_searches(self) -> int | None:
+        """Return the number of different queries; `None` where no metadata has any."""
+        queries: set[str] | None = None
+        for data in self.grounding:
+            with suppress(MalformedResponse):
+                sent = decode(SearchMetadata, data).web_search_queries
+                queries = queries if sent is None else (queries or set()) | {query for query in sent if query}
+        return None if queries is None else len(queries)
 
     def _read_grounding(self, answer: _AnswerText) -> list[tuple[int, Citation]]:
         """Return a citation for each source of each segment, then for the sources that no segment names."""

@@ -146,6 +146,13 @@ class PromptFeedback(_Object):
     block_reason_message: str | None = None
 
 
+class ModalityTokenCount(_Object):
+    """The tokens of one kind of input or output: `TEXT`, `IMAGE`, `AUDIO`, `VIDEO`, `DOCUMENT`."""
+
+    modality: str | None = None
+    token_count: Count | None = None
+
+
 class UsageMetadata(_Object):
     """Tokens so far; a count that was not reported is `None`."""
 
@@ -155,6 +162,11 @@ class UsageMetadata(_Object):
     thoughts_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     total_token_count: Count | None = None
+    prompt_tokens_details: list[ModalityTokenCount] | None = None
+    cache_tokens_details: list[ModalityTokenCount] | None = None
+    candidates_tokens_details: list[ModalityTokenCount] | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = None
+    service_tier: str | None = None
 
 
 class GenerateContentResponse(_Object):
@@ -235,6 +247,12 @@ class GroundingMetadata(_Object):
 
     grounding_chunks: list[Raw] | None = None
     grounding_supports: list[Raw] | None = None
+
+
+class SearchMetadata(_Object):
+    """The searches of the web that an answer is grounded in."""
+
+    web_search_queries: list[str] | None = None
 
 
 class CitationSource(_Object):

@@ -14,7 +14,6 @@ from msgspec import Raw
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.part import ProviderPart, ProviderState, TokenLogprob
-from ratatoskr.types.usage import Cost
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.json import decode, decode_answer, is_blank, replace_surrogates
 from ratatoskr.wire.responses.citations import parse_annotation
@@ -36,7 +35,7 @@ from ratatoskr.wire.responses.shapes import (
     read_item,
 )
 from ratatoskr.wire.responses.tools import TOOL_CALLS, BuiltInToolReader, call_id_of
-from ratatoskr.wire.responses.usage import parse_usage
+from ratatoskr.wire.responses.usage import parse_bill, parse_usage
 from ratatoskr.wire.turn import REFUSAL_STATE, TurnBuilder
 
 SECTION_SEPARATOR = "\n\n"
@@ -219,9 +218,8 @@ class OutputReader:
         """Read usage, cost, service tier and finish reason, and complete the turn."""
         turn, usage = self.turn, response.usage
         if usage is not None:
-            turn.usage = parse_usage(usage)
-            if usage.cost is not None and usage.cost.is_finite() and usage.cost >= 0:
-                turn.cost = Cost(usage.cost)
+            turn.usage = parse_usage(usage, response.service_tier, self._tools.count_searches())
+            turn.cost = parse_bill(usage)
         tier = response.service_tier
         if tier and tier not in _DEFAULT_TIERS:
             message = f"served at service tier {replace_surrogates(tier)!r}"

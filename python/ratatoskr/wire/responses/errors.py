@@ -9,6 +9,7 @@ from typing import Any
 from ratatoskr.wire.error_body import extract_error_text
 from ratatoskr.wire.failure import ReportedFailure
 from ratatoskr.wire.json import replace_surrogates
+from ratatoskr.wire.reset import find_reset, find_wait
 
 _PERMANENT = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"}
@@ -51,8 +52,9 @@ def parse_failure(value: Any) -> ReportedFailure:
         code=code_text,
         param=_text_or_none(value.get("param")),
         status=next((n for n in (code, value.get("status"), value.get("status_code")) if _is_status(n)), None),
-        retry_after=_parse_retry_after(message),
+        retry_after=find_wait(value, metadata) or _parse_retry_after(message),
         permanent=code_text in _PERMANENT or kind in _PERMANENT,
+        resets_at=find_reset(value, metadata, _get(metadata, "headers"), outer),
     )
 
 

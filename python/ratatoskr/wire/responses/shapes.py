@@ -105,14 +105,29 @@ class IncompleteDetails(Struct):
     reason: str | None = None
 
 
+class CostDetails(Struct):
+    """What the providers behind OpenRouter bill."""
+
+    upstream_inference_cost: Decimal | None = None
+
+
 class ResponseUsage(Struct):
-    """Token counts; OpenRouter adds the cost in USD."""
+    """Token counts; OpenRouter adds the cost in USD, xAI in ticks, of which a dollar has 10^10."""
 
     input_tokens: Count | None = None
     input_tokens_details: InputTokensDetails | None = None
     output_tokens: Count | None = None
     output_tokens_details: OutputTokensDetails | None = None
     cost: Decimal | None = None
+    is_byok: bool | None = None
+    cost_details: CostDetails | None = None
+    cost_in_usd_ticks: Count | None = None
+
+
+class CacheWriteTokensDetails(Struct):
+    """How long the tokens that were written to the cache are kept."""
+
+    ttl_12h_tokens: Count | None = None
 
 
 class InputTokensDetails(Struct):
@@ -120,12 +135,17 @@ class InputTokensDetails(Struct):
 
     cached_tokens: Count | None = None
     cache_write_tokens: Count | None = None
+    cache_write_tokens_details: CacheWriteTokensDetails | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
 
 
 class OutputTokensDetails(Struct):
     """Details of the output tokens."""
 
     reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
 
 
 class OutputItem(Struct):

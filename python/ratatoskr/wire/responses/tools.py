@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ratatoskr.errors import InvalidInput
+from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.types.part import (
     AudioPart,
     FileRef,
@@ -19,7 +20,7 @@ from ratatoskr.types.part import (
 from ratatoskr.wire.encode import require_utf8
 from ratatoskr.wire.json import decode, replace_surrogates, text_of
 from ratatoskr.wire.responses.media import ContentEncoder, encode_url
-from ratatoskr.wire.responses.shapes import BuiltInToolItem, ToolCallItem, raw_or_none
+from ratatoskr.wire.responses.shapes import BuiltInToolItem, ToolCallItem, TypeTag, raw_or_none
 from ratatoskr.wire.turn import TurnBuilder
 
 TOOL_CALLS = frozenset({"function_call", "custom_tool_call"})
@@ -49,6 +50,9 @@ _SERVER_OUTPUTS: dict[str, tuple[str, str]] = {
 }
 """Results that are items of their own: the tool's name, and the member with the result."""
 
+_SEARCHES = frozenset({"web_search", "file_search"})
+"""Tools that are paid for by the call."""
+
 _NOT_OBJECTS = frozenset({"queries", "code"})
 """Members with arguments that are not a JSON object."""
 
@@ -69,11 +73,12 @@ class BuiltInToolReader:
         has_calls: whether there is a call that the caller has to run.
     """
 
-    __slots__ = ("_call_ids", "_turn", "has_calls")
+    __slots__ = ("_call_ids", "_searches", "_turn", "has_calls")
 
     def __init__(self, turn: TurnBuilder) -> None:
         self._turn = turn
         self._call_ids: dict[str, str] = {}
+        self._searches: dict[int, str] = {}
         self.has_calls = False
 
     def add(self, number: int, kind: str, data: bytes) -> bool:
@@ -92,6 +97,14 @@ class BuiltInToolReader:
         self._add_server_call(number, item, data)
         return True
 
+    def count_searches(self) -> dict[str, int]:
+        """Return how often each of the provider's search tools was run; what was not run is left out.
+
+        Of the actions of a web search only `search` is one; opening a page that it found is none
+        (platform.openai.com/docs/guides/tools-web-search, 2026-11).
+        """
+        return dict(Counter(self._searches.values()))
+
     def _add_client_call(self, number: int, item: BuiltInToolItem, data: bytes) -> None:
         key, (name, members) = (number, -1), CLIENT_TOOLS[item.type]
         self.has_calls = True
@@ -105,6 +118,8 @@ class BuiltInToolReader:
         call_id = replace_surrogates(item.call_id or item.id or self._turn.made_up_id(number, tool))
         name = replace_surrogates(item.name or tool)
         self._call_ids[tool] = call_id
+        if tool in _SEARCHES and _is_search(item):
+            self._searches[number] = tool
         states = (ProviderState(self._turn.issuer, data),)
         call = ServerToolCall(call_id, name, _arguments(item, arguments_member), state=states)
         self._turn.part((number, -1), call, item.type, data)
@@ -123,6 +138,14 @@ class BuiltInToolReader:
         states = (ProviderState(self._turn.issuer, data),)
         part = ServerToolResult(call_id, name, _member_text(item, member) or "", state=states)
         self._turn.part((number, -1), part, kind, data)
+
+
+def _is_search(item: BuiltInToolItem) -> bool:
+    action = raw_or_none(item.action)
+    try:
+        return action is None or decode(TypeTag, action).type in ("", "search")
+    except MalformedResponse:
+        return True
 
 
 def _member_text(item: BuiltInToolItem, name: str) -> str | None:

@@ -77,7 +77,7 @@ def test_openrouters_price_keeps_all_digits(wire, written):
     body = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"cost":%s}}'
     data = body % written.encode()
     turn = dialect.decode_response(data, wire.at("openrouter").target)
-    assert turn.cost == Cost(Decimal(written))
+    assert turn.cost == Cost.of_bill(Decimal(written))
     assert str(turn.cost.amount) == str(Decimal(written))
     assert dialect.decode_response(data, wire.at().target).cost is None
 

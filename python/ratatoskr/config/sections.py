@@ -1,0 +1,283 @@
+"""The tables of `config.toml` and what each may hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.registry.breaker import MAX_RESULTS
+from ratatoskr.types.budget import Budget
+
+__all__ = [
+    "BreakerSection",
+    "BudgetSection",
+    "ConfigFile",
+    "Defaults",
+    "LedgerSection",
+    "LimitSection",
+    "LocalModelSection",
+    "LocalSection",
+    "Network",
+    "ProviderSection",
+    "RedactSection",
+    "Template",
+]
+
+Name = Annotated[str, Field(min_length=1)]
+Names = Name | list[Name]
+Number = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class Defaults(_Section):
+    """What `rat` uses where the command line says nothing.
+
+    Attributes:
+        model: a name, an alias, or several that are tried in turn.
+        embed_model: a local model for `rat embed`.
+    """
+
+    model: Names | None = None
+    embed_model: Name | None = None
+
+
+class Template(_Section):
+    """A prompt that is used again by its name.
+
+    Attributes:
+        prompt: the prompt; `$input` stands for what the command line and standard input say.
+        system: instructions to the model.
+        model: a name, an alias, or several.
+    """
+
+    prompt: str | None = None
+    system: str | None = None
+    model: Names | None = None
+
+
+class ProviderSection(_Section):
+    """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
+
+    Attributes:
+        base_url: in place of the provider's own.
+        headers: sent with every request; none of them secret.
+        allow_insecure: allow plain http to another machine.
+    """
+
+    base_url: Name | None = None
+    headers: dict[str, str] = {}
+    allow_insecure: bool = False
+
+
+class Network(_Section):
+    """How connections are made.
+
+    Attributes:
+        proxy: URL of a proxy for all requests, or `env` for that of the environment.
+        ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
+    """
+
+    proxy: Name | None = Field(default=None, repr=False)
+    ca_file: Name | None = None
+
+
+class LimitSection(_Section):
+    """Limits of one provider; the table's name is the provider's, unless `provider` says another.
+
+    Attributes:
+        provider: the name of the provider, for further limits of the same one.
+        in_flight: the number of concurrent requests.
+        stream_bytes: the size of a whole stream.
+        requests: the number of requests in any `per` seconds.
+        tokens: of input and output together in any `per` seconds.
+        input_tokens: of the input in any `per` seconds.
+        output_tokens: of the output in any `per` seconds.
+        per: seconds; 60 if left out.
+        model: a pattern of names of models, which share the limits of requests and tokens; `*` if left out.
+        each_key: whether each of the provider's keys has the limits of requests and tokens; false if left out.
+    """
+
+    provider: Name | None = None
+    in_flight: Number | None = None
+    stream_bytes: Number | None = None
+    requests: Number | None = None
+    tokens: Number | None = None
+    input_tokens: Number | None = None
+    output_tokens: Number | None = None
+    per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    model: Name = "*"
+    each_key: bool = False
+
+
+class BudgetSection(_Section):
+    """How much money calls may cost in each window of time.
+
+    Attributes:
+        amount: in US dollars, as text such as `"10.00"`.
+        per: `day`, `month`, `total`, or seconds; `day` if left out.
+        tz: the time zone in which days and months begin; `UTC` if left out.
+        unpriced: what happens to calls of a model without a known price: `refuse`, or `allow`.
+        on: what happens to calls that may cost more than what is left: `error`, or `warn`.
+        name: of the accounts in the ledger.
+    """
+
+    amount: Name | int
+    per: Name | int = "day"
+    tz: Name = "UTC"
+    unpriced: Name = "refuse"
+    on: Name = "error"
+    name: Name = "budget"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check(cls, value: Any, info: ValidationInfo) -> Any:
+        given = value
+        if info.field_name == "per" and isinstance(value, int) and not isinstance(value, bool):
+            given = timedelta(seconds=min(value, 10**9))
+        try:
+            Budget(**{"amount": 1, str(info.field_name): given})
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return value
+
+
+class LedgerSection(_Section):
+    """Where limits and budgets count.
+
+    Attributes:
+        path: of a file, which is created with mode 0600; without one, in the memory of each process.
+    """
+
+    path: Name | None = None
+
+
+class LocalModelSection(_Section):
+    """One model of this process.
+
+    Attributes:
+        model: a name in the catalogue, `organisation/name` of a model in the store, or a folder.
+        precision: as the builder's methods take it.
+        labels: the names of the labels in the order of the logits, or by the names that its `config.json` has.
+    """
+
+    model: Name
+    precision: Literal["fp32", "int8"] = "fp32"
+    labels: list[Name] | dict[str, Name] | None = None
+
+
+_LocalModel = Annotated[
+    LocalModelSection, BeforeValidator(lambda given: {"model": given} if isinstance(given, str) else given)
+]
+
+
+class LocalSection(_Section):
+    """The models of this process, each by its name or as a table.
+
+    Attributes:
+        embeddings: for embeddings, as `builder.local_embeddings`.
+        nli: for inference, zero-shot classification and stance, as `builder.local_nli`.
+        classifiers: for classification, as `builder.local_classifier`.
+        rerankers: for reranking, as `builder.local_reranker`.
+    """
+
+    embeddings: list[_LocalModel] = []
+    nli: list[_LocalModel] = []
+    classifiers: list[_LocalModel] = []
+    rerankers: list[_LocalModel] = []
+
+
+class BreakerSection(_Section):
+    """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
+
+    Attributes:
+        enabled: whether there are circuit breakers.
+        failures: in a row that open one.
+        failure_ratio: of failed requests in the window that opens one, too.
+        minimum_requests: in the window for the ratio to count.
+        window: seconds.
+        open_for: seconds until a request is tried again.
+        max_open_for: the most of these, which double with each failure.
+    """
+
+    enabled: bool = True
+    failures: Count = 5
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    minimum_requests: Count = 20
+    window: Seconds = 30.0
+    open_for: Seconds = 5.0
+    max_open_for: Seconds = 60.0
+
+
+class RedactSection(_Section):
+    """What is kept from providers: the middleware `Redact`, around every call.
+
+    Attributes:
+        patterns: regular expressions by the names of their placeholders, as `EMAIL` for `[EMAIL_1]`.
+        restore: put the values back where an answer has their placeholders, in place of redacting answers.
+    """
+
+    patterns: dict[str, Name] = {}
+    restore: bool = False
+
+    @field_validator("patterns")
+    @classmethod
+    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
+        from ratatoskr.middleware.redact import Redact
+
+        try:
+            Redact(patterns)
+        except ConfigurationError as error:
+            raise ValueError(error.message) from None
+        return patterns
+
+    @model_validator(mode="after")
+    def _check_restore(self) -> Self:
+        if self.restore and not self.patterns:
+            raise ValueError("restore needs patterns")
+        return self
+
+
+class ConfigFile(_Section):
+    """All of `config.toml`.
+
+    Attributes:
+        defaults: of `rat`.
+        aliases: short names of models, each for one or several.
+        templates: of `rat chat`, by name.
+        providers: by name.
+        network: proxy and certificates.
+        limits: of requests and tokens, by provider.
+        budget: of money.
+        ledger: where limits and budgets count.
+        breaker: circuit breakers.
+        redact: what is kept from providers.
+        local: the models of this process, for gateways that are made from the file.
+    """
+
+    defaults: Defaults = Defaults()
+    aliases: dict[str, Names] = {}
+    templates: dict[str, Template] = {}
+    providers: dict[str, ProviderSection] = {}
+    network: Network = Network()
+    limits: dict[str, LimitSection] = {}
+    budget: BudgetSection | None = None
+    ledger: LedgerSection = LedgerSection()
+    breaker: BreakerSection = BreakerSection()
+    redact: RedactSection = RedactSection()
+    local: LocalSection = LocalSection()

@@ -1,0 +1,79 @@
+"""What providers' headers say about how much of a limit is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
+
+__all__ = ["Remaining", "read_remaining"]
+
+
+class Remaining(NamedTuple):
+    """What is left of a provider's own limit.
+
+    Attributes:
+        remaining: requests or tokens.
+        seconds: until the limit is full again.
+    """
+
+    remaining: int
+    seconds: float
+
+
+# developers.openai.com/api/docs/guides/rate-limits ("Rate limits in headers"), console.groq.com/docs/rate-limits,
+# platform.claude.com/docs/en/api/rate-limits ("Response headers"); from memory, November 2026.
+_NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "requests": (
+        ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+        ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    ),
+    "tokens": (
+        ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+        ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+    ),
+    "input_tokens": (("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),),
+    "output_tokens": (("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),),
+}
+"""For each dimension: the headers that hold what remains, and when it is full again."""
+
+_UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+
+
+def read_remaining(headers: Mapping[str, str], dimension: str, now: Callable[[], float]) -> Remaining | None:
+    """Return what headers say about a dimension; `None` if they say nothing that can be read.
+
+    Args:
+        headers: names in lower case.
+        dimension: one of `DIMENSIONS`.
+        now: returns seconds since 1970.
+    """
+    for remaining, reset in _NAMES[dimension]:
+        text = headers.get(remaining)
+        if text is None or not (text.isascii() and text.isdigit()) or len(text) > 18:
+            continue
+        seconds = _seconds(headers.get(reset, ""), now)
+        if seconds is not None:
+            return Remaining(int(text), seconds)
+    return None
+
+
+def _seconds(text: str, now: Callable[[], float]) -> float | None:
+    """Return the seconds until a time: `1m30s`, `20ms`, `12.5`, or a date as in RFC 3339."""
+    text = text.strip()
+    if len(text) > 40:
+        return None
+    if _DURATION.fullmatch(text):
+        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    try:
+        return max(0.0, float(text)) if text.replace(".", "", 1).isdigit() else _until(text, now())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _until(text: str, now: float) -> float | None:
+    moment = datetime.fromisoformat(text)
+    return max(0.0, moment.timestamp() - now) if moment.tzinfo is not None else None

@@ -1,0 +1,251 @@
+"""`RemoteBackend`: a backend in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from ratatoskr._fork import call_in_child
+from ratatoskr.backend.deadline import Deadline
+from ratatoskr.backend.lifecycle import Lifecycle
+from ratatoskr.backend.stream import OpenStream
+from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
+from ratatoskr.service.address import Address
+from ratatoskr.service.client.analysis import RefusedAnalysis
+from ratatoskr.service.client.channel import Channels
+from ratatoskr.service.client.failure import error_of_call
+from ratatoskr.service.client.stream import RemoteSource
+from ratatoskr.service.client.texts import Embedder
+from ratatoskr.service.convert.capability import (
+    CHAT,
+    CHAT_STREAM,
+    EMBED_BATCH,
+    GENERATE,
+    GENERATE_STREAM,
+    QUERIES,
+    Rpc,
+)
+from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
+from ratatoskr.service.methods import ADMIN, READS
+from ratatoskr.service.pb import ratatoskr_pb2 as pb
+from ratatoskr.types.chat import ChatRequest, ChatResponse
+from ratatoskr.types.embed import Embeddings, EmbedRequest
+from ratatoskr.types.event import ChatEvent, UsageEvent
+from ratatoskr.types.model import Health
+from ratatoskr.types.query import GetCapabilities, GetHealth, Query
+from ratatoskr.types.secret import Secret
+from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
+from ratatoskr.version import VERSION
+
+__all__ = ["RemoteBackend"]
+
+A = TypeVar("A")
+_WAY: Final = 0.25
+"""Seconds beyond the deadline that the daemon keeps, for the way there and back."""
+_LIFE: Final = 1.0
+
+
+class RemoteBackend(RefusedAnalysis):
+    """A `Backend` that asks a daemon.
+
+    Args:
+        address: of the daemon.
+        token: sent with every call.
+        credentials: of the channel; `None` for one that is not encrypted.
+        timeouts: where a call says nothing.
+    """
+
+    loop_bound = True  # the blocking gateway keeps one channel, on its own loop
+
+    def __init__(self, address: Address, token: Secret | None, credentials: Any, timeouts: Timeouts = UNSET) -> None:
+        self.address = address
+        self.lifecycle = Lifecycle()
+        self._timeouts = timeouts
+        self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
+        self._token = token
+        self._known_limits: pb.Limits | None = None
+        self._embedder = Embedder(self._embed_once, self._limits)
+        call_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Forget in a forked child what the parent has under way."""
+        if self.lifecycle.is_open:
+            self.lifecycle = Lifecycle()
+
+    @property
+    def provider_names(self) -> tuple[str, ...]:
+        """The daemon's address, which a gateway shows."""
+        return (self.address.url,)
+
+    async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
+        """Return the whole answer."""
+        capability = GENERATE if is_prompt(request) else CHAT
+        response: ChatResponse[Any] = await self._ask(capability, self._to_send(request))
+        return response if request.output is None else response.with_output(request.output)
+
+    async def open_stream(self, request: ChatRequest) -> OpenStream:
+        """Return a stream whose first semantic event is there."""
+        sent = self._to_send(request)
+        timeouts = sent.timeouts
+        message: pb.GenerateRequest | pb.ChatRequest
+        read: Callable[[bytes], pb.ChatEvent]
+        if is_prompt(sent):
+            method, message, read = GENERATE_STREAM, prompt_to_pb(sent), _generate_event
+        else:
+            method, message, read = CHAT_STREAM, request_to_pb(sent), pb.ChatEvent.FromString
+        inside = self.lifecycle.enter()
+        source: RemoteSource | None = None
+        try:
+            channel = await self._channels.connect(_connect(timeouts))
+            life = _seconds(timeouts.stream_life, _LIFE)
+            call = channel.unary_stream(method.path)(
+                message.SerializeToString(), timeout=life, metadata=self._metadata()
+            )
+            source = RemoteSource(call, read, self.address, self._is_closed, request.output)
+            async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
+                events: list[ChatEvent] = []
+                while not any(type(event) is not UsageEvent for event in events):
+                    events += await source.batch()
+        except BaseException:
+            if source is not None:
+                source.close()
+            self.lifecycle.leave(inside)
+            raise
+        stream = OpenStream(source, events, source.attempts)
+        stream.on_close = lambda: self.lifecycle.leave(inside)
+        return stream
+
+    async def embed(self, request: EmbedRequest) -> Embeddings:
+        """Return vectors; texts beyond the daemon's limits travel in several calls, some of them at once."""
+        return await self._embedder.embed(request)
+
+    def embed_windows(self, request: EmbedRequest) -> AsyncGenerator[Embeddings, None]:
+        """Yield the vectors of an iterable of any length window by window."""
+        self.lifecycle.check_open()
+        return self._embedder.embed_windows(request)
+
+    async def _embed_once(self, request: EmbedRequest) -> Embeddings:
+        return cast("Embeddings", await self._ask(EMBED_BATCH, replace(request, timeouts=self._in_force(request))))
+
+    async def max_calls(self) -> int | None:
+        """Return the most calls that the daemon takes of this client at a time, where it can be asked and says so."""
+        try:
+            return (await self._limits()).calls or None
+        except RatatoskrError:  # each call will tell
+            return None
+
+    async def _limits(self) -> pb.Limits:
+        """Return what the daemon takes; asked once."""
+        if self._known_limits is None:
+            answer = await self._send(QUERIES[GetCapabilities].method.path, pb.CapabilitiesRequest(), self._timeouts)
+            self._known_limits = pb.CapabilitiesResponse.FromString(answer).limits
+        return self._known_limits
+
+    async def inspect(self, query: Query[A]) -> A:
+        """Return the answer to a question; health and capabilities of a closed client are told by itself."""
+        if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
+            closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
+            return cast("A", closed)
+        capability = QUERIES.get(type(query))
+        if capability is None:
+            raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
+        return cast("A", await self._ask(capability, query))
+
+    async def preload(self, model: str) -> None:
+        """Load a local model of the daemon ahead of use; for administrators."""
+        await self._send(f"/{ADMIN}/Preload", pb.ModelRequest(model=model), self._timeouts)
+
+    async def unload(self, model: str) -> None:
+        """Unload a local model of the daemon; for administrators."""
+        await self._send(f"/{ADMIN}/Unload", pb.ModelRequest(model=model), self._timeouts)
+
+    async def preconnect(self) -> None:
+        """Connect to the daemon."""
+        await self._channels.connect(_connect(self._timeouts))
+
+    async def retire(self, grace: float) -> None:
+        """Refuse new calls, wait up to `grace` seconds for those under way, then close."""
+        await self.lifecycle.drain(grace)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every channel; calls under way end with `GatewayClosed`."""
+        self.lifecycle.close()
+        await self._channels.aclose()
+
+    def _is_closed(self) -> bool:
+        return not self.lifecycle.is_running
+
+    # calls
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what is sent with every call."""
+        reads = (READS, "1")
+        return (reads,) if self._token is None else (reads, ("authorization", f"Bearer {self._token.reveal()}"))
+
+    def _in_force(self, request: Any) -> Timeouts:
+        return cast("Timeouts", request.timeouts).over(self._timeouts)
+
+    def _to_send(self, request: ChatRequest) -> ChatRequest:
+        """Return a request with the deadlines in force, and without what stays with its caller: messages' metadata."""
+        timeouts = self._in_force(request)
+        if timeouts is not request.timeouts:
+            request = replace(request, timeouts=timeouts)
+        if any(message.metadata for message in request.messages):
+            return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
+        return request
+
+    async def _ask(self, capability: Rpc, request: Any) -> Any:
+        """Return the answer to a request."""
+        timeouts = getattr(request, "timeouts", self._timeouts)
+        octets = await self._send(capability.method.path, capability.request_to_pb(request), timeouts)
+        try:
+            return capability.answer_from_pb(capability.method.response.FromString(octets))
+        except (InvalidInput, DecodeError) as error:
+            reason = error.message if isinstance(error, InvalidInput) else "it is no message of this method"
+            raise MalformedResponse(f"the answer of the daemon at {self.address.url} is wrong: {reason}") from None
+
+    async def _send(self, path: str, message: Any, timeouts: Timeouts) -> bytes:
+        """Return the octets of the answer to a message."""
+        inside = self.lifecycle.enter()
+        call: Any = None
+        try:
+            channel = await self._channels.connect(_connect(timeouts))
+            deadline = _seconds(timeouts.total, _WAY)
+            call = channel.unary_unary(path)(message.SerializeToString(), timeout=deadline, metadata=self._metadata())
+            return await call  # type: ignore[no-any-return]  # octets, without a deserializer
+        except grpc.aio.AioRpcError as error:
+            raise error_of_call(error, self.address) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.lifecycle.is_running and (task is None or not task.cancelling()):
+                raise GatewayClosed("the gateway is closed") from None
+            raise
+        finally:
+            if call is not None:
+                call.cancel()
+            self.lifecycle.leave(inside)
+
+
+def _connect(timeouts: Timeouts) -> float | None:
+    return _seconds(timeouts.connect or DEFAULTS.connect, 0.0)
+
+
+def _seconds(limit: float | None, more: float) -> float | None:
+    return None if limit is None or limit == math.inf else limit + more
+
+
+def _generate_event(octets: bytes) -> pb.ChatEvent:
+    """Return an event of a continued prompt as one of a chat."""
+    event = pb.GenerateEvent.FromString(octets)
+    if event.HasField("chat"):
+        chat: pb.ChatEvent = event.chat
+        return chat
+    return pb.ChatEvent(content=event.text) if event.WhichOneof("event") == "text" else pb.ChatEvent(done=True)

@@ -1,0 +1,86 @@
+"""`ServiceClient`: a gateway over a daemon."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Self, TypeAlias
+
+from ratatoskr.errors import ConfigurationError
+from ratatoskr.gateway.base import Gateway
+from ratatoskr.service.address import address_of
+from ratatoskr.service.client.backend import RemoteBackend
+from ratatoskr.service.client.channel import credentials_of
+from ratatoskr.types.frames import hide_arguments
+from ratatoskr.types.secret import Secret
+from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
+
+__all__ = ["ServiceClient"]
+
+Path: TypeAlias = "str | PathLike[str] | None"
+
+
+class ServiceClient(Gateway):
+    """A gateway whose providers, keys and models are in a daemon; an async context manager, and `sync()` blocks.
+
+    What it raises are the daemon's own errors. A daemon that is out of reach is `ConnectionFailed`, in the middle of a
+    stream `StreamInterrupted`. Types of `output=` and functions of `tools=` stay in this process.
+
+    Args:
+        url: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
+        token: of the client, where the daemon asks for one.
+        ca: the path of the certificates that are trusted, for `https://`.
+        cert: the path of this client's certificate, where the daemon asks for one.
+        key: the path of the certificate's key.
+        timeout: total seconds of a call, or `Timeouts`, where a call says nothing; else the daemon's hold.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or gRPC is not installed.
+    """
+
+    @hide_arguments
+    def __init__(
+        self,
+        url: str,
+        token: str | Secret | None = None,
+        ca: Path = None,
+        cert: Path = None,
+        key: Path = None,
+        timeout: TimeoutsLike = None,
+    ) -> None:
+        address = address_of(url)
+        if token is not None and not isinstance(token, Secret):
+            token = _secret(token)
+        if token is not None and not (address.tls or address.loopback):
+            raise ConfigurationError(f"a token must not travel in the clear: use https:// in place of {address.url}")
+        credentials = credentials_of(address, ca, cert, key)
+        super().__init__(RemoteBackend(address, token, credentials, timeouts_of(timeout)))
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        token: str | Secret | None = None,
+        ca: Path = None,
+        cert: Path = None,
+        key: Path = None,
+        timeout: TimeoutsLike = None,
+    ) -> Self:
+        """Return a client whose daemon has answered; arguments are those of the class.
+
+        Raises:
+            ConnectionFailed: the daemon cannot be reached.
+            AuthenticationFailed: it does not take the token.
+        """
+        client = cls(url, token, ca, cert, key, timeout)
+        try:
+            await client.health()
+        except BaseException:
+            await client.aclose()
+            raise
+        return client
+
+
+def _secret(token: str) -> Secret:
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
+        raise ConfigurationError("the token is empty, or holds spaces, line breaks or non-ASCII characters")
+    return Secret(token)
