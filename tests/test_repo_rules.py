@@ -89,7 +89,8 @@ DIALECT_TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thin
 """Further files that a dialect may have, each with the same topic wherever it occurs."""
 SHARED_BY_DIALECTS = {"schema"}
 """Folders in `wire` that are no dialect: every dialect may import them."""
-DIALECTS = {path.name for path in (PACKAGE / "wire").iterdir() if (path / "__init__.py").is_file()} - SHARED_BY_DIALECTS
+TASKS = {"classify", "embed"}  # a module for each form of the task's APIs
+DIALECTS = {path.parent.name for path in (PACKAGE / "wire").glob("*/__init__.py")} - SHARED_BY_DIALECTS - TASKS
 
 WIRE_MAY_NOT_IMPORT = {"asyncio", "anyio", "httpx", "os", "random", "socket", "subprocess", "threading", "time"}
 HEAVY = {"click", "grpc", "httpx", "numpy", "onnxruntime", "pydantic", "rich"}

@@ -20,6 +20,7 @@ from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, Prese
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.models.presets import PREFIX, OwnPresets, find_preset
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.providers.specs.embed import EMBED
 from ratatoskr.types.candidate import Candidate
 from ratatoskr.types.visible import quote
 
@@ -208,6 +209,9 @@ def resolve_embedding(
         missing = f"not a configured embedding model: {those}; see builder().local_embeddings"
         if not remote or only:
             raise NoProvider(missing, model=name)
+        vendor = provider_prefix(name, remote)
+        if vendor is not None and vendor not in remote and vendor not in EMBED:
+            raise NoProvider(f"{SPECS[vendor].title} has no embeddings", provider=vendor, model=name)
         try:
             return _resolve_explicit(name, remote, _NO_LOCAL) or _resolve_by_table(name, remote)
         except NoProvider as error:

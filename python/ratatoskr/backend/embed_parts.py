@@ -39,7 +39,7 @@ _MAX_PACES: Final = 1024
 
 
 @dataclass(slots=True)
-class _Part:
+class _EmbedPart:
     """Some consecutive texts of a call."""
 
     first: int
@@ -93,12 +93,12 @@ class PartsEmbedder:
 
     async def _run(
         self, request: EmbedRequest, candidates: Sequence[Candidate], timeouts: Timeouts, first: int
-    ) -> list[_Part]:
+    ) -> list[_EmbedPart]:
         """Return the answered parts in the order of the texts."""
         pace, began = self._pace_of(candidates[0]), self._clock.now()
         waiting = deque(self._cut(request, candidates[0], first))
-        done: list[_Part] = []
-        running: dict[asyncio.Task[None], _Part] = {}
+        done: list[_EmbedPart] = []
+        running: dict[asyncio.Task[None], _EmbedPart] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < pace.limit:
@@ -126,7 +126,7 @@ class PartsEmbedder:
 
     async def _ask(
         self,
-        part: _Part,
+        part: _EmbedPart,
         request: EmbedRequest,
         candidates: Sequence[Candidate],
         timeouts: Timeouts,
@@ -175,12 +175,12 @@ class PartsEmbedder:
             raise timed_out(timeouts.total, "total", "the vectors")
         return replace(timeouts, total=left)
 
-    def _cut(self, request: EmbedRequest, candidate: Candidate, first: int) -> Iterator[_Part]:
+    def _cut(self, request: EmbedRequest, candidate: Candidate, first: int) -> Iterator[_EmbedPart]:
         """Yield the texts in parts that the first candidate takes; of no texts, nothing is asked."""
         texts: Any = request.texts
         place = 0
         for size in self.registry[candidate.provider].split(texts, candidate.model):
-            yield _Part(first + place, texts[place : place + size])
+            yield _EmbedPart(first + place, texts[place : place + size])
             place += size
 
     def _pace_of(self, candidate: Candidate) -> Pace:
@@ -214,15 +214,15 @@ def _is_too_large(error: RatatoskrError) -> bool:
     return isinstance(error, ContextLengthExceeded) or error.status == 413
 
 
-def _halve(part: _Part, attempts: tuple[Attempt, ...]) -> list[_Part]:
+def _halve(part: _EmbedPart, attempts: tuple[Attempt, ...]) -> list[_EmbedPart]:
     middle = len(part.texts) // 2
     return [
-        _Part(part.first, part.texts[:middle], attempts=attempts),
-        _Part(part.first + middle, part.texts[middle:]),
+        _EmbedPart(part.first, part.texts[:middle], attempts=attempts),
+        _EmbedPart(part.first + middle, part.texts[middle:]),
     ]
 
 
-def _name_text(error: RatatoskrError, part: _Part) -> None:
+def _name_text(error: RatatoskrError, part: _EmbedPart) -> None:
     """Put the index in the call in place of that in its part, or name the only text that was too long."""
     if isinstance(error, MalformedResponse):
         message = re.sub(r"\btext (\d+)\b", lambda match: f"text {part.first + int(match[1])}", error.message)
@@ -238,7 +238,7 @@ def _with_attempts(error: Timeout, cause: RatatoskrError) -> Timeout:
     return error
 
 
-def _join(parts: Sequence[_Part], model: str) -> Embeddings:
+def _join(parts: Sequence[_EmbedPart], model: str) -> Embeddings:
     """Return the answers of parts as one; warnings once each.
 
     Raises:

@@ -99,8 +99,8 @@ class HttpEmbedder:
         return Plan(self.name, model, reason, self._client.url(self._path(model)), members)
 
     async def models(self) -> list[ModelInfo]:
-        """Return the known models of a provider that has no list."""
-        if "models" in self._provider.spec.capabilities:
+        """Return the known models of a provider that has neither chats nor a list."""
+        if self._provider.spec.capabilities:
             return []
         return [
             ModelInfo(f"{self.name}:{row.pattern}", self.name, row.pattern, ("embed",), row.max_tokens, row.dimensions)

@@ -151,7 +151,7 @@ def test_two_folders_of_one_name_are_found_by_their_paths(model_folder: Path, tm
 
 
 def test_without_any_embedding_model_it_is_said_how_to_configure_one() -> None:
-    with Ratatoskr.builder().openai("sk-x").build().sync() as gateway:
+    with Ratatoskr.builder().anthropic("sk-x").build().sync() as gateway:
         assert "embed" not in gateway.capabilities()
         with pytest.raises(NoProvider, match=r"none is configured; see builder\(\).local_embeddings"):
             gateway.embed(SHORT, "AllMiniLmL6V2")

@@ -5,32 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.usage import Usage
+from ratatoskr.wire.embed.shapes import EmbedByTypeResponse
 from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import Count, decode
+from ratatoskr.wire.json import decode
 
 __all__ = ["decode_response", "encode_request"]
-
-
-class _Vectors(msgspec.Struct, rename={"floats": "float"}):
-    base64: list[bytes] | None = None
-    floats: list[list[float]] | None = None
-
-
-class _Billed(msgspec.Struct):
-    input_tokens: Count | None = None
-
-
-class _Meta(msgspec.Struct):
-    billed_units: _Billed | None = None
-
-
-class _Answer(msgspec.Struct):
-    embeddings: _Vectors
-    meta: _Meta | None = None
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +25,7 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(_Answer, body)
+    answer = decode(EmbedByTypeResponse, body)
     found = answer.embeddings.base64 if answer.embeddings.base64 is not None else answer.embeddings.floats
     if found is None:
         raise MalformedResponse("the answer has no vectors of float32")

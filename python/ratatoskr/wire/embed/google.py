@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ratatoskr.types.usage import Usage
+from ratatoskr.wire.embed.shapes import BatchEmbedContentsResponse
 from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import Count, decode
+from ratatoskr.wire.json import decode
 
 __all__ = ["decode_response", "encode_request"]
-
-
-class _Row(msgspec.Struct, gc=False):
-    values: list[float]
-
-
-class _Usage(msgspec.Struct, rename="camel"):
-    prompt_token_count: Count | None = None
-    total_token_count: Count | None = None
-
-
-class _Answer(msgspec.Struct, rename="camel"):
-    embeddings: list[_Row]
-    usage_metadata: _Usage | None = None
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +25,7 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(_Answer, body)
+    answer = decode(BatchEmbedContentsResponse, body)
     usage = answer.usage_metadata
     tokens = None if usage is None else usage.prompt_token_count or usage.total_token_count
     vectors = to_vectors([one.values for one in answer.embeddings], count)

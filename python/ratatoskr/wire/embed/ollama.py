@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ratatoskr.types.usage import Usage
+from ratatoskr.wire.embed.shapes import EmbedResponse
 from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import Count, decode
+from ratatoskr.wire.json import decode
 
 __all__ = ["decode_response", "encode_request"]
-
-
-class _Answer(msgspec.Struct):
-    embeddings: list[list[float]]
-    model: str | None = None
-    prompt_eval_count: Count | None = None
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,6 +24,6 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(_Answer, body)
+    answer = decode(EmbedResponse, body)
     usage = Usage.of_provider(input_tokens=answer.prompt_eval_count)
     return ReceivedVectors(to_vectors(answer.embeddings, count), usage, answer.model or "")

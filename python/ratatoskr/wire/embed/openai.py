@@ -5,41 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.usage import Usage
+from ratatoskr.wire.embed.shapes import EmbeddingList, EncodedList
 from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_row, in_order, to_vectors
-from ratatoskr.wire.json import Count, decode
+from ratatoskr.wire.json import decode
 
 __all__ = ["decode_response", "encode_request"]
-
-
-class _Encoded(msgspec.Struct, gc=False):
-    embedding: bytes
-    index: int | None = None
-
-
-class _Row(msgspec.Struct, gc=False):
-    embedding: msgspec.Raw
-    index: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: Count | None = None
-    total_tokens: Count | None = None
-
-
-class _EncodedAnswer(msgspec.Struct):
-    data: list[_Encoded]
-    model: str = ""
-    usage: _Usage | None = None
-
-
-class _Answer(msgspec.Struct):
-    data: list[_Row]
-    model: str | None = None
-    usage: _Usage | None = None
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,12 +25,12 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer: _EncodedAnswer | _Answer
+    answer: EncodedList | EmbeddingList
     try:
-        answer = decode(_EncodedAnswer, body)
+        answer = decode(EncodedList, body)
         rows: list[Any] = [one.embedding for one in answer.data]
     except MalformedResponse:  # the host sends numbers
-        answer = decode(_Answer, body)
+        answer = decode(EmbeddingList, body)
         rows = [decode_row(one.embedding, index) for index, one in enumerate(answer.data)]
     vectors = to_vectors(in_order(rows, [one.index for one in answer.data]), count)
     tokens = None
