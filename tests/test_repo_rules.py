@@ -85,17 +85,16 @@ DOORS = frozenset({"", "sync", "cli", "service", "testing", "config"})
 TOP_LEVEL_MODULES = 8
 DIALECT_FILES = {"__init__.py", "decode.py", "encode.py", "errors.py", "history.py", "shapes.py", "stream.py"}
 """The files that every dialect has, each with the same role."""
-DIALECT_TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tools.py", "usage.py"}
+TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tokens.py", "tools.py", "usage.py"}
 """Further files that a dialect may have, each with the same topic wherever it occurs."""
-SHARED_BY_DIALECTS = {"schema"}
-"""Folders in `wire` that are no dialect: every dialect may import them."""
+SHARED_BY_DIALECTS = {"schema"}  # folders in `wire` that are no dialect: every dialect may import them
 TASKS = {"classify", "embed"}  # a module for each form of the task's APIs
 DIALECTS = {path.parent.name for path in (PACKAGE / "wire").glob("*/__init__.py")} - SHARED_BY_DIALECTS - TASKS
 
 WIRE_MAY_NOT_IMPORT = {"asyncio", "anyio", "httpx", "os", "random", "socket", "subprocess", "threading", "time"}
 HEAVY = {"click", "grpc", "httpx", "numpy", "onnxruntime", "pydantic", "rich"}
 MAX_LINES = 400
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {"python/ratatoskr/_core.pyi": "the stub of one module"}
 """Files that may be longer than MAX_LINES, with the reason."""
 
 VAGUE_NAMES = {"common", "handler", "handlers", "helper", "helpers", "manager", "misc", "util", "utils"}
@@ -266,7 +265,7 @@ def test_functions_are_called_by_verbs_or_nouns():
 def test_every_dialect_has_the_same_files(dialect):
     names = {path.name for path in (PACKAGE / "wire" / dialect).glob("*.py")}
     assert names >= DIALECT_FILES
-    assert names - DIALECT_FILES <= DIALECT_TOPICS
+    assert names - DIALECT_FILES <= TOPICS
 
 
 def test_frozen_objects_are_written_by_their_own_constructor_alone():

@@ -53,12 +53,14 @@ if TYPE_CHECKING:
         Nli as Nli,
         Rerank as Rerank,
         Stance as Stance,
+        Tokens as Tokens,
     )
     from ratatoskr.gateway.stream import ChatStream as ChatStream
     from ratatoskr.gateway.tools import ToolStream as ToolStream
     from ratatoskr.gateway.tools import run_tools as run_tools
     from ratatoskr.local.engine.device import Device as Device
     from ratatoskr.local.store.store import ModelStore as ModelStore
+    from ratatoskr.local.tokens import TokenizerRegistry as TokenizerRegistry
     from ratatoskr.middleware.base import Middleware as Middleware
     from ratatoskr.middleware.observe import Hooks as Hooks, Log as Log
     from ratatoskr.middleware.redact import Redact as Redact
@@ -161,6 +163,13 @@ if TYPE_CHECKING:
         StanceTemplates as StanceTemplates,
     )
     from ratatoskr.types.token import Token as Token
+    from ratatoskr.types.tokens import (
+        ContextLeft as ContextLeft,
+        TokenCount as TokenCount,
+        Tokenization as Tokenization,
+        Tokenizations as Tokenizations,
+        TokenSpan as TokenSpan,
+    )
     from ratatoskr.types.usage import CostItem as CostItem, CostRange as CostRange, UsageDetails as UsageDetails
     from ratatoskr.version import __version__ as __version__
 
@@ -175,11 +184,12 @@ _NAMES = {
         UnsupportedParameter
     """,
     "ratatoskr.gateway.embedded": "EmbeddedGateway",
-    "ratatoskr.gateway.protocol": "Chat Classify Embed ModelGateway Nli Rerank Stance",
+    "ratatoskr.gateway.protocol": "Chat Classify Embed ModelGateway Nli Rerank Stance Tokens",
     "ratatoskr.gateway.stream": "ChatStream",
     "ratatoskr.gateway.tools": "run_tools ToolStream",
     "ratatoskr.local.engine.device": "Device",
     "ratatoskr.local.store.store": "ModelStore",
+    "ratatoskr.local.tokens": "TokenizerRegistry",
     "ratatoskr.middleware.base": "Middleware",
     "ratatoskr.middleware.observe": "Hooks Log",
     "ratatoskr.middleware.redact": "Redact",
@@ -210,6 +220,7 @@ _NAMES = {
     "ratatoskr.types.rerank": "RankedDocument Ranking RerankRequest",
     "ratatoskr.types.stance": "StanceRequest StanceResult StanceResults StanceTemplates",
     "ratatoskr.types.token": "Token",
+    "ratatoskr.types.tokens": "ContextLeft TokenCount Tokenization Tokenizations TokenSpan",
     "ratatoskr.types.usage": "CostItem CostRange UsageDetails",
     "ratatoskr.version": "__version__",
 }

@@ -7,9 +7,11 @@ import numpy as np
 
 __all__ = [
     "Client",
+    "Encoding",
     "Exchange",
     "Runtime",
     "Search",
+    "Spans",
     "SseParser",
     "Tokenizer",
     "Tokens",
@@ -254,6 +256,39 @@ class Tokenizer:
             ConfigurationError: the tokenizer does not join two texts, or the limit is too small for them.
         """
 
+    def count(self, text: str) -> int:
+        """Return the number of tokens of a text, without special tokens around it.
+
+        Raises:
+            InvalidInput: it holds half of a surrogate pair, or cannot be tokenised.
+        """
+
+    def count_parts(self, parts: list[bytes]) -> int:
+        """Return the number of tokens of a text that is given as parts of its UTF-8 form.
+
+        Raises:
+            InvalidInput: it cannot be tokenised.
+            ValueError: the parts together are not UTF-8.
+        """
+
+    def spans(self, texts: list[str], first: int = 0) -> Spans:
+        """Tokenise texts, without truncation, and without special tokens around them.
+
+        Args:
+            texts: the texts.
+            first: the index of the first text, for error messages.
+
+        Raises:
+            InvalidInput: a text is not a `str`, holds half of a surrogate pair, or cannot be tokenised; the message
+                contains its index.
+        """
+
+    def piece(self, id: int) -> str | None:
+        """Return the vocabulary's entry for an id; `None` if there is none."""
+
+    def id(self, piece: str) -> int | None:
+        """Return the id of a vocabulary's entry, special tokens included; `None` if there is none."""
+
 @final
 class Tokens:
     """The token ids of many texts, concatenated."""
@@ -327,6 +362,66 @@ def take_pooled(vectors: _Floats, texts: Sequence[int], normalise: bool, out: _F
         MalformedResponse: a vector is not finite.
         ValueError: `out` has no such row.
     """
+
+# Tokens with their places: rust/py/src/spans.rs
+
+@final
+class Encoding:
+    """An encoding of OpenAI's models: `cl100k_base`, `o200k_base` or `o200k_harmony`; texts contain no special tokens.
+
+    Raises:
+        ValueError: there is no encoding of this name.
+    """
+
+    def __new__(cls, name: str) -> Encoding: ...
+    def count(self, text: str) -> int:
+        """Return the number of tokens of a text.
+
+        Raises:
+            InvalidInput: it holds half of a surrogate pair.
+        """
+
+    def count_parts(self, parts: list[bytes]) -> int:
+        """Return the number of tokens of a text that is given as parts of its UTF-8 form.
+
+        Raises:
+            ValueError: the parts together are not UTF-8.
+        """
+
+    def spans(self, texts: list[str], first: int = 0) -> Spans:
+        """Tokenise texts.
+
+        Args:
+            texts: the texts.
+            first: the index of the first text, for error messages.
+
+        Raises:
+            InvalidInput: a text is not a `str`, or holds half of a surrogate pair; the message contains its index.
+        """
+
+    def token(self, id: int) -> bytes | None:
+        """Return the bytes of a token; `None` if there is none of this id."""
+
+@final
+class Spans:
+    """The tokens of many texts with their places, in flat arrays."""
+
+    @staticmethod
+    def concat(parts: Sequence[Spans]) -> Spans:
+        """Concatenate the texts of several parts."""
+
+    def __len__(self) -> int: ...
+    def ids(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Return the ids of all tokens."""
+
+    def chars(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Return the first character of each token and the one after its last."""
+
+    def bytes(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """Return the first byte of each token and the one after its last."""
+
+    def ends(self) -> list[int]:
+        """Return the number of tokens up to the end of each text."""
 
 # Search: rust/py/src/search.rs
 

@@ -247,7 +247,7 @@ async def test_a_model_that_embeds_does_not_chat(local: Embedder) -> None:
     with pytest.raises(InvalidInput, match="an embedding model, which does not chat") as caught:
         await local.face.call("chat", "Hi", local.model)
     assert caught.value.field == "model"
-    assert await local.face.call("capabilities") == {"embed", "list_models"}
+    assert await local.face.call("capabilities") == {"count_tokens", "embed", "list_models", "tokenize"}
 
 
 async def test_status_follows_the_model_from_the_disk_into_memory_and_back(local: Embedder) -> None:

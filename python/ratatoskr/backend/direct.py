@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratatoskr.backend.analysis import AnalysisBackend
@@ -14,13 +14,15 @@ from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.protocol import Allowances, Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, RemoteEmbedProvider
+from ratatoskr.backend.tokens import TokenBackend
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, RemoteEmbedProvider, TokenCounter
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import BreakerHealth
 from ratatoskr.types.query import Query
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 if TYPE_CHECKING:
     from ratatoskr.providers.protocol import FindsModels
@@ -44,6 +46,7 @@ class DirectBackend:
         settings: what the builder has decided.
         embedders: providers of embeddings, in order of preference.
         analysts: providers of text analysis, in order of preference; `providers` that have its methods follow.
+        make_counter: makes what counts tokens in this process, on first use.
         clock: time and chance of retries.
         shared: closes transport and local models in place of the backend, where other backends use them, too.
         guards: the limits and budgets.
@@ -57,6 +60,7 @@ class DirectBackend:
         *,
         embedders: Sequence[EmbedProvider | RemoteEmbedProvider] = (),
         analysts: Sequence[FindsModels] = (),
+        make_counter: Callable[[], TokenCounter] | None = None,
         clock: Clock | None = None,
         shared: Closeable | None = None,
         guards: Allowances | None = None,
@@ -80,6 +84,7 @@ class DirectBackend:
             self.chats.chat,
             has_chats=bool(chats),
         )
+        self.tokens = TokenBackend(make_counter, self.chats, timeouts, self.lifecycle)
 
     @property
     def provider_names(self) -> tuple[str, ...]:
@@ -131,6 +136,14 @@ class DirectBackend:
     def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
         """Return documents by relevance; see `RerankBackend.rerank`."""
         return self.analysis.reranking.rerank(request)
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Return a number of tokens; see `TokenBackend.count`."""
+        return self.tokens.count(request)
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Return the tokens of texts; see `TokenBackend.tokenize`."""
+        return self.tokens.tokenize(request)
 
     def breakers(self) -> tuple[BreakerHealth, ...]:
         """Return the circuit breakers that are not closed."""

@@ -76,7 +76,7 @@ async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> fr
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
     embeds = {"embed"} if backend.embeddings.registry.providers or backend.embeddings.remote else set()
-    return frozenset({"list_models"} | chats | embeds | backend.analysis.capabilities())
+    return frozenset({"count_tokens", "list_models", "tokenize"} | chats | embeds | backend.analysis.capabilities())
 
 
 async def get_health(backend: DirectBackend, query: GetHealth) -> Health:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.query import Query
     from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
+    from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 
 A = TypeVar("A")
 
@@ -61,6 +62,14 @@ class Backend(Protocol):
 
     def rerank(self, request: RerankRequest) -> Coroutine[Any, Any, Ranking]:
         """Return the request's documents, the most relevant first; raises `RatatoskrError`."""
+        ...
+
+    def count_tokens(self, request: CountRequest) -> Coroutine[Any, Any, TokenCount]:
+        """Return the number of tokens of a text or a conversation; raises `RatatoskrError`."""
+        ...
+
+    def tokenize(self, request: TokenizeRequest) -> Coroutine[Any, Any, Tokenizations]:
+        """Return the tokens of texts with their places; raises `RatatoskrError`."""
         ...
 
     def inspect(self, query: Query[A]) -> Coroutine[Any, Any, A]:

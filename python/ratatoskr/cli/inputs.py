@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from ratatoskr.cli.short_schema import is_short_schema, parse_short_schema
 from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.chat import JsonSchema
+from ratatoskr.types.message import load_messages
 from ratatoskr.types.part import AudioPart, FilePart, ImagePart, TextPart
 from ratatoskr.types.tool import ProviderTool, Tool, ToolDefinition
 from ratatoskr.types.visible import escape_hidden
@@ -226,6 +227,23 @@ def load_schema(file: str | None) -> JsonSchema | None:
         raise InvalidInput(f"{_display_name(file)}: not a JSON object", field="schema")
     title = re.sub(r"[^A-Za-z0-9_-]+", "_", str(value.get("title") or ""))[:64].strip("_")
     return JsonSchema(title or "answer", value)
+
+
+def load_history(file: str) -> list[Any]:
+    """Return the messages in a JSON file: a list of OpenAI's form, or what `rat sessions export` wrote.
+
+    Raises:
+        InvalidInput: it cannot be read, or is neither.
+    """
+    value = _load_json(file)
+    if isinstance(value, list):
+        return value
+    try:
+        return list(load_messages(json.dumps(value)))
+    except RatatoskrError as error:
+        raise InvalidInput(
+            f"{_display_name(file)}: not a list of messages: {error.message}", field="messages"
+        ) from None
 
 
 def _load_json(file: str) -> Any:

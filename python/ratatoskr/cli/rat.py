@@ -34,6 +34,8 @@ COMMANDS: dict[str, str] = {
     "sessions": "List, show, export and remove saved conversations.",
     "stance": "Judge whether texts are for something, against it, or neither.",
     "templates": "List, show and remove saved prompts.",
+    "tokenize": "Show the tokens of texts, with their ids and places.",
+    "tokens": "Count the tokens of texts or of a conversation.",
 }
 """Listing the commands imports none."""
 MODULES: dict[str, str] = {

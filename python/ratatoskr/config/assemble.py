@@ -28,10 +28,16 @@ from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.catalogue import Catalogue
-from ratatoskr.providers.embed import HttpEmbedder, embedder_of
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels, RemoteEmbedProvider
+from ratatoskr.providers.protocol import (
+    ChatProvider,
+    EmbedProvider,
+    FindsModels,
+    RemoteEmbedProvider,
+    TokenCounter,
+)
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.providers.tasks import remote_embedders
 from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
@@ -164,6 +170,7 @@ class Assembly:
             reused.append(previous.local)
         elif recipe.local.models or recipe.local.analysis:
             self.local = Shared(_make_local(recipe.local), self)
+        self._counter = _make_counter(recipe) if recipe.tokenizers else None
         for part in reused:
             part.acquire(self)
         self.guards: Guards = Guards(recipe, self.catalogue.find, previous.guards if previous is not None else None)
@@ -185,6 +192,12 @@ class Assembly:
             origin = f"{parts.scheme}://{parts.netloc}"  # as the transport writes it, because base URLs are normalized
             by_origin[origin] = min(limit, by_origin.get(origin, limit))
         return by_origin
+
+    def make_counter(self) -> TokenCounter:
+        """Return what counts tokens in this process: made at once with the user's own tokenizers, else on first use."""
+        if self._counter is None:
+            self._counter = _make_counter(self.recipe)
+        return self._counter
 
     @property
     def settings(self) -> Settings:
@@ -241,20 +254,15 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         assembly.settings,
         embedders=[
             *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)),
-            *(_around_tries(assembly, one.name, one) for one in _remote_embedders(assembly)),
+            *(_around_tries(assembly, one.name, one) for one in remote_embedders(assembly.providers.values())),
         ],
         analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
+        make_counter=assembly.make_counter,
         clock=recipe.clock,
         shared=assembly,
         guards=assembly.guards,
     )
     return EmbeddedGateway(_around_calls(recipe, backend), assembly)
-
-
-def _remote_embedders(assembly: Assembly) -> list[HttpEmbedder]:
-    """Return the embeddings of the providers that have them, with the providers' own keys."""
-    made = (embedder_of(one) for one in assembly.providers.values() if isinstance(one, HttpProvider))
-    return [embedder for embedder in made if embedder is not None]
 
 
 def _around_calls(recipe: Recipe, backend: Backend) -> Backend:
@@ -343,3 +351,9 @@ def _make_local(config: LocalConfig) -> _LocalProviders:
         cache_dir=config.cache_dir,
         ram_budget=config.ram_budget,
     )
+
+
+def _make_counter(recipe: Recipe) -> TokenCounter:
+    from ratatoskr.local.tokens import TokenizerRegistry
+
+    return TokenizerRegistry(dict(recipe.tokenizers), cache_dir=recipe.local.cache_dir)

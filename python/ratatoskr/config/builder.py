@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from ratatoskr.config.assemble import assemble
 from ratatoskr.config.breaker import check_breaker
-from ratatoskr.config.builder_providers import ProviderMethods, check_name
+from ratatoskr.config.builder_local import LocalMethods
+from ratatoskr.config.builder_providers import check_name
 from ratatoskr.config.guards import add_budget, add_limit, check_ledger
 from ratatoskr.config.network import (
     Pem,
@@ -18,14 +19,13 @@ from ratatoskr.config.network import (
     find_system_authorities,
     proxy_of_environment,
 )
-from ratatoskr.config.recipe import Precision, Recipe
+from ratatoskr.config.recipe import Recipe
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.catalogue import make_change
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.types.frames import hide_arguments_of_methods
-from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Timeouts, timeouts_of
 from ratatoskr.types.visible import quote
@@ -34,14 +34,13 @@ if TYPE_CHECKING:
     import httpx
 
     from ratatoskr.ledger.protocol import Ledger
-    from ratatoskr.local.engine.device import Device
     from ratatoskr.middleware.base import Middleware
     from ratatoskr.models.price import Price
     from ratatoskr.types.budget import Budget
 
 
 @hide_arguments_of_methods
-class Builder(ProviderMethods):
+class Builder(LocalMethods):
     """Collects the set-up of a gateway. Every method returns the builder; `build()` checks the whole and makes it."""
 
     def __init__(self) -> None:
@@ -64,9 +63,6 @@ class Builder(ProviderMethods):
         """
         return assemble(self._recipe)
 
-    def _set_local(self, **changes: Any) -> Self:
-        return self._set(local=replace(self._recipe.local, **changes))
-
     def _set_transport(self, **changes: Any) -> Self:
         return self._set(transport=replace(self._recipe.transport, **changes))
 
@@ -84,96 +80,6 @@ class Builder(ProviderMethods):
             raise ConfigurationError(f"each_try must be true or false, not {quote(each_try)}", field="each_try")
         name = "try_wraps" if each_try else "wraps"
         return self._set(**{name: (*getattr(self._recipe, name), middleware)})
-
-    # models of this process
-
-    def local_embeddings(self, model: str | Path, precision: Precision = "fp32") -> Self:
-        """Embed with a model in this process. It needs the extra `[local]` or `[cuda]`, and is loaded on first use.
-
-        Args:
-            model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
-            precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
-        """
-        _check_precision(precision)
-        return self._set_local(models=(*self._recipe.local.models, (model, precision)))
-
-    def local_nli(
-        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
-    ) -> Self:
-        """Infer, classify with labels of the caller's, and judge stances by a model in this process.
-
-        It needs the extra `[local]` or `[cuda]`, and is loaded on first use.
-
-        Args:
-            model: a name in the catalogue (`NliDebertaV3Base`), `organisation/name` of a model in the store, a folder
-                with an ONNX file, `tokenizer.json` and `config.json`, or `(model.onnx, tokenizer.json)`.
-            precision: `fp32`, or `int8` for the quantised graph of the model's folder.
-            labels: the names of the labels in the order of the logits, or by the names that `config.json` has; needed
-                only where `config.json` does not say what the labels mean.
-        """
-        return self._add_analysis("nli", model, precision, labels)
-
-    def local_classifier(
-        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
-    ) -> Self:
-        """Classify texts by a model in this process, with the labels that it was trained for.
-
-        Args:
-            model: as in `local_nli`.
-            precision: as in `local_nli`.
-            labels: other names for the labels, as in `local_nli`.
-        """
-        return self._add_analysis("classify", model, precision, labels)
-
-    def local_reranker(self, model: LocalModelName, precision: Precision = "fp32") -> Self:
-        """Rerank by a cross-encoder in this process, such as `MsMarcoMiniLmL6V2`; arguments as in `local_nli`."""
-        return self._add_analysis("rerank", model, precision, None)
-
-    def _add_analysis(
-        self,
-        kind: Literal["nli", "classify", "rerank"],
-        model: LocalModelName,
-        precision: Precision,
-        labels: LabelNames | None,
-    ) -> Self:
-        _check_precision(precision)
-        return self._set_local(analysis=(*self._recipe.local.analysis, (kind, model, precision, labels)))
-
-    def device(self, device: Device) -> Self:
-        """Run local models on a device: `Device.cpu()`, the default, or `Device.cuda(0)`."""
-        from ratatoskr.local.engine.device import Device
-
-        if not isinstance(device, Device):
-            raise ConfigurationError(
-                f"device must be Device.cpu() or Device.cuda(0), not {quote(device)}", field="device"
-            )
-        return self._set_local(device=device)
-
-    def threads(self, n: int) -> Self:
-        """Tokenise and compute local models in `n` threads.
-
-        By default one for each CPU that the process may use, as its affinity and the quota of its container allow.
-        """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ConfigurationError(f"threads must be a whole number above 0, not {n!r}", field="threads")
-        return self._set_local(threads=n)
-
-    def cache_dir(self, path: str | Path) -> Self:
-        """Keep local models in a folder, in place of `$RATATOSKR_CACHE_DIR` or the user's cache."""
-        if not isinstance(path, str | Path) or not str(path):
-            raise ConfigurationError(f"cache_dir must be the path of a folder, not {quote(path)}", field="cache_dir")
-        return self._set_local(cache_dir=path)
-
-    def ram_budget(self, bytes: int) -> Self:
-        """Limit the bytes that local models add to this process; the least recently used are unloaded for others.
-
-        By default four fifths of the memory limit of the process's control groups, as of a container, if there is one.
-        """
-        if isinstance(bytes, bool) or not isinstance(bytes, int) or bytes < 1:
-            raise ConfigurationError(
-                f"ram_budget must be a whole number of bytes above 0, not {quote(bytes)}", field="ram_budget"
-            )
-        return self._set_local(ram_budget=bytes)
 
     # behaviour
 
@@ -399,8 +305,3 @@ def _check_models(models: str | Sequence[str], field: str) -> tuple[str, ...]:
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise ConfigurationError(f"{field} must name models, one or more, not {quote(models)}", field=field)
     return names
-
-
-def _check_precision(precision: object) -> None:
-    if not isinstance(precision, str) or precision not in get_args(Precision):
-        raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")

@@ -65,6 +65,7 @@ class Recipe:
         rules: the user's routing, which comes before the built-in table.
         fallbacks: the models that may follow after any failure.
         substitute: whether the built-in chain may be used after any failure.
+        tokenizers: the user's own: patterns of model names, each with a tokenizer or another model.
         in_flight: the number of concurrent requests of a provider, where it differs from the default.
         stream_bytes: the largest size of a provider's streams, where it differs from the default.
         models: what the user knows better about models, by provider and model.
@@ -87,6 +88,7 @@ class Recipe:
     rules: Pairs = ()
     fallbacks: Pairs = ()
     substitute: bool = False
+    tokenizers: tuple[tuple[str, str | Path], ...] = ()
     in_flight: tuple[tuple[str, int], ...] = ()
     stream_bytes: tuple[tuple[str, int], ...] = ()
     models: tuple[tuple[tuple[str, str], ModelChange], ...] = ()

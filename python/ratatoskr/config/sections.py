@@ -262,6 +262,7 @@ class ConfigFile(_Section):
         templates: of `rat chat`, by name.
         providers: by name.
         network: proxy and certificates.
+        tokenizers: models, each with its tokenizer: an encoding, a file, organisation/name or another model.
         limits: of requests and tokens, by provider.
         budget: of money.
         ledger: where limits and budgets count.
@@ -275,6 +276,7 @@ class ConfigFile(_Section):
     templates: dict[str, Template] = {}
     providers: dict[str, ProviderSection] = {}
     network: Network = Network()
+    tokenizers: dict[str, Name] = {}
     limits: dict[str, LimitSection] = {}
     budget: BudgetSection | None = None
     ledger: LedgerSection = LedgerSection()

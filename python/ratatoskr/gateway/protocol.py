@@ -11,11 +11,12 @@ from ratatoskr.gateway.inspect import Inspect
 from ratatoskr.gateway.nli import Nli
 from ratatoskr.gateway.rerank import Rerank
 from ratatoskr.gateway.stance import Stance
+from ratatoskr.gateway.tokens import Tokens
 
-__all__ = ["Chat", "Classify", "Embed", "Generate", "Inspect", "ModelGateway", "Nli", "Rerank", "Stance"]
+__all__ = ["Chat", "Classify", "Embed", "Generate", "Inspect", "ModelGateway", "Nli", "Rerank", "Stance", "Tokens"]
 
 
-class ModelGateway(Chat, Generate, Embed, Nli, Classify, Stance, Rerank, Inspect, Protocol):
+class ModelGateway(Chat, Generate, Embed, Nli, Classify, Stance, Rerank, Tokens, Inspect, Protocol):
     """Everything that a gateway does, in this process or elsewhere."""
 
     async def aclose(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ratatoskr.local.rerank import LocalReranker
     from ratatoskr.local.store.progress import PullProgress
     from ratatoskr.local.store.store import ModelStore, StoredModel
+    from ratatoskr.local.tokens import TokenizerRegistry
 
 __all__ = [
     "Device",
@@ -25,6 +26,7 @@ __all__ = [
     "ModelStore",
     "PullProgress",
     "StoredModel",
+    "TokenizerRegistry",
 ]
 
 _MODULES = {
@@ -37,6 +39,7 @@ _MODULES = {
     "ModelStore": "ratatoskr.local.store.store",
     "PullProgress": "ratatoskr.local.store.progress",
     "StoredModel": "ratatoskr.local.store.store",
+    "TokenizerRegistry": "ratatoskr.local.tokens",
 }
 
 

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
+    from ratatoskr.types.tokens import CountRequest, TokenCount
 
 __all__ = [
     "CAPABILITIES",
     "AskChat",
     "AskClassify",
+    "AskCount",
     "AskEmbed",
     "AskEmbedWindows",
     "AskNli",
@@ -51,6 +53,9 @@ AskStance: TypeAlias = "Callable[[StanceRequest, CallOptions], Awaitable[StanceR
 """Passes a request for the stances of texts on and returns them."""
 AskRerank: TypeAlias = "Callable[[RerankRequest, CallOptions], Awaitable[Ranking]]"
 """Passes a request for documents by relevance on and returns them."""
+
+AskCount: TypeAlias = "Callable[[CountRequest, CallOptions], Awaitable[TokenCount]]"
+"""Passes what is to be counted on and returns the number of its tokens."""
 
 
 class Middleware:
@@ -102,6 +107,10 @@ class Middleware:
         """Return documents by relevance."""
         return await ask(request, call)
 
+    async def count_tokens(self, request: CountRequest, call: CallOptions, ask: AskCount) -> TokenCount:
+        """Return the number of tokens of a text or a conversation; a try is a count by a provider."""
+        return await ask(request, call)
+
 
 @dataclass(frozen=True, slots=True)
 class Capability:
@@ -126,6 +135,7 @@ CAPABILITIES = (
     Capability("classify", "classify"),
     Capability("stance", "stance"),
     Capability("rerank", "rerank"),
+    Capability("count_tokens", "count_tokens"),
 )
 """What a middleware may stand around."""
 

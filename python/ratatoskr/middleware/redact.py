@@ -12,6 +12,7 @@ from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.middleware.base import (
     AskChat,
     AskClassify,
+    AskCount,
     AskEmbed,
     AskEmbedWindows,
     AskNli,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.nli import NliRequest, NliResults
     from ratatoskr.types.rerank import Ranking, RerankRequest
     from ratatoskr.types.stance import StanceRequest, StanceResults
+    from ratatoskr.types.tokens import CountRequest, TokenCount
 
 __all__ = ["Redact"]
 
@@ -56,10 +58,10 @@ class Redact(Middleware):
     """Replaces what matches a pattern by placeholders such as `[REDACTED_1]`, the same for the same value of a call.
 
     In requests these are the texts of messages, reasoning, text files, the arguments and results of tools, `user`,
-    `metadata`, and the texts to embed, classify, judge and rerank; not labels, targets, other media, definitions of
-    tools, and `raw_provider_options`. In answers
-    these are text, reasoning, citations and the arguments of tools, in streams too: the end of what has come is held
-    back while it may be the beginning of a match. A notice `redacted` says how many values were replaced.
+    `metadata`, and the texts to embed, classify, judge, rerank and count; not labels, targets, other media, definitions
+    of tools, and `raw_provider_options`. In answers these are text, reasoning, citations and the arguments of tools, in
+    streams too: the end of what has come is held back while it may be the beginning of a match. A notice `redacted`
+    says how many values were replaced.
 
     Args:
         patterns: regular expressions; a mapping gives each the name that its placeholders have.
@@ -104,6 +106,13 @@ class Redact(Middleware):
         opened.source = source = _RedactedSource(opened.source, redaction)
         opened.events = source.rewrite(opened.events)
         return opened
+
+    async def count_tokens(self, request: CountRequest, call: CallOptions, ask: AskCount) -> TokenCount:
+        """Redact what is to be counted: the number is that of what a chat would send."""
+        redaction = Redaction(self._rules)
+        if request.chat is not None:
+            return await ask(replace(request, chat=redaction.request(request.chat)), call)
+        return await ask(replace(request, text=redaction.text(request.text or "")), call)
 
     async def embed(self, request: EmbedRequest, call: CallOptions, ask: AskEmbed) -> Embeddings:
         """Redact texts to embed."""

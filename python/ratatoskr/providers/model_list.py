@@ -11,13 +11,19 @@ from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.model import ModelInfo
 from ratatoskr.wire.json import Count, decode_answer
 
-_MINOR = frozenset({"context_length"})
+_MINOR = frozenset({"context_length", "max_input_tokens", "inputTokenLimit"})
 
 
 class _Model(msgspec.Struct):
     id: str = ""
     name: str = ""
-    context_length: Count | None = None
+    context_length: Count | None = None  # of OpenRouter
+    max_input_tokens: Count | None = None  # platform.claude.com/docs/en/api/models-list, 2026-11
+    inputTokenLimit: Count | None = None  # noqa: N815  # ai.google.dev/api/models, 2026-11
+
+    @property
+    def context(self) -> int | None:
+        return self.context_length or self.max_input_tokens or self.inputTokenLimit
 
 
 class _ModelList(msgspec.Struct):
@@ -37,7 +43,5 @@ def parse_model_list(provider: str, body: bytes, shape: Literal["data", "models"
     models = listed.data if shape == "data" else listed.models
     if isinstance(models, UnsetType):
         raise MalformedResponse(f"unexpected shape: a list of models without {shape!r}")
-    names = [
-        (model.id if shape == "data" else model.name.removeprefix("models/"), model.context_length) for model in models
-    ]
+    names = [(model.id if shape == "data" else model.name.removeprefix("models/"), model.context) for model in models]
     return [ModelInfo(f"{provider}:{name}", provider, name, context_window=window) for name, window in names if name]

@@ -15,6 +15,7 @@ from ratatoskr.types.nli import NliRequest, NliResults
 from ratatoskr.types.rerank import Ranking, RerankRequest
 from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations
 
 if TYPE_CHECKING:
     from ratatoskr.backend.protocol import EventSource
@@ -117,6 +118,40 @@ class Plans(Protocol):
 
     def plan(self, request: ChatRequest, call: CallOptions, why: str, *, body: bool = False) -> Plan:
         """Return what would be sent, with `body` the whole HTTP request; a refusal is part of the plan."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A provider that may have an address that counts the tokens of a request."""
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether it has one."""
+        ...
+
+    async def count_tokens(self, request: CountRequest, call: CallOptions) -> TokenCount:
+        """Return its count; raises `RatatoskrError`."""
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts and places tokens in this process."""
+
+    def is_mapped(self, model: str) -> bool:
+        """Return whether the user chose the tokenizer of this name."""
+        ...
+
+    def inline_limit(self, model: str) -> int:
+        """Return how many characters of a text are counted in about a millisecond."""
+        ...
+
+    def count(self, request: CountRequest, model: str | None = None) -> TokenCount:
+        """Return the count of a text or a conversation; `model` replaces the request's. Raises `RatatoskrError`."""
+        ...
+
+    def tokenize_batch(self, texts: Sequence[str], model: str) -> Tokenizations:
+        """Return the tokens of texts; raises `RatatoskrError`."""
         ...
 
 

@@ -32,6 +32,7 @@ from ratatoskr.types.rules import ParameterPolicy
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.types.token import KeySource
+from ratatoskr.types.tokens import CountRequest, TokenCount
 from ratatoskr.types.tool import ProviderTool
 from ratatoskr.types.visible import escape_hidden
 from ratatoskr.wire.dialect import Encoded, Target
@@ -206,6 +207,26 @@ class HttpProvider:
         """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
         return self._client.order_keys(model, prompt_affinity(request))
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the provider has an address that counts the tokens of a request."""
+        return bool(self._spec.counts_by)
+
+    async def count_tokens(self, request: CountRequest, call: CallOptions) -> TokenCount:
+        """Return the provider's own count; raises `RatatoskrError`."""
+        from ratatoskr.providers.tokens import ask_count
+
+        binding = self._bind(call.model, "chat", self._spec.counts_by)
+        policy = call.policy
+        return await ask_count(
+            self._client,
+            binding,
+            request,
+            call,
+            lambda chat: self._encode(chat, binding, policy, stream=False),
+            self._serialize,
+        )
+
     async def models(self, deadlines: Deadlines) -> list[ModelInfo]:
         """Return the provider's own list of models.
 
@@ -225,14 +246,16 @@ class HttpProvider:
         except MalformedResponse as error:
             raise self._client.add_context(error, reply, binding.target) from None
 
-    def _bind(self, model: str, kind: str) -> Binding:
-        """Return what is known about a model, looked up once."""
-        key = (model, kind)
+    def _bind(self, model: str, kind: str, dialect_name: str = "") -> Binding:
+        """Return what is known about a model, looked up once; with the name of a dialect, as asked in that one."""
+        key = (model, f"{kind} {dialect_name}" if dialect_name else kind)
         binding = self._bindings.get(key)
         if binding is None or (binding.until is not None and self._refusals.is_over(binding.until)):
             spec = self._spec
             rules = rules_for(self.name, self._models.get(model, model), api=self._api)
             name = rules.endpoint if rules.endpoint in spec.dialects else next(iter(spec.dialects))
+            if dialect_name and dialect_name != name:
+                rules, name = rules_for(self.name, self._models.get(model, model), api=dialect_name), dialect_name
             if not SWITCHES.isdisjoint(spec.flags) and rules.thinking == "effort" and rules.off == "none":
                 rules = replace(rules, thinking="switch", efforts={}, off="disabled")
             refused, until = self._refusals.find(model)

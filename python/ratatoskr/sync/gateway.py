@@ -19,6 +19,7 @@ from ratatoskr.sync.inspect import SyncInspect
 from ratatoskr.sync.loop_thread import LoopThread
 from ratatoskr.sync.stream import SyncChatStream
 from ratatoskr.sync.thread_loop import can_run_in_thread_loop, run_in_thread_loop
+from ratatoskr.sync.tokens import SyncTokens
 from ratatoskr.sync.tool_stream import SyncToolStream
 from ratatoskr.types.chat import ChatParams, ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embedding, Embeddings, InputType
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SyncGateway(SyncInspect, SyncAnalysis):
+class SyncGateway(SyncInspect, SyncAnalysis, SyncTokens):
     """A gateway with blocking methods. It may be used from several threads, in notebooks and beside running loops.
 
     Closing it closes the gateway, and vice versa. After a fork it works in the child with a loop of its own.

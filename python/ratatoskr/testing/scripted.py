@@ -11,6 +11,7 @@ from ratatoskr.backend.stream import OpenStream
 from ratatoskr.errors import GatewayClosed
 from ratatoskr.gateway.base import Gateway
 from ratatoskr.testing.analysis import AnalysisRequest, ScriptAnalysis, ScriptedAnalysis
+from ratatoskr.testing.tokens import ScriptedTokens, ScriptTokens
 from ratatoskr.testing.vectors import ScriptedVectors, ScriptVectors
 from ratatoskr.types.accumulator import ResponseBuilder, events_of, remainder_of
 from ratatoskr.types.attempt import Attempt
@@ -34,6 +35,7 @@ from ratatoskr.types.query import (
     ResolvePreset,
 )
 from ratatoskr.types.timeouts import in_force
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ ScriptTurn: TypeAlias = "ScriptAnswer | Callable[[ChatRequest], ScriptAnswer | A
 
 NAME = "scripted"
 _CHATS = ("chat", "chat_stream", "generate", "tools")
-_CAPABILITIES = frozenset((*_CHATS, "embed", "nli", "zero_shot", "classify", "stance", "rerank", "list_models"))
+_ANALYSES = ("nli", "zero_shot", "classify", "stance", "rerank")
+CAPABILITIES = frozenset((*_CHATS, *_ANALYSES, "embed", "list_models", "count_tokens", "tokenize"))
 
 
 class ScriptedGateway(Gateway):
@@ -70,6 +73,8 @@ class ScriptedGateway(Gateway):
             a text for classification, and a pair of premise and hypothesis, text and target, or query and document; its
             values are a label, scores by label, or a number for a document. What it leaves out, or all, gets scores
             that depend on nothing but the texts and labels.
+        tokens: the counts of tokens: a number, an exception to raise, or a function of the `CountRequest`. Without it,
+            they are counted or estimated as by any gateway, also for the method `provider`.
     """
 
     def __init__(
@@ -78,11 +83,15 @@ class ScriptedGateway(Gateway):
         vectors: ScriptVectors = None,
         dimensions: int = 8,
         analysis: ScriptAnalysis = None,
+        tokens: ScriptTokens = None,
     ) -> None:
-        backend = ScriptedBackend(turns, ScriptedVectors(vectors, dimensions), ScriptedAnalysis(analysis))
+        backend = ScriptedBackend(
+            turns, ScriptedVectors(vectors, dimensions), ScriptedAnalysis(analysis), ScriptedTokens(tokens)
+        )
         self.requests: list[ChatRequest] = backend.requests
         self.embed_requests: list[EmbedRequest] = backend.vectors.requests
         self.analysis_requests: list[AnalysisRequest] = backend.analysis.requests
+        self.token_requests: list[CountRequest | TokenizeRequest] = backend.tokens.requests
         super().__init__(backend)
 
 
@@ -91,10 +100,17 @@ class ScriptedBackend:
 
     loop_bound = True  # a turn may be a function, which must not run on a thread that its caller does not know
 
-    def __init__(self, turns: Sequence[ScriptTurn], vectors: ScriptedVectors, analysis: ScriptedAnalysis) -> None:
+    def __init__(
+        self,
+        turns: Sequence[ScriptTurn],
+        vectors: ScriptedVectors,
+        analysis: ScriptedAnalysis,
+        tokens: ScriptedTokens,
+    ) -> None:
         self.requests: list[ChatRequest] = []
         self.vectors = vectors
         self.analysis = analysis
+        self.tokens = tokens
         self._turns = turns
         self._closed = False
 
@@ -167,6 +183,16 @@ class ScriptedBackend:
         self._check_open()
         return self.analysis.rerank(request)
 
+    async def count_tokens(self, request: CountRequest) -> TokenCount:
+        """Return the script's count, or the one that any gateway makes."""
+        self._check_open()
+        return self.tokens.count(request)
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
+        """Return the tokens of texts, as any gateway does."""
+        self._check_open()
+        return self.tokens.tokenize(request)
+
     async def inspect(self, query: Query[A]) -> A:
         """Describe the script."""
         answer: Any
@@ -195,7 +221,7 @@ class ScriptedBackend:
             case GetCost():
                 answer = None  # the script's models have no price
             case GetCapabilities():
-                answer = _CAPABILITIES
+                answer = CAPABILITIES
             case GetHealth():
                 answer = Health(not self._closed, VERSION)
             case _:

@@ -1,12 +1,20 @@
 //! Texts to token ids: a Hugging Face tokenizer over batches of texts, into flat arrays.
 
+mod batch;
+mod merge;
+mod openai;
 mod pairs;
+mod spans;
+mod split;
 
-use std::ops::Range;
+pub use batch::{Padded, Tokens};
+pub use openai::{ENCODINGS, Encoding};
+pub use spans::Spans;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use thiserror::Error;
-use tokenizers::{Encoding, Token};
+use tokenizers::Token;
 
 pub use self::pairs::PairTruncation;
 use self::pairs::{PairTemplate, find_pair_template};
@@ -27,6 +35,12 @@ pub enum TokensError {
         index: usize,
         /// The message of the tokenizer.
         reason: String,
+    },
+    /// A text has more bytes than offsets can count.
+    #[error("text {index} has 4 GiB or more")]
+    TooLong {
+        /// Which text.
+        index: usize,
     },
     /// The limit leaves no room for the text itself.
     #[error("a limit of {limit} tokens leaves no room for a text: {specials} of them are special tokens")]
@@ -57,6 +71,7 @@ impl TokensError {
     pub fn with_offset(self, first: usize) -> Self {
         match self {
             Self::Failed { index, reason } => Self::Failed { index: first + index, reason },
+            Self::TooLong { index } => Self::TooLong { index: first + index },
             Self::SecondTooLong { index, length, room } => Self::SecondTooLong { index: first + index, length, room },
             other => other,
         }
@@ -105,9 +120,7 @@ impl Tokenizer {
         let room = room.ok_or(TokensError::NoRoom { limit, specials })?;
         let mut tokens = Tokens::default();
         for (index, text) in texts.iter().enumerate() {
-            let encoding = catch_unwind(AssertUnwindSafe(|| self.inner.encode_fast(*text, false)))
-                .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
-                .map_err(|error| TokensError::Failed { index, reason: error.to_string() })?;
+            let encoding = guard(index, || self.inner.encode_fast(*text, false))?;
             let whole = encoding.get_ids();
             let kept = whole.get(..room).unwrap_or(whole);
             tokens.ids.extend_from_slice(&self.before);
@@ -118,11 +131,55 @@ impl Tokenizer {
         }
         Ok(tokens)
     }
+
+    /// The number of tokens of a text, without special tokens around it.
+    ///
+    /// # Errors
+    /// [`TokensError::Failed`].
+    pub fn count(&self, text: &str) -> Result<usize, TokensError> {
+        guard(0, || self.inner.encode_fast(text, false)).map(|encoding| encoding.len())
+    }
+
+    /// The tokens of texts with their places, without special tokens around them.
+    ///
+    /// # Errors
+    /// [`TokensError::Failed`], [`TokensError::TooLong`].
+    pub fn spans(&self, texts: &[&str]) -> Result<Spans, TokensError> {
+        let mut spans = Spans::default();
+        for (index, text) in texts.iter().enumerate() {
+            let encoding = guard(index, || self.inner.encode(*text, false))?;
+            spans.add(text, |sink| {
+                for (id, (start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+                    sink.push(*id, *start, *end);
+                }
+            })?;
+        }
+        Ok(spans)
+    }
+
+    /// The entry of the vocabulary for an id; `None` if there is none.
+    #[must_use]
+    pub fn piece(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The id of an entry of the vocabulary, special tokens included; `None` if there is none.
+    #[must_use]
+    pub fn id(&self, piece: &str) -> Option<u32> {
+        self.inner.token_to_id(piece)
+    }
+}
+
+/// Returns what the crate made of a text; a panic in it is a failure too.
+fn guard<T>(index: usize, encode: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokensError> {
+    catch_unwind(AssertUnwindSafe(encode))
+        .map_err(|_| TokensError::Failed { index, reason: "the tokenizer panicked".into() })?
+        .map_err(|error| TokensError::Failed { index, reason: error.to_string() })
 }
 
 /// Returns the special tokens that the post-processor adds before and after a text, by giving it a text of one token.
 fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokensError> {
-    let probe = Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
+    let probe = tokenizers::Encoding::from_tokens(vec![Token::new(PROBE, "a".into(), (0, 1))], 0);
     let whole = catch_unwind(AssertUnwindSafe(|| inner.post_process(probe, None, true)))
         .map_err(|_| TokensError::Unreadable("its post-processor panicked".into()))?
         .map_err(|error| TokensError::Unreadable(error.to_string()))?;
@@ -131,154 +188,6 @@ fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u
     let place = place.ok_or_else(|| TokensError::Unreadable("its post-processor drops the text".into()))?;
     let (before, rest) = ids.split_at(place);
     Ok((before.to_vec(), rest.get(1..).unwrap_or_default().to_vec()))
-}
-
-/// The token ids of many texts, concatenated.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tokens {
-    ids: Vec<u32>,
-    /// The segment of each token; empty if all are in the first.
-    segments: Vec<u8>,
-    ends: Vec<usize>,
-    full_lengths: Vec<usize>,
-}
-
-impl Tokens {
-    /// Concatenates the texts of several parts.
-    #[must_use]
-    pub fn concat<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut all = Self::default();
-        for part in parts {
-            let start = all.ids.len();
-            if !part.segments.is_empty() {
-                all.segments.resize(start, 0);
-                all.segments.extend_from_slice(&part.segments);
-            }
-            all.ids.extend_from_slice(&part.ids);
-            all.ends.extend(part.ends.iter().map(|end| start + end));
-            all.full_lengths.extend_from_slice(&part.full_lengths);
-        }
-        if !all.segments.is_empty() {
-            all.segments.resize(all.ids.len(), 0);
-        }
-        all
-    }
-
-    fn push_all(&mut self, tokens: impl Iterator<Item = (u32, u8)>) {
-        for (id, segment) in tokens {
-            self.ids.push(id);
-            self.segments.push(segment);
-        }
-    }
-
-    /// The number of texts.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there is no text.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The number of tokens of all texts together, after truncation.
-    #[must_use]
-    pub const fn total(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// The ids of one text; empty if there is no such text.
-    #[must_use]
-    pub fn ids(&self, text: usize) -> &[u32] {
-        self.ids.get(self.range(text)).unwrap_or_default()
-    }
-
-    /// The segment (token type) of each token of one text; empty if all tokens are in the first segment.
-    #[must_use]
-    pub fn segments(&self, text: usize) -> &[u8] {
-        self.segments.get(self.range(text)).unwrap_or_default()
-    }
-
-    fn range(&self, text: usize) -> Range<usize> {
-        let end = self.ends.get(text).copied().unwrap_or(0);
-        let start = text.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        start..end
-    }
-
-    /// The texts that were truncated, each with its full number of tokens.
-    pub fn cut(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        self.full_lengths
-            .iter()
-            .enumerate()
-            .filter(|(text, whole)| self.ids(*text).len() < **whole)
-            .map(|(text, whole)| (text, *whole))
-    }
-
-    /// Groups the texts into calls, longest first, each of texts of similar length and padded to at most `budget` tokens
-    /// unless a single text is longer.
-    #[must_use]
-    pub fn calls(&self, budget: usize) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by_key(|text| std::cmp::Reverse(self.ids(*text).len()));
-        let mut calls: Vec<Vec<usize>> = Vec::new();
-        let mut width = 0;
-        for text in order {
-            match calls.last_mut() {
-                Some(call) if (call.len() + 1) * width <= budget => call.push(text),
-                _ => {
-                    width = self.ids(text).len().max(1);
-                    calls.push(vec![text]);
-                }
-            }
-        }
-        calls
-    }
-
-    /// Returns the segments of texts as rows of one width, padded with zeros; `None` if all are the first.
-    #[must_use]
-    pub fn pad_segments(&self, texts: &[usize]) -> Option<Vec<i64>> {
-        if self.segments.is_empty() {
-            return None;
-        }
-        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
-        let mut segments = Vec::with_capacity(width * texts.len());
-        for text in texts {
-            let end = segments.len() + width;
-            segments.extend(self.segments(*text).iter().map(|segment| i64::from(*segment)));
-            segments.resize(end, 0);
-        }
-        Some(segments)
-    }
-
-    /// Returns texts as rows of one width: ids padded with the id `pad`, and the attention mask.
-    #[must_use]
-    pub fn pad(&self, texts: &[usize], pad: i64) -> Padded {
-        let width = texts.iter().map(|text| self.ids(*text).len()).max().unwrap_or(0);
-        let size = width * texts.len();
-        let (mut ids, mut mask) = (Vec::with_capacity(size), Vec::with_capacity(size));
-        for text in texts {
-            let row = self.ids(*text);
-            let end = ids.len() + width;
-            ids.extend(row.iter().map(|id| i64::from(*id)));
-            mask.resize(ids.len(), 1);
-            ids.resize(end, pad);
-            mask.resize(end, 0);
-        }
-        Padded { ids, mask, width }
-    }
-}
-
-/// The input of a model: rows of `width`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Padded {
-    /// Token ids, and the id of padding.
-    pub ids: Vec<i64>,
-    /// 1 for a token, 0 for padding.
-    pub mask: Vec<i64>,
-    /// The number of columns.
-    pub width: usize,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod json;
 mod net;
 mod nli;
 mod search;
+mod spans;
 mod sse;
 mod tokens;
 
@@ -25,6 +26,8 @@ mod _core {
     use crate::nli::{sigmoid, softmax};
     #[pymodule_export]
     use crate::search::Search;
+    #[pymodule_export]
+    use crate::spans::{Encoding, Spans};
     #[pymodule_export]
     use crate::sse::SseParser;
     #[pymodule_export]

@@ -2,10 +2,12 @@
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyList, PyString};
 use ratatoskr_core::tokens::{self, PairTruncation};
 
 use crate::error;
+use crate::spans::{self, Spans};
 
 /// A tokenizer from the bytes of a `tokenizer.json`; the truncation and padding of the file are switched off.
 ///
@@ -71,9 +73,52 @@ impl Tokenizer {
         let joined = py.detach(|| self.0.join(&texts.0, &pairs, limit, truncation));
         joined.map(Tokens).map_err(|e| error::from_tokens(py, &e.with_offset(first)))
     }
+
+    /// Return the number of tokens of a text, without special tokens around it.
+    ///
+    /// Raises:
+    ///     InvalidInput: it holds half of a surrogate pair, or cannot be tokenised.
+    fn count(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let text = as_str(text, 0)?;
+        py.detach(|| self.0.count(text)).map_err(|e| error::from_tokens(py, &e))
+    }
+
+    /// Return the number of tokens of a text that is given as parts of its UTF-8 form.
+    ///
+    /// Raises:
+    ///     InvalidInput: it cannot be tokenised.
+    ///     ValueError: the parts together are not UTF-8.
+    fn count_parts(&self, py: Python<'_>, parts: Vec<PyBackedBytes>) -> PyResult<usize> {
+        let counted = py.detach(|| spans::join(&parts).map(|text| self.0.count(&text)))?;
+        counted.map_err(|e| error::from_tokens(py, &e))
+    }
+
+    /// Tokenise texts, without truncation, and without special tokens around them.
+    ///
+    /// Args:
+    ///     texts: the texts.
+    ///     first: the index of the first text, for error messages.
+    ///
+    /// Raises:
+    ///     InvalidInput: a text is not a `str`, holds half of a surrogate pair, or cannot be tokenised; the message
+    ///         contains its index.
+    #[pyo3(signature = (texts, first=0))]
+    fn spans(&self, py: Python<'_>, texts: &Bound<'_, PyList>, first: usize) -> PyResult<Spans> {
+        spans::spans_of(py, texts, first, |strings| self.0.spans(strings))
+    }
+
+    /// Return the vocabulary's entry for an id; `None` if there is none.
+    fn piece(&self, id: u32) -> Option<String> {
+        self.0.piece(id)
+    }
+
+    /// Return the id of a vocabulary's entry, special tokens included; `None` if there is none.
+    fn id(&self, piece: &str) -> Option<u32> {
+        self.0.id(piece)
+    }
 }
 
-fn as_str<'a>(text: &'a Bound<'_, PyAny>, index: usize) -> PyResult<&'a str> {
+pub fn as_str<'a>(text: &'a Bound<'_, PyAny>, index: usize) -> PyResult<&'a str> {
     let py = text.py();
     let invalid = |why: &str| error::invalid_input(py, &format!("text {index} {why}"), "texts");
     let string = text.cast::<PyString>().map_err(|_| {

@@ -30,6 +30,10 @@ def test_a_list_in_models_is_read_by_name_without_the_prefix_of_google() -> None
 def test_the_context_window_is_kept_where_the_provider_gives_it() -> None:
     body = json.dumps({"data": [{"id": "a/b", "context_length": 128_000}, {"id": "c"}]}).encode()
     assert [model.context_window for model in parse_model_list("openrouter", body, "data")] == [128_000, None]
+    body = json.dumps({"data": [{"id": "claude", "max_input_tokens": 200_000, "max_tokens": 64_000}]}).encode()
+    assert parse_model_list("anthropic", body, "data")[0].context_window == 200_000
+    body = json.dumps({"models": [{"name": "models/g", "inputTokenLimit": 1_048_576, "outputTokenLimit": 8}]}).encode()
+    assert parse_model_list("google", body, "models")[0].context_window == 1_048_576
 
 
 @pytest.mark.parametrize("shape", ["data", "models"])

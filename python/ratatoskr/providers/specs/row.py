@@ -49,6 +49,7 @@ class ProviderSpec:
         list_headers: headers that are lists, to which the caller can add.
         body_limit: the size of the largest request in bytes.
         builder_method: whether the builder has a method of this name; if not, `provider(name)` adds it.
+        counts_by: the dialect whose address counts the tokens of a request; empty where the provider has none.
         note: what differs from other providers and is in no other field.
         source: where this row was read, with the date; what is from memory is named.
     """
@@ -83,6 +84,7 @@ class ProviderSpec:
     list_headers: frozenset[str] = frozenset()
     body_limit: int | None = None
     builder_method: bool = False
+    counts_by: str = ""
     note: str = ""
     source: str = ""
 

@@ -35,6 +35,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         own_headers=frozenset({"anthropic-version"}),
         list_headers=frozenset({"anthropic-beta"}),
         body_limit=32 * 1024 * 1024,
+        counts_by="messages",
         builder_method=True,
     ),
     ProviderSpec(
@@ -48,6 +49,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         refused=frozenset({"top_k"}),
         model_prefixes=(("ft", "a fine-tuned model of OpenAI"),),
         example_model="gpt-5-mini",
+        counts_by="responses",
         builder_method=True,
     ),
     ProviderSpec(
@@ -63,6 +65,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         models_path="/v1beta/models?pageSize=1000",
         version_prefixes=("/v1beta", "/v1"),
         models_shape="models",
+        counts_by="generate_content",
         builder_method=True,
     ),
     ProviderSpec(
@@ -81,6 +84,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         models_path="/api/tags",
         version_prefixes=("/api",),
         models_shape="models",
+        counts_by="ollama",
         builder_method=True,
     ),
     ProviderSpec(

@@ -42,6 +42,7 @@ from ratatoskr.types.model import Health
 from ratatoskr.types.query import GetCapabilities, GetHealth, Query
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
+from ratatoskr.types.tokens import CountRequest, TokenCount, Tokenizations, TokenizeRequest
 from ratatoskr.version import VERSION
 
 __all__ = ["RemoteBackend"]
@@ -148,6 +149,14 @@ class RemoteBackend(RefusedAnalysis):
             self._known_limits = pb.CapabilitiesResponse.FromString(answer).limits
         return self._known_limits
 
+    async def count_tokens(self, request: CountRequest) -> TokenCount:
+        """Raise `NoProvider`: a daemon counts no tokens."""
+        raise _no_tokens(request.model)
+
+    async def tokenize(self, request: TokenizeRequest) -> Tokenizations:
+        """Raise `NoProvider`: a daemon tokenises no texts."""
+        raise _no_tokens(request.model)
+
     async def inspect(self, query: Query[A]) -> A:
         """Return the answer to a question; health and capabilities of a closed client are told by itself."""
         if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
@@ -232,6 +241,12 @@ class RemoteBackend(RefusedAnalysis):
             if call is not None:
                 call.cancel()
             self.lifecycle.leave(inside)
+
+
+def _no_tokens(model: str) -> NoProvider:
+    return NoProvider(
+        "a daemon is not asked for tokens: use a gateway in this process, or TokenizerRegistry", model=model
+    )
 
 
 def _connect(timeouts: Timeouts) -> float | None:

@@ -84,6 +84,8 @@ def routes_of() -> dict[str, MethodRoute]:
     return routes
 
 
+_NOT_SERVED: Final = frozenset({"count_tokens", "tokenize"})
+"""What a gateway can do and a daemon does not serve."""
 _KEPT_FREE: Final = frozenset({"Health", "GetCapabilities"})
 
 
@@ -166,7 +168,8 @@ async def _health(capability: Rpc, backend: Backend, message: Any, call: Call) -
 
 async def _capabilities(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return what can be called, and what one call may hold."""
-    out = capability.answer_to_pb(await _ask(capability, backend, message, call), listed=call.listed)
+    names = await _ask(capability, backend, message, call) - _NOT_SERVED
+    out = capability.answer_to_pb(names, listed=call.listed)
     out.limits.CopyFrom(call.limits())
     return out
 
