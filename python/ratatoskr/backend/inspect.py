@@ -38,6 +38,8 @@ async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> Mod
         return await backend.embeddings.status(query.model)
     for keeper, model in backend.analysis.keepers(query.model):
         return await keeper.status(model)
+    if not embeds and backend.analysis.find(query.model) is not None:
+        return ModelStatus("available")
     try:
         embedding = backend.embeddings.candidates(query.model) if embeds else ()
         candidate = embedding[0] if embedding else backend.chats.candidates(request_of(query.model))[0]

@@ -37,7 +37,7 @@ from ratatoskr.providers.protocol import (
 )
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
-from ratatoskr.providers.tasks import remote_embedders
+from ratatoskr.providers.tasks import remote_analysts, remote_embedders
 from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
@@ -256,7 +256,10 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
             *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)),
             *(_around_tries(assembly, one.name, one) for one in remote_embedders(assembly.providers.values())),
         ],
-        analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
+        analysts=[
+            *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)),
+            *(_around_tries(assembly, one.name, one) for one in remote_analysts(assembly.providers.values())),
+        ],
         make_counter=assembly.make_counter,
         clock=recipe.clock,
         shared=assembly,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,16 +12,13 @@ from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.providers.exchange import Binding, load_dialect
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.providers.provider import HttpProvider
-from ratatoskr.types.secret import Secret
-from ratatoskr.types.token import KeySource
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
 
-__all__ = ["TaskClient"]
+__all__ = ["TaskClient", "ask_each"]
 
+I = TypeVar("I")  # noqa: E741  # an item
 T = TypeVar("T")
-Body = Mapping[str, Any]
-Keys = tuple[Secret | KeySource, ...]
 
 
 class TaskClient:
@@ -42,7 +40,9 @@ class TaskClient:
         """Return the address of an endpoint."""
         return self._client.url(path)
 
-    async def ask(self, path: str, body: Body, call: CallOptions, task: str, decode: Callable[[bytes], T]) -> T:
+    async def ask(
+        self, path: str, body: Mapping[str, Any], call: CallOptions, task: str, decode: Callable[[bytes], T]
+    ) -> T:
         """Send a request and return what its answer holds; `task` is a word for the target.
 
         Raises:
@@ -74,7 +74,7 @@ class TaskClient:
             return None
         return self._dialect.decode_error(body)
 
-    def _serialize(self, body: Body) -> bytes:
+    def _serialize(self, body: Mapping[str, Any]) -> bytes:
         try:
             data = msgspec.json.encode(body)
         except UnicodeEncodeError:
@@ -84,3 +84,21 @@ class TaskClient:
             text = f"the request has {len(data) / 2**20:.1f} MiB; {self._provider.name} accepts {limit / 2**20:.0f} MiB"
             raise InvalidInput(text, field=self._field)
         return data
+
+
+async def ask_each(items: Sequence[I], ask: Callable[[I], Awaitable[T]], concurrency: int) -> list[T]:
+    """Return the answers to several requests of one attempt, in order; the first failure ends the others."""
+    if len(items) == 1:
+        return [await ask(items[0])]
+    places = asyncio.Semaphore(concurrency)
+
+    async def ask_in_turn(item: I) -> T:
+        async with places:
+            return await ask(item)
+
+    tasks = [asyncio.ensure_future(ask_in_turn(item)) for item in items]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -121,7 +122,7 @@ def _rerank(body: Body) -> Any:
 
 def _share(query: str, text: str) -> float:
     """Return the share of a query's words that a text has, and a little less for the words that it has besides."""
-    words, own = set(query.lower().split()), set(text.lower().split())
+    words, own = (set(re.findall(r"\w+", one.lower())) for one in (query, text))
     return round((len(words & own) + 0.01) / (len(words) + 0.01 + 0.001 * len(own)), 6) if words else 0.0
 
 
