@@ -253,6 +253,15 @@ async def test_a_query_has_the_prompt_of_its_model_where_the_host_adds_none() ->
         assert [notice.code for notice in found.warnings] == ["input_type_ignored"]
 
 
+async def test_a_model_that_is_told_the_task_by_prompts_gets_them_in_place_of_the_apis_words() -> None:
+    async with scene("async") as at:
+        for kind, text in (("query", "task: search result | query: x"), ("document", "title: none | text: x")):
+            await at.face.call("embed", "x", "google:gemini-embedding-2", input_type=kind)
+            (sent,) = at.upstream.last.json["requests"]
+            assert sent["content"]["parts"] == [{"text": text}]
+            assert "taskType" not in sent
+
+
 async def test_what_a_provider_does_with_long_texts_is_said() -> None:
     async with scene("async") as at:
         found = await at.face.call("embed", "x", "google:gemini-embedding-001", truncate=False)

@@ -29,6 +29,9 @@ class EmbeddingModel:
         pooling: how the states of tokens become one vector, for a host that returns them.
         normalise: whether the vector is then scaled to length one.
         query_prompt: what the model's files put before a query, for hosts that do not.
+        document_prompt: likewise before a document.
+        by_prompts: whether the vendor's API has no words for the kind of texts for this model, so that it is said by
+            these prompts.
         source: where this was read, with the date.
     """
 
@@ -41,6 +44,8 @@ class EmbeddingModel:
     pooling: Pooling | None = None
     normalise: bool = True
     query_prompt: str = ""
+    document_prompt: str = ""
+    by_prompts: bool = False
     source: str = ""
 
 
@@ -55,6 +60,18 @@ EMBEDDING_MODELS: Final[tuple[EmbeddingModel, ...]] = (
     EmbeddingModel("text-embedding-3-small", 1536, True, 8192, provider="openai", source=_AZURE),
     EmbeddingModel("text-embedding-3-large", 3072, True, 8192, provider="openai", source=_AZURE),
     EmbeddingModel("text-embedding-ada-002", 1536, False, 8192, provider="openai", source=_AZURE),
+    EmbeddingModel(
+        "gemini-embedding-2.*",
+        3072,
+        True,
+        8192,
+        provider="google",
+        query_prompt="task: search result | query: ",
+        document_prompt="title: none | text: ",
+        by_prompts=True,
+        source="docs.cloud.google.com/gemini-enterprise-agent-platform batch-prediction-genai-embeddings (the task is"
+        " in the prompt), 2026-11; its wording and the sizes from memory",
+    ),
     EmbeddingModel("gemini-embedding-.+", 3072, True, 2048, provider="google", source=_GOOGLE),
     EmbeddingModel("mistral-embed.*", 1024, False, 8192, provider="mistral", source="docs.mistral.ai, from memory"),
     EmbeddingModel("codestral-embed.*", 1536, True, 8192, provider="mistral", source="docs.mistral.ai, from memory"),

@@ -21,7 +21,7 @@ from ratatoskr.types.classify import (
 )
 from ratatoskr.types.nli import NliRequest, NliResult, NliResults
 from ratatoskr.wire.classify.huggingface import (
-    Scores,
+    LabelScores,
     decode_scores,
     encode_classify,
     encode_pairs,
@@ -78,7 +78,7 @@ class HuggingFaceTasks:
         """Return the scores of the caller's labels; raises `RatatoskrError`."""
         by_itself = request.multi_label or len(request.labels) == 1
 
-        async def ask(texts: Sequence[str]) -> list[Scores]:
+        async def ask(texts: Sequence[str]) -> list[LabelScores]:
             body = encode_zero_shot(texts, request.labels, request.hypothesis_template, multi_label=by_itself)
             return await self._ask(body, call, len(texts), request.labels)
 
@@ -99,7 +99,7 @@ class HuggingFaceTasks:
     async def classify(self, request: ClassifyRequest, call: CallOptions) -> Classifications:
         """Return the scores of the model's own labels; raises `RatatoskrError`."""
 
-        async def ask(texts: Sequence[str]) -> list[Scores]:
+        async def ask(texts: Sequence[str]) -> list[LabelScores]:
             return await self._ask(encode_classify(texts, request.multi_label), call, len(texts), None)
 
         found = await self._ask_all(request.texts, ask)
@@ -133,7 +133,7 @@ class HuggingFaceTasks:
         return await self._infer_labels(request, call)
 
     async def _infer_pairs(self, request: NliRequest, call: CallOptions) -> NliResults:
-        async def ask(pairs: Sequence[tuple[str, str]]) -> list[Scores]:
+        async def ask(pairs: Sequence[tuple[str, str]]) -> list[LabelScores]:
             return await self._ask(encode_pairs(pairs), call, len(pairs), None)
 
         results = []
@@ -165,7 +165,7 @@ class HuggingFaceTasks:
             for first in range(0, len(block), _BATCH)
         ]
 
-        async def ask(item: tuple[str, list[int]]) -> list[Scores]:
+        async def ask(item: tuple[str, list[int]]) -> list[LabelScores]:
             hypothesis, block = item
             texts = [request.pairs[place][0] for place in block]
             body = encode_zero_shot(texts, [hypothesis], "{}", multi_label=True)
@@ -183,16 +183,16 @@ class HuggingFaceTasks:
         warnings = (*_notices(request.truncate), _NO_NEUTRAL)
         return NliResults(tuple(one for one in results if one), call.model, self.name, warnings=warnings)
 
-    async def _ask_all(self, items: Sequence[S], ask: Callable[[Sequence[S]], Any]) -> list[Scores]:
+    async def _ask_all(self, items: Sequence[S], ask: Callable[[Sequence[S]], Any]) -> list[LabelScores]:
         blocks = [items[first : first + _BATCH] for first in range(0, len(items), _BATCH)]
         if not blocks:
             return []
-        answers: list[list[Scores]] = await ask_each(blocks, ask, _CONCURRENCY)
+        answers: list[list[LabelScores]] = await ask_each(blocks, ask, _CONCURRENCY)
         return [scores for answer in answers for scores in answer]
 
     async def _ask(
         self, body: Mapping[str, Any], call: CallOptions, count: int, labels: Sequence[str] | None
-    ) -> list[Scores]:
+    ) -> list[LabelScores]:
         return await self._client.ask(
             _path(call.model), body, call, "classify", lambda data: decode_scores(data, count, labels)
         )

@@ -125,11 +125,13 @@ class HttpEmbedder:
             members |= self._encode_dimensions(request.dimensions, known, model)
         is_query = request.input_type == "query"
         words = spec.query if is_query else spec.document
+        if known is not None and known.by_prompts:
+            words = {}
         prompt = request.prompt
         if prompt is None or not spec.applies_prompts:
             members |= words
         if prompt is None and known is not None and not words:
-            prompt = known.query_prompt if is_query else ""
+            prompt = known.query_prompt if is_query else known.document_prompt
         if is_query and not words and not prompt and request.prompt is None and (known is None or known.provider):
             text = f"{self.name} embeds queries and documents alike: its API has no input type"
             notices.append(Notice("input_type_ignored", text, "input_type"))

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias, cast
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.wire.json import decode
 
-__all__ = ["Scores", "decode_scores", "encode_classify", "encode_pairs", "encode_zero_shot", "split_inference"]
+__all__ = ["LabelScores", "decode_scores", "encode_classify", "encode_pairs", "encode_zero_shot", "split_inference"]
 
-Scores: TypeAlias = dict[str, float]
+LabelScores: TypeAlias = dict[str, float]
 """The score of each label."""
 
 _ANY: Final = cast("type[Any]", Any)
@@ -39,7 +39,7 @@ def encode_pairs(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
     return {"inputs": inputs[0] if len(inputs) == 1 else inputs}
 
 
-def decode_scores(body: bytes, count: int, labels: Sequence[str] | None = None) -> list[Scores]:
+def decode_scores(body: bytes, count: int, labels: Sequence[str] | None = None) -> list[LabelScores]:
     """Return the scores of each text's labels.
 
     Servers answer with `{labels, scores}` or with a list of `{label, score}`, for one text with or without the
@@ -66,7 +66,7 @@ def _is_score(value: Any) -> bool:
     return isinstance(value, Mapping) and "label" in value
 
 
-def _read(value: Any, index: int, labels: Sequence[str] | None) -> Scores:
+def _read(value: Any, index: int, labels: Sequence[str] | None) -> LabelScores:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     if isinstance(value, Mapping) and isinstance(value.get("labels"), list) and isinstance(value.get("scores"), list):
@@ -75,7 +75,7 @@ def _read(value: Any, index: int, labels: Sequence[str] | None) -> Scores:
         pairs = [(one["label"], one.get("score")) for one in value]
     else:
         raise MalformedResponse(f"the answer for text {index} has no labels with scores")
-    scores: Scores = {}
+    scores: LabelScores = {}
     for label, score in pairs:
         is_number = isinstance(score, int | float) and not isinstance(score, bool)
         if not isinstance(label, str) or not is_number or not math.isfinite(score):
@@ -86,7 +86,7 @@ def _read(value: Any, index: int, labels: Sequence[str] | None) -> Scores:
     return scores
 
 
-def split_inference(scores: Scores) -> tuple[float, float | None, float]:
+def split_inference(scores: LabelScores) -> tuple[float, float | None, float]:
     """Return the scores of entailment, neutral and contradiction, by the names of the labels.
 
     Raises:
