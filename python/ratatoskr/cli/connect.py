@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ratatoskr._files import state_folder
 from ratatoskr.cli.settings import load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
+from ratatoskr.models.embeddings import find_embedding_model
 from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.routing import provider_prefix, resolve
 
@@ -149,6 +150,57 @@ def _is_served(model: str, providers: Collection[str]) -> bool:
     except RatatoskrError:
         return True
     return True
+
+
+def is_local_model(model: str, cache_dir: str | None) -> bool:
+    """Return whether a name is that of a model of the catalogue or the store, or a folder."""
+    from pathlib import Path
+
+    from ratatoskr.local.store.catalog import find_in_catalog
+    from ratatoskr.local.store.store import ModelStore
+
+    if model.startswith(("local:", "/", "./", "../", "~")) or find_in_catalog(model) is not None:
+        return True
+    return Path(model).is_dir() or model in ModelStore(cache_dir).names()
+
+
+def embedding_gateway(
+    model: str, precision: str, device: str, threads: int | None, cache_dir: str | None, **place: Any
+) -> EmbeddedGateway:
+    """Return a gateway to one embedding model: of this machine, or of the provider that its name tells.
+
+    Args:
+        model: a model of the catalogue or the store, a folder, or a provider's, with its prefix or a vendor's name.
+        precision: of a model of this machine.
+        device: likewise.
+        threads: likewise.
+        cache_dir: likewise.
+        **place: the options `where`.
+    """
+    if not is_remote_embedding(model, cache_dir):
+        return local_gateway(model.removeprefix("local:"), precision, device, threads, cache_dir)
+    addresses = _parse_base_urls(place.get("base_urls", ()))
+    vendor = _vendor_of(model)
+    return _gateway((model,), () if vendor is None else (vendor,), addresses, place.get("allow_insecure", False))
+
+
+def is_remote_embedding(model: str, cache_dir: str | None) -> bool:
+    """Return whether a model's name has a provider's prefix, or is a vendor's and not that of a local model."""
+    if provider_prefix(model, provider_sections()) is not None or _has_other_prefix(model):
+        return True
+    return _vendor_of(model) is not None and not is_local_model(model, cache_dir)
+
+
+def _has_other_prefix(model: str) -> bool:
+    """Return whether a name has a prefix that is no provider's by itself, as that of a host of --base-url."""
+    prefix, colon, _ = model.partition(":")
+    return bool(colon) and prefix != "local" and re.fullmatch(r"[A-Za-z0-9_-]+", prefix) is not None
+
+
+def _vendor_of(model: str) -> str | None:
+    """Return the vendor of an embedding model by its name without a prefix."""
+    known = find_embedding_model(model)
+    return known.provider if known is not None and known.provider and "/" not in model else None
 
 
 def local_gateway(

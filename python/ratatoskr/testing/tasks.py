@@ -16,6 +16,7 @@ __all__ = ["answer_task", "find_task", "hash_vector"]
 
 _DIMENSIONS = 8
 _LABELS = ("POSITIVE", "NEGATIVE")
+_INFERENCE = ("entailment", "neutral", "contradiction")
 Body = Mapping[str, Any]
 
 _PLACES: tuple[tuple[Callable[[str], bool], str], ...] = (
@@ -132,7 +133,10 @@ def _classify(body: Body) -> Any:
     many = isinstance(inputs, list)
     texts = inputs if many else [inputs]
     if labels is None:
-        rows = [_distribute(str(text), _LABELS) for text in texts]
+        rows = [
+            _distribute(text["text"], _INFERENCE) if isinstance(text, Mapping) else _distribute(text, _LABELS)
+            for text in texts
+        ]
         answer = [[{"label": label, "score": score} for label, score in row] for row in rows]
         return answer if many else answer[0]
     found = []
