@@ -61,6 +61,9 @@ def resolve(
         PresetNotFound: the name is a preset's, `ratatoskr:tier/capability`.
     """
     name = _check_name(model)
+    vendor = provider_prefix(name, configured)
+    if vendor is not None and vendor not in configured and "chat" not in SPECS[vendor].capabilities:
+        raise NoProvider(f"{SPECS[vendor].title} has no chat models", provider=vendor, model=name)
     candidates = (
         _resolve_explicit(name, configured, local)
         or _resolve_by_rules(name, configured, rules, local)

@@ -179,6 +179,23 @@ async def test_vectors_in_another_order_are_put_in_that_of_the_texts() -> None:
         assert found.vectors[:, 0].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("usage", [None, [], "many", {"prompt_tokens": -1}, {"prompt_tokens": "3"}])
+async def test_tokens_of_an_odd_form_are_left_out_and_said(usage: Any) -> None:
+    body = {"data": [{"index": 0, "embedding": ROW}], "usage": usage, "model": 7}
+    async with scene("async", lambda _: respond(body)) as at:
+        found = await at.face.call("embed", "a", "openai:text-embedding-3-small")
+        assert found.vector.tolist() == ROW
+        assert found.usage.input_tokens is None
+        assert {notice.code for notice in found.warnings} == {"member_ignored"}
+        assert "model" in {notice.field for notice in found.warnings}
+
+
+async def test_a_provider_of_embeddings_does_not_chat() -> None:
+    async with scene("async") as at:
+        with pytest.raises(NoProvider, match="Voyage AI has no chat models"):
+            await at.face.call("chat", "x", "voyage:rerank-2.5")
+
+
 async def test_an_error_inside_a_200_is_the_error() -> None:
     body = {"error": {"message": "No such model", "code": "model_not_found"}}
     async with scene("async", lambda _: respond(body)) as at:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, cast
 from urllib.parse import quote
@@ -88,7 +89,7 @@ class HttpEmbedder:
             "embed",
             lambda data: self._decode(data, len(texts), request.dimensions, known),
         )
-        warnings = tuple(notices)
+        warnings = (*notices, *received.notices)
         return Embeddings(
             received.vectors, received.model or call.model, received.usage, provider=self.name, warnings=warnings
         )
@@ -171,7 +172,7 @@ class HttpEmbedder:
     def _decode(self, data: bytes, count: int, dimensions: int | None, known: EmbeddingModel | None) -> ReceivedVectors:
         received: ReceivedVectors = self._shape.decode_response(data, count)
         if isinstance(received.vectors, list):
-            received = ReceivedVectors(pool_states(received.vectors, known), received.usage, received.model)
+            received = replace(received, vectors=pool_states(received.vectors, known))
         size = received.vectors.shape[1]
         if dimensions is not None and size != dimensions:
             raise MalformedResponse(f"{dimensions} dimensions were asked for, and {size} came")

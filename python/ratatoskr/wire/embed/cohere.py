@@ -8,8 +8,7 @@ from typing import Any
 from ratatoskr.errors import MalformedResponse
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.embed.shapes import EmbedByTypeResponse
-from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_minor, to_vectors
 
 __all__ = ["decode_response", "encode_request"]
 
@@ -25,10 +24,10 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(EmbedByTypeResponse, body)
+    answer, notices = decode_minor(EmbedByTypeResponse, body)
     found = answer.embeddings.base64 if answer.embeddings.base64 is not None else answer.embeddings.floats
     if found is None:
         raise MalformedResponse("the answer has no vectors of float32")
     billed = answer.meta.billed_units if answer.meta is not None else None
     usage = Usage.of_provider(input_tokens=billed.input_tokens if billed is not None else None)
-    return ReceivedVectors(to_vectors(found, count), usage)
+    return ReceivedVectors(to_vectors(found, count), usage, notices=notices)

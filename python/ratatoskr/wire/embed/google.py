@@ -7,8 +7,7 @@ from typing import Any
 
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.embed.shapes import BatchEmbedContentsResponse
-from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_minor, to_vectors
 
 __all__ = ["decode_response", "encode_request"]
 
@@ -25,8 +24,8 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(BatchEmbedContentsResponse, body)
+    answer, notices = decode_minor(BatchEmbedContentsResponse, body)
     usage = answer.usage_metadata
     tokens = None if usage is None else usage.prompt_token_count or usage.total_token_count
     vectors = to_vectors([one.values for one in answer.embeddings], count)
-    return ReceivedVectors(vectors, Usage.of_provider(input_tokens=tokens))
+    return ReceivedVectors(vectors, Usage.of_provider(input_tokens=tokens), notices=notices)

@@ -7,8 +7,7 @@ from typing import Any
 
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.embed.shapes import EmbedResponse
-from ratatoskr.wire.embed.vectors import ReceivedVectors, to_vectors
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_minor, to_vectors
 
 __all__ = ["decode_response", "encode_request"]
 
@@ -24,6 +23,6 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     Raises:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
-    answer = decode(EmbedResponse, body)
+    answer, notices = decode_minor(EmbedResponse, body)
     usage = Usage.of_provider(input_tokens=answer.prompt_eval_count)
-    return ReceivedVectors(to_vectors(answer.embeddings, count), usage, answer.model or "")
+    return ReceivedVectors(to_vectors(answer.embeddings, count), usage, answer.model or "", notices)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from ratatoskr.errors import MalformedResponse
+import msgspec
+
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.embed.shapes import EmbeddingList, EncodedList
-from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_row, in_order, to_vectors
-from ratatoskr.wire.json import decode
+from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_minor, decode_row, in_order, to_vectors
 
 __all__ = ["decode_response", "encode_request"]
+
+_ENCODED: Final[msgspec.json.Decoder[EncodedList]] = msgspec.json.Decoder(EncodedList)
+"""Reads what is asked for, in one step; whatever differs is read with more care."""
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,15 +30,16 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
         MalformedResponse: it is not JSON of this form, or there is not one finite vector for each text.
     """
     answer: EncodedList | EmbeddingList
+    notices: tuple[Notice, ...] = ()
     try:
-        answer = decode(EncodedList, body)
+        answer = _ENCODED.decode(body)
         rows: list[Any] = [one.embedding for one in answer.data]
-    except MalformedResponse:  # the host sends numbers
-        answer = decode(EmbeddingList, body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # numbers, or something odd
+        answer, notices = decode_minor(EmbeddingList, body)
         rows = [decode_row(one.embedding, index) for index, one in enumerate(answer.data)]
     vectors = to_vectors(in_order(rows, [one.index for one in answer.data]), count)
     tokens = None
     if answer.usage is not None:
         prompt, total = answer.usage.prompt_tokens, answer.usage.total_tokens
         tokens = prompt if prompt is not None else total
-    return ReceivedVectors(vectors, Usage.of_provider(input_tokens=tokens), answer.model or "")
+    return ReceivedVectors(vectors, Usage.of_provider(input_tokens=tokens), answer.model or "", notices)

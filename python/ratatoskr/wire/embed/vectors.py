@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from ratatoskr.errors import MalformedResponse
+from ratatoskr.types.attempt import Notice
 from ratatoskr.types.usage import Usage
+from ratatoskr.wire.json import decode_answer
 
 if TYPE_CHECKING:
     from ratatoskr.types.embed import Floats
 
-__all__ = ["ReceivedVectors", "check_count", "decode_row", "in_order", "to_vectors"]
+__all__ = ["ReceivedVectors", "check_count", "decode_minor", "decode_row", "in_order", "to_vectors"]
+
+
+T = TypeVar("T")
+_MINOR: Final = frozenset({"meta", "model", "prompt_eval_count", "usage", "usageMetadata"})
+"""Members without which an answer is still complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +32,24 @@ class ReceivedVectors:
         vectors: float32, one row a text; for a host that returns the states of tokens, one array a text.
         usage: tokens, where the host counts them.
         model: the model's name as the answer has it.
+        notices: what was left out because it has an unexpected form.
     """
 
     vectors: Any
     usage: Usage = Usage()
     model: str = ""
+    notices: tuple[Notice, ...] = ()
+
+
+def decode_minor(shape: type[T], body: bytes) -> tuple[T, tuple[Notice, ...]]:
+    """Return an answer as a struct, without tokens and names of an unexpected form, and a notice for each of them.
+
+    Raises:
+        MalformedResponse: it is not JSON of the shape.
+    """
+    notices: list[Notice] = []
+    answer = decode_answer(shape, body, _MINOR, notices)
+    return answer, tuple(notices)
 
 
 def to_vectors(rows: Sequence[bytes | list[float]], count: int) -> Floats:
