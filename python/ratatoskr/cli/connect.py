@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ratatoskr._files import state_folder
 from ratatoskr.cli.settings import load_config, network, provider_sections
@@ -17,6 +17,7 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
+    from ratatoskr.config.recipe import Precision
     from ratatoskr.gateway.embedded import EmbeddedGateway
     from ratatoskr.sync.gateway import SyncGateway
 
@@ -222,7 +223,7 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, "int8" if precision == "int8" else "fp32")
+    add(model, cast("Precision", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

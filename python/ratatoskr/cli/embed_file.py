@@ -107,17 +107,19 @@ def embed_file(
     from ratatoskr.cli.progress import JobProgress
     from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import EmbedJob, digest_of
+    from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
-    given, precision = rest.pop("model"), rest.pop("precision")
+    given = rest.pop("model")
     remote = is_remote_embedding(given, cache_dir)
     model = given if remote else store.name_of(given.removeprefix("local:"))
+    precision = rest.pop("precision")
+    precision = "remote" if remote else choose_precision(precision, device.partition(":")[0])
     rest["delimiter"] = _ESCAPES.get(rest["delimiter"], rest["delimiter"])
     rest |= {"source": paths[:-1], "out": paths[-1], "truncate": not no_truncate}
     # The graph is fp16 on a GPU, so a job continues on the device where it began, or starts over.
-    kind = "remote" if remote else precision if device == "cpu" else "fp16"
-    job = EmbedJob(**rest, model=model, precision=kind)
+    job = EmbedJob(**rest, model=model, precision=precision if remote or device == "cpu" else "fp16")
     _check_standard_output(job, screen.out_is_terminal, as_json)
     if not remote:
         job = dataclasses.replace(job, model_digest=digest_of(model, store))

@@ -29,7 +29,8 @@ class LocalMethods(ProviderMethods):
 
         Args:
             model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
-            precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
+            precision: `fp32`; on a CPU also `int8`, an approximation that is about twice as fast, `bf16` on processors
+                that compute in it (extra `[openvino]`), or `auto` for the fastest one that is as good as fp32.
         """
         _check_precision(precision)
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
@@ -132,4 +133,5 @@ class LocalMethods(ProviderMethods):
 
 def _check_precision(precision: object) -> None:
     if not isinstance(precision, str) or precision not in get_args(Precision):
-        raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
+        text = f"precision must be fp32, int8, bf16 or auto, not {quote(precision)}"
+        raise ConfigurationError(text, field="precision")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ratatoskr.types.budget import Budget
     from ratatoskr.types.limit import Limit
 
-Precision: TypeAlias = Literal["fp32", "int8"]
+Precision: TypeAlias = Literal["fp32", "int8", "bf16", "auto"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
 

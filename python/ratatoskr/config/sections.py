@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from ratatoskr.config.recipe import Precision
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
@@ -177,7 +178,7 @@ class LocalModelSection(_Section):
     """
 
     model: Name
-    precision: Literal["fp32", "int8"] = "fp32"
+    precision: Precision = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 

@@ -32,11 +32,11 @@ def decode_response(body: bytes, count: int) -> ReceivedVectors:
     answer: EncodedList | EmbeddingList
     notices: tuple[Notice, ...] = ()
     try:
-        answer = _ENCODED.decode(body)
-        rows: list[Any] = [one.embedding for one in answer.data]
+        answer = encoded = _ENCODED.decode(body)
+        rows: list[Any] = [one.embedding for one in encoded.data]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # numbers, or something odd
-        answer, notices = decode_minor(EmbeddingList, body)
-        rows = [decode_row(one.embedding, index) for index, one in enumerate(answer.data)]
+        answer, notices = decoded = decode_minor(EmbeddingList, body)
+        rows = [decode_row(one.embedding, index) for index, one in enumerate(decoded[0].data)]
     vectors = to_vectors(in_order(rows, [one.index for one in answer.data]), count)
     tokens = None
     if answer.usage is not None:
