@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from conformance.faces import scene
 from conformance.test_remote_embed import vectors_of
-from ratatoskr import ContextLengthExceeded, InvalidInput, RateLimited
+from ratatoskr import ContextLengthExceeded, GatewayClosed, InvalidInput, RateLimited, Timeout
 from ratatoskr.testing import Received, fault
 
 
@@ -152,3 +153,62 @@ async def test_a_rate_that_stays_refused_ends_a_call_and_not_a_job() -> None:
         found = await at.face.call("embed_batch", ["a"], "openai:text-embedding-3-small", timeout=float("inf"))
         assert len(found) == 1
         assert len(found.attempts) == 5
+
+
+# deadlines, cancelling, closing
+
+
+async def test_total_holds_for_all_parts_together() -> None:
+    texts = [f"text {number}" for number in range(900)]
+    hung = fault("stall_before_head")
+
+    def answer(request: Received) -> Any:
+        return hung if "text 500" in texts_in(request) else "default"
+
+    async with scene("async", [answer] * 20) as at:
+        with pytest.raises(Timeout) as caught:
+            await at.face.call("embed_batch", texts, "google:gemini-embedding-001", timeout=0.5)
+        assert caught.value.phase == "total"
+        await at.upstream.until(lambda: at.upstream.open_connections <= 8)
+
+
+async def test_a_cancelled_call_ends_its_requests() -> None:
+    async with scene("async", [fault("stall_before_head")] * 9) as at:
+        texts = [f"text {number}" for number in range(300)]
+        task = asyncio.ensure_future(at.face.gateway.embed_batch(texts, "google:gemini-embedding-001"))
+        await at.upstream.until(lambda: at.upstream.count == 3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await at.upstream.until(lambda: not at.upstream.open_connections)
+
+
+async def test_closing_ends_calls_and_iterations() -> None:
+    async with scene("async", [fault("stall_before_head")] * 9, retries=0) as at:
+        call = asyncio.ensure_future(at.face.gateway.embed_batch(["x"], "openai:text-embedding-3-small"))
+        vectors = at.face.gateway.embed_iter((f"text {n}" for n in range(9)), "openai:text-embedding-3-small")
+        each = asyncio.ensure_future(anext(vectors))
+        await at.upstream.until(lambda: at.upstream.count == 2)
+        await at.face.gateway.aclose()
+        for work in (call, each):
+            with pytest.raises(GatewayClosed):
+                await work
+
+
+async def test_an_iteration_that_is_left_asks_no_further() -> None:
+    async with scene("async") as at:
+        vectors = at.face.gateway.embed_iter((f"text {n}" for n in range(100_000)), "openai:text-embedding-3-small")
+        async for _ in vectors:
+            break
+        await vectors.aclose()
+        count = at.upstream.count
+        await at.face.call("embed", "x", "openai:text-embedding-3-small")
+        assert at.upstream.count <= count + 1
+        assert count < 30
+
+
+async def test_an_answer_has_its_cost_by_the_price_list() -> None:
+    async with scene("async") as at:
+        found = await at.face.call("embed_batch", ["a", "b"], "openai:text-embedding-3-small")
+        assert found.cost is not None
+        assert found.cost.source == "prices"
