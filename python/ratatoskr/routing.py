@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
+from ratatoskr.models.embeddings import find_embedding_model
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.models.presets import PREFIX, OwnPresets, find_preset
 from ratatoskr.providers.specs import SPECS
@@ -32,7 +32,6 @@ Rules: TypeAlias = Mapping[str, Sequence[str]] | Sequence[tuple[str, Sequence[st
 
 MAX_ROUTES = 1024
 """The number of routes that are cached; names may come from untrusted input."""
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_LOCAL: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -224,7 +223,8 @@ def resolve_embedding(
         for provider, names in eligible.items()
         if canonical in (_find_canonical(requested, names), _find_canonical(canonical, names))
     ]
-    if only is None and _HUB_NAME.fullmatch(canonical):
+    known = find_embedding_model(canonical)
+    if only is None and known is not None and not known.provider:  # its prompts are known, so that vectors are equal
         serving += [provider for provider, hub_names in remote.items() if hub_names]
     reasons = ("named by its prefix" if only else "embeds with it", "serves the same model")
     return tuple(
