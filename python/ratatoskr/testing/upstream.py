@@ -69,7 +69,8 @@ class ScriptedUpstream:
             gateway = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai")).build()
 
     Each request for an answer uses the next step; requests for lists of models use none. After the last step,
-    `make_default_turn` answers. A mapping gives each provider its own script.
+    `make_default_turn` answers. A mapping gives each provider its own script. Requests for embeddings, rankings and
+    classifications are answered by what their texts determine, unless the next step is a fault, a reply or a function.
 
     Args:
         script: What to answer.
