@@ -17,8 +17,8 @@ from ratatoskr.routing import provider_prefix, resolve
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
-    from ratatoskr.config.recipe import Precision
     from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.local.precision import PrecisionChoice
     from ratatoskr.sync.gateway import SyncGateway
 
 
@@ -46,11 +46,23 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
+    _check_presets(models)
     gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def _check_presets(models: Sequence[str]) -> None:
+    """Raise `InvalidInput` or `PresetNotFound` for a wrong name of a preset, whatever providers there are."""
+    from ratatoskr.models.presets import PREFIX, find_preset
+
+    for model in models:
+        if model.strip().startswith(PREFIX):
+            from ratatoskr.config.catalogue import own_presets
+
+            find_preset(model, own_presets())
 
 
 def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
@@ -223,7 +235,7 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, cast("Precision", precision))
+    add(model, cast("PrecisionChoice", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

@@ -50,7 +50,7 @@ def import_openvino() -> Any:
     return require_extra("openvino", "openvino", why="models in bf16")
 
 
-class _Run:
+class _OpenVinoRun:
     """A run of a request; setting `terminate` cancels it."""
 
     def __init__(self, request: Any) -> None:
@@ -80,11 +80,11 @@ class OpenVino:
         self._compiled, self._output = compiled, output
         self._idle: deque[Any] = deque()
 
-    def start(self) -> _Run:
+    def start(self) -> _OpenVinoRun:
         """Return a run that has not begun."""
         with suppress(IndexError):
-            return _Run(self._idle.pop())
-        return _Run(self._compiled.create_infer_request())
+            return _OpenVinoRun(self._idle.pop())
+        return _OpenVinoRun(self._compiled.create_infer_request())
 
     def run(self, feeds: Mapping[str, np.ndarray[Any, Any]], run: Any) -> np.ndarray[Any, Any]:
         """Return the output; raise an exception of OpenVINO if the run fails or is terminated."""
