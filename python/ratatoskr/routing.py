@@ -189,8 +189,7 @@ def resolve_embedding(
         model: the name as the caller gave it, with a provider's prefix or without.
         embedders: the providers that embed, in order, each with the case-folded names that callers may use and the
             canonical name of the model.
-        remote: the providers that embed with any model that they know, and whether they name models by the repositories
-            on the hub, so that a local model of the same name is the very same one.
+        remote: the providers that have no list of models, and whether they name models by the hub's repositories.
 
     Raises:
         InvalidInput: the name is empty or not a string, or has an unknown prefix.
@@ -227,9 +226,7 @@ def resolve_embedding(
     if only is None and known is not None and not known.provider:  # its prompts are known, so that vectors are equal
         serving += [provider for provider, hub_names in remote.items() if hub_names]
     reasons = ("named by its prefix" if only else "embeds with it", "serves the same model")
-    return tuple(
-        Candidate(provider, canonical, reasons[place > 0], place > 0) for place, provider in enumerate(serving)
-    )
+    return tuple(Candidate(one, canonical, reasons[place > 0], place > 0) for place, one in enumerate(serving))
 
 
 def _find_canonical(name: str, names: Mapping[str, str]) -> str | None:
