@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 
 from conformance.faces import scene
 from conformance.test_remote_embed import vectors_of
-from ratatoskr import ContextLengthExceeded, GatewayClosed, InvalidInput, RateLimited, Timeout
-from ratatoskr.testing import Received, fault
+from ratatoskr import ContextLengthExceeded, GatewayClosed, InvalidInput, Ratatoskr, RateLimited, Timeout
+from ratatoskr.testing import Received, ScriptedUpstream, fault
 
 
 def texts_in(request: Received) -> list[str]:
@@ -212,3 +213,17 @@ async def test_an_answer_has_its_cost_by_the_price_list() -> None:
         found = await at.face.call("embed_batch", ["a", "b"], "openai:text-embedding-3-small")
         assert found.cost is not None
         assert found.cost.source == "prices"
+
+
+async def test_limits_count_embeddings_and_chats_together_for_each_key() -> None:
+    async with ScriptedUpstream() as upstream:
+        builder = Ratatoskr.builder().openai(["sk-first-0001", "sk-second-0002"], base_url=upstream.base_url("openai"))
+        async with builder.limits("openai", requests=2, each_key=True).build() as gateway:
+            await gateway.chat("Hi", "openai:gpt-4.1")
+            for _ in range(3):
+                await gateway.embed("a", "openai:text-embedding-3-small")
+            assert [(one.key, one.used) for one in (await gateway.health()).limits] == [(0, 2), (1, 2)]
+            used = Counter(request.headers["authorization"] for request in upstream.requests)
+            assert sorted(used.values()) == [2, 2]
+            with pytest.raises(RateLimited):
+                await gateway.embed("a", "openai:text-embedding-3-small", timeout=3)

@@ -203,9 +203,10 @@ class HttpProvider:
         planned = PlannedRequest("POST", url, headers, members) if body else None
         return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
 
-    def order_keys(self, request: ChatRequest, model: str) -> list[int]:
+    def order_keys(self, request: object, model: str) -> list[int]:
         """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
-        return self._client.order_keys(model, prompt_affinity(request))
+        affinity = prompt_affinity(request) if isinstance(request, ChatRequest) else None  # texts to embed have none
+        return self._client.order_keys(model, affinity)
 
     @property
     def counts_tokens(self) -> bool:

@@ -52,7 +52,8 @@ class TaskClient:
         binding = Binding(Target(call.provider or self._provider.name, call.model, task), self._dialect)
         members = dict(body)
         path = self._provider.address(path, members, call.model)
-        reply = await self._client.send(binding, path, self._serialize(members), (), "body", call.deadlines)
+        data = self._serialize(members)
+        reply = await self._client.send(binding, path, data, (), "body", call.deadlines, None, call.key)
         try:
             return decode(reply.body)
         except FailureReported as reported:
