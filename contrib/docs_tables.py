@@ -49,6 +49,16 @@ def attributes(cls: type) -> dict[str, str]:
     return dict(re.findall(r"^    (\w+): ((?:.*\n?)(?:^      .*\n?)*)", section, re.MULTILINE))
 
 
+def serves(provider: str) -> list[str]:
+    """Return what a provider serves besides chats."""
+    from ratatoskr.providers.specs.decisions import DECISIONS
+    from ratatoskr.providers.specs.embed import EMBED
+    from ratatoskr.providers.specs.rerank import RERANK
+
+    tables = {"embed": EMBED, "rerank": RERANK, "decisions": DECISIONS}
+    return [name for name, rows in tables.items() if provider in rows]
+
+
 def providers() -> str:
     """Return the providers with their variables, dialects and capabilities."""
     from ratatoskr.providers.specs import SPECS
@@ -63,11 +73,48 @@ def providers() -> str:
                 keys if spec.needs_key else f"{keys}, optional",
                 f"`{spec.base_url_variable}`" if spec.base_url_variable else "",
                 dialects,
-                ", ".join(spec.capabilities),
+                ", ".join([*spec.capabilities, *serves(spec.name)]),
                 f"`{spec.name}:{spec.example_model}`",
             )
 
     return table("| prefix | provider and base URL | key | URL variable | dialects | serves | example |", rows())
+
+
+def embeddings() -> str:
+    """Return the APIs of embeddings with their words and limits."""
+    from ratatoskr.providers.specs import SPECS
+    from ratatoskr.providers.specs.embed import COMPATIBLE, EMBED
+
+    def members(value: Mapping[str, Any] | None) -> str:
+        return ", ".join(f"`{name}: {json.dumps(one)}`" for name, one in (value or {}).items())
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for spec in (*EMBED.values(), COMPATIBLE):
+            cut = "refused" if spec.cuts is None else "cut or refused" if spec.refuses is not None else "cut"
+            words = f"{members(spec.query)} / {members(spec.document)}" if spec.query else ""
+            tokens = f", {spec.max_tokens:,} tokens" if spec.max_tokens else ""
+            yield (
+                f"`{spec.provider}`" if spec.provider else "any other host",
+                SPECS[spec.provider].title if spec.provider else "",
+                words,
+                f"`{spec.dimensions}`" if spec.dimensions else "no",
+                cut,
+                f"{spec.max_texts:,} texts{tokens}",
+            )
+
+    return table("| prefix | provider | query / document | dimensions | long texts are | a request has |", rows())
+
+
+def rerankers() -> str:
+    """Return the APIs of reranking with their limits."""
+    from ratatoskr.providers.specs import SPECS
+    from ratatoskr.providers.specs.rerank import RERANK
+
+    rows = (
+        (f"`{spec.provider}`", SPECS[spec.provider].title, f"`{spec.path}`", f"{spec.max_documents:,}")
+        for spec in RERANK.values()
+    )
+    return table("| prefix | provider | path | documents at a time |", rows)
 
 
 def quirks() -> str:
@@ -239,6 +286,7 @@ FAMILY_TITLES = {
 TABLES: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "config_keys": config_keys,
+    "embeddings": embeddings,
     "errors": errors,
     "families": families,
     "faults": faults,
@@ -246,6 +294,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "parameters": parameters,
     "providers": providers,
     "quirks": quirks,
+    "rerankers": rerankers,
     "timeouts": timeouts,
 }
 """The tables by the names that pages use."""

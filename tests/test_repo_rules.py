@@ -87,9 +87,9 @@ DIALECT_FILES = {"__init__.py", "decode.py", "encode.py", "errors.py", "history.
 """The files that every dialect has, each with the same role."""
 TOPICS = {"assistant.py", "citations.py", "finish.py", "media.py", "thinking.py", "tokens.py", "tools.py", "usage.py"}
 """Further files that a dialect may have, each with the same topic wherever it occurs."""
-SHARED_BY_DIALECTS = {"schema"}
-"""Folders in `wire` that are no dialect: every dialect may import them."""
-DIALECTS = {path.name for path in (PACKAGE / "wire").iterdir() if (path / "__init__.py").is_file()} - SHARED_BY_DIALECTS
+SHARED_BY_DIALECTS = {"schema"}  # folders in `wire` that are no dialect: every dialect may import them
+TASKS = {"classify", "embed"}  # a module for each form of the task's APIs
+DIALECTS = {path.parent.name for path in (PACKAGE / "wire").glob("*/__init__.py")} - SHARED_BY_DIALECTS - TASKS
 
 WIRE_MAY_NOT_IMPORT = {"asyncio", "anyio", "httpx", "os", "random", "socket", "subprocess", "threading", "time"}
 HEAVY = {"click", "grpc", "httpx", "numpy", "onnxruntime", "pydantic", "rich"}

@@ -16,9 +16,11 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, PresetNotFound
+from ratatoskr.models.embeddings import find_embedding_model
 from ratatoskr.models.names import is_model_of, match_family
 from ratatoskr.models.presets import PREFIX, OwnPresets, find_preset
 from ratatoskr.providers.specs import SPECS
+from ratatoskr.providers.specs.embed import EMBED
 from ratatoskr.types.candidate import Candidate
 from ratatoskr.types.visible import quote
 
@@ -58,6 +60,9 @@ def resolve(
         PresetNotFound: the name is a preset's, `ratatoskr:tier/capability`.
     """
     name = _check_name(model)
+    vendor = provider_prefix(name, configured)
+    if vendor is not None and vendor not in configured and "chat" not in SPECS[vendor].capabilities:
+        raise NoProvider(f"{SPECS[vendor].title} has no chat models", provider=vendor, model=name)
     candidates = (
         _resolve_explicit(name, configured, local)
         or _resolve_by_rules(name, configured, rules, local)
@@ -172,7 +177,9 @@ class Routes:
         return route
 
 
-def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) -> tuple[Candidate, ...]:
+def resolve_embedding(
+    model: str, embedders: Mapping[str, Mapping[str, str]], remote: Mapping[str, bool] = MappingProxyType({})
+) -> tuple[Candidate, ...]:
     """Return the candidates that can embed with a model, in order; never empty.
 
     Vectors of different models cannot be compared: no rule and no fallback applies, and after the first candidate come
@@ -182,9 +189,10 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
         model: the name as the caller gave it, with a provider's prefix or without.
         embedders: the providers that embed, in order, each with the case-folded names that callers may use and the
             canonical name of the model.
+        remote: the providers that have no list of models, and whether they name models by the hub's repositories.
 
     Raises:
-        InvalidInput: the name is empty or not a string.
+        InvalidInput: the name is empty or not a string, or has an unknown prefix.
         NoProvider: no configured provider embeds with it; the message lists the models that are configured.
     """
     if not isinstance(model, str):
@@ -199,16 +207,26 @@ def resolve_embedding(model: str, embedders: Mapping[str, Mapping[str, str]]) ->
     if canonical is None:
         configured = sorted({model for names in embedders.values() for model in names.values()})
         those = f"configured are {', '.join(configured)}" if configured else "none is configured"
-        raise NoProvider(f"not a configured embedding model: {those}; see builder().local_embeddings", model=name)
+        missing = f"not a configured embedding model: {those}; see builder().local_embeddings"
+        if not remote or only:
+            raise NoProvider(missing, model=name)
+        vendor = provider_prefix(name, remote)
+        if vendor is not None and vendor not in remote and vendor not in EMBED:
+            raise NoProvider(f"{SPECS[vendor].title} has no embeddings", provider=vendor, model=name)
+        try:
+            return _resolve_explicit(name, remote, _NO_LOCAL) or _resolve_by_table(name, remote)
+        except NoProvider as error:
+            raise NoProvider(f"{missing}; {error.message}", provider=error.provider, model=name) from None
     serving = [
         provider
         for provider, names in eligible.items()
         if canonical in (_find_canonical(requested, names), _find_canonical(canonical, names))
     ]
+    known = find_embedding_model(canonical)
+    if only is None and known is not None and not known.provider:  # its prompts are known, so that vectors are equal
+        serving += [provider for provider, hub_names in remote.items() if hub_names]
     reasons = ("named by its prefix" if only else "embeds with it", "serves the same model")
-    return tuple(
-        Candidate(provider, canonical, reasons[place > 0], place > 0) for place, provider in enumerate(serving)
-    )
+    return tuple(Candidate(one, canonical, reasons[place > 0], place > 0) for place, one in enumerate(serving))
 
 
 def _find_canonical(name: str, names: Mapping[str, str]) -> str | None:

@@ -28,6 +28,7 @@ def each(specs: Iterable[ProviderSpec]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("spec", list(specs), ids=lambda spec: spec.name)
 
 
+CHATS = [spec for spec in SPECS.values() if "chat" in spec.capabilities]
 TEXT = "Up and down the ash tree."
 VALUES = {
     "frequency_penalty": 0.5,
@@ -51,7 +52,7 @@ def model_of(spec: ProviderSpec) -> str:
     return f"{spec.name}:{spec.example_model}"
 
 
-@each(SPECS.values())
+@each(CHATS)
 async def test_it_answers_and_streams_and_sends_its_key(spec: ProviderSpec) -> None:
     async with scene("async", ScriptedTurn(TEXT, deltas=3, usage=TokenCounts(input=20, output=9))) as at:
         response = await at.face.call("chat", [Message.system("Be brief."), Message.user("Who?")], model_of(spec))
@@ -65,7 +66,7 @@ async def test_it_answers_and_streams_and_sends_its_key(spec: ProviderSpec) -> N
         assert [request.headers[header] for request in at.upstream.requests] == [prefix + KEY] * 2
 
 
-@each(spec for spec in SPECS.values() if "models" in spec.capabilities)
+@each(spec for spec in CHATS if "models" in spec.capabilities)
 async def test_it_lists_its_models(spec: ProviderSpec) -> None:
     async with scene("async") as at:
         listed = await at.face.call("list_models", spec.name)
@@ -73,7 +74,7 @@ async def test_it_lists_its_models(spec: ProviderSpec) -> None:
         assert all(model.id == f"{spec.name}:{model.name}" for model in listed)
 
 
-@each(spec for spec in SPECS.values() if spec.dialects == CHAT_COMPLETIONS)
+@each(spec for spec in CHATS if spec.dialects == CHAT_COMPLETIONS)
 async def test_reasoning_is_read_at_every_compatible_host(spec: ProviderSpec) -> None:
     async with scene("async", ScriptedTurn("So it is.", reasoning="Let me see.", deltas=2)) as at:
         events, response = await at.face.stream("Why?", model_of(spec))
@@ -81,7 +82,7 @@ async def test_reasoning_is_read_at_every_compatible_host(spec: ProviderSpec) ->
         assert response.reasoning == "Let me see."
 
 
-@each(spec for spec in SPECS.values() if spec.refused)
+@each(spec for spec in CHATS if spec.refused)
 async def test_what_it_refuses_is_refused_before_it_is_sent(spec: ProviderSpec) -> None:
     async with scene("async", ScriptedTurn(TEXT)) as at:
         for name in spec.refused:
@@ -106,7 +107,7 @@ DRESS: dict[str, Callable[[dict[str, Any]], bool]] = {
 """By quirk: whether the host accepts the body of a request without thinking."""
 
 
-@each(spec for spec in SPECS.values() if spec.flags & {*DRESS})
+@each(spec for spec in CHATS if spec.flags & {*DRESS})
 async def test_a_host_with_these_quirks_accepts_what_is_sent(spec: ProviderSpec) -> None:
     def answer(request: Received) -> Any:
         body = json.loads(request.raw)
@@ -123,14 +124,14 @@ async def test_a_host_with_these_quirks_accepts_what_is_sent(spec: ProviderSpec)
 
 async def test_a_list_of_models_that_a_host_has_not_is_not_asked_for() -> None:
     async with scene("async") as at:
-        for spec in SPECS.values():
+        for spec in CHATS:
             if "models" not in spec.capabilities:
                 with pytest.raises(InvalidInput, match=f"{spec.title} has no list of models"):
                     await at.face.call("list_models", spec.name)
         assert at.upstream.requests == []
 
 
-@each(SPECS.values())
+@each(CHATS)
 async def test_its_errors_name_it(spec: ProviderSpec) -> None:
     async with scene("async", [fault("status_401"), fault("status_429")], retries=0) as at:
         for expected in (AuthenticationFailed, RateLimited):

@@ -57,7 +57,7 @@ PUBLISHED_WITHOUT_REQUEST = {"anthropic": "messages", "google": "generate_conten
 """Families of recordings that have only payloads; those of OpenAI are of the Responses API, as their tags say."""
 
 NOT_COVERED: tuple[tuple[str, str, str], ...] = (
-    ("openai", r"/v1/embeddings", "embeddings"),
+    ("openai", r"/v1/embeddings", "embeddings; test_tasks.py plays it"),
     ("openai", r"/v1/moderations", "moderation"),
     ("openai", r"/v1/completions", "text completions, which the gateway does not support"),
     ("openai", r"/v1/responses/input_tokens", "a count of tokens; test_token_counts.py plays it"),
@@ -67,12 +67,20 @@ NOT_COVERED: tuple[tuple[str, str, str], ...] = (
     ("anthropic", r"/v1/complete", "text completions, which the gateway does not support"),
     ("anthropic", r"/v1/messages/count_tokens", "a count of tokens; test_token_counts.py plays it"),
     ("google", r".*:countTokens", "a count of tokens; test_token_counts.py plays it"),
-    ("google", r".*:batchEmbedContents", "embeddings"),
+    ("google", r".*:batchEmbedContents", "embeddings; test_tasks.py plays it"),
     ("google", r"/v1beta/cachedContents/.*", "explicit caches, which the gateway does not manage"),
-    ("ollama", r"/api/embed", "embeddings"),
-    ("huggingface", r".*/pipeline/feature-extraction/.*", "embeddings"),
-    ("huggingface", r"/pipeline/question-answering/.*", "a task of the inference API, not chat"),
-    ("huggingface", r"(/hf-inference)?/models/(?!.*/v1/chat/completions).*", "a task of the inference API, not chat"),
+    ("ollama", r"/api/embed", "embeddings; test_tasks.py plays it"),
+    ("huggingface", r".*/pipeline/feature-extraction/.*", "embeddings; test_tasks.py plays it"),
+    ("huggingface", r".*/models/sentence-transformers/.*", "embeddings; test_tasks.py plays it"),
+    ("huggingface", r".*/models/facebook/bart-large-mnli", "zero-shot classification; test_tasks.py plays it"),
+    ("huggingface", r".*/models/distilbert.*", "text classification; test_tasks.py plays it"),
+    ("huggingface", r"/pipeline/question-answering/.*", "answers to questions, which the gateway does not support"),
+    ("huggingface", r".*/models/dbmdz/.*", "labels of tokens, which the gateway does not support"),
+    (
+        "huggingface",
+        r".*/models/(google|OpenAssistant|HuggingFaceH4)/(?!.*/v1/chat/completions).*",
+        "text generation of the former inference API, which the router no longer has",
+    ),
 )
 """Provider, path, reason."""
 

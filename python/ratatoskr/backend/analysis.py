@@ -68,8 +68,9 @@ class AnalysisBackend:
         return tuple(dict.fromkeys(name for part in self._parts for name in part.registry.providers))
 
     def find(self, model: str) -> CapabilityBackend[Any] | None:
-        """Return a capability that has a model of this process by this name; `None` if none has."""
-        return next((part for part in self._parts if part.keepers(model)), None)
+        """Return a capability that has a model by this name, here or as the name says; `None` if none has."""
+        local = (part for part in self._parts if part.keepers(model))
+        return next(local, None) or next((part for part in self._parts if part.find(model, known=True)), None)
 
     def describe(self, model: str) -> str | None:
         """Return what a model of this process is, and by which methods it is used; `None` if there is none."""

@@ -90,18 +90,30 @@ class CapabilityBackend(Generic[P]):
             raise NoProvider(self._describe_missing(), model=model.strip())
         return found
 
-    def find(self, model: str) -> tuple[Candidate, ...]:
-        """Return the candidates for a model in order; none if no configured provider serves it."""
+    def find(self, model: str, *, known: bool = False) -> tuple[Candidate, ...]:
+        """Return the candidates for a model in order; none if no configured provider serves it.
+
+        Args:
+            model: the name as the caller gave it.
+            known: whether a provider that takes any name counts only where the name says what the model does; without
+                a prefix it counts only there in any case.
+        """
         name = model.strip()
         prefix, colon, rest = name.partition(":")
         providers = self.registry.providers
         only = next((one for one in (prefix, prefix.casefold()) if colon and one in providers), None)
         asked = (rest.strip() if only else name).rstrip("/") or name  # as shells complete the path of a folder
         eligible = [provider for own, provider in providers.items() if only in (None, own)]
-        canonical = next((found for one in eligible if (found := one.find_model(asked)) is not None), None)
+
+        def look(provider: P, name: str) -> str | None:
+            if (known or only is None) and not getattr(provider, "knows_model", _knows_any)(name):
+                return None
+            return provider.find_model(name)
+
+        canonical = next((found for one in eligible if (found := look(one, asked)) is not None), None)
         if canonical is None:
             return ()
-        serving = [one for one in eligible if canonical in (one.find_model(asked), one.find_model(canonical))]
+        serving = [one for one in eligible if canonical in (look(one, asked), look(one, canonical))]
         first = "named by its prefix" if only else f"serves this {self.capability.model}"
         return tuple(
             Candidate(one.name, canonical, first if place == 0 else "serves the same model", place > 0)
@@ -112,7 +124,9 @@ class CapabilityBackend(Generic[P]):
         own = [info for info in self.registry.providers.values() if isinstance(info, KeepsModels)]
         names = sorted({name for one in own for name in getattr(one, "model_names", ())})
         those = f"configured are {', '.join(names)}" if names else "none is configured"
-        return f"not a configured {self.capability.model}: {those}; see builder().{self.capability.builder}"
+        text = f"not a configured {self.capability.model}: {those}; see builder().{self.capability.builder}"
+        remote = [name for name, one in self.registry.providers.items() if not isinstance(one, KeepsModels)]
+        return f"{text}, or put a provider before the name ({', '.join(remote)})" if remote else text
 
     async def run(
         self, model: str, timeouts: Timeouts, ask: Callable[[P, CallOptions], Awaitable[T]]
@@ -137,11 +151,13 @@ class CapabilityBackend(Generic[P]):
             keeper: object = self.registry[candidate.provider]
             status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
             refused = status.reason if status is not None and status.status == "unavailable" else None
+            address = getattr(keeper, "address", None)
             plans.append(
                 Plan(
                     candidate.provider,
                     candidate.model,
                     candidate.reason,
+                    None if address is None else address(candidate.model),
                     refused=refused,
                     only_if_unavailable=candidate.only_if_unavailable,
                 )
@@ -155,3 +171,8 @@ class CapabilityBackend(Generic[P]):
             (self.registry[candidate.provider], candidate.model) for candidate in self.find(model)
         ]
         return [(provider, name) for provider, name in served if isinstance(provider, KeepsModels)]
+
+
+def _knows_any(_: str) -> bool:
+    """Return whether a provider with a list of its models is to be asked for one: it says itself."""
+    return True

@@ -15,7 +15,7 @@ from ratatoskr.backend.protocol import Allowances, Closeable
 from ratatoskr.backend.settings import CallTimeouts, Settings
 from ratatoskr.backend.stream import OpenStream
 from ratatoskr.backend.tokens import TokenBackend
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, TokenCounter
+from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, RemoteEmbedProvider, TokenCounter
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.chain import Chain
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -41,7 +41,7 @@ class DirectBackend:
     """A `Backend` in this process. It belongs to no event loop and may be used from several.
 
     Args:
-        providers: of chats, by name.
+        providers: those that are reached over a network, by name.
         transport: carries their bytes.
         settings: what the builder has decided.
         embedders: providers of embeddings, in order of preference.
@@ -58,7 +58,7 @@ class DirectBackend:
         transport: Transport,
         settings: Settings,
         *,
-        embedders: Sequence[EmbedProvider] = (),
+        embedders: Sequence[EmbedProvider | RemoteEmbedProvider] = (),
         analysts: Sequence[FindsModels] = (),
         make_counter: Callable[[], TokenCounter] | None = None,
         clock: Clock | None = None,
@@ -75,12 +75,14 @@ class DirectBackend:
         )
         timeouts = CallTimeouts(settings.timeouts)
         self.embeddings = EmbedBackend(embedders, chain, settings, timeouts, self.lifecycle)
-        self.chats = ChatBackend(providers, chain, settings, timeouts, self.lifecycle, self._other_kind)
+        self.remote = dict(providers)
+        chats = {name: provider for name, provider in providers.items() if getattr(provider, "chats", True)}
+        self.chats = ChatBackend(chats, chain, settings, timeouts, self.lifecycle, self._other_kind)
         self.analysis = AnalysisBackend(
             (*analysts, *providers.values()),
             BackendParts(chain, settings, timeouts, self.lifecycle),
             self.chats.chat,
-            has_chats=bool(providers),
+            has_chats=bool(chats),
         )
         self.tokens = TokenBackend(make_counter, self.chats, timeouts, self.lifecycle)
 
@@ -93,8 +95,7 @@ class DirectBackend:
     @property
     def provider_names(self) -> tuple[str, ...]:
         """The names of the providers, those of local models last."""
-        chats, embeddings = self.chats.registry.providers, self.embeddings.registry.providers
-        return tuple(dict.fromkeys((*chats, *embeddings, *self.analysis.provider_names)))
+        return tuple(dict.fromkeys((*self.remote, *self.embeddings.registry.providers, *self.analysis.provider_names)))
 
     @property
     def transport(self) -> Transport:
@@ -181,8 +182,7 @@ class DirectBackend:
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider."""
-        providers = self.chats.registry.providers.values()
-        await self._transport.preconnect([url for p in providers if (url := getattr(p, "base_url", ""))])
+        await self._transport.preconnect([url for p in self.remote.values() if (url := getattr(p, "base_url", ""))])
 
     async def retire(self, grace: float) -> None:
         """Refuse new calls, wait up to `grace` seconds for those under way, then close."""

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
 from ratatoskr.backend.deadline import Deadline, Phase
+from ratatoskr.backend.embed_parts import PartsEmbedder, check_texts_to_send
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.presets import embedding_of
 from ratatoskr.backend.settings import CallTimeouts, Settings
-from ratatoskr.errors import GatewayClosed, RatatoskrError
+from ratatoskr.errors import AllAttemptsFailed, GatewayClosed, ModelNotAvailable, RatatoskrError, summarize
+from ratatoskr.models.embeddings import is_embedding_name
 from ratatoskr.models.presets import PREFIX
 from ratatoskr.models.pricing import Pricing
-from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels
+from ratatoskr.providers.protocol import CallOptions, EmbedProvider, KeepsModels, RemoteEmbedProvider
 from ratatoskr.registry.chain import Chain
 from ratatoskr.registry.registry import ProviderRegistry
 from ratatoskr.routing import Candidate, resolve_embedding
+from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.model import Explanation, LocalHealth, ModelInfo, ModelStatus, Plan
+from ratatoskr.types.timeouts import Timeouts
 
 __all__ = ["EmbedBackend"]
 
@@ -29,6 +36,8 @@ T = TypeVar("T")
 Windows: TypeAlias = AsyncGenerator[Embeddings, None]
 
 _VECTORS: Final = "the vectors"
+_REMOTE_WINDOW: Final = 512
+"""Texts of an iterable that are sent together; a provider's API may take fewer at a time."""
 _SLOW_ITERABLE: Final = 0.01
 """Seconds in a caller's own iterable from which on they are taken out of a deadline."""
 
@@ -46,14 +55,18 @@ class EmbedBackend:
 
     def __init__(
         self,
-        providers: Sequence[EmbedProvider],
+        providers: Sequence[EmbedProvider | RemoteEmbedProvider],
         chain: Chain,
         settings: Settings,
         timeouts: CallTimeouts,
         lifecycle: Lifecycle,
     ) -> None:
-        named = {provider.name: provider for provider in providers}
-        self.registry = ProviderRegistry(named, chain, pricing=Pricing.of(settings.catalogue))
+        self.remote = {one.name: one for one in providers if isinstance(one, RemoteEmbedProvider)}
+        named = {one.name: one for one in providers if not isinstance(one, RemoteEmbedProvider)}
+        pricing = Pricing.of(settings.catalogue)
+        self.registry = ProviderRegistry(named, chain, pricing=pricing)
+        self._parts = PartsEmbedder(self.remote, chain, pricing)
+        self._hub_names = {name: provider.uses_hub_names() for name, provider in self.remote.items()}
         self._names = {name: provider.names for name, provider in self.registry.providers.items()}
         self._settings = settings
         self._timeouts = timeouts
@@ -66,14 +79,25 @@ class EmbedBackend:
         """
         if isinstance(model, str) and model.startswith(PREFIX):
             model = embedding_of(model, self._settings.presets, self.has)
-        return resolve_embedding(model, self._names)
+        return resolve_embedding(model, self._names, self._hub_names)
 
     def has(self, model: str) -> bool:
-        """Return whether a name is a configured embedding model."""
+        """Return whether a name is an embedding model that is configured, or of a configured provider."""
         try:
-            return bool(self.candidates(model))
+            candidates = self.candidates(model)
         except RatatoskrError:
             return False
+        return any(one.provider in self._names or is_embedding_name(one.model) for one in candidates)
+
+    def keeps(self, model: str) -> bool:
+        """Return whether a model is one of this process."""
+        return bool(self._keepers(model))
+
+    def _by_place(self, model: str) -> tuple[list[Candidate], list[Candidate]]:
+        """Return the candidates in this process, and the others."""
+        candidates = self.candidates(model)
+        local = [one for one in candidates if one.provider in self._names]
+        return local, [one for one in candidates if one.provider not in self._names]
 
     async def embed(self, request: EmbedRequest) -> Embeddings:
         """Return the vectors of a list of texts, with every attempt."""
@@ -81,14 +105,30 @@ class EmbedBackend:
             request = replace(request, texts=list(request.texts))
         call = self._lifecycle.enter()
         try:
-            embeddings, attempts = await self.registry.run(
-                self.candidates(request.model),
-                lambda provider, options: _within(
-                    _embed(provider, request, options), options.deadlines.total, options.deadlines.total_phase
-                ),
-                self._timeouts.resolve(request.timeouts),
-            )
-            return embeddings.with_attempts(attempts)
+            local, remote = self._by_place(request.model)
+            timeouts = self._timeouts.resolve(request.timeouts)
+            missing: ModelNotAvailable | None = None
+            if local:
+                try:
+                    embeddings, attempts = await self.registry.run(
+                        local,
+                        lambda provider, options: _within(
+                            _embed(provider, request, options),
+                            options.deadlines.total,
+                            options.deadlines.total_phase,
+                        ),
+                        timeouts,
+                    )
+                    return embeddings.with_attempts(attempts)
+                except ModelNotAvailable as error:
+                    if not remote:
+                        raise
+                    missing = error
+            try:
+                embeddings = await self._parts.embed(request, remote, timeouts)
+            except RatatoskrError as error:
+                raise _also_failed(missing, error) from None
+            return self._with_cost(replace(embeddings, attempts=_attempts_before(missing) + embeddings.attempts))
         finally:
             self._lifecycle.leave(call)
 
@@ -104,11 +144,19 @@ class EmbedBackend:
         call = self._lifecycle.enter()
         windows: Windows | None = None
         try:
-            (windows, window), _ = await self.registry.run(
-                self.candidates(request.model),
-                lambda provider, options: _first_window(provider, request, options, source),
-                timeouts,
-            )
+            local, remote = self._by_place(request.model)
+            if local:
+                try:
+                    (windows, window), _ = await self.registry.run(
+                        local, lambda provider, options: _first_window(provider, request, options, source), timeouts
+                    )
+                except ModelNotAvailable:
+                    if not remote:
+                        raise
+            if windows is None:
+                windows = self._remote_windows(request, remote, timeouts, source)
+                total = None if timeouts.total == math.inf else timeouts.total
+                window = await _within(anext(windows, None), total, "total", source)
             while window is not None:
                 yield self._with_cost(window)
                 if not self._lifecycle.is_running:
@@ -119,6 +167,33 @@ class EmbedBackend:
                 await windows.aclose()
             self._lifecycle.leave(call)
 
+    async def _remote_windows(
+        self, request: EmbedRequest, candidates: Sequence[Candidate], timeouts: Timeouts, source: Iterator[str]
+    ) -> Windows:
+        """Yield the vectors of an iterable by remote providers, with a few windows under way."""
+        most = self.remote[candidates[0].provider].concurrency()
+        under_way: deque[asyncio.Task[Embeddings]] = deque()
+        first, unlimited = 0, replace(timeouts, total=math.inf)
+        try:
+            while True:
+                while len(under_way) < most and not (under_way and under_way[0].done()):
+                    block = list(islice(source, _REMOTE_WINDOW))
+                    if not block:
+                        break
+                    check_texts_to_send(block, first)
+                    work = self._parts.embed(replace(request, texts=block), candidates, unlimited, first)
+                    under_way.append(asyncio.ensure_future(work))
+                    first += len(block)
+                    await asyncio.sleep(0)
+                if not under_way:
+                    return
+                yield await under_way.popleft()
+        finally:
+            for task in under_way:
+                task.cancel()
+            if under_way:
+                await asyncio.gather(*under_way, return_exceptions=True)
+
     def _with_cost(self, window: Embeddings) -> Embeddings:
         return _with_cost(window, self.registry.pricing, window.provider)
 
@@ -126,6 +201,11 @@ class EmbedBackend:
         """Return which providers would embed with the request's model; one that cannot be used would be skipped."""
         plans = []
         for candidate in self.candidates(str(request.options.model)):
+            if candidate.provider in self.remote:
+                plan = self.remote[candidate.provider].plan_embedding(candidate.model, candidate.reason)
+                origin = self._settings.base_url_origins.get(candidate.provider)
+                plans.append(replace(plan, only_if_unavailable=candidate.only_if_unavailable, base_url_origin=origin))
+                continue
             keeper = self.registry[candidate.provider]
             status = await keeper.status(candidate.model) if isinstance(keeper, KeepsModels) else None
             plan = Plan(
@@ -141,7 +221,9 @@ class EmbedBackend:
 
     async def models(self) -> list[ModelInfo]:
         """Return the configured models."""
-        return [model for provider in self.registry.providers.values() for model in await provider.models()]
+        providers: list[EmbedProvider | RemoteEmbedProvider] = [*self.registry.providers.values()]
+        providers += self.remote.values()
+        return [model for provider in providers for model in await provider.models()]
 
     async def preload(self, model: str) -> None:
         """Load a model in every provider of this process that has it."""
@@ -165,7 +247,8 @@ class EmbedBackend:
         return tuple([health for keeper in keepers for health in await keeper.health()])
 
     def _keepers(self, model: str) -> list[tuple[KeepsModels, Candidate]]:
-        providers = [(self.registry[candidate.provider], candidate) for candidate in self.candidates(model)]
+        local, _ = self._by_place(model)
+        providers = [(self.registry[candidate.provider], candidate) for candidate in local]
         return [(provider, candidate) for provider, candidate in providers if isinstance(provider, KeepsModels)]
 
     async def aclose(self) -> None:
@@ -173,6 +256,26 @@ class EmbedBackend:
         for provider in self.registry.providers.values():
             if isinstance(provider, KeepsModels):
                 await provider.aclose()
+
+
+def _attempts_before(missing: ModelNotAvailable | None) -> tuple[Attempt, ...]:
+    """Return the attempts in this process after which others were asked."""
+    return () if missing is None else (*missing.attempts[:-1], replace(missing.attempts[-1], decision="next"))
+
+
+def _also_failed(missing: ModelNotAvailable | None, error: RatatoskrError) -> RatatoskrError:
+    """Return the error of the other candidates, together with that of the model of this process."""
+    if missing is None or isinstance(error, GatewayClosed):
+        return error
+    before, attempts = _attempts_before(missing), error.attempts
+    others = (
+        [one for one in error.exceptions if isinstance(one, RatatoskrError)]
+        if isinstance(error, AllAttemptsFailed)
+        else [error]
+    )
+    errors = [missing, *others]
+    text = f"all {len(errors)} candidates failed: {summarize(errors)}"
+    return AllAttemptsFailed(text, errors, attempts=before + attempts)
 
 
 class _TimedIterator:

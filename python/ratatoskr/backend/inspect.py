@@ -33,12 +33,18 @@ __all__ = ["ANSWERS"]
 
 async def get_model_status(backend: DirectBackend, query: GetModelStatus) -> ModelStatus:
     """Return whether a model can be used; it is unavailable where its provider cannot be asked."""
-    if backend.embeddings.has(query.model):
+    embeds = backend.embeddings.has(query.model)
+    if embeds and backend.embeddings.keeps(query.model):
         return await backend.embeddings.status(query.model)
     for keeper, model in backend.analysis.keepers(query.model):
         return await keeper.status(model)
+    if not embeds and backend.analysis.find(query.model) is not None:
+        return ModelStatus("available")
     try:
-        candidate = backend.chats.candidates(request_of(query.model))[0]
+        embedding = backend.embeddings.candidates(query.model) if embeds else ()
+        candidate = embedding[0] if embedding else backend.chats.candidates(request_of(query.model))[0]
+        if embeds and not getattr(backend.remote.get(candidate.provider), "lists_models", True):
+            return ModelStatus("available")
         listed = await list_models(backend, ListModels(candidate.provider))
     except RatatoskrError as error:
         return ModelStatus("unavailable", error.message)
@@ -71,7 +77,7 @@ async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Expl
 async def get_capabilities(backend: DirectBackend, query: GetCapabilities) -> frozenset[str]:
     """Return the names of what can be called."""
     chats = {"chat", "chat_stream", "generate", "tools"} if backend.chats.registry.providers else set()
-    embeds = {"embed"} if backend.embeddings.registry.providers else set()
+    embeds = {"embed"} if backend.embeddings.registry.providers or backend.embeddings.remote else set()
     tokens = {"count_tokens", "tokenize"} if backend.tokens.counts_here else {"count_tokens"} if chats else set()
     return frozenset({"list_models"} | tokens | chats | embeds | backend.analysis.capabilities())
 
@@ -81,7 +87,7 @@ async def get_health(backend: DirectBackend, query: GetHealth) -> Health:
     keys, urls = backend.settings.key_origins, backend.settings.base_url_origins
     providers = tuple(
         ProviderHealth(name, getattr(provider, "base_url", ""), keys.get(name), urls.get(name))
-        for name, provider in backend.chats.registry.providers.items()
+        for name, provider in backend.remote.items()
     )
     local = (*await backend.embeddings.health(), *await backend.analysis.health())
     limits, budgets = ((), ()) if backend.guards is None else await backend.guards.health()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ratatoskr.errors import AllAttemptsFailed, NoProvider, RatatoskrError, summarize
 from ratatoskr.models.metadata import complete_info
@@ -27,12 +27,12 @@ __all__ = ["list_models", "name_of", "request_of"]
 
 async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelInfo]:
     """Ask each provider for its list; those that fail are left out as long as one answers."""
-    provider, providers = query.provider, backend.chats.registry.providers
+    provider, providers = query.provider, backend.remote
     known = [*await backend.embeddings.models(), *await backend.analysis.models()]
     own = [model for model in known if provider in (None, model.provider)]
     if provider is not None and provider not in providers and not own:
         raise NoProvider("not configured", provider=provider)
-    asked = [p for name, p in providers.items() if isinstance(p, ListsModels) and provider in (None, name)]
+    asked = [p for name, p in providers.items() if _has_list(p, named=name == provider) and provider in (None, name)]
     timeouts = backend.settings.timeouts.over(DEFAULTS)
     total = None if timeouts.total in (None, math.inf) else timeouts.total
     deadlines = Deadlines(connect=timeouts.connect, first_byte=total, idle=timeouts.idle, total=total)
@@ -52,6 +52,11 @@ async def list_models(backend: DirectBackend, query: ListModels) -> list[ModelIn
     return (listed if catalogue is None else [complete_info(catalogue, one) for one in listed]) + own
 
 
+def _has_list(provider: object, *, named: bool) -> TypeGuard[ListsModels]:
+    """Return whether to ask a provider for its list: one without a list only where the caller names it."""
+    return isinstance(provider, ListsModels) and (named or getattr(provider, "lists_models", True))
+
+
 def name_of(backend: DirectBackend, model: str) -> tuple[str, str]:
     """Return the provider of a model and its name there; a provider that the name spells out need not be configured.
 
@@ -59,7 +64,7 @@ def name_of(backend: DirectBackend, model: str) -> tuple[str, str]:
         InvalidInput, PresetNotFound: the name cannot be parsed.
         NoProvider: it has no prefix, and no configured provider serves it.
     """
-    provider = None if model.startswith(PREFIX) else provider_prefix(model, backend.chats.registry.providers)
+    provider = None if model.startswith(PREFIX) else provider_prefix(model, backend.remote)
     if provider is not None:
         return provider, model.partition(":")[2].strip()
     if (part := backend.analysis.find(model)) is not None:

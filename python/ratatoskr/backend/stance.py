@@ -66,7 +66,7 @@ class StanceBackend:
 
     async def stance(self, request: StanceRequest) -> StanceResults:
         """Return the stances of a request's texts, with every attempt."""
-        if self._zero_shot.find(request.model) or not self._has_chats:
+        if self._zero_shot.find(request.model, known=True) or not self._has_chats:
             return await self._judge(request)
         try:
             return await self._ask(request)

@@ -257,12 +257,12 @@ def _gateway(
     kind: Literal["nli", "classify", "rerank", "stance"], model: str, place: Mapping[str, Any]
 ) -> Iterator[SyncGateway]:
     """Open a gateway to a model of this machine or, if its name has a provider's prefix or is not local, to others."""
-    from ratatoskr.cli.connect import analysis_gateway, gateway_for
+    from ratatoskr.cli.connect import analysis_gateway, gateway_for, is_local_model
     from ratatoskr.cli.settings import provider_sections
     from ratatoskr.routing import provider_prefix
 
     remote = provider_prefix(model, provider_sections()) is not None
-    if remote or (kind == "stance" and not _is_local(model, place["cache_dir"])):
+    if remote or (kind == "stance" and not is_local_model(model, place["cache_dir"])):
         addresses = {"base_urls": place["base_urls"], "allow_insecure": place["allow_insecure"]}
         with gateway_for((model,), **addresses) as gateway:
             yield gateway
@@ -271,18 +271,6 @@ def _gateway(
     task: Literal["nli", "classify", "rerank"] = "nli" if kind == "stance" else kind
     with analysis_gateway(model.removeprefix("local:"), *local, task=task).sync() as gateway:
         yield gateway
-
-
-def _is_local(model: str, cache_dir: str | None) -> bool:
-    """Return whether a name is that of a model of the catalogue or the store, or a folder."""
-    from pathlib import Path
-
-    from ratatoskr.local.store.catalog import find_in_catalog
-    from ratatoskr.local.store.store import ModelStore
-
-    if model.startswith(("local:", "/", "./", "../", "~")) or find_in_catalog(model) is not None:
-        return True
-    return Path(model).is_dir() or model in ModelStore(cache_dir).names()
 
 
 def _to_row(result: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ratatoskr._files import state_folder
 from ratatoskr.cli.daemon import daemon_client
 from ratatoskr.cli.settings import daemon_url, load_config, network, provider_sections
 from ratatoskr.config.secrets import find_keys
 from ratatoskr.errors import ConfigurationError, NoProvider, RatatoskrError
+from ratatoskr.models.embeddings import find_embedding_model
 from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.routing import provider_prefix, resolve
 
@@ -181,16 +182,86 @@ def analysis_gateway(
     task: Literal["embed", "nli", "classify", "rerank"] = "embed",
 ) -> Gateway:
     """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
+    url = _daemon_beside(precision, device, threads, cache_dir)
+    if url is not None:
+        return daemon_client(url)
+    return local_gateway(model, precision, device, threads, cache_dir, task=task)
+
+
+def _daemon_beside(
+    precision: str, device: str, threads: int | None, cache_dir: str | None, base_urls: Sequence[str] = ()
+) -> str | None:
+    """Return the daemon's address; `None` if there is none, or an option says how or where this process computes."""
     given = {
         "--precision": precision != "fp32",
         "--device": device != "cpu",
         "--threads": threads,
         "--cache-dir": cache_dir,
+        "--base-url": base_urls,
     }
-    url = daemon_url(unless=next((name for name, value in given.items() if value), None))
+    return daemon_url(unless=next((name for name, value in given.items() if value), None))
+
+
+def is_local_model(model: str, cache_dir: str | None) -> bool:
+    """Return whether a name is that of a model of the catalogue or the store, or a folder."""
+    from pathlib import Path
+
+    from ratatoskr.local.store.catalog import find_in_catalog
+    from ratatoskr.local.store.store import ModelStore
+
+    if model.startswith(("local:", "/", "./", "../", "~")) or find_in_catalog(model) is not None:
+        return True
+    return Path(model).is_dir() or model in ModelStore(cache_dir).names()
+
+
+def embedding_gateway(
+    model: str,
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    *,
+    daemon: bool = False,
+    **place: Any,
+) -> Gateway:
+    """Return a gateway to one embedding model: of this machine, or of the provider that its name tells.
+
+    Args:
+        model: a model of the catalogue or the store, a folder, or a provider's, with its prefix or a vendor's name.
+        precision: of a model of this machine.
+        device: likewise.
+        threads: likewise.
+        cache_dir: likewise.
+        daemon: whether a daemon is asked instead, if there is one.
+        **place: the options `where`.
+    """
+    url = _daemon_beside(precision, device, threads, cache_dir, place.get("base_urls", ())) if daemon else None
     if url is not None:
         return daemon_client(url)
-    return local_gateway(model, precision, device, threads, cache_dir, task=task)
+    if not is_remote_embedding(model, cache_dir):
+        return local_gateway(model.removeprefix("local:"), precision, device, threads, cache_dir)
+    addresses = _parse_base_urls(place.get("base_urls", ()))
+    vendor = _vendor_of(model)
+    return _gateway((model,), () if vendor is None else (vendor,), addresses, place.get("allow_insecure", False))
+
+
+def is_remote_embedding(model: str, cache_dir: str | None) -> bool:
+    """Return whether a model's name has a provider's prefix, or is a vendor's and not that of a local model."""
+    if provider_prefix(model, provider_sections()) is not None or _has_other_prefix(model):
+        return True
+    return _vendor_of(model) is not None and not is_local_model(model, cache_dir)
+
+
+def _has_other_prefix(model: str) -> bool:
+    """Return whether a name has a prefix that is no provider's by itself, as that of a host of --base-url."""
+    prefix, colon, _ = model.partition(":")
+    return bool(colon) and prefix != "local" and re.fullmatch(r"[A-Za-z0-9_-]+", prefix) is not None
+
+
+def _vendor_of(model: str) -> str | None:
+    """Return the vendor of an embedding model by its name without a prefix."""
+    known = find_embedding_model(model)
+    return known.provider if known is not None and known.provider and "/" not in model else None
 
 
 def local_gateway(

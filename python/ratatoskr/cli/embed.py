@@ -1,4 +1,4 @@
-"""`rat embed`: vectors of texts by a model on this machine, or the texts nearest to a query."""
+"""`rat embed`: vectors of texts, or the texts nearest to a query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -15,7 +15,7 @@ from ratatoskr.cli import options
 from ratatoskr.cli.help import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ratatoskr.cli.render import StatusLine
     from ratatoskr.cli.vectors import VectorOutput
@@ -32,6 +32,7 @@ BLOCK = 1024
 @click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Embed each line of FILE, empty lines too.")
 @options.local_model
 @click.option("--input-type", type=click.Choice(["document", "query"]), help="Kind of the texts. Default: document.")
+@options.dimensions
 @click.option("--search", metavar="QUERY", help="Show the texts nearest to QUERY, not vectors.")
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="Number of texts for --search.")
 @click.option("--npy", type=click.Path(dir_okay=False), metavar="FILE", help="Write the vectors for numpy.load.")
@@ -39,6 +40,7 @@ BLOCK = 1024
 @click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them with a note.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Timeout for each 1,024 texts.")
 @options.quiet
+@options.where
 @options.local
 @options.daemon
 def embed(
@@ -47,6 +49,7 @@ def embed(
     model: str,
     precision: str,
     input_type: InputType | None,
+    dimensions: int | None,
     search: str | None,
     top: int,
     npy: str | None,
@@ -57,17 +60,20 @@ def embed(
     device: str,
     threads: int | None,
     cache_dir: str | None,
+    **place: Any,
 ) -> None:
-    """Embed each TEXT, or each line of a file, or standard input as one text, by a model of this machine or a daemon.
+    """Embed each TEXT, or each line of a file, or standard input as one text.
 
-    Prints a line of numbers for each text, with --json an object. `rat models pull` downloads a model.
+    The model is one on this machine or a daemon's, or a provider's, as in openai:text-embedding-3-small. Prints a line
+    of numbers for each text, with --json an object. `rat models pull` downloads a model.
 
     \b
       rat embed "carries words"
       rat embed --lines notes.txt --npy notes.npy
       rat embed --lines notes.txt --search "who carries words?"
+      rat embed "carries words" -m openai:text-embedding-3-small --dimensions 256
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import analysis_gateway
+    from ratatoskr.cli.connect import embedding_gateway
     from ratatoskr.cli.render import Screen, StatusLine
     from ratatoskr.cli.vectors import open_output
 
@@ -77,11 +83,14 @@ def embed(
         raise click.UsageError("--search cannot be combined with --npy or --input-type")
     screen = Screen()
     source = read_lines(lines) if lines is not None else iter(texts or (_read_stdin(),))
-    place = None if lines is None else ("standard input" if lines == "-" else lines)
-    with analysis_gateway(model, precision, device, threads, cache_dir).sync() as gateway:
-        query = None if search is None else gateway.embed(search, model, input_type="query", timeout=timeout)
+    file = None if lines is None else ("standard input" if lines == "-" else lines)
+    how: dict[str, Any] = {"dimensions": dimensions, "timeout": timeout}
+    with embedding_gateway(model, precision, device, threads, cache_dir, daemon=True, **place).sync() as gateway:
+        query = None if search is None else gateway.embed(search, model, input_type="query", **how)
         with open_output(screen, as_json=as_json, npy=npy, query=query, top=top) as output:
-            embedder = BlockEmbedder(gateway, model, input_type or "document", not no_truncate, timeout, place)
+            embedder = BlockEmbedder(
+                gateway, model, {**how, "truncate": not no_truncate}, input_type or "document", file
+            )
             embedder.run(source, output, StatusLine(screen, quiet=quiet) if lines is not None else None)
 
 
@@ -92,16 +101,14 @@ class BlockEmbedder:
         self,
         gateway: SyncGateway,
         model: str,
+        options: Mapping[str, Any],
         input_type: InputType,
-        truncate: bool,
-        timeout: float | None,
         place: str | None,
     ) -> None:
         self._gateway = gateway
         self._model = model
+        self._options = options
         self._input_type: InputType = input_type
-        self._truncate = truncate
-        self._timeout = timeout
         self._place = place
 
     def run(self, source: Iterator[str], output: VectorOutput, line: StatusLine | None) -> None:
@@ -122,8 +129,7 @@ class BlockEmbedder:
                         block,
                         self._model,
                         input_type=self._input_type,
-                        truncate=self._truncate,
-                        timeout=self._timeout,
+                        **self._options,
                     )
                 except RatatoskrError as error:
                     raise self._with_line_number(error, done) from None

@@ -75,6 +75,8 @@ def _split_paths(ctx: click.Context, _: click.Parameter, paths: tuple[str, ...])
 @click.option("--fresh", is_flag=True, help="Start over instead of continuing an interrupted job.")
 @options.quiet
 @options.as_json
+@options.dimensions
+@options.where
 @options.local
 def embed_file(
     paths: tuple[str, ...],
@@ -84,9 +86,11 @@ def embed_file(
     threads: int | None,
     cache_dir: str | None,
     no_truncate: bool,
+    base_urls: tuple[str, ...],
+    allow_insecure: bool,
     **rest: Any,
 ) -> None:
-    """Embed the texts of files by a model on this machine.
+    """Embed the texts of files by a model on this machine, or a provider's: -m openai:text-embedding-3-small.
 
     IN is JSON lines, CSV, TSV (each also .gz, .zst, .bz2 or .xz), Parquet or Arrow; OUT is Parquet or JSON lines (all
     columns and `embedding`), or .npy (the vectors in the order of the rows); suffixes name the formats. Several files,
@@ -99,7 +103,7 @@ def embed_file(
       rat embed-file 'data/*.csv.gz' all.parquet --delimiter ';' --encoding latin-1
       rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import local_gateway
+    from ratatoskr.cli.connect import embedding_gateway, is_remote_embedding
     from ratatoskr.cli.progress import JobProgress
     from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import EmbedJob, digest_of
@@ -107,17 +111,23 @@ def embed_file(
     from ratatoskr.local.store.store import ModelStore
 
     store, screen = ModelStore(cache_dir), Screen()
-    model = store.name_of(rest.pop("model"))
-    precision = choose_precision(rest.pop("precision"), device.partition(":")[0])
+    given = rest.pop("model")
+    remote = is_remote_embedding(given, cache_dir)
+    model = given if remote else store.name_of(given.removeprefix("local:"))
+    precision = rest.pop("precision")
+    precision = "remote" if remote else choose_precision(precision, device.partition(":")[0])
     rest["delimiter"] = _ESCAPES.get(rest["delimiter"], rest["delimiter"])
     rest |= {"source": paths[:-1], "out": paths[-1], "truncate": not no_truncate}
     # The graph is fp16 on a GPU, so a job continues on the device where it began, or starts over.
-    job = EmbedJob(**rest, model=model, precision=precision if device == "cpu" else "fp16")
+    job = EmbedJob(**rest, model=model, precision=precision if remote or device == "cpu" else "fp16")
     _check_standard_output(job, screen.out_is_terminal, as_json)
-    job = dataclasses.replace(job, model_digest=digest_of(model, store))
+    if not remote:
+        job = dataclasses.replace(job, model_digest=digest_of(model, store))
+    place = {"base_urls": base_urls, "allow_insecure": allow_insecure}
+    gateway = embedding_gateway(job.model, precision, device, threads, cache_dir, **place)
     view = JobProgress(screen, quiet=quiet)
     try:
-        summary = asyncio.run(_embed(job, local_gateway(job.model, precision, device, threads, cache_dir), view))
+        summary = asyncio.run(_embed(job, gateway, view))
     except BaseException as error:
         view.clear()
         folder = Path(f"{job.out_path}.job")

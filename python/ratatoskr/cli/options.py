@@ -238,6 +238,12 @@ def _local_model(callback: Any, default: str) -> Callable[[Command], Command]:
     )
 
 
+dimensions = click.option(
+    "--dimensions",
+    type=click.IntRange(1),
+    metavar="COUNT",
+    help="Numbers in each vector, where the model has a choice.",
+)
 _DEFAULT_MODEL = "RATATOSKR_EMBED_MODEL, else defaults.embed_model, else AllMiniLmL6V2"
 local_model = _local_model(_embed_model_or_default, _DEFAULT_MODEL)
 searched_model = _local_model(None, f"the model that FILE records, else {_DEFAULT_MODEL}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @options.searched_model
 @options.as_json
+@options.where
 @options.local
 def search(
     file: str,
@@ -40,8 +41,9 @@ def search(
     device: str,
     threads: int | None,
     cache_dir: str | None,
+    **place: Any,
 ) -> None:
-    """Search a FILE that `rat embed-file` wrote, by a model on this machine.
+    """Search a FILE that `rat embed-file` wrote, by the model that made it.
 
     Prints the nearest rows, the nearest first: score and text; of an .npy file the number of the row, from 0. The
     search is exact and in bounded memory. A Parquet file records the model that made it; for others name it with -m.
@@ -50,17 +52,25 @@ def search(
       rat search notes.parquet "who carries words?"
       rat search notes.npy "who carries words?" -m BGESmallENV15 --top 20 --json
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import local_gateway
+    from ratatoskr.cli.connect import embedding_gateway, is_remote_embedding
     from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import VectorFile, search_sync
     from ratatoskr.local.store.store import ModelStore
+    from ratatoskr.models.embeddings import find_embedding_model
 
     vectors, screen = VectorFile(file, column=column, output_column=output_column), Screen()
-    name = ModelStore(cache_dir).name_of(model or vectors.model or options.default_local_model())
-    if vectors.model not in (None, name):
+    name = model or vectors.model or options.default_local_model()
+    dimensions = None
+    if is_remote_embedding(name, cache_dir):
+        known = find_embedding_model(name.partition(":")[2] or name)
+        dimensions = vectors.dimensions if known is not None and known.sizes else None
+    else:
+        name = ModelStore(cache_dir).name_of(name)
+    if vectors.model not in (None, name, name.partition(":")[2]):
         screen.note(f"note: {file} was made by {vectors.model}, and {name} embeds the query")
-    with local_gateway(name, precision, device, threads, cache_dir).sync() as gateway:
-        found = search_sync(vectors, query, gateway, top=top, model=name, metric=metric, threads=threads)
+    how: dict[str, Any] = {"metric": metric, "threads": threads, "dimensions": dimensions}
+    with embedding_gateway(name, precision, device, threads, cache_dir, **place).sync() as gateway:
+        found = search_sync(vectors, query, gateway, top=top, model=name, **how)
     for match in found:
         _print(screen, match, as_json=as_json)
 

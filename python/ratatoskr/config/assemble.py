@@ -28,9 +28,16 @@ from ratatoskr.config.recipe import LocalConfig, Recipe
 from ratatoskr.errors import ConfigurationError, GatewayClosed, RatatoskrError
 from ratatoskr.gateway.embedded import EmbeddedGateway
 from ratatoskr.models.catalogue import Catalogue
-from ratatoskr.providers.protocol import ChatProvider, EmbedProvider, FindsModels, TokenCounter
+from ratatoskr.providers.protocol import (
+    ChatProvider,
+    EmbedProvider,
+    FindsModels,
+    RemoteEmbedProvider,
+    TokenCounter,
+)
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import ProviderSpec
+from ratatoskr.providers.tasks import remote_analysts, remote_embedders
 from ratatoskr.routing import check_rules
 from ratatoskr.transport.client import Transport
 from ratatoskr.transport.config import TransportConfig
@@ -62,7 +69,7 @@ class _LocalProviders(Closeable, Protocol):
 
 T = TypeVar("T")
 Part = TypeVar("Part", bound=Closeable)
-Provider = TypeVar("Provider", ChatProvider, EmbedProvider, FindsModels)
+Provider = TypeVar("Provider", ChatProvider, EmbedProvider, RemoteEmbedProvider, FindsModels)
 
 
 class Shared(Generic[Part]):
@@ -251,8 +258,14 @@ def assemble(recipe: Recipe, *, reuse: EmbeddedGateway | None = None) -> Embedde
         {name: _around_tries(assembly, name, provider) for name, provider in assembly.providers.items()},
         assembly.transport.value,
         assembly.settings,
-        embedders=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)],
-        analysts=[_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)],
+        embedders=[
+            *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.embedders)),
+            *(_around_tries(assembly, one.name, one) for one in remote_embedders(assembly.providers.values())),
+        ],
+        analysts=[
+            *(_around_tries(assembly, one.name, one) for one in (() if local is None else local.analysts)),
+            *(_around_tries(assembly, one.name, one) for one in remote_analysts(assembly.providers.values())),
+        ],
         make_counter=assembly.make_counter,
         clock=recipe.clock,
         shared=assembly,

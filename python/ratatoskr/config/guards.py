@@ -108,6 +108,8 @@ class Guards:
         limits = [limit for limit in self._recipe.limits if limit.provider == name]
         if not limits or self.ledger is None:
             return outside
+        if (made := self._limits.get(name)) is not None:  # what else it offers counts in the same accounts
+            return (*outside, made)
         from ratatoskr.middleware.limits import RateLimits
 
         keys: int = getattr(provider, "key_count", 0)

@@ -88,11 +88,13 @@ def search_sync(
     column: str | None = None,
     metric: Metric = "cosine",
     threads: int | None = None,
+    dimensions: int | None = None,
 ) -> list[Match]:
-    """Return what `search` returns, for a blocking gateway."""
+    """Return what `search` returns, for a blocking gateway; `dimensions` are those to ask the model for."""
     check_options(top, metric)
     file = source if isinstance(source, VectorFile) else VectorFile(source, column=column)
     name, options = _embed_options(file, model, None)
+    options["dimensions"] = dimensions
     one: Any = gateway
     vectors = _check_dimensions(file, one.embed_batch([query], *name, **options))
     return file.nearest(vectors, top, metric=metric, threads=threads)[0]

@@ -204,6 +204,9 @@ FAMILIES: tuple[ModelFamily, ...] = (
             ("phi-", "microsoft"),
         )
     ),
+    ModelFamily("voyage-*", r"voyage-.+", (("voyage", AS_IS),)),
+    ModelFamily("jina-*", r"jina-.+", (("jina", AS_IS),)),
+    ModelFamily("Cohere's embeddings", r"embed-.+", (("cohere", AS_IS),)),
     ModelFamily("any other name", r".+", (("openrouter", AS_IS), ("ollama", AS_IS)), open=True),
 )
 

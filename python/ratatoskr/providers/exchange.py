@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import logging
 import time
@@ -204,6 +205,14 @@ class ProviderClient:
 
     def _text(self, data: bytes) -> str:
         return self.redact(data.decode("utf-8", "replace"))
+
+    def beside(self, ending: str) -> ProviderClient:
+        """Return a client with the same keys for an API beside this one's: without an ending of the base URL."""
+        if not ending or not self._root.endswith(ending):
+            return self
+        client = copy.copy(self)
+        client._root = self._root.removesuffix(ending)
+        return client
 
     def url(self, path: str) -> str:
         """Return the URL of an endpoint: with the query of the base URL, and a version that both have only once."""

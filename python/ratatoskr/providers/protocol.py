@@ -187,6 +187,40 @@ class EmbedProvider(Protocol):
         ...
 
 
+@runtime_checkable
+class RemoteEmbedProvider(Protocol):
+    """A provider of embeddings whose API takes a limited number of texts; each call is one request.
+
+    It has no list of its models: any name may be one.
+    """
+
+    name: str
+
+    def split(self, texts: Sequence[str], model: str) -> list[int]:
+        """Return the numbers of texts of the requests that the API takes, in order."""
+        ...
+
+    def concurrency(self) -> int:
+        """Return the number of requests of one call that may be under way at a time."""
+        ...
+
+    def uses_hub_names(self) -> bool:
+        """Return whether models are named by their repositories on the hub, and are those very models."""
+        ...
+
+    async def embed_batch(self, request: EmbedRequest, call: CallOptions) -> Embeddings:
+        """Return the vectors of texts that one request takes; raises `RatatoskrError`."""
+        ...
+
+    def plan_embedding(self, model: str, reason: str) -> Plan:
+        """Return where texts would be sent."""
+        ...
+
+    async def models(self) -> list[ModelInfo]:
+        """Return the known models of a provider that has no list of its own."""
+        ...
+
+
 class FindsModels(Protocol):
     """A provider of one or more of the capabilities below; each call is one attempt, without fallback.
 

@@ -86,9 +86,37 @@ class HttpProvider:
         self._refusals = Refusals()
 
     @property
+    def spec(self) -> ProviderSpec:
+        """The provider's row."""
+        return self._spec
+
+    @property
+    def chats(self) -> bool:
+        """Whether it has chat models."""
+        return "chat" in self._spec.capabilities
+
+    @property
+    def lists_models(self) -> bool:
+        """Whether it has a list of its models."""
+        return "models" in self._spec.capabilities
+
+    @property
+    def client(self) -> ProviderClient:
+        """What sends its requests, with its keys."""
+        return self._client
+
+    @property
     def base_url(self) -> str:
         """The address of the provider's API."""
         return self._client.base_url
+
+    def address(self, path: str, body: dict[str, Any], model: str) -> str:
+        """Return the path of a model's endpoint, and name its deployment in the body where the provider has them."""
+        if not self._spec.api_version_variable:
+            return path
+        encoded = Encoded(path, body)
+        self._name_deployment(encoded, model)
+        return encoded.path
 
     async def chat(self, request: ChatRequest, call: CallOptions) -> ChatResponse[Any]:
         """Return the answer to a request.
@@ -175,9 +203,10 @@ class HttpProvider:
         planned = PlannedRequest("POST", url, headers, members) if body else None
         return Plan(self.name, call.model, why, url, sent, encoded.changes, request=planned)
 
-    def order_keys(self, request: ChatRequest, model: str) -> list[int]:
+    def order_keys(self, request: object, model: str) -> list[int]:
         """Return the keys that a request may use, the preferred one first, for `CallOptions.key`."""
-        return self._client.order_keys(model, prompt_affinity(request))
+        affinity = prompt_affinity(request) if isinstance(request, ChatRequest) else None  # texts to embed have none
+        return self._client.order_keys(model, affinity)
 
     @property
     def counts_tokens(self) -> bool:

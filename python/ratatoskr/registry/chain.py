@@ -91,6 +91,11 @@ class Chain:
         self._waits: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    @property
+    def clock(self) -> Clock:
+        """Time and chance."""
+        return self._clock
+
     def close(self) -> None:
         """End every wait between two attempts, on any loop, with `GatewayClosed`."""
         self._closed = True

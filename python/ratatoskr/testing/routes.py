@@ -12,6 +12,7 @@ from ratatoskr.testing.dialects.dialect import CREATED, ScriptedDialect
 from ratatoskr.testing.dialects.gemini import GeminiDialect
 from ratatoskr.testing.dialects.ollama import OllamaDialect
 from ratatoskr.testing.dialects.responses import ResponsesDialect
+from ratatoskr.testing.tasks import find_task
 
 _CHAT, _RESPONSES, _MESSAGES, _GEMINI, _OLLAMA = (
     ChatCompletionsDialect(),
@@ -45,7 +46,7 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 """The default names in the model lists."""
 
 _DEFAULT_DIALECTS: Mapping[str, ScriptedDialect] = {"anthropic": _MESSAGES, "google": _GEMINI, "ollama": _OLLAMA}
-Place = Literal["answer", "list", "version", "root", "count", "unknown"]
+Place = Literal["answer", "list", "version", "root", "count", "task", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def route(method: str, path: str, headers: Mapping[str, str]) -> Route:
         path = "/" + rest
     place, dialect = _classify_path(path)
     provider = named or _guess_provider(path, dialect, headers)
-    if place == "answer" and method != "POST":
+    if place in {"answer", "task"} and method != "POST":
         place = "unknown"
     return Route(provider, dialect or _DEFAULT_DIALECTS.get(provider, _CHAT), place)
 
@@ -91,6 +92,8 @@ def _classify_path(path: str) -> tuple[Place, ScriptedDialect | None]:
     for ending, dialect in _COUNT_PATHS.items():
         if path.endswith(ending):
             return "count", dialect
+    if find_task(path) is not None:
+        return "task", None
     if path.endswith(("/models", "/api/tags")):
         return "list", None
     if path.endswith("/api/version"):
@@ -100,7 +103,9 @@ def _classify_path(path: str) -> tuple[Place, ScriptedDialect | None]:
 
 def _guess_provider(path: str, dialect: ScriptedDialect | None, headers: Mapping[str, str]) -> str:
     """Return the provider of an address that does not name it."""
-    if "/api/v1" in path:
+    if "/hf-inference/" in path:
+        return "huggingface"
+    if "/api/v1" in path or "/api/alpha" in path:
         return "openrouter"
     if path.startswith("/api/") or path in {"", "/"} or dialect is _OLLAMA:
         return "ollama"

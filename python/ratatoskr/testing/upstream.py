@@ -21,6 +21,7 @@ from ratatoskr.testing.listener import Listener
 from ratatoskr.testing.replay import Replay
 from ratatoskr.testing.reply import Ending, Reply
 from ratatoskr.testing.routes import BASES, MODELS, Route, build_model_list, build_token_count, key_of, route
+from ratatoskr.testing.tasks import answer_task, find_task
 from ratatoskr.testing.turns import ParsedRequest, ScriptedToolCall, ScriptedTurn, encode_json
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class ScriptedUpstream:
             gateway = Ratatoskr.builder().openai("key", base_url=upstream.base_url("openai")).build()
 
     Each request for an answer uses the next step; requests for lists of models use none. After the last step,
-    `make_default_turn` answers. A mapping gives each provider its own script.
+    `make_default_turn` answers. A mapping gives each provider its own script. Requests for embeddings, rankings and
+    classifications are answered by what their texts determine, unless the next step is a fault, a reply or a function.
 
     Args:
         script: What to answer.
@@ -297,6 +299,8 @@ class ScriptedUpstream:
         match where.place:
             case "answer":
                 return await self._reply_by_script(request, where)
+            case "task":
+                return await self._reply_to_task(request, where)
             case "list":
                 value: Any = build_model_list(where.provider, self._models[where.provider])
             case "count":
@@ -320,6 +324,31 @@ class ScriptedUpstream:
             if isinstance(self._require_key, str) and key != self._require_key:
                 raise RequestRefused(Problem(401, "bad_key"))
 
+    async def _reply_to_task(self, request: Received, where: Route) -> Reply:
+        """Answer a request that is no chat: with a fault or a reply of the script, or with what the texts determine."""
+        body = request.json
+        if not isinstance(body, dict):
+            raise RequestRefused(Problem(400, message="The body of the request must be an object."))
+        asked = request.asked = ParsedRequest(where.provider, str(body.get("model", "")), body=body)
+        entries = self._queue(where.provider)
+        next_step = entries[0].step if entries else None
+        is_for_tasks = isinstance(next_step, Reply | Fault) or callable(next_step)  # turns are for chats
+        step = await self._next_step(request, where) if is_for_tasks else None
+        if isinstance(step, Reply | Fault):
+            return self._perform_step(step, request, where, asked)
+        request.answered = "task"
+        value = answer_task(str(find_task(request.path)), body)
+        return Reply(200, {"content-type": "application/json"}, [encode_json(value)])
+
+    async def _next_step(self, request: Received, where: Route) -> Any:
+        """Return the next step of the script, with its functions called."""
+        step: Any = self._take_step(where.provider)
+        while callable(step) and not isinstance(step, Fault):
+            step = step(request)
+            if inspect.isawaitable(step):
+                step = await step
+        return step
+
     async def _reply_by_script(self, request: Received, where: Route) -> Reply:
         """Answer a request with the next step of the script."""
         try:
@@ -330,12 +359,7 @@ class ScriptedUpstream:
             raise RequestRefused(Problem(400, message="The body of the request must be an object."))
         asked = where.dialect.parse(where.provider, request.path, request.query, request.headers, body)
         request.asked = asked = dataclasses.replace(asked, size=len(request.raw))
-        step: Any = self._take_step(where.provider)
-        while callable(step) and not isinstance(step, Fault):
-            step = step(request)
-            if inspect.isawaitable(step):
-                step = await step
-        return self._perform_step(step, request, where, asked)
+        return self._perform_step(await self._next_step(request, where), request, where, asked)
 
     def _perform_step(self, step: Step | None, request: Received, where: Route, asked: ParsedRequest) -> Reply:
         request.answered = "turn"

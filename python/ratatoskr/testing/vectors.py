@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
 from ratatoskr.errors import InvalidInput, UnsupportedParameter
+from ratatoskr.testing.tasks import hash_vector
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 
 ScriptVectors: TypeAlias = "Mapping[str, Sequence[float]] | Callable[[str], Sequence[float]] | BaseException | None"
@@ -65,11 +64,3 @@ class ScriptedVectors:
         if isinstance(self._vectors, Mapping):
             return self._vectors[text] if text in self._vectors else hash_vector(text, self._dimensions)
         return hash_vector(text, self._dimensions) if self._vectors is None else self._vectors(text)
-
-
-def hash_vector(text: str, dimensions: int) -> list[float]:
-    """Return a vector of length one that depends on nothing but the text; those of different texts are far apart."""
-    octets = b"".join(hashlib.sha256(f"{block} {text}".encode()).digest() for block in range(math.ceil(dimensions / 8)))
-    numbers = [int.from_bytes(octets[4 * place : 4 * place + 4], "big") / 2**31 - 1 for place in range(dimensions)]
-    length = math.hypot(*numbers)
-    return [number / length for number in numbers]

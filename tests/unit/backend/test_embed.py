@@ -151,13 +151,29 @@ def test_two_folders_of_one_name_are_found_by_their_paths(model_folder: Path, tm
 
 
 def test_without_any_embedding_model_it_is_said_how_to_configure_one() -> None:
-    with Ratatoskr.builder().openai("sk-x").build().sync() as gateway:
+    with Ratatoskr.builder().anthropic("sk-x").build().sync() as gateway:
         assert "embed" not in gateway.capabilities()
         with pytest.raises(NoProvider, match=r"none is configured; see builder\(\).local_embeddings"):
             gateway.embed(SHORT, "AllMiniLmL6V2")
 
 
 # who is asked
+
+
+def test_only_a_known_model_of_the_hub_is_the_very_same_one_at_a_provider() -> None:
+    mini, other = "sentence-transformers/all-MiniLM-L6-v2", "org/own"
+    here = {"local": {"mini": mini, mini.casefold(): mini, "own": other, other: other}}
+    hosts = {"huggingface": True, "openai": False, "together": True}
+    found = resolve_embedding("mini", here, hosts)
+    assert [(one.provider, one.only_if_unavailable) for one in found] == [
+        ("local", False),
+        ("huggingface", True),
+        ("together", True),
+    ]
+    assert {one.model for one in found} == {mini}
+    assert [one.provider for one in resolve_embedding("own", here, hosts)] == ["local"]
+    assert [one.provider for one in resolve_embedding("local:mini", here, hosts)] == ["local"]
+    assert [one.provider for one in resolve_embedding("together:own", here, hosts)] == ["together"]
 
 
 def test_names_are_resolved_without_asking_anybody() -> None:

@@ -104,6 +104,16 @@ ROWS: tuple[ProviderSpec, ...] = (
         example_model="meta-llama/Llama-3.3-70B-Instruct",
         source="docs.litellm.ai/docs/providers/hyperbolic, 2026-10; its own pages were not at hand",
     ),
+    ProviderSpec(
+        "jina",
+        "Jina AI",
+        "https://api.jina.ai/v1",
+        key_variables=("JINA_API_KEY",),
+        capabilities=(),
+        example_model="jina-embeddings-v3",
+        note="has no chat models",
+        source="jina.ai/embeddings, 2026-11, from memory",
+    ),
     # Fields that MiniMax ignores are refused here; without `reasoning_split` the text begins with <think>.
     ProviderSpec(
         "minimax",
@@ -211,6 +221,16 @@ ROWS: tuple[ProviderSpec, ...] = (
         example_model="doubao-seed-1-6-flash-250828",
         source="yulab-smu.top/aisdk/reference/create_volcengine and mastra.ai/models/providers/volcengine, 2026-11;"
         " thinking.type from memory",
+    ),
+    ProviderSpec(
+        "voyage",
+        "Voyage AI",
+        "https://api.voyageai.com/v1",
+        key_variables=("VOYAGE_API_KEY",),
+        capabilities=(),
+        example_model="voyage-4",
+        note="has no chat models",
+        source="mongodb.com/docs/api/doc/atlas-embedding-and-reranking-api, 2026-11; the address from memory",
     ),
     ProviderSpec(
         "zai",

@@ -48,6 +48,7 @@ class ProviderSpec:
         own_headers: headers whose values depend on the request, which the caller cannot set.
         list_headers: headers that are lists, to which the caller can add.
         body_limit: the size of the largest request in bytes.
+        hub_tasks: whether it serves the hub's tasks of classification beside its chats.
         builder_method: whether the builder has a method of this name; if not, `provider(name)` adds it.
         counts_by: the dialect whose address counts the tokens of a request; empty where the provider has none.
         note: what differs from other providers and is in no other field.
@@ -83,6 +84,7 @@ class ProviderSpec:
     own_headers: frozenset[str] = frozenset()
     list_headers: frozenset[str] = frozenset()
     body_limit: int | None = None
+    hub_tasks: bool = False
     builder_method: bool = False
     counts_by: str = ""
     note: str = ""

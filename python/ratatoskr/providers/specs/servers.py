@@ -6,7 +6,15 @@ from ratatoskr.providers.specs.row import ProviderSpec
 
 
 def _server(
-    name: str, title: str, base_url: str, key: str, example_model: str, source: str, *flags: str, note: str = ""
+    name: str,
+    title: str,
+    base_url: str,
+    key: str,
+    example_model: str,
+    source: str,
+    *flags: str,
+    note: str = "",
+    chats: bool = True,
 ) -> ProviderSpec:
     return ProviderSpec(
         name,
@@ -16,6 +24,7 @@ def _server(
         base_url_path="/v1",
         needs_key=False,
         configured_by="address",
+        capabilities=("chat", "models") if chats else (),
         flags=frozenset(flags),
         example_model=example_model,
         note=note,
@@ -67,6 +76,16 @@ ROWS: tuple[ProviderSpec, ...] = (
         "tgi",
         "huggingface.co/docs/text-generation-inference/messages_api, 2026-11; the variable of the key is ours",
         note="the server answers with the model it has loaded, whatever the name",
+    ),
+    _server(
+        "tei",
+        "Text Embeddings Inference",
+        "http://localhost:8081/v1",
+        "TEI_API_KEY",
+        "BAAI/bge-m3",
+        "huggingface.github.io/text-embeddings-inference, 2026-11, from memory; the variable of the key is ours",
+        note="the server answers with the model it has loaded, whatever the name; has no chat models",
+        chats=False,
     ),
     _server(
         "vllm",

@@ -93,6 +93,7 @@ ROWS: tuple[ProviderSpec, ...] = (
         "https://router.huggingface.co/v1",
         key_variables=("HF_TOKEN",),
         flags=frozenset({"usage_or_done"}),
+        hub_tasks=True,
         example_model="Qwen/Qwen3-4B-Instruct-2507",
         builder_method=True,
     ),

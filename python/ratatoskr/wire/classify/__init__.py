@@ -1,0 +1,1 @@
+"""The APIs that classify texts, a module for each form: Hugging Face's tasks, and decisions."""
