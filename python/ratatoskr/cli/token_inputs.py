@@ -68,7 +68,7 @@ def read_texts(texts: tuple[str, ...], lines: str | None, column: str | None) ->
 
 def _read_column(file: str, column: str) -> Iterator[str]:
     """Yield the texts of a column by the reader of jobs; a null is an empty text."""
-    from ratatoskr.jobs.job import EmbedJob
+    from ratatoskr.jobs import EmbedJob
     from ratatoskr.jobs.source import open_source
 
     job = EmbedJob(file, "-", "tokens", column, output_column=f"tokens of {column}", output_format="jsonl")
