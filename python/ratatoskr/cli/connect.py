@@ -44,11 +44,22 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    gateway = _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure).sync()
+    gateway = provider_gateway(models, providers=providers, base_urls=base_urls, allow_insecure=allow_insecure).sync()
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def provider_gateway(
+    models: Sequence[str] = (),
+    *,
+    providers: Sequence[str] = (),
+    base_urls: Sequence[str] = (),
+    allow_insecure: bool = False,
+) -> EmbeddedGateway:
+    """Return the gateway that `gateway_for` opens, for a command that awaits."""
+    return _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure)
 
 
 def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:

@@ -146,8 +146,11 @@ class Job:
             what = "standard input cannot be one of several files" if self.sources else "there is no file to read"
             raise InvalidInput(what, field="source")
         if self.sink_format not in self.sinks:
-            what = f"{self.sink_format} does not hold the results of {self.task}; {', '.join(self.sinks)} do"
-            raise InvalidInput(what, field="out" if self.output_format is None else "output_format")
+            what = f"{self.sink_format} does not hold the results of {self.task}"
+            if self.output_format is not None:
+                raise InvalidInput(f"{what}; {', '.join(self.sinks)} do", field="output_format")
+            known = ", ".join(suffix for suffix, kind in _SINK_SUFFIXES.items() if kind in self.sinks)
+            raise InvalidInput(f"{self.out_path.name}: {what}; the suffix must be one of {known}", field="out")
         if self.input_format is not None or not any(is_pattern(path) for path in self.source_paths):
             self._check_text_options(self.source_format)
 

@@ -43,14 +43,19 @@ def resolve_model(job: J, model: Any, method: str) -> J:
     return replace(job, model=own, precision=str(getattr(model, "precision", job.precision)))
 
 
-def digest_of(model: str, store: ModelStore) -> str:
+def digest_of(model: str, store: ModelStore, *, classifies: bool = False) -> str:
     """Return one digest of all files of a local model, for the `model_digest` of a job; reads them, so it blocks.
+
+    Args:
+        model: its name or folder.
+        store: the store of its files.
+        classifies: whether it is a model for inference or classification.
 
     Raises:
         ModelNotAvailable: the model is not in the store.
         ConfigurationError: its files differ from what was pulled, or cannot be used.
     """
-    digests = sorted(store.check(store.find(model)).items())
+    digests = sorted(store.check(store.find(model, classifies=classifies)).items())
     return hashlib.sha256(repr(digests).encode()).hexdigest()
 
 

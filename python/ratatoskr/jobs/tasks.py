@@ -99,7 +99,8 @@ def check_computed(computed: Computed, rows: int, before: Checkpoint) -> Compute
     found, expected = (computed.model, computed.dimensions), (before.model, before.dimensions)
     if found != expected:
         shown = [f"{name} ({size} dimensions)" if size else name for name, size in (found, expected)]
-        raise MalformedResponse(f"results of {shown[0]} after those of {shown[1]}", model=computed.model)
+        what = "vectors" if computed.dimensions else "results"
+        raise MalformedResponse(f"{what} of {shown[0]} after those of {shown[1]}", model=computed.model)
     if others := set(computed.labels).difference(before.labels):
         message = f"a score of the label {min(others)!r}, which no text before had"
         raise MalformedResponse(message, model=computed.model)
