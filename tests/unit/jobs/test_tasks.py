@@ -363,8 +363,9 @@ async def test_a_fault_of_one_text_is_named_by_its_row(models: Path, tmp_path: P
     rows[50] = {"text": "word " * 200}
     source = write(tmp_path / "in", "jsonl", rows)
     for task in ("classify", "zero-shot", "stance"):
+        a_job = make_job(task, models, source, tmp_path / f"{task}.jsonl", truncate=False)
         with pytest.raises(InvalidInput, match=r"row 51 \(the first is 1\)"):
-            await run_job(make_job(task, models, source, out, truncate=False), task, models)
+            await run_job(a_job, task, models)
 
 
 async def test_results_of_another_model_or_with_other_labels_are_refused(models: Path, source: Path) -> None:
