@@ -178,8 +178,7 @@ def stance(
     with open_gateway("stance", model, place).sync() as gateway:
 
         def compute(block: list[str]) -> Any:
-            options = {"truncate": not no_truncate, "timeout": timeout}
-            return gateway.classify_stance_batch(block, target, model, **options)
+            return gateway.classify_stance_batch(block, target, model, truncate=not no_truncate, timeout=timeout)
 
         for index, result in runner.run(found, compute):
             if as_json:

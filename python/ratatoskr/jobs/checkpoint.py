@@ -105,11 +105,11 @@ def fingerprint(path: Path) -> list[Any]:
 def job_identity(job: Job) -> dict[str, Any]:
     """Return everything that decides the content of the output; two runs continue one job only if they agree in it."""
     formats = {"source_format": job.source_format, "out_format": job.sink_format}
-    decisive = {name: _plain(getattr(job, name)) for name in (*_DECISIVE, *job.decisive)}
+    decisive = {name: _json_value(getattr(job, name)) for name in (*_DECISIVE, *job.decisive)}
     return {"task": job.task, "source": _fingerprints(job), **decisive, **formats, "made_by": VERSION}
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Return a value of a job as JSON gives it back."""
     return value.to_dict() if isinstance(value, Plain) else list(value) if isinstance(value, tuple) else value
 

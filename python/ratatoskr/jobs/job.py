@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.progress import Phase
+from ratatoskr.jobs.progress import JobPhase
 from ratatoskr.types.visible import quote
 
 __all__ = ["Job", "JobLike", "Quoting", "SinkFormat", "SourceFormat", "check_name", "is_pattern"]
@@ -84,7 +84,7 @@ class Job:
         InvalidInput: a value is not one of these; the error names the field.
     """
 
-    task: ClassVar[Phase]
+    task: ClassVar[JobPhase]
     """The name of the task."""
     verb: ClassVar[str]
     """What it does with a text, for messages."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.job import Job, SinkFormat, check_name
-from ratatoskr.jobs.progress import Phase
+from ratatoskr.jobs.progress import JobPhase
 from ratatoskr.types.classify import HYPOTHESIS_TEMPLATE, ClassifyRequest, ZeroShotRequest
 from ratatoskr.types.embed import InputType
 from ratatoskr.types.results import check_flag, check_text
@@ -33,7 +33,7 @@ class EmbedJob(Job):
         output_column: the column that the vectors are written to.
     """
 
-    task: ClassVar[Phase] = "embed"
+    task: ClassVar[JobPhase] = "embed"
     verb: ClassVar[str] = "embed"
     sinks: ClassVar[Collection[SinkFormat]] = ("parquet", "npy", "jsonl")
     renaming: ClassVar[str] = "output_column"
@@ -72,7 +72,7 @@ class ClassifyJob(Job):
         output_prefix: before the names of the columns that are added.
     """
 
-    task: ClassVar[Phase] = "classify"
+    task: ClassVar[JobPhase] = "classify"
     verb: ClassVar[str] = "classify"
     decisive: ClassVar[tuple[str, ...]] = ("labels", "multi_label", "hypothesis_template", "truncate", "output_prefix")
 
@@ -120,7 +120,7 @@ class NliJob(Job):
         output_prefix: before the names of the columns that are added.
     """
 
-    task: ClassVar[Phase] = "nli"
+    task: ClassVar[JobPhase] = "nli"
     verb: ClassVar[str] = "judge"
     decisive: ClassVar[tuple[str, ...]] = ("hypothesis_column", "hypothesis", "truncate", "output_prefix")
 
@@ -166,7 +166,7 @@ class StanceJob(Job):
         output_prefix: before the names of the columns that are added.
     """
 
-    task: ClassVar[Phase] = "stance"
+    task: ClassVar[JobPhase] = "stance"
     verb: ClassVar[str] = "judge"
     decisive: ClassVar[tuple[str, ...]] = ("target", "templates", "truncate", "output_prefix")
 
@@ -204,7 +204,7 @@ class TokensJob(Job):
         output_prefix: before the names of the columns that are added.
     """
 
-    task: ClassVar[Phase] = "tokens"
+    task: ClassVar[JobPhase] = "tokens"
     verb: ClassVar[str] = "count"
     decisive: ClassVar[tuple[str, ...]] = ("method", "ids", "output_prefix")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["OnProgress", "Phase", "Progress", "Summary"]
+__all__ = ["JobPhase", "OnProgress", "Progress", "Summary"]
 
-Phase: TypeAlias = Literal["scan", "embed", "classify", "nli", "stance", "tokens", "join"]
+JobPhase: TypeAlias = Literal["scan", "embed", "classify", "nli", "stance", "tokens", "join"]
 """`scan` while the input is checked, then the task of the job, then `join` while the output is assembled."""
 
 
@@ -27,7 +27,7 @@ class Progress:
         computed: further rows, whose results are computed and not on disk yet.
     """
 
-    phase: Phase
+    phase: JobPhase
     rows: int = 0
     total: int | None = None
     tokens: int = 0

@@ -19,7 +19,7 @@ from ratatoskr.jobs.files import expand_patterns
 from ratatoskr.jobs.job import Job
 from ratatoskr.jobs.kinds import EmbedJob
 from ratatoskr.jobs.models import resolve_model, with_row_number
-from ratatoskr.jobs.progress import OnProgress, Phase, Progress, Summary
+from ratatoskr.jobs.progress import JobPhase, OnProgress, Progress, Summary
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.sink import SINKS, Output, Sink
 from ratatoskr.jobs.source import open_source
@@ -254,7 +254,7 @@ class _JobRun:
     def _sink(self) -> Sink:
         return SINKS[self.job.sink_format]
 
-    def _report(self, phase: Phase) -> None:
+    def _report(self, phase: JobPhase) -> None:
         checkpoint = self.directory.checkpoint
         total = checkpoint.scan.rows if checkpoint.scan is not None else None
         seconds = time.monotonic() - self.began

@@ -53,7 +53,7 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class JobTask:
     """How the rows of a window are computed.
 
     Attributes:
@@ -217,10 +217,10 @@ async def _count_each(job: TokensJob, model: Any, texts: Sequence[str]) -> list[
         return [count async for count in counts]
 
 
-TASKS: Final[dict[type[Job], Task]] = {
-    EmbedJob: Task(lambda _: "embed_batch", _embed),
-    ClassifyJob: Task(lambda job: "classify_batch" if job.labels is None else "classify_zero_shot_batch", _classify),
-    NliJob: Task(lambda _: "infer_nli_batch", _infer),
-    StanceJob: Task(lambda _: "classify_stance_batch", _judge),
-    TokensJob: Task(lambda job: "tokenize_batch" if job.ids else "count_tokens", _count),
+TASKS: Final[dict[type[Job], JobTask]] = {
+    EmbedJob: JobTask(lambda _: "embed_batch", _embed),
+    ClassifyJob: JobTask(lambda job: "classify_batch" if job.labels is None else "classify_zero_shot_batch", _classify),
+    NliJob: JobTask(lambda _: "infer_nli_batch", _infer),
+    StanceJob: JobTask(lambda _: "classify_stance_batch", _judge),
+    TokensJob: JobTask(lambda job: "tokenize_batch" if job.ids else "count_tokens", _count),
 }

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+import pytest
+
 from ratatoskr import Ratatoskr
-from ratatoskr.jobs import ClassifyJob, Job, NliJob, StanceJob, TokensJob, run
+from ratatoskr.jobs import ClassifyJob, Job, NliJob, StanceJob, Summary, TokensJob, run
 from ratatoskr.local import TokenizerRegistry
 from unit.local.classifiers import Classifier
 
@@ -20,6 +25,14 @@ ROWS = [
     for place in range(400)
 ]
 TASKS = ("classify", "zero-shot", "nli", "stance", "tokens")
+
+ADDED = {
+    "classify": ["label", "score", "scores"],
+    "zero-shot": ["label", "score", "scores"],
+    "nli": ["label", "entailment", "neutral", "contradiction"],
+    "stance": ["label", "favor", "against", "neutral"],
+    "tokens": ["tokens", "tokens_kind", "tokens_low", "tokens_high", "token_ids"],
+}
 
 
 def write_models(folder: Path) -> None:
@@ -50,6 +63,60 @@ def open_model(task: str, models: Path) -> AbstractAsyncContextManager[Any]:
     if task == "classify":
         return builder.local_classifier(str(models / "sentiment")).build()
     return builder.local_nli(str(models / "nli")).build()
+
+
+async def run_job(a_job: Job, task: str, models: Path, **options: Any) -> Summary:
+    async with open_model(task, models) as model:
+        return await run(a_job, model, **options)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of an output, whose results are as JSON has them."""
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    texts = {"text", "claim", "label", "tokens_kind"}
+
+    def value_of(name: str, field: str) -> Any:
+        return field if name in texts else json.loads(field or "null")
+
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{name: value_of(name, field) for name, field in row.items()} for row in csv.DictReader(file)]
+
+
+async def expected_rows(task: str, models: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what single calls of the model give."""
+    async with open_model(task, models) as model:
+        nli, own = str(models / "nli"), str(models / "sentiment")
+        found: list[dict[str, Any]] = []
+        for row in rows:
+            text = row["text"]
+            if task == "tokens":
+                count, ids = model.count_tokens(text, "own").tokens, model.tokenize(text, "own").ids.tolist()
+                found.append(dict(zip(ADDED[task], (count, "exact", count, count, ids), strict=True)))
+            elif task == "nli":
+                one = await model.infer_nli(text, row["claim"], nli)
+                found.append({name: getattr(one, name) for name in ADDED[task]})
+            elif task == "stance":
+                stance = await model.classify_stance(text, "time", nli)
+                found.append({name: getattr(stance, name) for name in ADDED[task]})
+            else:
+                labels = ["time", "world"]
+                given = await (
+                    model.classify(text, own) if task == "classify" else model.classify_zero_shot(text, labels, nli)
+                )
+                found.append({"label": given.top_label, "score": given.confidence, "scores": dict(given.scores)})
+        return found
+
+
+def assert_same(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.keys() == other.keys()
+        for name, value in other.items():
+            assert one[name] == (pytest.approx(value, abs=1e-5) if not isinstance(value, str) else value)
 
 
 class Slow:
