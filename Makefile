@@ -48,7 +48,7 @@ help:  ## list the commands
 
 ##@ First steps
 
-demo: $(BUILT)  ## install everything, then stream an answer, run a tool call and a semantic search
+demo: $(BUILT)  ## install everything, then show answers, costs, an outage, a budget, tokens and a search
 	@$(BIN)/python -m ratatoskr.cli.demo
 
 test: $(BUILT)  ## install everything, then run all checks; the last is pytest

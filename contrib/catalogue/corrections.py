@@ -51,7 +51,7 @@ class Corrections:
         document = tomllib.loads(path.read_text("utf-8"), parse_float=_refuse)
         return cls(tuple(Correction(**{**one, "models": tuple(one["models"])}) for one in document["correction"]))
 
-    def lapsed(self) -> Iterator[str]:
+    def find_lapsed(self) -> Iterator[str]:
         """Yield those that were not applied, as the table says something else by now."""
         for i, one in enumerate(self.every):
             for model in one.models:

@@ -226,7 +226,9 @@ def make_entry(model: Model) -> dict[str, Any]:
     given = {name: one for name, one in facts.items() if one.retires}
     retires = retirement_of(row, facts)
     names = sorted({name.lower() for name in (*row.names, *facts)} - {row.id.lower()})
-    released = sorted(match[0] for name in (row.id, *names) if (match := re.search(r"20\d\d-\d\d-\d\d$", dashed(name))))
+    released = sorted(
+        match[0] for name in (row.id, *names) if (match := re.search(r"20\d\d-\d\d-\d\d$", add_hyphens(name)))
+    )
     entry = {
         "id": row.id,
         "names": [name for name in names if NameIndex("", [ModelEntry(id=row.id)]).find(name) is None],
@@ -280,7 +282,7 @@ def retirement_of(row: Row, facts: Mapping[str, Facts]) -> str | None:
     return max(filter(None, days)) if days and all(days) else None
 
 
-def dashed(name: str) -> str:
+def add_hyphens(name: str) -> str:
     """Return a name with hyphens in its date."""
     return re.sub(r"(20\d\d)(\d\d)(\d\d)$", r"\1-\2-\3", name)
 
@@ -297,7 +299,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Disagreement as error:
         print(f"{error}\nDecide each in {CORRECTIONS.name}.", file=sys.stderr)
         return 1
-    for lapsed in corrections.lapsed():
+    for lapsed in corrections.find_lapsed():
         print(f"lapsed: {lapsed}", file=sys.stderr)
     changed = [
         name for name, data in files.items() if not (DATA / name).is_file() or (DATA / name).read_bytes() != data

@@ -248,8 +248,6 @@ def _resolve_explicit(
     provider = provider_prefix(name, configured)
     if provider is None:
         return (_resolve_other_prefix(name, prefix, rest, configured),)
-    if not rest:
-        raise InvalidInput(f"{quote(name)} names a provider and no model", field="model")
     _require_configured(provider, configured, name)
     return (Candidate(provider, rest, "named by its prefix"),)
 
@@ -260,13 +258,19 @@ def provider_prefix(model: str, configured: Collection[str]) -> str | None:
     Args:
         model: the name as the user wrote it.
         configured: names of providers besides those that are built in.
+
+    Raises:
+        InvalidInput: the name ends with the provider.
     """
     prefix, colon, rest = model.strip().partition(":")
     if not colon or "/" in prefix:
         return None
     provider = prefix if prefix in configured else prefix.casefold()
-    known = prefix in configured or provider in SPECS
-    return provider if known and is_model_of(provider, rest.strip()) else None
+    if prefix not in configured and provider not in SPECS:
+        return None
+    if not rest.strip():
+        raise InvalidInput(f"{quote(model)} names a provider and no model", field="model")
+    return provider if is_model_of(provider, rest.strip()) else None
 
 
 def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:

@@ -86,4 +86,6 @@ async def test_what_the_readme_prints(upstream: ThreadedUpstream, capsys: pytest
     printed = capsys.readouterr().out
     assert "Up and down the tree" in printed
     assert names["animal"].legs is not None
+    assert "CostItem(unit='input'" in printed
     assert upstream.count >= 7
+    assert any(b"Be polite." in request.raw for request in upstream.requests)

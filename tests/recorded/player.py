@@ -12,6 +12,7 @@ from ratatoskr import (
     ChatResponse,
     CitationDelta,
     ContentDelta,
+    Cost,
     Done,
     GenerateResponse,
     ImagePart,
@@ -124,7 +125,7 @@ def find_differences(expected: Answer, response: ChatResponse[Any] | GenerateRes
         "written": (expected.written, usage.cache_write_tokens),
         "completion": (expected.completion, usage.completion_tokens),
         "reasoned": (expected.reasoned, usage.reasoning_tokens),
-        "cost": (expected.cost, None if response.cost is None else float(response.cost.amount)),
+        "cost": (expected.cost, _billed(response.cost)),
         "finish": (expected.finish, response.native_finish_reason),
         "reason": (expected.reason, response.finish_reason),
     }
@@ -197,3 +198,8 @@ def _parts_match(events: list[ChatEvent], message: Message) -> bool:
         if isinstance(event, ContentDelta | ReasoningDelta):
             texts[event.part] = texts.get(event.part, "") + event.text
     return all(getattr(message.content[index], "text", None) == text for index, text in texts.items())
+
+
+def _billed(cost: Cost | None) -> float | None:
+    """Return the amount that the provider bills; list prices are not part of a recording."""
+    return float(cost.amount) if cost is not None and cost.source == "provider" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from ratatoskr import (
     ToolCall,
     ToolDefinition,
     UnsupportedParameter,
+    Usage,
     run_tools,
 )
 from ratatoskr.config.builder import Builder
@@ -373,3 +374,22 @@ async def test_a_tool_loop_that_cannot_run_its_tools_does_not_begin(gateway: Emb
         await run_tools(gateway, request)
     with pytest.raises(InvalidInput, match="max_rounds must be a whole number, 1 or more, not 0"):
         await run_tools(gateway, request, max_rounds=0)
+
+
+@pytest.mark.parametrize("model", ["openai:", " anthropic: ", "OpenAI:"])
+def test_a_provider_without_a_model_is_refused_by_every_question_about_a_model(
+    gateway: EmbeddedGateway, model: str
+) -> None:
+    blocking = gateway.sync()
+    questions: list[Callable[[], object]] = [
+        lambda: blocking.model_metadata(model),
+        lambda: blocking.cost(Usage(1, 1), model),
+        lambda: blocking.count_tokens("Hi", model),
+        lambda: blocking.tokenize("Hi", model),
+        lambda: blocking.context_left("Hi", model),
+        lambda: blocking.explain(model),
+    ]
+    for question in questions:
+        with pytest.raises(InvalidInput, match="names a provider and no model") as caught:
+            question()
+        assert caught.value.field == "model"

@@ -13,6 +13,7 @@ from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.settings import CallTimeouts
 from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider, UnsupportedParameter
+from ratatoskr.models.presets import PREFIX
 from ratatoskr.providers.protocol import CallOptions, ChatProvider, CountsTokens, TokenCounter
 from ratatoskr.types.chat import ChatOptions, ChatRequest
 from ratatoskr.types.message import Message
@@ -82,6 +83,8 @@ class TokenBackend:
         try:
             return self._counter, self._chats.candidates(_chat_for(model))[0].model
         except (NoProvider, InvalidInput):  # a count in this process needs no provider
+            if model.strip().startswith(PREFIX):
+                raise
             return self._counter, model
 
     async def _ask(self, request: CountRequest) -> TokenCount:

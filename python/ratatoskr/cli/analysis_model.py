@@ -54,7 +54,7 @@ def model_option(default: str | None, extra: str = "") -> Callable[[Any], Any]:
         click.option("-m", "--model", metavar="MODEL", default=default, help=about),
         click.option(
             "--precision",
-            type=click.Choice(["fp32", "int8"]),
+            type=click.Choice(["fp32", "int8", "bf16", "auto"]),
             default="fp32",
             show_default=True,
             help="int8: the quantised graph of the model, if it has one.",

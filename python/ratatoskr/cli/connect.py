@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from ratatoskr._files import state_folder
 from ratatoskr.cli.settings import load_config, network, provider_sections
@@ -17,6 +17,7 @@ from ratatoskr.routing import provider_prefix, resolve
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
     from ratatoskr.gateway.embedded import EmbeddedGateway
+    from ratatoskr.local.precision import PrecisionChoice
     from ratatoskr.sync.gateway import SyncGateway
 
 
@@ -59,7 +60,19 @@ def provider_gateway(
     allow_insecure: bool = False,
 ) -> EmbeddedGateway:
     """Return the gateway that `gateway_for` opens, for a command that awaits."""
+    _check_presets(models)
     return _gateway(models, providers, _parse_base_urls(base_urls), allow_insecure)
+
+
+def _check_presets(models: Sequence[str]) -> None:
+    """Raise `InvalidInput` or `PresetNotFound` for a wrong name of a preset, whatever providers there are."""
+    from ratatoskr.models.presets import PREFIX, find_preset
+
+    for model in models:
+        if model.strip().startswith(PREFIX):
+            from ratatoskr.config.catalogue import own_presets
+
+            find_preset(model, own_presets())
 
 
 def gateway_of_any(base_urls: Sequence[str] = (), allow_insecure: bool = False) -> AbstractContextManager[SyncGateway]:
@@ -181,7 +194,7 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, "int8" if precision == "int8" else "fp32")
+    add(model, cast("PrecisionChoice", precision))
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

@@ -1,8 +1,9 @@
-"""A streamed answer, a tool round trip and a search by vectors. Run by `make demo`.
+"""A streamed answer with its cost, a tool round trip, an outage, a budget, tokens and a search. Run by `make demo`.
 
 With a key in the environment or the secrets file, or a reachable Ollama, it uses a real model; otherwise a scripted
-provider on this machine over real HTTP, and says so. Then it downloads an embedding model, if it is not in the store,
-and searches with it; without the model it says so. The last lines are the next command to try.
+provider on this machine over real HTTP, and says so. The outage and the budget are always scripted. Then it counts
+tokens, downloads an embedding model, if it is not in the store, and searches with it; without the model it says so.
+The last lines are the commands to try next.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from ratatoskr import (
+    Budget,
+    BudgetExceeded,
     ChatRequest,
     ConfigurationError,
     ContentDelta,
+    Cost,
     EmbeddedGateway,
     Message,
     Ratatoskr,
@@ -28,10 +32,12 @@ from ratatoskr import (
     Usage,
     run_tools,
 )
+from ratatoskr.cli.cost import format_amount
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.chat import ChatOptions
 
 EMBEDDER = "AllMiniLmL6V2"
+CLASSIFIER = "NliDebertaV3Small"
 QUERY = "How do I get my money back?"
 CORPUS = """\
 Parcels leave the warehouse within two working days.
@@ -100,6 +106,15 @@ def describe_usage(usage: Usage) -> str:
     return f"{usage.prompt_tokens} tokens in, {usage.completion_tokens} out ({usage.source})"
 
 
+def describe_cost(cost: Cost | None) -> str:
+    """Return a cost, its items and where it comes from, as a line."""
+    if cost is None:
+        return "unknown: the tables have no price of this model"
+    source = "the provider's bill" if cost.source == "provider" else cost.basis
+    parts = [*(f"{item.unit} {format_amount(item.amount)}" for item in cost.items), source]
+    return f"{format_amount(cost.amount)} {cost.currency} ({', '.join(parts)})"
+
+
 async def show(gateway: EmbeddedGateway, model: str) -> None:
     """Stream an answer, then let the model call a tool."""
     print(f"\n--- {model}: a streamed answer\n")
@@ -108,6 +123,7 @@ async def show(gateway: EmbeddedGateway, model: str) -> None:
             if isinstance(event, ContentDelta):
                 print(event.text, end="", flush=True)
     print(f"\n\nusage: {describe_usage(stream.response.usage)}, finish reason {stream.response.finish_reason}")
+    print(f"cost: {describe_cost(stream.response.cost)}")
 
     print(f"\n--- {model}: a tool round trip\n")
     request = ChatRequest(
@@ -126,6 +142,55 @@ async def show(gateway: EmbeddedGateway, model: str) -> None:
     print(f"\nusage of the last round: {describe_usage(response.usage)}")
 
 
+async def show_outage() -> None:
+    """Ask a provider that fails and another one, until the first one's circuit breaker opens and after that."""
+    from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, fault
+
+    print("\n--- scripted: a provider is down, its circuit breaker opens\n")
+    outage, answers = ScriptedUpstream([fault("overloaded")] * 9), ScriptedUpstream([ScriptedTurn("No message today.")])
+    async with outage, answers:
+        builder = Ratatoskr.builder().retries(0).breaker(3)
+        builder = builder.openai("demo-key", base_url=outage.base_url("openai"))
+        builder = builder.anthropic("demo-key", base_url=answers.base_url("anthropic"))
+        async with builder.build() as gateway:
+            for number in range(1, 6):
+                response = await gateway.chat("Any message?", ["openai:gpt-4.1-mini", "anthropic:claude-haiku-4-5"])
+                tried = [f"{one.provider} {one.error.code if one.error else 'ok'}" for one in response.attempts]
+                print(f"call {number}: {', then '.join(tried)}")
+            for breaker in (await gateway.health()).breakers:
+                print(
+                    f"{breaker.provider}: {breaker.model} is {breaker.state}; tried again in {breaker.ready_in:.0f} s"
+                )
+
+
+async def show_budget() -> None:
+    """Ask until a budget ends."""
+    from ratatoskr.testing import ScriptedTurn, ScriptedUpstream, TokenCounts
+
+    print("\n--- scripted: a budget of 0.01 USD a day, at its end\n")
+    answer = ScriptedTurn("A long message.", usage=TokenCounts(input=2000, output=450))
+    async with ScriptedUpstream([answer]) as upstream:
+        builder = Ratatoskr.builder().openai("demo-key", base_url=upstream.base_url("openai"))
+        async with builder.budget(Budget("0.01", per="day")).build() as gateway:
+            try:
+                for number in range(1, 9):
+                    response = await gateway.chat("Tell me more.", "openai:gpt-4.1", max_tokens=500)
+                    (budget,) = (await gateway.health()).budgets
+                    print(f"call {number}: {response.model}, {budget.words} spent")
+            except BudgetExceeded as error:
+                print(f"call {number}: {error.code}: {error.message}")
+                print(f"  nothing was sent; {error.retry_after or 0:.0f} s until the next day (UTC)")
+
+
+def count_tokens() -> None:
+    """Count tokens by `rat`."""
+    with tempfile.TemporaryDirectory(prefix="ratatoskr-demo-") as folder:
+        print("\n--- tokens, on this machine\n", flush=True)
+        rat(folder, "tokens", "-m", "gpt-5.4", QUERY)
+        rat(folder, "tokens", "-m", "claude-sonnet-5", QUERY)
+        rat(folder, "tokenize", "-m", "gpt-5.4", "Yggdrasil grows")
+
+
 def search() -> None:
     """Download an embedding model and search a small corpus with it, by `rat`."""
     print(f"\n--- {EMBEDDER}: a search by meaning, on this machine\n", flush=True)
@@ -138,6 +203,19 @@ def search() -> None:
             print("Embedding failed, so the search is skipped.")
             return
         rat(folder, "embed", "-m", EMBEDDER, "--lines", "corpus.txt", "--search", QUERY, "--top", "3")
+
+
+def inference_step() -> str:
+    """Return the commands for inference and classification, which need a model that is downloaded from a hub."""
+    return "\n".join(
+        (
+            f"\n--- {CLASSIFIER}: classification without training, on this machine\n",
+            "It needs a model of about 570 MB from huggingface.co, once:",
+            f"$ rat models pull {CLASSIFIER}",
+            f"$ rat classify -m {CLASSIFIER} --labels refund,praise 'I want my money back.'",
+            f"$ rat nli -m {CLASSIFIER} 'A squirrel carries messages.' 'An animal carries something.'",
+        )
+    )
 
 
 def rat(folder: str, *arguments: str) -> bool:
@@ -172,6 +250,8 @@ async def main() -> tuple[int, str | None]:
             model = opened[1]
         try:
             await show(*opened)
+            await show_outage()
+            await show_budget()
         except RatatoskrError as error:
             print(f"\n{error.code}: {error}", file=sys.stderr)
             return 1, None
@@ -181,7 +261,9 @@ async def main() -> tuple[int, str | None]:
 if __name__ == "__main__":
     try:
         status, model = asyncio.run(main())
+        count_tokens()
         search()
+        print(inference_step())
         print(next_step(model))
     except KeyboardInterrupt:
         status = 130

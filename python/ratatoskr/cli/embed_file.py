@@ -48,10 +48,12 @@ def embed_file(
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.connect import local_gateway
     from ratatoskr.jobs import EmbedJob, digest_of
+    from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
     store = ModelStore(cache_dir)
     name = store.name_of(model)
+    precision = choose_precision(precision, device.partition(":")[0])
     # The graph is fp16 on a GPU, so a job continues on the device where it began, or starts over.
     job = EmbedJob(**job_fields(paths, given), model=name, precision=precision if device == "cpu" else "fp16")
     run_job(

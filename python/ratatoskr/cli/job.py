@@ -185,6 +185,7 @@ def _run(
         fields: further ones of the job.
     """
     from ratatoskr.jobs import digest_of
+    from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
     where = ("base_urls", "allow_insecure", "device", "threads", "cache_dir", "precision")
@@ -196,6 +197,7 @@ def _run(
         return
     store = ModelStore(place["cache_dir"])
     name = store.name_of(model.removeprefix("local:"))
+    place["precision"] = choose_precision(place["precision"], place["device"].partition(":")[0])
     precision = place["precision"] if place["device"] == "cpu" else "fp16"
     made = make_job(**job_fields(paths, given), **fields, model=name, precision=precision)
     run_job(

@@ -30,11 +30,12 @@ def presets(name: str | None, as_json: bool, base_urls: tuple[str, ...], allow_i
     """
     from ratatoskr.cli.connect import gateway_for, gateway_of_any
     from ratatoskr.cli.render import Screen
+    from ratatoskr.models.presets import PREFIX
 
     opened = (
         gateway_of_any(base_urls, allow_insecure)
         if name is None
-        else gateway_for(base_urls=base_urls, allow_insecure=allow_insecure)
+        else gateway_for((f"{PREFIX}{name.removeprefix(PREFIX)}",), base_urls=base_urls, allow_insecure=allow_insecure)
     )
     with opened as gateway:
         found: list[PresetInfo] | ResolvedPreset

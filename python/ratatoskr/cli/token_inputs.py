@@ -28,8 +28,16 @@ model_option = click.option(
 
 
 def choose_model(given: str | None) -> str:
-    """Return the model of the command line, else the default; an alias is replaced by the first that it stands for."""
-    return options.models_or_default(() if given is None else (given,))[0]
+    """Return the model of the command line, else the default; an alias or a preset by the first that it stands for."""
+    from ratatoskr.models.presets import PREFIX
+
+    name = options.models_or_default(() if given is None else (given,))[0]
+    if not name.startswith(PREFIX):
+        return name
+    from ratatoskr.cli.connect import gateway_for
+
+    with gateway_for((name,)) as gateway:
+        return gateway.resolve_preset(name).model
 
 
 def open_registry(model: str, cache_dir: str | None) -> TokenizerRegistry:

@@ -15,7 +15,7 @@ from ratatoskr.types.budget import Budget
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
-    from ratatoskr.config.recipe import Precision
+    from ratatoskr.local.precision import PrecisionChoice
 
 __all__ = [
     "add_provider",
@@ -88,7 +88,7 @@ def apply_local(builder: Builder, config: ConfigFile) -> None:
         builder.local_reranker(one.model, _without_labels(one, "rerankers"))
 
 
-def _without_labels(section: LocalModelSection, place: str) -> Precision:
+def _without_labels(section: LocalModelSection, place: str) -> PrecisionChoice:
     if section.labels is not None:
         raise ConfigurationError(f"local.{place} have no labels", model=section.model, field="labels")
     return section.precision
@@ -152,7 +152,7 @@ def apply_breaker(builder: Builder, config: ConfigFile) -> None:
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:
     """Put the middleware of the file around every call."""
-    if config.redact.patterns:
+    if config.redact is not None:
         from ratatoskr.middleware.redact import Redact
 
         builder.wrap(Redact(config.redact.patterns, restore=config.redact.restore))

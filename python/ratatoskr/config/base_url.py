@@ -102,7 +102,7 @@ def parse_base_url(text: object) -> BaseUrl:
 def base_url_from_environment(spec: ProviderSpec) -> str | None:
     """Return the base URL that the provider's variable names; `None` if it is not set.
 
-    A URL; of a server of one's own also a host or `host:port`, whose port defaults to that of its own base URL.
+    A URL; of a server of your own also a host or `host:port`, whose port defaults to that of its own base URL.
     `0.0.0.0` and `::`, on which a server listens, become the loopback address.
 
     Raises:

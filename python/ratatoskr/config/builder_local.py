@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from ratatoskr.config.builder_providers import ProviderMethods
-from ratatoskr.config.recipe import Precision
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.types.frames import hide_arguments_of_methods
 from ratatoskr.types.local import LabelNames, LocalModelName
 from ratatoskr.types.visible import quote
@@ -24,18 +24,19 @@ __all__ = ["LocalMethods"]
 class LocalMethods(ProviderMethods):
     """The part of `Builder` that adds models of this process."""
 
-    def local_embeddings(self, model: str | Path, precision: Precision = "fp32") -> Self:
+    def local_embeddings(self, model: str | Path, precision: PrecisionChoice = "fp32") -> Self:
         """Embed with a model in this process. It needs the extra `[local]` or `[cuda]`, and is loaded on first use.
 
         Args:
             model: a name in the catalogue (`AllMiniLmL6V2`), `organisation/name` of a model in the store, or a folder.
-            precision: `fp32`, or `int8` for an approximation that is about twice as fast on a CPU.
+            precision: `fp32`; on a CPU also `int8`, an approximation that is about twice as fast, `bf16` on processors
+                that compute in it (extra `[openvino]`), or `auto` for the fastest one that is as good as fp32.
         """
         _check_precision(precision)
         return self._set_local(models=(*self._recipe.local.models, (model, precision)))
 
     def local_nli(
-        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
+        self, model: LocalModelName, precision: PrecisionChoice = "fp32", *, labels: LabelNames | None = None
     ) -> Self:
         """Infer, classify with labels of the caller's, and judge stances by a model in this process.
 
@@ -51,7 +52,7 @@ class LocalMethods(ProviderMethods):
         return self._add_analysis("nli", model, precision, labels)
 
     def local_classifier(
-        self, model: LocalModelName, precision: Precision = "fp32", *, labels: LabelNames | None = None
+        self, model: LocalModelName, precision: PrecisionChoice = "fp32", *, labels: LabelNames | None = None
     ) -> Self:
         """Classify texts by a model in this process, with the labels that it was trained for.
 
@@ -62,7 +63,7 @@ class LocalMethods(ProviderMethods):
         """
         return self._add_analysis("classify", model, precision, labels)
 
-    def local_reranker(self, model: LocalModelName, precision: Precision = "fp32") -> Self:
+    def local_reranker(self, model: LocalModelName, precision: PrecisionChoice = "fp32") -> Self:
         """Rerank by a cross-encoder in this process, such as `MsMarcoMiniLmL6V2`; arguments as in `local_nli`."""
         return self._add_analysis("rerank", model, precision, None)
 
@@ -70,7 +71,7 @@ class LocalMethods(ProviderMethods):
         self,
         kind: Literal["nli", "classify", "rerank"],
         model: LocalModelName,
-        precision: Precision,
+        precision: PrecisionChoice,
         labels: LabelNames | None,
     ) -> Self:
         _check_precision(precision)
@@ -131,5 +132,6 @@ class LocalMethods(ProviderMethods):
 
 
 def _check_precision(precision: object) -> None:
-    if not isinstance(precision, str) or precision not in get_args(Precision):
-        raise ConfigurationError(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
+    if not isinstance(precision, str) or precision not in get_args(PrecisionChoice):
+        text = f"precision must be fp32, int8, bf16 or auto, not {quote(precision)}"
+        raise ConfigurationError(text, field="precision")

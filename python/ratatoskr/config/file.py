@@ -121,8 +121,12 @@ def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
         place = _place(one["loc"])
         found.setdefault(place, _describe(place, one))
     by_line = sorted((line or 0, place) for line, place in zip(find_lines(text, [*found]), found, strict=True))
+    told: set[str] = set()
     for line, place in by_line[:_MAX_PROBLEMS]:
-        yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {found[place]}"
+        problem = found[place]
+        short = problem.partition("; known are ")[0] if problem in told else problem  # the known names once
+        told.add(problem)
+        yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {short}"
     if len(by_line) > _MAX_PROBLEMS:
         yield f"{path}: and {len(by_line) - _MAX_PROBLEMS} more"
 

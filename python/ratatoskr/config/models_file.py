@@ -1,4 +1,4 @@
-"""`models.toml`: what the user knows better about models, and presets of one's own.
+"""`models.toml`: what the user knows better about models, and your own presets.
 
     [models."openai:gpt-6-sol"]
     price = { input = "1.80", output = "9" }    # in place of the whole price; or multiplier = "0.85"
@@ -27,6 +27,7 @@ from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.models.catalogue import ModelChange
 from ratatoskr.models.presets import Preset, check_preset_name
+from ratatoskr.models.price import describe_problem
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden, quote
 
@@ -130,7 +131,7 @@ class _DocumentReader:
             text, inner = _split_path(str(error))
             if unknown := re.search(r"unknown field `(.+)`", text):
                 raise self.error((*place, *inner, unknown[1]), "is unknown") from None
-            raise self.error((*place, *inner), _describe(text)) from None
+            raise self.error((*place, *inner), describe_problem(text)) from None
         return made
 
 
@@ -138,11 +139,3 @@ def _split_path(message: str) -> tuple[str, tuple[str, ...]]:
     """Return the parts of msgspec's message: what is wrong, and the keys of where."""
     text, _, path = message.partition(" - at `")
     return text, tuple(part for part in re.split(r"[.\[\]]", path.rstrip("`")) if part and part not in ("$", "..."))
-
-
-def _describe(text: str) -> str:
-    if "matching regex" in text:
-        return "must be decimal text that is not negative, such as '2.50'"
-    if "got `float`" in text and "`str" in text:
-        return "must be decimal text such as '2.50', not a number: binary floats are no prices"
-    return f"is wrong: {text[:1].lower()}{text[1:]}"

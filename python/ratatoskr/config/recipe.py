@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ratatoskr.config.provider import ProviderConfig
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.models.catalogue import ModelChange
-from ratatoskr.providers.specs import example_variables
+from ratatoskr.providers.specs import SPECS, example_variables
 from ratatoskr.registry.backoff import Clock
 from ratatoskr.registry.breaker import BreakerSettings
 from ratatoskr.transport.config import TransportConfig
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ratatoskr.types.budget import Budget
     from ratatoskr.types.limit import Limit
 
-Precision: TypeAlias = Literal["fp32", "int8"]
 Pairs: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Patterns of model names, each with the names that it stands for, in order."""
 
@@ -43,7 +43,7 @@ class LocalConfig:
         ram_budget: the number of bytes that they may add to this process.
     """
 
-    models: tuple[tuple[str | Path, Precision], ...] = ()
+    models: tuple[tuple[str | Path, PrecisionChoice], ...] = ()
     analysis: tuple[AnalysisModel, ...] = ()
     device: Device | None = None
     threads: int | None = None
@@ -120,6 +120,13 @@ class Recipe:
         unknown = limited - set(names)
         if unknown:
             raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+        for (provider, model), _ in self.models:
+            if provider not in SPECS and provider not in (*names, "local"):
+                raise ConfigurationError(
+                    f"model({f'{provider}:{model}'!r:.200}) is of no provider: {provider!r:.100} is neither built in"
+                    " nor configured",
+                    field="model",
+                )
         if self.client is not None and (self.in_flight or self.transport != TransportConfig()):
             raise ConfigurationError(
                 "your own client has its own proxy, TLS, socket and limits: set them on it, not here, except for"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -12,10 +12,10 @@ from pydantic import (
     Field,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from ratatoskr.errors import ConfigurationError
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.registry.breaker import MAX_RESULTS
 from ratatoskr.types.budget import Budget
 
@@ -177,7 +177,7 @@ class LocalModelSection(_Section):
     """
 
     model: Name
-    precision: Literal["fp32", "int8"] = "fp32"
+    precision: PrecisionChoice = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 
@@ -232,7 +232,7 @@ class RedactSection(_Section):
         restore: put the values back where an answer has their placeholders, in place of redacting answers.
     """
 
-    patterns: dict[str, Name] = {}
+    patterns: dict[str, Name]
     restore: bool = False
 
     @field_validator("patterns")
@@ -245,12 +245,6 @@ class RedactSection(_Section):
         except ConfigurationError as error:
             raise ValueError(error.message) from None
         return patterns
-
-    @model_validator(mode="after")
-    def _check_restore(self) -> Self:
-        if self.restore and not self.patterns:
-            raise ValueError("restore needs patterns")
-        return self
 
 
 class ConfigFile(_Section):
@@ -281,5 +275,5 @@ class ConfigFile(_Section):
     budget: BudgetSection | None = None
     ledger: LedgerSection = LedgerSection()
     breaker: BreakerSection = BreakerSection()
-    redact: RedactSection = RedactSection()
+    redact: RedactSection | None = None
     local: LocalSection = LocalSection()

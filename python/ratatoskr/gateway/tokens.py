@@ -12,7 +12,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.gateway.request import MessagesLike, backend_of, request_of
 from ratatoskr.types.chat import ChatRequest, ResponseFormat
 from ratatoskr.types.cuts import check_limit, cuts_of, prefix_of
-from ratatoskr.types.query import ExplainRequest, ListModels
+from ratatoskr.types.query import ExplainRequest, GetModelMetadata, ListModels
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
 from ratatoskr.types.tokens import (
     ContextLeft,
@@ -122,14 +122,16 @@ class Tokens(Protocol):
         Args:
             messages: as `count_tokens` takes its input; a text is a message of the user.
             model: its name, as `chat` takes it.
-            max_input_tokens: the model's context; if it is left out, the provider is asked for its list of models.
+            max_input_tokens: the model's context; if it is left out, that of the catalogue, and for a model which is
+                not in it that of the provider's list of models.
             tools: the tools of the conversation.
             response_format: the format of the answer.
             method: as of `count_tokens`.
             timeout: total seconds of the count, or `Timeouts`.
 
         Raises:
-            InvalidInput: the provider's list of models does not say the size of the context: give `max_input_tokens`.
+            InvalidInput: neither the catalogue nor the provider's list of models says the size of the context: give
+                `max_input_tokens`.
             RatatoskrError: as `count_tokens` and `list_models` do.
         """
         if max_input_tokens is not None:
@@ -160,13 +162,16 @@ def count_request(
 
 
 async def _find_context(backend: Backend, chat: ChatRequest, model: str) -> int:
-    """Return the size of a model's context from the list of the provider that a chat would go to."""
+    """Return the size of a model's context, by the catalogue or by the list of the provider of a chat with it."""
     plan = (await backend.inspect(ExplainRequest(chat))).plans[0]
+    known = await backend.inspect(GetModelMetadata(f"{plan.provider}:{plan.model}"))
+    if found := known.max_input_tokens or known.info.context_window:
+        return found
     for listed in await backend.inspect(ListModels(plan.provider)):
         if listed.name == plan.model and listed.context_window:
             return listed.context_window
     raise InvalidInput(
-        f"{plan.provider}'s list of models does not say the size of its context: give max_input_tokens",
+        f"the list of models of {plan.provider} does not say the size of its context: give max_input_tokens",
         model=model,
         field="max_input_tokens",
     )

@@ -9,9 +9,9 @@ from ratatoskr._core import sigmoid, softmax
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.labels import check_label_names, read_labels
 from ratatoskr.local.model import LocalModel, LogitsHead
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import Classification, Classifications, ClassifyRequest, rank_labels
 from ratatoskr.types.local import LabelNames, LocalModelName
@@ -44,7 +44,7 @@ class LocalClassifier(LocalModel):
         model: a model of the store, a folder, or an ONNX file and its tokenizer.json.
         labels: the names of the labels, in the order of the logits or by the names that config.json has; by default
             `id2label` of config.json.
-        precision: `fp32`, or `int8` for the quantised graph of the model's folder.
+        precision: `fp32`, `int8` for the quantised graph of the model's folder, `bf16` or `auto`; see `LocalEmbedder`.
         device: where the model runs.
         store: the store of the model's files.
         pool: shares threads and memory with other models; it determines device and store.
@@ -55,7 +55,7 @@ class LocalClassifier(LocalModel):
         model: LocalModelName,
         *,
         labels: LabelNames | None = None,
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
         pool: ModelPool | None = None,

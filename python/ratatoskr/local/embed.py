@@ -16,7 +16,7 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
 from ratatoskr.local.engine.runner import WINDOW, ModelRunner
-from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.precision import PrecisionChoice, choose_precision
 from ratatoskr.local.store.folder import ModelFolder
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.local.vectors import load_steps, pool_states
@@ -134,7 +134,8 @@ class LocalEmbedder:
 
     Args:
         model: a name of the catalogue, a model of the store, or a folder.
-        precision: `fp32`, or `int8` for an approximation that is about twice as fast.
+        precision: `fp32`; `int8` for an approximation that is about twice as fast; `bf16` on processors that compute in
+            it; or `auto` for the fastest one that is as good as fp32 on this processor.
         device: where the model runs.
         store: the store of the model's files.
         pool: shares threads and memory with other models; it determines device and store.
@@ -144,19 +145,17 @@ class LocalEmbedder:
         self,
         model: str | Path,
         *,
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
         pool: ModelPool | None = None,
     ) -> None:
-        if precision not in {"fp32", "int8"}:
-            raise InvalidInput(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         self._own_pool = ModelPool(store, device) if pool is None else None
         pool = pool or self._own_pool
         assert pool is not None  # noqa: S101  # one of them is given
         self.model = pool.store.name_of(model)
-        self.precision = precision
-        self.key = ModelKey(self.model, precision, EmbedHead)
+        self.precision = choose_precision(precision, pool.device.kind)
+        self.key = ModelKey(self.model, self.precision, EmbedHead)
         self._runner = ModelRunner(pool, self.key)
 
     async def embed(

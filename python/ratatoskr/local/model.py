@@ -11,7 +11,7 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.pool import ModelKey, ModelPool
 from ratatoskr.local.engine.runner import ModelRunner
-from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.precision import PrecisionChoice, choose_precision
 from ratatoskr.local.store.classifier import name_of_files
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.local import LocalModelName
@@ -91,7 +91,7 @@ class LocalModel:
     Args:
         model: a name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json.
         head: makes the head of the capability.
-        precision: `fp32`, or `int8` for the quantised graph of the model's folder.
+        precision: `fp32`, `int8` for the quantised graph of the model's folder, `bf16` or `auto`; see `LocalEmbedder`.
         device: where the model runs.
         store: the store of the model's files.
         pool: shares threads and memory with other models; it determines device and store.
@@ -102,19 +102,17 @@ class LocalModel:
         model: LocalModelName,
         head: HeadFactory,
         *,
-        precision: Precision,
+        precision: PrecisionChoice,
         device: Device | None,
         store: ModelStore | None,
         pool: ModelPool | None,
     ) -> None:
-        if precision not in {"fp32", "int8"}:
-            raise InvalidInput(f"precision must be fp32 or int8, not {quote(precision)}", field="precision")
         self._own_pool = ModelPool(store, device) if pool is None else None
         pool = pool or self._own_pool
         assert pool is not None  # noqa: S101  # one of them is given
         self.model = canonical_name(pool.store, model)
-        self.precision = precision
-        self.key = ModelKey(self.model, precision, head, classifies=True)
+        self.precision = choose_precision(precision, pool.device.kind)
+        self.key = ModelKey(self.model, self.precision, head, classifies=True)
         self._runner = ModelRunner(pool, self.key)
 
     def score(self, function: Callable[[Any, str], Scores], rows: Rows, item: str) -> Scores:

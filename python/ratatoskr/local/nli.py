@@ -13,9 +13,9 @@ from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelPool
 from ratatoskr.local.engine.runner import WINDOW
-from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.labels import NliLabels, check_label_names, read_nli_labels
 from ratatoskr.local.model import LocalModel, LogitsHead
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.classify import (
     HYPOTHESIS_TEMPLATE,
@@ -68,7 +68,7 @@ class LocalNli(LocalModel):
         model: a name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json.
         labels: the names of the labels, in the order of the logits or by the names that config.json has; needed only
             where config.json has no `id2label`, or one that does not say what the labels mean.
-        precision: `fp32`, or `int8` for the quantised graph of the model's folder.
+        precision: `fp32`, `int8` for the quantised graph of the model's folder, `bf16` or `auto`; see `LocalEmbedder`.
         device: where the model runs.
         store: the store of the model's files.
         pool: shares threads and memory with other models; it determines device and store.
@@ -79,7 +79,7 @@ class LocalNli(LocalModel):
         model: LocalModelName,
         *,
         labels: LabelNames | None = None,
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
         pool: ModelPool | None = None,

@@ -16,8 +16,8 @@ from ratatoskr.local.classify import LocalClassifier
 from ratatoskr.local.embed import LocalEmbedder
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.nli import LocalNli
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.rerank import LocalReranker
 from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.served import ServedModel, ServedModels
@@ -80,7 +80,7 @@ class LocalProviders:
 
 
 def local_providers(
-    embedding: Sequence[tuple[str | Path, Precision]],
+    embedding: Sequence[tuple[str | Path, PrecisionChoice]],
     analysis: Sequence[AnalysisModel] = (),
     *,
     device: Device | None = None,
@@ -133,12 +133,10 @@ def local_providers(
     return LocalProviders(pool, (LocalProvider(pool, embedders),) if embedders else (), analysts)
 
 
-def _create(pool: ModelPool, given: object, precision: Precision, make: Callable[..., M]) -> M:
+def _create(pool: ModelPool, given: object, precision: PrecisionChoice, make: Callable[..., M]) -> M:
     """Return a model; what is wrong with it is a fault of the configuration."""
     if not isinstance(given, str | Path | tuple) or not str(given).strip():
         raise ConfigurationError(f"a local model is named by a str or a Path, not {quote(given)}", field="model")
-    if precision == "int8" and pool.device.kind == "cuda":
-        raise ConfigurationError("int8 runs on the CPU alone", field="precision", model=str(given))
     try:
         return make(given, precision=precision, pool=pool)
     except InvalidInput as error:

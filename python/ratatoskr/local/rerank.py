@@ -9,8 +9,8 @@ from ratatoskr._core import sigmoid
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.graph.cache import Precision
 from ratatoskr.local.model import LocalModel, LogitsHead
+from ratatoskr.local.precision import PrecisionChoice
 from ratatoskr.local.store.store import ModelStore
 from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.rerank import Ranking, RerankRequest, rank_documents
@@ -53,7 +53,7 @@ class LocalReranker(LocalModel):
 
     Args:
         model: a name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json.
-        precision: `fp32`, or `int8` for the quantised graph of the model's folder.
+        precision: `fp32`, `int8` for the quantised graph of the model's folder, `bf16` or `auto`; see `LocalEmbedder`.
         device: where the model runs.
         store: the store of the model's files.
         pool: shares threads and memory with other models; it determines device and store.
@@ -63,7 +63,7 @@ class LocalReranker(LocalModel):
         self,
         model: LocalModelName,
         *,
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         device: Device | None = None,
         store: ModelStore | None = None,
         pool: ModelPool | None = None,

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from ratatoskr.errors import ConfigurationError, RatatoskrError
 from ratatoskr.local.engine.pool import ModelPool
-from ratatoskr.local.graph.cache import Precision
+from ratatoskr.local.precision import Precision
 from ratatoskr.local.store.catalog import find_in_catalog
 from ratatoskr.types.local import LocalModelName
 from ratatoskr.types.model import LocalHealth, ModelInfo, ModelStatus

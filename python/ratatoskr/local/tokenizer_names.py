@@ -43,6 +43,11 @@ class Names:
     """
 
     def __init__(self, mappings: Mapping[str, str | Path]) -> None:
+        if not isinstance(mappings, Mapping):
+            raise ConfigurationError(
+                f"tokenizers must map names of models to tokenizers, not be a {type(mappings).__name__}",
+                field="tokenizers",
+            )
         for pattern, target in mappings.items():
             if (
                 not isinstance(pattern, str)

@@ -56,7 +56,7 @@ class TokenizerRegistry:
     def __init__(
         self, tokenizers: Mapping[str, str | Path] | None = None, *, cache_dir: str | Path | None = None
     ) -> None:
-        self._names = Names(tokenizers or {})
+        self._names = Names({} if tokenizers is None else tokenizers)
         self._cache_dir = cache_dir
         self._loaded: dict[TokenizerSource, _Vocabulary] = {}
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class TokenizerRegistry:
         name = model or request.model
         source = self.find(name)
         if source is None and request.method == "local":
-            raise self._missing(name)
+            raise self._missing_error(name)
         if request.text is not None and source is not None:
             tokens = self._count_text(source, request.text)
             return TokenCount(tokens, "exact", model=name, tokenizer=source.name)
@@ -140,7 +140,7 @@ class TokenizerRegistry:
         check_texts(texts)
         source = self.find(model)
         if source is None:
-            raise self._missing(model)
+            raise self._missing_error(model)
         vocabulary, items = self._load(source), list(texts)
         if len(items) <= _CHUNK:
             spans = vocabulary.spans(items)
@@ -193,12 +193,12 @@ class TokenizerRegistry:
             return 0
         return _INLINE["encoding" if source.kind == "encoding" else "file"]
 
-    def _missing(self, model: str) -> ModelNotAvailable:
+    def _missing_error(self, model: str) -> ModelNotAvailable:
         source = self._names.find(model)
         if source is not None and source.kind == "repository":
             hint = f"it is not in the store: rat models pull --tokenizer {source.name}"
         else:
-            hint = "it is not known; map the model to a tokenizer.json, or ask the provider with method='provider'"
+            hint = "it is not known; map the model to a tokenizer.json (tokenizers), or let the provider count (method)"
         return ModelNotAvailable(f"the tokenizer of {model!r:.100} is needed here, and {hint}", reason="not_local")
 
     def _load(self, source: TokenizerSource) -> _Vocabulary:
@@ -215,7 +215,7 @@ class TokenizerRegistry:
             return _core.Encoding(source.name)
         file = read_tokenizer_file(source, self._cache_dir)
         if file is None:
-            raise self._missing(source.name)
+            raise self._missing_error(source.name)
         tokenizer = _core.Tokenizer(file.data)
         file.check_size(tokenizer.largest_id())
         return tokenizer

@@ -112,7 +112,7 @@ class BudgetMeter(Middleware):
         find: returns the price of a model.
         now: returns seconds since 1970.
         count: returns the input tokens of a request.
-        free: the names of providers that cost nothing where no price says otherwise, as servers of one's own.
+        free: the names of providers that cost nothing where no price says otherwise, as servers of your own.
     """
 
     def __init__(
@@ -301,8 +301,9 @@ def _has_cache_marks(request: Any) -> bool:
 
 
 def _money(units: int) -> str:
-    amount = EXACT.multiply(Decimal(units), MONEY_UNIT)
-    return f"{float(amount):.2f} USD" if units >= 10**12 else f"{float(amount):.2g} USD"
+    """Return an amount in words, with two digits that count, and never with an exponent."""
+    amount = float(EXACT.multiply(Decimal(units), MONEY_UNIT))
+    return f"{amount:.2f} USD" if units >= 10**12 else f"{Decimal(f'{amount:.2g}'):f} USD"
 
 
 def _add_notices(response: ChatResponse[Any], current: _PaidTry) -> ChatResponse[Any]:

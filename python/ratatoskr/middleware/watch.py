@@ -121,7 +121,7 @@ class _WatchedSource:
         return events
 
     def note(self, events: list[ChatEvent]) -> None:
-        """Tell the observers of events, and of the end if they hold it."""
+        """Notify the observers of events, and of the end if they hold it."""
         if self._on_events is not None:
             self._on_events(events)
         if events and type(events[-1]) is Done:

@@ -225,7 +225,7 @@ def _spell(spelling: Spelling, model: str) -> str:
     return ""
 
 
-_PREFIXED_NAMES = {"mistral": rf"{_MISTRAL_NAME}|{_MISTRAL_SERIES}"}
+_PREFIXED_NAMES = {"mistral": rf"{_MISTRAL_NAME}|{_MISTRAL_SERIES}|mixtral-[a-z0-9.-]+"}
 """Without a prefix, the bare name of a series is a model of Ollama's library."""
 
 

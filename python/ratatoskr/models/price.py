@@ -165,7 +165,7 @@ class Price(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     Attributes:
         changes: the last one that holds at a time is the price at that time.
         variants: for each unit the first that matches and has a rate for it decides.
-        multiplier: multiplies every amount, as for a discount of one's own.
+        multiplier: multiplies every amount, as for a discount that you have.
     """
 
     changes: tuple[Change, ...] = ()
@@ -183,4 +183,14 @@ class Price(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
         except ValidationError as error:
             text = str(error)
             path = _PATH.search(text)
-            raise InvalidInput(f"price: {text}", field="price" if path is None else f"price{path[1]}") from None
+            field = "price" if path is None else f"price{path[1]}"
+            raise InvalidInput(f"{field} {describe_problem(text.partition(' - at ')[0])}", field=field) from None
+
+
+def describe_problem(text: str) -> str:
+    """Return in words what msgspec says is wrong with a rate."""
+    if "matching regex" in text:
+        return "must be decimal text that is not negative, such as '2.50'"
+    if "`str" in text and re.search("got `(float|int|bool)`", text):
+        return "must be decimal text such as '2.50', not a number: binary floats are no prices"
+    return f"is wrong: {text[:1].lower()}{text[1:]}"

@@ -24,7 +24,7 @@ def describe_parameters(
         rules: of the model.
         supported: the parameters that the provider's dialect has.
         provider: its name, for reasons.
-        max_output_tokens: the most tokens of an answer, where the rules do not say.
+        max_output_tokens: the most tokens of an answer; `None`: as the rules say, which hold for a family of models.
     """
     names = (*PARAM_NAMES, "tool_choice")
     return {name: _describe(name, rules, supported, provider, max_output_tokens) for name in names}
@@ -52,7 +52,7 @@ def _describe(
             return ReadOnly(accepted[0])
     low, high = accepted or (None, None)
     if name == "max_tokens":
-        most = rules.max_output_tokens or max_output_tokens
+        most = max_output_tokens or rules.max_output_tokens
         return Mutable(min=low if low is not None else 1, max=most)
     if name == "tool_choice":
         return Mutable(values=("auto", "none", *(("required",) if rules.forced_tool_choice else ())))

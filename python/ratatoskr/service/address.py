@@ -28,7 +28,7 @@ class Address:
         url: as it is shown.
         target: as gRPC takes it.
         tls: whether the connection is encrypted.
-        loopback: whether nobody else's machine carries the bytes.
+        loopback: whether the bytes stay on this machine.
     """
 
     url: str
@@ -93,7 +93,7 @@ def find_socket() -> str | None:
     """Return the address of a socket of this machine's daemon that can be trusted, or `None`.
 
     The socket and its folder must belong to root or this user, or the socket to the folder's owner in `/run`, and
-    nobody else may write the folder: whoever may could put a socket of their own there and read prompts.
+    no other user may write the folder, for one who may could put a socket of their own there and read prompts.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     folders = [Path(runtime) / _FOLDER] if runtime and Path(runtime).is_absolute() else []

@@ -67,4 +67,4 @@ class BudgetStatus(Plain):
         """The status in words, such as `1.2300 of 10.00 USD a day`."""
         words = {"day": "a day", "month": "a month", "total": "in total"}.get(self.per, f"per {self.per}")
         used = "each scope may use" if self.used is None else f"{self.used:.4f} of"
-        return f"{used} {self.amount} USD {words}"
+        return f"{used} {self.amount:f} USD {words}"

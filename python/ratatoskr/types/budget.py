@@ -104,7 +104,7 @@ class Budget:
     def words(self) -> str:
         """The budget in words, such as `10.00 USD a day`."""
         words = {"day": "a day", "month": "a month", "total": "in total"}
-        return f"{self.amount} USD {words[self.per] if isinstance(self.per, str) else f'per {self.per}'}"
+        return f"{self.amount:f} USD {words[self.per] if isinstance(self.per, str) else f'per {self.per}'}"
 
 
 def to_units(amount: Decimal) -> int:

@@ -15,10 +15,12 @@ _ELSEWHERE = {
     "fallbacks": "a sequence of names as model",
     "functions": "tools",
     "function_call": "tool_choice",
+    "max_budget": "budget(Budget(…)) of the builder",
     "max_completion_tokens": "max_tokens",
     "max_new_tokens": "max_tokens",
     "max_output_tokens": "max_tokens",
     "max_retries": "retries(n) of the builder, or retries_on_invalid for typed output",
+    "mock_response": "a ScriptedGateway of ratatoskr.testing",
     "n": "chat_many with the same messages n times",
     "num_retries": "retries(n) of the builder",
     "output_type": "output",
@@ -26,6 +28,7 @@ _ELSEWHERE = {
     "reasoning_effort": "reasoning",
     "request_timeout": "timeout",
     "response_model": "output",
+    "rpm": "limits(provider, requests=n) of the builder",
     "result_type": "output",
     "stop_sequences": "stop",
     "stream": "chat_stream",
@@ -35,6 +38,7 @@ _ELSEWHERE = {
     "text_format": "output",
     "thinking": "reasoning",
     "timeouts": "timeout",
+    "tpm": "limits(provider, tokens=n) of the builder",
     "top_logprobs": "logprobs with a number",
 }
 

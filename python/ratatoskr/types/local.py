@@ -13,6 +13,6 @@ LabelNames: TypeAlias = Sequence[str] | Mapping[str, str]
 LocalModelName: TypeAlias = str | Path | tuple[str | Path, str | Path]
 """A name of the catalogue, a model of the store, a folder, or an ONNX file and its tokenizer.json."""
 AnalysisModel: TypeAlias = tuple[
-    Literal["nli", "classify", "rerank"], LocalModelName, Literal["fp32", "int8"], LabelNames | None
+    Literal["nli", "classify", "rerank"], LocalModelName, Literal["fp32", "int8", "bf16", "auto"], LabelNames | None
 ]
 """A model for text analysis: what it does, its name, its precision, and the names of its labels, if they are given."""

@@ -77,7 +77,7 @@ class LocalHealth(Plain):
 
     Attributes:
         model: its repository, or the path of its folder.
-        precision: `fp32` or `int8`.
+        precision: `fp32`, `int8` or `bf16`; that which `auto` chose.
         device: where it runs: `cpu` or `cuda:0`.
         status: as in `ModelStatus`.
         reason: why it is unavailable.

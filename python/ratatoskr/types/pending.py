@@ -1,4 +1,4 @@
-"""Fields of plain data whose value is worked out when it is first read: what nobody reads costs next to nothing."""
+"""Fields of plain data whose value is worked out when it is first read: one that is not read costs next to nothing."""
 
 from __future__ import annotations
 

@@ -40,6 +40,8 @@ def check_model(model: object) -> None:
     """Raise `InvalidInput` unless `model` is the name of one model."""
     if not isinstance(model, str) or not model.strip():
         raise InvalidInput(f"model must be the name of one model, not {quote(model)}", field="model")
+    if model.strip().endswith(":"):
+        raise InvalidInput(f"{quote(model)} names a provider and no model", field="model")
 
 
 def check_texts(texts: object) -> None:

@@ -1,4 +1,4 @@
-"""Token counts as totals with their parts, and costs in exact decimals; a count that nobody sent is `None`."""
+"""Token counts as totals with their parts, and costs in exact decimals; a count that was not sent is `None`."""
 
 from __future__ import annotations
 

@@ -104,6 +104,7 @@ async def test_status_lists_health_and_plans_know_the_models(face: AsyncFace, fo
     assert {info.name for info in await face.call("list_models", "local")} == names
     assert {info.model for info in (await face.call("health")).local} == names
     everything = {"embed", "nli", "zero_shot", "classify", "stance", "rerank", "list_models"}
+    everything |= {"count_tokens", "tokenize"}
     assert await face.call("capabilities") == everything
     for name in ("nli", "sentiment", "reranker"):
         assert (await face.call("model_status", name)).status == "available"
@@ -148,7 +149,7 @@ def test_the_set_up_is_checked_when_it_is_built(folders: Path) -> None:
     nli = folders / "nli"
     faults: list[tuple[Any, str]] = [
         (lambda b: b.local_nli(nli).local_nli(nli), "is configured twice"),
-        (lambda b: b.local_nli(nli, "fp8"), "precision must be fp32 or int8"),
+        (lambda b: b.local_nli(nli, "fp8"), "precision must be fp32, int8, bf16 or auto"),
         (lambda b: b.local_nli(nli, labels="entailment"), "labels must be names"),
         (lambda b: b.local_classifier(nli, labels=["a", "a"]), "labels has a name twice"),
         (lambda b: b.local_nli(("tokenizer.json", "model.onnx")), "in this order"),
@@ -200,7 +201,7 @@ async def test_a_provider_serves_what_it_has_methods_for(folders: Path) -> None:
 
     remote = Remote()
     gateway = Gateway(DirectBackend({}, Unused(), Settings(), analysts=[remote]))  # type: ignore[arg-type]
-    assert await gateway.capabilities() == {"nli", "rerank", "list_models"}
+    assert await gateway.capabilities() == {"nli", "rerank", "list_models", "count_tokens", "tokenize"}
     result = await gateway.infer_nli("a", "b", "remote:org/model")
     assert (result.model, result.method, [one.provider for one in result.attempts]) == (
         "org/model",

@@ -99,7 +99,7 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(method: str, value: An
 
 
 def test_a_precision_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="fp32 or int8"):
+    with pytest.raises(ConfigurationError, match="fp32, int8, bf16 or auto"):
         Ratatoskr.builder().local_embeddings("AllMiniLmL6V2", "fp16")  # type: ignore[arg-type]  # that is the point
 
 

@@ -53,6 +53,14 @@ def openai(upstream: ScriptedUpstream, policy: str = "error") -> EmbeddedGateway
 # Metadata
 
 
+async def test_the_limit_of_max_tokens_is_that_of_the_model_and_not_of_its_family() -> None:
+    async with Ratatoskr.builder().openai("k").build() as gateway:
+        found = await gateway.model_metadata("openai:gpt-4.1")
+        assert found.parameters["max_tokens"] == Mutable(min=1, max=found.max_output_tokens) == Mutable(1, 32_768)
+        unknown = await gateway.model_metadata("openai:gpt-4.1-of-the-house")
+        assert unknown.parameters["max_tokens"] == Mutable(1, 16_384)
+
+
 async def test_metadata_are_of_the_catalogue_and_of_the_rules() -> None:
     async with Ratatoskr.builder().openai("k").build() as gateway:
         found = await gateway.model_metadata("anthropic:claude-opus-5-5")

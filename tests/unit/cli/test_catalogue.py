@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ratatoskr.config.catalogue import refreshed_path
+from ratatoskr.providers.specs import SPECS
 from unit.cli.in_process import run
 from unit.config.test_refresh import ROW, openrouter, own
 
@@ -139,6 +140,26 @@ def test_what_a_server_may_answer_changes_nothing(served: Any, answer: dict[str,
     assert words in result.stderr
     assert "secret" not in result.stderr
     assert not refreshed_path().exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        ("budget", 2, "'ratatoskr:budget' is not the name of a preset"),
+        ("/agentic", 2, "'ratatoskr:/agentic' is not the name of a preset"),
+        ("budget/agnetic", 4, "there is no such preset; nearest are ratatoskr:budget/agentic"),
+        ("budget/agentic", 2, "no provider is configured"),
+    ],
+)
+def test_a_wrong_name_of_a_preset_is_named_before_a_missing_key(
+    name: str, status: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (variable for spec in SPECS.values() for variable in spec.key_variables):
+        monkeypatch.delenv(variable, raising=False)
+    for words in (("presets", name), ("explain", f"ratatoskr:{name}"), ("chat", "-m", f"ratatoskr:{name}", "Hi")):
+        result = run(*words)
+        assert result.exit_code == status, words
+        assert message in result.stderr
 
 
 def test_presets_are_listed_and_resolved(monkeypatch: pytest.MonkeyPatch) -> None:

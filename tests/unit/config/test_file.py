@@ -96,7 +96,8 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         [":1: redact.patterns is wrong", "matches the empty text"],
     ),
     "no patterns": ("[redact]\npatterns = {}\n", [":2: redact.patterns is wrong: there is no pattern"]),
-    "nothing to restore": ("\n[redact]\nrestore = true\n", [":2: redact is wrong: restore needs patterns"]),
+    "nothing to redact": ("\n[redact]\n", [":2: redact.patterns must be given"]),
+    "nothing to restore": ("\n[redact]\nrestore = true\n", [":2: redact.patterns must be given"]),
     "a misspelt key of redact": (
         "[redact]\npattern = {}\n",
         [":2: redact.pattern is unknown; did you mean 'patterns'?"],

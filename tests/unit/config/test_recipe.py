@@ -131,3 +131,11 @@ def test_checks_across_arguments_hold_for_a_recipe_that_no_builder_made(tmp_path
         with pytest.raises(ConfigurationError, match="your own client has its own proxy") as caught:
             dataclasses.replace(Recipe((provider,), client=Client()), **changes).check()
         assert caught.value.field == "http_client"
+
+
+def test_what_is_said_about_a_model_is_of_a_provider_that_there_is() -> None:
+    builder = Ratatoskr.builder().compatible("house", base_url="http://127.0.0.1:1/v1", key="k")
+    builder.model("house:one", context_window=5).model("openai:gpt-4.1", context_window=5).build()
+    with pytest.raises(ConfigurationError, match=r"model\('opneai:gpt-4\.1'\) is of no provider: 'opneai'") as caught:
+        builder.model("opneai:gpt-4.1", context_window=5).build()
+    assert caught.value.field == "model"

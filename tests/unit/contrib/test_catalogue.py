@@ -98,13 +98,13 @@ def test_tables_that_differ_on_a_price_need_a_decision(make: Any) -> None:
     found = tables(make, "7", right)
     assert found["m-large"]["prices"]["output"] == "6"
     assert found["m-large"]["sources"] == ["g", "l", "c"]
-    assert list(right.lapsed()) == []
+    assert list(right.find_lapsed()) == []
 
 
 def test_a_correction_lapses_when_its_table_says_anything_else(make: Any) -> None:
     late = correction(make, upstream="8", value="5")
     assert tables(make, "6", late)["m-large"]["prices"]["output"] == "6"
-    assert list(late.lapsed()) == ["mistral: m-large: output is no longer 8 in genai-prices"]
+    assert list(late.find_lapsed()) == ["mistral: m-large: output is no longer 8 in genai-prices"]
 
 
 def test_equal_inputs_make_equal_bytes(make: Any) -> None:

@@ -63,6 +63,13 @@ async def test_calls_stop_when_the_next_one_may_cost_too_much(upstream: Scripted
     assert len(upstream.requests) == 10
 
 
+async def test_small_amounts_are_written_without_an_exponent(upstream: ScriptedUpstream) -> None:
+    async with begin(upstream, "1e-7").build() as gateway:
+        with pytest.raises(BudgetExceeded, match=r"of 0\.0000001 USD a day has 0\.0000001 USD left.*cost 0\.02 USD"):
+            await gateway.chat("Hi", GPT, max_tokens=20)
+        assert (await gateway.health()).budgets[0].words == "0.0000 of 0.0000001 USD a day"
+
+
 async def test_500_concurrent_calls_against_a_dollar(upstream: ScriptedUpstream) -> None:
     async with begin(upstream, "1.00").build() as gateway:
         calls = [gateway.chat("Hi", GPT, max_tokens=15) for _ in range(500)]

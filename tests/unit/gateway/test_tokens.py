@@ -19,6 +19,7 @@ from ratatoskr.errors import (
     MalformedResponse,
     ModelNotAvailable,
     NoProvider,
+    PresetNotFound,
     RateLimited,
     UnsupportedParameter,
 )
@@ -162,7 +163,22 @@ async def test_what_is_left_of_a_context() -> None:
             await tokens.context_left("x", "gpt-4o", max_input_tokens=-1)
 
 
-async def test_the_providers_list_says_how_large_a_context_is() -> None:
+async def test_the_catalogue_says_how_large_a_context_is_without_asking_anything() -> None:
+    async with asked("openai", replies({})) as (tokens, upstream):
+        left = await tokens.context_left("hello", "openai:gpt-4.1")
+        assert left.max_input_tokens == (await tokens.model_metadata("openai:gpt-4.1")).max_input_tokens == 1_047_576
+        assert upstream.requests == []
+
+
+@pytest.mark.parametrize("model", ["ratatoskr:budget", "ratatoskr:/agentic", "ratatoskr:budget/agnetic"])
+async def test_a_wrong_name_of_a_preset_is_not_counted_as_a_model(model: str) -> None:
+    async with asked("openai", replies({})) as (tokens, _):
+        for question in (tokens.count_tokens("Hi", model), tokens.tokenize("Hi", model)):
+            with pytest.raises((InvalidInput, PresetNotFound), match="preset"):
+                await question
+
+
+async def test_the_providers_list_says_how_large_a_context_is_where_the_catalogue_does_not() -> None:
     listed = {"data": [{"id": "claude-a", "type": "model", "max_input_tokens": 200_000}, {"id": "claude-b"}]}
     async with asked("anthropic", replies(listed)) as (tokens, upstream):
         left = await tokens.context_left("hello", "claude-a")

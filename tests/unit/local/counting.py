@@ -62,6 +62,6 @@ def counting_model(folder: Path, *, budget: int = 64, in_flight: int | None = No
         row_size=1,
         budget=budget,
         device=Device.cpu(workers=1),
-        graph=b"",
+        open_single_text=None,
         gate=None if in_flight is None else threading.Semaphore(in_flight),
     )

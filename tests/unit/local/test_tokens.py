@@ -154,6 +154,7 @@ def test_your_own_tokenizers_are_used(file: Path, tmp_path: Path) -> None:
         ({"a": ""}, "must map names"),
         ({"": "gpt-4o"}, "must map names"),
         ({"a": 5}, "must map names"),
+        ("o200k_base", "must map names of models to tokenizers, not be a str"),
     ],
 )
 def test_mappings_that_lead_nowhere_are_refused(mappings: Any, message: str) -> None:

@@ -67,6 +67,23 @@ def test_a_price_replaces_the_whole_price_and_a_multiplier_scales_what_is_in_for
     assert find(multiplier="0.5").prices.multiplier == "0.425"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (1.5, "must be decimal text such as '2.50', not a number"),
+        (2, "must be decimal text such as '2.50', not a number"),
+        (True, "must be decimal text such as '2.50', not a number"),
+        ("-1", "must be decimal text that is not negative"),
+        ("nan", "must be decimal text that is not negative"),
+        ("1,5", "must be decimal text that is not negative"),
+    ],
+)
+def test_a_rate_that_is_no_decimal_is_refused_in_words(rate: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^price.output {message}") as caught:
+        make_change(price=Price(input="1", output=rate))
+    assert caught.value.field == "price.output"
+
+
 def test_a_refresh_leaves_what_the_user_has_set(empty_environment: Path) -> None:
     """BerriAI/litellm#30091."""
     models_toml(empty_environment, '[models."openai:gpt-6-sol"]\nprice = { input = "1", output = "2" }\n')

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from price_oracle import COUNTS, price_of
+from ratatoskr import Ratatoskr
 from ratatoskr.models.cost import cost_of
+from ratatoskr.types.frozen import replace
 from ratatoskr.types.usage import Usage, UsageDetails
 
 genai_prices = pytest.importorskip("genai_prices")
@@ -94,3 +96,48 @@ def test_costs_equal_those_of_genai_prices_for_every_model() -> None:
                     wrong.append((provider.id, model.id, at, usage, cost.amount, expected))
     assert wrong[:3] == []
     assert compared > 20_000 > refused * 10
+
+
+OURS = {"x-ai": "xai"}
+"""Providers that have another name here."""
+COMPARED = ("anthropic", "openai", "google", "groq", "x-ai", "cerebras", "mistral", "deepseek", "together")
+CORRECTED = {
+    "deepseek:deepseek-chat",
+    "deepseek:deepseek-reasoner",
+    "deepseek:deepseek-v3.2",
+    "together:Qwen/Qwen3.8-2.4T-A95B",
+    "together:meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "together:mistralai/Mixtral-8x7B-Instruct-v0.1",
+}
+"""Models whose price in the catalogue is another; `contrib/catalogue/corrections.toml` has the reasons."""
+
+
+def test_the_shipped_tables_give_the_costs_of_genai_prices() -> None:
+    chance = random.Random(20261129)
+    gateway = Ratatoskr.builder().ollama().build().sync()
+    compared, differing = 0, {}
+    for provider in data.providers:
+        if provider.id not in COMPARED:
+            continue
+        ours = OURS.get(provider.id, provider.id)
+        for model in provider.models:
+            for _ in range(4):
+                usage, hour = random_usage(chance), chance.randrange(24)
+                assert usage.details is not None
+                usage = replace(usage, details=replace(usage.details, cache_write_long_tokens=0))
+                day = chance.choice(DATES[4:])
+                at = datetime(day.year, day.month, day.day, hour, 30, tzinfo=UTC)
+                rates = model.get_prices(at, price_context(usage, batch=False))
+                if rates.input_mtok is None or (rates.output_mtok is None and usage.output_tokens):
+                    continue
+                try:
+                    with localcontext(prec=100):
+                        expected = rates.calc_price(theirs(usage))["total_price"]
+                except ValueError:
+                    continue
+                cost = gateway.cost(usage, f"{ours}:{model.id}", at)
+                compared += 1
+                if cost is None or cost.amount != expected:
+                    differing[f"{ours}:{model.id}"] = (None if cost is None else cost.amount, expected, at)
+    assert set(differing) == CORRECTED, differing
+    assert compared > 1_000

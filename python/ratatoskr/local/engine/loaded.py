@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr._core import Tokens
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.head import Head
-from ratatoskr.local.engine.session import GraphSource, Session, open_session
+from ratatoskr.local.engine.onnx import open_onnx
+from ratatoskr.local.engine.openvino import open_openvino
+from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.tokenizer import Tokenizer
+from ratatoskr.local.precision import Precision
 from ratatoskr.local.store.folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -36,7 +41,8 @@ class LoadedModel:
         row_size: the length of a row.
         budget: tokens of one batch, padding included.
         device: where the model runs.
-        graph: what further sessions are opened from.
+        open_single_text: opens a session of several threads; `None` where a single text is no faster in one, or
+            where a second session would take too much memory.
         adds_tokens: whether the tokenizer adds special tokens, so that even an empty text has some.
         single_text_session: a session of several threads for a text that comes alone; opened on demand.
         single_text_session_failed: whether it could not be opened; the shared session then goes on alone.
@@ -51,7 +57,7 @@ class LoadedModel:
     row_size: int
     budget: int
     device: Device
-    graph: GraphSource
+    open_single_text: Callable[[], Session] | None
     adds_tokens: bool = True
     single_text_session: Session | None = None
     single_text_session_failed: bool = False
@@ -114,22 +120,16 @@ class LoadedModel:
         Where that fails, because the graph was removed or memory is short, texts are computed as before.
         """
         with self.lock:
-            if self.single_text_session is None and self.device.kind == "cpu" and self.device.workers > 1:
+            if self.single_text_session is None and self.open_single_text is not None:
                 try:
-                    self.single_text_session = open_session(
-                        self.graph,
-                        self.name,
-                        self.device,
-                        self.head.choose_output,
-                        threads=min(self.device.workers, 4),
-                        spin=True,
-                        pad=self.session.pad,
-                    )
+                    self.single_text_session = self.open_single_text()
                 except ConfigurationError:
                     self.single_text_session_failed = True
 
 
-def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Device) -> LoadedModel:
+def load_model(
+    folder: ModelFolder, head: Head, graph: GraphSource, device: Device, precision: Precision = "fp32"
+) -> LoadedModel:
     """Load a model.
 
     Args:
@@ -137,13 +137,23 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
         head: of the capability that the model is loaded for.
         graph: one that the package built, or the bytes of a ready-made one.
         device: where it runs.
+        precision: `bf16` computes in it by OpenVINO; any other is that of the graph.
 
     Raises:
         ConfigurationError: the graph cannot be loaded, or the tokenizer does not belong to it.
     """
     tokenizer = Tokenizer(folder.read_tokenizer())
     pad = folder.pad_id if isinstance(graph, bytes) else 0  # the package's own graphs do not read padding
-    session = open_session(graph, folder.name, device, head.choose_output, pad=pad)
+    if precision == "bf16":
+        session = open_openvino(graph, folder.name, head.choose_output, streams=device.workers, pad=pad)
+    else:
+        session = open_onnx(graph, folder.name, device, head.choose_output, pad=pad)
+    open_single_text = None
+    if device.kind == "cpu" and device.workers > 1 and precision != "bf16":
+        threads = min(device.workers, 4)
+        open_single_text = partial(
+            open_onnx, graph, folder.name, device, head.choose_output, threads=threads, spin=True, pad=pad
+        )
     limits = [limit for limit in (folder.max_length, session.width) if limit]
     if not limits:
         text = "neither the graph nor a file beside it gives the maximum length of a text (model_max_length)"
@@ -160,7 +170,7 @@ def load_model(folder: ModelFolder, head: Head, graph: GraphSource, device: Devi
         adds_tokens=tokenizer.encode([""], _ANY_LENGTH).total() > 0,
         budget=device.budget(hidden, intermediate),
         device=device,
-        graph=graph,
+        open_single_text=open_single_text,
         gate=None if device.in_flight is None else threading.Semaphore(device.in_flight),
     )
 
@@ -175,11 +185,11 @@ def _measure_output(tokenizer: Tokenizer, session: Session, name: str) -> int:
     largest = tokenizer.largest_id()
     specials = tokenizer.encode([""], _ANY_LENGTH).ids(0).tolist()  # some classifiers look for the one at the end
     ids = np.array([[*specials[:1], largest, *specials[1:]]], np.int64)
+    text = f"tokenizer.json does not belong to this model: its id {largest} is unknown to the graph"
+    if session.vocabulary is not None and largest >= session.vocabulary:
+        raise ConfigurationError(f"{text} (it knows {session.vocabulary} ids)", model=name)
     try:
         output = session.run(ids, np.ones_like(ids))
     except Exception as error:
-        raise ConfigurationError(
-            f"tokenizer.json does not belong to this model: its id {largest} is unknown to the graph ({error})",
-            model=name,
-        ) from None
+        raise ConfigurationError(f"{text} ({error})", model=name) from None
     return int(output.shape[-1])

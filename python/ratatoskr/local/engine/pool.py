@@ -18,9 +18,11 @@ from ratatoskr.local.engine.head import HeadFactory
 from ratatoskr.local.engine.loaded import LoadedModel, load_model
 from ratatoskr.local.engine.machine import find_memory_limit
 from ratatoskr.local.engine.memory import configure_allocator, resident_bytes, trim
+from ratatoskr.local.engine.openvino import import_openvino
 from ratatoskr.local.engine.session import GraphSource, Session
 from ratatoskr.local.engine.workers import Workers
-from ratatoskr.local.graph.cache import Precision, ensure_graph, is_intact
+from ratatoskr.local.graph.cache import GraphPrecision, ensure_graph, is_intact
+from ratatoskr.local.precision import Precision
 from ratatoskr.local.runtime import import_runtime
 from ratatoskr.local.store.folder import ModelFolder, read_regular_file
 from ratatoskr.local.store.store import ModelStore
@@ -43,7 +45,7 @@ class ModelKey(NamedTuple):
 
     Attributes:
         name: the model's name in the store.
-        precision: `fp32` or `int8`.
+        precision: `fp32`, `int8` or `bf16`.
         head: makes the head of the capability that the model is loaded for.
         classifies: whether it is a classifier, which is always a ready-made graph.
     """
@@ -218,15 +220,15 @@ class ModelPool:
 
     def _load(self, key: ModelKey) -> None:
         name, precision, make_head, classifies = key
-        if precision == "int8" and self.device.kind == "cuda":
-            raise ConfigurationError("int8 runs on the CPU alone", model=name)
+        if precision != "fp32" and self.device.kind == "cuda":
+            raise ConfigurationError(f"{precision} runs on the CPU alone", model=name)
         configure_allocator()
         folder = self.store.find(name, classifies=classifies)
         estimate = _estimate_size(folder, precision, self.device)
         self._make_room(self._measured.get(key, estimate), key)
         graph = self._prepare_graph(folder, precision)
         before = resident_bytes() if self.ram_budget is not None else 0
-        loaded = load_model(folder, make_head(folder), graph, self.device)
+        loaded = load_model(folder, make_head(folder), graph, self.device, precision)
         size = estimate
         if self.ram_budget is not None:
             _warm_up(loaded)
@@ -251,7 +253,7 @@ class ModelPool:
                 raise ConfigurationError(text, model=folder.name)
             self.store.check(folder)
             return read_regular_file(file, 2**31)
-        kind: Precision = "fp16" if self.device.kind == "cuda" else precision
+        kind: GraphPrecision = "fp16" if self.device.kind == "cuda" else "int8" if precision == "int8" else "fp32"
         assert folder.weights is not None  # noqa: S101  # there is no graph
         weights = folder.relative(folder.weights)
         recorded = self.store.recorded_digests(folder).get(weights)
@@ -259,7 +261,7 @@ class ModelPool:
             # Digests take about as long as the import of the runtime, and run on other cores.
             digests = threads.submit(self.store.check, folder)
             check = threads.submit(is_intact, self.store.graphs, folder, recorded, kind) if recorded else None
-            import_runtime(self.device.kind)
+            _ = import_openvino() if precision == "bf16" else import_runtime(self.device.kind)
             digest = digests.result()[weights]
             intact = check is not None and digest == recorded and check.result()
         return ensure_graph(self.store.graphs, folder, digest, kind, intact=intact)

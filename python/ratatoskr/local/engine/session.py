@@ -1,38 +1,67 @@
-"""Sessions of ONNX Runtime: their options, inputs, output, and errors."""
+"""`Session`: a loaded graph, whatever runtime computes it: its inputs, its output, and errors."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from ratatoskr.errors import ConfigurationError, MalformedResponse
-from ratatoskr.local.engine.device import Device
-from ratatoskr.local.engine.stop import StopSignal
-from ratatoskr.local.graph.cache import WEIGHTS_FILE, GraphInMemory
-from ratatoskr.local.runtime import import_runtime
+from ratatoskr.local.graph.cache import GraphInMemory
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import numpy as np
 
-    Integers = np.ndarray[Any, Any]
+    from ratatoskr.local.engine.stop import StopSignal
 
-__all__ = ["GraphSource", "Session", "open_session"]
+    Integers = np.ndarray[Any, Any]
+    Feeds: TypeAlias = "Mapping[str, Integers]"
+
+__all__ = ["ChooseOutput", "GraphInput", "GraphSource", "Runtime", "Session", "describe_error", "make_session"]
 
 GraphSource: TypeAlias = Path | GraphInMemory | bytes
 """A graph that the package built, its weights in a file beside it or in memory; or the bytes of a ready-made one, which
 cannot refer to other files."""
 
-_LOG_FATAL: Final = 4
+ChooseOutput: TypeAlias = "Callable[[Mapping[str, Sequence[Any]]], str]"
+"""Returns the name of the output to compute, from the shapes of a graph's outputs by name."""
+
 _IDS: Final = "input_ids"
 _MASK: Final = "attention_mask"
 _TYPES: Final = "token_type_ids"
 _SUPPORTED_INPUTS: Final = {_IDS, _MASK, _TYPES}
-_INTEGERS: Final = {"tensor(int64)": "int64", "tensor(int32)": "int32"}
-"""The type in numpy for each type of input that is supported, as the runtime names it."""
+
+
+class GraphInput(NamedTuple):
+    """An input of a graph.
+
+    Attributes:
+        name: its name.
+        type: the type of its numbers, as the runtime names it.
+        integers: the type in numpy; `None` if it takes no integers of 32 or 64 bits.
+        shape: the size of each axis: an `int` if it is fixed, anything else otherwise.
+    """
+
+    name: str
+    type: str
+    integers: str | None
+    shape: Sequence[object]
+
+
+class Runtime(Protocol):
+    """What computes a graph; its methods are called from several threads at once."""
+
+    def start(self) -> Any:
+        """Return a run that has not begun; a `StopSignal` ends it early by setting its `terminate`."""
+        ...
+
+    def run(self, feeds: Feeds, run: Any) -> np.ndarray[Any, Any]:
+        """Return the output of a run from `start`; raise any exception if it fails or is terminated."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -41,23 +70,21 @@ class Session:
 
     Attributes:
         name: name of the model, for messages.
-        inner: the runtime's session.
+        runtime: computes the graph.
         inputs: the graph's inputs by name, with the integers that each takes.
-        output: name of the output that is computed.
         pad: the id that fills up rows to a fixed width.
         width: the number of tokens of every row, if the graph takes no other.
         rows: the number of rows of a run, if the graph takes no other.
-        bound: whether inputs and output are bound to memory; a GPU then copies each of them once.
+        vocabulary: the number of ids that it knows, of a runtime that does not check them itself.
     """
 
     name: str
-    inner: Any
+    runtime: Runtime
     inputs: Mapping[str, str]
-    output: str
     pad: int = 0
     width: int | None = None
     rows: int | None = None
-    bound: bool = False
+    vocabulary: int | None = None
 
     def run(
         self, ids: Integers, mask: Integers, types: Integers | None = None, *, stop: StopSignal | None = None
@@ -96,121 +123,71 @@ class Session:
             filled[name] = np.pad(wide, ((0, max(0, (self.rows or 0) - len(part))), (0, 0)), mode="edge")
         return filled
 
-    def _compute(self, given: dict[str, Integers], stop: StopSignal | None) -> np.ndarray[Any, Any]:
+    def _compute(self, given: Feeds, stop: StopSignal | None) -> np.ndarray[Any, Any]:
         import numpy as np
 
-        options = import_runtime().RunOptions()
         try:
             feeds = {
                 name: given[name].astype(kind, copy=False, casting="same_kind") for name, kind in self.inputs.items()
             }
-            with nullcontext() if stop is None else stop.watch(options):
-                out = self._run_bound(feeds, options) if self.bound else self._run(feeds, options)
-        except Exception as error:  # the runtime's own classes derive from Exception only
+            run = self.runtime.start()
+            watched: AbstractContextManager[None] = nullcontext() if stop is None else stop.watch(run)
+            with watched:
+                out = self.runtime.run(feeds, run)
+        except Exception as error:  # the runtimes' own classes derive from Exception only
             raise MalformedResponse(
-                f"the model failed: {_in_one_line(error)}", model=self.name, retryable=False
+                f"the model failed: {describe_error(error)}", model=self.name, retryable=False
             ) from None
         return np.ascontiguousarray(out, np.float32)
 
-    def _run(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
-        (out,) = self.inner.run([self.output], feeds, options)
-        return out  # type: ignore[no-any-return]  # the runtime has no type hints
 
-    def _run_bound(self, feeds: dict[str, np.ndarray[Any, Any]], options: Any) -> np.ndarray[Any, Any]:
-        binding = self.inner.io_binding()
-        for name, array in feeds.items():
-            binding.bind_cpu_input(name, array)
-        binding.bind_output(self.output)
-        self.inner.run_with_iobinding(binding, options)
-        (out,) = binding.copy_outputs_to_cpu()
-        return out  # type: ignore[no-any-return]  # the runtime has no type hints
-
-
-def open_session(
-    graph: GraphSource,
-    name: str,
-    device: Device,
-    choose_output: Callable[[Mapping[str, Sequence[Any]]], str],
-    *,
-    threads: int = 1,
-    spin: bool = False,
-    pad: int = 0,
+def make_session(
+    name: str, runtime: Runtime, inputs: Iterable[GraphInput], pad: int, vocabulary: int | None = None
 ) -> Session:
-    """Load a graph.
-
-    Args:
-        graph: the graph.
-        name: name of the model, for messages.
-        device: where to run.
-        choose_output: returns the name of the output to compute, from the shapes of the graph's outputs by name.
-        threads: threads of one run.
-        spin: whether threads wait actively for their next run.
-        pad: the id that fills up rows to a width that the graph fixes.
+    """Return the session of a loaded graph.
 
     Raises:
-        ConfigurationError: the runtime is not installed or does not have the device, or the graph cannot be used.
+        ConfigurationError: its inputs are not supported, or of different sizes.
     """
-    ort = import_runtime(device.kind)
-    device.check(ort.get_available_providers())
-    options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = _LOG_FATAL  # its messages would go into the output of a program that prints JSON
-    options.enable_mem_pattern = False  # shapes vary
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
-    level = ort.GraphOptimizationLevel
-    # The runtime's larger fusions would make a graph that the package built slower.
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if isinstance(graph, bytes) else level.ORT_ENABLE_BASIC
-    model: str | bytes = graph if isinstance(graph, bytes) else ""
-    if isinstance(graph, Path):
-        model = os.fspath(graph)
-        if not model.isascii() and os.fsencode(graph) != model.encode("utf-8", "replace"):
-            raise ConfigurationError(f"{graph} is not UTF-8, and the runtime opens no such path", model=name)
-    elif isinstance(graph, GraphInMemory):
-        model, weights = graph.graph, graph.weights
-        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [weights], [len(weights)])
-    try:
-        inner = ort.InferenceSession(model, options, providers=device.providers())
-    except Exception as error:  # a broken graph raises many classes, UnicodeDecodeError among them
-        raise ConfigurationError(f"the graph cannot be loaded: {_in_one_line(error)}", model=name) from None
-    if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():
-        raise ConfigurationError(f"{device} cannot be used: its driver or libraries do not load", model=name)
-    inputs = _read_inputs(inner, name)
-    rows, width = _read_fixed_sizes(inner, name)
-    output = choose_output({value.name: value.shape for value in inner.get_outputs()})
-    return Session(name, inner, inputs, output, pad, width, rows, bound=device.kind == "cuda")
+    given = {graph_input.name: graph_input for graph_input in inputs}
+    integers = _read_inputs(given, name)
+    rows, width = _read_fixed_sizes([graph_input.shape for graph_input in given.values()], name)
+    return Session(name, runtime, integers, pad, width, rows, vocabulary)
 
 
-def _read_inputs(inner: Any, model: str) -> dict[str, str]:
+def _read_inputs(inputs: Mapping[str, GraphInput], model: str) -> dict[str, str]:
     """Return the inputs of a graph by name, with the integers that each takes.
 
     Raises:
         ConfigurationError: one is not supported.
     """
-    inputs = {value.name: value for value in inner.get_inputs()}
     if _IDS not in inputs or inputs.keys() - _SUPPORTED_INPUTS:
         supported = f"{_IDS}, and optionally {_MASK} and {_TYPES}"
         raise ConfigurationError(f"the graph takes {', '.join(sorted(inputs))}; supported are {supported}", model=model)
-    for value in inputs.values():
-        if value.type not in _INTEGERS:
-            raise ConfigurationError(f"the graph takes {value.name} as {value.type}, not integers", model=model)
-        if len(value.shape) != 2:
-            raise ConfigurationError(f"{value.name} has the shape {value.shape}, not (items, tokens)", model=model)
-    return {name: _INTEGERS[value.type] for name, value in inputs.items()}
+    integers = {}
+    for name, kind, type_in_numpy, shape in inputs.values():
+        if type_in_numpy is None:
+            raise ConfigurationError(f"the graph takes {name} as {kind}, not integers", model=model)
+        if len(shape) != 2:
+            raise ConfigurationError(f"{name} has the shape {[*shape]}, not (items, tokens)", model=model)
+        integers[name] = type_in_numpy
+    return integers
 
 
-def _read_fixed_sizes(inner: Any, model: str) -> tuple[int | None, int | None]:
+def _read_fixed_sizes(shapes: Sequence[Sequence[object]], model: str) -> tuple[int | None, int | None]:
     """Return the number of rows and of tokens of each row that a graph takes; `None` where any number is taken.
 
     Raises:
         ConfigurationError: its inputs are of different sizes.
     """
-    shapes = [value.shape for value in inner.get_inputs()]
     sizes = [{size for size in axis if isinstance(size, int)} for axis in zip(*shapes, strict=True)]
     if any(len(fixed) > 1 or 0 in fixed for fixed in sizes):
-        raise ConfigurationError(f"the graph's inputs have the shapes {shapes}, which do not match", model=model)
+        shown = [[*shape] for shape in shapes]
+        raise ConfigurationError(f"the graph's inputs have the shapes {shown}, which do not match", model=model)
     rows, width = (next(iter(fixed), None) for fixed in sizes)
     return rows, width
 
 
-def _in_one_line(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
+    """Return the beginning of a runtime's message in one line."""
     return " ".join(str(error).split())[:200]

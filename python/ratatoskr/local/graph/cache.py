@@ -29,9 +29,9 @@ from ratatoskr.local.graph.weights import read_weights
 from ratatoskr.local.store.folder import ModelFolder
 from ratatoskr.local.store.store import GRAPH_RECORD
 
-__all__ = ["WEIGHTS_FILE", "GraphInMemory", "Precision", "ensure_graph", "is_intact", "locate_graph"]
+__all__ = ["WEIGHTS_FILE", "GraphInMemory", "GraphPrecision", "ensure_graph", "is_intact", "locate_graph"]
 
-Precision = Literal["fp32", "fp16", "int8"]
+GraphPrecision = Literal["fp32", "fp16", "int8"]
 
 WEIGHTS_FILE: Final = "weights.bin"
 """The name under which a graph refers to its weights."""
@@ -51,14 +51,14 @@ class GraphInMemory:
     weights: bytes
 
 
-def locate_graph(graphs: Path, folder: ModelFolder, weights_digest: str, precision: Precision) -> Path:
+def locate_graph(graphs: Path, folder: ModelFolder, weights_digest: str, precision: GraphPrecision) -> Path:
     """Return the folder of a model's graph, which need not exist."""
     inputs = (VERSION, weights_digest, repr(folder.architecture), precision, _describe_inputs(folder, precision))
     key = hashlib.sha256(repr(inputs).encode()).hexdigest()
     return graphs / f"{key[:32]}-{precision}"
 
 
-def _describe_inputs(folder: ModelFolder, precision: Precision) -> str:
+def _describe_inputs(folder: ModelFolder, precision: GraphPrecision) -> str:
     """Return what a graph of this precision depends on beside the weights and the architecture."""
     if precision != "int8":
         return str(folder.pooling) if precision == "fp16" else ""
@@ -68,7 +68,7 @@ def _describe_inputs(folder: ModelFolder, precision: Precision) -> str:
     return hashlib.sha256("\n".join([tokenizer, str(folder.max_length), *TEXTS]).encode()).hexdigest()
 
 
-def is_intact(graphs: Path, folder: ModelFolder, weights_digest: str, precision: Precision) -> bool:
+def is_intact(graphs: Path, folder: ModelFolder, weights_digest: str, precision: GraphPrecision) -> bool:
     """Return whether a model's graph exists, and its files are what this user built.
 
     Raises:
@@ -94,7 +94,7 @@ def _is_of_root(place: Path) -> bool:
 
 
 def ensure_graph(
-    graphs: Path, folder: ModelFolder, weights_digest: str, precision: Precision, *, intact: bool = False
+    graphs: Path, folder: ModelFolder, weights_digest: str, precision: GraphPrecision, *, intact: bool = False
 ) -> Path | GraphInMemory:
     """Return the path of a model's graph; build it first unless it exists and is intact.
 
@@ -151,7 +151,7 @@ def _list_blocks(built: BuiltGraph) -> list[bytes]:
     return blocks
 
 
-def _build_graph(tensors: Tensors, folder: ModelFolder, precision: Precision) -> BuiltGraph:
+def _build_graph(tensors: Tensors, folder: ModelFolder, precision: GraphPrecision) -> BuiltGraph:
     assert folder.architecture is not None  # noqa: S101  # checked by the caller
     weights = read_weights(tensors, folder.architecture)
     if precision == "int8":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from decimal import Decimal, InvalidOperation
 
 from msgspec import Raw, UnsetType
@@ -16,6 +17,12 @@ from ratatoskr.wire.turn import TurnBuilder
 _NO_PROMPT_DETAILS = PromptTokensDetails()
 _NO_COMPLETION_DETAILS = CompletionTokensDetails()
 _NO_DETAILS = UsageDetails()
+
+
+@functools.lru_cache(64)
+def _served_as(service_tier: str) -> UsageDetails:
+    """Return the details of an answer of which nothing but its tier is known, as of most."""
+    return UsageDetails(service_tier=service_tier)
 
 
 class UsageReader:
@@ -89,6 +96,13 @@ class UsageReader:
         service_tier: str | None,
     ) -> UsageDetails | None:
         tools, lives = usage.server_tool_use, prompt.cache_write_tokens_details
+        tier = None if service_tier is None else replace_surrogates(service_tier)
+        is_plain = not (prompt.audio_tokens or prompt.image_tokens or prompt.video_tokens)
+        if is_plain and not (completion.audio_tokens or completion.image_tokens or tools or lives):
+            if tier is not None:
+                same = self._details is _NO_DETAILS
+                self._details = _served_as(tier) if same else replace(self._details, service_tier=tier)
+            return None if self._details is _NO_DETAILS else self._details
         found = {
             "cache_write_long_tokens": None if lives is None else lives.ttl_12h_tokens,
             "input_audio_tokens": prompt.audio_tokens,
@@ -97,9 +111,9 @@ class UsageReader:
             "output_audio_tokens": completion.audio_tokens,
             "output_image_tokens": completion.image_tokens,
             "web_searches": None if tools is None else tools.web_search_requests,
-            "service_tier": None if service_tier is None else replace_surrogates(service_tier),
+            "service_tier": tier,
         }
-        known = {name: value for name, value in found.items() if value is not None}
+        known = {name: value for name, value in found.items() if value}  # a count of 0 says nothing more than none
         if known:
             self._details = replace(self._details, **known)
         return None if self._details is _NO_DETAILS else self._details

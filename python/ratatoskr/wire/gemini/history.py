@@ -184,7 +184,7 @@ class ContentWriter:
             self.contents.append({"role": "model", "parts": parts})
 
     def _note_unsigned_thinking(self, message: Message) -> None:
-        """Note thinking that nobody signed; that of a signed answer is only a summary, which the signature replaces."""
+        """Note thinking without a signature; that of a signed answer is a summary, which the signature replaces."""
         if any(isinstance(part, ReasoningPart) and part.text and not part.state for part in message.content):
             self._foreign.setdefault("thinking", "another provider")
 

@@ -14,7 +14,7 @@ from ratatoskr.errors import (
     MalformedResponse,
 )
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
-from ratatoskr.local.engine.session import open_session
+from ratatoskr.local.engine.onnx import open_onnx
 from unit.local.ready_made import IDS, KINDS, MASK, WIDE, ready_made
 from unit.local.stand_ins import make
 
@@ -102,7 +102,7 @@ def test_segments_reach_a_graph_that_takes_them_and_are_zero_by_default(tmp_path
         [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", "w"])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    session = open_session(model.SerializeToString(), "segments", Device.cpu(), lambda outputs: next(iter(outputs)))
+    session = open_onnx(model.SerializeToString(), "segments", Device.cpu(), lambda outputs: next(iter(outputs)))
     ids = np.array([[1, 2]], np.int64)
     assert session.run(ids, np.ones_like(ids)).tolist() == [[1, 2]]
     assert session.run(ids, np.ones_like(ids), np.array([[0, 1]])).tolist() == [[1, 3]]

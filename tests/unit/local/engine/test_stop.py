@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from ratatoskr import GatewayClosed, MalformedResponse, Ratatoskr
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.engine import pool as pool_module
-from ratatoskr.local.engine.session import Session, open_session
+from ratatoskr.local.engine.onnx import OnnxRuntime, open_onnx
+from ratatoskr.local.engine.session import Session
 from ratatoskr.local.engine.stop import StopSignal
 from ratatoskr.local.runtime import import_runtime
 from unit.local.ready_made import IDS
@@ -58,9 +60,10 @@ def endless() -> tuple[Session, Noted]:
         [numpy_helper.from_array(np.array(1 << 50, np.int64), "n")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    session = open_session(model.SerializeToString(), "endless", Device.cpu(), lambda _: "out")
-    noted = Noted(session.inner)
-    return Session("endless", noted, session.inputs, session.output), noted
+    session = open_onnx(model.SerializeToString(), "endless", Device.cpu(), lambda _: "out")
+    assert isinstance(session.runtime, OnnxRuntime)
+    noted = Noted(session.runtime.inner)
+    return replace(session, runtime=replace(session.runtime, inner=noted)), noted
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from ratatoskr.local import Device, LocalEmbedder, ModelPool, ModelStore
 from ratatoskr.local.embed import EmbedHead
 from ratatoskr.local.engine.loaded import load_model
-from ratatoskr.local.engine.session import open_session
+from ratatoskr.local.engine.onnx import open_onnx
 from ratatoskr.local.graph.build import GraphWriter, build
 from ratatoskr.local.graph.cache import ensure_graph
 from ratatoskr.local.graph.safetensors import Tensors
@@ -42,13 +42,13 @@ async def test_the_half_precision_graph_pools_as_we_do(stand_in, tmp_path, name,
     right = np.asarray(await embedder.embed_batch(TEXTS))
     read = models.store.find(folder)
     graph = ensure_graph(models.store.graphs, read, models.store.check(read)["model.safetensors"], "fp16")
-    session = open_session(graph, name, Device.cpu(), EmbedHead(read).choose_output)
+    session = open_onnx(graph, name, Device.cpu(), EmbedHead(read).choose_output)
     with models.acquire(embedder.key) as loaded:
         tokens = loaded.tokenise(TEXTS)
     padded = tokens.pad(list(range(len(TEXTS))))
     vectors = session.run(*padded)
     assert vectors.ndim == 2, "pooled"
-    bound = dataclasses.replace(session, bound=True).run(*padded)
+    bound = dataclasses.replace(session, runtime=dataclasses.replace(session.runtime, bound=True)).run(*padded)
     assert np.array_equal(bound, vectors)
     if read.normalise:
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
