@@ -19,7 +19,7 @@ RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Ca
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
 SWEEP_RUNS ?= 120000
-BENCHES := parse chat embed job search tokens gpu
+BENCHES := parse chat embed job search tokens analysis gpu
 WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
@@ -122,7 +122,7 @@ reproducible: $(WHEEL_INSTALLED)  ## build the wheel twice from nothing in diffe
 
 ##@ Benches
 
-bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|gpu
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|gpu
 
 bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
 
@@ -153,6 +153,10 @@ measure-search: $(BUILT)
 # Counts and places of tokens, compared with tiktoken and, from the venv of embed, with tokenizers.
 measure-tokens: $(BUILT) $(EMBED_INSTALLED)
 	PYTHONPATH=benches:tests $(BIN)/python -m tokens.bench --peers $(wildcard $(EMBED)/lib/python*/site-packages)
+
+# Inference and reranking, compared with plain batches of the same ONNX graph (minutes).
+measure-analysis: $(BUILT)
+	PYTHONPATH=benches:tests $(BIN)/python -m analysis.bench
 
 # Embeddings on an NVIDIA GPU; prints that nothing was measured where there is none.
 measure-gpu: $(BUILT)

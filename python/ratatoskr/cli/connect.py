@@ -49,16 +49,30 @@ def gateway_for(
     Raises:
         ConfigurationError: a key is missing, an address is malformed, the secrets file is readable by others.
     """
-    addresses = _parse_base_urls(base_urls)
-    url = daemon_url(unless="--base-url" if addresses else None)
-    if url is None:  # a daemon has presets of its own
-        _check_presets(models)
-    made: Gateway = _gateway(models, providers, addresses, allow_insecure) if url is None else daemon_client(url)
-    gateway = made.sync()
+    gateway = provider_gateway(
+        models, providers=providers, base_urls=base_urls, allow_insecure=allow_insecure, daemon=True
+    ).sync()
     try:
         yield gateway
     finally:
         gateway.close()
+
+
+def provider_gateway(
+    models: Sequence[str] = (),
+    *,
+    providers: Sequence[str] = (),
+    base_urls: Sequence[str] = (),
+    allow_insecure: bool = False,
+    daemon: bool = False,
+) -> Gateway:
+    """Return a gateway to providers, as `gateway_for` opens it; with `daemon`, to a daemon if there is one."""
+    addresses = _parse_base_urls(base_urls)
+    url = daemon_url(unless="--base-url" if addresses else None) if daemon else None
+    if url is not None:
+        return daemon_client(url)
+    _check_presets(models)  # a daemon has presets of its own
+    return _gateway(models, providers, addresses, allow_insecure)
 
 
 def _check_presets(models: Sequence[str]) -> None:

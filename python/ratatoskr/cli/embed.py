@@ -42,7 +42,6 @@ BLOCK = 1024
 @options.quiet
 @options.where
 @options.local
-@options.daemon
 def embed(
     texts: tuple[str, ...],
     lines: str | None,

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 """In a pipe."""
 _BAR = 20
-_PHASES = {"scan": "scanning the input", "embed": "embedding", "join": "assembling the output"}
+_PHASES = {
+    "scan": "scanning the input",
+    "embed": "embedding",
+    "classify": "classifying",
+    "nli": "judging",
+    "stance": "judging",
+    "tokens": "counting",
+    "join": "assembling the output",
+}
 
 
 class ProgressView(Protocol):
@@ -108,7 +116,7 @@ class _Bar:
         if not self._started:
             self._started = True
             self._progress.start()
-        counted = progress.phase == "embed" and progress.total
+        counted = _computes(progress) and progress.total
         self._progress.update(
             self._task,
             description=_PHASES[progress.phase],
@@ -122,15 +130,19 @@ class _Bar:
             self._progress.stop()
 
 
+def _computes(progress: Progress) -> bool:
+    return progress.phase not in {"scan", "join"}
+
+
 def _count(progress: Progress) -> str:
     done = progress.rows + progress.computed
-    if progress.phase != "embed" or not progress.total:
+    if not _computes(progress) or not progress.total:
         return f"{_PHASES[progress.phase]}, {progress.rows:,} rows"
     return f"{_PHASES[progress.phase]}, {done:,} of {progress.total:,} ({done / progress.total:.0%})"
 
 
 def _drawn_bar(progress: Progress) -> str:
-    if progress.phase != "embed" or not progress.total:
+    if not _computes(progress) or not progress.total:
         return _count(progress)
     done = progress.rows + progress.computed
     share = done / progress.total
@@ -139,7 +151,7 @@ def _drawn_bar(progress: Progress) -> str:
 
 
 def _details(progress: Progress) -> list[str]:
-    if progress.phase != "embed":
+    if not _computes(progress):
         return []
     parts = [f"{progress.texts_per_second:,.0f} texts/s"] if progress.texts_per_second else []
     parts += [f"{progress.tokens_per_second:,.0f} tokens/s"] if progress.tokens_per_second else []

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "explain": "Show what a chat would send, to which provider and why; sends nothing.",
     "generate": "Complete a prompt, without a conversation.",
     "health": "List the providers and the origin of each key; sends nothing.",
+    "job": "Embed, classify, judge or count all texts of files; can be interrupted and continued.",
     "keys": "Save, list and remove the keys of providers.",
     "models": "List and describe models; refresh the table of them; pull, list and verify local ones.",
     "nli": "Judge whether a text entails another, on this machine.",

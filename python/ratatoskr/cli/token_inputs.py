@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,12 @@ import click
 
 from ratatoskr.cli import options
 from ratatoskr.cli.settings import load_config
+from ratatoskr.cli.text_files import read_column, read_texts, texts_of_file
 
 if TYPE_CHECKING:
     from ratatoskr.local.tokens import TokenizerRegistry
 
-__all__ = ["choose_model", "open_registry", "read_texts", "texts_of_file"]
+__all__ = ["choose_model", "open_registry", "read_inputs", "texts_of_file", "tokenizer_digest"]
 
 texts_argument = click.argument("texts", nargs=-1, metavar="[TEXT]...")
 model_option = click.option(
@@ -23,10 +24,6 @@ model_option = click.option(
     "--model",
     metavar="MODEL",
     help="Model, an encoding (o200k_base), or a tokenizer.json. Default: RATATOSKR_MODEL, else `rat models default`.",
-)
-texts_of_file = options.combine(
-    click.option("-l", "--lines", type=click.Path(), metavar="FILE|-", help="Take each line of FILE, empty lines too."),
-    click.option("--column", metavar="NAME", help="Take a column of the rows of FILE: CSV, TSV, JSON lines, Parquet."),
 )
 
 
@@ -54,41 +51,19 @@ def open_registry(model: str, cache_dir: str | None) -> TokenizerRegistry:
     return TokenizerRegistry(mappings, cache_dir=cache_dir)
 
 
-def read_texts(texts: tuple[str, ...], lines: str | None, column: str | None) -> Iterator[str]:
-    """Yield the texts of the command line, the lines of a file or a column of its rows, or standard input as one text.
+def tokenizer_digest(registry: TokenizerRegistry, model: str, cache_dir: str | None) -> str:
+    """Return the digest of the file of a model's tokenizer; an empty one if that is built in or not here."""
+    from ratatoskr.local.store.tokenizers import read_tokenizer_file
 
-    Raises:
-        click.UsageError: there is no text, or more than one source of texts.
-        InvalidInput: a file cannot be read.
-    """
+    source = registry.find(model)
+    file = None if source is None or source.kind == "encoding" else read_tokenizer_file(source, cache_dir)
+    return "" if file is None else hashlib.sha256(file.data).hexdigest()
+
+
+def read_inputs(texts: tuple[str, ...], lines: str | None, column: str | None) -> Iterator[str]:
+    """Yield what `read_texts` yields; a null in a file is an empty text, which has no tokens."""
     if texts and lines is not None:
         raise click.UsageError("give either TEXT or --lines, not both")
-    if column is not None and lines in (None, "-"):
-        raise click.UsageError("--column needs --lines FILE, a file with rows")
-    if column is not None:
-        return _read_column(str(lines), column)
-    if lines is not None:
-        from ratatoskr.cli.embed import read_lines
-
-        return read_lines(lines)
-    return iter(texts or (_read_stdin(),))
-
-
-def _read_column(file: str, column: str) -> Iterator[str]:
-    """Yield the texts of a column by the reader of jobs; a null is an empty text."""
-    from ratatoskr.jobs.job import EmbedJob
-    from ratatoskr.jobs.source import open_source
-
-    job = EmbedJob(file, "-", "tokens", column, output_column=f"tokens of {column}", output_format="jsonl")
-    for block in open_source(job).blocks():
-        for text in block.texts:
-            yield text or ""
-
-
-def _read_stdin() -> str:
-    from ratatoskr.cli.inputs import read_stdin_text
-
-    text = "" if sys.stdin is None else read_stdin_text()
-    if not text:
-        raise click.UsageError("nothing to count: give a TEXT, --lines FILE, or text on standard input")
-    return text
+    if column is not None and lines not in (None, "-"):
+        return (text or "" for text in read_column(str(lines), column))
+    return read_texts(texts, lines, column, "text", "nothing to count: give a TEXT")

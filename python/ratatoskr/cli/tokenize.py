@@ -12,7 +12,7 @@ from ratatoskr.cli.token_inputs import (
     choose_model,
     model_option,
     open_registry,
-    read_texts,
+    read_inputs,
     texts_argument,
     texts_of_file,
 )
@@ -33,6 +33,7 @@ _BLOCK: Final = 1024
 @click.option("--table", is_flag=True, help="Show a table: id, characters, bytes, text.")
 @click.option("--ids", is_flag=True, help="Show the ids alone.")
 @options.as_json
+@options.quiet
 @options.cache_dir
 def tokenize(
     texts: tuple[str, ...],
@@ -42,6 +43,7 @@ def tokenize(
     table: bool,
     ids: bool,
     as_json: bool,
+    quiet: bool,
     cache_dir: str | None,
 ) -> None:
     """Show the tokens of each TEXT, of each line of a file, or of standard input as one text.
@@ -56,19 +58,25 @@ def tokenize(
     """  # noqa: D301  # click reads the backspace, not two characters
     from itertools import islice
 
-    from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.render import Screen, StatusLine
 
     if ids + table + as_json > 1:
         raise click.UsageError("give one of --table, --ids and --json")
     name, screen = choose_model(model), Screen()
     registry = open_registry(name, cache_dir)
-    source = read_texts(texts, lines, column)
+    source = read_inputs(texts, lines, column)
     show = (
         _show_json if as_json else _show_ids if ids else _show_table if table or not screen.renders else _show_colours
     )
-    while block := list(islice(source, _BLOCK)):
-        for tokens in registry.tokenize_batch(block, name):
-            show(screen, tokens)
+    line, done = StatusLine(screen, quiet=quiet or lines is None), 0
+    try:
+        while block := list(islice(source, _BLOCK)):
+            for tokens in registry.tokenize_batch(block, name):
+                show(screen, tokens)
+            done += len(block)
+            line.update(f"{done:,} texts")
+    finally:
+        line.clear()
 
 
 def _show_json(screen: Screen, tokens: Tokenization) -> None:

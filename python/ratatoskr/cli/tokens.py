@@ -12,7 +12,7 @@ from ratatoskr.cli.token_inputs import (
     choose_model,
     model_option,
     open_registry,
-    read_texts,
+    read_inputs,
     texts_argument,
     texts_of_file,
 )
@@ -84,9 +84,9 @@ def tokens(
         from ratatoskr.cli.inputs import load_history, load_schema, load_tools
 
         options_of_chat |= {"tools": load_tools(tools), "response_format": load_schema(schema)}
-        inputs = iter((load_history(messages),)) if messages is not None else read_texts(texts, None, None)
+        inputs = iter((load_history(messages),)) if messages is not None else read_inputs(texts, None, None)
     else:
-        inputs = read_texts(texts, lines, column)
+        inputs = read_inputs(texts, lines, column)
     output = _Output(Screen(), as_json=as_json, quiet=quiet, many=lines is not None)
     if method == "provider":
         from ratatoskr.cli.connect import gateway_for

@@ -15,8 +15,8 @@ import msgspec
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.arrow_types import NotHeldError, convert_column, held_type
-from ratatoskr.jobs.job import EmbedJob
-from ratatoskr.jobs.rows import RowBlock, check_columns
+from ratatoskr.jobs.job import Job
+from ratatoskr.jobs.rows import RowBlock, check_columns_of_job
 
 __all__ = ["ArrowFile", "ParquetFile", "pyarrow", "size_of"]
 
@@ -49,15 +49,22 @@ class _Columns(ABC):
 
     columns: Any = None
 
-    def __init__(self, path: Path, job: EmbedJob) -> None:
-        self._path, self._column, self._sink = path, job.column, job.sink_format
+    def __init__(self, path: Path, job: Job) -> None:
+        self._path, self._texts = path, tuple(job.text_columns.items())
+        self._sink = "jsonl" if job.sink_format == "csv" else job.sink_format  # CSV is made of objects
         self._pa = pyarrow()
         with self._translate_errors():
             self.schema = self._schema()
-        check_columns(path, self.schema.names, job.column, job.output_column)
-        self._check_type(self.schema.field(job.column).type)
+        check_columns_of_job(path, self.schema.names, job)
+        for field, name in self._texts:
+            self._check_type(name, field)
         self._held = self.schema if self._sink == "npy" else self._pa.schema(map(self._held_field, self.schema))
         self._check_rows(path, self._pa.Table.from_batches([], self.schema), 1)  # pyarrow may be too old for a type
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [*self.schema.names]
 
     def check_same_columns(self, other: _Columns) -> None:
         """Check that another file has the same columns.
@@ -158,8 +165,8 @@ class _Columns(ABC):
         except (self._pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"{self._path.name} cannot be read: {error}", field="source") from None
 
-    def _check_type(self, kind: Any) -> None:
-        types = self._pa.types
+    def _check_type(self, name: str, field: str) -> None:
+        types, kind = self._pa.types, self.schema.field(name).type
         values = kind.value_type if types.is_dictionary(kind) else kind
         if not (
             types.is_null(values)
@@ -167,12 +174,13 @@ class _Columns(ABC):
             or types.is_large_string(values)
             or types.is_string_view(values)
         ):
-            raise InvalidInput(f"column {self._column!r} of {self._path.name} is {kind}, not text", field="column")
+            raise InvalidInput(f"column {name!r} of {self._path.name} is {kind}, not text", field=field)
 
     def _block(self, first: int, batch: Any) -> RowBlock:
-        texts = batch.column(batch.schema.get_field_index(self._column)).to_pylist()
+        columns = {name: batch.column(batch.schema.get_field_index(name)).to_pylist() for _, name in self._texts}
         others = size_of(batch) // max(1, batch.num_rows)
-        return RowBlock(self._path, first, texts, [others + len(text or "") for text in texts], batch)
+        sizes = [others + sum(len(text or "") for text in row) for row in zip(*columns.values(), strict=True)]
+        return RowBlock.of(self._path, first, columns, sizes, batch)
 
 
 def _plain_value(value: Any) -> Any:

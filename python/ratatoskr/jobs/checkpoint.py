@@ -26,8 +26,9 @@ from typing import Any, Final
 
 from ratatoskr._files import atomic_write, write_error
 from ratatoskr.errors import ConfigurationError, InvalidInput
-from ratatoskr.jobs.job import EmbedJob
+from ratatoskr.jobs.job import Job
 from ratatoskr.jobs.windows import ScanResult
+from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 from ratatoskr.version import VERSION
 
@@ -37,20 +38,16 @@ _ENDS: Final = 1024 * 1024
 _NAME: Final = "checkpoint.json"
 _MARK: Final = b"a job of ratatoskr\n"
 _OWN_NAME: Final = re.compile(
-    r"lock|checkpoint\.json|\.checkpoint\.json\.\d+\.[0-9a-f]{8}\.part|part-\d{7,}\.(f4|jsonl|arrows)|joined"
+    r"lock|checkpoint\.json|\.checkpoint\.json\.\d+\.[0-9a-f]{8}\.part|part-\d{7,}\.(f4|jsonl|csv|arrows)|joined"
 )
 _DECISIVE: Final = (
     "model",
     "model_digest",
     "precision",
     "column",
-    "output_column",
     "quoting",
     "delimiter",
     "encoding",
-    "input_type",
-    "dimensions",
-    "truncate",
     "on_null",
     "window",
 )
@@ -66,8 +63,9 @@ class Checkpoint:
         rows: the number of rows in them.
         tokens: of these rows.
         truncated: rows whose text was cut.
-        dimensions: numbers in each vector; 0 before the first part.
+        dimensions: numbers in each vector; 0 before the first part, and where there are no vectors.
         model: as the answers name it.
+        labels: that have a score, where a model classifies.
         scan: the result of the scan, once it is complete.
         joined: inode and size of the output, written just before it is renamed.
     """
@@ -79,6 +77,7 @@ class Checkpoint:
     truncated: int = 0
     dimensions: int = 0
     model: str = ""
+    labels: tuple[str, ...] = ()
     scan: ScanResult | None = None
     joined: tuple[int, int] | None = None
 
@@ -103,28 +102,33 @@ def fingerprint(path: Path) -> list[Any]:
     return [status.st_size, status.st_mtime_ns, digest.hexdigest()]
 
 
-def job_identity(job: EmbedJob) -> dict[str, Any]:
+def job_identity(job: Job) -> dict[str, Any]:
     """Return everything that decides the content of the output; two runs continue one job only if they agree in it."""
     formats = {"source_format": job.source_format, "out_format": job.sink_format}
-    decisive = {name: getattr(job, name) for name in _DECISIVE}
-    return {"source": _fingerprints(job), **decisive, **formats, "made_by": VERSION}
+    decisive = {name: _json_value(getattr(job, name)) for name in (*_DECISIVE, *job.decisive)}
+    return {"task": job.task, "source": _fingerprints(job), **decisive, **formats, "made_by": VERSION}
 
 
-def _fingerprints(job: EmbedJob) -> list[list[Any]]:
+def _json_value(value: Any) -> Any:
+    """Return a value of a job as JSON gives it back."""
+    return value.to_dict() if isinstance(value, Plain) else list(value) if isinstance(value, tuple) else value
+
+
+def _fingerprints(job: Job) -> list[list[Any]]:
     return [fingerprint(path) for path in job.source_paths]
 
 
 class JobDirectory:
     """The folder of a job beside its output, opened and locked by `open`."""
 
-    def __init__(self, job: EmbedJob, path: Path, identity: dict[str, Any]) -> None:
+    def __init__(self, job: Job, path: Path, identity: dict[str, Any]) -> None:
         self._job, self.path, self._identity = job, path, identity
         self.checkpoint = Checkpoint()
         self._loaded = self._removed = False
 
     @classmethod
     @contextmanager
-    def open(cls, job: EmbedJob, identity: dict[str, Any]) -> Iterator[JobDirectory]:
+    def open(cls, job: Job, identity: dict[str, Any]) -> Iterator[JobDirectory]:
         """Lock the folder of a job and read what an earlier run left.
 
         Raises:
@@ -234,14 +238,17 @@ class JobDirectory:
         return InvalidInput(f"{self.path / _NAME} {what}; start over with fresh=True", field=field)
 
 
-def _parse_checkpoint(*, model: str, scan: Any, joined: Any, **counts: int) -> Checkpoint:
+def _parse_checkpoint(*, model: str, labels: Any, scan: Any, joined: Any, **counts: int) -> Checkpoint:
     """Return the checkpoint of JSON values; raise `TypeError` or `ValueError` for others than `record` writes."""
     numbers = [*counts.values(), *(joined or ()), *((scan["rows"], scan["skipped"]) if scan is not None else ())]
     if not isinstance(model, str) or not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise ValueError("counts are whole numbers")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError("labels are texts")
     inode, size = joined or (0, 0)
     return Checkpoint(
         model=model,
+        labels=tuple(labels),
         scan=ScanResult(**scan) if scan is not None else None,
         joined=(inode, size) if joined is not None else None,
         **counts,

@@ -19,8 +19,8 @@ import msgspec
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.files import open_input
-from ratatoskr.jobs.job import EmbedJob
-from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
+from ratatoskr.jobs.job import Job
+from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns_of_job, row_error
 
 __all__ = ["Delimited"]
 
@@ -52,16 +52,16 @@ class Delimited:
 
     columns: Any = None
 
-    def __init__(self, path: Path, job: EmbedJob) -> None:
+    def __init__(self, path: Path, job: Job) -> None:
         self._path = path
         delimiter, quoting = _DIALECTS[job.source_format]
         self._delimiter, self._quoting = job.delimiter or delimiter, job.quoting or quoting
         self._encoding = job.encoding or _detect_encoding(path)
-        self._names = next((fields for _, fields in self._records()), [])
-        if not self._names:
+        self.names = next((fields for _, fields in self._records()), [])
+        if not self.names:
             raise InvalidInput(f"{path.name} is empty: it has no header", field="source")
-        check_columns(path, self._names, job.column, job.output_column)
-        self._place = self._names.index(job.column)
+        check_columns_of_job(path, self.names, job)
+        self._places = {name: self.names.index(name) for name in job.text_columns.values()}
 
     def check_same_columns(self, other: Delimited) -> None:
         """Check that another file has the same columns.
@@ -69,7 +69,7 @@ class Delimited:
         Raises:
             InvalidInput: it does not.
         """
-        for number, (name, found) in enumerate(zip_longest(self._names, other._names), 1):
+        for number, (name, found) in enumerate(zip_longest(self.names, other.names), 1):
             if name != found:
                 what = f"column {number} of {other._path.name} is {found!r}, but {name!r} in {self._path.name}"
                 raise InvalidInput(what, field="source")
@@ -101,18 +101,19 @@ class Delimited:
     def objects(self, rows: list[list[str]]) -> Iterator[bytes]:
         """Yield each row as an object of strings."""
         for row in rows:
-            yield msgspec.json.encode(dict(zip(self._names, row, strict=True)))
+            yield msgspec.json.encode(dict(zip(self.names, row, strict=True)))
 
     def table(self, rows: list[list[str]]) -> Any:
         """Return the rows as a table of strings."""
         from ratatoskr.jobs.arrow import pyarrow
 
         pa = pyarrow()
-        columns = {name: [row[place] for row in rows] for place, name in enumerate(self._names)}
-        return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in self._names]))
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(self.names)}
+        return pa.table(columns, schema=pa.schema([(name, pa.string()) for name in self.names]))
 
     def _block(self, first: int, rows: list[list[str]], sizes: list[int]) -> RowBlock:
-        return RowBlock(self._path, first, [row[self._place] if row else None for row in rows], sizes, rows)
+        columns = {name: [row[place] if row else None for row in rows] for name, place in self._places.items()}
+        return RowBlock.of(self._path, first, columns, sizes, rows)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the names, then the rows, each with the line where it begins.

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from ratatoskr._extras import require_extra
 from ratatoskr.errors import ConfigurationError, InvalidInput
-from ratatoskr.jobs.job import EmbedJob, is_pattern
+from ratatoskr.jobs.job import JobLike, is_pattern
 
 __all__ = ["expand_patterns", "open_input"]
 
 
-def expand_patterns(job: EmbedJob) -> EmbedJob:
+def expand_patterns(job: JobLike) -> JobLike:
     """Return the job with every pattern replaced by the regular files that it matches, in the order of their names.
 
     Raises:

@@ -1,25 +1,25 @@
-"""A job, its progress and its summary, as plain data."""
+"""What all jobs have in common: the files that are read and written, and how, as plain data."""
 
 from __future__ import annotations
 
 import glob
 import io
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Final, Literal, TypeAlias, TypeVar, get_args
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.embed import InputType
+from ratatoskr.jobs.progress import JobPhase
 from ratatoskr.types.visible import quote
 
-__all__ = ["EmbedJob", "OnProgress", "Progress", "Quoting", "SinkFormat", "SourceFormat", "Summary", "is_pattern"]
+__all__ = ["Job", "JobLike", "Quoting", "SinkFormat", "SourceFormat", "check_name", "is_pattern"]
 
 OnNull: TypeAlias = Literal["error", "skip"]
 Quoting: TypeAlias = Literal["minimal", "none"]
 SourceFormat: TypeAlias = Literal["jsonl", "csv", "tsv", "parquet", "arrow"]
-SinkFormat: TypeAlias = Literal["parquet", "npy", "jsonl"]
+SinkFormat: TypeAlias = Literal["parquet", "npy", "jsonl", "csv"]
 
 Format = TypeVar("Format", SourceFormat, SinkFormat)
 
@@ -43,6 +43,7 @@ _SINK_SUFFIXES: dict[str, SinkFormat] = {
     ".npy": "npy",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".csv": "csv",
 }
 _COMPRESSIONS: Final = (".gz", ".zst", ".bz2", ".xz")
 """Suffixes after that of the format."""
@@ -50,30 +51,18 @@ _STANDARD_STREAM: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedJob:
-    """A file of texts and where their vectors go.
+class Job:
+    """The files of a job. A job of each task is a class of its own.
 
     Attributes:
         source: JSON lines, CSV, TSV, Parquet or Arrow IPC (file or stream), by the suffix of its name; the first three
             also with `.gz`, `.zst`, `.bz2` or `.xz` after it. Or several files of one format and the same columns, in
             this order, or a pattern such as `data/*.csv`, whose files are read in the order of their names. `-` is
             standard input, which is copied to a temporary file; such a job cannot be continued.
-        out: Parquet or JSON lines: all columns and `output_column`; or `.npy`: the vectors in the order of the rows.
-            `-` is standard output, written when the job is complete; such a job cannot be continued either.
-        model: the embedding model.
+        out: all columns and those of the results as Parquet, JSON lines or CSV. `-` is standard output, written when
+            the job is complete; such a job cannot be continued either.
+        model: the model.
         column: the column that holds the texts.
-        output_column: the column that the vectors are written to.
-        input_format: where the name of the source does not tell it.
-        output_format: where the name of the output does not tell it.
-        quoting: of CSV and TSV: `minimal` reads fields within `"` as Python's `csv.QUOTE_MINIMAL` (`""` is a quote in
-            them), which is what CSV has; `none` takes a `"` as a character like any other, which is what TSV has. A
-            backslash is always a character, and stays one in the text.
-        delimiter: of CSV and TSV: one character; a comma and a tab where it is not given.
-        encoding: of CSV and TSV, as Python names it; where it is not given, UTF-8, or UTF-16 or UTF-32 if the file
-            begins with their byte order mark.
-        input_type: `query` or `document`; the model's prompt for it is put before each text.
-        dimensions: `None`, or the number that the model has.
-        truncate: whether texts are cut to the length that the model takes, and counted, or end the job.
         on_null: whether a text that is null ends the job, or its row is left out of the output and counted. A field of
             a CSV is never null: an empty one is the empty text. A blank line is a null in a file of one column, and is
             skipped where there are more.
@@ -82,46 +71,86 @@ class EmbedJob:
         window: rows that are computed, written and flushed together; fewer where they are large.
         precision: of a local model; an interrupted job continues only with the same.
         model_digest: of the model's files, as `digest_of` returns it; likewise.
+        input_format: where the name of the source does not tell it.
+        output_format: where the name of the output does not tell it.
+        quoting: of CSV and TSV: `minimal` reads fields within `"` as Python's `csv.QUOTE_MINIMAL` (`""` is a quote in
+            them), which is what CSV has; `none` takes a `"` as a character like any other, which is what TSV has. A
+            backslash is always a character, and stays one in the text.
+        delimiter: of CSV and TSV: one character; a comma and a tab where it is not given.
+        encoding: of CSV and TSV, as Python names it; where it is not given, UTF-8, or UTF-16 or UTF-32 if the file
+            begins with their byte order mark.
+
+    Raises:
+        InvalidInput: a value is not one of these; the error names the field.
     """
+
+    task: ClassVar[JobPhase]
+    """The name of the task."""
+    verb: ClassVar[str]
+    """What it does with a text, for messages."""
+    sinks: ClassVar[Collection[SinkFormat]] = ("parquet", "jsonl", "csv")
+    """The formats that hold its results."""
+    renaming: ClassVar[str] = "output_prefix"
+    """The field that gives the columns of results other names."""
+    decisive: ClassVar[tuple[str, ...]]
+    """The fields beside those of every job that decide the results."""
+    choices: ClassVar[Mapping[str, tuple[str | None, ...]]] = {}
+    """The values of fields that have few."""
 
     source: str | Path | list[str | Path] | tuple[str | Path, ...]
     out: str | Path
     model: str
     column: str = "text"
-    input_type: InputType = "document"
-    dimensions: int | None = None
-    truncate: bool = True
+    _: KW_ONLY
     on_null: OnNull = "error"
     overwrite: bool = False
     fresh: bool = False
     window: int = WINDOW
     precision: str = "fp32"
     model_digest: str = ""
-    output_column: str = "embedding"
     input_format: SourceFormat | None = None
     output_format: SinkFormat | None = None
     quoting: Quoting | None = None
     delimiter: str | None = None
     encoding: str | None = None
 
+    @property
+    def text_columns(self) -> dict[str, str]:
+        """The columns that the task reads, by the fields that name them."""
+        return {"column": self.column}
+
+    @property
+    def added_columns(self) -> tuple[str, ...]:
+        """The columns that the task adds."""
+        raise NotImplementedError
+
+    @property
+    def items_per_row(self) -> int:
+        """What the model computes for a row."""
+        return 1
+
     def __post_init__(self) -> None:
-        for field, choices in _CHOICES.items():
+        for field, choices in (_CHOICES | {**self.choices}).items():
             value = getattr(self, field)
             if not isinstance(value, str | None) or value not in choices:
                 names = " or ".join(str(choice) for choice in choices if choice)
                 raise InvalidInput(f"{field} must be {names}, not {quote(value)}", field=field)
         if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < 1:
             raise InvalidInput(f"window must be an integer above 0, not {quote(self.window)}", field="window")
-        for field in ("model", "column", "output_column"):
-            if not isinstance(getattr(self, field), str) or not getattr(self, field):
-                raise InvalidInput(f"{field} must be a name, not {quote(getattr(self, field))}", field=field)
+        for field in ("model", "column"):
+            check_name(getattr(self, field), field)
         _check_path(self.out, "out")
         for source in self.sources:
             _check_path(source, "source")
         if not self.sources or (_STANDARD_STREAM in map(str, self.sources) and len(self.sources) > 1):
             what = "standard input cannot be one of several files" if self.sources else "there is no file to read"
             raise InvalidInput(what, field="source")
-        self.sink_format  # noqa: B018  # raises for a suffix that it does not know
+        if self.sink_format not in self.sinks:
+            what = f"{self.sink_format} does not hold the results of {self.task}"
+            if self.output_format is not None:
+                raise InvalidInput(f"{what}; {', '.join(self.sinks)} do", field="output_format")
+            known = ", ".join(suffix for suffix, kind in _SINK_SUFFIXES.items() if kind in self.sinks)
+            raise InvalidInput(f"{self.out_path.name}: {what}; the suffix must be one of {known}", field="out")
         if self.input_format is not None or not any(is_pattern(path) for path in self.source_paths):
             self._check_text_options(self.source_format)
 
@@ -199,13 +228,20 @@ class EmbedJob:
         return self.output_format or _by_suffix(self.out_path, _SINK_SUFFIXES, "out")
 
 
-_CHOICES: dict[str, tuple[str | None, ...]] = {
+JobLike = TypeVar("JobLike", bound=Job)
+
+_CHOICES: Final[dict[str, tuple[str | None, ...]]] = {
     "on_null": get_args(OnNull),
-    "input_type": get_args(InputType),
     "quoting": (None, *get_args(Quoting)),
     "input_format": (None, *get_args(SourceFormat)),
     "output_format": (None, *get_args(SinkFormat)),
 }
+
+
+def check_name(value: Any, field: str) -> None:
+    """Raise `InvalidInput` unless a value is a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"{field} must be a name, not {quote(value)}", field=field)
 
 
 def _check_path(path: object, field: str) -> None:
@@ -242,77 +278,3 @@ def _by_suffix(path: Path, formats: dict[str, Format], field: str, after: tuple[
         raise InvalidInput(
             f"{path.name or path}: the suffix must be one of {known}; or give {option}", field=field
         ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of a job.
-
-    Attributes:
-        phase: `scan` while the input is checked, `embed`, then `join` while the output is assembled.
-        rows: rows whose vectors are on disk, those of an earlier run included; while scanning, rows read.
-        total: rows that will have a vector, once known.
-        tokens: of these rows.
-        seconds: since this run started to embed.
-        resumed: rows that an earlier run had done.
-        resumed_tokens: tokens of them.
-        computed: further rows, whose vectors are computed and not on disk yet.
-    """
-
-    phase: Literal["scan", "embed", "join"]
-    rows: int = 0
-    total: int | None = None
-    tokens: int = 0
-    seconds: float = 0.0
-    resumed: int = 0
-    resumed_tokens: int = 0
-    computed: int = 0
-
-    @property
-    def texts_per_second(self) -> float:
-        """Rows of this run in a second."""
-        return (self.rows + self.computed - self.resumed) / self.seconds if self.seconds else 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens of this run in a second."""
-        return (self.tokens - self.resumed_tokens) / self.seconds if self.seconds else 0.0
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds until the end at the present speed."""
-        speed = self.texts_per_second
-        return (self.total - self.rows - self.computed) / speed if self.total is not None and speed else None
-
-
-OnProgress: TypeAlias = Callable[[Progress], None]
-"""What a job calls with its progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The result of a job.
-
-    Attributes:
-        out: the file.
-        model: the model, as the answers name it.
-        dimensions: numbers in each vector.
-        rows: in the output.
-        skipped: rows left out because their text is null.
-        tokens: of all texts, where the model counts them.
-        truncated: texts that were cut to the length that the model takes.
-        resumed: rows that an earlier run had done.
-        seconds: that this run took.
-        texts_per_second: rows of this run in a second.
-    """
-
-    out: str
-    model: str
-    dimensions: int
-    rows: int
-    skipped: int
-    tokens: int
-    truncated: int
-    resumed: int
-    seconds: float
-    texts_per_second: float

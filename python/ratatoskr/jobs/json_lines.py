@@ -14,9 +14,9 @@ import msgspec
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.jobs.files import open_input
-from ratatoskr.jobs.job import EmbedJob
+from ratatoskr.jobs.job import Job
 from ratatoskr.jobs.json_types import ColumnType, arrow_type, decode_value, is_large, merge_types, type_of
-from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns, row_error
+from ratatoskr.jobs.rows import MAX_ROW, RowBlock, check_columns_of_job, row_error
 
 __all__ = ["JsonLines", "read_lines"]
 
@@ -34,31 +34,39 @@ _RAW: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class JsonLines:
     """A file of JSON lines; blank lines are skipped."""
 
-    def __init__(self, path: Path, job: EmbedJob) -> None:
-        self._path, self._column, self._added = path, job.column, job.output_column
-        self._typed = job.sink_format == "parquet"
+    def __init__(self, path: Path, job: Job) -> None:
+        self._path, self._texts = path, tuple(job.text_columns.values())
+        self._added, self._renaming = job.added_columns, job.renaming
+        self._typed = job.sink_format in {"parquet", "csv"}
         self.columns: dict[str, ColumnType] = {}
         first = next(iter(read_lines(self._path)), None)
         if first is not None:
-            check_columns(path, [*self._object(1, first)], job.column, job.output_column)
+            check_columns_of_job(path, [*self._object(1, first)], job)
 
     def check_same_columns(self, other: JsonLines) -> None:
         """Do nothing: each row has its own names."""
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield all rows."""
-        texts: list[str | None] = []
+        texts: dict[str, list[str | None]] = {name: [] for name in self._texts}
         lines: list[bytes] = []
         size, first = 0, 1
         for row, line in enumerate(read_lines(self._path), 1):
-            texts.append(self._text(row, line))
+            values = self._values(row, line)
+            for name, column in texts.items():
+                column.append(self._text(row, values, name))
             lines.append(line)
             size += len(line)
             if len(lines) == _BLOCK or size > 1 << 20:
-                yield RowBlock(self._path, first, texts, [len(line) for line in lines], lines)
-                texts, lines, size, first = [], [], 0, row + 1
+                yield RowBlock.of(self._path, first, texts, [len(line) for line in lines], lines)
+                texts, lines, size, first = {name: [] for name in self._texts}, [], 0, row + 1
         if lines:
-            yield RowBlock(self._path, first, texts, [len(line) for line in lines], lines)
+            yield RowBlock.of(self._path, first, texts, [len(line) for line in lines], lines)
+
+    @property
+    def names(self) -> list[str]:
+        """The names that the scan found."""
+        return [*(self.columns or self._texts)]
 
     def scan_block(self, block: RowBlock) -> None:
         """Note the columns and their types.
@@ -93,7 +101,7 @@ class JsonLines:
 
         pa = pyarrow()
         decoded = [_RAW.decode(line) for line in rows]
-        kinds = self.columns or {self._column: "str"}
+        kinds: dict[str, ColumnType] = self.columns or dict.fromkeys(self._texts, "str")
         columns = {name: [decode_value(kind, row.get(name)) for row in decoded] for name, kind in kinds.items()}
         return pa.table(columns, schema=pa.schema([(name, arrow_type(pa, kind)) for name, kind in kinds.items()]))
 
@@ -108,20 +116,24 @@ class JsonLines:
             hint = next((f"; {hint}" for pattern, hint in _HINTS if pattern.search(line)), "")
             raise row_error(self._path, row, f"not a JSON object: {error}{hint}") from None
 
-    def _text(self, row: int, line: bytes) -> str | None:
+    def _values(self, row: int, line: bytes) -> dict[str, msgspec.Raw]:
         values = self._object(row, line)
-        if self._added in values:
-            raise row_error(self._path, row, f"already has {self._added!r}; give another output_column")
+        for name in self._added:
+            if name in values:
+                raise row_error(self._path, row, f"already has {name!r}; give another {self._renaming}")
+        return values
+
+    def _text(self, row: int, values: dict[str, msgspec.Raw], name: str) -> str | None:
         try:
-            raw = values[self._column]
+            raw = values[name]
         except KeyError:
-            raise row_error(self._path, row, f"has no {self._column!r}") from None
+            raise row_error(self._path, row, f"has no {name!r}") from None
         try:
             text = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise row_error(self._path, row, f"{self._column!r} is not a text: {error}") from None
+            raise row_error(self._path, row, f"{name!r} is not a text: {error}") from None
         if text is not None and not isinstance(text, str):
-            raise row_error(self._path, row, f"{self._column!r} is {_NAMES[type(text)]}, not a text")
+            raise row_error(self._path, row, f"{name!r} is {_NAMES[type(text)]}, not a text")
         return text
 
     def _note_type(self, name: str, value: Any) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["VectorOrigin"]
+__all__ = ["ORIGIN_KEY", "VectorOrigin"]
 
-_KEY: Final = b"ratatoskr"
+ORIGIN_KEY: Final = b"ratatoskr"
 
 
 class VectorOrigin(msgspec.Struct, frozen=True):
@@ -29,12 +29,12 @@ class VectorOrigin(msgspec.Struct, frozen=True):
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return this as an entry of a file's metadata."""
-        return {_KEY: msgspec.json.encode(self)}
+        return {ORIGIN_KEY: msgspec.json.encode(self)}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> VectorOrigin | None:
         """Return what a file's metadata record; `None` if they record nothing that can be read."""
         try:
-            return msgspec.json.decode((metadata or {})[_KEY], type=cls)
+            return msgspec.json.decode((metadata or {})[ORIGIN_KEY], type=cls)
         except (KeyError, msgspec.MsgspecError):
             return None

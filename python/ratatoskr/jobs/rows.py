@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from ratatoskr.errors import InvalidInput
+from ratatoskr.jobs.job import Job
 
-__all__ = ["MAX_ROW", "RowBlock", "Source", "check_columns", "row_error"]
+__all__ = ["MAX_ROW", "RowBlock", "RowItem", "Source", "check_columns", "check_columns_of_job", "row_error"]
+
+RowItem: TypeAlias = str | tuple[str, str]
+"""What a task computes of a row: a text, or a pair where it reads two columns."""
 
 MAX_ROW: Final = 256 * 1024 * 1024
 """The most bytes of one row, so that a file without line ends is refused."""
@@ -23,16 +27,33 @@ class RowBlock:
     Attributes:
         path: the file.
         first: the number of the first of these rows in it, from 1.
-        texts: of the text column; `None` is a null.
+        texts: of the text column, or the pairs of two; `None` where one is a null.
         sizes: about how many bytes each row holds.
         rows: the rows themselves, in the source's own form.
+        nulls: the column that is null, by the place of the row.
     """
 
     path: Path
     first: int
-    texts: Sequence[str | None]
+    texts: Sequence[RowItem | None]
     sizes: Sequence[int]
     rows: Any
+    nulls: Mapping[int, str]
+
+    @classmethod
+    def of(
+        cls, path: Path, first: int, columns: Mapping[str, Sequence[str | None]], sizes: Sequence[int], rows: Any
+    ) -> Self:
+        """Return the block of rows whose texts are in these columns."""
+        nulls: dict[int, str] = {}
+        for name, texts in columns.items():
+            if None in texts:
+                nulls |= {place: name for place, text in enumerate(texts) if text is None and place not in nulls}
+        items: Any = next(iter(columns.values()))
+        if len(columns) > 1:
+            pairs = enumerate(zip(*columns.values(), strict=True))
+            items = [None if place in nulls else pair for place, pair in pairs]
+        return cls(path, first, items, sizes, rows, nulls)
 
 
 class Source(Protocol):
@@ -52,6 +73,11 @@ class Source(Protocol):
         Raises:
             InvalidInput: the output cannot hold a value.
         """
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns, once the scan is complete."""
         ...
 
     @property
@@ -75,20 +101,39 @@ class Source(Protocol):
         ...
 
 
-def check_columns(path: Path, names: Sequence[str], column: str, added: str) -> None:
-    """Check that a header has the text column, no column twice and none that the output adds.
+def check_columns_of_job(path: Path, names: Sequence[str], job: Job) -> None:
+    """Check that a header has the columns that a job reads, no column twice and none that the output adds.
+
+    Raises:
+        InvalidInput: it does not; the message names the columns.
+    """
+    for field, column in job.text_columns.items():
+        for added in job.added_columns:
+            check_columns(path, names, column, added, field=field, renaming=job.renaming)
+
+
+def check_columns(
+    path: Path,
+    names: Sequence[str],
+    column: str,
+    added: str,
+    *,
+    field: str = "column",
+    renaming: str = "output_column",
+) -> None:
+    """Check that a header has a column of texts, no column twice and none that the output adds.
 
     Raises:
         InvalidInput: it does not; the message names the columns.
     """
     if column not in names:
         shown = ", ".join(repr(name) for name in names[:20])
-        raise InvalidInput(f"{path.name} has no column {column!r}; it has {shown}", field="column")
+        raise InvalidInput(f"{path.name} has no column {column!r}; it has {shown}", field=field)
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InvalidInput(f"{path.name} has two columns {twice[0]!r}", field="source")
     if added in names:
-        raise InvalidInput(f"{path.name} already has a column {added!r}; give another output_column", field="source")
+        raise InvalidInput(f"{path.name} already has a column {added!r}; give another {renaming}", field="source")
 
 
 def row_error(path: Path, row: int, what: str, *, line: int = 0) -> InvalidInput:

@@ -10,23 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from ratatoskr._files import check_disk_space, sync_folder, write_error
-from ratatoskr.errors import ConfigurationError, InvalidInput
+from ratatoskr.errors import ConfigurationError, InvalidInput, RatatoskrError
 from ratatoskr.jobs.checkpoint import JobDirectory, job_identity
-from ratatoskr.jobs.embedder import JobEmbedder, check_vectors, embed, resolve_model, with_row_number
 from ratatoskr.jobs.files import expand_patterns
-from ratatoskr.jobs.job import EmbedJob, OnProgress, Progress, Summary
-from ratatoskr.jobs.origin import VectorOrigin
+from ratatoskr.jobs.job import Job
+from ratatoskr.jobs.kinds import EmbedJob
+from ratatoskr.jobs.models import resolve_model, with_row_number
+from ratatoskr.jobs.progress import JobPhase, OnProgress, Progress, Summary
 from ratatoskr.jobs.rows import Source
-from ratatoskr.jobs.sink import SINKS, Sink
+from ratatoskr.jobs.sink import SINKS, Output, Sink
 from ratatoskr.jobs.source import open_source
 from ratatoskr.jobs.streams import replace_streams, write_standard_output
+from ratatoskr.jobs.tasks import Computed, check_computed, compute, describe_origin, method_of
 from ratatoskr.jobs.windows import RowWindow, cut_windows, scan
 from ratatoskr.local.engine.buffered import map_buffered
 from ratatoskr.local.engine.window import ON_BATCH
-from ratatoskr.types.embed import Embeddings
 
 __all__ = ["run"]
 
@@ -40,26 +41,27 @@ _UNDER_WAY: Final = 2
 """Windows that are computed at a time: the second keeps the cores busy while the first ends."""
 
 
-async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | None = None) -> Summary:
-    """Embed a file; continue where an interrupted run of the same job ended.
+async def run(job: Job, model: object, *, progress: OnProgress | None = None) -> Summary:
+    """Compute the results of a file; continue where an interrupted run of the same job ended.
 
     Nothing is at `job.out` before the end. Finished work is kept in the folder `OUT.job` beside it, however the run
     ends, and the same call continues with it: the output is identical to that of an uninterrupted run. A job that reads
     standard input or writes standard output keeps nothing.
 
     Args:
-        job: what to embed.
-        embedder: a gateway, or a `LocalEmbedder` of the job's model.
+        job: what to compute, of which files.
+        model: a gateway, or a local model that is the job's: a `LocalEmbedder`, `LocalNli` or `LocalClassifier`, or a
+            `TokenizerRegistry` to count tokens.
         progress: called on the event loop as windows are written to disk, and in between as batches are computed.
 
     Raises:
-        InvalidInput: the input is malformed, and the message names the column or row; or the folder belongs to another
-            job, and the message names what differs.
+        InvalidInput: the input is malformed, and the message names the column or row; the folder belongs to another
+            job, and the message names what differs; or the model does not have the method that the job needs.
         ConfigurationError: the output exists, its folder cannot be written or is full, another process works on it, or
             a package is missing.
         RatatoskrError: the model failed.
     """
-    job = resolve_model(job, embedder)
+    job = resolve_model(job, model, method_of(job))
     stop = Event()
     reader, writer = _SerialThread("ratatoskr-job-reader"), _SerialThread("ratatoskr-job-writer")
     stack = contextlib.ExitStack()
@@ -68,7 +70,7 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
         directory = await writer.run(
             lambda: stack.enter_context(_open_directory(files, keep=not job.reads_standard_input))
         )
-        done = await _JobRun(files, embedder, directory, reader, writer, stop, progress or (lambda _: None)).execute()
+        done = await _JobRun(files, model, directory, reader, writer, stop, progress or (lambda _: None)).execute()
         if job.writes_standard_output:
             await writer.run(write_standard_output, files.out_path, stop)
         return replace(done, out=str(job.out_path))
@@ -80,7 +82,7 @@ async def run(job: EmbedJob, embedder: JobEmbedder, *, progress: OnProgress | No
 
 
 @contextlib.contextmanager
-def _open_directory(job: EmbedJob, *, keep: bool) -> Iterator[JobDirectory]:
+def _open_directory(job: Job, *, keep: bool) -> Iterator[JobDirectory]:
     with JobDirectory.open(job, job_identity(job)) as directory:
         if job.out_path.exists() and any(job.out_path.samefile(path) for path in job.source_paths):
             raise InvalidInput("a file cannot be its own output", field="out")
@@ -135,8 +137,8 @@ class _SerialThread:
 class _JobRun:
     """One run of a job."""
 
-    job: EmbedJob
-    embedder: JobEmbedder
+    job: Job
+    model: object
     directory: JobDirectory
     reader: _SerialThread
     writer: _SerialThread
@@ -146,7 +148,7 @@ class _JobRun:
     resumed: int = 0
     resumed_tokens: int = 0
     computed: dict[int, int] = field(default_factory=dict)
-    """Rows that are computed, by the number of their window, until that is on disk."""
+    """Items that are computed, by the number of their window, until that is on disk."""
     reported: float = 0.0
 
     async def execute(self) -> Summary:
@@ -158,8 +160,8 @@ class _JobRun:
             source = await self.reader.run(open_source, self.job)
             await self._scan(source)
             self.began = time.monotonic()
-            self._report("embed")
-            await self._embed(source)
+            self._report(self.job.task)
+            await self._compute_windows(source)
             self._report("join")
             await self.writer.run(_join, self.job, self.directory, self.stop)
         await self.writer.run(self.directory.remove)
@@ -185,7 +187,7 @@ class _JobRun:
         result = await self.reader.run(scan, self.job, source, self.stop, report)
         await self.writer.run(lambda: self.directory.record(scan=result))
 
-    async def _embed(self, source: Source) -> None:
+    async def _compute_windows(self, source: Source) -> None:
         """Read the next window, compute two and write one at the same time."""
         writing: asyncio.Task[None] | None = None
         try:
@@ -193,10 +195,10 @@ class _JobRun:
                 aclosing(self._read_windows(source)) as windows,
                 aclosing(map_buffered(self._start, windows, buffersize=_UNDER_WAY)) as results,
             ):
-                async for window, embeddings in results:
+                async for window, computed in results:
                     if writing is not None:
                         await writing
-                    writing = asyncio.create_task(self._write(source, window, embeddings))
+                    writing = asyncio.create_task(self._write(source, window, computed))
             if writing is not None:
                 await writing
         finally:
@@ -216,42 +218,43 @@ class _JobRun:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    def _start(self, window: RowWindow) -> asyncio.Future[tuple[RowWindow, Embeddings]]:
+    def _start(self, window: RowWindow) -> asyncio.Future[tuple[RowWindow, Computed]]:
         return asyncio.ensure_future(self._compute(window))
 
-    async def _compute(self, window: RowWindow) -> tuple[RowWindow, Embeddings]:
+    async def _compute(self, window: RowWindow) -> tuple[RowWindow, Computed]:
         loop = asyncio.get_running_loop()
 
-        def count(rows: int) -> None:
+        def count(items: int) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and this was its last batch
-                loop.call_soon_threadsafe(self._count, window, rows)
+                loop.call_soon_threadsafe(self._count, window, items)
 
         ON_BATCH.set(count)  # for this task alone
         try:
-            return window, await embed(self.embedder, self.job, window)
-        except InvalidInput as error:
+            return window, await compute(self.job, self.model, window.texts)
+        except RatatoskrError as error:
             raise with_row_number(error, self.job, window) from None
 
-    def _count(self, window: RowWindow, rows: int) -> None:
+    def _count(self, window: RowWindow, items: int) -> None:
         """Count a batch, and report it unless the last report was a moment ago."""
         if window.number < self.directory.checkpoint.parts:
             return  # it is on disk by now
-        self.computed[window.number] = min(self.computed.get(window.number, 0) + rows, len(window.texts))
+        most = len(window.texts) * self.job.items_per_row
+        self.computed[window.number] = min(self.computed.get(window.number, 0) + items, most)
         now = time.monotonic()
         if now >= self.reported + _BATCH_REPORTS:
             self.reported = now
-            self._report("embed")
+            self._report(self.job.task)
 
-    async def _write(self, source: Source, window: RowWindow, embeddings: Embeddings) -> None:
-        await self.writer.run(_write_part, self.job, self.directory, source, window, embeddings)
+    async def _write(self, source: Source, window: RowWindow, computed: Computed) -> None:
+        await self.writer.run(_write_part, self.job, self.directory, source, window, computed)
         self.computed.pop(window.number, None)
-        self._report("embed")
+        self._report(self.job.task)
 
     @property
     def _sink(self) -> Sink:
         return SINKS[self.job.sink_format]
 
-    def _report(self, phase: Literal["embed", "join"]) -> None:
+    def _report(self, phase: JobPhase) -> None:
         checkpoint = self.directory.checkpoint
         total = checkpoint.scan.rows if checkpoint.scan is not None else None
         seconds = time.monotonic() - self.began
@@ -264,7 +267,8 @@ class _JobRun:
                 seconds,
                 self.resumed,
                 self.resumed_tokens,
-                sum(rows for number, rows in self.computed.items() if number >= checkpoint.parts),
+                sum(items for number, items in self.computed.items() if number >= checkpoint.parts)
+                // self.job.items_per_row,
             )
         )
 
@@ -285,28 +289,28 @@ class _JobRun:
         )
 
 
-def _write_part(
-    job: EmbedJob, directory: JobDirectory, source: Source, window: RowWindow, embeddings: Embeddings
-) -> None:
+def _write_part(job: Job, directory: JobDirectory, source: Source, window: RowWindow, computed: Computed) -> None:
     """Write a part, then count it in the checkpoint; runs in the writer's thread."""
-    checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
-    vectors = check_vectors(window, embeddings, checkpoint.dimensions, checkpoint.model)
-    size = sink.write(directory.part(window.number, sink.suffix), source, window.rows, vectors, job.output_column)
-    if not checkpoint.parts and checkpoint.scan is not None and len(vectors):
+    checkpoint, sink, rows = directory.checkpoint, SINKS[job.sink_format], len(window.texts)
+    computed = check_computed(computed, rows, checkpoint)
+    path = directory.part(window.number, sink.suffix)
+    size = sink.write(path, source, window.rows, computed.columns, is_first=window.number == 0)
+    if not checkpoint.parts and checkpoint.scan is not None and rows:
         # The other parts are about as large, and the output is on disk twice while it is assembled.
-        check_disk_space(job.out_path, size * (2 * checkpoint.scan.rows - len(vectors)) // len(vectors))
+        check_disk_space(job.out_path, size * (2 * checkpoint.scan.rows - rows) // rows)
     directory.record(
         parts=checkpoint.parts + 1,
         size=checkpoint.size + size,
-        rows=checkpoint.rows + len(vectors),
-        tokens=checkpoint.tokens + (embeddings.usage.input_tokens or 0),
-        truncated=checkpoint.truncated + embeddings.truncated,
-        dimensions=vectors.shape[1],
-        model=embeddings.model,
+        rows=checkpoint.rows + rows,
+        tokens=checkpoint.tokens + computed.tokens,
+        truncated=checkpoint.truncated + computed.truncated,
+        dimensions=computed.dimensions,
+        model=computed.model,
+        labels=computed.labels,
     )
 
 
-def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
+def _join(job: Job, directory: JobDirectory, stop: Event) -> None:
     """Assemble the output and rename it to its place; runs in the writer's thread."""
     checkpoint, sink = directory.checkpoint, SINKS[job.sink_format]
     if checkpoint.scan is None or checkpoint.rows != checkpoint.scan.rows or not directory.source_is_unchanged():
@@ -314,8 +318,9 @@ def _join(job: EmbedJob, directory: JobDirectory, stop: Event) -> None:
     check_disk_space(job.out_path, checkpoint.size)
     joined = directory.path / "joined"
     parts = [directory.part(number, sink.suffix) for number in range(checkpoint.parts)]
-    origin = VectorOrigin(job.model, job.column, job.output_column, job.input_type)
-    sink.join(joined, parts, (checkpoint.rows, checkpoint.dimensions), origin, stop)
+    vectors = job.output_column if isinstance(job, EmbedJob) else None
+    output = Output(checkpoint.rows, checkpoint.dimensions, vectors, describe_origin(job))
+    sink.join(joined, parts, output, stop)
     if job.out_path.exists() and not job.overwrite:
         raise ConfigurationError(f"{job.out_path} was created in the meantime; overwrite=True replaces it", field="out")
     try:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import msgspec
 
 from ratatoskr._files import write_error
+from ratatoskr.jobs.columns import Column, VectorColumn
 from ratatoskr.jobs.job import SinkFormat
-from ratatoskr.jobs.origin import VectorOrigin
 from ratatoskr.jobs.rows import Source
 from ratatoskr.jobs.windows import Stopped
 
-if TYPE_CHECKING:
-    from ratatoskr.types.embed import Floats
-
-__all__ = ["SINKS", "Sink", "shorten_floats"]
+__all__ = ["SINKS", "Output", "Sink"]
 
 _BUFFER: Final = 1024 * 1024
 _GROUP_ROWS: Final = 16384
@@ -29,22 +29,37 @@ _GROUP_BYTES: Final = 64 * 1024 * 1024
 """A row group of Parquet ends with the part that reaches either."""
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the output is, beside its parts.
+
+    Attributes:
+        rows: in all parts.
+        dimensions: numbers in each vector; 0 if there are none.
+        vector_column: the column of the vectors, if there are any.
+        metadata: what made it, where the format has a place for that.
+    """
+
+    rows: int
+    dimensions: int
+    vector_column: str | None
+    metadata: Mapping[bytes, bytes]
+
+
 class Sink(Protocol):
     """A format of the output."""
 
     suffix: str
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
-        """Write a part with the vectors in a column, flush it, and return its size in bytes.
+    def write(self, path: Path, source: Source, rows: Any, columns: Sequence[Column], *, is_first: bool) -> int:
+        """Write a part with further columns, flush it, and return its size in bytes.
 
         Raises:
             ConfigurationError: the disk is full, or the folder cannot be written.
         """
         ...
 
-    def join(
-        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
-    ) -> None:
+    def join(self, path: Path, parts: Sequence[Path], output: Output, stop: Event) -> None:
         """Write the output from all parts and flush it; raises what `write` raises, and `Stopped`."""
         ...
 
@@ -74,67 +89,101 @@ class _Npy:
 
     suffix = "f4"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
+    def write(self, path: Path, source: Source, rows: Any, columns: Sequence[Column], *, is_first: bool) -> int:
+        (column,) = columns
+        assert isinstance(column, VectorColumn)  # noqa: S101  # no other job writes this format
         with _open_synced(path) as file:
-            return file.write(vectors.astype("<f4", copy=False).tobytes())
+            return file.write(column.vectors.astype("<f4", copy=False).tobytes())
 
-    def join(
-        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
-    ) -> None:
+    def join(self, path: Path, parts: Sequence[Path], output: Output, stop: Event) -> None:
         import numpy as np
 
         with _open_synced(path) as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            header = {"descr": "<f4", "fortran_order": False, "shape": (output.rows, output.dimensions)}
             np.lib.format.write_array_header_1_0(file, header)
             _append(parts, file, stop)
 
 
 class _JsonLines:
-    """Each row as an object with its vector."""
+    """Each row as an object with its results."""
 
     suffix = "jsonl"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
+    def write(self, path: Path, source: Source, rows: Any, columns: Sequence[Column], *, is_first: bool) -> int:
         size = 0
-        key = b"," + msgspec.json.encode(column) + b":"
+        keys = [b"," + msgspec.json.encode(column.name) + b":" for column in columns]
+        values = zip(*(column.json_values() for column in columns), strict=True)
         with _open_synced(path) as file:
-            for text, numbers in zip(source.objects(rows), shorten_floats(vectors), strict=True):
-                size += file.write(b"".join((text[:-1], key, msgspec.json.encode(numbers.tolist()), b"}\n")))
+            for text, row in zip(source.objects(rows), values, strict=True):
+                pieces = [piece for pair in zip(keys, row, strict=True) for piece in pair]
+                size += file.write(b"".join((text[:-1], *pieces, b"}\n")))
         return size
 
-    def join(
-        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
-    ) -> None:
+    def join(self, path: Path, parts: Sequence[Path], output: Output, stop: Event) -> None:
         with _open_synced(path) as file:
             _append(parts, file, stop)
 
 
+class _Csv:
+    """Each row as fields; a null is an empty one, and what is neither a text nor null is written as JSON."""
+
+    suffix = "csv"
+
+    def write(self, path: Path, source: Source, rows: Any, columns: Sequence[Column], *, is_first: bool) -> int:
+        names = source.names
+        values = zip(*(column.json_values() for column in columns), strict=True)
+        with _open_synced(path) as file:
+            text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+            writer = csv.writer(text, lineterminator="\n")
+            if is_first:
+                writer.writerow([*names, *(column.name for column in columns)])
+            for data, row in zip(source.objects(rows), values, strict=True):
+                members = _OBJECT.decode(data)
+                writer.writerow([*(_field(members.get(name)) for name in names), *map(_field, row)])
+            text.detach()
+            return file.tell()
+
+    def join(self, path: Path, parts: Sequence[Path], output: Output, stop: Event) -> None:
+        with _open_synced(path) as file:
+            _append(parts, file, stop)
+
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _field(value: msgspec.Raw | bytes | None) -> str:
+    """Return the field of a value in JSON."""
+    data = b"null" if value is None else bytes(value)
+    if data == b"null":
+        return ""
+    return msgspec.json.decode(data, type=str) if data.startswith(b'"') else data.decode()
+
+
 class _Parquet:
-    """All columns, and the vectors as a fixed-size list of float32; the metadata say where they come from."""
+    """All columns with their types; vectors are a fixed-size list of float32. The metadata say what made them."""
 
     suffix = "arrows"
 
-    def write(self, path: Path, source: Source, rows: Any, vectors: Floats, column: str) -> int:
+    def write(self, path: Path, source: Source, rows: Any, columns: Sequence[Column], *, is_first: bool) -> int:
         from ratatoskr.jobs.arrow import pyarrow
 
         pa = pyarrow()
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-        table = source.table(rows).append_column(column, lists)
+        table = source.table(rows)
+        for column in columns:
+            table = table.append_column(column.name, column.array(pa))
         with _open_synced(path) as file:
             with pa.ipc.new_stream(file, table.schema) as writer:
                 writer.write_table(table)
             return file.tell()
 
-    def join(
-        self, path: Path, parts: Sequence[Path], shape: tuple[int, int], origin: VectorOrigin, stop: Event
-    ) -> None:
+    def join(self, path: Path, parts: Sequence[Path], output: Output, stop: Event) -> None:
         from ratatoskr.jobs.arrow import pyarrow
 
         parquet = pyarrow("parquet")
         groups = self._groups(parts, stop)
         first = next(groups)
-        others = first.schema.names[:-1]
-        schema = first.schema.with_metadata(origin.to_metadata())
+        others = [name for name in first.schema.names if name != output.vector_column]
+        schema = first.schema.with_metadata(output.metadata)
         with _open_synced(path) as file, parquet.ParquetWriter(file, schema, use_dictionary=others) as writer:
             writer.write_table(first, max(1, first.num_rows))
             del first
@@ -160,20 +209,4 @@ class _Parquet:
             yield pa.concat_tables(tables)
 
 
-SINKS: dict[SinkFormat, Sink] = {"npy": _Npy(), "jsonl": _JsonLines(), "parquet": _Parquet()}
-
-
-def shorten_floats(vectors: Floats) -> Any:
-    """Return float64 numbers whose shortest decimal form is about nine digits and gives the same float32 again.
-
-    A float32 widened to float64 would be written with all seventeen digits.
-    """
-    import numpy as np
-
-    wide = vectors.astype(np.float64)
-    size = np.abs(wide, where=wide != 0, out=np.ones_like(wide))
-    # A quotient of an integer below 2**53 and a power of ten below 10**23 is rounded once, so it is the float64 that is
-    # nearest to the decimal number.
-    scale = 10.0 ** np.clip(8 - np.floor(np.log10(size)), 0, 22)
-    short = np.round(wide * scale) / scale
-    return np.where(short.astype(np.float32) == vectors, short, wide)
+SINKS: dict[SinkFormat, Sink] = {"npy": _Npy(), "jsonl": _JsonLines(), "csv": _Csv(), "parquet": _Parquet()}

@@ -8,14 +8,14 @@ from typing import Any
 
 from ratatoskr.errors import ConfigurationError, InvalidInput
 from ratatoskr.jobs.delimited import Delimited
-from ratatoskr.jobs.job import EmbedJob, SourceFormat
+from ratatoskr.jobs.job import Job, SourceFormat
 from ratatoskr.jobs.json_lines import JsonLines
 from ratatoskr.jobs.rows import RowBlock, Source
 
 __all__ = ["open_source"]
 
 
-def open_source(job: EmbedJob) -> Source:
+def open_source(job: Job) -> Source:
     """Return the source of a job after checking the header of every file.
 
     Raises:
@@ -30,7 +30,7 @@ def open_source(job: EmbedJob) -> Source:
     return files[0] if len(files) == 1 else _Chain(files)
 
 
-def _open_file(path: Path, kind: SourceFormat, job: EmbedJob) -> Any:
+def _open_file(path: Path, kind: SourceFormat, job: Job) -> Any:
     try:
         if not path.is_file():
             raise InvalidInput(f"there is no file {path}", field="source")
@@ -57,6 +57,12 @@ class _Chain:
         """Yield the rows of one file after another."""
         for file in self._files:
             yield from file.blocks()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns."""
+        names: Sequence[str] = self._files[0].names
+        return names
 
     @property
     def columns(self) -> Any:

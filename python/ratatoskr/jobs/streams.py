@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 
 from ratatoskr._files import write_error
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.jobs.job import EmbedJob
+from ratatoskr.jobs.job import JobLike
 from ratatoskr.jobs.windows import Stopped
 
 __all__ = ["replace_streams", "write_standard_output"]
@@ -31,7 +31,7 @@ _WAIT: Final = 0.2
 
 
 @contextmanager
-def replace_streams(job: EmbedJob, stop: Event) -> Iterator[EmbedJob]:
+def replace_streams(job: JobLike, stop: Event) -> Iterator[JobLike]:
     """Copy standard input to a file; yield the job with files in place of the streams.
 
     Raises:

@@ -12,8 +12,8 @@ from threading import Event
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.jobs.job import EmbedJob
-from ratatoskr.jobs.rows import RowBlock, Source, row_error
+from ratatoskr.jobs.job import Job
+from ratatoskr.jobs.rows import RowBlock, RowItem, Source, row_error
 
 __all__ = ["RowWindow", "ScanResult", "Stopped", "cut_windows", "scan"]
 
@@ -53,13 +53,13 @@ class RowWindow:
 
     Attributes:
         number: from 0.
-        texts: of the rows.
+        texts: of the rows, or pairs of texts.
         rows: in the form of the source.
         places: the file of each row and its number in it, from 1.
     """
 
     number: int
-    texts: list[str]
+    texts: list[RowItem]
     rows: Any
     places: list[tuple[Path, int]]
 
@@ -69,18 +69,18 @@ class _WindowBuilder:
 
     def __init__(self, number: int) -> None:
         self.number, self.size, self.characters = number, 0, 0
-        self.texts: list[str] = []
+        self.texts: list[RowItem] = []
         self.places: list[tuple[Path, int]] = []
         self.pieces: list[tuple[RowBlock, list[int]]] = []
 
-    def add(self, block: RowBlock, place: int, text: str) -> None:
+    def add(self, block: RowBlock, place: int, text: RowItem) -> None:
         if not self.pieces or self.pieces[-1][0] is not block:
             self.pieces.append((block, []))
         self.pieces[-1][1].append(place)
         self.texts.append(text)
         self.places.append((block.path, block.first + place))
         self.size += block.sizes[place]
-        self.characters += min(len(text), _READ)
+        self.characters += sum(min(len(part), _READ) for part in ((text,) if isinstance(text, str) else text))
 
     def join(self, tail: _WindowBuilder) -> None:
         self.texts += tail.texts
@@ -95,7 +95,7 @@ class _WindowBuilder:
         return RowWindow(self.number, self.texts, source.gather(self.pieces), self.places)
 
 
-def scan(job: EmbedJob, source: Source, stop: Event, report: Callable[[int], None]) -> ScanResult:
+def scan(job: Job, source: Source, stop: Event, report: Callable[[int], None]) -> ScanResult:
     """Read the whole input once, so that errors in it are raised before hours of work.
 
     Raises:
@@ -105,28 +105,29 @@ def scan(job: EmbedJob, source: Source, stop: Event, report: Callable[[int], Non
     for block in source.blocks():
         if stop.is_set():
             raise Stopped
-        if None in block.texts and job.on_null == "error":
-            raise _null_error(job, block, block.texts.index(None))
+        if block.nulls and job.on_null == "error":
+            raise _null_error(block, min(block.nulls))
         source.scan_block(block)
-        nulls = block.texts.count(None)
+        nulls = len(block.nulls)
         skipped += nulls
         rows += len(block.texts) - nulls
         report(rows + skipped)
     if skipped and not rows:
-        raise InvalidInput(f"{job.input_name}: no text to embed: every value is null", field="source")
+        raise InvalidInput(f"{job.input_name}: no text to {job.verb}: every value is null", field="source")
     return ScanResult(rows, skipped, source.columns)
 
 
-def cut_windows(job: EmbedJob, source: Source, *, start: int, stop: Event) -> Iterator[RowWindow]:
+def cut_windows(job: Job, source: Source, *, start: int, stop: Event) -> Iterator[RowWindow]:
     """Yield the windows from number `start` on; of an input without rows, one window without rows."""
     for window in _cut(job, source, stop):
         if window.number >= start:
             yield window.build(source)
 
 
-def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]:
+def _cut(job: Job, source: Source, stop: Event) -> Iterator[_WindowBuilder]:
     """Yield full windows; the last but one is yielded late, because it may take the rest."""
     before: _WindowBuilder | None = None
+    most = rows_in_window(job)
     filling = _WindowBuilder(0)
     for block in source.blocks():
         if stop.is_set():
@@ -134,16 +135,16 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]
         for place, text in enumerate(block.texts):
             if text is None:
                 if job.on_null == "error":
-                    raise _null_error(job, block, place)
+                    raise _null_error(block, place)
                 continue
             filling.add(block, place, text)
-            if filling.is_full(job.window):
+            if filling.is_full(most):
                 if before is not None:
                     yield before
                 before, filling = filling, _WindowBuilder(filling.number + 1)
     if before is None:
         yield filling
-    elif len(filling.texts) < min(FEWEST, job.window):
+    elif len(filling.texts) < min(FEWEST, most):
         before.join(filling)
         yield before
     else:
@@ -151,6 +152,11 @@ def _cut(job: EmbedJob, source: Source, stop: Event) -> Iterator[_WindowBuilder]
         yield filling
 
 
-def _null_error(job: EmbedJob, block: RowBlock, place: int) -> InvalidInput:
-    what = f"{job.column!r} is null; on_null='skip' leaves such rows out and counts them"
+def rows_in_window(job: Job) -> int:
+    """Return the most rows of a window: fewer where much is computed of each, which a kill would lose."""
+    return max(min(FEWEST, job.window), job.window // job.items_per_row)
+
+
+def _null_error(block: RowBlock, place: int) -> InvalidInput:
+    what = f"{block.nulls[place]!r} is null; on_null='skip' leaves such rows out and counts them"
     return row_error(block.path, block.first + place, what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from click.testing import Result
 
 from ratatoskr.local import LocalClassifier, LocalNli, LocalReranker
 from unit.cli.in_process import run
+from unit.cli.pty_session import AtTerminal
+from unit.jobs.files import write
 from unit.local.classifiers import Classifier
 
 PREMISE, HYPOTHESIS = "the state of the world", "time"
@@ -112,5 +115,82 @@ def test_texts_that_were_cut_are_noted_or_refused() -> None:
 )
 def test_what_is_wrong_is_said(arguments: tuple[str, ...], message: str) -> None:
     result = run(*arguments)
+    assert result.exit_code not in {0, 1}
+    assert message in result.stderr
+
+
+# Files
+
+ROWS = [{"id": n, "text": f"the state {n}", "claim": "time" if n % 2 else "world"} for n in range(600)]
+
+
+@pytest.fixture(scope="module", params=["csv", "jsonl", "tsv", "parquet"])
+def table(request: pytest.FixtureRequest, folders: Path) -> str:
+    """Return a file of rows of each format."""
+    return write(folders / "rows", request.param, ROWS).name
+
+
+async def test_columns_of_every_format_are_read(folders: Path, table: str) -> None:
+    nli = LocalNli(folders / "nli")
+    pairs = [(row["text"], row["claim"]) for row in ROWS]
+    expected = await nli.infer_nli_batch(pairs)
+    found = objects(run("nli", "-m", "./nli", "--lines", table, "--columns", "text,claim", "--json"))
+    assert [(one["index"], one["label"]) for one in found] == [(n, one.label) for n, one in enumerate(expected)]
+    shared = objects(run("nli", "-m", "./nli", "--lines", table, "--column", "text", "time", "--json"))
+    single = await nli.infer_nli(ROWS[599]["text"], "time")
+    assert shared[599]["entailment"] == pytest.approx(single.entailment, abs=1e-5)
+    labels = objects(run("classify", "-m", "./nli", "--labels", "a,b", "--lines", table, "--column", "text", "--json"))
+    zero_shot = await nli.classify_zero_shot(ROWS[400]["text"], ["a", "b"])
+    assert labels[400]["scores"] == {name: pytest.approx(score, abs=1e-5) for name, score in zero_shot.scores.items()}
+    own = objects(run("classify", "-m", "./sentiment", "--lines", table, "--column", "text", "--json"))
+    assert len(own) == len(labels) == 600
+    stances = objects(run("stance", "-m", "./nli", "--target", "time", "-l", table, "--column", "text", "--json"))
+    assert [one["index"] for one in stances] == [*range(600)]
+    best = objects(run("rerank", "-m", "./reranker", "time", "-l", table, "--column", "text", "--top", "3", "--json"))
+    ranking = await LocalReranker(folders / "reranker").rerank("time", [row["text"] for row in ROWS], top_n=3)
+    assert [one["index"] for one in best] == [index for index, _ in ranking]
+    assert best[0]["text"] == ROWS[best[0]["index"]]["text"]
+
+
+def test_many_lines_are_computed_block_by_block_with_progress_on_a_terminal(folders: Path) -> None:
+    (folders / "many.txt").write_text("".join(f"the state {n}\n" for n in range(600)))
+    assert len(objects(run("classify", "-m", "./sentiment", "--lines", "many.txt", "--json"))) == 600
+    arguments = ["classify", "-m", "./sentiment", "--lines", "many.txt"]
+    environment = {name: os.environ[name] for name in ("PATH", "HOME")}
+    with AtTerminal(arguments, environment) as rat:
+        code, shown = rat.end()
+    assert code == 0
+    assert [f"{count} texts, " in shown for count in (256, 512, 600)] == [True] * 3
+    with AtTerminal([*arguments, "--quiet"], environment) as rat:
+        assert "texts, " not in rat.end()[1]
+
+
+FAULTS: list[tuple[tuple[str, ...], str]] = [
+    (("nli", "--lines", "nulls.jsonl", "--columns", "text,claim"), "row 2 of nulls.jsonl (the first is 1): 'claim'"),
+    (
+        ("classify", "--labels", "a", "-l", "nulls.jsonl", "--column", "text"),
+        "row 3 of nulls.jsonl (the first is 1): 'text'",
+    ),
+    (("nli", "--lines", "nulls.jsonl", "--columns", "text,nothing"), "no column 'nothing'; it has 'text', 'claim'"),
+    (("stance", "--target", "a", "-l", "nulls.jsonl", "--column", "body"), "no column 'body'; it has 'text', 'claim'"),
+    (("nli", "--lines", "nulls.jsonl", "--columns", "text"), "--columns takes PREMISE,HYPOTHESIS"),
+    (("nli", "--columns", "text,claim"), "--columns needs --lines FILE"),
+    (("nli", "--column", "text", "x"), "--column needs --lines FILE"),
+    (("nli", "-l", "-", "--column", "text", "x"), "--column needs --lines FILE"),
+    (("nli", "-l", "lines.txt", "--columns", "a,b", "x"), "give no text and no --column"),
+    (("nli", "-l", "long.txt", "--no-truncate", "x"), "long.txt line 300"),
+    (("classify", "--labels", "a,b", "-l", "long.txt", "--no-truncate"), "long.txt line 300"),
+    (("classify", "--labels", "a,b", "-l", "long.csv", "--column", "text", "--no-truncate"), "long.csv row 300"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), FAULTS)
+def test_what_is_wrong_in_a_file_is_named_by_its_row(folders: Path, arguments: tuple[str, ...], message: str) -> None:
+    rows = [{"text": "a", "claim": "b"}, {"text": "a", "claim": None}, {"text": None, "claim": "b"}]
+    (folders / "nulls.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = ["x " * 100 if n == 299 else "the state" for n in range(400)]
+    (folders / "long.txt").write_text("\n".join(lines))
+    (folders / "long.csv").write_text("text\n" + "\n".join(lines) + "\n")
+    result = run(*arguments, "-m", "./nli")
     assert result.exit_code not in {0, 1}
     assert message in result.stderr

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ratatoskr.cli.embed_file import _saved_work
+from ratatoskr.cli.job_files import _saved_work
 from ratatoskr.errors import ConfigurationError, InvalidInput, ServiceUnavailable
 from ratatoskr.local.engine.workers import Workers
 from unit.cli.in_process import run

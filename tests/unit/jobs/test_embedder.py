@@ -57,7 +57,7 @@ async def test_a_local_embedder_does_the_same_as_the_gateway_over_it(
         short = EmbedJob(source, folder / "short.npy", "AllMiniLmL6V2", window=100)
         with pytest.raises(ModelNotAvailable):
             await run(short, LocalEmbedder("AllMiniLmL6V2", pool=models))  # the right one, by its short name
-        with pytest.raises(InvalidInput, match="the embedder's model is"):
+        with pytest.raises(InvalidInput, match="the given model is"):
             await run(EmbedJob(source, folder / "other.npy", "another"), embedder)
     finally:
         models.close()

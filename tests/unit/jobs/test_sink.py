@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratatoskr.jobs.sink import shorten_floats
+from ratatoskr.jobs.columns import shorten_floats
 from unit.jobs.small_jobs import embed
 
 
