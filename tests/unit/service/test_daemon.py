@@ -224,6 +224,18 @@ async def test_the_log_has_a_line_a_call_and_no_words_of_it(tmp_path: Path) -> N
             "there are 2 images",
         ),
         (
+            "messages = 1",
+            pb.TokenCountRequest(model="house:m", chat=pb.ChatRequest(messages=[pb.Message(role=2, content="x")] * 2)),
+            "CountTokens",
+            "messages has 2 items",
+        ),
+        (
+            "messages = 1",
+            pb.ExplainRequest(request=pb.ChatRequest(messages=[pb.Message(role=2, content="x")] * 3)),
+            "Explain",
+            "messages has 3 items",
+        ),
+        (
             "image_bytes = 3",
             pb.ChatRequest(
                 messages=[pb.Message(role=2, parts=[pb.Part(image=pb.Media(data=b"1234"))])],

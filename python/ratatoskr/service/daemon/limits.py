@@ -111,7 +111,8 @@ def _lower(counter: Counter[str], name: str) -> None:
 
 _LISTS: Final = ("texts", "documents", "pairs", "labels", "hypotheses")
 _TEXTS: Final = ("text", "premise", "hypothesis", "query")
-_TOKENISED: Final = frozenset({"TokenCountRequest", "TokenizeRequest"})
+_NESTED: Final = ("chat", "request")
+_TOKENISED: Final = frozenset({"TokenCountRequest", "TokenizeRequest", "TokenizeBatchRequest"})
 _MAX_TOKENISED: Final = 16 * 1024 * 1024
 _MEDIA: Final = ("image", "audio", "file")
 
@@ -119,6 +120,9 @@ _MEDIA: Final = ("image", "audio", "file")
 def check_message(message: Any, limits: LimitsSection) -> None:
     """Raise `InvalidInput`, which names field and limit, for a message that holds too much."""
     fields = message.DESCRIPTOR.fields_by_name
+    for name in _NESTED:
+        if name in fields and fields[name].message_type is not None and message.HasField(name):
+            check_message(getattr(message, name), limits)
     most = limits.text_bytes if message.DESCRIPTOR.name not in _TOKENISED else _MAX_TOKENISED
     for name in _TEXTS:
         if name in fields:
