@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import reduce
 from operator import add
 from typing import Final
@@ -11,7 +10,7 @@ from ratatoskr.errors import InvalidInput
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs.decisions import DecisionSpec
-from ratatoskr.providers.task import TaskClient, ask_each
+from ratatoskr.providers.task import PathTask, ask_each
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.classify import Classification, Classifications, ZeroShotRequest, rank_labels
 from ratatoskr.types.usage import Usage
@@ -22,7 +21,7 @@ __all__ = ["HostedDecisions"]
 _CONCURRENCY: Final = 8
 
 
-class HostedDecisions:
+class HostedDecisions(PathTask[DecisionSpec]):
     """The decisions of one provider.
 
     Args:
@@ -31,21 +30,7 @@ class HostedDecisions:
     """
 
     def __init__(self, provider: HttpProvider, spec: DecisionSpec) -> None:
-        self.name = provider.name
-        self._spec = spec
-        self._client = TaskClient(provider, spec.beside, "texts")
-
-    def find_model(self, name: str) -> str | None:
-        """Return the model's name: any may decide, and the provider refuses those that do not."""
-        return name
-
-    def knows_model(self, name: str) -> bool:
-        """Return whether a name is that of a model that decides."""
-        return bool(self._spec.models) and re.fullmatch(self._spec.models, name) is not None
-
-    def address(self, model: str) -> str:
-        """Return where texts are sent."""
-        return self._client.url(self._spec.path)
+        super().__init__(provider, spec, "texts")
 
     async def classify_zero_shot(self, request: ZeroShotRequest, call: CallOptions) -> Classifications:
         """Return the scores of the caller's labels.

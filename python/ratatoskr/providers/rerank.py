@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from ratatoskr.errors import InvalidInput
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.providers.specs.rerank import COMPATIBLE_RERANK, RERANK, RerankSpec
-from ratatoskr.providers.task import TaskClient
+from ratatoskr.providers.task import PathTask
 from ratatoskr.types.attempt import Notice
 from ratatoskr.types.rerank import Ranking, RerankRequest
 from ratatoskr.wire.rerank import decode_ranking
@@ -23,7 +21,7 @@ def reranker_of(provider: HttpProvider) -> HttpReranker | None:
     return None if spec is None else HttpReranker(provider, spec)
 
 
-class HttpReranker:
+class HttpReranker(PathTask[RerankSpec]):
     """The reranking of one provider.
 
     Args:
@@ -32,21 +30,7 @@ class HttpReranker:
     """
 
     def __init__(self, provider: HttpProvider, spec: RerankSpec) -> None:
-        self.name = provider.name
-        self._spec = spec
-        self._client = TaskClient(provider, spec.beside, "documents")
-
-    def find_model(self, name: str) -> str | None:
-        """Return the model's name: any may be one."""
-        return name
-
-    def knows_model(self, name: str) -> bool:
-        """Return whether a name is one of this provider's without its prefix, too."""
-        return bool(self._spec.models) and re.fullmatch(self._spec.models, name) is not None
-
-    def address(self, model: str) -> str:
-        """Return where documents are sent."""
-        return self._client.url(self._spec.path)
+        super().__init__(provider, spec, "documents")
 
     async def rerank(self, request: RerankRequest, call: CallOptions) -> Ranking:
         """Return the request's documents, the most relevant first.

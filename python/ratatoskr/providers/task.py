@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -15,7 +16,7 @@ from ratatoskr.providers.provider import HttpProvider
 from ratatoskr.wire.dialect import Target
 from ratatoskr.wire.failure import FailureReported
 
-__all__ = ["TaskClient", "ask_each"]
+__all__ = ["PathTask", "TaskClient", "ask_each"]
 
 I = TypeVar("I")  # noqa: E741  # an item
 T = TypeVar("T")
@@ -103,3 +104,49 @@ async def ask_each(items: Sequence[I], ask: Callable[[I], Awaitable[T]], concurr
     finally:
         for task in tasks:
             task.cancel()
+
+
+class TaskSpec(Protocol):
+    """What the rows of such APIs have in common."""
+
+    @property
+    def path(self) -> str:
+        """What follows the base URL."""
+
+    @property
+    def beside(self) -> str:
+        """The end of the base URL that is left out."""
+
+    @property
+    def models(self) -> str:
+        """A regular expression for names of models, as far as they are known."""
+
+
+S = TypeVar("S", bound=TaskSpec)
+
+
+class PathTask(Generic[S]):
+    """What one provider offers beside chats, at one address for every model.
+
+    Args:
+        provider: whose address and keys are used.
+        spec: the row of its API.
+        field: the argument that holds the texts, for errors.
+    """
+
+    def __init__(self, provider: HttpProvider, spec: S, field: str) -> None:
+        self.name = provider.name
+        self._spec = spec
+        self._client = TaskClient(provider, spec.beside, field)
+
+    def find_model(self, name: str) -> str | None:
+        """Return the model's name: the provider refuses models that cannot do this."""
+        return name
+
+    def knows_model(self, name: str) -> bool:
+        """Return whether a name is that of such a model, with a prefix or without."""
+        return bool(self._spec.models) and re.fullmatch(self._spec.models, name) is not None
+
+    def address(self, model: str) -> str:
+        """Return where requests are sent."""
+        return self._client.url(self._spec.path)
