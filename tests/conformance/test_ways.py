@@ -11,7 +11,14 @@ ASKED_IN_PROCESS_ALONE = {
     "test_a_deadline_ends_the_call_and_the_work",  # looks at the threads of the engine
     "test_closing_while_the_model_loads_leaves_nothing_in_memory",  # holds back the loading of a model
 }
-INTERNAL = {"test_histories.py", "test_providers.py", "test_remote_embed_parts.py", "test_ways.py"}
+INTERNAL = {
+    "test_histories.py",
+    "test_providers.py",
+    "test_remote_analysis.py",
+    "test_remote_embed.py",
+    "test_remote_embed_parts.py",
+    "test_ways.py",
+}
 """Files about what is sent to a provider, whichever way a request has come."""
 
 

@@ -215,3 +215,21 @@ def test_the_version_and_completion_import_no_grpc() -> None:
     for arguments in (["--version"], ["completion", "bash"], ["health", "--embedded", "--help"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
         assert done.returncode == 0, arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("embed-file", "in.csv", "out.jsonl"),
+        ("search", "vectors.npy", "a question"),
+        ("job", "tokens", "in.csv", "o.csv"),
+    ],
+)
+def test_an_address_is_refused_by_commands_that_ask_no_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text("text\nHi\n")
+    result = run(*arguments, "--address", "http://127.0.0.1:1", *(["-m", "gpt-4.1"] if "tokens" in arguments else []))
+    assert result.exit_code == 2
+    assert "--address cannot be used here" in result.stderr
