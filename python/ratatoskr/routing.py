@@ -293,6 +293,8 @@ def provider_prefix(model: str, configured: Collection[str]) -> str | None:
 
 def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collection[str]) -> Candidate:
     """Return the candidate for a prefix that is not a provider's name: `ft:…`, or `name:tag` at Ollama."""
+    if prefix == "local":
+        raise NoProvider(f"{quote(rest)} is not a configured model of this process", model=name)
     for spec in SPECS.values():
         description = dict(spec.model_prefixes).get(prefix)
         if description and rest:
@@ -303,11 +305,8 @@ def _resolve_other_prefix(name: str, prefix: str, rest: str, configured: Collect
         if spec.name in configured and prefix and rest:
             return Candidate(spec.name, name, f"a name and a tag of {spec.title}")
     known = ", ".join(sorted({*SPECS, *configured}))
-    what = (
-        f"{quote(rest)} is not a model of {SPECS[prefix].title}"
-        if prefix in SPECS
-        else f"{quote(prefix)} is not a provider"
-    )
+    title = SPECS[prefix].title if prefix in SPECS else None
+    what = f"{quote(rest)} is not a model of {title}" if title else f"{quote(prefix)} is not a provider"
     titles = " or ".join(spec.title for spec in tagged)
     raise InvalidInput(
         f"{what} (known are {known}), and {titles}, whose names have such tags, is not configured",

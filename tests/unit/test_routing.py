@@ -372,3 +372,8 @@ def test_an_explicit_prefix_always_wins(provider, rest, configured):
 def test_the_table_always_has_a_provider_for_a_name(model):
     entry = match_family(model) if model else None
     assert entry is None or (entry.providers and entry.family in FAMILIES)
+
+
+def test_a_model_of_this_process_is_no_tag_of_ollama() -> None:
+    with pytest.raises(NoProvider, match=r"'sentence-transformers/x' is not a configured model of this process"):
+        resolve("local:sentence-transformers/x", ["ollama", "openai"])
