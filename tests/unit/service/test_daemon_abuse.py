@@ -30,6 +30,7 @@ TYPED = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.UNAUTHENTICATED,
     grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNAVAILABLE,  # a tokenizer that is not on this machine
     grpc.StatusCode.OK,
 }
 
