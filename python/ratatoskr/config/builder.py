@@ -238,7 +238,8 @@ class Builder(LocalMethods):
             self._set(**{name: tuple({**dict(limits), provider: value}.items())})
         counts = {"requests": requests, "tokens": tokens, "input_tokens": input_tokens, "output_tokens": output_tokens}
         given = {name: value for name, value in counts.items() if value is not None}
-        if given or (in_flight is None and stream_bytes is None):
+        alone = in_flight is None and stream_bytes is None
+        if given or (alone and (model, per, each_key) != ("*", 60.0, False)):
             self._set(limits=add_limit(self._recipe.limits, provider, model, per, each_key, given))
         return self
 
