@@ -289,3 +289,15 @@ def test_what_a_killed_process_reserved_and_spent_stays(tmp_path):
         now = total(SqliteLedger(path), "a")
         assert spent <= now <= spent + 10 * 2, "what was printed is counted, and what was not by one call at most"
         spent = now
+
+
+def test_a_reservation_that_has_become_free_is_not_taken_for_a_later_one(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    first = reserve(ledger, Charge("short", 3, 10, 5.0), now=0.0)
+    assert isinstance(first, Hold)
+    later = 5.0 * (1 + LAG) + 1
+    assert total(ledger, "short", later) == 0
+    assert isinstance(reserve(ledger, Charge("long", 2, 10, 60.0), now=later), Hold)
+    ledger.settle(first, [7], later)
+    assert (total(ledger, "short", later), total(ledger, "long", later)) == (0, 2)
+    ledger.close()

@@ -192,5 +192,6 @@ async def test_the_native_transport(behaviour: Behaviour) -> None:
 async def test_a_client_of_the_users(behaviour: Behaviour, library: str, request: pytest.FixtureRequest) -> None:
     libraries, failure = CANNOT[behaviour]
     if library in libraries:
-        request.applymarker(pytest.mark.xfail(reason=f"{library} cannot", raises=failure, strict=True))
+        always = behaviour is not outlives_a_storm_of_cancels  # on a busy machine the storm may miss
+        request.applymarker(pytest.mark.xfail(reason=f"{library} cannot", raises=failure, strict=always))
     await behaviour(borrowed(library), EXPECTED if library in libraries else LIMIT)
