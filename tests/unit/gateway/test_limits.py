@@ -149,7 +149,7 @@ def test_blocking_calls_keep_to_limits() -> None:
         ({"requests": 1, "each_key": "yes"}, "each_key"),
         ({"in_flight": 0}, "in_flight"),
         ({"requests": 1, "in_flight": 0}, "in_flight"),
-        ({}, "requests"),
+        ({"per": 5.0}, "requests"),
     ],
 )
 def test_a_wrong_limit_is_refused_by_the_builder(arguments: dict[str, object], field: str) -> None:
