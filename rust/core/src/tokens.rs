@@ -191,10 +191,10 @@ fn find_special_tokens(inner: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::{Tokenizer, Tokens, TokensError};
 
-    const WORDS: &str = r#"{
+    pub(crate) const WORDS: &str = r#"{
         "version": "1.0",
         "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
         "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
@@ -206,7 +206,7 @@ mod tests {
                   "unk_token": "[UNK]"}
     }"#;
 
-    fn encoded(texts: &[&str], limit: usize) -> Tokens {
+    pub(crate) fn encoded(texts: &[&str], limit: usize) -> Tokens {
         Tokenizer::from_json(WORDS.as_bytes())
             .unwrap_or_else(|e| unreachable!("{e}"))
             .encode(texts, limit)

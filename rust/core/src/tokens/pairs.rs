@@ -113,26 +113,8 @@ pub(super) fn find_pair_template(inner: &tokenizers::Tokenizer) -> Option<PairTe
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{WORDS, encoded};
     use super::{PairTruncation, Tokenizer, Tokens, TokensError};
-
-    const WORDS: &str = r#"{
-        "version": "1.0",
-        "truncation": {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
-        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
-                    "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
-        "added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]},
-        "decoder": null,
-        "model": {"type": "WordLevel", "vocab": {"[PAD]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "[UNK]": 5},
-                  "unk_token": "[UNK]"}
-    }"#;
-
-    fn encoded(texts: &[&str], limit: usize) -> Tokens {
-        Tokenizer::from_json(WORDS.as_bytes())
-            .unwrap_or_else(|e| unreachable!("{e}"))
-            .encode(texts, limit)
-            .unwrap_or_default()
-    }
 
     fn joined(first: &str, second: &str, limit: usize, truncation: PairTruncation) -> Result<Tokens, TokensError> {
         let tokenizer = Tokenizer::from_json(WORDS.as_bytes()).unwrap_or_else(|e| unreachable!("{e}"));
