@@ -22,7 +22,7 @@ from ratatoskr.cli.job_files import file_options, job_fields, paths_argument, ru
 @click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them.")
 @options.dimensions
 @file_options("parquet", "npy", "jsonl")
-@options.where
+@options.providers
 @options.local
 def embed_file(
     paths: tuple[str, ...],

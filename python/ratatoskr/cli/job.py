@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FORMATS = ("parquet", "jsonl", "csv")
 
 _column = click.option("-c", "--column", default="text", show_default=True, metavar="NAME", help="The column of texts.")
-_analysis = options.combine(output_prefix, no_truncate, file_options(*_FORMATS), options.where, options.local)
+_analysis = options.combine(output_prefix, no_truncate, file_options(*_FORMATS), options.providers, options.local)
 
 
 @click.group("job", cls=Group)
@@ -130,7 +130,7 @@ def stance(paths: tuple[str, ...], model: str, **given: Any) -> None:
 @output_prefix
 @file_options(*_FORMATS)
 @options.cache_dir
-@options.where
+@options.providers
 def tokens(
     paths: tuple[str, ...],
     model: str | None,

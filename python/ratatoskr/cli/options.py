@@ -204,7 +204,7 @@ daemon = combine(
     ),
     click.option("--embedded", is_flag=True, expose_value=False, callback=remember, help="Ask no daemon."),
 )
-where = combine(
+providers = combine(
     click.option(
         "--base-url",
         "base_urls",
@@ -213,9 +213,9 @@ where = combine(
         help="URL of PROVIDER's API; an unknown name is a host with OpenAI's Chat Completions API.",
     ),
     click.option("--allow-insecure", is_flag=True, help="Allow plain http to other machines for the providers named."),
-    daemon,
     network,
 )
+where = combine(providers, daemon)
 
 
 def _local_model(callback: Any, default: str) -> Callable[[Command], Command]:

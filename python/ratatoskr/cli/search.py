@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @options.searched_model
 @options.as_json
-@options.where
+@options.providers
 @options.local
 def search(
     file: str,
@@ -54,12 +54,10 @@ def search(
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.connect import embedding_gateway, is_remote_embedding
     from ratatoskr.cli.render import Screen
-    from ratatoskr.cli.settings import refuse_address
     from ratatoskr.jobs import VectorFile, search_sync
     from ratatoskr.local.store.store import ModelStore
     from ratatoskr.models.embeddings import find_embedding_model
 
-    refuse_address("files are searched in this process")
     vectors, screen = VectorFile(file, column=column, output_column=output_column), Screen()
     name = model or vectors.model or options.default_local_model()
     dimensions = None

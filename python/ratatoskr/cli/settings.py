@@ -171,14 +171,6 @@ def daemon_url(unless: str | None = None) -> str | None:
     return find_socket()
 
 
-def refuse_address(reason: str) -> None:
-    """Raise `ConfigurationError` if the command line names a daemon, for a command that asks none."""
-    from ratatoskr.errors import ConfigurationError
-
-    if _meta().get("address_is_named"):
-        raise ConfigurationError(f"--address cannot be used here: {reason}")
-
-
 def daemon_file(name: Literal["token_file", "cert", "key"]) -> str | None:
     """Return the file of the token, the certificate or its key for the daemon, if the command line names one."""
     return _meta().get(name)

@@ -232,4 +232,4 @@ def test_an_address_is_refused_by_commands_that_ask_no_daemon(
     (tmp_path / "in.csv").write_text("text\nHi\n")
     result = run(*arguments, "--address", "http://127.0.0.1:1", *(["-m", "gpt-4.1"] if "tokens" in arguments else []))
     assert result.exit_code == 2
-    assert "--address cannot be used here" in result.stderr
+    assert "No such option '--address'" in result.stderr
