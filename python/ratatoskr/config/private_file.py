@@ -1,4 +1,4 @@
-"""Files that hold secrets: read only where nobody else can read or change them."""
+"""Files that hold secrets, which are read only if other users can neither read nor change them."""
 
 from __future__ import annotations
 

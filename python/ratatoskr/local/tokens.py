@@ -26,7 +26,7 @@ __all__ = ["TokenizerRegistry"]
 _UNIT: Final = TokenizerSource("encoding", "o200k_base")
 """What estimates are made from."""
 _PART: Final = 1 << 18
-"""Characters of a long text that are converted at once: meanwhile no other Python code runs."""
+"""Characters of a long text that are converted at once; no other Python code runs during that time."""
 _CHUNK: Final = 256
 """Texts that one thread tokenises at once."""
 _INLINE: Final = {"encoding": 1 << 16, "file": 1 << 12}

@@ -1,4 +1,4 @@
-"""`Lane`: a fair queue before a ledger: whoever came first reserves first, until a deadline."""
+"""`Lane`: a fair queue before a ledger: calls reserve in the order in which they arrive, until a deadline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Late(Exception):
 
     Attributes:
         refusal: why.
-        seconds: until they can, as far as known.
+        seconds: until they can; an estimate where it depends on calls under way.
     """
 
     def __init__(self, refusal: Refusal, seconds: float) -> None:
@@ -121,7 +121,7 @@ class Lane:
         waiter = _Waiter(choices, now + patience, hopeful)
         ahead = self._last
         if self._waiters and ahead is not None:
-            # Whoever came later is not served earlier, and each request ahead takes one from a limit of requests.
+            # Calls are served in order, and each request ahead takes one from a limit of requests.
             ones = [one for one in choices[0] if one.amount == 1]
             turns = [len(self._waiters) // ((one.limit or 1) * len(choices)) * one.per for one in ones]
             behind = max(turns, default=0)

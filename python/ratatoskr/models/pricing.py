@@ -99,7 +99,7 @@ class Pricing:
         return CostRange(low, high, "USD", tokens, most, self._prices.basis(provider))
 
     def when_read(self, usage: Usage, provider: str, *models: str) -> Cost | None:
-        """Return what stands for the cost of an answer that is complete now, until somebody reads it."""
+        """Return a placeholder for the cost of an answer that is complete now; reading it calculates the cost."""
         if usage.input_tokens is None or usage.source == "local":
             return None
         pending: Any = _PendingCost(self, usage, provider, models, self._now())

@@ -87,7 +87,7 @@ class Closed:
             return True
         if len(self._answered) + len(self._failed) < settings.minimum_requests:
             return False
-        # Tuples, because other threads append answers meanwhile. Where a deque is full, both count from its start.
+        # Tuples: other threads append answers at the same time. Where a deque is full, both count from its start.
         both = tuple(self._answered), tuple(self._failed)
         start = max([now - settings.window, *(times[0] for times in both if len(times) == MAX_RESULTS)])
         answered, failed = (sum(time >= start for time in times) for times in both)
@@ -246,7 +246,7 @@ class Breaker:
         for circuit in list(self.opened):
             provider, _, model = circuit.partition(":")
             state, left = self.state_of(circuit)
-            if state is not None:  # it may have closed meanwhile
+            if state is not None:  # another thread may have closed it
                 health.append(BreakerHealth(provider, model, state, left))
         return tuple(health)
 

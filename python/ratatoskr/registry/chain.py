@@ -205,7 +205,7 @@ class Chain:
                 except BaseException:
                     self._budget.put_back(candidate.provider, paid)  # cancelled while waiting: no retry was made
                     raise
-                if ready is not None and self.readiness.is_open(candidate):  # the breaker has opened meanwhile
+                if ready is not None and self.readiness.is_open(candidate):  # the breaker opened during the wait
                     self._budget.put_back(candidate.provider, paid)
                     run.attempts[-1] = replace(run.attempts[-1], decision="next")
                     run.last_errors.append(error)

@@ -105,7 +105,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "encrypted socket": (f"{HOUSE}{L}address = 'unix:/r/s'\ntls = true\n", "is not encrypted"),
     "group of a port": (f"{HOUSE}{L}group = 'staff'\n", "has a group, which only a socket can have"),
     "tls without": (f"{HOUSE}{L}tls = true\n", "tls.cert is not set"),
-    "nobody known": (f"{HOUSE}{L}authentication = true\n", "asks who calls, and nobody is known: `ratd token NAME`"),
+    "nobody known": (
+        f"{HOUSE}{L}authentication = true\n",
+        "requires authentication, and no client is configured: `ratd token NAME`",
+    ),
     # other machines
     "open to all": (f"{HOUSE}{L}address = '0.0.0.0:1'\n", "needs [tls] with cert and key and [clients.NAME]"),
     "open v6": (f"{HOUSE}{L}address = '[::]:1'\n", "can be reached from other machines"),

@@ -124,9 +124,10 @@ def open_openvino(
         "INFERENCE_NUM_THREADS": str(threads),
     }
     try:
-        model = _read_model(openvino.Core(), graph, name)
+        core = openvino.Core()
+        model = _read_model(core, graph, name)
         vocabulary = _find_vocabulary(model)
-        compiled = openvino.Core().compile_model(model, "CPU", options)
+        compiled = core.compile_model(model, "CPU", options)
     except RuntimeError as error:
         raise ConfigurationError(f"OpenVINO cannot load the graph: {describe_error(error)}", model=name) from None
     if vocabulary is None:

@@ -51,12 +51,12 @@ class CallLog(logging.Handler):
             logger.setLevel(self._least)
 
     def event(self, message: str, level: str = "info", **fields: Any) -> None:
-        """Tell what has happened to the daemon."""
+        """Log an event of the daemon."""
         if _LEVELS[level] >= self._least:
             self._write({"time": _now(), "level": level, "message": message, **fields})
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell a record of a logger."""
+        """Log the record of a logger."""
         fields = {name: value for name, value in vars(record).items() if name not in _OWN and value is not None}
         if record.exc_info and record.exc_info[1] is not None:
             fields["exception"] = _describe(record.exc_info[1])
@@ -64,7 +64,7 @@ class CallLog(logging.Handler):
         self.event(f"{record.name}: {record.getMessage()}", level, **fields)
 
     def call(self, call: Call) -> None:
-        """Tell the end of a call."""
+        """Log the end of a call."""
         error = call.error
         level = "info" if error is None else "warning"
         if _LEVELS[level] < self._least:

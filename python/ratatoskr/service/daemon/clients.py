@@ -79,13 +79,13 @@ class Clients:
                     "this daemon asks for a token: `authorization: Bearer TOKEN`, by token= or --token-file"
                 )
         if client is None:
-            client = self._nobody(call, listener)
+            client = self._anonymous(call, listener)
         if listener.admin and not client.admin:
             return replace(client, admin=True)
         return client
 
     def asks(self, listener: ListenerSection) -> bool:
-        """Return whether callers at a listener must say who they are."""
+        """Return whether callers at a listener must authenticate."""
         return bool(self._named) if listener.authentication is None else listener.authentication
 
     def _of_token(self, given: Any) -> Client | None:
@@ -107,8 +107,8 @@ class Clients:
                 return self._named[client]
         return None
 
-    def _nobody(self, call: Call, listener: ListenerSection) -> Client:
-        """Return the client of callers that do not say who they are: the listener, beyond this machine each address."""
+    def _anonymous(self, call: Call, listener: ListenerSection) -> Client:
+        """Return the client of unauthenticated callers: one for the listener, or for each address on a network."""
         found = self._of_listeners.get(listener.name)
         if found is None:
             limits = self._limits

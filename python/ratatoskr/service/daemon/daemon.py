@@ -163,7 +163,7 @@ class Daemon:
             "grpc.max_concurrent_streams": limits.calls + _BEYOND,  # of one connection
         }
         if listener.place.path is not None:
-            options["grpc.http2.max_ping_strikes"] = 0  # whoever reaches the socket is of this machine
+            options["grpc.http2.max_ping_strikes"] = 0  # only programs of this machine reach the socket
         handlers = [Reflection(service)] if self._reflects() else []
         encrypted = is_encrypted(listener, self.config)
         door = _Door(listener, service, make_server(service, handlers=handlers, options=options), encrypted=encrypted)
@@ -230,7 +230,7 @@ class Daemon:
         }
 
     def dump(self) -> None:
-        """Tell the log what is under way."""
+        """Log the calls under way."""
         now = time.monotonic()
         calls = [
             f"{call.id} {call.caller.name} {call.method.name if call.method else call.path} "

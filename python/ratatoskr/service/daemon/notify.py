@@ -32,24 +32,24 @@ class Notifier:
             pass
 
     def ready(self, status: str) -> None:
-        """Tell that calls are answered."""
+        """Notify systemd that calls are answered."""
         self.send("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """Tell that the configuration is being read again."""
+        """Notify systemd that the configuration is being reloaded."""
         self.send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        """Tell that the daemon ends."""
+        """Notify systemd that the daemon is stopping."""
         self.send("STOPPING=1", "STATUS=finishing the calls under way")
 
     def watch(self) -> None:
-        """Tell from the event loop, again and again, that it runs; nothing where no watchdog waits for it."""
+        """Notify the watchdog from the event loop at regular intervals, if systemd has one for this service."""
         if self._period:
             self.send("WATCHDOG=1")
             self._timer = asyncio.get_running_loop().call_later(self._period, self.watch)
 
     def stop(self) -> None:
-        """Tell nothing more."""
+        """Stop notifying the watchdog."""
         if self._timer is not None:
             self._timer.cancel()

@@ -49,7 +49,7 @@ def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Without a file the daemon listens at 127.0.0.1:9741 with the providers of the environment. SIGHUP reloads, "
-    "SIGTERM ends once the calls under way have ended, a second one ends at once, SIGUSR1 tells the log what is under "
+    "SIGTERM ends once the calls under way have ended, a second one ends at once, SIGUSR1 logs what is under "
     "way. Exit codes: 0; 1 cannot listen; 2 usage, configuration.",
 )
 @click.option(
@@ -61,7 +61,7 @@ def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
     "/etc/ratatoskr.",
 )
 @click.option("--check-config", is_flag=True, help="Check the configuration, and do nothing else.")
-@click.option("--log-level", type=click.Choice(_LEVELS), help="Tell the log this and worse, whatever the file says.")
+@click.option("--log-level", type=click.Choice(_LEVELS), help="Log this level and above; overrides the file.")
 @click.option(
     "--insecure-listen",
     is_flag=True,
@@ -126,7 +126,7 @@ def token(name: str, admin: bool, models: tuple[str, ...]) -> None:
     """Make a token for the client NAME: print it once on stdout, and the lines to keep of it on stderr.
 
     The lines belong into config.toml, and come into force with a reload. The token is not kept: give it to the client,
-    in a file that nobody else can read (`rat --token-file`), or as RATD_TOKEN.
+    in a file that other users cannot read (`rat --token-file`), or as RATD_TOKEN.
     """
     from ratatoskr.config.server import CLIENT_NAME
     from ratatoskr.config.toml_text import format_value

@@ -83,7 +83,8 @@ def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecur
     asks = asks_who_calls(listener, config)
     if asks and not config.clients:
         raise ConfigurationError(
-            f"listeners: {listener.name} asks who calls, and nobody is known: `ratd token NAME` makes a token"
+            f"listeners: {listener.name} requires authentication, and no client is configured: "
+            "`ratd token NAME` makes a token"
         )
     if is_safe(listener, config) or allow_insecure:
         return

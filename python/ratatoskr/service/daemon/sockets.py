@@ -1,7 +1,7 @@
 """Where the daemon listens: no other is disturbed, and no other can take its place.
 
-gRPC takes a live Unix socket over without a word. So a lock file beside the socket is held for life, whoever answers
-there is asked first, and only what was made here is removed.
+gRPC takes a live Unix socket over without a word. So a lock file beside the socket is held as long as the daemon
+runs, a connection is tried first, and only files that this daemon made are removed.
 """
 
 from __future__ import annotations
