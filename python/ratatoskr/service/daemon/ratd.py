@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -165,10 +166,15 @@ def config(path: Path | None, as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Run `ratd`."""
+    gc.set_threshold(50_000)  # imports make many objects, and calls few that are garbage in a circle
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for them takes longer than any set-up
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    ratd(prog_name="ratd")
+    try:
+        ratd(prog_name="ratd")
+    finally:
+        gc.freeze()  # else the interpreter looks through everything again before it ends
     sys.exit(0)
 
 
