@@ -137,7 +137,6 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             route.method if route is not None else None,
             path,
             metadata,
-            context.peer(),
             len(octets),
             id_of(metadata),
             asyncio.current_task(),
