@@ -33,6 +33,8 @@ from ratatoskr.types.part import TextPart
 
 HEAD = "| proxy | requests/s at 64 | ratd has | p50 ms alone | events/s at 16 | ratd has | CPU µs an event | MiB |"
 PROMPT = "Who runs along the ash tree?"
+_OPEN = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
+"""Without keys, as the daemon on loopback is."""
 PATIENCE = 120.0
 """Seconds in which a proxy must be ready."""
 
@@ -125,7 +127,7 @@ class Http:
         document = {"model": model, "stream": streamed, "messages": [{"role": "user", "content": PROMPT}]}
         body = json.dumps(document).encode()
         head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{self._port}\r\ncontent-type: application/json\r\n"
             f"authorization: Bearer sk-bench\r\n{self._headers}{headers}content-length: {len(body)}\r\n\r\n"
         )
         octets = head.encode() + body
@@ -172,7 +174,8 @@ def litellm(upstream: str, folder: Path, python: Path) -> Iterator[Proxy]:
     ]
     path.write_text(json.dumps({"model_list": models}))  # JSON is YAML, too
     command = [str(python.parent / "litellm"), "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
-    with _process(command, HOME=str(folder), LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR") as process:
+    variables = {"HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", **_OPEN}
+    with _process(command, **variables) as process:
         http = Http(port)
         yield Proxy(process, http.one("calls", streamed=False), http.one("streams", streamed=True))
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+import msgspec
 
 from ratatoskr.config.section import Names, Section
-from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
 __all__ = ["RoutingSection", "TimeoutsSection"]
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class RoutingSection(Section):
@@ -29,7 +28,7 @@ class RoutingSection(Section):
 
     fallbacks: dict[str, Names] = {}
     substitute: bool = False
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     parameter_policy: Literal["error", "drop", "pass"] = "error"
 
     def apply(self, builder: Builder, rules: dict[str, str | list[str]]) -> None:
@@ -69,6 +68,8 @@ class TimeoutsSection(Section):
 
     def apply(self, builder: Builder) -> None:
         """Set the deadlines of a builder."""
-        given = self.model_dump(exclude_none=True)
+        from ratatoskr.types.timeouts import Timeouts
+
+        given = self.values()
         if given:
             builder.timeout(Timeouts(**given))

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+import msgspec
 
 from ratatoskr.config.behaviour import RoutingSection, TimeoutsSection
-from ratatoskr.config.section import Name, Names, Section
+from ratatoskr.config.section import FINITE, Name, Names, Section
 from ratatoskr.config.server import (
-    CLIENT_NAME,
     ClientSection,
     ListenerSection,
     ServerSection,
     TlsSection,
     check_listeners,
+    check_names,
 )
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.precision import PrecisionChoice
-from ratatoskr.types.budget import Budget
 from ratatoskr.types.rests import MAX_RESULTS
 
 __all__ = [
@@ -43,9 +37,9 @@ __all__ = [
     "Template",
 ]
 
-Number = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_RESULTS)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=FINITE)]
 
 
 class Defaults(Section):
@@ -88,6 +82,17 @@ class ProviderSection(Section):
     allow_insecure: bool = False
 
 
+def check_providers(providers: Mapping[str, ProviderSection]) -> None:
+    """Raise `ConfigurationError` for a provider that is not built in and has no base URL."""
+    from ratatoskr.providers.specs import SPECS
+
+    for name, section in providers.items():
+        if name not in SPECS and section.base_url is None:
+            raise ConfigurationError(
+                f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
+            )
+
+
 class Network(Section):
     """How connections are made.
 
@@ -96,7 +101,8 @@ class Network(Section):
         ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
     """
 
-    proxy: Name | None = Field(default=None, repr=False)
+    secret: ClassVar[frozenset[str]] = frozenset({"proxy"})
+    proxy: Name | None = None
     ca_file: Name | None = None
 
 
@@ -123,7 +129,7 @@ class LimitSection(Section):
     tokens: Number | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
-    per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    per: Annotated[float, msgspec.Meta(gt=0, le=FINITE)] = 60.0
     model: Name = "*"
     each_key: bool = False
 
@@ -140,24 +146,21 @@ class BudgetSection(Section):
         name: of the accounts in the ledger.
     """
 
-    amount: Name | int
+    amount: Name | int | float  # a float is refused with the reason
     per: Name | int = "day"
     tz: Name = "UTC"
     unpriced: Name = "refuse"
     on: Name = "error"
     name: Name = "budget"
 
-    @field_validator("*", mode="before")
     @classmethod
-    def _check(cls, value: Any, info: ValidationInfo) -> Any:
-        given = value
-        if info.field_name == "per" and isinstance(value, int) and not isinstance(value, bool):
-            given = timedelta(seconds=min(value, 10**9))
-        try:
-            Budget(**{"amount": 1, str(info.field_name): given})
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return value
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for what a `Budget` does not take."""
+        from ratatoskr.types.budget import Budget
+
+        if key == "per" and isinstance(value, int):
+            value = timedelta(seconds=min(value, 10**9))
+        Budget(**{"amount": 1, key: value})
 
 
 class LedgerSection(Section):
@@ -179,14 +182,10 @@ class LocalModelSection(Section):
         labels: the names of the labels in the order of the logits, or by the names that its `config.json` has.
     """
 
+    short: ClassVar[str] = "model"
     model: Name
     precision: PrecisionChoice = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
-
-
-_LocalModel = Annotated[
-    LocalModelSection, BeforeValidator(lambda given: {"model": given} if isinstance(given, str) else given)
-]
 
 
 class LocalSection(Section):
@@ -203,11 +202,12 @@ class LocalSection(Section):
         ram_budget: bytes that the models may add to the process.
     """
 
-    embeddings: list[_LocalModel] = []
-    nli: list[_LocalModel] = []
-    classifiers: list[_LocalModel] = []
-    rerankers: list[_LocalModel] = []
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")] = "cpu"
+    forms: ClassVar[Mapping[str, str]] = {"device": r"cpu|cuda(:[0-9]{1,3})?"}
+    embeddings: list[LocalModelSection] = []
+    nli: list[LocalModelSection] = []
+    classifiers: list[LocalModelSection] = []
+    rerankers: list[LocalModelSection] = []
+    device: str = "cpu"
     threads: Number | None = None
     cache_dir: Name | None = None
     ram_budget: Number | None = None
@@ -228,7 +228,7 @@ class BreakerSection(Section):
 
     enabled: bool = True
     failures: Count = 5
-    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    failure_ratio: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
     minimum_requests: Count = 20
     window: Seconds = 30.0
     open_for: Seconds = 5.0
@@ -246,16 +246,13 @@ class RedactSection(Section):
     patterns: dict[str, Name]
     restore: bool = False
 
-    @field_validator("patterns")
     @classmethod
-    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
-        from ratatoskr.middleware.redact import Redact
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for what `Redact` does not take."""
+        if key == "patterns":
+            from ratatoskr.middleware.redact import Redact
 
-        try:
-            Redact(patterns)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return patterns
+            Redact(value)
 
 
 class ConfigFile(Section):
@@ -297,6 +294,14 @@ class ConfigFile(Section):
     routing: RoutingSection = RoutingSection()
     timeouts: TimeoutsSection = TimeoutsSection()
     server: ServerSection = ServerSection()
-    listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
+    listeners: list[ListenerSection] = []
     tls: TlsSection = TlsSection()
-    clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}
+    clients: dict[str, ClientSection] = {}
+
+    @classmethod
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for listeners that are alike, and for names that no client can have."""
+        if key == "listeners":
+            check_listeners(value)
+        elif key == "clients":
+            check_names(value)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratatoskr.config.file import read_config
-from ratatoskr.config.sections import ConfigFile
-from ratatoskr.config.server import ListenerSection
+from ratatoskr.config.sections import ConfigFile, check_providers
+from ratatoskr.config.server import ListenerSection, check_named
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ class Setup:
     @property
     def listeners(self) -> tuple[ListenerSection, ...]:
         """Where to listen."""
-        return tuple(self.config.listeners) or (ListenerSection(),)
+        return listeners_of(self.config)
+
+
+def listeners_of(config: ConfigFile) -> tuple[ListenerSection, ...]:
+    """Return where to listen by a configuration."""
+    return tuple(config.listeners) or (ListenerSection(),)
 
 
 def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), allow_insecure: bool = False) -> Setup:
@@ -53,26 +58,36 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
             leave this machine without encryption and authentication.
     """
     config = ConfigFile() if path is None else read_config(path)
-    from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
-    from ratatoskr.config.builder import Builder
-    from ratatoskr.config.entry import providers_of_environment
-    from ratatoskr.service.daemon.certificates import Certificates
-
-    builder = Builder()
     where = f"{path}: " if path is not None else ""
+    every = (*listeners_of(config), *listeners)
     try:
-        setup = Setup(config, path, builder.recipe())
-        for listener in (*setup.listeners, *listeners):
+        for listener in every:
             _check_listener(listener, config, allow_insecure)
-        encrypted = any(is_encrypted(one, config) for one in (*setup.listeners, *listeners))
-        certificate = Certificates.read(config.tls) if encrypted else None
-        apply_config(builder, config, providers_of_environment())
-        recipe = builder.recipe()
-        recipe.check()
+        certificate = None
+        if any(is_encrypted(one, config) for one in every):
+            check_named(config.tls)
+            from ratatoskr.service.daemon.certificates import Certificates
+
+            certificate = Certificates.read(config.tls)
+        check_providers(config.providers)
+        recipe = _recipe_of(config)
     except ConfigurationError as error:
         error.args = (f"{where}{error.message}",)
         raise
     return Setup(config, path, recipe, certificate)
+
+
+def _recipe_of(config: ConfigFile) -> Recipe:
+    """Return the recipe of a configuration and the environment."""
+    from ratatoskr.config.apply import apply_config  # after all other checks, so that a mistake is told at once
+    from ratatoskr.config.builder import Builder
+    from ratatoskr.config.entry import providers_of_environment
+
+    builder = Builder()
+    apply_config(builder, config, providers_of_environment())
+    recipe = builder.recipe()
+    recipe.check()
+    return recipe
 
 
 def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecure: bool) -> None:
