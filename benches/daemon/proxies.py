@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -48,12 +48,12 @@ class Proxy:
     Attributes:
         process: its id.
         call: makes one call.
-        stream: reads one stream and returns the number of its events.
+        stream: reads one stream and returns the number of its events; `None` where it does not stream here.
     """
 
     process: int
     call: One
-    stream: One
+    stream: One | None
 
 
 def _free_port() -> int:
@@ -122,6 +122,13 @@ class Http:
         self._headers = headers
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection[0].at_eof():  # a proxy closes those that were idle for some seconds
+                return connection
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
     def one(self, model: str, *, streamed: bool, headers: str = "") -> One:
         """Return a function that makes a call and returns what it counts for."""
         document = {"model": model, "stream": streamed, "messages": [{"role": "user", "content": PROMPT}]}
@@ -133,7 +140,7 @@ class Http:
         octets = head.encode() + body
 
         async def run() -> int:
-            connection = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+            connection = await self._connection()
             reader, writer = connection
             writer.write(octets)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -192,14 +199,13 @@ def portkey(upstream: str, folder: Path) -> Iterator[Proxy]:
         yield Proxy(process, http.one("m", streamed=False, headers=call), http.one("m", streamed=True, headers=stream))
 
 
-async def _ready(proxy: Proxy) -> None:
-    """Wait until a proxy answers calls and streams."""
+async def _ready(call: One) -> None:
+    """Wait until a proxy answers."""
     ends = time.monotonic() + PATIENCE
     while True:
         try:
-            await proxy.call()
-            await proxy.stream()
-        except (OSError, AssertionError, asyncio.IncompleteReadError):
+            await call()
+        except (OSError, AssertionError, asyncio.IncompleteReadError):  # it does not listen yet, or loads
             if time.monotonic() > ends:
                 raise
             await asyncio.sleep(0.5)
@@ -225,35 +231,46 @@ async def compare(
         else:
             notes.append("Portkey's gateway is not installed (`--portkey FOLDER`), and was not measured.")
         figures: dict[tuple[str, str], list[Figures]] = {}
-        for proxy in running.values():
-            await _ready(proxy)
+        for name, proxy in running.items():
+            await _ready(proxy.call)
+            try:
+                assert proxy.stream is not None
+                await proxy.stream()
+            except AssertionError as error:
+                running[name] = replace(proxy, stream=None)
+                notes.append(f"{name} does not stream here: {str(error)[:60]}")
         for turn in range(rounds):
             names = list(running) if turn % 2 == 0 else list(reversed(running))
             for load, at_once in (("alone", 1), ("calls", 64), ("streams", 16)):
                 for name in names:
                     proxy = running[name]
                     one = proxy.stream if load == "streams" else proxy.call
+                    if one is None:
+                        continue
                     found = await measure(proxy.process, at_once, seconds, one)
                     figures.setdefault((name, load), []).append(found)
             print(f"round {turn + 1} of {rounds}", file=sys.stderr)
         sizes = {name: memory_of(proxy.process) for name, proxy in running.items()}
 
-    def middle(name: str, load: str, what: str) -> float:
-        return statistics.median(getattr(one, what) for one in figures[name, load])
+    def middle(name: str, load: str, what: str, form: str) -> str:
+        found = figures.get((name, load))
+        return "" if found is None else form.format(statistics.median(getattr(one, what) for one in found))
 
     def lead(name: str, load: str) -> str:
+        if name == "ratd" or (name, load) not in figures:
+            return ""
         pairs = zip(figures["ratd", load], figures[name, load], strict=True)
-        return "" if name == "ratd" else f"{statistics.median(ours.rate / theirs.rate for ours, theirs in pairs):.1f} x"
+        return f"{statistics.median(ours.rate / theirs.rate for ours, theirs in pairs):.1f} x"
 
     rows = [
         (
             name,
-            f"{middle(name, 'calls', 'rate'):,.0f}",
+            middle(name, "calls", "rate", "{:,.0f}"),
             lead(name, "calls"),
-            f"{middle(name, 'alone', 'p50_ms'):.2f}",
-            f"{middle(name, 'streams', 'rate'):,.0f}",
+            middle(name, "alone", "p50_ms", "{:.2f}"),
+            middle(name, "streams", "rate", "{:,.0f}"),
             lead(name, "streams"),
-            f"{middle(name, 'streams', 'cpu_us'):.1f}",
+            middle(name, "streams", "cpu_us", "{:.1f}"),
             f"{sizes[name]:.0f}",
         )
         for name in running

@@ -63,6 +63,7 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
         )
         return
     check_providers({name: section})
+    assert section.base_url is not None  # noqa: S101  # it has just been looked at
     builder.compatible(
         name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
     )

@@ -16,7 +16,7 @@ __all__ = ["RoutingSection", "TimeoutsSection"]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class RoutingSection(Section):
+class RoutingSection(Section, frozen=True):
     """Which models may follow others, and what happens to calls that fail or cannot be sent as they are.
 
     Attributes:
@@ -45,7 +45,7 @@ class RoutingSection(Section):
         builder.retries(self.retries).parameter_policy(self.parameter_policy)
 
 
-class TimeoutsSection(Section):
+class TimeoutsSection(Section, frozen=True):
     """Deadlines in seconds of calls that set none themselves; `inf` switches one off.
 
     Attributes:

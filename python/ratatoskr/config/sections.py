@@ -42,7 +42,7 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_RESULTS)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=FINITE)]
 
 
-class Defaults(Section):
+class Defaults(Section, frozen=True):
     """What `rat` uses where the command line says nothing.
 
     Attributes:
@@ -54,7 +54,7 @@ class Defaults(Section):
     embed_model: Name | None = None
 
 
-class Template(Section):
+class Template(Section, frozen=True):
     """A prompt that is used again by its name.
 
     Attributes:
@@ -68,7 +68,7 @@ class Template(Section):
     model: Names | None = None
 
 
-class ProviderSection(Section):
+class ProviderSection(Section, frozen=True):
     """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
 
     Attributes:
@@ -93,7 +93,7 @@ def check_providers(providers: Mapping[str, ProviderSection]) -> None:
             )
 
 
-class Network(Section):
+class Network(Section, frozen=True):
     """How connections are made.
 
     Attributes:
@@ -106,7 +106,7 @@ class Network(Section):
     ca_file: Name | None = None
 
 
-class LimitSection(Section):
+class LimitSection(Section, frozen=True):
     """Limits of one provider; the table's name is the provider's, unless `provider` says another.
 
     Attributes:
@@ -134,7 +134,7 @@ class LimitSection(Section):
     each_key: bool = False
 
 
-class BudgetSection(Section):
+class BudgetSection(Section, frozen=True):
     """How much money calls may cost in each window of time.
 
     Attributes:
@@ -163,7 +163,7 @@ class BudgetSection(Section):
         Budget(**{"amount": 1, key: value})
 
 
-class LedgerSection(Section):
+class LedgerSection(Section, frozen=True):
     """Where limits and budgets count.
 
     Attributes:
@@ -173,7 +173,7 @@ class LedgerSection(Section):
     path: Name | None = None
 
 
-class LocalModelSection(Section):
+class LocalModelSection(Section, frozen=True):
     """One model of this process.
 
     Attributes:
@@ -188,7 +188,7 @@ class LocalModelSection(Section):
     labels: list[Name] | dict[str, Name] | None = None
 
 
-class LocalSection(Section):
+class LocalSection(Section, frozen=True):
     """The models of this process, each by its name or as a table.
 
     Attributes:
@@ -213,7 +213,7 @@ class LocalSection(Section):
     ram_budget: Number | None = None
 
 
-class BreakerSection(Section):
+class BreakerSection(Section, frozen=True):
     """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
 
     Attributes:
@@ -235,7 +235,7 @@ class BreakerSection(Section):
     max_open_for: Seconds = 60.0
 
 
-class RedactSection(Section):
+class RedactSection(Section, frozen=True):
     """What is kept from providers: the middleware `Redact`, around every call.
 
     Attributes:
@@ -255,7 +255,7 @@ class RedactSection(Section):
             Redact(value)
 
 
-class ConfigFile(Section):
+class ConfigFile(Section, frozen=True):
     """All of `config.toml`.
 
     Attributes:

@@ -13,7 +13,8 @@ from ratatoskr.errors import ConfigurationError
 from ratatoskr.service.address import ListenAddress, listen_address
 from ratatoskr.types.visible import quote
 
-__all__ = ["ClientSection", "LimitsSection", "ListenerSection", "ServerSection", "TlsSection", "check_listeners"]
+__all__ = ["ClientSection", "LimitsSection", "ListenerSection", "ServerSection", "TlsSection", "certificate_files"]
+__all__ += ["check_listeners", "check_names"]
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9741"
 MIB: Final = 1024 * 1024
@@ -22,7 +23,7 @@ Count = Annotated[int, msgspec.Meta(gt=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=FINITE)]
 
 
-class LimitsSection(Section):
+class LimitsSection(Section, frozen=True):
     """What the daemon takes at most, in all and of each client.
 
     Attributes:
@@ -60,7 +61,7 @@ class LimitsSection(Section):
     bytes_in_flight: Count = 256 * MIB
 
 
-class ServerSection(Section):
+class ServerSection(Section, frozen=True):
     """The daemon as a whole.
 
     Attributes:
@@ -84,7 +85,7 @@ class ServerSection(Section):
     limits: LimitsSection = LimitsSection()
 
 
-class ListenerSection(Section):
+class ListenerSection(Section, frozen=True):
     """Where the daemon listens.
 
     Attributes:
@@ -116,7 +117,7 @@ class ListenerSection(Section):
         return listen_address(self.address)
 
 
-class TlsSection(Section):
+class TlsSection(Section, frozen=True):
     """The daemon's certificate; read again at each reload.
 
     Attributes:
@@ -130,14 +131,15 @@ class TlsSection(Section):
     client_ca: Name | None = None
 
 
-def check_named(section: TlsSection) -> None:
-    """Raise `ConfigurationError` unless certificate and key are both named."""
+def certificate_files(section: TlsSection) -> tuple[str, str]:
+    """Return the files of certificate and key; raise `ConfigurationError` unless both are named."""
     if section.cert is None or section.key is None:
         missing = "cert" if section.cert is None else "key"
         raise ConfigurationError(f"tls.{missing} is not set, and a listener is to be encrypted")
+    return section.cert, section.key
 
 
-class ClientSection(Section):
+class ClientSection(Section, frozen=True):
     """Who may call, by a token or a certificate.
 
     Attributes:

@@ -21,7 +21,7 @@ Place = tuple[str, ...]
 
 def read_table(cls: type[Section], document: Mapping[str, Any]) -> tuple[Any, dict[Place, str]]:
     """Return the table, and for each wrong key what is wrong with it; without one the table is whole."""
-    reader = _Reader()
+    reader = _TableReader()
     return reader.table(cls, document, ()), reader.problems
 
 
@@ -32,7 +32,7 @@ def table_in(kind: Any) -> type[Section] | None:
     return next((found for inner in reversed(get_args(kind)) if (found := table_in(inner))), None)
 
 
-class _Reader:
+class _TableReader:
     """Collects what is wrong.
 
     Attributes:
@@ -85,8 +85,8 @@ class _Reader:
         kind = _without_none(kind)
         origin, inner = get_origin(kind), get_args(kind)
         table = table_in(kind)
-        if kind is table:
-            return self.table(kind, value, place)
+        if table is not None and kind is table:
+            return self.table(table, value, place)
         if origin is dict:
             if not isinstance(value, dict):
                 return self._tell(place, "must be a table")
@@ -99,7 +99,7 @@ class _Reader:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
             text, _, at = str(error).partition(" - at `$")
-            return self._tell((*place, *re.findall(r"\[(\d+)\]", at)), f"must be {_expected(kind, text)}")
+            return self._tell((*place, *re.findall(r"\[(\d+)\]", at)), f"must be {_expectation(kind, text)}")
 
     def _tell(self, place: Place, problem: str) -> None:
         self.problems.setdefault(place, problem)
@@ -120,7 +120,7 @@ def _unknown(place: Place, key: str, known: list[str]) -> str:
     return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}")
 
 
-def _expected(kind: Any, text: str) -> str:
+def _expectation(kind: Any, text: str) -> str:
     """Return what a key must be, by msgspec's words, which hold no value but an unknown word of a literal."""
     if get_origin(kind) is Literal:
         *some, last = map(repr, get_args(kind))

@@ -121,28 +121,28 @@ _MEDIA: Final = ("image", "audio", "file")
 
 def check_message(message: Any, limits: LimitsSection) -> None:
     """Raise `InvalidInput`, which names field and limit, for a message that holds too much."""
-    checked = _checked(message.DESCRIPTOR)
-    for name in checked.nested:
+    checks = _checks_of(message.DESCRIPTOR)
+    for name in checks.nested:
         if message.HasField(name):
             check_message(getattr(message, name), limits)
-    most = limits.text_bytes if not checked.tokenised else _MAX_TOKENISED
-    for name in checked.texts:
+    most = limits.text_bytes if not checks.tokenised else _MAX_TOKENISED
+    for name in checks.texts:
         _check_text(getattr(message, name), name, most)
-    for name in checked.lists:
+    for name in checks.lists:
         values = getattr(message, name)
         _check_count(values, name, limits.texts)
         for value in values:
             for text in (value,) if isinstance(value, str) else (value.premise, value.hypothesis):
                 _check_text(text, name, most)
-    if checked.messages:
+    if checks.messages:
         _check_count(message.messages, "messages", limits.messages)
         _check_media(message, limits)
-    if checked.tools:
+    if checks.tools:
         _check_count(message.tools, "tools", limits.tools)
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checks:
     """The fields of a message that are looked at."""
 
     nested: tuple[str, ...]
@@ -154,9 +154,9 @@ class _Checked:
 
 
 @functools.cache  # there are some dozen
-def _checked(descriptor: Any) -> _Checked:
+def _checks_of(descriptor: Any) -> _Checks:
     fields = descriptor.fields_by_name
-    return _Checked(
+    return _Checks(
         tuple(name for name in _NESTED if name in fields and fields[name].message_type is not None),
         tuple(name for name in _TEXTS if name in fields),
         tuple(name for name in _LISTS if name in fields),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.config.file import read_config
 from ratatoskr.config.sections import ConfigFile, check_providers
-from ratatoskr.config.server import ListenerSection, check_named
+from ratatoskr.config.server import ListenerSection, certificate_files
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
             _check_listener(listener, config, allow_insecure)
         certificate = None
         if any(is_encrypted(one, config) for one in every):
-            check_named(config.tls)
+            certificate_files(config.tls)
             from ratatoskr.service.daemon.certificates import Certificates
 
             certificate = Certificates.read(config.tls)
