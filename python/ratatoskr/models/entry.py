@@ -31,7 +31,8 @@ class ModelEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
         dimensions: of its vectors.
         input: what it reads: `text`, `image`, `audio`, `video`, `pdf`; empty where that is unknown.
         output: what it writes, in the same words; empty where that is unknown.
-        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`.
+        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`; for `reasoning` also
+            its words and its budget in tokens, such as `reasoning:high` and `reasoning:128..32768`.
         released: the date in the name of its first dated version.
         retires: the first day on which it is not served any more.
         retirements: the same of single names, where it is another day.
