@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ratatoskr.types.chat import EFFORTS
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "contrib" / "catalogue"
 WHEELS = ROOT / "build" / "catalogue"
@@ -119,7 +121,7 @@ def test_a_model_that_reasons_has_the_words_or_the_budget_of_its_rules(make: Any
         )
     }
     assert described == {
-        "claude-sonnet-5-5": ["reasoning", *(f"reasoning:{one}" for one in "none low medium high xhigh max".split())],
+        "claude-sonnet-5-5": ["reasoning", *(f"reasoning:{word}" for word in EFFORTS if word != "minimal")],
         "gemini-2.5-pro": ["reasoning", "reasoning:128..32768"],
         "MiniMax-M2": ["reasoning"],  # it always does, and has nothing to set
         "zai-glm-4.7": ["reasoning"],  # no rule of its own: everything is passed on
