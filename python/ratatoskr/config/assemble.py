@@ -292,7 +292,7 @@ def _bind_all(middleware: Sequence[Middleware], target: T) -> T:
         return target
     from ratatoskr.middleware.bind import bind_all
 
-    return bind_all(middleware, target)
+    return bind_all(middleware, target, check=True)
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:
