@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ratatoskr.backend.stream import OpenStream, open_stream
 from ratatoskr.errors import ConfigurationError, GatewayClosed
+from ratatoskr.middleware.answers import check_answers
 from ratatoskr.middleware.base import CAPABILITIES, Middleware, overridden
-from ratatoskr.middleware.checked import checked
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.timeouts import Deadlines
 from ratatoskr.types.visible import quote
@@ -59,7 +59,7 @@ def bind(middleware: Middleware, target: T, *, check: bool | None = None) -> T:
         check = is_backend and all(hasattr(target, name) for name in _WHOLE_BACKEND)
     for name in applied:
         around = _stream_through if name == "open_stream" else _through
-        asks[name] = around(checked(middleware, name) if check else getattr(middleware, name), asks[name])
+        asks[name] = around(check_answers(middleware, name) if check else getattr(middleware, name), asks[name])
     bound = _BoundBackend(target, asks, check) if is_backend else _BoundProvider(target, asks, check)
     return cast("T", bound)
 

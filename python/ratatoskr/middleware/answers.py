@@ -11,12 +11,12 @@ from typing import Any, Final
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.middleware.base import CAPABILITIES, Middleware
 
-__all__ = ["checked"]
+__all__ = ["check_answers"]
 
 _ANSWERS: Final = {one.name: one.answer for one in CAPABILITIES}
 
 
-def checked(middleware: Middleware, name: str) -> Callable[..., Any]:
+def check_answers(middleware: Middleware, name: str) -> Callable[..., Any]:
     """Return a method of a middleware that raises `ConfigurationError` in place of a wrong answer.
 
     The methods of this package's own middleware are returned as they are.
