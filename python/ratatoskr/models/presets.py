@@ -70,7 +70,7 @@ _BUDGET = (
 _MID = (
     "anthropic:claude-sonnet-5-5",  # 2 / 10
     "openai:gpt-6.1-sol",  # 2 / 10
-    "google:gemini-3.8-flash",  # 1.50 / 7.50
+    "google:gemini-3.8-flash",  # 0.75 / 3.75 to the end of 2026, then 1.50 / 7.50
     "xai:grok-4.7",  # 2 / 6
     "openrouter:anthropic/claude-sonnet-5.5",
 )
