@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 from inspect import isasyncgen, isawaitable, iscoroutine
 from types import CoroutineType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.middleware.base import CAPABILITIES, Middleware
@@ -23,7 +23,7 @@ def check_answers(middleware: Middleware, name: str) -> Callable[..., Any]:
     """
     method = getattr(middleware, name)
     if str(getattr(method, "__module__", "")).startswith("ratatoskr."):
-        return method
+        return cast("Callable[..., Any]", method)
     module, answer = _ANSWERS[name]
     kind: type = getattr(import_module(f"ratatoskr.{module}"), answer)
     full_name = f"{type(middleware).__name__}.{name}"
