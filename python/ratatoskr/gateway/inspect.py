@@ -26,7 +26,7 @@ from ratatoskr.types.query import (
     RefreshModels,
     ResolvePreset,
 )
-from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.usage import COUNTS, DETAIL_COUNTS, Cost, Usage
 from ratatoskr.types.visible import quote
 
 __all__ = ["Inspect"]
@@ -185,6 +185,11 @@ def cost_query(usage: Usage, model: str, at: datetime | float | None) -> GetCost
     """
     if not isinstance(usage, Usage):
         raise InvalidInput(f"usage must be a Usage, not {type(usage).__name__}", field="usage")
+    for part, names in ((usage, COUNTS), (usage.details, DETAIL_COUNTS)):
+        for name in names if part is not None else ():
+            count = getattr(part, name)
+            if count is not None and (type(count) is not int or count < 0):
+                raise InvalidInput(f"{name} must be a whole number, not below 0, not {count!r}", field=f"usage.{name}")
     if not isinstance(model, str) or not model.strip():
         raise InvalidInput(f"model must be the name of one model, not {model!r}", field="model")
     if isinstance(at, datetime):

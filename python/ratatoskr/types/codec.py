@@ -198,7 +198,7 @@ def _bytes(value: Any, path: str) -> bytes:
 
 def _decimal(value: Any, path: str) -> Decimal:
     try:
-        number = Decimal(value) if type(value) in (str, int, float) else None
+        number = Decimal(value) if type(value) in (str, int) else None  # a binary float is no price
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
