@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,6 +38,7 @@ VANISH: Final = 10
 MOVE: Final = 5
 """A table is refused if a price would be this many times what it was, or less than one in this many."""
 _TIMEOUT: Final = 60.0
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _MAX_SHOWN: Final = 5
 _CHECKED: Final = ("input", "output", "cache_read", "cache_write")
 _LIMITS: Final = ("context_window", "max_input_tokens", "max_output_tokens")
@@ -66,9 +69,15 @@ def read_source(name: str) -> bytes:
     """Return the content of a file; raises `ConfigurationError` if it cannot be read or is too large."""
     try:
         path = Path(name).expanduser()
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(f"{path} is larger than {MAX_BYTES >> 20} MiB", field="source")
-        return _check_size(path.read_bytes(), str(path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe could wait for ever
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISFIFO(mode) and name.startswith("/dev/"):  # of the shell: /dev/stdin, or <(command)
+                os.set_blocking(descriptor, True)
+            elif not stat.S_ISREG(mode):
+                kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+                raise ConfigurationError(f"{quote(name)} cannot be read: it is {kind}", field="source")
+            return _check_size(file.read(MAX_BYTES + 1), str(path))
     except OSError as error:
         raise ConfigurationError(f"{name} cannot be read: {error.strerror}", field="source") from None
     except (ValueError, RuntimeError):  # a null character, or no such home folder
@@ -101,6 +110,8 @@ async def install(
 
 def _install(data: bytes, source: str, sha256: str | None, accept: bool, dry_run: bool) -> RefreshReport:
     digest = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and not _SHA256.fullmatch(sha256.strip()):
+        raise ConfigurationError(f"sha256 must be 64 hexadecimal digits, not {quote(sha256)}", field="sha256")
     if sha256 is not None and sha256.strip().lower() != digest:
         raise ConfigurationError(f"{source} has the SHA-256 {digest}, not {sha256}", field="sha256")
     now = datetime.now(UTC)

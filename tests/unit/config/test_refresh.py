@@ -22,7 +22,7 @@ import pytest
 from ratatoskr import Ratatoskr
 from ratatoskr.config import refresh
 from ratatoskr.config.catalogue import Refreshed, read_embedded, refreshed_path
-from ratatoskr.config.refresh import install, previous_path, roll_back
+from ratatoskr.config.refresh import install, previous_path, read_source, roll_back
 from ratatoskr.config.refresh_formats import parse_tables
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.entry import ProviderTable
@@ -312,3 +312,24 @@ def test_killed_at_any_moment_the_table_in_force_is_whole(empty_environment: Pat
 def test_the_limits_are_those_that_are_documented() -> None:
     assert (refresh.VANISH, refresh.MOVE, refresh.MAX_BYTES) == (10, 5, 16 * 1024 * 1024)
     assert ProviderTable.__struct_config__.forbid_unknown_fields
+
+
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in (
+        (str(tmp_path / "pipe"), "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+        (str(tmp_path), "irectory"),
+        (str(tmp_path / "none"), "No such file"),
+        ("a\x00b", "not the path of a file"),
+    ):
+        with pytest.raises(ConfigurationError, match=words) as caught:
+            read_source(name)
+        assert caught.value.field == "source"
+
+
+@pytest.mark.parametrize("digest", ["", "zz", "0" * 63, "0" * 65, "sha256:" + "0" * 64])
+async def test_a_digest_has_64_digits(digest: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="64 hexadecimal digits") as caught:
+        await install(b"{}", "a file", sha256=digest)
+    assert caught.value.field == "sha256"
