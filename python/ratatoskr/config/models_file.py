@@ -175,6 +175,8 @@ class _DocumentReader:
     def convert(self, value: Any, kind: type[_T], place: tuple[str, ...]) -> _T:
         try:
             made = msgspec.convert(value, kind)
+            if made == ModelChange():
+                raise self.error(place, "is empty: give a price, a multiplier or a limit")
             if isinstance(made, ModelChange) and made.price is not None:
                 made.price.check()
         except InvalidInput as error:

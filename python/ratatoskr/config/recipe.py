@@ -119,7 +119,9 @@ class Recipe:
         limited = {name for name, _ in self.in_flight + self.stream_bytes} | {one.provider for one in self.limits}
         unknown = limited - set(names)
         if unknown:
-            raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+            raise ConfigurationError(
+                f"limits for {', '.join(sorted(unknown))}, which is not configured", field="limits"
+            )
         for (provider, model), _ in self.models:
             if provider not in SPECS and provider not in (*names, "local"):
                 raise ConfigurationError(

@@ -5,11 +5,10 @@ A class with a `backend` (every `Gateway`) inherits them; any other class that h
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ratatoskr.errors import InvalidInput, NoProvider
+from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider
 from ratatoskr.gateway.request import MessagesLike, ModelLike, backend_of, request_of
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.types.metadata import ModelMetadata, PresetInfo, RefreshReport, ResolvedPreset
@@ -30,6 +29,9 @@ from ratatoskr.types.usage import COUNTS, DETAIL_COUNTS, Cost, Usage
 from ratatoskr.types.visible import quote
 
 __all__ = ["Inspect"]
+
+_LATEST = 1e18
+"""Time stamps beyond it are no times; they need not be numbers of a machine, either."""
 
 
 class Inspect(Protocol):
@@ -107,6 +109,9 @@ class Inspect(Protocol):
                 in force stays.
             RatatoskrError: it cannot be fetched.
         """
+        for name, flag in (("accept", accept), ("dry_run", dry_run)):
+            if not isinstance(flag, bool):
+                raise ConfigurationError(f"{name} must be true or false, not {quote(flag)}", field=name)
         return await backend_of(self).inspect(RefreshModels(source, sha256, accept, dry_run))
 
     async def cost(self, usage: Usage, model: str, at: datetime | float | None = None) -> Cost | None:
@@ -194,7 +199,7 @@ def cost_query(usage: Usage, model: str, at: datetime | float | None) -> GetCost
         raise InvalidInput(f"model must be the name of one model, not {model!r}", field="model")
     if isinstance(at, datetime):
         at = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
-    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at)):
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not -_LATEST < at < _LATEST):
         raise InvalidInput(f"at must be a datetime or a time stamp, not {at!r}", field="at")
     return GetCost(usage, model, at)
 

@@ -178,5 +178,7 @@ def _check_arguments(cls: str, name: str, method: Any) -> None:
         inspect.signature(method).bind("request", "call", "ask")
     except (TypeError, ValueError):
         raise ConfigurationError(f"{cls}.{name} must take (self, request, call, ask)", field="middleware") from None
+    if name != "embed_windows" and (inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method)):
+        raise ConfigurationError(f"{cls}.{name} must return an answer: it is a generator", field="middleware")
     if name == "embed_windows" and inspect.iscoroutinefunction(method):
         raise ConfigurationError(f"{cls}.{name} must yield windows: it is not a generator", field="middleware")

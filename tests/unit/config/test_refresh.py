@@ -328,8 +328,17 @@ def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path: Path)
         assert caught.value.field == "source"
 
 
-@pytest.mark.parametrize("digest", ["", "zz", "0" * 63, "0" * 65, "sha256:" + "0" * 64])
-async def test_a_digest_has_64_digits(digest: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="64 hexadecimal digits") as caught:
-        await install(b"{}", "a file", sha256=digest)
-    assert caught.value.field == "sha256"
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        *(({"sha256": digest}, "sha256") for digest in ("", "zz", "0" * 63, "0" * 65, "sha256:" + "0" * 64, 5, b"0")),
+        ({"accept": "no"}, "accept"),
+        ({"accept": 1}, "accept"),
+        ({"dry_run": None}, "dry_run"),
+    ],
+)
+async def test_wrong_arguments_are_found_before_anything_is_read(given: dict[str, Any], field: str) -> None:
+    async with Ratatoskr.builder().openai("k").build() as gateway:
+        with pytest.raises(ConfigurationError, match=field) as caught:
+            await gateway.refresh_models("/no/such/table", **given)
+        assert caught.value.field == field

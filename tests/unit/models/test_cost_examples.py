@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ratatoskr import Ratatoskr, Usage
+from ratatoskr import InvalidInput, Ratatoskr, Usage
 from ratatoskr.types.usage import UsageDetails
 
 AUTUMN = "2026-11-02 12:00"  # a Monday
@@ -236,3 +236,25 @@ def test_a_part_without_a_rate_takes_that_of_the_whole_and_the_cost_is_an_estima
     assert (cost.amount, cost.estimated) == (Decimal("0.002"), True)
     assert not gateway.cost(used(1_000, 0), "openai:gpt-4.1").estimated
     assert gateway.cost(used(1_000, 0, read=2_000), "openai:gpt-4.1").estimated, "its parts exceed the total"
+
+
+@pytest.mark.parametrize("at", ["now", True, float("nan"), float("inf"), 10**400, -(10**400), date(2026, 1, 1)])
+def test_what_is_no_time_is_refused(gateway: Any, at: Any) -> None:
+    with pytest.raises(InvalidInput, match="at must be a datetime or a time stamp") as caught:
+        gateway.cost(Usage(5, 5), "openai:gpt-4.1", at)
+    assert caught.value.field == "at"
+
+
+@pytest.mark.parametrize(
+    ("usage", "field"),
+    [
+        (Usage(-1, 5), "usage.input_tokens"),
+        (Usage(5, 1.5), "usage.output_tokens"),  # type: ignore[arg-type]  # wrong on purpose
+        (Usage(5, 5, True), "usage.cache_read_tokens"),
+        (Usage(5, 5, details=UsageDetails(web_searches=-1)), "usage.web_searches"),
+    ],
+)
+def test_what_is_no_count_is_refused(gateway: Any, usage: Usage, field: str) -> None:
+    with pytest.raises(InvalidInput, match="must be a whole number, not below 0") as caught:
+        gateway.cost(usage, "openai:gpt-4.1")
+    assert caught.value.field == field
