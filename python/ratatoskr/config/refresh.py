@@ -28,6 +28,7 @@ from ratatoskr.models.schedule import schedule_of
 from ratatoskr.transport.client import HttpRequest, Transport
 from ratatoskr.types.metadata import RefreshReport
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.usage import EXACT
 from ratatoskr.types.visible import quote
 
 __all__ = ["compare_tables", "fetch_table", "install", "read_source", "roll_back"]
@@ -200,7 +201,7 @@ def _differences(before: ModelEntry, after: ModelEntry, now: float) -> Iterator[
         one, other = old.get(unit), new.get(unit)
         if one != other and one is not None and other is not None:
             low, high = sorted((one, other))
-            yield f"{unit} {one} → {other}", high >= low * MOVE
+            yield f"{unit} {one} → {other}", high >= EXACT.multiply(low, MOVE)
     for name in _LIMITS:
         if (was := getattr(before, name)) != (has := getattr(after, name)) and has is not None and was is not None:
             yield f"{name} {was:,} → {has:,}", False

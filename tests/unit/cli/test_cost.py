@@ -110,6 +110,8 @@ def test_a_byte_order_mark_and_the_line_ends_of_windows_are_read(tmp_path: Path)
         (answer(cost={**BILL, "amount": 0.1}), "amount must be a decimal number as text"),
         (answer(cost={**BILL, "amount": "NaN"}), "amount must be a decimal number as text"),
         (answer(cost={**BILL, "amount": "1e"}), "amount must be a decimal number as text"),
+        (answer(cost={**BILL, "amount": "1e999999999"}), "amount is out of range"),
+        (answer(cost={**BILL, "amount": "0e-999999999"}), "amount is out of range"),
         ({**answer(), "model": 5}, "model must be a name, not 5"),
         ({**answer(), "provider": None}, "provider must be a name, not None"),
         ({**answer(), "model": " "}, "model must be a name, not ' '"),

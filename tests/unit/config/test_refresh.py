@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,9 @@ def test_the_rows_of_genai_prices_are_read() -> None:
         ({"pricing": {"prompt": "much"}}, "a rate that is not a number"),
         ({"pricing": {"prompt": "NaN"}}, "a rate that is not a number"),
         ({"pricing": {"prompt": True}}, "a rate that is not a number"),
+        ({"pricing": {"prompt": "1e999999999"}}, "a rate out of range"),
+        ({"pricing": {"prompt": "1e-999999999"}}, "a rate out of range"),
+        ({"pricing": {"prompt": "1e99999999999999999999"}}, "a rate that is not a number"),
         ({"context_length": "long"}, "a row of another form (ValidationError)"),
         ({"pricing": {"prompt": "1" + "0" * 40}}, "a row of another form (ValidationError)"),
     ],
@@ -122,6 +126,34 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_others_stay(row: dict[str,
     assert skipped == {reason: 1}
     (table,), skipped = parse_tables(openrouter(ROW, 5, None, [], {}), date(2026, 11, 28), "a test")
     assert sum(skipped.values()) == 4
+
+
+def test_a_row_without_a_price_stays_with_its_price_unknown() -> None:
+    day = date(2026, 11, 28)
+    genai = [{"id": "openrouter", "models": [{"id": "some/model:free", "prices": {}}, {"id": "b", "prices": None}]}]
+    mine = {"provider": "openai", "models": [{"id": "a", "prices": {}}, {"id": "b", "prices": None}, {"id": "c"}]}
+    for data in (genai, mine, {"data": [{**ROW, "pricing": {}}, {**ROW, "id": "b", "pricing": None}]}):
+        (table,), skipped = parse_tables(json.dumps(data).encode(), day, "a test")
+        assert table.models
+        assert [entry.prices for entry in table.models] == [None] * len(table.models)
+        assert not skipped
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "1e-99999999999999999999", "1e400", "-1e999999999"])
+def test_numbers_beyond_any_decimal_leave_their_row_out_alone(number: str) -> None:
+    odd = f'{{"data": [{json.dumps(ROW)}, {{"id": "odd", "pricing": {{"prompt": {number}}}}}]}}'
+    (table,), skipped = parse_tables(odd.encode(), date(2026, 11, 28), "a test")
+    assert [entry.id for entry in table.models] == ["some/model"]
+    assert sum(skipped.values()) == 1
+
+
+def test_rates_are_exact_whatever_precision_the_caller_has_set() -> None:
+    row = {**ROW, "pricing": {"prompt": "0.0000012345678", "completion": "0E-30"}}
+    with localcontext(prec=3):
+        (table,), _ = parse_tables(openrouter(row), date(2026, 11, 28), "a test")
+    prices = table.models[0].prices
+    assert prices is not None
+    assert (prices.input, prices.output) == ("1.2345678", "0")
 
 
 @pytest.mark.parametrize(
