@@ -265,6 +265,50 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_its_upstream_closed() 
     assert "took nothing" in hooks.logged[0].error.message
 
 
+@pytest.mark.parametrize("name", ["Health", "Chat", "ChatStream"])
+async def test_a_call_that_ends_without_a_request_is_answered(name: str) -> None:
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend) as served, served.channel() as channel:
+        call = channel.stream_stream(path(name))(timeout=30)
+        await call.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError, match="the call has no .*Request") as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("name", ["Health", "Chat", "ChatStream"])
+async def test_a_caller_that_sends_no_request_is_not_waited_for(name: str) -> None:
+    hooks = Picky()
+    async with (
+        ScriptedGateway("a") as gateway,
+        serve(gateway.backend, hooks, write_timeout=0.2) as served,
+        served.channel() as channel,
+    ):
+        calls = [channel.stream_stream(path(name))(timeout=30) for _ in range(3)]
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError, match="the call has no") as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert len(hooks.logged) == 3
+        async with ServiceClient(served.url) as client:
+            await client.health()
+        late = channel.stream_stream(path("Health"))(timeout=30)
+        await asyncio.sleep(0.05)
+        await late.write(b"")
+        assert await late.read()
+
+
+async def test_a_caller_that_leaves_before_its_request_leaves_nothing() -> None:
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend) as served, served.channel() as channel:
+        call = channel.stream_stream(path("Chat"))(timeout=30)
+        async with asyncio.timeout(5):
+            while not served.service.waiting:  # noqa: ASYNC110  # the server keeps no event for it
+                await asyncio.sleep(0.01)
+            call.cancel()
+            while served.service.waiting:  # noqa: ASYNC110  # likewise
+                await asyncio.sleep(0.01)
+    assert gateway.requests == []
+
+
 def _stop() -> RatatoskrError:
     return StreamInterrupted("the daemon stops", cause=ServiceUnavailable("the daemon stops"))
 

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeVar
 
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 
-__all__ = ["BYTES", "TEXTS", "Pieces", "cut"]
+__all__ = ["BYTES", "TEXTS", "Pieces", "ask_several", "cut"]
 
 A = TypeVar("A")
+B = TypeVar("B")
 _AT_ONCE: Final = 4
 TEXTS: Final = 256
 """The number of texts that every daemon takes in one call."""
@@ -43,20 +44,23 @@ class Pieces:
         if len(items) <= TEXTS and sum(map(_letters, items)) <= BYTES // 4:
             return [await ask(items)]
         pieces = list(cut(items, *await self.limits()))
-        if len(pieces) == 1:
-            return [await ask(items)]
-        room = asyncio.Semaphore(_AT_ONCE)
+        return [await ask(items)] if len(pieces) == 1 else await ask_several(pieces, ask)
 
-        async def one(piece: Sequence[Any]) -> A:
-            async with room:
-                return await ask(piece)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(piece)) for piece in pieces]
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in tasks]
+async def ask_several(pieces: Sequence[A], ask: Callable[[A], Awaitable[B]]) -> list[B]:
+    """Return the answers to pieces in their order, a few of which are asked for at a time."""
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(piece: A) -> B:
+        async with room:
+            return await ask(piece)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(piece)) for piece in pieces]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _letters(item: Any) -> int:

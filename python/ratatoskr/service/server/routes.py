@@ -15,7 +15,7 @@ from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENE
 from ratatoskr.service.convert.event import events_to_pb, listed_event_to_pb, listed_generate_event_to_pb
 from ratatoskr.service.convert.request import prompt_from_pb, request_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_to_pb
-from ratatoskr.service.methods import ADMIN, MAX_MESSAGE, METHODS, Method
+from ratatoskr.service.methods import ADMIN, MAX_MESSAGE, METHODS, NOT_SERVED, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.accumulator import remainder_of
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -105,7 +105,7 @@ async def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> A
     """Return what the backend answers."""
     method = getattr(backend, capability.backend, None)
     if method is None:
-        raise NotServed(f"{capability.method.name} is not served here")
+        raise NotServed(f"{capability.method.name} {NOT_SERVED}")
     request = prepare(capability.request_from_pb(message), call)
     call.answer = await method(request)
     return call.answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from ratatoskr.errors import AllAttemptsFailed, InvalidInput, RatatoskrError, RateLimited, Timeout
 from ratatoskr.service.convert.error import code_of, details_of, text_of
-from ratatoskr.service.methods import DETAILS, MAX_MESSAGE, PUSHBACK, REQUEST_ID
+from ratatoskr.service.methods import DETAILS, MAX_MESSAGE, NOT_SERVED, PUSHBACK, REQUEST_ID
 from ratatoskr.service.server.call import Call, ServerHooks, id_of
 from ratatoskr.service.server.routes import MethodRoute, NotServed, require_admin, routes_of
 
@@ -41,6 +42,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
     Attributes:
         calls: those under way.
+        waiting: the tasks of callers whose request has not come, and since when.
     """
 
     def __init__(
@@ -55,13 +57,15 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         self.hooks = hooks or ServerHooks()
         self.write_timeout = write_timeout
         self.calls: set[Call] = set()
+        self.waiting: dict[asyncio.Task[Any], float] = {}
+        self._watch: asyncio.TimerHandle | None = None
         self.routes = {**routes_of(), **(operations or {})}
         self._handlers = {path: self._handler(route) for path, route in self.routes.items()}
 
     def _handler(self, route: MethodRoute) -> Any:
         if route.method.streams:
-            return grpc.unary_stream_rpc_method_handler(functools.partial(self._stream, route))
-        return grpc.unary_unary_rpc_method_handler(functools.partial(self._unary, route))
+            return grpc.stream_stream_rpc_method_handler(functools.partial(self._stream, route))
+        return grpc.stream_unary_rpc_method_handler(functools.partial(self._unary, route))
 
     def service(self, details: Any) -> Any:
         """Return the handler of a call; one for methods that do not exist, which authenticates before it says so."""
@@ -78,14 +82,49 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         for call in self.streams():
             call.end(error())
 
+    async def _read(self, context: Context) -> bytes | None:
+        """Return the octets of the request; `None` where the caller ends without, or sends none for `write_timeout`.
+
+        gRPC's own handlers of one request would wait for it as long as the caller does.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self.waiting[task] = time.monotonic()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(self.write_timeout, self._look)
+        try:
+            octets = await context.read()
+        except asyncio.CancelledError:
+            if task in self.waiting:
+                raise
+            task.uncancel()
+            return None
+        finally:
+            self.waiting.pop(task, None)
+        return None if octets is grpc.aio.EOF else octets
+
+    def _look(self) -> None:
+        """End the waiting for requests that have not come for too long."""
+        self._watch = None
+        latest = time.monotonic() - self.write_timeout
+        for task, since in list(self.waiting.items()):
+            if since <= latest:
+                del self.waiting[task]
+                task.cancel()
+        if self.waiting:
+            due = min(self.waiting.values()) - latest
+            self._watch = asyncio.get_running_loop().call_later(due, self._look)
+
     # the guard
 
-    async def _unary(self, route: MethodRoute, octets: bytes, context: Context) -> bytes:
+    async def _unary(self, route: MethodRoute, requests: object, context: Context) -> bytes:
+        octets = await self._read(context)
+
         async def answer(call: Call) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
             if route.answer is None:
-                raise NotServed(f"{route.method.name} is not served here")
+                raise NotServed(f"{route.method.name} {NOT_SERVED}")
             out: bytes = (await route.answer(self.backend, message, call)).SerializeToString()
             if len(out) > MAX_MESSAGE:
                 raise InvalidInput(
@@ -96,12 +135,14 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
         return await self.guard(route, route.method.path, octets, context, answer)
 
-    async def _stream(self, route: MethodRoute, octets: bytes, context: Context) -> None:
+    async def _stream(self, route: MethodRoute, requests: object, context: Context) -> None:
+        octets = await self._read(context)
+
         async def answer(call: Call) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
             if route.produce is None:
-                raise NotServed(f"{route.method.name} is not served here")
+                raise NotServed(f"{route.method.name} {NOT_SERVED}")
             watch = _WriteWatch(call, self.write_timeout)
             try:
                 async with aclosing(route.produce(self.backend, message, call)) as messages:
@@ -127,7 +168,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         self,
         route: MethodRoute | None,
         path: str,
-        octets: bytes,
+        octets: bytes | None,
         context: Context,
         answer: Callable[[Call], Awaitable[bytes]],
     ) -> bytes:
@@ -138,7 +179,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             path,
             metadata,
             context.peer(),
-            len(octets),
+            len(octets or b""),
             id_of(metadata),
             asyncio.current_task(),
             self.hooks,
@@ -186,8 +227,10 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         raise AssertionError("abort has raised")
 
     @staticmethod
-    def parse(route: MethodRoute, octets: bytes) -> Any:
+    def parse(route: MethodRoute, octets: bytes | None) -> Any:
         """Return the message in the octets of a request; raises `InvalidInput`."""
+        if octets is None:
+            raise InvalidInput(f"the call has no {route.method.request.DESCRIPTOR.name}", field="request")
         try:
             return route.method.request.FromString(octets)
         except DecodeError:
