@@ -236,7 +236,7 @@ async def test_what_it_does_not_have_names_the_method_and_its_version() -> None:
             assert "its version is 0.0.9" in caught.value.message
             assert f"this client's {VERSION}" in caught.value.message
     async with client_of_listed() as (client, _):
-        with pytest.raises(NoProvider, match="does not serve Health: .* did not tell its version"):
+        with pytest.raises(NoProvider, match=r"does not serve Health: .* did not tell its version"):
             await client.health()
 
 

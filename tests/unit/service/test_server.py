@@ -270,7 +270,7 @@ async def test_a_call_that_ends_without_a_request_is_answered(name: str) -> None
     async with ScriptedGateway("a") as gateway, serve(gateway.backend) as served, served.channel() as channel:
         call = channel.stream_stream(path(name))(timeout=30)
         await call.done_writing()
-        with pytest.raises(grpc.aio.AioRpcError, match="the call has no .*Request") as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match=r"the call has no .*Request") as caught:
             await call.read()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 

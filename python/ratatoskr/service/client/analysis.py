@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ratatoskr.errors import InvalidInput, MalformedResponse, NoProvider
@@ -90,9 +89,11 @@ class RemoteAnalysis:
             except NoProvider:
                 if many.method.path not in self._unserved:
                     raise
-        return join(
-            await ask_several([replace(request, **{field: (item,)}) for item in items], partial(self._ask, one))
-        )
+
+        async def ask(single: Sequence[Any]) -> Any:
+            return await self._ask(one, replace(request, **{field: single}))
+
+        return join(await ask_several([(item,) for item in items], ask))
 
     async def rerank(self, request: RerankRequest) -> Ranking:
         """Return documents by relevance; the best of all pieces, as each document is scored by itself."""

@@ -87,8 +87,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
         gRPC's own handlers of one request would wait for it as long as the caller does.
         """
-        task = asyncio.current_task()
-        assert task is not None
+        task: Any = asyncio.current_task()
         self.waiting[task] = time.monotonic()
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(self.write_timeout, self._look)
