@@ -142,7 +142,7 @@ class Daemon:
                 listener=door.listener.name,
                 open_to=reach_of(door.listener, self.config),
             )
-        self._tell_providers()
+        await self._tell_providers()
         self.notifier.ready(self.state())
         self.notifier.watch()
 
@@ -186,10 +186,20 @@ class Daemon:
         asked = self.config.server.reflection
         return asked == "on" or (asked == "auto" and all(one.place.loopback for one in self.setup.listeners))
 
-    def _tell_providers(self) -> None:
+    async def _tell_providers(self) -> None:
+        """Log what was found: providers, where their keys are from, and models of this machine."""
         names = getattr(self.gateway.backend, "provider_names", ())
         path = str(self.setup.path) if self.setup.path is not None else "none, but the environment"
-        self.log.event("serving", providers=list(names), config=path, version=VERSION, pid=os.getpid())
+        health = await self.gateway.health()
+        found: dict[str, Any] = {
+            "keys": {one.name: one.key_origin for one in health.providers if one.key_origin},
+            "models": [one.model for one in health.local],
+        }
+        told = {name: value for name, value in found.items() if value}
+        self.log.event("serving", providers=list(names), **told, config=path, version=VERSION, pid=os.getpid())
+        for one in health.local:
+            if one.status == "unavailable":
+                self.log.event("a model cannot be used", "warning", model=one.model, reason=one.reason)
 
     # what is under way
 
