@@ -214,6 +214,7 @@ def rat() -> None:
 
 def main() -> NoReturn:
     """Run `rat`."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of `rat`
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or not a text file
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

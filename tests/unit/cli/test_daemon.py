@@ -250,6 +250,19 @@ def test_options_before_a_group_a_prompt_or_a_wrong_word(guarded: Daemon) -> Non
     assert "No such option '--address'" in other.stderr
 
 
+def test_the_status_of_models_is_told(daemon: Daemon) -> None:
+    at = ("--address", daemon.url)
+    assert run("models", "status", "house:m", "other:n", *at).stdout == "house:m: available\nother:n: available\n"
+    told = json.loads(run("models", "status", "house:m", "--json", *at).stdout)
+    assert told["house:m"]["status"] == "available"
+    assert run("models", "status", *at).exit_code == 2
+    missing = run(
+        "models", "status", "openai:m", "--base-url", "openai=http://127.0.0.1:1", env={"OPENAI_API_KEY": "k"}
+    )
+    assert missing.exit_code == 4
+    assert missing.stdout.startswith("openai:m: unavailable: ")
+
+
 @pytest.fixture
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)

@@ -142,6 +142,7 @@ class Daemon:
                 listener=door.listener.name,
                 open_to=reach_of(door.listener, self.config),
             )
+        self._tell_warning()
         await self._tell_providers()
         self.notifier.ready(self.state())
         self.notifier.watch()
@@ -185,6 +186,10 @@ class Daemon:
     def _reflects(self) -> bool:
         asked = self.config.server.reflection
         return asked == "on" or (asked == "auto" and all(one.place.loopback for one in self.setup.listeners))
+
+    def _tell_warning(self) -> None:
+        if self.setup.warning is not None:
+            self.log.event("clients will not take the certificate", "warning", reason=self.setup.warning)
 
     async def _tell_providers(self) -> None:
         """Log what was found: providers, where their keys are from, and models of this machine."""
@@ -274,6 +279,7 @@ class Daemon:
             self._apply(setup, gateway)
             self.last_reload = {"time": time.time(), "error": None, "needs_restart": list(needs_restart)}
             self.log.event("reloaded", needs_restart=list(needs_restart))
+            self._tell_warning()
             self.notifier.ready(self.state())
             return needs_restart
 

@@ -97,6 +97,8 @@ def ratd(
     loader = _Loader(path, log_level, insecure_listen)
     setup = loader.load()
     if check_config:
+        if setup.warning is not None:
+            click.echo(f"ratd: warning: {setup.warning}", err=True)
         click.echo(f"{setup.path or 'no file, and the environment'}: right")
         return
     from ratatoskr.service.daemon.run import run

@@ -34,12 +34,14 @@ class Setup:
         path: of the file; `None` for the defaults.
         recipe: of the gateway.
         certificate: what gRPC takes, where a listener is encrypted.
+        warning: what is not right, though the daemon can run.
     """
 
     config: ConfigFile
     path: Path | None
     recipe: Recipe
     certificate: Any = None
+    warning: str | None = None
 
     @property
     def listeners(self) -> tuple[ListenerSection, ...]:
@@ -63,7 +65,7 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
     from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
     from ratatoskr.config.builder import Builder
     from ratatoskr.config.entry import providers_of_environment
-    from ratatoskr.service.daemon.certificates import Certificates
+    from ratatoskr.service.daemon.certificates import Certificates, reason_to_renew
 
     builder = Builder()
     try:
@@ -78,7 +80,7 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
     except ConfigurationError as error:
         error.args = (f"{_place_of(error, path)}{error.message}",)
         raise
-    return Setup(config, path, recipe, certificate)
+    return Setup(config, path, recipe, certificate, reason_to_renew(config.tls) if encrypted else None)
 
 
 def _place_of(error: ConfigurationError, path: Path | None) -> str:
