@@ -34,6 +34,7 @@ from ratatoskr.service.convert.capability import (
     GENERATE_STREAM,
     QUERIES,
     Rpc,
+    message_of,
     row_of,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
@@ -171,11 +172,11 @@ class RemoteBackend(RemoteAnalysis):
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""
-        await self._send(f"/{ADMIN}/Preload", pb.ModelRequest(model=model), self._timeouts)
+        await self._send(f"/{ADMIN}/Preload", message_of(pb.ModelRequest, model=model), self._timeouts)
 
     async def unload(self, model: str) -> None:
         """Unload a local model of the daemon; for administrators."""
-        await self._send(f"/{ADMIN}/Unload", pb.ModelRequest(model=model), self._timeouts)
+        await self._send(f"/{ADMIN}/Unload", message_of(pb.ModelRequest, model=model), self._timeouts)
 
     async def ask_admin(self, name: str, message: Any) -> bytes:
         """Return the octets of the answer to a method of administration."""
