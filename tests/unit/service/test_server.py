@@ -309,6 +309,36 @@ async def test_a_caller_that_leaves_before_its_request_leaves_nothing() -> None:
     assert gateway.requests == []
 
 
+async def test_who_calls_is_known_before_a_request_is_waited_for() -> None:
+    class Strict(Picky):
+        def authenticate(self, call: Call) -> Caller:
+            raise AuthenticationFailed("no token")
+
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend, Strict()) as served, served.channel() as channel:
+        call = channel.stream_stream(path("Chat"))(timeout=30)
+        with pytest.raises(grpc.aio.AioRpcError, match="no token"):
+            await call.read()
+
+
+@pytest.mark.parametrize("name", ["Chat", "ChatStream"])
+async def test_a_cancellation_within_the_backend_does_not_leave_the_caller_waiting(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """grpc/grpc#29248: gRPC takes the exception for the caller's leaving, and the caller is told nothing."""
+
+    async def lost(_: Any) -> str:
+        raise asyncio.CancelledError("a task of a library")
+
+    hooks = Picky()
+    async with ScriptedGateway(lost) as gateway, serve(gateway.backend, hooks) as served, served.channel() as channel:
+        call = channel.unary_stream(path(name))(HI.SerializeToString(), timeout=30)
+        with pytest.raises(grpc.aio.AioRpcError, match="an internal error; the daemon's log has it") as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "a task of a library" not in str(hooks.logged[-1].error)
+    assert "unexpected" in caplog.text
+
+
 def _stop() -> RatatoskrError:
     return StreamInterrupted("the daemon stops", cause=ServiceUnavailable("the daemon stops"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -93,6 +94,8 @@ def ratd(
             raise click.UsageError(f"`ratd {ctx.invoked_subcommand}` takes only --config")
         return
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # the daemon never forks
+    for number in () if check_config else (signal.SIGHUP, signal.SIGUSR1):  # which would end it before it serves
+        signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of the log
     loader = _Loader(path, log_level, insecure_listen)
     setup = loader.load()

@@ -117,9 +117,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
     # the guard
 
     async def _unary(self, route: MethodRoute, requests: object, context: Context) -> bytes:
-        octets = await self._read(context)
-
-        async def answer(call: Call) -> bytes:
+        async def answer(call: Call, octets: bytes | None) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
             if route.answer is None:
@@ -132,12 +130,10 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 )
             return out
 
-        return await self.guard(route, route.method.path, octets, context, answer)
+        return await self.guard(route, route.method.path, context, answer, reads=True)
 
     async def _stream(self, route: MethodRoute, requests: object, context: Context) -> None:
-        octets = await self._read(context)
-
-        async def answer(call: Call) -> bytes:
+        async def answer(call: Call, octets: bytes | None) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
             if route.produce is None:
@@ -153,66 +149,85 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 watch.stop()
             return b""
 
-        await self.guard(route, route.method.path, octets, context, answer)
+        await self.guard(route, route.method.path, context, answer, reads=True)
 
     async def _refuse_unknown(self, path: str, requests: object, context: Context) -> None:
         """Refuse a call whose messages are not read: there may be any number of them, or none."""
 
-        async def answer(call: Call) -> bytes:
+        async def answer(call: Call, octets: bytes | None) -> bytes:
             raise NotServed(f"there is no method {path[:200]}")
 
-        await self.guard(None, path, b"", context, answer)
+        await self.guard(None, path, context, answer)
 
     async def guard(
         self,
         route: MethodRoute | None,
         path: str,
-        octets: bytes | None,
         context: Context,
-        answer: Callable[[Call], Awaitable[bytes]],
+        answer: Callable[[Call, bytes | None], Awaitable[bytes]],
+        *,
+        reads: bool = False,
     ) -> bytes:
-        """Return the answer to one call, or end it with a status; whatever happens, it is logged once."""
+        """Return the answer to one call, or end it with a status; whatever happens, it is logged once.
+
+        Args:
+            route: of its method; `None` for a method that does not exist.
+            path: as asked for.
+            context: of gRPC.
+            answer: takes the call and the octets of its request.
+            reads: whether the request is read here, once it is known who calls; else `answer` reads.
+        """
         metadata = dict(context.invocation_metadata())
         call = Call(
             route.method if route is not None else None,
             path,
             metadata,
             context.peer(),
-            len(octets or b""),
+            0,
             id_of(metadata),
             asyncio.current_task(),
             self.hooks,
             context,
         )
-        self.calls.add(call)
         release: Callable[[], object] | None = None
         try:
             call.caller = self.hooks.authenticate(call)
             if route is not None:
                 require_admin(route, call)
                 call.kept_free = route.kept_free
+            octets = await self._read(context) if reads else None
+            self.calls.add(call)
+            call.size = len(octets or b"")
             release = self.hooks.admit(call)
-            out = await answer(call)
+            out = await answer(call, octets)
             context.set_trailing_metadata(((REQUEST_ID, call.id),))
             return out  # noqa: TRY300  # an `else` would come after all the errors
         except asyncio.CancelledError:
-            if call.ended_by is None:
+            if call.task is not None and not call.task.cancelling():  # raised by what answers: gRPC would say nothing
+                call.error = self._unexpected(call)
+            elif call.ended_by is None:
                 call.error = RatatoskrError("the caller has gone")
                 raise
-            if call.task is not None:
-                call.task.uncancel()
-            call.error = call.ended_by
+            else:
+                if call.task is not None:
+                    call.task.uncancel()
+                call.error = call.ended_by
         except RatatoskrError as error:
             call.error = error
         except Exception:
-            _logger.exception("unexpected", extra={"id": call.id, "method": path})
-            call.error = RatatoskrError(f"an internal error; the daemon's log has it under the id {call.id}")
+            call.error = self._unexpected(call)
         finally:
             self.calls.discard(call)
             if release is not None:
                 release()
             self.hooks.log(call)
         return await self._abort(call, call.error, context)
+
+    @staticmethod
+    def _unexpected(call: Call) -> RatatoskrError:
+        """Log the exception that is being handled, and return the error that says where it is found."""
+        _logger.exception("unexpected", extra={"id": call.id, "method": call.path})
+        return RatatoskrError(f"an internal error; the daemon's log has it under the id {call.id}")
 
     async def _abort(self, call: Call, error: RatatoskrError, context: Context) -> bytes:
         code = grpc.StatusCode.UNIMPLEMENTED if isinstance(error, NotServed) else _STATUS[code_of(error)]
