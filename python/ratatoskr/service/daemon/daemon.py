@@ -24,6 +24,7 @@ from ratatoskr.service.daemon.sockets import UnixSocket, check_port
 from ratatoskr.service.server.call import Call
 from ratatoskr.service.server.listen import add_listener, make_server
 from ratatoskr.service.server.service import Service
+from ratatoskr.types.model import Health
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ class Daemon:
         """Log what was found: providers, where their keys are from, and models of this machine."""
         names = getattr(self.gateway.backend, "provider_names", ())
         path = str(self.setup.path) if self.setup.path is not None else "none, but the environment"
-        health = await self.gateway.health()
+        describes = hasattr(self.gateway.backend, "inspect")
+        health = await self.gateway.health() if describes else Health(healthy=True, version=VERSION)
         found: dict[str, Any] = {
             "keys": {one.name: one.key_origin for one in health.providers if one.key_origin},
             "models": [one.model for one in health.local],
