@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -44,6 +44,8 @@ _SPARE: Final = 0.05
 """Seconds of a caller's deadline that are left for the way back."""
 _MAX_EVENTS: Final = 256
 """The most events of one message."""
+_NAME_MODELS: Final = ("model", "models", "fallbacks", "preset")
+"""Members of a request's JSON that name models at some provider."""
 _MAX_OCTETS: Final = MAX_MESSAGE // 4
 """The most bytes of events in one message, so that the opening and the remains have room beside them."""
 
@@ -144,8 +146,15 @@ def _check(request: ChatRequest, call: Call) -> ChatRequest:
     models = (named,) if isinstance(named, str) else tuple(named or ())
     if not models or not all(name.strip() for name in models):
         raise InvalidInput("model is empty", field="model")
-    _use(call, models)
+    _use(call, (*models, *_models_within(request.options.raw_provider_options or {})))
     return check_request(request)
+
+
+def _models_within(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the models in raw options, which a provider takes in place of the request's, or after it."""
+    for value in (raw[name] for name in _NAME_MODELS if name in raw):
+        for one in value if isinstance(value, list | tuple) else (value,):
+            yield str(one.get("model") if isinstance(one, Mapping) else one)
 
 
 def _use(call: Call, models: tuple[str, ...]) -> None:
