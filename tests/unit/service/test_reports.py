@@ -243,7 +243,7 @@ def test_a_port_in_use_or_of_no_interface_is_named_as_configured(tmp_path: Path)
 
 
 def test_a_log_that_is_closed_ends_no_daemon(tmp_path: Path) -> None:
-    """systemd/systemd#6620, influxdata/influxdb#7040: the journal restarts, and whoever writes to the old pipe gets EPIPE."""
+    """systemd/systemd#6620, influxdata/influxdb#7040: the journal restarts, and a write to it fails."""
     (tmp_path / "config.toml").write_text(f"{HOUSE}{TCP}")
     command = [sys.executable, "-m", "ratatoskr.service.daemon.ratd", "--config", str(tmp_path / "config.toml")]
     ratd = subprocess.Popen(command, env=environment(tmp_path), stderr=subprocess.PIPE)

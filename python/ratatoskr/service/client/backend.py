@@ -23,6 +23,7 @@ from ratatoskr.service.client.analysis import RemoteAnalysis
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.closed import KEPT, WHILE_CLOSED, answer_closed
 from ratatoskr.service.client.failure import error_of_call, error_of_unserved
+from ratatoskr.service.client.older import left_out
 from ratatoskr.service.client.pieces import Pieces
 from ratatoskr.service.client.stream import RemoteSource
 from ratatoskr.service.client.texts import Embedder
@@ -94,8 +95,10 @@ class RemoteBackend(RemoteAnalysis):
 
     async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
         """Return the whole answer."""
-        capability = GENERATE if is_prompt(request) else CHAT
-        response: ChatResponse[Any] = await self._ask(capability, self._to_send(request))
+        sent, seen = self._to_send(request), list[Any]()
+        response: ChatResponse[Any] = await self._ask(GENERATE if is_prompt(request) else CHAT, sent, seen.append)
+        if not is_prompt(request) and not seen[0].HasField("message"):
+            response = replace(response, warnings=left_out(sent, self.address))
         return response if request.output is None else response.with_output(request.output)
 
     async def open_stream(self, request: ChatRequest) -> OpenStream:
@@ -117,6 +120,7 @@ class RemoteBackend(RemoteAnalysis):
                 message.SerializeToString(), timeout=life, metadata=self._metadata()
             )
             source = RemoteSource(call, read, self.address, self._is_closed, request.output)
+            source.left_out = lambda: left_out(sent, self.address)
             async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
                 events: list[ChatEvent] = []
                 while not any(type(event) is not UsageEvent for event in events):
@@ -235,12 +239,15 @@ class RemoteBackend(RemoteAnalysis):
             return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
         return request
 
-    async def _ask(self, capability: Rpc, request: Any) -> Any:
-        """Return the answer to a request."""
+    async def _ask(self, capability: Rpc, request: Any, see: Callable[[Any], object] | None = None) -> Any:
+        """Return the answer to a request; `see` is called with its message."""
         timeouts = getattr(request, "timeouts", self._timeouts)
         octets = await self._send(capability.method.path, capability.request_to_pb(request), timeouts)
         try:
-            return capability.answer_from_pb(capability.method.response.FromString(octets))
+            message = capability.method.response.FromString(octets)
+            if see is not None:
+                see(message)
+            return capability.answer_from_pb(message)
         except (InvalidInput, DecodeError) as error:
             reason = error.message if isinstance(error, InvalidInput) else "it is no message of this method"
             raise MalformedResponse(f"the answer of the daemon at {self.address.url} is wrong: {reason}") from None
