@@ -23,7 +23,7 @@ from ratatoskr.service.client.analysis import RemoteAnalysis
 from ratatoskr.service.client.channel import Channels
 from ratatoskr.service.client.closed import KEPT, WHILE_CLOSED, answer_closed
 from ratatoskr.service.client.failure import error_of_call, error_of_unserved
-from ratatoskr.service.client.older import left_out
+from ratatoskr.service.client.older import is_listed, left_out
 from ratatoskr.service.client.pieces import Pieces
 from ratatoskr.service.client.stream import RemoteSource
 from ratatoskr.service.client.texts import Embedder
@@ -97,7 +97,7 @@ class RemoteBackend(RemoteAnalysis):
         """Return the whole answer."""
         sent, seen = self._to_send(request), list[Any]()
         response: ChatResponse[Any] = await self._ask(GENERATE if is_prompt(request) else CHAT, sent, seen.append)
-        if not is_prompt(request) and not seen[0].HasField("message"):
+        if not is_prompt(request) and is_listed(seen[0]):
             response = replace(response, warnings=left_out(sent, self.address))
         return response if request.output is None else response.with_output(request.output)
 

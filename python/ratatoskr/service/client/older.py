@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from ratatoskr.service.address import Address
 from ratatoskr.types.attempt import Notice
@@ -11,11 +11,13 @@ from ratatoskr.types.chat import ChatRequest
 from ratatoskr.types.part import Part, ReasoningPart, TextPart, ToolCall, ToolResult
 from ratatoskr.types.tool import ProviderTool
 
-__all__ = ["left_out"]
+__all__ = ["is_listed", "left_out"]
 
 _LISTED: Final = (TextPart, ReasoningPart, ToolCall)
 _OPTIONS: Final = ("logprobs", "user", "service_tier", "metadata")
 """Options without a listed field."""
+_NEWER: Final = 50
+"""The least number of a field that is not listed."""
 
 
 def left_out(request: ChatRequest, address: Address) -> tuple[Notice, ...]:
@@ -28,6 +30,11 @@ def left_out(request: ChatRequest, address: Address) -> tuple[Notice, ...]:
         return ()
     text = f"the daemon at {address.url} is older than this client and has not read: {', '.join(names)}"
     return (Notice("not_read_by_daemon", text, "messages"),)
+
+
+def is_listed(message: Any) -> bool:
+    """Return whether a message has no newer field, as those of an older daemon; each of ours names its provider."""
+    return all(field.number < _NEWER for field, _ in message.ListFields())
 
 
 def _parts(parts: Iterable[Part]) -> Iterator[str]:
