@@ -34,7 +34,7 @@ def left_out(request: ChatRequest, address: Address) -> tuple[Notice, ...]:
 
 def is_listed(message: Any) -> bool:
     """Return whether a message has no newer field, as those of an older daemon; each of ours names its provider."""
-    return all(field.number < _NEWER for field, _ in message.ListFields())
+    return not message.provider and all(field.number < _NEWER for field, _ in message.ListFields())
 
 
 def _parts(parts: Iterable[Part]) -> Iterator[str]:
