@@ -44,14 +44,17 @@ class Inspect(Protocol):
             provider: the only one to ask; `local` for the models of this process.
 
         Raises:
+            InvalidInput: `provider` is not a name.
             RatatoskrError: a provider failed. With several, those that answered are returned; `AllAttemptsFailed` is
                 raised if all failed.
         """
-        return await backend_of(self).inspect(ListModels(provider))
+        return await backend_of(self).inspect(
+            ListModels(None if provider is None else check_name(provider, "provider"))
+        )
 
     async def model_status(self, model: str) -> ModelStatus:
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
-        return await backend_of(self).inspect(GetModelStatus(model))
+        return await backend_of(self).inspect(GetModelStatus(check_name(model, "model")))
 
     async def model_metadata(self, model: str) -> ModelMetadata:
         """Return what the catalogue knows about a model, and what it accepts; nothing is sent.
@@ -162,11 +165,11 @@ class Inspect(Protocol):
 
     async def preload(self, model: str) -> None:
         """Load a local model, if it is not loaded, so that the first call does not wait for that."""
-        await _model_memory(self, "preload")(model)
+        await _model_memory(self, "preload")(check_name(model, "model"))
 
     async def unload(self, model: str) -> None:
         """Unload a local model and release its memory; the next call loads it again."""
-        await _model_memory(self, "unload")(model)
+        await _model_memory(self, "unload")(check_name(model, "model"))
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider, so that the first call does not wait for one."""

@@ -265,6 +265,80 @@ async def test_a_reader_that_takes_nothing_is_cut_off_and_its_upstream_closed() 
     assert "took nothing" in hooks.logged[0].error.message
 
 
+@pytest.mark.parametrize("name", ["Health", "Chat", "ChatStream"])
+async def test_a_call_that_ends_without_a_request_is_answered(name: str) -> None:
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend) as served, served.channel() as channel:
+        call = channel.stream_stream(path(name))(timeout=30)
+        await call.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError, match=r"the call has no .*Request") as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("name", ["Health", "Chat", "ChatStream"])
+async def test_a_caller_that_sends_no_request_is_not_waited_for(name: str) -> None:
+    hooks = Picky()
+    async with (
+        ScriptedGateway("a") as gateway,
+        serve(gateway.backend, hooks, write_timeout=0.2) as served,
+        served.channel() as channel,
+    ):
+        calls = [channel.stream_stream(path(name))(timeout=30) for _ in range(3)]
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError, match="the call has no") as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert len(hooks.logged) == 3
+        async with ServiceClient(served.url) as client:
+            await client.health()
+        late = channel.stream_stream(path("Health"))(timeout=30)
+        await asyncio.sleep(0.05)
+        await late.write(b"")
+        assert await late.read()
+
+
+async def test_a_caller_that_leaves_before_its_request_leaves_nothing() -> None:
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend) as served, served.channel() as channel:
+        call = channel.stream_stream(path("Chat"))(timeout=30)
+        async with asyncio.timeout(5):
+            while not served.service.waiting:  # noqa: ASYNC110  # the server keeps no event for it
+                await asyncio.sleep(0.01)
+            call.cancel()
+            while served.service.waiting:  # noqa: ASYNC110  # likewise
+                await asyncio.sleep(0.01)
+    assert gateway.requests == []
+
+
+async def test_who_calls_is_known_before_a_request_is_waited_for() -> None:
+    class Strict(Picky):
+        def authenticate(self, call: Call) -> Caller:
+            raise AuthenticationFailed("no token")
+
+    async with ScriptedGateway("a") as gateway, serve(gateway.backend, Strict()) as served, served.channel() as channel:
+        call = channel.stream_stream(path("Chat"))(timeout=30)
+        with pytest.raises(grpc.aio.AioRpcError, match="no token"):
+            await call.read()
+
+
+@pytest.mark.parametrize("name", ["Chat", "ChatStream"])
+async def test_a_cancellation_within_the_backend_does_not_leave_the_caller_waiting(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """grpc/grpc#29248: gRPC takes the exception for the caller's leaving, and the caller is told nothing."""
+
+    async def lost(_: Any) -> str:
+        raise asyncio.CancelledError("a task of a library")
+
+    hooks = Picky()
+    async with ScriptedGateway(lost) as gateway, serve(gateway.backend, hooks) as served, served.channel() as channel:
+        call = channel.unary_stream(path(name))(HI.SerializeToString(), timeout=30)
+        with pytest.raises(grpc.aio.AioRpcError, match="an internal error; the daemon's log has it") as caught:
+            await call.read()
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "a task of a library" not in str(hooks.logged[-1].error)
+    assert "unexpected" in caplog.text
+
+
 def _stop() -> RatatoskrError:
     return StreamInterrupted("the daemon stops", cause=ServiceUnavailable("the daemon stops"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import weakref
 from collections.abc import Callable
@@ -145,6 +146,10 @@ class Channels:
         try:
             async with asyncio.timeout(seconds):
                 while state is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and self._address.tls:
+                        failure = await self._failure(channel)
+                        if isinstance(failure, TlsError):  # which no waiting mends
+                            raise failure
                     await channel.wait_for_state_change(state)
                     state = channel.get_state(try_to_connect=True)
         except TimeoutError:
@@ -172,12 +177,30 @@ class Channels:
                 asyncio.run_coroutine_threadsafe(channel.close(), loop)
 
 
-_TLS_WORDS: Final = ("handshake", "ssl_error", "certificate", "tsi")
+_TLS_WORDS: Final = ("handshake", "ssl_error", "certificate", "tsi", "verification")
+_AROUND: Final = re.compile(
+    r"failed to connect to all addresses; last error: [A-Z_]+: (?=.)|Failed to connect to remote host: "
+    r"|connect failed: addr: \S+ error: |\w+ handshake failed \(\w+\): |SSL_ERROR_SSL: error:\w+:SSL "
+    r"routines:OPENSSL_internal:|: OK$|Custom verification check failed with error: UNAUTHENTICATED: "
+)
+"""What gRPC puts around the reason why there is no connection."""
+_ADVICE: Final = {
+    "unable to get local issuer": "ca= or --ca-file trusts the authority of its certificate",
+    "self signed certificate": "ca= or --ca-file trusts its certificate",
+    "self-signed certificate": "ca= or --ca-file trusts its certificate",
+    "Hostname Verification": "its certificate is for another name than that of the address",
+    "WRONG_VERSION_NUMBER": "it is not encrypted: use http://",
+}
+"""What to do by the reason why there is no encrypted connection."""
 
 
 def unreachable(address: Address, reason: str, *, sent: bool = False) -> ConnectionFailed:
     """Return the error for a daemon that cannot be reached, or that has gone."""
-    text = f"the daemon at {address.url} cannot be reached: {escape_hidden(reason, 300)}"
+    advice = next((advice for words, advice in _ADVICE.items() if address.tls and words in reason), "")
+    if not address.tls and "Socket closed" in reason:
+        advice = "if it is encrypted, use https://"
+    plain = escape_hidden(_AROUND.sub("", reason), 300).rstrip(".")
+    text = f"the daemon at {address.url} cannot be reached: {plain}" + (f"; {advice}" if advice else "")
     if address.tls and any(word in reason.lower() for word in _TLS_WORDS):
         return TlsError(text, phase="tls")
     return ConnectionFailed(text, phase="send" if sent else "connect", sent=sent)
