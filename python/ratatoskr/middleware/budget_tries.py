@@ -39,7 +39,7 @@ class _Reserved:
 _RESERVED: Final[ContextVar[_Reserved | None]] = ContextVar("ratatoskr_reserved", default=None)
 
 
-class _Part(BudgetMeter):
+class _SplitMeter(BudgetMeter):
     """One side of a meter of the same budgets.
 
     Args:
@@ -50,7 +50,7 @@ class _Part(BudgetMeter):
         vars(self).update(vars(meter))
 
 
-class ReservesOutside(_Part):
+class ReservesOutside(_SplitMeter):
     """Reserves what a try may cost before the user's wraps; gives it back where none of them asks the provider."""
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
@@ -77,7 +77,7 @@ class ReservesOutside(_Part):
                 self._replace(paid, 0)
 
 
-class SettlesInside(_Part):
+class SettlesInside(_SplitMeter):
     """Settles each request to the provider: the first one by what was reserved outside, any other by its own."""
 
     async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry:
