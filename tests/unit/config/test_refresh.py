@@ -327,7 +327,7 @@ def test_killed_at_any_moment_the_table_in_force_is_whole(empty_environment: Pat
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         if moment == 0:
-            while not refreshed_path().exists():
+            while not previous_path().exists():  # both tables have been put in force
                 time.sleep(0.005)
         time.sleep(0.0013 * moment)
         child.send_signal(signal.SIGKILL)
