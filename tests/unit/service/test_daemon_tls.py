@@ -149,7 +149,7 @@ async def test_what_a_wrong_certificate_or_scheme_is_told(tmp_path: Path, author
         with pytest.raises(TlsError, match="unable to get local issuer certificate; ca= or --ca-file trusts"):
             await stranger.health()
         await stranger.aclose()
-        plain = ServiceClient(ratd.url.replace("https", "http"), timeout=Timeouts(connect=0.5))
+        plain = ServiceClient(ratd.url.replace("https", "http"), timeout=Timeouts(connect=3))
         with pytest.raises(ConnectionFailed, match="if it is encrypted, use https://"):
             await plain.health()
         await plain.aclose()

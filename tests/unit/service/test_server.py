@@ -280,10 +280,16 @@ async def test_a_caller_that_sends_no_request_is_not_waited_for(name: str) -> No
     hooks = Picky()
     async with (
         ScriptedGateway("a") as gateway,
-        serve(gateway.backend, hooks, write_timeout=0.2) as served,
+        serve(gateway.backend, hooks, write_timeout=60) as served,
         served.channel() as channel,
     ):
-        calls = [channel.stream_stream(path(name))(timeout=30) for _ in range(3)]
+        calls = [channel.stream_stream(path(name))(timeout=60) for _ in range(3)]
+        async with asyncio.timeout(30):
+            while len(served.service.waiting) < 3:  # noqa: ASYNC110  # the server keeps no event for it
+                await asyncio.sleep(0.01)
+        served.service.write_timeout = 0.0
+        served.service._look()
+        served.service.write_timeout = 60.0
         for call in calls:
             with pytest.raises(grpc.aio.AioRpcError, match="the call has no") as caught:
                 await call.read()
@@ -291,8 +297,10 @@ async def test_a_caller_that_sends_no_request_is_not_waited_for(name: str) -> No
         assert len(hooks.logged) == 3
         async with ServiceClient(served.url) as client:
             await client.health()
-        late = channel.stream_stream(path("Health"))(timeout=30)
-        await asyncio.sleep(0.05)
+        late = channel.stream_stream(path("Health"))(timeout=60)
+        async with asyncio.timeout(30):
+            while not served.service.waiting:  # noqa: ASYNC110  # likewise
+                await asyncio.sleep(0.01)
         await late.write(b"")
         assert await late.read()
 
