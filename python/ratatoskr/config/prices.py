@@ -7,6 +7,7 @@ from collections.abc import Collection
 from ratatoskr.config.catalogue import CatalogueFiles
 from ratatoskr.models.catalogue import Catalogue
 from ratatoskr.models.pricing import Pricing
+from ratatoskr.providers.specs import SPECS
 from ratatoskr.routing import provider_prefix, resolve
 from ratatoskr.types.query import GetCost
 from ratatoskr.types.usage import Cost
@@ -14,19 +15,20 @@ from ratatoskr.types.usage import Cost
 __all__ = ["cost_here"]
 
 
-def cost_here(query: GetCost, providers: Collection[str]) -> Cost | None:
+def cost_here(query: GetCost, providers: Collection[str] | None) -> Cost | None:
     """Return what a use costs; `None` if the price is unknown.
 
     Args:
         query: what was used, of which model.
-        providers: those that may serve a model without a provider's prefix.
+        providers: those that may serve a model without a provider's prefix; `None` for all that are built in.
 
     Raises:
         InvalidInput: the name cannot be parsed.
         NoProvider: it has no prefix, and none of these providers serves it.
     """
-    provider, name = provider_prefix(query.model, providers), query.model.partition(":")[2].strip()
+    known = SPECS if providers is None else providers
+    provider, name = provider_prefix(query.model, known), query.model.partition(":")[2].strip()
     if provider is None:
-        candidate = resolve(query.model, providers)[0]
+        candidate = resolve(query.model, known)[0]
         provider, name = candidate.provider, candidate.model
     return Pricing(Catalogue(CatalogueFiles())).cost_of(query.usage, provider, name, at=query.at)

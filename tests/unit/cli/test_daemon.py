@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.service.serving import fields
+from tests.unit.service.test_compatibility import client_of_listed
 
 from conformance.daemon import Daemon
 from ratatoskr.errors import AuthenticationFailed, ServiceUnavailable
@@ -308,6 +311,25 @@ def test_the_status_of_models_is_told(daemon: Daemon) -> None:
     )
     assert missing.exit_code == 4
     assert missing.stdout.startswith("openai:m: unavailable: ")
+
+
+async def test_an_older_daemon_does_what_it_can_and_names_its_version_otherwise() -> None:
+    stance = fields((1, 0.75), (3, 0.25), (4, 1), (5, "road"))
+    async with client_of_listed(Health=fields((1, True), (2, "0.0.9")), ClassifyStance=stance) as (client, _):
+        at = ("--address", client.backend.address.url)  # type: ignore[attr-defined]  # of a client of a daemon
+        told = await asyncio.to_thread(run, "stance", "--target", "road", "a", "b", *at)
+        assert told.exit_code == 0, told.stderr
+        assert told.stdout.count("favor 0.750") == 2
+        for arguments, method in {
+            ("rerank", "q", "a", "b"): "Rerank",
+            ("admin", "status"): "Status",
+            ("explain", "m"): "Explain",
+            ("models",): "ListModels",
+        }.items():
+            result = await asyncio.to_thread(run, *arguments, *at)
+            assert result.exit_code == 2
+            assert f"does not serve {method}: it is older than this client" in result.stderr
+            assert "its version is 0.0.9" in result.stderr
 
 
 @pytest.fixture

@@ -139,6 +139,24 @@ async def test_a_certificate_that_is_not_valid_today_is_told(tmp_path: Path, aut
     assert "ratd: warning: tls.cert: " in checked.stderr
 
 
+async def test_a_client_reads_renewed_files_for_its_next_connection(tmp_path: Path, authority: Authority) -> None:
+    """grpc/grpc#15735, #41779: a client that lives longer than its certificate, or than its daemon's authority."""
+    text = f'{HOUSE}{LISTENER}{authority.table}client_ca = "{authority.path}"\n[clients.build]\ncertificates = ["b"]\n'
+    other = trustme.CA()
+    write_certificate(other, tmp_path, "client", "b")
+    (tmp_path / "trusted.pem").write_bytes(other.cert_pem.bytes())
+    async with running(tmp_path, text) as ratd:
+        files = {"ca": tmp_path / "trusted.pem", "cert": tmp_path / "client.pem", "key": tmp_path / "client.key"}
+        async with ServiceClient(ratd.url, **files, timeout=Timeouts(connect=3)) as client:
+            with pytest.raises(ConnectionFailed):
+                await client.chat("Hi", "house:m")
+            authority.ca.cert_pem.write_to_path(tmp_path / "trusted.pem")
+            with pytest.raises(ConnectionFailed):  # the daemon does not take the client's
+                await client.chat("Hi", "house:m")
+            write_certificate(authority.ca, tmp_path, "client", "b")
+            assert (await client.chat("Hi", "house:m")).text == "an answer"
+
+
 async def test_what_a_wrong_certificate_or_scheme_is_told(tmp_path: Path, authority: Authority) -> None:
     write_certificate(authority.ca, tmp_path, "daemon", "elsewhere.test")
     async with running(tmp_path, f"{HOUSE}{LISTENER}{authority.table}") as ratd:

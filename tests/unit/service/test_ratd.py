@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -256,6 +257,27 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     result = run("--config", str(written(tmp_path, HOUSE)))
     assert result.exit_code == 2
     assert f"ratd: daemons need {package}: pip install 'ratatoskr-llm[service]'" in result.stderr
+
+
+def test_a_signal_to_reload_does_not_end_a_daemon_that_is_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ratatoskr.service.daemon.run
+
+    numbers = (signal.SIGHUP, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    found: list[Any] = []
+    monkeypatch.setattr(
+        ratatoskr.service.daemon.run, "run", lambda *_: found.extend(map(signal.getsignal, numbers)) or 0
+    )
+    try:
+        assert check(tmp_path, HOUSE).exit_code == 0
+        assert [signal.getsignal(number) for number in numbers] == before
+        assert run("--config", str(written(tmp_path, HOUSE))).exit_code == 0
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert found == [signal.SIG_IGN, signal.SIG_IGN]
 
 
 def test_versions_and_help_need_no_configuration() -> None:

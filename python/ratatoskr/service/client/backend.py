@@ -83,6 +83,10 @@ class RemoteBackend(RemoteAnalysis):
         self._embedder = Embedder(self._embed_once, self._pieces)
         call_in_child(self._renew)
 
+    def renew_by(self, renew: Callable[[], Any]) -> None:
+        """Ask a function for other credentials before each new connection; `None` from it keeps them."""
+        self._channels.renew = renew
+
     def _renew(self) -> None:
         """Forget in a forked child what the parent has under way."""
         if self.lifecycle.is_open:

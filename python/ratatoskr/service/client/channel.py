@@ -21,7 +21,8 @@ from ratatoskr.service.methods import MAX_MESSAGE, READS
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "line_to", "metadata_of", "unreachable", "wrong_answer"]
+__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "line_to", "metadata_of", "renewal_of"]
+__all__ += ["unreachable", "wrong_answer"]
 
 CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.enable_http_proxy": 0,  # else even 127.0.0.1 is asked through the environment's proxy
@@ -95,6 +96,31 @@ def credentials_of(address: Address, ca: Any, cert: Any, key: Any) -> Any:
     return grpc.ssl_channel_credentials(root_certificates=roots, private_key=secret, certificate_chain=chain)
 
 
+def renewal_of(address: Address, ca: Any, cert: Any, key: Any) -> Callable[[], Any]:
+    """Return a function that returns new credentials once a file of theirs has changed, and `None` until then."""
+    paths = [path for path in (ca, cert, key) if path is not None]
+    seen = [_stamp(path) for path in paths]
+
+    def renew() -> Any:
+        nonlocal seen
+        now = [_stamp(path) for path in paths]
+        if now == seen:
+            return None
+        credentials = credentials_of(address, ca, cert, key)
+        seen = now
+        return credentials
+
+    return renew
+
+
+def _stamp(path: Any) -> tuple[int, int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _read(path: Any) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -120,6 +146,9 @@ class Channels:
         address: of the daemon.
         credentials: `None` for a connection that is not encrypted.
         is_idle: returns whether no call is under way.
+
+    Attributes:
+        renew: asked before a connection is made; returns other credentials where their files have changed.
     """
 
     def __init__(self, address: Address, credentials: Any, is_idle: Callable[[], bool]) -> None:
@@ -128,6 +157,7 @@ class Channels:
         self._is_idle = is_idle
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._broken = False
+        self.renew: Callable[[], Any] | None = None
         _channels.add(self)
         call_in_child(self._renew)
 
@@ -170,6 +200,11 @@ class Channels:
         state = channel.get_state(try_to_connect=True)
         if state is grpc.ChannelConnectivity.READY:
             return channel
+        if self.renew is not None and (renewed := self.renew()) is not None:
+            self._credentials = renewed
+            self._open.pop(asyncio.get_running_loop(), None)
+            channel = self.get()
+            state = channel.get_state(try_to_connect=True)
         try:
             async with asyncio.timeout(seconds):
                 while state is not grpc.ChannelConnectivity.READY:

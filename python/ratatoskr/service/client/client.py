@@ -8,7 +8,7 @@ from typing import Self, TypeAlias
 from ratatoskr.gateway.base import Gateway
 from ratatoskr.service.client.admin import Admin
 from ratatoskr.service.client.backend import RemoteBackend
-from ratatoskr.service.client.channel import line_to
+from ratatoskr.service.client.channel import line_to, renewal_of
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
@@ -29,7 +29,7 @@ class ServiceClient(Gateway):
         token: of the client, where the daemon asks for one.
         ca: the path of the certificates that are trusted, for `https://`.
         cert: the path of this client's certificate, where the daemon asks for one.
-        key: the path of the certificate's key.
+        key: the path of the certificate's key. Files that have changed are read again for the next connection.
         timeout: total seconds of a call, or `Timeouts`, where a call says nothing; else the daemon's hold.
 
     Raises:
@@ -46,7 +46,10 @@ class ServiceClient(Gateway):
         key: Path = None,
         timeout: TimeoutsLike = None,
     ) -> None:
-        self._remote = RemoteBackend(*line_to(url, token, ca, cert, key), timeouts_of(timeout))
+        address, secret, credentials = line_to(url, token, ca, cert, key)
+        self._remote = RemoteBackend(address, secret, credentials, timeouts_of(timeout))
+        if address.tls:
+            self._remote.renew_by(renewal_of(address, ca, cert, key))
         super().__init__(self._remote)
 
     @property

@@ -30,9 +30,8 @@ def answer_closed(query: Query[Any], told: Mapping[type[Any], Any]) -> Any:
     health: Health | None = told.get(GetHealth)
     if isinstance(query, GetCost):
         from ratatoskr.config.prices import cost_here
-        from ratatoskr.providers.specs import SPECS
 
-        return cost_here(query, SPECS if health is None else [provider.name for provider in health.providers])
+        return cost_here(query, None if health is None else [provider.name for provider in health.providers])
     if isinstance(query, GetCapabilities):
         return told.get(GetCapabilities, frozenset())
     if health is not None:

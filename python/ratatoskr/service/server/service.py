@@ -203,7 +203,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             return out  # noqa: TRY300  # an `else` would come after all the errors
         except asyncio.CancelledError:
             if call.task is not None and not call.task.cancelling():  # raised by what answers: gRPC would say nothing
-                call.error = self._unexpected(call)
+                call.error = self._internal_error(call)
             elif call.ended_by is None:
                 call.error = RatatoskrError("the caller has gone")
                 raise
@@ -214,7 +214,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         except RatatoskrError as error:
             call.error = error
         except Exception:
-            call.error = self._unexpected(call)
+            call.error = self._internal_error(call)
         finally:
             self.calls.discard(call)
             if release is not None:
@@ -223,7 +223,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         return await self._abort(call, call.error, context)
 
     @staticmethod
-    def _unexpected(call: Call) -> RatatoskrError:
+    def _internal_error(call: Call) -> RatatoskrError:
         """Log the exception that is being handled, and return the error that says where it is found."""
         _logger.exception("unexpected", extra={"id": call.id, "method": call.path})
         return RatatoskrError(f"an internal error; the daemon's log has it under the id {call.id}")
