@@ -11,6 +11,8 @@ WHEEL := .venv-wheel
 PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
 ANY_LLM := benches/.venv-any-llm
+LITELLM_PROXY := benches/.venv-litellm-proxy
+PORTKEY ?= benches/.portkey
 EMBED := benches/.venv-embed
 DOCS := build/docs-venv
 PROTO := build/proto-venv
@@ -19,7 +21,7 @@ RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Ca
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
 SWEEP_RUNS ?= 120000
-BENCHES := parse chat embed job search tokens analysis gpu
+BENCHES := parse chat embed job search tokens analysis gpu daemon
 WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
@@ -35,6 +37,7 @@ PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
 LITELLM_INSTALLED := $(LITELLM)/.installed
 ANY_LLM_INSTALLED := $(ANY_LLM)/.installed
+LITELLM_PROXY_INSTALLED := $(LITELLM_PROXY)/.installed
 UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
@@ -122,7 +125,7 @@ reproducible: $(WHEEL_INSTALLED)  ## build the wheel twice from nothing in diffe
 
 ##@ Benches
 
-bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|gpu
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|gpu|daemon
 
 bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
 
@@ -161,6 +164,11 @@ measure-analysis: $(BUILT)
 # Embeddings on an NVIDIA GPU; prints that nothing was measured where there is none.
 measure-gpu: $(BUILT)
 	PYTHONPATH=benches $(BIN)/python benches/embed/gpu.py
+
+# The daemon, compared with a bare echo of gRPC and with other proxies (minutes). Portkey's gateway takes part where
+# `npm install --prefix $(PORTKEY) @portkey-ai/gateway` has been run.
+measure-daemon: $(BUILT) $(UPSTREAM) $(LITELLM_PROXY_INSTALLED)
+	PYTHONPATH=benches $(BIN)/python -m daemon --litellm $(LITELLM_PROXY)/bin/python --portkey $(PORTKEY)
 
 measure-%:
 	@echo "unknown bench '$*': WHAT must be one of $(BENCHES)" >&2; exit 2
@@ -220,7 +228,7 @@ lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for 
 	for name in dev docs peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
-	for name in audit wheel proto; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in audit wheel proto litellm-proxy; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    requirements/$$name.in --output-file requirements/$$name.lock; done
 
@@ -269,6 +277,9 @@ $(LITELLM_INSTALLED): requirements/litellm.lock
 
 $(ANY_LLM_INSTALLED): requirements/any-llm.lock
 	$(call install,$(ANY_LLM),$<)
+
+$(LITELLM_PROXY_INSTALLED): requirements/litellm-proxy.lock
+	$(call install,$(LITELLM_PROXY),$<)
 
 $(UPSTREAM): $(wildcard benches/chat/upstream/src/*.rs) benches/chat/upstream/Cargo.toml benches/chat/upstream/Cargo.lock
 	cargo build --quiet --release --locked --manifest-path benches/chat/upstream/Cargo.toml
