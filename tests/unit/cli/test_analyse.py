@@ -91,7 +91,7 @@ async def test_stance_prints_scores_that_sum_to_one() -> None:
 
 def test_texts_that_were_cut_are_noted_or_refused() -> None:
     result = run("nli", "-m", "./nli", "x " * 100, HYPOTHESIS)
-    assert result.stderr == "note: 1 texts were cut to the length that the model takes\n"
+    assert result.stderr == "note: 1 text was cut to the length that the model takes\n"
     refused = run("nli", "-m", "./nli", "--no-truncate", "x " * 100, HYPOTHESIS)
     assert refused.exit_code != 0
     assert "64" in refused.stderr
