@@ -222,7 +222,6 @@ def rat() -> None:
 
 def main() -> NoReturn:
     """Run `rat`."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of `rat`
     gc.set_threshold(50_000)  # imports make many objects and hardly any garbage
     try:
         _run()
@@ -231,6 +230,7 @@ def main() -> NoReturn:
 
 
 def _run() -> NoReturn:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of `rat`
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or not a text file
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

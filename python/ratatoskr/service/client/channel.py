@@ -21,8 +21,8 @@ from ratatoskr.service.methods import MAX_MESSAGE, READS
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "line_to", "metadata_of", "renewal_of"]
-__all__ += ["unreachable", "wrong_answer"]
+__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "line_to", "metadata_of", "renewal_of", "unreachable"]
+__all__ += ["wrong_answer"]
 
 CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.enable_http_proxy": 0,  # else even 127.0.0.1 is asked through the environment's proxy

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ratatoskr.config.file import read_config, read_text
 from ratatoskr.config.sections import ConfigFile, check_providers
 from ratatoskr.config.server import ListenerSection, certificate_files
-from ratatoskr.config.toml_text import find_line
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -76,23 +75,13 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
             certificate_files(config.tls)
             from ratatoskr.service.daemon.certificates import Certificates, reason_to_renew
 
-            certificate = Certificates.read(config.tls)
-            warning = reason_to_renew(config.tls)
+            certificate, warning = Certificates.read(config.tls), reason_to_renew(config.tls)
         check_providers(config.providers)
         recipe = _recipe_of(config)
     except ConfigurationError as error:
         error.args = (f"{_place_of(error, path)}{error.message}",)
         raise
     return Setup(config, path, recipe, certificate, warning)
-
-
-def _place_of(error: ConfigurationError, path: Path | None) -> str:
-    """Return the file and the line that an error is about, to be put before it."""
-    if path is None:
-        return ""
-    key = error.field or error.message.partition(" ")[0].rstrip(":")
-    line = find_line(read_text(path), key.split("."))
-    return f"{path}: " if line is None else f"{path}:{line}: "
 
 
 def _recipe_of(config: ConfigFile) -> Recipe:
@@ -106,6 +95,17 @@ def _recipe_of(config: ConfigFile) -> Recipe:
     recipe = builder.recipe()
     recipe.check(_ADVICE)
     return recipe
+
+
+def _place_of(error: ConfigurationError, path: Path | None) -> str:
+    """Return the file and the line that an error is about, to be put before it."""
+    if path is None:
+        return ""
+    from ratatoskr.config.toml_text import find_line
+
+    key = error.field or error.message.partition(" ")[0].rstrip(":")
+    line = find_line(read_text(path), key.split("."))
+    return f"{path}: " if line is None else f"{path}:{line}: "
 
 
 def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecure: bool, place: str) -> None:
