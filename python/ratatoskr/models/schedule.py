@@ -191,7 +191,7 @@ class Schedule:
         single = {unit: EXACT.divide(rate, per) for unit, rate in rates.items() if (per := UNITS[unit].per) != _HOUR}
         digits = max([0, *[-_exponent(rate) for rate in single.values()]])
         each = {unit: int(EXACT.scaleb(rate, digits)) for unit, rate in single.items()}
-        return InForce(rates, frozenset(guessed), each, EXACT.scaleb(Decimal(1), digits))
+        return InForce(rates, frozenset(guessed), each, Decimal(10**digits))
 
 
 def schedule_of(price: Price) -> Schedule:

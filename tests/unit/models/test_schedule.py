@@ -38,9 +38,7 @@ served = st.tuples(st.sampled_from([None, "flex"]), st.none(), st.none(), st.boo
 
 
 @given(st.lists(st.tuples(near_edges, served, st.sampled_from([1, 1000, 1001])), min_size=1, max_size=40))
-def test_rates_that_were_kept_are_those_that_hold(
-    asked: list[tuple[float, tuple[None, None, None, bool], int]],
-) -> None:
+def test_rates_that_were_kept_are_those_that_hold(asked: list[tuple[float, Served, int]]) -> None:
     kept = Schedule(PRICE)
     for moment, how, prompt in asked:
         found, fresh = kept.in_force(moment, how, prompt), Schedule(PRICE).in_force(moment, how, prompt)
