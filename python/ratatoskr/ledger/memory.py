@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ratatoskr._fork import call_in_child
-from ratatoskr.ledger.protocol import LAG, Charge, Hold, Refusal, find_ready
+from ratatoskr.ledger.protocol import LAG, Charge, Hold, Ledger, Refusal, find_ready
 
-__all__ = ["MemoryLedger"]
+__all__ = ["MemoryLedger", "reserves_at_once"]
 
+_LONGEST: Final = 1 + LAG
 _SWEEP: Final = 1024
 """The number of accounts from which on those that have ended are removed before another is added."""
 
@@ -26,15 +27,17 @@ class _Account:
             free at the latest, and the amount.
         settled: a heap of amounts that were used: when they are free, and the amount.
         until: when the account ends.
+        due: the time before which nothing becomes free.
     """
 
-    __slots__ = ("pending", "settled", "total", "until")
+    __slots__ = ("due", "pending", "settled", "total", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, until: float) -> None:
         self.total = 0
         self.pending: dict[int, tuple[float, int]] = {}
         self.settled: list[tuple[float, int]] = []
-        self.until = -math.inf
+        self.until = until
+        self.due = math.inf
 
     def expire(self, now: float) -> None:
         """Remove what has become free."""
@@ -46,6 +49,8 @@ class _Account:
                 break
             del self.pending[key]
             self.total -= amount
+        first = next(iter(self.pending.values()))[0] if self.pending else math.inf
+        self.due = min(self.settled[0][0], first) if self.settled else first
 
     def refuse(self, index: int, charge: Charge, now: float) -> Refusal:
         """Return when a charge that does not fit would."""
@@ -77,33 +82,54 @@ class MemoryLedger:
 
     async def reserve(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
         """Reserve all amounts, or none if one of them does not fit."""
+        return self.reserve_now(charges, now)
+
+    def reserve_now(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
+        """Do what `reserve` does, without a coroutine."""
         with self._lock:
             accounts = []
-            for index, charge in enumerate(charges):
-                account = self._account(charge, now)
+            for charge in charges:
+                name, amount, limit, _, until = charge
+                account = self._accounts.get(name)
+                if account is None:
+                    account = self._add_account(name, until, now)
+                elif account.due <= now:
+                    account.expire(now)
                 accounts.append(account)
-                if charge.limit is not None and charge.amount and account.total + charge.amount > charge.limit:
-                    return account.refuse(index, charge, now)
-            self._last_key += 1
-            for charge, account in zip(charges, accounts, strict=True):
-                account.total += charge.amount
-                account.pending[self._last_key] = (now + charge.per * (1 + LAG), charge.amount)
-            return Hold(tuple(charges), self._last_key, tuple([account.total for account in accounts]))
+                if limit is not None and amount and account.total + amount > limit:
+                    return account.refuse(len(accounts) - 1, charge, now)
+            self._last_key = key = self._last_key + 1
+            totals = []
+            for (_, amount, _, per, _), account in zip(charges, accounts, strict=True):
+                end = now + per * _LONGEST
+                account.total += amount
+                account.pending[key] = (end, amount)
+                if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                    account.due = end
+                totals.append(account.total)
+        return Hold(tuple(charges), key, tuple(totals))
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: float) -> None:
         """Replace the reserved amounts by those that were used."""
         with self._lock:
-            for charge, amount in zip(hold.charges, amounts, strict=True):
-                account = self._accounts.get(charge.account)
+            for (name, _, _, per, _), amount in zip(hold.charges, amounts, strict=True):
+                account = self._accounts.get(name)
                 reserved = account.pending.pop(hold.key, None) if account is not None else None
                 if account is None or reserved is None:  # it has become free in the meantime
                     continue
                 account.total += amount - reserved[1]
-                if charge.per < math.inf and amount:
-                    heapq.heappush(account.settled, (min(reserved[0], now + charge.per), amount))
+                if amount and per < math.inf:
+                    end = min(reserved[0], now + per)
+                    heapq.heappush(account.settled, (end, amount))
+                    if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                        account.due = end
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""
+        return self.total_now(account, now)
+
+    def total_now(self, account: str, now: float) -> int:
+        """Do what `total` does, without a coroutine."""
         with self._lock:
             found = self._accounts.get(account)
             if found is None or found.until <= now:
@@ -114,14 +140,14 @@ class MemoryLedger:
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    def _account(self, charge: Charge, now: float) -> _Account:
-        account = self._accounts.get(charge.account)
-        if account is None:
-            if len(self._accounts) >= self._sweep_at:
-                self._accounts = {name: one for name, one in self._accounts.items() if one.until > now}
-                self._sweep_at = max(_SWEEP, 2 * len(self._accounts))
-            account = self._accounts[charge.account] = _Account()
-            account.until = charge.until
-        else:
-            account.expire(now)
+    def _add_account(self, name: str, until: float, now: float) -> _Account:
+        if len(self._accounts) >= self._sweep_at:
+            self._accounts = {name: one for name, one in self._accounts.items() if one.until > now}
+            self._sweep_at = max(_SWEEP, 2 * len(self._accounts))
+        account = self._accounts[name] = _Account(until)
         return account
+
+
+def reserves_at_once(ledger: Ledger) -> Callable[[Sequence[Charge], float], Hold | Refusal] | None:
+    """Return what reserves amounts without a coroutine; `None` where a ledger has to be awaited."""
+    return ledger.reserve_now if type(ledger) is MemoryLedger else None

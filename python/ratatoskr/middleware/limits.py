@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import RatatoskrError, RateLimited
+from ratatoskr.ledger.memory import reserves_at_once
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import (
@@ -19,7 +20,7 @@ from ratatoskr.middleware.estimate import (
     largest_output,
 )
 from ratatoskr.middleware.lane import Lane, Late
-from ratatoskr.middleware.ratelimit_headers import read_remaining
+from ratatoskr.middleware.ratelimit_headers import read_remaining, tells_remaining
 from ratatoskr.middleware.watch import watch
 from ratatoskr.registry.backoff import PATIENCE
 from ratatoskr.registry.policy import maybe_billed
@@ -55,6 +56,7 @@ class _Dimension(NamedTuple):
         limit: the most.
         per: seconds.
         each_key: whether each key has an account of its own.
+        place: of its amount in `_amounts`.
     """
 
     account: str
@@ -62,6 +64,7 @@ class _Dimension(NamedTuple):
     limit: int
     per: float
     each_key: bool
+    place: int
 
 
 class _LimitedModel:
@@ -133,6 +136,7 @@ class RateLimits(Middleware):
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
         self._models: dict[str, _LimitedModel] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
+        self._reserve_now = reserves_at_once(ledger)
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Return the answer to a chat, asked for when the limits allow it."""
@@ -145,7 +149,7 @@ class RateLimits(Middleware):
             self._fail(current, error)
             raise
         self._settle(current, response.usage)
-        if response.raw is not None:
+        if response.raw is not None and tells_remaining(response.raw.headers):
             await self._lower(current, response.raw.headers)
         return response
 
@@ -161,7 +165,7 @@ class RateLimits(Middleware):
             raise
 
         headers = getattr(stream.source, "headers", None)
-        if headers is not None:
+        if headers is not None and tells_remaining(headers):
             await self._lower(current, headers)
 
         def end(response: ChatResponse[Any], error: BaseException | None) -> None:
@@ -212,6 +216,10 @@ class RateLimits(Middleware):
             return None, call
         estimated = self._count(request, call.provider or "", call.model)
         charges = self._charges(model, request, estimated, call)
+        if self._reserve_now is not None and not model.each_key and model.lane.is_free:
+            found = self._reserve_now(charges, self._now())
+            if isinstance(found, Hold):
+                return _LimitedTry(model, found, estimated), call
         choices = self._choices(model, charges, request, call.model)
         total = math.inf if call.deadlines.total is None else call.deadlines.total
         patience = min(PATIENCE, total) if call.has_next else total
@@ -235,21 +243,23 @@ class RateLimits(Middleware):
     ) -> list[Charge]:
         input_tokens = model.mean.correct(estimated)
         most = largest_output(request)
-        output_tokens = model.mean.output() if most is None else most
-        amounts = _amounts(input_tokens, output_tokens)
-        for _, name, limit, per, _ in model.dimensions:
-            if name in ("tokens", "input_tokens") and input_tokens > limit:
-                raise RateLimited(
-                    f"the input has about {input_tokens} tokens, and the limit is {limit} {_words(name)} in {per:g} s",
-                    provider="ratatoskr",
-                    model=call.model,
-                    retryable=False,
-                    field="messages",
-                )
-        # An output that may be longer than the limit waits until nothing else is under way.
-        return [
-            Charge(account, min(amounts[name], limit), limit, per) for account, name, limit, per, _ in model.dimensions
-        ]
+        amounts = _amounts(input_tokens, model.mean.output() if most is None else most)
+        charges = []
+        for account, name, limit, per, _, place in model.dimensions:
+            amount = amounts[place]
+            if amount > limit:
+                if name in ("tokens", "input_tokens") and input_tokens > limit:
+                    text = f"{limit} {_words(name)} in {per:g} s"
+                    raise RateLimited(
+                        f"the input has about {input_tokens} tokens, and the limit is {text}",
+                        provider="ratatoskr",
+                        model=call.model,
+                        retryable=False,
+                        field="messages",
+                    )
+                amount = limit  # an output that may be longer than the limit waits until nothing else is under way
+            charges.append(Charge(account, amount, limit, per))
+        return charges
 
     def _choices(
         self, model: _LimitedModel, charges: list[Charge], request: ChatRequest | EmbedRequest, name: str
@@ -277,7 +287,7 @@ class RateLimits(Middleware):
             amounts = [charge.amount for charge in reserved]
         else:
             known = _amounts(usage.input_tokens, usage.output_tokens or 0)
-            amounts = [known[one.name] for one in current.model.dimensions]
+            amounts = [known[one.place] for one in current.model.dimensions]
         self._replace(current, amounts)
 
     def _fail(self, current: _LimitedTry, error: BaseException) -> None:
@@ -294,8 +304,9 @@ class RateLimits(Middleware):
 
     def _replace(self, current: _LimitedTry, amounts: list[int]) -> None:
         self._ledger.settle(current.hold, amounts, self._now())
-        for lane in list(self._lanes.values()):
-            lane.wake()
+        for lane in tuple(self._lanes.values()):
+            if not lane.is_free:
+                lane.wake()
 
     async def _lower(self, current: _LimitedTry, headers: Mapping[str, str]) -> None:
         """Count what the provider says that others have used, until it says that it is free again."""
@@ -321,7 +332,7 @@ class RateLimits(Middleware):
         limits = [self._limits[index] for index in which]
         # Those of each key first: the first account says which key was chosen.
         dimensions = tuple(
-            _Dimension(limit.account(name), name, most, limit.per, limit.each_key)
+            _Dimension(limit.account(name), name, most, limit.per, limit.each_key, _PLACES.index(name))
             for limit in sorted(limits, key=lambda one: not one.each_key)
             for name, most in limit.dimensions()
         )
@@ -335,13 +346,12 @@ def _of_key(account: str, key: int | None) -> str:
     return account if key is None else f"{account}:key{key}"
 
 
-def _amounts(input_tokens: int, output_tokens: int) -> dict[str, int]:
-    return {
-        "requests": 1,
-        "tokens": input_tokens + output_tokens,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-    }
+_PLACES: Final = ("requests", "tokens", "input_tokens", "output_tokens")
+
+
+def _amounts(input_tokens: int, output_tokens: int) -> tuple[int, int, int, int]:
+    """Return the amounts of `_PLACES`."""
+    return 1, input_tokens + output_tokens, input_tokens, output_tokens
 
 
 def _words(dimension: str) -> str:

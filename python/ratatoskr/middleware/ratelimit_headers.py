@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-__all__ = ["Remaining", "read_remaining"]
+__all__ = ["Remaining", "read_remaining", "tells_remaining"]
 
 
 class Remaining(NamedTuple):
@@ -38,9 +38,16 @@ _NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 """For each dimension: the headers that hold what remains, and when it is full again."""
 
+_REMAINING: Final = frozenset(remaining for rows in _NAMES.values() for remaining, _ in rows)
+
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+
+
+def tells_remaining(headers: Mapping[str, str]) -> bool:
+    """Return whether headers say anything about what is left of a limit."""
+    return not _REMAINING.isdisjoint(headers)
 
 
 def read_remaining(headers: Mapping[str, str], dimension: str, now: Callable[[], float]) -> Remaining | None:

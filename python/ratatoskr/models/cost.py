@@ -25,9 +25,6 @@ _Counts: TypeAlias = "list[tuple[str, int]]"
 
 _ZERO: Final = Decimal(0)
 _TOKENS: Final = frozenset(unit for unit, one in UNITS.items() if one.parents or unit in ("input", "output"))
-_PROMPT: Final = ("input",)
-_CACHED_PROMPT: Final = ("input", "cache_read", "cache_write", "cache_write_long")
-_ANSWER: Final = ("output", "reasoning")
 _UNITS_A_DOLLAR: Final = 10**MONEY_DIGITS
 _multiply, _divide = EXACT.multiply, EXACT.divide
 _finer_counts = attrgetter(*DETAIL_COUNTS)
@@ -69,7 +66,7 @@ def cost_of(
         region = details.region or region
     served = (service_tier, speed, region, batch or service_tier == "batch")
     moment = at if type(at) is float else _stamp(at)
-    rates, guessed, each, dollar, _, _ = schedule_of(price).in_force(moment, served, prompt)
+    rates, guessed, each, dollar, _, _, _ = schedule_of(price).in_force(moment, served, prompt)
     answer = usage.output_tokens
     if answer is None:
         if rates.get("output"):
@@ -153,13 +150,11 @@ def worst_units(
 
 def _most(force: InForce, input_tokens: int, max_output: int, caches: bool) -> int | None:
     """Return the most that a call may cost, in the fractions of a dollar that the rates are in."""
-    each = force.each
-    if (input_tokens and "input" not in each) or (max_output and "output" not in each):
+    prompt, cached_prompt, answer = force.most
+    token = cached_prompt if caches else prompt
+    if (input_tokens and token is None) or (max_output and answer is None):
         return None
-    total = each.get("requests", 0)
-    for units, quantity in ((_CACHED_PROMPT if caches else _PROMPT, input_tokens), (_ANSWER, max_output)):
-        total += max([each.get(unit, 0) for unit in units]) * quantity
-    return total
+    return force.each.get("requests", 0) + (token or 0) * input_tokens + (answer or 0) * max_output
 
 
 def _stamp(at: Moment) -> float:

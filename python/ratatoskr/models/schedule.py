@@ -39,6 +39,8 @@ class InForce(NamedTuple):
         guessed: the units whose rate is another's although vendors publish one.
         each: the price of one of a unit in whole fractions of a dollar; without the units that are priced by the hour.
         dollar: how many of these fractions it has: a power of ten.
+        most: what a token of a prompt, of one that may be written to a cache, and of an answer costs at most, in these
+            fractions; `None` where the rate of the input or output is unknown.
         since: the time from which on these rates hold; those before it may be others.
         until: the time from which on others may hold.
     """
@@ -47,6 +49,7 @@ class InForce(NamedTuple):
     guessed: frozenset[str]
     each: dict[str, int]
     dollar: Decimal
+    most: tuple[int | None, int | None, int | None]
     since: float = -math.inf
     until: float = math.inf
 
@@ -191,7 +194,10 @@ class Schedule:
         single = {unit: EXACT.divide(rate, per) for unit, rate in rates.items() if (per := UNITS[unit].per) != _HOUR}
         digits = max([0, *[-_exponent(rate) for rate in single.values()]])
         each = {unit: int(EXACT.scaleb(rate, digits)) for unit, rate in single.items()}
-        return InForce(rates, frozenset(guessed), each, Decimal(10**digits))
+        cached = max([each[unit] for unit in _PROMPT if unit in each], default=None) if "input" in each else None
+        answer = max(each["output"], each["reasoning"]) if "output" in each else None
+        most = (each.get("input"), cached, answer)
+        return InForce(rates, frozenset(guessed), each, Decimal(10**digits), most)
 
 
 def schedule_of(price: Price) -> Schedule:
@@ -208,6 +214,7 @@ def schedule_of(price: Price) -> Schedule:
 
 
 _PER_TOKENS: Final = UNITS["input"].per
+_PROMPT: Final = ("input", "cache_read", "cache_write", "cache_write_long")
 _HOUR: Final = UNITS["seconds"].per
 """A rate by the hour is no decimal for each second."""
 
