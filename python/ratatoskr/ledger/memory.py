@@ -5,13 +5,13 @@ from __future__ import annotations
 import heapq
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ratatoskr._fork import call_in_child
 from ratatoskr.ledger.protocol import LAG, Charge, Hold, Ledger, Refusal, find_ready
 
-__all__ = ["MemoryLedger", "reserves_at_once"]
+__all__ = ["MemoryLedger", "as_local"]
 
 _LONGEST: Final = 1 + LAG
 _SWEEP: Final = 1024
@@ -148,6 +148,6 @@ class MemoryLedger:
         return account
 
 
-def reserves_at_once(ledger: Ledger) -> Callable[[Sequence[Charge], float], Hold | Refusal] | None:
-    """Return what reserves amounts without a coroutine; `None` where a ledger has to be awaited."""
-    return ledger.reserve_now if type(ledger) is MemoryLedger else None
+def as_local(ledger: Ledger) -> MemoryLedger | None:
+    """Return a ledger that answers without a coroutine; `None` for one that has to be awaited."""
+    return ledger if type(ledger) is MemoryLedger else None

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ratatoskr.errors import BudgetExceeded, ConfigurationError, InvalidInput, RatatoskrError
-from ratatoskr.ledger.memory import reserves_at_once
+from ratatoskr.ledger.memory import as_local
 from ratatoskr.ledger.period import TimeWindow, find_window
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
@@ -146,7 +146,7 @@ class BudgetMeter(Middleware):
         self._warns = any(account.refuses is None for account in self._accounts)
         self._refuses_unpriced = any(budget.unpriced == "refuse" for budget in budgets)
         self._ledger = ledger
-        self._reserve_now = reserves_at_once(ledger)
+        self._local = as_local(ledger)
         self._find = find
         self._now = now
         self._count = count
@@ -211,8 +211,8 @@ class BudgetMeter(Middleware):
         input_tokens = self._count(request, call.provider or "", call.model)
         price, worst, output_tokens = self._worst_case(request, call, input_tokens, now)
         charges = [account.charge(request, worst, now) for account in self._accounts]
-        reserve = self._reserve_now
-        found = await self._ledger.reserve(charges, now) if reserve is None else reserve(charges, now)
+        local = self._local
+        found = await self._ledger.reserve(charges, now) if local is None else local.reserve_now(charges, now)
         if not isinstance(found, Hold):
             account, until = self._accounts[found.position], charges[found.position].until
             left = f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import RatatoskrError, RateLimited
-from ratatoskr.ledger.memory import reserves_at_once
+from ratatoskr.ledger.memory import as_local
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import (
@@ -136,7 +136,7 @@ class RateLimits(Middleware):
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
         self._models: dict[str, _LimitedModel] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
-        self._reserve_now = reserves_at_once(ledger)
+        self._local = as_local(ledger)
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Return the answer to a chat, asked for when the limits allow it."""
@@ -216,8 +216,9 @@ class RateLimits(Middleware):
             return None, call
         estimated = self._count(request, call.provider or "", call.model)
         charges = self._charges(model, request, estimated, call)
-        if self._reserve_now is not None and not model.each_key and model.lane.is_free:
-            found = self._reserve_now(charges, self._now())
+        local = self._local
+        if local is not None and not model.each_key and model.lane.is_free:
+            found = local.reserve_now(charges, self._now())
             if isinstance(found, Hold):
                 return _LimitedTry(model, found, estimated), call
         choices = self._choices(model, charges, request, call.model)
@@ -316,8 +317,9 @@ class RateLimits(Middleware):
             found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time))
             if found is None:
                 continue
-            now = self._now()
-            unseen = one.limit - await self._ledger.total(charge.account, now) - found.remaining
+            now, local, account = self._now(), self._local, charge.account
+            total = await self._ledger.total(account, now) if local is None else local.total_now(account, now)
+            unseen = one.limit - total - found.remaining
             if unseen > 0:
                 lowered = Charge(charge.account, unseen, None, min(found.seconds, one.per))
                 hold = await self._ledger.reserve([lowered], now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 __all__ = ["Remaining", "read_remaining", "tells_remaining"]
@@ -73,12 +74,20 @@ def _seconds(text: str, now: Callable[[], float]) -> float | None:
     text = text.strip()
     if len(text) > 40:
         return None
-    if _DURATION.fullmatch(text):
-        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    duration = _duration(text)
+    if duration is not None:
+        return duration
     try:
         return max(0.0, float(text)) if text.replace(".", "", 1).isdigit() else _until(text, now())
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _duration(text: str) -> float | None:
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def _until(text: str, now: float) -> float | None:
