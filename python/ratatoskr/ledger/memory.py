@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import threading
+from bisect import insort
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +26,7 @@ class _Account:
         total: everything that it holds.
         pending: amounts of requests under way, by the number of their hold, in the order of their start: when they are
             free at the latest, and the amount.
-        settled: a heap of amounts that were used: when they are free, and the amount.
+        settled: amounts that were used, in order: when they are free, and the amount.
         until: when the account ends.
         due: the time before which nothing becomes free.
     """
@@ -35,14 +36,14 @@ class _Account:
     def __init__(self, until: float) -> None:
         self.total = 0
         self.pending: dict[int, tuple[float, int]] = {}
-        self.settled: list[tuple[float, int]] = []
+        self.settled = deque[tuple[float, int]]()
         self.until = until
         self.due = math.inf
 
     def expire(self, now: float) -> None:
         """Remove what has become free."""
         while self.settled and self.settled[0][0] <= now:
-            self.total -= heapq.heappop(self.settled)[1]
+            self.total -= self.settled.popleft()[1]
         while self.pending:
             key, (end, amount) = next(iter(self.pending.items()))
             if end > now:
@@ -52,9 +53,18 @@ class _Account:
         first = next(iter(self.pending.values()))[0] if self.pending else math.inf
         self.due = min(self.settled[0][0], first) if self.settled else first
 
+    def add_settled(self, end: float, amount: int) -> None:
+        """Add an amount that is free at a time, mostly after all others."""
+        if not self.settled or self.settled[-1][0] <= end:
+            self.settled.append((end, amount))
+        else:
+            insort(self.settled, (end, amount))
+        if end < self.due:  # noqa: PLR1730  # several times as fast as min()
+            self.due = end
+
     def refuse(self, index: int, charge: Charge, now: float) -> Refusal:
         """Return when a charge that does not fit would."""
-        settled = sorted(self.settled)
+        settled = list(self.settled)
         both = sorted([*settled, *(one for one in self.pending.values() if one[0] < math.inf)])
         pending = sum(amount for _, amount in self.pending.values())
         return Refusal(
@@ -120,9 +130,7 @@ class MemoryLedger:
                 account.total += amount - reserved[1]
                 if amount and per < math.inf:
                     end = min(reserved[0], now + per)
-                    heapq.heappush(account.settled, (end, amount))
-                    if end < account.due:  # noqa: PLR1730  # several times as fast as min()
-                        account.due = end
+                    account.add_settled(end, amount)
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""
@@ -130,12 +138,13 @@ class MemoryLedger:
 
     def total_now(self, account: str, now: float) -> int:
         """Do what `total` does, without a coroutine."""
-        with self._lock:
-            found = self._accounts.get(account)
-            if found is None or found.until <= now:
-                return 0
-            found.expire(now)
-            return found.total
+        found = self._accounts.get(account)
+        if found is None or found.until <= now:
+            return 0
+        if found.due <= now:
+            with self._lock:
+                found.expire(now)
+        return found.total
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

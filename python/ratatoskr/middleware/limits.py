@@ -149,7 +149,7 @@ class RateLimits(Middleware):
             self._fail(current, error)
             raise
         self._settle(current, response.usage)
-        if response.raw is not None and tells_remaining(response.raw.headers):
+        if response.raw is not None:
             await self._lower(current, response.raw.headers)
         return response
 
@@ -165,7 +165,7 @@ class RateLimits(Middleware):
             raise
 
         headers = getattr(stream.source, "headers", None)
-        if headers is not None and tells_remaining(headers):
+        if headers is not None:
             await self._lower(current, headers)
 
         def end(response: ChatResponse[Any], error: BaseException | None) -> None:
@@ -314,13 +314,14 @@ class RateLimits(Middleware):
         for charge, one in zip(current.hold.charges, current.model.dimensions, strict=True):
             if self._order_keys is not None and not one.each_key:
                 continue  # the headers are about one of several keys
-            found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time))
-            if found is None:
+            if not tells_remaining(headers, one.name):
                 continue
             now, local, account = self._now(), self._local, charge.account
             total = await self._ledger.total(account, now) if local is None else local.total_now(account, now)
-            unseen = one.limit - total - found.remaining
-            if unseen > 0:
+            left = one.limit - total
+            found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time), left)
+            if found is not None:
+                unseen = left - found.remaining
                 lowered = Charge(charge.account, unseen, None, min(found.seconds, one.per))
                 hold = await self._ledger.reserve([lowered], now)
                 if isinstance(hold, Hold):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -39,33 +40,37 @@ _NAMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 """For each dimension: the headers that hold what remains, and when it is full again."""
 
-_REMAINING: Final = frozenset(remaining for rows in _NAMES.values() for remaining, _ in rows)
-
 _UNITS: Final = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
-def tells_remaining(headers: Mapping[str, str]) -> bool:
-    """Return whether headers say anything about what is left of a limit."""
-    return not _REMAINING.isdisjoint(headers)
+def tells_remaining(headers: Mapping[str, str], dimension: str) -> bool:
+    """Return whether headers, with names in lower case, say how much is left of one of `DIMENSIONS`."""
+    return any(remaining in headers for remaining, _ in _NAMES[dimension])
 
 
-def read_remaining(headers: Mapping[str, str], dimension: str, now: Callable[[], float]) -> Remaining | None:
-    """Return what headers say about a dimension; `None` if they say nothing that can be read.
+def read_remaining(
+    headers: Mapping[str, str], dimension: str, now: Callable[[], float], below: float = math.inf
+) -> Remaining | None:
+    """Return what headers say about a dimension; `None` if they say nothing that can be read, or that more is left.
 
     Args:
         headers: names in lower case.
         dimension: one of `DIMENSIONS`.
         now: returns seconds since 1970.
+        below: what is of interest: less than this is left.
     """
     for remaining, reset in _NAMES[dimension]:
         text = headers.get(remaining)
         if text is None or not (text.isascii() and text.isdigit()) or len(text) > 18:
             continue
+        count = int(text)
+        if count >= below:
+            return None
         seconds = _seconds(headers.get(reset, ""), now)
         if seconds is not None:
-            return Remaining(int(text), seconds)
+            return Remaining(count, seconds)
     return None
 
 
