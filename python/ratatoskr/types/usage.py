@@ -184,6 +184,10 @@ MONEY_DIGITS: Final = 12
 """The digits after the point of a US dollar in the unit that money is counted in: any price of a token fits."""
 
 
+COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+"""The names of the counts of `Usage`."""
+
+
 @dataclass(frozen=True, slots=True)
 class CostItem(Plain):
     """A part of a cost.
