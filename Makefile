@@ -21,7 +21,7 @@ RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Ca
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
 SWEEP_RUNS ?= 120000
-BENCHES := parse chat embed job search tokens analysis gpu daemon
+BENCHES := parse chat embed job search tokens analysis money daemon gpu
 WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
@@ -125,7 +125,7 @@ reproducible: $(WHEEL_INSTALLED)  ## build the wheel twice from nothing in diffe
 
 ##@ Benches
 
-bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|gpu|daemon
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|money|daemon|gpu
 
 bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
 
@@ -160,6 +160,10 @@ measure-tokens: $(BUILT) $(EMBED_INSTALLED)
 # Inference and reranking, compared with plain batches of the same ONNX graph (minutes).
 measure-analysis: $(BUILT)
 	PYTHONPATH=benches:tests $(BIN)/python -m analysis.bench
+
+# Prices compared with genai-prices, and what limits, budgets, breakers and wraps add to a call.
+measure-money: $(BUILT) $(UPSTREAM)
+	PYTHONPATH=benches:tests $(BIN)/python -m money.bench
 
 # Embeddings on an NVIDIA GPU; prints that nothing was measured where there is none.
 measure-gpu: $(BUILT)
