@@ -98,10 +98,11 @@ async def test_an_iterable_of_any_length_is_read_as_vectors_come() -> None:
 
 async def test_an_error_in_an_iterable_names_the_index_in_the_whole() -> None:
     async with scene("async") as at:
-        texts = [*(f"text {number}" for number in range(700)), None]
+        texts, seen = [*(f"text {number}" for number in range(700)), None], 0
         with pytest.raises(InvalidInput, match="text 700 is not a str"):
             async for _ in at.face.gateway.embed_iter(texts, "openai:text-embedding-3-small"):
-                pass
+                seen += 1
+        assert seen == 512  # the vectors of earlier windows come first
 
 
 class QuickClock:

@@ -57,6 +57,18 @@ pub(super) enum Pattern {
     O200k,
 }
 
+/// A one in each octet.
+const OCTETS: u128 = u128::MAX / 255;
+
+/// The highest bit of each octet that is between two others, all below 128.
+#[inline]
+fn octets_between(text: u128, first: u8, last: u8) -> u128 {
+    let (high, low) = (OCTETS << 7, text & !(OCTETS << 7));
+    let from_first = low + OCTETS * u128::from(0x80 - first);
+    let after_last = low + OCTETS * u128::from(0x7F - last);
+    from_first & !after_last & !text & high
+}
+
 /// Finds the pieces of one text.
 pub(super) struct Splitter<'a> {
     text: &'a [u8],
@@ -76,10 +88,30 @@ impl<'a> Splitter<'a> {
     /// The end of the piece that begins at `at`, which is before the end of the text.
     #[inline]
     pub(super) fn next(&self, at: usize) -> usize {
+        if let Some(end) = self.plain_word(at) {
+            return end;
+        }
         match self.pattern {
             Pattern::Cl100k => self.next_cl100k(at),
             Pattern::O200k => self.next_o200k(at),
         }
+    }
+
+    /// The end of a piece that both expressions make alike: a space or none, a capital letter or none, small letters,
+    /// and then neither a letter nor what may belong to the word. All is ASCII, and within 16 bytes.
+    #[inline]
+    fn plain_word(&self, at: usize) -> Option<usize> {
+        let chunk = self.text.get(at..at + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok())?;
+        let text = u128::from_le_bytes(chunk);
+        let small = octets_between(text, b'a', b'z');
+        let first = usize::from(text as u8 == b' ');
+        // A capital letter differs from a small one by one bit.
+        let lead = octets_between(text | 0x20 << (8 * first), b'a', b'z') & 0x80 << (8 * first);
+        let word = (small | lead) >> (8 * first);
+        let end = first + (!word & OCTETS << 7).trailing_zeros() as usize / 8;
+        let next = *chunk.get(end)?;
+        let is_word = small >> (8 * end.checked_sub(1)?) & 0x80 != 0;
+        (is_word && next < 0x80 && next != b'\'' && !next.is_ascii_uppercase()).then_some(at + end)
     }
 
     /// The class of the character at a place and the place after it; no class at the end of the text.
