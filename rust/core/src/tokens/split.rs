@@ -126,6 +126,7 @@ impl<'a> Splitter<'a> {
         }
     }
 
+    #[inline]
     fn wide_class(&self, lead: u8, at: usize) -> (u8, usize) {
         let rest = |n: usize| self.text.get(at + n).map_or(0, |octet| usize::from(octet & 0x3F));
         let lead = usize::from(lead);
