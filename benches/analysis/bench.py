@@ -113,7 +113,10 @@ def measure(name: str, shape: Shape, folder: Path, pairs: Pairs, rounds: int) ->
         given = pairs
     plain, sorting = Peer(folder, sort=False), Peer(folder, sort=True)
     rows = plain.prepare(given)
-    products, calls = Products(shape), cut([len(ids) for ids, _ in rows], Device.cpu().budget(shape.hidden, 4 * shape.hidden))
+    products, calls = (
+        Products(shape),
+        cut([len(ids) for ids, _ in rows], Device.cpu().budget(shape.hidden, 4 * shape.hidden)),
+    )
     cores = len(os.sched_getaffinity(0))
     for peer in (plain, sorting):
         peer.run(rows[:2])

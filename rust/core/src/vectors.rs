@@ -145,7 +145,9 @@ impl Rows {
             return None;
         }
         if cfg!(target_endian = "big") {
-            into.iter_mut().for_each(|value| *value = f32::from_bits(value.to_bits().swap_bytes()));
+            for value in &mut *into {
+                *value = f32::from_bits(value.to_bits().swap_bytes());
+            }
         }
         if !into.iter().fold(true, |finite, value| finite & value.is_finite()) {
             return None;

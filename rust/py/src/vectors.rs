@@ -13,11 +13,7 @@ type Vectors<'py> = (Bound<'py, PyArray2<f32>>, Option<String>, Option<u64>);
 ///
 /// Any answer that is not exactly that, which another reader must examine, gives None.
 #[pyfunction]
-pub fn decode_vectors<'py>(
-    py: Python<'py>,
-    body: &Bound<'py, PyAny>,
-    count: usize,
-) -> PyResult<Option<Vectors<'py>>> {
+pub fn decode_vectors<'py>(py: Python<'py>, body: &Bound<'py, PyAny>, count: usize) -> PyResult<Option<Vectors<'py>>> {
     let found = if let Ok(body) = body.cast::<Body>() {
         let body = body.get();
         py.detach(|| vectors::decode(body.content(), count))

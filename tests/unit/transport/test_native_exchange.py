@@ -107,7 +107,7 @@ async def test_bodies_of_every_size_arrive_unchanged_both_ways(transport: Native
     assert len(reply.content) == size
     assert reply.body == bytes(reply.content) == body[::-1]
     assert reply.body is reply.body
-    with pytest.raises(AttributeError, match="^text$"):
+    with pytest.raises(AttributeError, match=r"^text$"):
         reply.text  # noqa: B018  # what there is not stays so
 
 

@@ -166,10 +166,12 @@ impl Encoding {
         while at < bytes.len() {
             let end = splitter.next(at);
             let mut count = || self.count_piece(bytes, at, end, &mut merger);
-            tokens += match end - at {
-                ..=SHORT => known.short(key_of(bytes, at, end), count),
-                ..=MIDDLE => known.middle(octets(bytes, at), key_of(bytes, at + 16, end), count),
-                _ => count(),
+            tokens += if end - at <= SHORT {
+                known.short(key_of(bytes, at, end), count)
+            } else if end - at <= MIDDLE {
+                known.middle(octets(bytes, at), key_of(bytes, at + 16, end), count)
+            } else {
+                count()
             };
             at = end;
         }

@@ -104,7 +104,7 @@ impl<'a> Splitter<'a> {
         let chunk = self.text.get(at..at + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok())?;
         let text = u128::from_le_bytes(chunk);
         let small = octets_between(text, b'a', b'z');
-        let first = usize::from(text as u8 == b' ');
+        let first = usize::from(self.text.get(at) == Some(&b' '));
         // A capital letter differs from a small one by one bit.
         let lead = octets_between(text | 0x20 << (8 * first), b'a', b'z') & 0x80 << (8 * first);
         let word = (small | lead) >> (8 * first);
@@ -277,5 +277,41 @@ impl<'a> Splitter<'a> {
             (b'l', b'l') | (b'v' | b'r', b'e') | (0xC5, 0xBF) => at + 3, // the last is the long s
             _ => at,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may panic")]
+mod tests {
+    use super::{Pattern, Splitter};
+
+    #[test]
+    fn a_plain_word_ends_where_the_expressions_end_it() {
+        let pieces =
+            ["a", "A", "z", "Z", " ", "'", "s", "the", "THE", "é", "\u{301}", "1", "\n", "_", "[", "@", "{", "`"];
+        let mut seed = 1_usize;
+        let mut quick = 0;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[(seed >> 33) % pieces.len()]);
+            }
+            for pattern in [Pattern::Cl100k, Pattern::O200k] {
+                let splitter = Splitter::new(pattern, &text);
+                let mut at = 0;
+                while at < text.len() {
+                    let end = match pattern {
+                        Pattern::Cl100k => splitter.next_cl100k(at),
+                        Pattern::O200k => splitter.next_o200k(at),
+                    };
+                    let found = splitter.plain_word(at);
+                    assert!(found.is_none_or(|found| found == end), "{pattern:?} {text:?} {at} {found:?} {end}");
+                    quick += usize::from(found.is_some());
+                    at = end;
+                }
+            }
+        }
+        assert!(quick > 10_000, "{quick}");
     }
 }
