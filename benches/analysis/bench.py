@@ -125,18 +125,20 @@ def measure(name: str, shape: Shape, folder: Path, pairs: Pairs, rounds: int) ->
     for _ in range(rounds):
         before = products.seconds(calls, cores)
         runs = [timed(ours), timed(lambda: plain.run(rows)), timed(lambda: sorting.run(rows))]
-        limit = (before + products.seconds(calls, cores)) / 2
+        after = products.seconds(calls, cores)
         check(*(found for found, _, _ in runs))
         walls.append([wall for _, wall, _ in runs])
         cpus.append([cpu for _, _, cpu in runs])
-        shares.append(limit / walls[-1][0])
+        own = runs[0][1:]
+        shares.append([(first + last) / 2 / spent for first, last, spent in zip(before, after, own, strict=True)])
     pool.close()
     rates = [len(pairs) / statistics.median(column) for column in zip(*walls, strict=True)]
     leads = [[statistics.median(one[peer] / one[0] for one in times) for times in (walls, cpus)] for peer in (1, 2)]
     cells = [f"{rates[0]:,.1f}"]
     for rate, (wall, cpu) in zip(rates[1:], leads, strict=True):
         cells += [f"{rate:,.1f}", f"**{wall:.2f}**", f"{cpu:.2f}"]
-    return f"| {name} | {' | '.join(cells)} | {statistics.median(shares):.0%} |"
+    cells += [f"{statistics.median(column):.0%}" for column in zip(*shares, strict=True)]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 def cut(lengths: list[int], budget: int) -> list[list[int]]:
@@ -173,8 +175,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}; Python {platform.python_version()}")
     print(f"onnxruntime {ort.__version__}; {given.pairs} pairs, {given.rounds} rounds")
     peer = "pairs/s | ratio | ratio of CPU"
-    print(f"\n| model | ours, pairs/s | in order, {peer} | sorted, {peer} | of the matrix products |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(f"\n| model | ours, pairs/s | in order, {peer} | sorted, {peer} | of the products | by CPU |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, shape) in enumerate(SHAPES.items()):
             print(measure(name, shape, Path(folder, str(number)), pairs, given.rounds), flush=True)
