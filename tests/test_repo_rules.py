@@ -26,8 +26,7 @@ SEAMS = frozenset({"transport.client", "providers.protocol"})
 """Protocols and plain data that any layer above may name."""
 MESSAGES = BOTTOM | {"service.methods", "service.pb"}
 LAYERS: dict[str, frozenset[str]] = {
-    # Which layers a layer may import besides itself; a module belongs to the longest name that fits it. Imports for the
-    # type checker alone (`if TYPE_CHECKING:`) do not count: they are no dependency at run time and may point upward.
+    # What a layer may import besides itself; the longest name that fits is a module's. `TYPE_CHECKING` does not count.
     "errors": frozenset(),
     "version": frozenset({"_extras"}),
     "_extras": frozenset({"errors"}),
@@ -55,7 +54,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "sync": BOTTOM | {"gateway", "_fork"},
     "config": BOTTOM
     | {"gateway", "middleware", "registry", "models", "config.assemble", "providers", "providers.specs", "transport"}
-    | {"local", "ledger", "_files", "service.address", "service.client", "transport.client"},  # a table is fetched
+    | {"local", "ledger", "_files", "service.address", "service.client", "transport.client", "routing"},  # it fetches
     "config.assemble": (BOTTOM | SEAMS)  # the only one that names concrete classes
     | {"gateway", "middleware", "backend", "registry", "routing", "config", "models", "providers"}
     | {"providers.specs", "local", "transport", "_log"},
@@ -77,6 +76,7 @@ LAYERS: dict[str, frozenset[str]] = {
 }
 UPWARD = {
     ("gateway", "sync"): "`gateway.sync()` returns the blocking gateway, imported on use",
+    ("service.client", "config"): "a closed client prices by the tables of this machine, which it finds on use",
     ("config", "config.assemble"): "`build()` assembles what it has collected",
 }
 DOORS = frozenset({"", "sync", "cli", "service.daemon", "testing", "config"})

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,12 +21,13 @@ class Correction:
 
     Attributes:
         table: whose value is replaced: `genai-prices` or `litellm`.
-        models: ids in the one table, names in the other.
-        field: a unit, or `changes` of a price; `name` for the model that a name belongs to.
+        models: ids in the one table, names in the other; `*` in one stands for anything.
+        field: a unit, `changes` of a price, or the whole `price`; `name` for the model that a name belongs to.
         upstream: the value that it replaces.
         value: the right one.
         source: where that was read.
         date: when.
+        checked: when the source was read again, what it said, or why it was not found.
     """
 
     table: str
@@ -36,6 +38,7 @@ class Correction:
     value: Any
     source: str
     date: str
+    checked: str
 
 
 @dataclass
@@ -58,10 +61,11 @@ class Corrections:
                 if (i, model) not in self.used:
                     yield f"{one.provider}: {model}: {one.field} is no longer {one.upstream} in {one.table}"
 
-    def _find(self, table: str, provider: str, model: str) -> Iterator[tuple[int, Correction]]:
+    def _find(self, table: str, provider: str, model: str) -> Iterator[tuple[tuple[int, str], Correction]]:
+        """Yield the corrections of a model, each with what `used` holds once it is applied."""
         for i, one in enumerate(self.every):
-            if (one.table, one.provider) == (table, provider) and model in one.models:
-                yield i, one
+            if (one.table, one.provider) == (table, provider):
+                yield from (((i, name), one) for name in one.models if fnmatchcase(model, name))
 
     def move_names(self, provider: str, rows: Iterable[Row]) -> list[Row]:
         """Return the rows with each name at the model that it belongs to."""
@@ -86,18 +90,19 @@ class Corrections:
     def correct_price(self, provider: str, model: str, price: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Return the right price, and whether it differs."""
         right = dict(price)
-        for i, one in self._find("genai-prices", provider, model):
-            if one.field != "name" and _same(right.get(one.field), one.upstream):
-                self.used.add((i, model))
-                right[one.field] = json.loads(json.dumps(one.value, default=str))
+        for key, one in self._find("genai-prices", provider, model):
+            if one.field != "name" and _same(right if one.field == "price" else right.get(one.field), one.upstream):
+                self.used.add(key)
+                value = json.loads(json.dumps(one.value, default=str))
+                right = value if one.field == "price" else {**right, one.field: value}
         return right, right != price
 
     def correct_rates(self, provider: str, name: str, facts: Facts) -> Facts:
         """Return the right rates of the table that money is not taken from: the other's, or none where it is odd."""
         rates = dict(facts.rates)
-        for i, one in self._find("litellm", provider, name):
+        for key, one in self._find("litellm", provider, name):
             if one.field in rates and Decimal(rates[one.field]) == Decimal(one.upstream):
-                self.used.add((i, name))
+                self.used.add(key)
                 rates[one.field] = str(one.value)
         return replace(facts, rates=rates)
 

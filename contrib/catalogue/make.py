@@ -27,9 +27,13 @@ from corrections import Corrections
 from genai_table import Row
 from litellm_table import Facts
 
+from ratatoskr.config.known_models import describe_parameters_of
 from ratatoskr.models.entry import ModelEntry, NameIndex, ProviderTable
+from ratatoskr.models.others import EVERYTHING
 from ratatoskr.models.price import Price
+from ratatoskr.models.rules import rules_for
 from ratatoskr.models.schedule import schedule_of
+from ratatoskr.types.metadata import Mutable
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "python" / "ratatoskr" / "models" / "data"
@@ -143,8 +147,6 @@ def combine(
     models: dict[str, Model] = {}
     for row in corrections.move_names(provider, rows):
         price, corrected = corrections.correct_price(provider, row.id, row.price)
-        if provider == "openrouter" and row.id.endswith(":free") and not price:
-            price = {"input": "0", "output": "0"}  # what the variant means
         names = tuple(dict.fromkeys((*row.names, *spell_stems(row))))
         models[row.id] = Model(replace(row, price=price, names=names), corrected=corrected)
     index = NameIndex(provider, [as_entry(model) for model in models.values()])
@@ -200,7 +202,7 @@ def compare(provider: str, models: Mapping[str, Model]) -> Iterator[str]:
 def write(provider: str, models: Mapping[str, Model]) -> bytes:
     """Return the file of a provider: one model a line."""
     known = (model for model in models.values() if model.row.price or model.row.context_window or model.facts)
-    entries = sorted(map(make_entry, known), key=lambda entry: entry["id"])
+    entries = sorted((make_entry(provider, model) for model in known), key=lambda entry: entry["id"])
     letters = {letter for entry in entries for letter in entry["sources"]}
     names = {**{source.letter: source.name for source in SOURCES}, CORRECTED: "corrections.toml"}
     head = {
@@ -219,7 +221,7 @@ def dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def make_entry(model: Model) -> dict[str, Any]:
+def make_entry(provider: str, model: Model) -> dict[str, Any]:
     """Return a model as the catalogue has it, without what is empty."""
     row, facts = model.row, model.facts
     best = facts.get(row.id.lower()) or next(iter(sorted(facts.items())), (None, None))[1]
@@ -239,7 +241,9 @@ def make_entry(model: Model) -> dict[str, Any]:
         "dimensions": best.dimensions if best else None,
         "input": list(best.input) if best else None,
         "output": list(best.output) if best else None,
-        "features": list(best.features) if best else None,
+        "features": [word for name in best.features for word in describe_feature(name, provider, row.id)]
+        if best
+        else None,
         "released": released[0] if released else None,
         "retires": retires,
         "retirements": {name: one.retires for name, one in sorted(given.items()) if one.retires != retires},
@@ -255,6 +259,19 @@ def make_entry(model: Model) -> dict[str, Any]:
         ],
     }
     return {key: value for key, value in entry.items() if value not in (None, [], {})}
+
+
+def describe_feature(name: str, provider: str, model: str) -> Iterator[str]:
+    """Yield a feature; after `reasoning` its words or its budget, where the rules of the model's requests have them."""
+    yield name
+    if name != "reasoning" or rules_for(provider, model).efforts == EVERYTHING.efforts:
+        return
+    accepted = describe_parameters_of(provider, model, None)[name]
+    if isinstance(accepted, Mutable):
+        if accepted.min is not None or accepted.max is not None:
+            low, high = ("" if bound is None else bound for bound in (accepted.min, accepted.max))
+            yield f"{name}:{low}..{high}"
+        yield from (f"{name}:{word}" for word in accepted.values)
 
 
 def complete_price(price: Mapping[str, Any], facts: Facts) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import DOCS, blocks, files
+from docs.pages import DOCS, PAGES, blocks, files
 from ratatoskr.config.file import parse_config
 from ratatoskr.service.address import listen_address
 from ratatoskr.testing import ScriptedUpstream
 
 PAGE = DOCS / "daemon.md"
+README = PAGES[0]
 
 
 def free_port() -> str:
@@ -33,7 +34,7 @@ def free_port() -> str:
 class Sandbox:
     """A home of its own, with `rat` and `ratd`; the page's port and folder are replaced by free ones."""
 
-    def __init__(self, home: Path, upstream: str) -> None:
+    def __init__(self, home: Path, upstream: str, **variables: str) -> None:
         self.home = home
         self._port = free_port()
         self.runtime = home / "run"
@@ -50,6 +51,7 @@ class Sandbox:
             "XDG_RUNTIME_DIR": str(self.runtime),
             "OPENAI_API_KEY": "sk-documentation",
             "OPENAI_BASE_URL": upstream,
+            **variables,
         }
 
     def here(self, text: str) -> str:
@@ -117,6 +119,31 @@ def test_the_page_leads_from_nothing_to_a_second_user(short_folder: Path) -> Non
             if ratd.poll() is None:
                 ratd.kill()
             ratd.communicate()
+
+
+def test_the_readme_leads_from_a_key_to_a_second_users_first_answer(short_folder: Path) -> None:
+    (script,) = blocks(README, "bash")
+    assert script.splitlines().count("ratd &") == 1
+    with ScriptedUpstream.in_thread(["An answer of the model."] * 2) as upstream:
+        key = {"ANTHROPIC_API_KEY": "sk-ant-documentation", "ANTHROPIC_BASE_URL": upstream.base_url("anthropic")}
+        sandbox = Sandbox(short_folder, upstream.base_url("openai"), **key)
+        folder = sandbox.home / ".config" / "ratatoskr"
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / "config.toml").write_text(sandbox.here('[[listeners]]\naddress = "127.0.0.1:9741"\n'))
+        script = script.replace("ratd &", "ratd 2>ratd.log & trap 'kill %1; wait %1' EXIT")
+        ask = script.strip().splitlines()[-1]
+        refused = ask.replace("claude-sonnet-5", "openai:gpt-4.1")
+        anyone = re.sub(r"--token-file \S+", "", ask)
+        mine = "rat --address http://127.0.0.1:9741 --token-file me.token admin status"
+        tried = f"({refused}) 2>&1 || echo $?\n({anyone}) 2>&1 || echo $?\n{mine}\n"
+        told = sandbox.run(f"{script}{tried}").splitlines()
+    assert told[0] == "An answer of the model."
+    assert "bob may not use the model" in told[1]
+    assert "asks for a token" in told[3]
+    assert (told[2], told[4]) == ("3", "3")
+    assert "answering calls" in told[5]
+    for token in ("me.token", "bob.token"):
+        assert stat.S_IMODE((short_folder / token).stat().st_mode) == 0o600
 
 
 def test_the_files_of_the_page_are_right() -> None:

@@ -182,6 +182,7 @@ class DirectBackend:
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider."""
+        self.lifecycle.check_open()
         await self._transport.preconnect([url for p in self.remote.values() if (url := getattr(p, "base_url", ""))])
 
     async def retire(self, grace: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ratatoskr.backend.lookup import list_models, name_of, request_of
 from ratatoskr.backend.metadata import get_model_metadata, list_presets, refresh_models, resolve_preset
-from ratatoskr.errors import RatatoskrError
+from ratatoskr.errors import InvalidInput, RatatoskrError
 from ratatoskr.types.model import Explanation, Health, ModelStatus, ProviderHealth
 from ratatoskr.types.query import (
     ExplainRequest,
@@ -59,7 +59,14 @@ async def get_cost(backend: DirectBackend, query: GetCost) -> Cost | None:
     pricing = backend.chats.registry.pricing
     if pricing is None:
         return None
-    return pricing.cost_of(query.usage, *name_of(backend, query.model), at=query.at)
+    try:
+        provider, model = name_of(backend, query.model)
+    except InvalidInput:
+        prefix, _, rest = query.model.partition(":")
+        provider, model = prefix.strip(), rest.strip()
+        if pricing.find(provider, model) is None:  # nor has the user given it a price
+            raise
+    return pricing.cost_of(query.usage, provider, model, at=query.at)
 
 
 async def explain_request(backend: DirectBackend, query: ExplainRequest) -> Explanation:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ratatoskr.backend.lookup import list_models, name_of
-from ratatoskr.backend.presets import check_parameters
 from ratatoskr.errors import ConfigurationError, ModelNotFound, NoProvider
 from ratatoskr.models.knowledge import current_day
 from ratatoskr.models.metadata import describe_model
-from ratatoskr.models.presets import PREFIX, PRESETS, find_preset
+from ratatoskr.models.presets import PREFIX, PRESETS, check_parameters, find_preset
 from ratatoskr.providers.protocol import DescribesParameters
 from ratatoskr.types.metadata import ModelMetadata, Parameter, PresetInfo, RefreshReport, ResolvedPreset
 from ratatoskr.types.model import ModelInfo

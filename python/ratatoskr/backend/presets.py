@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ratatoskr.errors import InvalidInput, NoProvider
-from ratatoskr.models.presets import PREFIX, OwnPresets, Preset, find_preset
+from ratatoskr.models.presets import PREFIX, OwnPresets, check_parameters, find_preset
 from ratatoskr.routing import MAX_ROUTES, Candidate, Routes, Rules, resolve_chain
-from ratatoskr.types.chat import PARAM_NAMES, ChatOptions, ChatRequest
+from ratatoskr.types.chat import ChatRequest
 
-__all__ = ["PresetRoutes", "check_parameters", "embedding_of"]
+__all__ = ["PresetRoutes", "embedding_of"]
 
 
 class PresetRoutes(Routes):
@@ -120,21 +120,6 @@ def _if_absent(candidate: Candidate) -> Candidate:
 def _names_in(*rules: Rules) -> list[str]:
     pairs = [pair for one in rules for pair in (one.items() if isinstance(one, Mapping) else one)]
     return [name for _, names in pairs for name in ((names,) if isinstance(names, str) else names)]
-
-
-def check_parameters(name: str, preset: Preset) -> Mapping[str, Any]:
-    """Return the parameters of a preset as `chat` takes them.
-
-    Raises:
-        InvalidInput: one is not a parameter of `chat`, or has a wrong value.
-    """
-    unknown = sorted(preset.parameters.keys() - set(PARAM_NAMES))
-    if unknown:
-        raise InvalidInput(
-            f"{PREFIX}{name} sets {', '.join(unknown)}, which is not a parameter; known are {', '.join(PARAM_NAMES)}",
-            field=f"presets.{name}.parameters.{unknown[0]}",
-        )
-    return ChatOptions(**preset.parameters).explicit_parameters() if preset.parameters else {}
 
 
 def embedding_of(name: str, own: OwnPresets, embeds: Callable[[str], bool]) -> str:

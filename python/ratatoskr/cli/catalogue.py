@@ -201,4 +201,28 @@ def rollback(as_json: bool) -> None:
         screen.note(text)
 
 
-COMMANDS = {command.name or "": command for command in (show, refresh, diff, rollback)}
+@click.command("status", cls=Command, short_help="Tell whether models can be used.")
+@click.argument("names", metavar="MODEL...", nargs=-1, required=True)
+@options.as_json
+@options.where
+def status(names: tuple[str, ...], as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
+    """Tell of each MODEL whether it can be used: available, loading, ready, or unavailable and why.
+
+    Asks its provider for its list of models. The exit code is 4 where one is unavailable.
+    """
+    from ratatoskr.cli.connect import gateway_for
+    from ratatoskr.cli.render import Screen, collapse_lines
+
+    models = options.models_or_default(names)
+    with gateway_for(models, base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
+        found = {model: gateway.model_status(model) for model in models}
+    screen = Screen()
+    if as_json:
+        screen.json({model: one.to_dict() for model, one in found.items()}, indent=2)
+    for model, one in () if as_json else found.items():
+        screen.line(collapse_lines(f"{model}: {one.status}" + (f": {one.reason}" if one.reason else "")))
+    if any(one.status == "unavailable" for one in found.values()):
+        click.get_current_context().exit(4)
+
+
+COMMANDS = {command.name or "": command for command in (show, status, refresh, diff, rollback)}

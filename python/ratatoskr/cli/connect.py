@@ -196,13 +196,13 @@ def analysis_gateway(
     task: Literal["embed", "nli", "classify", "rerank"] = "embed",
 ) -> Gateway:
     """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
-    url = _daemon_beside(precision, device, threads, cache_dir)
+    url = daemon_beside(precision, device, threads, cache_dir)
     if url is not None:
         return daemon_client(url)
     return local_gateway(model, precision, device, threads, cache_dir, task=task)
 
 
-def _daemon_beside(
+def daemon_beside(
     precision: str, device: str, threads: int | None, cache_dir: str | None, base_urls: Sequence[str] = ()
 ) -> str | None:
     """Return the daemon's address; `None` if there is none, or an option says how or where this process computes."""
@@ -249,7 +249,7 @@ def embedding_gateway(
         daemon: whether a daemon is asked instead, if there is one.
         **place: the options `where`.
     """
-    url = _daemon_beside(precision, device, threads, cache_dir, place.get("base_urls", ())) if daemon else None
+    url = daemon_beside(precision, device, threads, cache_dir, place.get("base_urls", ())) if daemon else None
     if url is not None:
         return daemon_client(url)
     if not is_remote_embedding(model, cache_dir):

@@ -78,7 +78,7 @@ def _read_answers(file: str) -> Iterator[tuple[str, Usage, Cost | None]]:
     from ratatoskr.types.usage import Cost, Usage
 
     name = "standard input" if file == "-" else file
-    text = read_stdin_text() if file == "-" else read_file(file).decode("utf-8", "replace")
+    text = read_stdin_text() if file == "-" else read_file(file).decode("utf-8-sig", "replace")
     found = False
     for number, answer in enumerate(_parse(text, name), 1):
         place = f"answer {number} of {name}"
@@ -86,6 +86,9 @@ def _read_answers(file: str) -> Iterator[tuple[str, Usage, Cost | None]]:
             if isinstance(answer, dict) and answer.get("type") not in {None, "chat_response"} and "usage" not in answer:
                 continue  # an event of a stream before its end
             raise InvalidInput(f"{place} has no provider, model and usage; rat chat --json writes them", field="FILE")
+        for key in ("provider", "model"):
+            if not isinstance(answer[key], str) or not answer[key].strip():
+                raise InvalidInput(f"{place}: {key} must be a name, not {answer[key]!r}"[:300], field=key)
         try:
             usage = Usage.from_dict(answer["usage"])
             cost = None if answer.get("cost") is None else Cost.from_dict(answer["cost"])
@@ -118,7 +121,14 @@ def _price(
 ) -> Cost | None:
     if bill is not None and model is None:
         return bill
-    return gateway.cost(usage, model or name, at)
+    from ratatoskr.errors import InvalidInput
+
+    try:
+        return gateway.cost(usage, model or name, at)
+    except InvalidInput as error:
+        if model is not None or error.field != "model":
+            raise
+        return None  # of a host of your own, to which `models.toml` gives no price
 
 
 def _show(name: str, found: Cost | None, screen: Screen) -> None:

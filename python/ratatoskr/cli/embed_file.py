@@ -22,7 +22,7 @@ from ratatoskr.cli.job_files import file_options, job_fields, paths_argument, ru
 @click.option("--no-truncate", is_flag=True, help="Refuse texts that are too long instead of cutting them.")
 @options.dimensions
 @file_options("parquet", "npy", "jsonl")
-@options.providers
+@options.where
 @options.local
 def embed_file(
     paths: tuple[str, ...],
@@ -37,7 +37,7 @@ def embed_file(
     allow_insecure: bool,
     **given: Any,
 ) -> None:
-    """Embed the texts of files by a model on this machine, or a provider's: -m openai:text-embedding-3-small.
+    """Embed the texts of files by a model on this machine or a daemon's, or a provider's, as in openai:NAME.
 
     IN is JSON lines, CSV, TSV (each also .gz, .zst, .bz2 or .xz), Parquet or Arrow; OUT is Parquet or JSON lines (all
     columns and `embedding`), or .npy (the vectors in the order of the rows); suffixes name the formats. Several files,
@@ -50,11 +50,17 @@ def embed_file(
       rat embed-file 'data/*.csv.gz' all.parquet --delimiter ';' --encoding latin-1
       rat embed-file - - --input-format tsv --output-format jsonl < notes
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import embedding_gateway, is_remote_embedding
+    from ratatoskr.cli.connect import daemon_beside, embedding_gateway, is_remote_embedding
+    from ratatoskr.cli.daemon import daemon_client
     from ratatoskr.jobs import EmbedJob, digest_of
     from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
+    url = daemon_beside(precision, device, threads, cache_dir, base_urls)
+    if url is not None:
+        job = EmbedJob(**job_fields(paths, given), model=model, precision="remote")
+        run_job(job, lambda: daemon_client(url), quiet=quiet, as_json=as_json)
+        return
     store = ModelStore(cache_dir)
     remote = is_remote_embedding(model, cache_dir)
     name = model if remote else store.name_of(model.removeprefix("local:"))

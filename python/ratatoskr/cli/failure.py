@@ -98,7 +98,8 @@ def hint_for(error: errors.RatatoskrError) -> str:
 def _daemon_hint(error: errors.RatatoskrError) -> str:
     """Return what to do about an error of a daemon, whose keys are not this machine's."""
     if isinstance(error, errors.ConnectionFailed):
-        return "" if error.provider else "is ratd running there? --embedded asks no daemon"
+        says_enough = error.provider or isinstance(error, errors.TlsError)
+        return "" if says_enough else "is ratd running there? --embedded asks no daemon"
     return "" if error.provider or error.model else "--token-file names the file of this daemon's token"
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FORMATS = ("parquet", "jsonl", "csv")
 
 _column = click.option("-c", "--column", default="text", show_default=True, metavar="NAME", help="The column of texts.")
-_analysis = options.combine(output_prefix, no_truncate, file_options(*_FORMATS), options.providers, options.local)
+_analysis = options.combine(output_prefix, no_truncate, file_options(*_FORMATS), options.where, options.local)
 
 
 @click.group("job", cls=Group)
@@ -130,7 +130,7 @@ def stance(paths: tuple[str, ...], model: str, **given: Any) -> None:
 @output_prefix
 @file_options(*_FORMATS)
 @options.cache_dir
-@options.providers
+@options.where
 def tokens(
     paths: tuple[str, ...],
     model: str | None,
@@ -147,14 +147,15 @@ def tokens(
       rat job tokens -m gpt-5.4 notes.csv counted.csv --column body
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.connect import provider_gateway
+    from ratatoskr.cli.settings import is_daemon_named
     from ratatoskr.cli.token_inputs import choose_model, open_registry, tokenizer_digest
     from ratatoskr.jobs import TokensJob
 
     name = choose_model(model)
     made = TokensJob(**job_fields(paths, given), model=name)
-    if made.method == "provider":
+    if made.method == "provider" or is_daemon_named():
         addresses: dict[str, Any] = {"base_urls": base_urls, "allow_insecure": allow_insecure}
-        run_job(made, lambda: provider_gateway((name,), **addresses), quiet=quiet, as_json=as_json)
+        run_job(made, lambda: provider_gateway((name,), **addresses, daemon=True), quiet=quiet, as_json=as_json)
         return
     registry = open_registry(name, cache_dir)
     run_job(
@@ -184,6 +185,8 @@ def _run(
         given: the values of options.
         fields: further ones of the job.
     """
+    from ratatoskr.cli.connect import daemon_beside
+    from ratatoskr.cli.daemon import daemon_client
     from ratatoskr.jobs import digest_of
     from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
@@ -191,6 +194,12 @@ def _run(
     where = ("base_urls", "allow_insecure", "device", "threads", "cache_dir", "precision")
     place = {name: given.pop(name) for name in where}
     quiet, as_json = given.pop("quiet"), given.pop("as_json")
+    here = (place[name] for name in ("precision", "device", "threads", "cache_dir", "base_urls"))
+    url = daemon_beside(*here)
+    if url is not None:
+        made = make_job(**job_fields(paths, given), **fields, model=model, precision="remote")
+        run_job(made, lambda: daemon_client(url), quiet=quiet, as_json=as_json)
+        return
     if is_remote(kind, model, place["cache_dir"]):
         made = make_job(**job_fields(paths, given), **fields, model=model)
         run_job(made, lambda: open_gateway(kind, model, place), quiet=quiet, as_json=as_json)

@@ -57,7 +57,8 @@ class Rat(Group):
     """The group of commands; an exception becomes a line on standard error and an exit code."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take `rat "a prompt"` and `rat -m MODEL …` for `rat chat …`."""
+        """Take `rat "a prompt"` and `rat -m MODEL …` for `rat chat …`, and options before a command for its own."""
+        args = _move_options(args)
         place = next((i for i, arg in enumerate(args) if arg not in _OWN_OPTIONS), len(args))
         if place < len(args) and _is_chat(args[place]):
             args.insert(place, "chat")
@@ -96,6 +97,30 @@ class Rat(Group):
 
 
 _OWN_OPTIONS = ("-v", "--verbose", "--version", "-h", "--help")
+_WORDS_OF = {"--address": 2, "--token-file": 2, "--cert": 2, "--key": 2, "--proxy": 2, "--ca-file": 2, "--embedded": 1}
+"""Options of most commands that may also come before the command, each with the number of its words."""
+
+
+def _move_options(args: list[str]) -> list[str]:
+    """Return a command line with the options of most commands behind the command, if it has one."""
+    own: list[str] = []
+    moved: list[str] = []
+    place = 0
+    while place < len(args):
+        name, equals, _ = args[place].partition("=")
+        words = 1 if equals else _WORDS_OF.get(name, 1)
+        if name in _OWN_OPTIONS:
+            own += [name]
+        elif name in _WORDS_OF:
+            moved += args[place : place + words]
+        else:
+            break
+        place += words
+    rest = args[place:]
+    if rest and not _is_chat(rest[0]):
+        end = rest.index("--") if "--" in rest else len(rest)
+        return [*own, *rest[:end], *moved, *rest[end:]]
+    return args if rest else own or args
 
 
 def _is_chat(first: str) -> bool:
@@ -189,6 +214,7 @@ def rat() -> None:
 
 def main() -> NoReturn:
     """Run `rat`."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of `rat`
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or not a text file
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @options.searched_model
 @options.as_json
-@options.providers
+@options.where
 @options.local
 def search(
     file: str,
@@ -43,7 +43,7 @@ def search(
     cache_dir: str | None,
     **place: Any,
 ) -> None:
-    """Search a FILE that `rat embed-file` wrote, by the model that made it.
+    """Search a FILE that `rat embed-file` wrote, by the model that made it, of this machine, a daemon or a provider.
 
     Prints the nearest rows, the nearest first: score and text; of an .npy file the number of the row, from 0. The
     search is exact and in bounded memory. A Parquet file records the model that made it; for others name it with -m.
@@ -52,7 +52,7 @@ def search(
       rat search notes.parquet "who carries words?"
       rat search notes.npy "who carries words?" -m BGESmallENV15 --top 20 --json
     """  # noqa: D301  # click reads the backspace, not two characters
-    from ratatoskr.cli.connect import embedding_gateway, is_remote_embedding
+    from ratatoskr.cli.connect import daemon_beside, embedding_gateway, is_remote_embedding
     from ratatoskr.cli.render import Screen
     from ratatoskr.jobs import VectorFile, search_sync
     from ratatoskr.local.store.store import ModelStore
@@ -61,7 +61,8 @@ def search(
     vectors, screen = VectorFile(file, column=column, output_column=output_column), Screen()
     name = model or vectors.model or options.default_local_model()
     dimensions = None
-    if is_remote_embedding(name, cache_dir):
+    asks_daemon = daemon_beside(precision, device, threads, cache_dir, place["base_urls"]) is not None
+    if asks_daemon or is_remote_embedding(name, cache_dir):
         known = find_embedding_model(name.partition(":")[2] or name)
         dimensions = vectors.dimensions if known is not None and known.sizes else None
     else:
@@ -69,7 +70,7 @@ def search(
     if vectors.model not in (None, name, name.partition(":")[2]):
         screen.note(f"note: {file} was made by {vectors.model}, and {name} embeds the query")
     how: dict[str, Any] = {"metric": metric, "threads": threads, "dimensions": dimensions}
-    with embedding_gateway(name, precision, device, threads, cache_dir, **place).sync() as gateway:
+    with embedding_gateway(name, precision, device, threads, cache_dir, daemon=True, **place).sync() as gateway:
         found = search_sync(vectors, query, gateway, top=top, model=name, **how)
     for match in found:
         _print(screen, match, as_json=as_json)

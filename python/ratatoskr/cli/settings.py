@@ -171,6 +171,11 @@ def daemon_url(unless: str | None = None) -> str | None:
     return find_socket()
 
 
+def is_daemon_named() -> bool:
+    """Return whether the command line names a daemon, so that even what needs none is asked of it."""
+    return bool(_meta().get("address_is_named"))
+
+
 def daemon_file(name: Literal["token_file", "cert", "key"]) -> str | None:
     """Return the file of the token, the certificate or its key for the daemon, if the command line names one."""
     return _meta().get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -35,6 +35,8 @@ _BLOCK: Final = 1024
 @options.as_json
 @options.quiet
 @options.cache_dir
+@options.network
+@options.daemon
 def tokenize(
     texts: tuple[str, ...],
     model: str | None,
@@ -50,31 +52,35 @@ def tokenize(
 
     A terminal with colours gets the text with its tokens in colours, otherwise a table of them is printed. With --json
     each text is an object: its tokens, each with id, text, the vocabulary's piece, and its place in characters and
-    bytes. A token of a part of a character shows the whole character.
+    bytes. A token of a part of a character shows the whole character. Nothing is sent, unless --address names a daemon.
 
     \b
       rat tokenize -m gpt-5.4 "carries words"
       rat tokenize -m ./tokenizer.json --json --lines notes.txt
     """  # noqa: D301  # click reads the backspace, not two characters
+    from contextlib import nullcontext
     from itertools import islice
 
+    from ratatoskr.cli.connect import gateway_for
     from ratatoskr.cli.render import Screen, StatusLine
+    from ratatoskr.cli.settings import is_daemon_named
 
     if ids + table + as_json > 1:
         raise click.UsageError("give one of --table, --ids and --json")
     name, screen = choose_model(model), Screen()
-    registry = open_registry(name, cache_dir)
+    tokenizer: Any = gateway_for((name,)) if is_daemon_named() else nullcontext(open_registry(name, cache_dir))
     source = read_inputs(texts, lines, column)
     show = (
         _show_json if as_json else _show_ids if ids else _show_table if table or not screen.renders else _show_colours
     )
     line, done = StatusLine(screen, quiet=quiet or lines is None), 0
     try:
-        while block := list(islice(source, _BLOCK)):
-            for tokens in registry.tokenize_batch(block, name):
-                show(screen, tokens)
-            done += len(block)
-            line.update(f"{done:,} texts")
+        with tokenizer as opened:
+            while block := list(islice(source, _BLOCK)):
+                for tokens in opened.tokenize_batch(block, name):
+                    show(screen, tokens)
+                done += len(block)
+                line.update(f"{done:,} texts")
     finally:
         line.clear()
 

@@ -64,7 +64,7 @@ def tokens(
     """Count the tokens of each TEXT, of each line of a file, or of standard input as one text.
 
     Prints a number a line; on a terminal with what counted, and for an estimate the range that holds the true number.
-    Nothing is sent without --method provider.
+    Nothing is sent without --method provider or --address, which names a daemon that counts.
 
     \b
       rat tokens -m gpt-5.4 "carries words"
@@ -73,6 +73,7 @@ def tokens(
       rat tokens -m gpt-5.4 --messages chat.json --tools tools.json
     """  # noqa: D301  # click reads the backspace, not two characters
     from ratatoskr.cli.render import Screen
+    from ratatoskr.cli.settings import is_daemon_named
 
     name = choose_model(model)
     conversation = messages is not None or tools is not None or schema is not None
@@ -88,7 +89,7 @@ def tokens(
     else:
         inputs = read_inputs(texts, lines, column)
     output = _Output(Screen(), as_json=as_json, quiet=quiet, many=lines is not None)
-    if method == "provider":
+    if method == "provider" or is_daemon_named():
         from ratatoskr.cli.connect import gateway_for
 
         with gateway_for((name,), base_urls=base_urls, allow_insecure=allow_insecure) as gateway:

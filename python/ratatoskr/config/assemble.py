@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,8 +145,9 @@ class Assembly:
         recipe.check()
         self.recipe = recipe
         self.inputs = {config.name: _resolve(config) for config in recipe.providers}
-        check_rules(recipe.rules, self.inputs, "rules", own_presets)
-        check_rules(recipe.fallbacks, self.inputs, "fallback", own_presets)
+        self._own_presets = functools.partial(own_presets, frozenset(self.inputs))
+        check_rules(recipe.rules, self.inputs, "rules", self._own_presets)
+        check_rules(recipe.fallbacks, self.inputs, "fallback", self._own_presets)
         self.catalogue = Catalogue(CatalogueFiles(dict(recipe.models)))
         check_tls(recipe.transport)
         if recipe.client is None and recipe.providers:
@@ -220,7 +222,7 @@ class Assembly:
             {name: inputs.base_url_origin for name, inputs in self.inputs.items()},
             recipe.breaker,
             self.catalogue,
-            own_presets,
+            self._own_presets,
             describe_parameters_of,
             count=self.count_prompt,
             refresh=refresh_models,
@@ -292,7 +294,7 @@ def _bind_all(middleware: Sequence[Middleware], target: T) -> T:
         return target
     from ratatoskr.middleware.bind import bind_all
 
-    return bind_all(middleware, target)
+    return bind_all(middleware, target, check=True)
 
 
 def _resolve(config: ProviderConfig) -> ProviderInputs:

@@ -91,11 +91,14 @@ class CatalogueFiles:
         self._refreshed = None
 
 
-_own_presets: dict[tuple[Path, float], Mapping[str, Preset]] = {}
+_own_presets: dict[tuple[Path, float, frozenset[str] | None], Mapping[str, Preset]] = {}
 
 
-def own_presets() -> Mapping[str, Preset]:
+def own_presets(providers: frozenset[str] | None = None) -> Mapping[str, Preset]:
     """Return the presets of `models.toml`; read again when the file has changed.
+
+    Args:
+        providers: the names of those that a gateway has, besides the built-in ones; `None` where any name may be one.
 
     Raises:
         ConfigurationError: something in it is wrong.
@@ -106,12 +109,12 @@ def own_presets() -> Mapping[str, Preset]:
     from ratatoskr.config.models_file import read_models_file
 
     try:
-        key = (path, path.stat().st_mtime)
+        key = (path, path.stat().st_mtime, providers)
     except OSError:
-        return read_models_file(path).presets
+        return read_models_file(path, providers).presets
     if key not in _own_presets:
         _own_presets.clear()
-        _own_presets[key] = read_models_file(path).presets
+        _own_presets[key] = read_models_file(path, providers).presets
     return _own_presets[key]
 
 

@@ -103,8 +103,11 @@ class Guards:
             self._meter = BudgetMeter(recipe.budgets, self.ledger, find, _wall_clock(recipe.clock), free=free)
 
     def around_tries(self, name: str, provider: object, wraps: tuple[Middleware, ...]) -> tuple[Middleware, ...]:
-        """Return what stands around every try at a provider: the budgets, the user's wraps, the limits."""
-        outside: tuple[Middleware, ...] = wraps if self._meter is None else (self._meter, *wraps)
+        """Return what stands around every try at a provider: the budgets, the user's wraps, the limits.
+
+        With wraps, a budget stands on both sides of them: it refuses outside, and settles each request inside.
+        """
+        outside = wraps if self._meter is None else self._around_wraps(self._meter, wraps)
         limits = [limit for limit in self._recipe.limits if limit.provider == name]
         if not limits or self.ledger is None:
             return outside
@@ -118,6 +121,14 @@ class Guards:
         guard = RateLimits(limits, self.ledger, clock, order_keys=order_keys, keys=max(keys, 1))
         self._limits[name] = guard
         return (*outside, guard)
+
+    @staticmethod
+    def _around_wraps(meter: BudgetMeter, wraps: tuple[Middleware, ...]) -> tuple[Middleware, ...]:
+        if not wraps:
+            return (meter,)
+        from ratatoskr.middleware.budget_tries import ReservesOutside, SettlesInside
+
+        return (ReservesOutside(meter), *wraps, SettlesInside(meter))
 
     async def health(self) -> tuple[tuple[LimitStatus, ...], tuple[BudgetStatus, ...]]:
         """Return what is used of every limit and budget."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,9 @@ async def refresh_models(query: RefreshModels, transport: Transport, addresses: 
     from ratatoskr.config.refresh_formats import LISTING
 
     source = query.source
+    digest = query.sha256
+    if digest is not None and (not isinstance(digest, str) or not re.fullmatch(r"\s*[0-9a-fA-F]{64}\s*", digest)):
+        raise ConfigurationError(f"sha256 must be 64 hexadecimal digits, not {quote(digest)}", field="sha256")
     if source is not None and (not isinstance(source, str) or not source.strip()):
         raise ConfigurationError(f"source must be a URL or the path of a file, not {quote(source)}", field="source")
     if source is None:

@@ -101,17 +101,18 @@ class Recipe:
     wraps: tuple[Middleware, ...] = ()
     try_wraps: tuple[Middleware, ...] = ()
 
-    def check(self) -> None:
+    def check(self, advice: str = "call e.g. builder().openai(key)") -> None:
         """Check what depends on more than one argument.
+
+        Args:
+            advice: what to do where there is no provider and no local model, besides to set a variable.
 
         Raises:
             ConfigurationError: there is no provider and no local model, a provider is configured twice, or settings
                 exclude one another.
         """
         if not self.providers and not self.local.models and not self.local.analysis:
-            raise ConfigurationError(
-                f"no provider is configured: call e.g. builder().openai(key), or set {example_variables()}"
-            )
+            raise ConfigurationError(f"no provider is configured: {advice}, or set {example_variables()}")
         names = [provider.name for provider in self.providers]
         for name in names:
             if names.count(name) > 1:
@@ -119,7 +120,9 @@ class Recipe:
         limited = {name for name, _ in self.in_flight + self.stream_bytes} | {one.provider for one in self.limits}
         unknown = limited - set(names)
         if unknown:
-            raise ConfigurationError(f"limits for {', '.join(sorted(unknown))}, which is not configured")
+            raise ConfigurationError(
+                f"limits for {', '.join(sorted(unknown))}, which is not configured", field="limits"
+            )
         for (provider, model), _ in self.models:
             if provider not in SPECS and provider not in (*names, "local"):
                 raise ConfigurationError(

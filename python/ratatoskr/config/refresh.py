@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ from ratatoskr.models.schedule import schedule_of
 from ratatoskr.transport.client import HttpRequest, Transport
 from ratatoskr.types.metadata import RefreshReport
 from ratatoskr.types.timeouts import Deadlines
+from ratatoskr.types.usage import EXACT
 from ratatoskr.types.visible import quote
 
 __all__ = ["compare_tables", "fetch_table", "install", "read_source", "roll_back"]
@@ -66,9 +68,15 @@ def read_source(name: str) -> bytes:
     """Return the content of a file; raises `ConfigurationError` if it cannot be read or is too large."""
     try:
         path = Path(name).expanduser()
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(f"{path} is larger than {MAX_BYTES >> 20} MiB", field="source")
-        return _check_size(path.read_bytes(), str(path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe could wait for ever
+        with os.fdopen(descriptor, "rb") as file:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISFIFO(mode) and name.startswith("/dev/"):  # of the shell: /dev/stdin, or <(command)
+                os.set_blocking(descriptor, True)
+            elif not stat.S_ISREG(mode):
+                kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+                raise ConfigurationError(f"{quote(name)} cannot be read: it is {kind}", field="source")
+            return _check_size(file.read(MAX_BYTES + 1), str(path))
     except OSError as error:
         raise ConfigurationError(f"{name} cannot be read: {error.strerror}", field="source") from None
     except (ValueError, RuntimeError):  # a null character, or no such home folder
@@ -193,7 +201,7 @@ def _differences(before: ModelEntry, after: ModelEntry, now: float) -> Iterator[
         one, other = old.get(unit), new.get(unit)
         if one != other and one is not None and other is not None:
             low, high = sorted((one, other))
-            yield f"{unit} {one} → {other}", high >= low * MOVE
+            yield f"{unit} {one} → {other}", high >= EXACT.multiply(low, MOVE)
     for name in _LIMITS:
         if (was := getattr(before, name)) != (has := getattr(after, name)) and has is not None and was is not None:
             yield f"{name} {was:,} → {has:,}", False

@@ -16,6 +16,7 @@ import msgspec
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.entry import ModelEntry, ProviderTable
+from ratatoskr.types.usage import EXACT
 from ratatoskr.types.visible import quote
 
 __all__ = ["GENAI_PROVIDERS", "GENAI_UNITS", "GENAI_UNITS_LEFT_OUT", "LISTING", "parse_tables"]
@@ -90,6 +91,10 @@ _OPENROUTER_WORDS: Final = {
 }
 
 
+_MAX_EXPONENT: Final = 60
+"""The largest power of ten of a rate that is written out."""
+
+
 class _SkippedRow(Exception):
     """A row that is left out; its text says why."""
 
@@ -106,7 +111,7 @@ def parse_tables(data: bytes, day: date, source: str) -> tuple[list[ProviderTabl
         ConfigurationError: it is not JSON, or none of the formats.
     """
     try:
-        value = json.loads(data, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = json.loads(data, parse_float=_parse_float, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         start = quote(data[:40].decode("utf-8", "replace"))
         raise ConfigurationError(f"{source} is not a table of models: not JSON, it begins with {start}") from None
@@ -134,6 +139,13 @@ def parse_tables(data: bytes, day: date, source: str) -> tuple[list[ProviderTabl
     if not any(table.models for table in found):
         raise ConfigurationError(f"{source} has no models that can be read{_count(skipped)}")
     return found, skipped
+
+
+def _parse_float(text: str) -> Any:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent that no decimal can have
+        return text
 
 
 def _refuse_constant(text: str) -> Any:
@@ -174,7 +186,7 @@ def _read_own(row: Any) -> dict[str, Any]:
     unknown = row.keys() - set(ModelEntry.__struct_fields__)
     if unknown:
         raise _SkippedRow(f"an unknown word: {min(unknown)}")
-    return row
+    return {**row, "prices": row.get("prices") or None}
 
 
 def _text(number: Any, factor: int = 1) -> str:
@@ -187,7 +199,11 @@ def _text(number: Any, factor: int = 1) -> str:
         raise _SkippedRow("a rate that is not a number") from None
     if not value.is_finite():
         raise _SkippedRow("a rate that is not a number")
-    text = f"{value * factor:f}"
+    if not value:
+        return "0"
+    if abs(value.adjusted()) > _MAX_EXPONENT:  # written out, 1e999999999 would fill the memory
+        raise _SkippedRow("a rate out of range")
+    text = f"{EXACT.multiply(value, factor):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

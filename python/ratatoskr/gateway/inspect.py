@@ -5,11 +5,10 @@ A class with a `backend` (every `Gateway`) inherits them; any other class that h
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ratatoskr.errors import InvalidInput, NoProvider
+from ratatoskr.errors import ConfigurationError, InvalidInput, NoProvider
 from ratatoskr.gateway.request import MessagesLike, ModelLike, backend_of, request_of
 from ratatoskr.gateway.signature import shows_parameters
 from ratatoskr.types.metadata import ModelMetadata, PresetInfo, RefreshReport, ResolvedPreset
@@ -26,10 +25,13 @@ from ratatoskr.types.query import (
     RefreshModels,
     ResolvePreset,
 )
-from ratatoskr.types.usage import Cost, Usage
+from ratatoskr.types.usage import COUNTS, DETAIL_COUNTS, Cost, Usage
 from ratatoskr.types.visible import quote
 
 __all__ = ["Inspect"]
+
+_LATEST = 1e18
+"""Time stamps beyond it are no times; they need not be numbers of a machine, either."""
 
 
 class Inspect(Protocol):
@@ -42,14 +44,17 @@ class Inspect(Protocol):
             provider: the only one to ask; `local` for the models of this process.
 
         Raises:
+            InvalidInput: `provider` is not a name.
             RatatoskrError: a provider failed. With several, those that answered are returned; `AllAttemptsFailed` is
                 raised if all failed.
         """
-        return await backend_of(self).inspect(ListModels(provider))
+        return await backend_of(self).inspect(
+            ListModels(None if provider is None else check_name(provider, "provider"))
+        )
 
     async def model_status(self, model: str) -> ModelStatus:
         """Return whether a model can be used: a configured provider lists it, or it can be loaded."""
-        return await backend_of(self).inspect(GetModelStatus(model))
+        return await backend_of(self).inspect(GetModelStatus(check_name(model, "model")))
 
     async def model_metadata(self, model: str) -> ModelMetadata:
         """Return what the catalogue knows about a model, and what it accepts; nothing is sent.
@@ -107,6 +112,9 @@ class Inspect(Protocol):
                 in force stays.
             RatatoskrError: it cannot be fetched.
         """
+        for name, flag in (("accept", accept), ("dry_run", dry_run)):
+            if not isinstance(flag, bool):
+                raise ConfigurationError(f"{name} must be true or false, not {quote(flag)}", field=name)
         return await backend_of(self).inspect(RefreshModels(source, sha256, accept, dry_run))
 
     async def cost(self, usage: Usage, model: str, at: datetime | float | None = None) -> Cost | None:
@@ -157,11 +165,11 @@ class Inspect(Protocol):
 
     async def preload(self, model: str) -> None:
         """Load a local model, if it is not loaded, so that the first call does not wait for that."""
-        await _model_memory(self, "preload")(model)
+        await _model_memory(self, "preload")(check_name(model, "model"))
 
     async def unload(self, model: str) -> None:
         """Unload a local model and release its memory; the next call loads it again."""
-        await _model_memory(self, "unload")(model)
+        await _model_memory(self, "unload")(check_name(model, "model"))
 
     async def preconnect(self) -> None:
         """Open a connection to each configured provider, so that the first call does not wait for one."""
@@ -185,11 +193,16 @@ def cost_query(usage: Usage, model: str, at: datetime | float | None) -> GetCost
     """
     if not isinstance(usage, Usage):
         raise InvalidInput(f"usage must be a Usage, not {type(usage).__name__}", field="usage")
+    for part, names in ((usage, COUNTS), (usage.details, DETAIL_COUNTS)):
+        for name in names if part is not None else ():
+            count = getattr(part, name)
+            if count is not None and (type(count) is not int or count < 0):
+                raise InvalidInput(f"{name} must be a whole number, not below 0, not {count!r}", field=f"usage.{name}")
     if not isinstance(model, str) or not model.strip():
         raise InvalidInput(f"model must be the name of one model, not {model!r}", field="model")
     if isinstance(at, datetime):
         at = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
-    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at)):
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not -_LATEST < at < _LATEST):
         raise InvalidInput(f"at must be a datetime or a time stamp, not {at!r}", field="at")
     return GetCost(usage, model, at)
 

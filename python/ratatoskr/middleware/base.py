@@ -119,23 +119,25 @@ class Capability:
     Attributes:
         name: of the middleware's method, which is that of the backend's.
         provider: the name of the provider's method.
+        answer: the module and the class of what both return, or yield.
     """
 
     name: str
     provider: str
+    answer: tuple[str, str]
 
 
 CAPABILITIES = (
-    Capability("chat", "chat"),
-    Capability("open_stream", "open"),
-    Capability("embed", "embed_batch"),
-    Capability("embed_windows", "embed_windows"),
-    Capability("nli", "infer_nli"),
-    Capability("zero_shot", "classify_zero_shot"),
-    Capability("classify", "classify"),
-    Capability("stance", "stance"),
-    Capability("rerank", "rerank"),
-    Capability("count_tokens", "count_tokens"),
+    Capability("chat", "chat", ("types.chat", "ChatResponse")),
+    Capability("open_stream", "open", ("backend.stream", "OpenStream")),
+    Capability("embed", "embed_batch", ("types.embed", "Embeddings")),
+    Capability("embed_windows", "embed_windows", ("types.embed", "Embeddings")),
+    Capability("nli", "infer_nli", ("types.nli", "NliResults")),
+    Capability("zero_shot", "classify_zero_shot", ("types.classify", "Classifications")),
+    Capability("classify", "classify", ("types.classify", "Classifications")),
+    Capability("stance", "stance", ("types.stance", "StanceResults")),
+    Capability("rerank", "rerank", ("types.rerank", "Ranking")),
+    Capability("count_tokens", "count_tokens", ("types.tokens", "TokenCount")),
 )
 """What a middleware may stand around."""
 
@@ -176,5 +178,7 @@ def _check_arguments(cls: str, name: str, method: Any) -> None:
         inspect.signature(method).bind("request", "call", "ask")
     except (TypeError, ValueError):
         raise ConfigurationError(f"{cls}.{name} must take (self, request, call, ask)", field="middleware") from None
+    if name != "embed_windows" and (inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method)):
+        raise ConfigurationError(f"{cls}.{name} must return an answer: it is a generator", field="middleware")
     if name == "embed_windows" and inspect.iscoroutinefunction(method):
         raise ConfigurationError(f"{cls}.{name} must yield windows: it is not a generator", field="middleware")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ratatoskr.backend.stream import OpenStream, open_stream
 from ratatoskr.errors import ConfigurationError, GatewayClosed
+from ratatoskr.middleware.answers import check_answers
 from ratatoskr.middleware.base import CAPABILITIES, Middleware, overridden
 from ratatoskr.providers.protocol import CallOptions
 from ratatoskr.types.timeouts import Deadlines
@@ -22,11 +23,12 @@ Ask: TypeAlias = Callable[[Any, CallOptions], Any]
 
 __all__ = ["WHOLE_CALL", "bind", "bind_all"]
 
+_WHOLE_BACKEND = ("chat", "open_stream", "embed", "inspect", "aclose")
 WHOLE_CALL = CallOptions("", Deadlines())
 """The options of a whole call: the request has its model and timeouts, no provider is chosen yet."""
 
 
-def bind(middleware: Middleware, target: T) -> T:
+def bind(middleware: Middleware, target: T, *, check: bool | None = None) -> T:
     """Return a backend or a provider with a middleware around it.
 
     The result has the methods of the target; those that the middleware does not override are the target's own. A target
@@ -35,6 +37,8 @@ def bind(middleware: Middleware, target: T) -> T:
     Args:
         middleware: to put around.
         target: a `Backend`, or a provider of chats or embeddings.
+        check: whether a call raises `ConfigurationError` where a method returns anything but an answer; `None` for what
+            is a whole backend.
 
     Raises:
         ConfigurationError: no middleware, one that overrides nothing, or a target that is neither.
@@ -43,6 +47,7 @@ def bind(middleware: Middleware, target: T) -> T:
     is_backend = hasattr(target, "inspect")
     if isinstance(target, _Bound):
         asks = dict(target.asks)
+        check = target.check if check is None else check
     else:
         asks = _backend_asks(target) if is_backend else _provider_asks(target)
     if not asks or isinstance(target, type):
@@ -50,16 +55,19 @@ def bind(middleware: Middleware, target: T) -> T:
     applied = [name for name in names if name in asks]
     if not applied:
         return target
+    if check is None:
+        check = is_backend and all(hasattr(target, name) for name in _WHOLE_BACKEND)
     for name in applied:
         around = _stream_through if name == "open_stream" else _through
-        asks[name] = around(getattr(middleware, name), asks[name])
-    return cast("T", _BoundBackend(target, asks) if is_backend else _BoundProvider(target, asks))
+        asks[name] = around(check_answers(middleware, name) if check else getattr(middleware, name), asks[name])
+    bound = _BoundBackend(target, asks, check) if is_backend else _BoundProvider(target, asks, check)
+    return cast("T", bound)
 
 
-def bind_all(middleware: Sequence[Middleware], target: T) -> T:
-    """Return a backend or a provider with several middleware around it, the first one outermost."""
+def bind_all(middleware: Sequence[Middleware], target: T, *, check: bool | None = None) -> T:
+    """Return a backend or a provider with several middleware around it, the first one outermost; see `bind`."""
     for one in reversed(middleware):
-        target = bind(one, target)
+        target = bind(one, target, check=check)
     return target
 
 
@@ -108,9 +116,10 @@ def _provider_asks(provider: Any) -> dict[str, Ask]:
 class _Bound:
     """What `bind` makes. What else the target has (`retire`, `preload`, `loop_bound`, …) is found here, too."""
 
-    def __init__(self, target: Any, asks: dict[str, Ask]) -> None:
+    def __init__(self, target: Any, asks: dict[str, Ask], check: bool) -> None:
         self.wrapped = target
         self.asks = asks
+        self.check = check
         for name in dir(target):  # methods as attributes of its own, where `isinstance` with a Protocol looks for them
             if name.startswith("_") or hasattr(type(self), name):
                 continue
@@ -126,8 +135,8 @@ class _Bound:
 class _BoundBackend(_Bound):
     """A `Backend` with middleware around it."""
 
-    def __init__(self, target: Any, asks: dict[str, Ask]) -> None:
-        super().__init__(target, asks)
+    def __init__(self, target: Any, asks: dict[str, Ask], check: bool) -> None:
+        super().__init__(target, asks, check)
         for name, ask in asks.items():
             setattr(self, name, _as_whole_call(ask))
 
@@ -149,8 +158,8 @@ def _as_whole_call(ask: Ask) -> Callable[[Any], Any]:
 class _BoundProvider(_Bound):
     """A provider with middleware around it. Backends call its `open_stream` in place of `open`."""
 
-    def __init__(self, target: Any, asks: dict[str, Ask]) -> None:
-        super().__init__(target, asks)
+    def __init__(self, target: Any, asks: dict[str, Ask], check: bool) -> None:
+        super().__init__(target, asks, check)
         self.name = target.name  # an attribute of its own, for `isinstance` with a Protocol
         for one in CAPABILITIES:
             if one.name in asks:

@@ -210,6 +210,8 @@ class Log(Observer):
     """
 
     def __init__(self, logger: str = "ratatoskr.calls") -> None:
+        if not isinstance(logger, str) or not logger:
+            raise ConfigurationError(f"logger must be the name of a logger, not {quote(logger)}", field="logger")
         self._logger = logging.getLogger(logger)
 
     def begin(self, request: Request, call: CallOptions) -> float:

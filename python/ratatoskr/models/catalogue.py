@@ -226,6 +226,8 @@ def make_change(**given: Any) -> ModelChange:
     Raises:
         ConfigurationError: a value is wrong; `field` names it.
     """
+    if all(value is None for value in given.values()):
+        raise ConfigurationError("nothing is given: give a price, a multiplier or a limit", field="price")
     price = given.pop("price", None)
     if price is not None and not isinstance(price, Price):
         raise ConfigurationError(f"price must be a Price, not {quote(price)}", field="price")

@@ -31,7 +31,8 @@ class ModelEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_u
         dimensions: of its vectors.
         input: what it reads: `text`, `image`, `audio`, `video`, `pdf`; empty where that is unknown.
         output: what it writes, in the same words; empty where that is unknown.
-        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`.
+        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`; for `reasoning` also
+            its words and its budget in tokens, such as `reasoning:high` and `reasoning:128..32768`.
         released: the date in the name of its first dated version.
         retires: the first day on which it is not served any more.
         retirements: the same of single names, where it is another day.
@@ -89,10 +90,11 @@ _PREFIXES: Final[dict[str, tuple[str, ...]]] = {
     "openrouter": ("openrouter/",),
 }
 """What may stand before a model's name at its own provider, where a name has it that comes from elsewhere."""
-_DATE: Final = r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)"
+_MONTH, _DAY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_DATE: Final = rf"[-@]20\d\d(?:{_MONTH}{_DAY}|-{_MONTH}-{_DAY})"
 _VERSIONS: Final[dict[str, str]] = {
     "google": rf"-latest|@[\w-]+|{_DATE}|-\d{{3}}|-(?:preview-)?(?:0[1-9]|1[0-2])-(?:\d\d|20\d\d)|-preview",
-    "openrouter": r"-20\d{6}|:(?:nitro|floor|exacto|online)",
+    "openrouter": rf"-20\d\d{_MONTH}{_DAY}|:(?:nitro|floor|exacto|online)",
     "huggingface": r"(?!)",
     "together": r"(?!)",
     "mistral": r"(?!)",  # the month in a name is another model, at another price

@@ -69,7 +69,7 @@ def complete_info(catalogue: Catalogue, info: ModelInfo) -> ModelInfo:
         return info
     return replace(
         info,
-        capabilities=info.capabilities or entry.features,
+        capabilities=info.capabilities or tuple(name for name in entry.features if ":" not in name),
         context_window=info.context_window or entry.context_window,
         dimensions=info.dimensions or entry.dimensions,
     )

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from msgspec import Meta, Struct
 
 from ratatoskr.errors import InvalidInput, PresetNotFound
+from ratatoskr.types.chat import PARAM_NAMES, ChatOptions
 from ratatoskr.types.visible import quote
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "TIERS",
     "OwnPresets",
     "Preset",
+    "check_parameters",
     "check_preset_name",
     "find_preset",
 ]
@@ -68,7 +70,7 @@ _BUDGET = (
 _MID = (
     "anthropic:claude-sonnet-5-5",  # 2 / 10
     "openai:gpt-6.1-sol",  # 2 / 10
-    "google:gemini-3.8-flash",  # 1.50 / 7.50
+    "google:gemini-3.8-flash",  # 0.75 / 3.75 to the end of 2026, then 1.50 / 7.50
     "xai:grok-4.7",  # 2 / 6
     "openrouter:anthropic/claude-sonnet-5.5",
 )
@@ -136,3 +138,18 @@ def find_preset(name: str, own: Mapping[str, Preset] | None = None) -> tuple[str
             f"there is no such preset; nearest are {', '.join(PREFIX + one for one in near)}", model=f"{PREFIX}{key}"
         )
     return key, every[key]
+
+
+def check_parameters(name: str, preset: Preset) -> Mapping[str, Any]:
+    """Return the parameters of a preset as `chat` takes them.
+
+    Raises:
+        InvalidInput: one is not a parameter of `chat`, or has a wrong value.
+    """
+    unknown = sorted(preset.parameters.keys() - set(PARAM_NAMES))
+    if unknown:
+        raise InvalidInput(
+            f"{PREFIX}{name} sets {', '.join(unknown)}, which is not a parameter; known are {', '.join(PARAM_NAMES)}",
+            field=f"presets.{name}.parameters.{unknown[0]}",
+        )
+    return ChatOptions(**preset.parameters).explicit_parameters() if preset.parameters else {}

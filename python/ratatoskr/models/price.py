@@ -176,8 +176,11 @@ class Price(Rates, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
         """Return this price with every part of it checked, as decoding checks one; a `Decimal` becomes text.
 
         Raises:
-            InvalidInput: a part is not what it must be, such as a float or a negative rate; `field` is its path.
+            InvalidInput: a part is not what it must be, such as a float or a negative rate, or there is no rate at all;
+                `field` is its path.
         """
+        if self == Price():
+            raise InvalidInput("price must have a rate, such as input and output", field="price")
         try:
             return convert(to_builtins(self), Price)
         except ValidationError as error:

@@ -53,5 +53,7 @@ READS: Final = "ratatoskr-reads"
 REQUEST_ID: Final = "x-request-id"
 DETAILS: Final = "grpc-status-details-bin"
 PUSHBACK: Final = "grpc-retry-pushback-ms"
+NOT_SERVED: Final = "is not served here"
+"""How the text ends by which a daemon says that its gateway does not have what a method needs."""
 MAX_MESSAGE: Final = 32 * 1024 * 1024
 """The most bytes of a message in either direction."""

@@ -247,7 +247,7 @@ class ScriptedBackend:
 
 def _model_of(request: ChatRequest) -> str:
     model = request.options.model
-    if model is None:
+    if not model:
         return NAME
     return model if isinstance(model, str) else model[0]
 

@@ -27,6 +27,9 @@ P = TypeVar("P")
 Decode = Callable[[Any, str], Any]
 """Takes a JSON value and the path it stands at; gives the Python value or raises `InvalidInput(field=path)`."""
 
+_MAX_EXPONENT = 30
+"""The largest power of ten of a decimal number."""
+
 
 @functools.lru_cache(maxsize=512)
 def is_plain(cls: Any) -> bool:
@@ -198,11 +201,13 @@ def _bytes(value: Any, path: str) -> bytes:
 
 def _decimal(value: Any, path: str) -> Decimal:
     try:
-        number = Decimal(value) if type(value) in (str, int, float) else None
+        number = Decimal(value) if type(value) in (str, int) else None  # a binary float is no price
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
         raise InvalidInput(f"{path} must be a decimal number as text", field=path)
+    if abs(number.adjusted()) > _MAX_EXPONENT:  # written out, 1e999999999 would fill the memory
+        raise InvalidInput(f"{path} is out of range", field=path)
     return number
 
 

@@ -79,7 +79,8 @@ class ModelMetadata(Plain):
         max_output_tokens: the most tokens of the answer.
         input_modalities: what it reads, such as `text`, `image`; empty where that is unknown.
         output_modalities: what it writes.
-        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`.
+        features: `tools`, `schema`, `reasoning`, `prompt_caching`, `web_search`, `computer_use`; for `reasoning` also
+            its words and its budget in tokens, such as `reasoning:high` and `reasoning:128..32768`.
         released: when it was released, as `2026-10-07`.
         retires: the first day on which it is not served any more.
         status: `active`, `deprecated`, `retired`, or `unknown` where nothing is known about the model.

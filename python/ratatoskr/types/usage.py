@@ -182,6 +182,10 @@ EXACT: Final = Context(prec=200, Emin=-(10**9), Emax=10**9, traps=[])
 """Amounts are exact in it, whatever the application has set for its own decimals."""
 
 
+COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+"""The names of the counts of `Usage`."""
+
+
 @dataclass(frozen=True, slots=True)
 class CostItem(Plain):
     """A part of a cost.

@@ -9,6 +9,8 @@ from ratatoskr.types.usage import EXACT, Cost
 
 _TICKS_PER_DOLLAR: Final = 10**10
 """Of xAI: docs.x.ai/developers/cost-tracking, 2026-11."""
+_MAX_EXPONENT: Final = 30
+"""The largest power of ten of an amount that is believed."""
 
 
 def read_bill(cost: Decimal | None, *, upstream: Decimal | None = None, ticks: int | None = None) -> Cost | None:
@@ -21,6 +23,11 @@ def read_bill(cost: Decimal | None, *, upstream: Decimal | None = None, ticks: i
     """
     if cost is None and ticks is not None:
         cost = EXACT.divide(Decimal(ticks), _TICKS_PER_DOLLAR)
-    if cost is None or not cost.is_finite() or cost < 0:
+    if cost is None or not _is_amount(cost):
         return None
-    return Cost.of_bill(cost, upstream if upstream is not None and upstream.is_finite() and upstream >= 0 else None)
+    return Cost.of_bill(cost, upstream if upstream is not None and _is_amount(upstream) else None)
+
+
+def _is_amount(value: Decimal) -> bool:
+    """Return whether a number can be an amount: written out, 1e999999999 would fill the memory of all who sum it."""
+    return value.is_finite() and value >= 0 and abs(value.adjusted()) <= _MAX_EXPONENT

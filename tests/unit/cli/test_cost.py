@@ -85,3 +85,52 @@ def test_names_from_a_file_cannot_control_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "odd.json"
     path.write_text(json.dumps(answer(model="gpt\x1b[2J\r")))
     assert "\x1b[2J" not in run("cost", str(path)).stdout
+
+
+def write(folder: Path, *rows: Any, before: bytes = b"", end: str = "\n") -> str:
+    path = folder / "answers.jsonl"
+    path.write_bytes(before + "".join(json.dumps(row) + end for row in rows).encode())
+    return str(path)
+
+
+def test_a_byte_order_mark_and_the_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+    for rows in ([answer()], [answer(), answer()]):
+        result = run("cost", write(tmp_path, *rows, before=b"\xef\xbb\xbf", end="\r\n"))
+        assert (result.exit_code, result.stdout[:27]) == (0, "openai:gpt-4.1: 0.0028 USD ")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (answer(input_tokens=-5), "input_tokens must be a whole number, not below 0, not -5"),
+        (answer(input_tokens=5.5), "input_tokens must be"),
+        (answer(input_tokens=float("inf")), "input_tokens must be"),
+        (answer(input_tokens=True), "input_tokens must be"),
+        (answer(details={"type": "usage_details", "web_searches": -1}), "web_searches must be a whole number"),
+        (answer(cost={**BILL, "amount": 0.1}), "amount must be a decimal number as text"),
+        (answer(cost={**BILL, "amount": "NaN"}), "amount must be a decimal number as text"),
+        (answer(cost={**BILL, "amount": "1e"}), "amount must be a decimal number as text"),
+        (answer(cost={**BILL, "amount": "1e999999999"}), "amount is out of range"),
+        (answer(cost={**BILL, "amount": "0e-999999999"}), "amount is out of range"),
+        ({**answer(), "model": 5}, "model must be a name, not 5"),
+        ({**answer(), "provider": None}, "provider must be a name, not None"),
+        ({**answer(), "model": " "}, "model must be a name, not ' '"),
+    ],
+)
+def test_a_wrong_number_or_name_is_an_error_and_no_price(tmp_path: Path, row: dict[str, Any], words: str) -> None:
+    result = run("cost", write(tmp_path, row))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+
+
+def test_an_answer_of_a_host_of_your_own_has_the_price_that_you_give_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = write(tmp_path, answer("my-host", "m"), answer())
+    assert run("cost", saved).stdout.splitlines()[0] == "my-host:m: its price is unknown"
+    (tmp_path / "models.toml").write_text('[models."my-host:m"]\nprice = { input = "1", output = "10" }\n')
+    monkeypatch.setenv("RATATOSKR_MODELS", str(tmp_path / "models.toml"))
+    assert run("cost", saved).stdout.splitlines()[0] == "my-host:m: 0.002 USD"
+    wrong = run("cost", "-m", "no-host:m", saved)
+    assert wrong.exit_code == 2
+    assert "'no-host' is not a provider" in wrong.stderr

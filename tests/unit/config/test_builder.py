@@ -98,7 +98,12 @@ BUILDS: dict[str, tuple[Set, type[Exception], str | None, str]] = {
         "headers",
         "the header Authorization is set by the key; give one of the two",
     ),
-    "limit of another provider": (lambda b: b.openai(KEY).limits("xai", 5), ConfigurationError, None, "limits for xai"),
+    "limit of another provider": (
+        lambda b: b.openai(KEY).limits("xai", 5),
+        ConfigurationError,
+        "limits",
+        "limits for xai",
+    ),
     "limit": (lambda b: b.openai(KEY).limits("openai", 0), ConfigurationError, "in_flight", "above 0, not 0"),
     "retries": (lambda b: b.retries(-1), ConfigurationError, "retries", "0 or more, not -1"),
     "policy": (

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date
+from decimal import localcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 from ratatoskr import Ratatoskr
 from ratatoskr.config import refresh
 from ratatoskr.config.catalogue import Refreshed, read_embedded, refreshed_path
-from ratatoskr.config.refresh import install, previous_path, roll_back
+from ratatoskr.config.refresh import install, previous_path, read_source, roll_back
 from ratatoskr.config.refresh_formats import parse_tables
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.models.entry import ProviderTable
@@ -112,6 +113,9 @@ def test_the_rows_of_genai_prices_are_read() -> None:
         ({"pricing": {"prompt": "much"}}, "a rate that is not a number"),
         ({"pricing": {"prompt": "NaN"}}, "a rate that is not a number"),
         ({"pricing": {"prompt": True}}, "a rate that is not a number"),
+        ({"pricing": {"prompt": "1e999999999"}}, "a rate out of range"),
+        ({"pricing": {"prompt": "1e-999999999"}}, "a rate out of range"),
+        ({"pricing": {"prompt": "1e99999999999999999999"}}, "a rate that is not a number"),
         ({"context_length": "long"}, "a row of another form (ValidationError)"),
         ({"pricing": {"prompt": "1" + "0" * 40}}, "a row of another form (ValidationError)"),
     ],
@@ -122,6 +126,34 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_others_stay(row: dict[str,
     assert skipped == {reason: 1}
     (table,), skipped = parse_tables(openrouter(ROW, 5, None, [], {}), date(2026, 11, 28), "a test")
     assert sum(skipped.values()) == 4
+
+
+def test_a_row_without_a_price_stays_with_its_price_unknown() -> None:
+    day = date(2026, 11, 28)
+    genai = [{"id": "openrouter", "models": [{"id": "some/model:free", "prices": {}}, {"id": "b", "prices": None}]}]
+    mine = {"provider": "openai", "models": [{"id": "a", "prices": {}}, {"id": "b", "prices": None}, {"id": "c"}]}
+    for data in (genai, mine, {"data": [{**ROW, "pricing": {}}, {**ROW, "id": "b", "pricing": None}]}):
+        (table,), skipped = parse_tables(json.dumps(data).encode(), day, "a test")
+        assert table.models
+        assert [entry.prices for entry in table.models] == [None] * len(table.models)
+        assert not skipped
+
+
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "1e-99999999999999999999", "1e400", "-1e999999999"])
+def test_numbers_beyond_any_decimal_leave_their_row_out_alone(number: str) -> None:
+    odd = f'{{"data": [{json.dumps(ROW)}, {{"id": "odd", "pricing": {{"prompt": {number}}}}}]}}'
+    (table,), skipped = parse_tables(odd.encode(), date(2026, 11, 28), "a test")
+    assert [entry.id for entry in table.models] == ["some/model"]
+    assert sum(skipped.values()) == 1
+
+
+def test_rates_are_exact_whatever_precision_the_caller_has_set() -> None:
+    row = {**ROW, "pricing": {"prompt": "0.0000012345678", "completion": "0E-30"}}
+    with localcontext(prec=3):
+        (table,), _ = parse_tables(openrouter(row), date(2026, 11, 28), "a test")
+    prices = table.models[0].prices
+    assert prices is not None
+    assert (prices.input, prices.output) == ("1.2345678", "0")
 
 
 @pytest.mark.parametrize(
@@ -271,9 +303,10 @@ KILLED = """
 import asyncio, sys
 from ratatoskr.config.refresh import install
 tables = [open(name, "rb").read() for name in sys.argv[1:]]
-print("ready", flush=True)
 for turn in range(10_000):
     asyncio.run(install(tables[turn % 2], "a test", accept=True))
+    if turn == 1:
+        print("ready", flush=True)
 """
 
 
@@ -294,9 +327,6 @@ def test_killed_at_any_moment_the_table_in_force_is_whole(empty_environment: Pat
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
-        if moment == 0:
-            while not refreshed_path().exists():
-                time.sleep(0.005)
         time.sleep(0.0013 * moment)
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -312,3 +342,33 @@ def test_killed_at_any_moment_the_table_in_force_is_whole(empty_environment: Pat
 def test_the_limits_are_those_that_are_documented() -> None:
     assert (refresh.VANISH, refresh.MOVE, refresh.MAX_BYTES) == (10, 5, 16 * 1024 * 1024)
     assert ProviderTable.__struct_config__.forbid_unknown_fields
+
+
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, words in (
+        (str(tmp_path / "pipe"), "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+        (str(tmp_path), "irectory"),
+        (str(tmp_path / "none"), "No such file"),
+        ("a\x00b", "not the path of a file"),
+    ):
+        with pytest.raises(ConfigurationError, match=words) as caught:
+            read_source(name)
+        assert caught.value.field == "source"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        *(({"sha256": digest}, "sha256") for digest in ("", "zz", "0" * 63, "0" * 65, "sha256:" + "0" * 64, 5, b"0")),
+        ({"accept": "no"}, "accept"),
+        ({"accept": 1}, "accept"),
+        ({"dry_run": None}, "dry_run"),
+    ],
+)
+async def test_wrong_arguments_are_found_before_anything_is_read(given: dict[str, Any], field: str) -> None:
+    async with Ratatoskr.builder().openai("k").build() as gateway:
+        with pytest.raises(ConfigurationError, match=field) as caught:
+            await gateway.refresh_models("/no/such/table", **given)
+        assert caught.value.field == field

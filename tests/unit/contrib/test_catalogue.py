@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ratatoskr.types.chat import EFFORTS
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "contrib" / "catalogue"
@@ -69,7 +72,7 @@ def tables(make: Any, output: str = "6", corrections: Any = None) -> dict[str, A
 def correction(make: Any, **given: Any) -> Any:
     from corrections import Correction
 
-    base = {"table": "genai-prices", "provider": "mistral", "models": ("m-large",), "field": "output"}
+    base = {"table": "genai-prices", "provider": "mistral", "models": ("m-large",), "field": "output", "checked": ""}
     return make.Corrections((Correction(**{**base, "source": "a page", "date": "2026-11-20", **given}),))
 
 
@@ -107,6 +110,52 @@ def test_a_correction_lapses_when_its_table_says_anything_else(make: Any) -> Non
     assert list(late.find_lapsed()) == ["mistral: m-large: output is no longer 8 in genai-prices"]
 
 
+def test_a_model_that_reasons_has_the_words_or_the_budget_of_its_rules(make: Any) -> None:
+    described = {
+        model: list(make.describe_feature("reasoning", provider, model))
+        for provider, model in (
+            ("anthropic", "claude-sonnet-5-5"),
+            ("google", "gemini-2.5-pro"),
+            ("minimax", "MiniMax-M2"),
+            ("cerebras", "zai-glm-4.7"),
+        )
+    }
+    assert described == {
+        "claude-sonnet-5-5": ["reasoning", *(f"reasoning:{word}" for word in EFFORTS if word != "minimal")],
+        "gemini-2.5-pro": ["reasoning", "reasoning:128..32768"],
+        "MiniMax-M2": ["reasoning"],  # it always does, and has nothing to set
+        "zai-glm-4.7": ["reasoning"],  # no rule of its own: everything is passed on
+    }
+    assert list(make.describe_feature("tools", "anthropic", "claude-sonnet-5-5")) == ["tools"]
+
+
+def test_the_words_of_reasoning_in_the_tables_are_those_of_the_rules(make: Any) -> None:
+    compared = 0
+    for path in sorted(make.DATA.glob("*.json")):
+        table = json.loads(path.read_text())
+        for model in table["models"]:
+            words = [name for name in model.get("features", ()) if name.startswith("reasoning")]
+            if words:
+                compared += 1
+                assert words == list(make.describe_feature("reasoning", table["provider"], model["id"])), model["id"]
+    assert compared > 150
+
+
+def test_absent_is_unknown_and_only_a_correction_makes_it_zero(make: Any) -> None:
+    prices = PRICES.replace("'mistral'", "'openrouter'").replace("'m-large'", "'v/m:free'")
+    prices = re.sub(r"prices=.*?\)\),", "prices=ModelPrice(),", prices)
+
+    def price_by(corrections: Any) -> Any:
+        made = json.loads(make.make(prices, "{}", corrections)["openrouter.json"])["models"]
+        return [(one["id"], one.get("prices"), one["sources"]) for one in made]
+
+    assert price_by(make.Corrections()) == [("v/m:free", None, ["g"])]
+    every = make.Corrections.read(FOLDER / "corrections.toml")
+    free = make.Corrections(tuple(one for one in every.every if one.models == ("*:free",)))
+    assert price_by(free) == [("v/m:free", {"input": "0", "output": "0"}, ["g", "c"])]
+    assert list(free.find_lapsed()) == []
+
+
 def test_equal_inputs_make_equal_bytes(make: Any) -> None:
     first = make.make(PRICES % "6", json.dumps(LIMITS), make.Corrections())
     again = make.make(PRICES % "6", json.dumps(dict(reversed(LIMITS.items()))), make.Corrections())
@@ -139,3 +188,4 @@ def test_every_correction_has_a_source_and_a_date(make: Any) -> None:
     for one in every:
         assert one.source.strip()
         assert one.date.startswith("2026-")
+        assert one.checked.startswith("2026-")

@@ -148,3 +148,10 @@ async def test_the_log_costs_no_record_that_is_not_asked_for(caplog: pytest.LogC
     with caplog.at_level(logging.WARNING, "some.where"):
         await gateway.chat("Hi", "m")
     assert not caplog.records
+
+
+@pytest.mark.parametrize("logger", [5, None, "", b"x"])
+def test_a_log_needs_the_name_of_a_logger(logger: Any) -> None:
+    with pytest.raises(ConfigurationError, match="name of a logger") as caught:
+        Log(logger)
+    assert caught.value.field == "logger"

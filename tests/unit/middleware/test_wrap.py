@@ -262,6 +262,11 @@ class Misspelt(Middleware):
     async def Chat(self, request: Any, call: Any, ask: Any) -> Any: ...  # noqa: N802  # wrong on purpose
 
 
+class Yields(Middleware):
+    async def chat(self, request: Any, call: Any, ask: Any) -> Any:
+        yield await ask(request, call)
+
+
 class TooFew(Middleware):
     async def chat(self, request: Any, ask: Any) -> Any: ...  # type: ignore[override]  # wrong on purpose
 
@@ -272,6 +277,7 @@ class TooFew(Middleware):
         (Polite, r"Polite is a class: pass an object, as Polite\(\)"),
         (Nothing(), "Nothing overrides none of chat, open_stream, embed"),
         (Misspelt(), "Misspelt overrides none of chat"),
+        (Yields(), r"Yields.chat must return an answer: it is a generator"),
         (TooFew(), r"TooFew.chat must take \(self, request, call, ask\)"),
         (lambda request: request, "must be an object of a subclass of Middleware"),
         (None, "must be an object of a subclass of Middleware"),

@@ -122,6 +122,9 @@ def test_a_damaged_refreshed_table_is_left_out(empty_environment: Path, caplog: 
 @pytest.mark.parametrize(
     ("given", "field"),
     [
+        ({}, "price"),
+        ({"price": None}, "price"),
+        ({"price": Price()}, "price"),
         ({"price": "3"}, "price"),
         ({"price": Price(input=3)}, "price.input"),  # type: ignore[arg-type]
         ({"price": Price(input=0.1, output="1")}, "price.input"),  # type: ignore[arg-type]

@@ -98,7 +98,7 @@ def test_costs_equal_those_of_genai_prices_for_every_model() -> None:
     assert compared > 20_000 > refused * 10
 
 
-OURS = {"x-ai": "xai"}
+OURS = {"x-ai": "xai", "moonshotai": "moonshot"}
 """Providers that have another name here."""
 COMPARED = ("anthropic", "openai", "google", "groq", "x-ai", "cerebras", "mistral", "deepseek", "together")
 CORRECTED = {
@@ -141,3 +141,43 @@ def test_the_shipped_tables_give_the_costs_of_genai_prices() -> None:
                     differing[f"{ours}:{model.id}"] = (None if cost is None else cost.amount, expected, at)
     assert set(differing) == CORRECTED, differing
     assert compared > 1_000
+
+
+HERE = (
+    "anthropic",
+    "cerebras",
+    "deepseek",
+    "google",
+    "groq",
+    "minimax",
+    "moonshotai",
+    "mistral",
+    "openai",
+    "openrouter",
+)
+
+
+def test_a_rate_that_their_table_lacks_is_unknown_and_no_zero() -> None:
+    at = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    gateway = Ratatoskr.builder().ollama().build().sync()
+    seen = {"free": 0, "unknown": 0, "priced": 0}
+    for provider in data.providers:
+        if provider.id not in (*HERE, "together", "x-ai"):
+            continue
+        for model in provider.models:
+            name = f"{OURS.get(provider.id, provider.id)}:{model.id}"
+            rates, cost = model.get_prices(at, {}), gateway.cost(Usage(1_000, 100), name, at)
+            if provider.id == "openrouter" and model.id.endswith(":free"):
+                seen["free"] += 1  # zero by what the variant means, in their documentation
+                assert (rates.input_mtok, cost.amount) == (None, 0), name
+            elif rates.input_mtok is None or rates.output_mtok is None:
+                seen["unknown"] += 1
+                assert cost is None, name
+            elif name not in CORRECTED:
+                seen["priced"] += 1
+                assert cost.amount == rates.calc_price(theirs_of(1_000, 100))["total_price"], name
+    assert min(seen["free"] - 150, seen["unknown"] - 30, seen["priced"] - 1_000) >= 0, seen
+
+
+def theirs_of(prompt: int, answer: int) -> Any:
+    return genai_prices.Usage(input_tokens=prompt, output_tokens=answer)

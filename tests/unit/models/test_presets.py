@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from ratatoskr.backend.presets import check_parameters
 from ratatoskr.config.catalogue import CatalogueFiles
 from ratatoskr.errors import InvalidInput, PresetNotFound
 from ratatoskr.models.catalogue import Catalogue
 from ratatoskr.models.metadata import RETIRES_SOON
-from ratatoskr.models.presets import PRESETS, SLOTS, TABLE_DATE, TIERS, Preset, find_preset
+from ratatoskr.models.presets import PRESETS, SLOTS, TABLE_DATE, TIERS, Preset, check_parameters, find_preset
 from ratatoskr.providers.specs import SPECS
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import ratatoskr
 from ratatoskr import (
     AuthenticationFailed,
     ConfigurationError,
+    InvalidInput,
     Ratatoskr,
     ServiceClient,
 )
@@ -131,6 +133,28 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "ratatoskr"
     folder.mkdir(mode=0o700)
     return folder
+
+
+NAMED: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+    "list_models": lambda gateway, name: gateway.list_models(name),
+    "model_status": lambda gateway, name: gateway.model_status(name),
+    "model_metadata": lambda gateway, name: gateway.model_metadata(name),
+    "fetch_model_metadata": lambda gateway, name: gateway.fetch_model_metadata(name),
+    "resolve_preset": lambda gateway, name: gateway.resolve_preset(name),
+    "preload": lambda gateway, name: gateway.preload(name),
+    "unload": lambda gateway, name: gateway.unload(name),
+}
+
+
+@pytest.mark.parametrize("method", NAMED)
+async def test_a_name_that_is_none_is_told_before_anything_is_sent(method: str) -> None:
+    async with Ratatoskr.builder().openai("k").build() as here, ServiceClient("http://127.0.0.1:1") as client:
+        for name in ("", " ", 5, [], b"m", {"m"}):
+            for gateway in (here, client):
+                with pytest.raises(InvalidInput, match="must be a name, and not empty"):
+                    await NAMED[method](gateway, name)
+        with pytest.raises(InvalidInput, match="holds a lone surrogate"):
+            await NAMED[method](client, "m\ud83d")
 
 
 def test_auto_asks_the_socket_of_this_user(runtime: Path) -> None:

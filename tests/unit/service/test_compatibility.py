@@ -11,12 +11,13 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from tests.unit.service.serving import field, fields, path, read, serve
+from tests.unit.service.serving import client_of, field, fields, path, read, serve
 
 from ratatoskr import (
     ChatResponse,
     ContentDelta,
     Done,
+    ImagePart,
     InvalidInput,
     Message,
     ModelNotAvailable,
@@ -247,6 +248,26 @@ async def test_our_client_streams_from_it() -> None:
     assert type(read_events[-1]) is Done
     assert (response.content, response.reasoning, response.tool_calls) == ("up down", "Hm.", (call,))
     assert response.usage.total_tokens == 15
+
+
+async def test_what_it_does_not_read_is_told() -> None:
+    answer, events = fields((1, "A squirrel?"), (6, 1)), [field(1, "A squirrel?"), field(6, True)]
+    message = Message.user(["What is this?", ImagePart(b"\x89PNG\r\n\x1a\n", media_type="image/png")])
+    async with client_of_listed(Chat=answer, ChatStream=events) as (client, _):
+        response = await client.chat([message], "a-model", user="u-1")
+        (notice,) = response.warnings
+        assert notice.code == "not_read_by_daemon"
+        assert notice.message.endswith("is older than this client and has not read: image, user")
+        async with client.chat_stream([message], "a-model") as stream:
+            streamed = await stream.collect()
+        assert [one.message.rpartition(": ")[2] for one in streamed.warnings] == ["image"]
+        assert (await client.chat("Hi", "a-model")).warnings == ()
+        async with client.chat_stream("Hi", "a-model") as stream:
+            assert (await stream.collect()).warnings == ()
+    async with ScriptedGateway("Yes.", "Yes.") as gateway, client_of(gateway.backend) as ours:
+        assert (await ours.chat([message], "a-model", user="u-1")).warnings == ()
+        async with ours.chat_stream([message], "a-model") as stream:
+            assert (await stream.collect()).warnings == ()
 
 
 async def test_our_client_continues_prompts_by_it() -> None:

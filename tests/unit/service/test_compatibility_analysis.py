@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
 import pytest
-from tests.unit.service.serving import field, fields, read
+from tests.unit.service.serving import client_of, field, fields, read
 from tests.unit.service.test_compatibility import ask, client_of_listed
 
-from ratatoskr import InvalidInput, MalformedResponse, ModelNotFound, NoProvider, Ratatoskr
+from ratatoskr import InvalidInput, MalformedResponse, ModelNotAvailable, ModelNotFound, NoProvider, Ratatoskr, Usage
 from ratatoskr.errors import PresetNotFound
 from ratatoskr.testing import ScriptedGateway, ScriptedUpstream
 from ratatoskr.types.metadata import Mutable, Opaque, ReadOnly, Unsupported
+from ratatoskr.version import VERSION
 
 TEXT = "née 🐿️"
 SCRIPT = {
@@ -184,8 +185,73 @@ async def test_our_client_asks_it_for_labels_and_stances() -> None:
         found = await client.classify_stance("text", "road", "m")
         assert (found.label, found.favor, found.neutral, found.target) == ("favor", 0.75, 0.25, "road")
         assert (asked[1][1], asked[1][2], asked[1][3]) == ([b"text"], [b"road"], [b"m"])
-        with pytest.raises(NoProvider, match="does not serve"):
+        many = await client.classify_stance_batch(["a", "b"], "road", "m")
+        assert [result.label for result in many] == ["favor", "favor"]
+        assert sorted(one[1][0] for one in asked[2:]) == [b"a", b"b"]
+
+
+async def test_what_it_answers_for_one_text_is_asked_for_each_of_several() -> None:
+    scores = [(1, fields((1, "a"), (2, 0.25))), (1, fields((1, "b"), (2, 0.75)))]
+    answers = {
+        "InferNli": JUDGED,
+        "ClassifyZeroShot": fields(*scores, (2, "b"), (3, 0.75)),
+        "ClassifyStance": fields((1, 0.75), (2, 0.0), (3, 0.25), (4, 1), (5, "road")),
+        "Tokenize": field(1, fields((1, 5), (2, "x"), (3, 0), (4, 1))),
+    }
+    texts = [f"x{index}" for index in range(9)]
+    async with client_of_listed(**answers) as (client, asked):
+        labels = await client.classify_zero_shot_batch(texts, ["a", "b"], "m")
+        assert [one.top_label for one in labels] == ["b"] * 9
+        assert sorted(one[1][0].decode() for one in asked) == texts
+        judged = await client.infer_nli_batch([(text, "h") for text in texts], "m")
+        assert [one.label for one in judged] == ["contradiction"] * 9
+        stances = await client.classify_stance_batch(texts, "road", "m")
+        assert [one.label for one in stances] == ["favor"] * 9
+        tokens = await client.tokenize_batch(texts, "m")
+        assert [[token.text for token in one] for one in tokens] == [["x"]] * 9
+        assert len(asked) == 4 * 9
+
+
+async def test_an_error_of_one_text_is_that_of_several() -> None:
+    refused = (grpc.StatusCode.UNAVAILABLE, "the model is not loaded")
+    async with client_of_listed(ClassifyStance=refused) as (client, asked):
+        with pytest.raises(ModelNotAvailable, match="not loaded"):
             await client.classify_stance_batch(["a", "b"], "road", "m")
+    assert 1 <= len(asked) <= 2
+
+
+async def test_what_it_does_not_have_names_the_method_and_its_version() -> None:
+    async with client_of_listed(Health=fields((1, True), (2, "0.0.9"))) as (client, _):
+        for name, call in {
+            "Rerank": client.rerank("q", ["d"], "m"),
+            "ClassifyBatch": client.classify(["a"][0], "m"),
+            "GetCost": client.cost(Usage(1, 1), "m"),
+            "Explain": client.explain("m"),
+            "RefreshModels": client.refresh_models(),
+            "Preload": client.preload("m"),
+            "ClassifyStance:": client.classify_stance_batch(["a", "b"], "road", "m"),
+        }.items():
+            with pytest.raises(NoProvider, match=f"does not serve {name}") as caught:
+                await call
+            assert "its version is 0.0.9" in caught.value.message
+            assert f"this client's {VERSION}" in caught.value.message
+    async with client_of_listed() as (client, _):
+        with pytest.raises(NoProvider, match=r"does not serve Health: .* did not tell its version"):
+            await client.health()
+
+
+async def test_what_our_own_daemon_lacks_is_not_called_its_age() -> None:
+    async with ScriptedGateway() as gateway:
+        answer = cast("Any", gateway.backend)
+
+        class Less:
+            lifecycle = None
+            loop_bound = True
+            inspect = answer.inspect
+
+        async with client_of(Less()) as client:
+            with pytest.raises(NoProvider, match="does not serve Rerank: Rerank is not served here"):
+                await client.rerank("q", ["d"], "m")
 
 
 async def test_our_client_asks_it_for_tokens() -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.unit.service.running import HOUSE, TCP, Process, environment, running
 
 from ratatoskr import ServiceClient
+from ratatoskr.config.assemble import assemble
 from ratatoskr.config.server import ListenerSection
 from ratatoskr.errors import ConfigurationError, RateLimited
 from ratatoskr.service.daemon.call_log import CallLog
@@ -130,6 +131,23 @@ async def test_what_is_refused_reaches_no_provider(tmp_path: Path) -> None:
         with pytest.raises(RateLimited, match=r"default may make 0\.001 calls a second"):
             await client.chat("Hi", "house:m")
         assert len(ratd.daemon.gateway.requests) == 1  # type: ignore[attr-defined]  # of a script
+
+
+async def test_what_was_found_is_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-of-the-start")
+    monkeypatch.setenv("RATATOSKR_CACHE_DIR", str(tmp_path / "store"))
+    text = f'{TCP}[providers.openai]\n[local]\nembeddings = ["BgeSmallEn"]\n'
+    async with running(tmp_path, text, make_gateway=assemble) as ratd:
+        (serving,) = [line for line in ratd.lines if line["message"] == "serving"]
+        assert serving["providers"] == ["openai", "local"]
+        assert serving["keys"] == {"openai": "OPENAI_API_KEY"}
+        assert serving["models"] == ["BAAI/bge-small-en-v1.5"]
+        (missing,) = [line for line in ratd.lines if line["level"] == "warning"]
+        assert missing["model"] == "BAAI/bge-small-en-v1.5"
+        assert "rat models pull BgeSmallEn" in missing["reason"]
+        (listening,) = [line for line in ratd.lines if line["message"] == "listening"]
+        assert listening["open_to"] == "every user and program of this machine"
+        assert "canary" not in str(ratd.raw)
 
 
 # the sandbox of the unit

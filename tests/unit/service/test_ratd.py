@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,10 +42,12 @@ def test_a_right_file_is_right(tmp_path: Path) -> None:
     assert run("--check-config", RATATOSKR_CONFIG=str(path)).stdout == f"{path}: right\n"
 
 
-def test_without_a_file_and_a_key_there_is_nothing_to_serve() -> None:
-    result = run("--check-config")
-    assert result.exit_code == 2
-    assert "no provider is configured" in result.stderr
+def test_without_a_file_and_a_key_there_is_nothing_to_serve(tmp_path: Path) -> None:
+    for result in (run("--check-config"), run(), check(tmp_path, "[server]\ngrace = 1\n")):
+        assert result.exit_code == 2
+        assert "no provider is configured: " in result.stderr
+        assert "`rat keys set openai`" in result.stderr
+        assert "builder" not in result.stderr
 
 
 L = "[[listeners]]\n"
@@ -135,7 +139,7 @@ def test_a_mistake_is_told_without_what_it_may_hold(tmp_path: Path, name: str) -
     result = check(tmp_path, text)
     assert result.exit_code == 2, result.output
     assert words in result.stderr
-    assert f"{tmp_path}/config.toml" in result.stderr
+    assert re.search(rf"ratd: {tmp_path}/config\.toml(:\d+: | is not TOML: .*\(at line \d+)", result.stderr)
     assert all(line.startswith("ratd: ") for line in result.stderr.splitlines())
     assert "canary" not in result.output
     assert "Traceback" not in result.output
@@ -218,6 +222,7 @@ def test_every_setting_is_shown_with_its_origin(tmp_path: Path) -> None:
     ):
         assert line in result.stdout.splitlines()
     assert "canary" not in result.output
+    assert run("config", "--config", str(path)).stdout == run("--config", str(path), "config").stdout
     shown = json.loads(run("--config", str(path), "config", "--json").stdout)
     assert {"key": "server.grace", "value": 5.0, "from": f"{path}:2"} in shown
 
@@ -225,7 +230,7 @@ def test_every_setting_is_shown_with_its_origin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["x"], "No such command 'x'"),
+        (["x"], "No such command 'x'; there are ratd config, ratd token, and `ratd` alone serves"),
         (["--confg", "x"], "No such option"),
         (["token"], "Missing argument 'NAME'"),
         (["--log-level", "loud"], "is not one of 'debug'"),
@@ -251,6 +256,27 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     result = run("--config", str(written(tmp_path, HOUSE)))
     assert result.exit_code == 2
     assert f"ratd: daemons need {package}: pip install 'ratatoskr-llm[service]'" in result.stderr
+
+
+def test_a_signal_to_reload_does_not_end_a_daemon_that_is_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ratatoskr.service.daemon.run
+
+    numbers = (signal.SIGHUP, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    found: list[Any] = []
+    monkeypatch.setattr(
+        ratatoskr.service.daemon.run, "run", lambda *_: found.extend(map(signal.getsignal, numbers)) or 0
+    )
+    try:
+        assert check(tmp_path, HOUSE).exit_code == 0
+        assert [signal.getsignal(number) for number in numbers] == before
+        assert run("--config", str(written(tmp_path, HOUSE))).exit_code == 0
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert found == [signal.SIG_IGN, signal.SIG_IGN]
 
 
 def test_versions_and_help_need_no_configuration() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ratatoskr.errors import InvalidInput, MalformedResponse
+from ratatoskr.errors import InvalidInput, MalformedResponse, NoProvider
+from ratatoskr.service.client.pieces import ask_several
 from ratatoskr.service.convert.capability import ANALYSES, COUNT_TOKENS, ONE_TEXT, TOKENIZE, TOKENIZE_ONE, Rpc
 from ratatoskr.service.convert.request import check_texts
 from ratatoskr.types.frozen import replace
@@ -32,6 +33,7 @@ class RemoteAnalysis:
 
     if TYPE_CHECKING:
         _pieces: Pieces
+        _unserved: set[str]
 
         async def _ask(self, capability: Rpc, request: Any) -> Any: ...
         def _in_force(self, request: Any) -> Timeouts: ...
@@ -59,13 +61,39 @@ class RemoteAnalysis:
 
         async def ask(items: Sequence[Any]) -> Any:
             piece = request if len(items) == len(getattr(request, field)) else replace(request, **{field: items})
-            row = ONE_TEXT.get(name) if len(items) == 1 else None  # which every daemon serves
-            answer = await self._ask(row or ANALYSES[name], piece)
+            answer = await self._ask_any(ANALYSES[name], ONE_TEXT.get(name), piece, field, _join)
             if len(answer) != len(items):
                 raise MalformedResponse(f"the daemon sent {len(answer)} results for {len(items)} {field}")
             return answer
 
         return _join(await self._pieces.ask(getattr(request, field), ask))
+
+    async def _ask_any(self, many: Rpc, one: Rpc | None, request: Any, field: str, join: Callable[..., Any]) -> Any:
+        """Return the answer to some items: in one call, or in a call for each where an older daemon has only that.
+
+        Args:
+            many: the method for several items.
+            one: that for one, which every daemon serves; `None` where there is none.
+            request: what is asked.
+            field: the field that has the items.
+            join: makes one answer of several.
+        """
+        items = getattr(request, field)
+        if one is None or not items:
+            return await self._ask(many, request)
+        if len(items) == 1:
+            return await self._ask(one, request)
+        if many.method.path not in self._unserved:
+            try:
+                return await self._ask(many, request)
+            except NoProvider:
+                if many.method.path not in self._unserved:
+                    raise
+
+        async def ask(single: Sequence[Any]) -> Any:
+            return await self._ask(one, replace(request, **{field: single}))
+
+        return join(await ask_several([(item,) for item in items], ask))
 
     async def rerank(self, request: RerankRequest) -> Ranking:
         """Return documents by relevance; the best of all pieces, as each document is scored by itself."""
@@ -96,8 +124,13 @@ class RemoteAnalysis:
 
         async def ask(items: Sequence[Any]) -> Tokenizations:
             piece = request if len(items) == len(request.texts) else replace(request, texts=items)
-            found = await self._ask(TOKENIZE_ONE if len(items) == 1 else TOKENIZE, piece)
+
+            def join(parts: list[Tokenizations]) -> Tokenizations:
+                ones = zip(parts, items, strict=True)
+                return join_tokens([with_texts(part, replace(piece, texts=(text,))) for part, text in ones], piece)
+
             try:
+                found = await self._ask_any(TOKENIZE, TOKENIZE_ONE, piece, "texts", join)
                 return with_texts(found, piece)
             except InvalidInput as error:
                 raise MalformedResponse(f"the answer of the daemon is wrong: {error.message}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
@@ -20,7 +21,9 @@ from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoP
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.analysis import RemoteAnalysis
 from ratatoskr.service.client.channel import Channels
-from ratatoskr.service.client.failure import error_of_call
+from ratatoskr.service.client.closed import KEPT, WHILE_CLOSED, answer_closed
+from ratatoskr.service.client.failure import error_of_call, error_of_unserved
+from ratatoskr.service.client.older import is_listed, left_out
 from ratatoskr.service.client.pieces import Pieces
 from ratatoskr.service.client.stream import RemoteSource
 from ratatoskr.service.client.texts import Embedder
@@ -32,6 +35,7 @@ from ratatoskr.service.convert.capability import (
     GENERATE_STREAM,
     QUERIES,
     Rpc,
+    message_of,
     row_of,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
@@ -40,7 +44,6 @@ from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.event import ChatEvent, UsageEvent
-from ratatoskr.types.model import Health
 from ratatoskr.types.query import GetCapabilities, GetHealth, Query, ResolvePreset
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import DEFAULTS, UNSET, Timeouts
@@ -51,6 +54,8 @@ A = TypeVar("A")
 _WAY: Final = 0.25
 """Seconds beyond the deadline that the daemon keeps, for the way there and back."""
 _LIFE: Final = 1.0
+_VERSION: Final = 2.0
+"""Seconds to ask for the daemon's version, for the text of an error."""
 
 
 class RemoteBackend(RemoteAnalysis):
@@ -72,9 +77,15 @@ class RemoteBackend(RemoteAnalysis):
         self._channels = Channels(address, credentials, lambda: self.lifecycle.is_idle)
         self._token = token
         self._known_limits: pb.Limits | None = None
+        self._told: dict[type[Any], Any] = {}
+        self._unserved: set[str] = set()  # paths of methods that the daemon does not have
         self._pieces = Pieces(self._limits)
         self._embedder = Embedder(self._embed_once, self._pieces)
         call_in_child(self._renew)
+
+    def renew_by(self, renew: Callable[[], Any]) -> None:
+        """Ask a function for other credentials before each new connection; `None` from it keeps them."""
+        self._channels.renew = renew
 
     def _renew(self) -> None:
         """Forget in a forked child what the parent has under way."""
@@ -88,8 +99,10 @@ class RemoteBackend(RemoteAnalysis):
 
     async def chat(self, request: ChatRequest) -> ChatResponse[Any]:
         """Return the whole answer."""
-        capability = GENERATE if is_prompt(request) else CHAT
-        response: ChatResponse[Any] = await self._ask(capability, self._to_send(request))
+        sent, seen = self._to_send(request), list[Any]()
+        response: ChatResponse[Any] = await self._ask(GENERATE if is_prompt(request) else CHAT, sent, seen.append)
+        if not is_prompt(request) and is_listed(seen[0]):
+            response = replace(response, warnings=left_out(sent, self.address))
         return response if request.output is None else response.with_output(request.output)
 
     async def open_stream(self, request: ChatRequest) -> OpenStream:
@@ -111,6 +124,7 @@ class RemoteBackend(RemoteAnalysis):
                 message.SerializeToString(), timeout=life, metadata=self._metadata()
             )
             source = RemoteSource(call, read, self.address, self._is_closed, request.output)
+            source.left_out = lambda: left_out(sent, self.address)
             async with Deadline(_seconds(timeouts.total, _WAY), "total", "the first event of the stream"):
                 events: list[ChatEvent] = []
                 while not any(type(event) is not UsageEvent for event in events):
@@ -151,27 +165,26 @@ class RemoteBackend(RemoteAnalysis):
         return self._known_limits
 
     async def inspect(self, query: Query[A]) -> A:
-        """Return the answer to a question; health and capabilities of a closed client are told by itself."""
-        if not self.lifecycle.is_open and type(query) in (GetHealth, GetCapabilities):
-            from ratatoskr.version import VERSION  # on use: it reads the metadata of the installed package
-
-            closed: Any = Health(False, VERSION) if type(query) is GetHealth else frozenset()
-            return cast("A", closed)
+        """Return the answer to a question; some of them a closed client answers, too."""
+        if not self.lifecycle.is_open and type(query) in WHILE_CLOSED:
+            return cast("A", answer_closed(query, self._told))
         capability = row_of(query)
         if capability is None:
             raise NoProvider(f"a daemon is not asked for {type(query).__name__}: use a gateway in this process")
         answer = await self._ask(capability, query)
         if isinstance(query, ResolvePreset) and not answer.name:  # of a daemon that knows only the listed fields
             answer = replace(answer, name=query.name)
+        if type(query) in KEPT:
+            self._told[type(query)] = answer
         return cast("A", answer)
 
     async def preload(self, model: str) -> None:
         """Load a local model of the daemon ahead of use; for administrators."""
-        await self._send(f"/{ADMIN}/Preload", pb.ModelRequest(model=model), self._timeouts)
+        await self._send(f"/{ADMIN}/Preload", message_of(pb.ModelRequest, model=model), self._timeouts)
 
     async def unload(self, model: str) -> None:
         """Unload a local model of the daemon; for administrators."""
-        await self._send(f"/{ADMIN}/Unload", pb.ModelRequest(model=model), self._timeouts)
+        await self._send(f"/{ADMIN}/Unload", message_of(pb.ModelRequest, model=model), self._timeouts)
 
     async def ask_admin(self, name: str, message: Any) -> bytes:
         """Return the octets of the answer to a method of administration."""
@@ -187,7 +200,7 @@ class RemoteBackend(RemoteAnalysis):
             async for octets in call:
                 yield octets
         except grpc.aio.AioRpcError as error:
-            raise error_of_call(error, self.address) from None
+            raise await self._failure(path, error) from None
         finally:
             if call is not None:
                 call.cancel()
@@ -195,6 +208,7 @@ class RemoteBackend(RemoteAnalysis):
 
     async def preconnect(self) -> None:
         """Connect to the daemon."""
+        self.lifecycle.check_open()
         await self._channels.connect(_connect(self._timeouts))
 
     async def retire(self, grace: float) -> None:
@@ -229,12 +243,15 @@ class RemoteBackend(RemoteAnalysis):
             return replace(request, messages=tuple([replace(m, metadata={}) for m in request.messages]))
         return request
 
-    async def _ask(self, capability: Rpc, request: Any) -> Any:
-        """Return the answer to a request."""
+    async def _ask(self, capability: Rpc, request: Any, see: Callable[[Any], object] | None = None) -> Any:
+        """Return the answer to a request; `see` is called with its message."""
         timeouts = getattr(request, "timeouts", self._timeouts)
         octets = await self._send(capability.method.path, capability.request_to_pb(request), timeouts)
         try:
-            return capability.answer_from_pb(capability.method.response.FromString(octets))
+            message = capability.method.response.FromString(octets)
+            if see is not None:
+                see(message)
+            return capability.answer_from_pb(message)
         except (InvalidInput, DecodeError) as error:
             reason = error.message if isinstance(error, InvalidInput) else "it is no message of this method"
             raise MalformedResponse(f"the answer of the daemon at {self.address.url} is wrong: {reason}") from None
@@ -249,7 +266,7 @@ class RemoteBackend(RemoteAnalysis):
             call = channel.unary_unary(path)(message.SerializeToString(), timeout=deadline, metadata=self._metadata())
             return await call  # type: ignore[no-any-return]  # octets, without a deserializer
         except grpc.aio.AioRpcError as error:
-            raise error_of_call(error, self.address) from None
+            raise await self._failure(path, error) from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self.lifecycle.is_running and (task is None or not task.cancelling()):
@@ -259,6 +276,18 @@ class RemoteBackend(RemoteAnalysis):
             if call is not None:
                 call.cancel()
             self.lifecycle.leave(inside)
+
+    async def _failure(self, path: str, error: grpc.aio.AioRpcError) -> RatatoskrError:
+        """Return the error of a call; one for a method that the daemon does not have tells its version."""
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            return error_of_call(error, self.address)
+        self._unserved.add(path)
+        version, health = None, QUERIES[GetHealth].method
+        if path != health.path:
+            with contextlib.suppress(RatatoskrError, DecodeError):
+                answer = await self._send(health.path, pb.HealthRequest(), Timeouts(total=_VERSION))
+                version = pb.HealthResponse.FromString(answer).version
+        return error_of_unserved(path, error, self.address, version)
 
 
 def _connect(timeouts: Timeouts) -> float | None:

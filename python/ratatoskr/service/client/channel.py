@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import weakref
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from ratatoskr.service.address import Address
 from ratatoskr.service.methods import MAX_MESSAGE
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of"]
+__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "renewal_of"]
 
 CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.enable_http_proxy": 0,  # else even 127.0.0.1 is asked through the environment's proxy
@@ -67,6 +68,31 @@ def credentials_of(address: Address, ca: Any, cert: Any, key: Any) -> Any:
     return grpc.ssl_channel_credentials(root_certificates=roots, private_key=secret, certificate_chain=chain)
 
 
+def renewal_of(address: Address, ca: Any, cert: Any, key: Any) -> Callable[[], Any]:
+    """Return a function that returns new credentials once a file of theirs has changed, and `None` until then."""
+    paths = [path for path in (ca, cert, key) if path is not None]
+    seen = [_stamp(path) for path in paths]
+
+    def renew() -> Any:
+        nonlocal seen
+        now = [_stamp(path) for path in paths]
+        if now == seen:
+            return None
+        credentials = credentials_of(address, ca, cert, key)
+        seen = now
+        return credentials
+
+    return renew
+
+
+def _stamp(path: Any) -> tuple[int, int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _read(path: Any) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -92,6 +118,9 @@ class Channels:
         address: of the daemon.
         credentials: `None` for a connection that is not encrypted.
         is_idle: returns whether no call is under way.
+
+    Attributes:
+        renew: asked before a connection is made; returns other credentials where their files have changed.
     """
 
     def __init__(self, address: Address, credentials: Any, is_idle: Callable[[], bool]) -> None:
@@ -100,6 +129,7 @@ class Channels:
         self._is_idle = is_idle
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = weakref.WeakKeyDictionary()
         self._broken = False
+        self.renew: Callable[[], Any] | None = None
         _channels.add(self)
         call_in_child(self._renew)
 
@@ -142,9 +172,18 @@ class Channels:
         state = channel.get_state(try_to_connect=True)
         if state is grpc.ChannelConnectivity.READY:
             return channel
+        if self.renew is not None and (renewed := self.renew()) is not None:
+            self._credentials = renewed
+            self._open.pop(asyncio.get_running_loop(), None)
+            channel = self.get()
+            state = channel.get_state(try_to_connect=True)
         try:
             async with asyncio.timeout(seconds):
                 while state is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and self._address.tls:
+                        failure = await self._failure(channel)
+                        if isinstance(failure, TlsError):  # which no waiting mends
+                            raise failure
                     await channel.wait_for_state_change(state)
                     state = channel.get_state(try_to_connect=True)
         except TimeoutError:
@@ -172,12 +211,30 @@ class Channels:
                 asyncio.run_coroutine_threadsafe(channel.close(), loop)
 
 
-_TLS_WORDS: Final = ("handshake", "ssl_error", "certificate", "tsi")
+_TLS_WORDS: Final = ("handshake", "ssl_error", "certificate", "tsi", "verification")
+_AROUND: Final = re.compile(
+    r"failed to connect to all addresses; last error: [A-Z_]+: (?=.)|Failed to connect to remote host: "
+    r"|connect failed: addr: \S+ error: |\w+ handshake failed \(\w+\): |SSL_ERROR_SSL: error:\w+:SSL "
+    r"routines:OPENSSL_internal:|: OK$|Custom verification check failed with error: UNAUTHENTICATED: "
+)
+"""What gRPC puts around the reason why there is no connection."""
+_ADVICE: Final = {
+    "unable to get local issuer": "ca= or --ca-file trusts the authority of its certificate",
+    "self signed certificate": "ca= or --ca-file trusts its certificate",
+    "self-signed certificate": "ca= or --ca-file trusts its certificate",
+    "Hostname Verification": "its certificate is for another name than that of the address",
+    "WRONG_VERSION_NUMBER": "it is not encrypted: use http://",
+}
+"""What to do by the reason why there is no encrypted connection."""
 
 
 def unreachable(address: Address, reason: str, *, sent: bool = False) -> ConnectionFailed:
     """Return the error for a daemon that cannot be reached, or that has gone."""
-    text = f"the daemon at {address.url} cannot be reached: {escape_hidden(reason, 300)}"
+    advice = next((advice for words, advice in _ADVICE.items() if address.tls and words in reason), "")
+    if not address.tls and "Socket closed" in reason:
+        advice = "if it is encrypted, use https://"
+    plain = escape_hidden(_AROUND.sub("", reason), 300).rstrip(".")
+    text = f"the daemon at {address.url} cannot be reached: {plain}" + (f"; {advice}" if advice else "")
     if address.tls and any(word in reason.lower() for word in _TLS_WORDS):
         return TlsError(text, phase="tls")
     return ConnectionFailed(text, phase="send" if sent else "connect", sent=sent)

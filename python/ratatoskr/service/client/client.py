@@ -10,7 +10,7 @@ from ratatoskr.gateway.base import Gateway
 from ratatoskr.service.address import address_of
 from ratatoskr.service.client.admin import Admin
 from ratatoskr.service.client.backend import RemoteBackend
-from ratatoskr.service.client.channel import credentials_of
+from ratatoskr.service.client.channel import credentials_of, renewal_of
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
@@ -31,7 +31,7 @@ class ServiceClient(Gateway):
         token: of the client, where the daemon asks for one.
         ca: the path of the certificates that are trusted, for `https://`.
         cert: the path of this client's certificate, where the daemon asks for one.
-        key: the path of the certificate's key.
+        key: the path of the certificate's key. Files that have changed are read again for the next connection.
         timeout: total seconds of a call, or `Timeouts`, where a call says nothing; else the daemon's hold.
 
     Raises:
@@ -55,6 +55,8 @@ class ServiceClient(Gateway):
             raise ConfigurationError(f"a token must not travel in the clear: use https:// in place of {address.url}")
         credentials = credentials_of(address, ca, cert, key)
         self._remote = RemoteBackend(address, token, credentials, timeouts_of(timeout))
+        if address.tls:
+            self._remote.renew_by(renewal_of(address, ca, cert, key))
         super().__init__(self._remote)
 
     @property

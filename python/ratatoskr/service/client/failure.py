@@ -8,9 +8,10 @@ from ratatoskr.errors import InvalidInput, NoProvider, RatatoskrError, Timeout
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.channel import unreachable
 from ratatoskr.service.convert.error import details_from_octets, error_of_status
-from ratatoskr.service.methods import DETAILS
+from ratatoskr.service.methods import DETAILS, NOT_SERVED
+from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["error_of_call"]
+__all__ = ["error_of_call", "error_of_unserved"]
 
 _TOO_LARGE: Final = "message larger than max"
 _OF_THE_LINE: Final = (
@@ -48,3 +49,22 @@ def error_of_call(error: Any, address: Address) -> RatatoskrError:
     if code == "UNIMPLEMENTED":
         return NoProvider(f"the daemon at {address.url} does not serve this: {text}")
     return error_of_status(code, text)
+
+
+def error_of_unserved(path: str, error: Any, address: Address, version: str | None) -> NoProvider:
+    """Return the error for a method that a daemon does not have, or whose gateway does not have what it needs.
+
+    Args:
+        path: of the method.
+        error: of gRPC.
+        address: of the daemon.
+        version: of the daemon, if it told it.
+    """
+    from ratatoskr.version import VERSION
+
+    name, text = path.rpartition("/")[2], error.details() or ""
+    where = f"the daemon at {address.url} does not serve {name}"
+    if text.endswith(NOT_SERVED):
+        return NoProvider(f"{where}: {text}")
+    its = "it did not tell its version" if version is None else f"its version is {escape_hidden(version, 40)}"
+    return NoProvider(f"{where}: it is older than this client, or of another make; {its}, and this client's {VERSION}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+from ratatoskr.errors import RatatoskrError
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 
-__all__ = ["BYTES", "TEXTS", "Pieces", "cut"]
+__all__ = ["BYTES", "TEXTS", "Pieces", "ask_several", "cut", "numbered_from"]
 
 A = TypeVar("A")
 _AT_ONCE: Final = 4
@@ -43,20 +47,41 @@ class Pieces:
         if len(items) <= TEXTS and sum(map(_letters, items)) <= BYTES // 4:
             return [await ask(items)]
         pieces = list(cut(items, *await self.limits()))
-        if len(pieces) == 1:
-            return [await ask(items)]
-        room = asyncio.Semaphore(_AT_ONCE)
+        return [await ask(items)] if len(pieces) == 1 else await ask_several(pieces, ask)
 
-        async def one(piece: Sequence[Any]) -> A:
-            async with room:
+
+async def ask_several(pieces: Sequence[Sequence[Any]], ask: Callable[[Sequence[Any]], Awaitable[A]]) -> list[A]:
+    """Return the answers to pieces in their order, a few of which are asked for at a time."""
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(piece: Sequence[Any], first: int) -> A:
+        async with room:
+            with numbered_from(first):
                 return await ask(piece)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(piece)) for piece in pieces]
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [task.result() for task in tasks]
+    firsts = itertools.accumulate(map(len, pieces), initial=0)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(piece, first)) for piece, first in zip(pieces, firsts, strict=False)]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+_ITEM: Final = re.compile(r"(the model's output for |)(text|pair|document) (\d+)\b")
+"""How an error names an item of a call."""
+
+
+@contextlib.contextmanager
+def numbered_from(first: int) -> Iterator[None]:
+    """Let an error that names an item of a piece name its place among all items."""
+    try:
+        yield
+    except RatatoskrError as error:
+        if first and (match := _ITEM.match(error.message)) is not None:
+            text = f"{match[1]}{match[2]} {first + int(match[3])}{error.message[match.end() :]}"
+            error.args = (text, *error.args[1:])
+        raise
 
 
 def _letters(item: Any) -> int:

@@ -18,7 +18,7 @@ from ratatoskr.service.convert.event import events_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_from_pb
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.accumulator import ResponseBuilder
-from ratatoskr.types.attempt import Attempt
+from ratatoskr.types.attempt import Attempt, Notice
 from ratatoskr.types.chat import ChatResponse
 from ratatoskr.types.event import ChatEvent, Done, ToolCallDelta, ToolCallEnd, ToolCallStart
 from ratatoskr.types.part import ToolCall
@@ -49,6 +49,7 @@ class RemoteSource:
         output: Any = None,
     ) -> None:
         self.provider = ""
+        self.left_out: Callable[[], tuple[Notice, ...]] | None = None  # asked where the first message has no opening
         self.attempts: tuple[Attempt, ...] = ()
         self._call = call
         self._read = read
@@ -107,6 +108,9 @@ class RemoteSource:
             builder.request_id = opening.request_id if opening.HasField("request_id") else None
             builder.notices = [NOTICE.from_pb(notice) for notice in opening.warnings]
             self.attempts = tuple([ATTEMPT.from_pb(attempt) for attempt in opening.attempts])
+        elif self.left_out is not None:
+            builder.notices = list(self.left_out())
+        self.left_out = None
         events = events_from_pb(message)
         for index, event in enumerate(events):
             if isinstance(event, (ToolCallStart, ToolCallDelta, ToolCallEnd)):

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from dataclasses import replace
 from typing import Any, Final
 
-from ratatoskr.service.client.pieces import Pieces, cut
+from ratatoskr.service.client.pieces import Pieces, cut, numbered_from
 from ratatoskr.service.convert.request import check_texts
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.timeouts import DEFAULTS, Timeouts
@@ -49,7 +49,9 @@ class Embedder:
             failure = failure or (_AtEnd() if len(window) < min(count, _WINDOW) else None)
             check_texts(window, first)
             for piece in cut(window, count, octets) if window else ():
-                yield await self._embed(replace(request, texts=piece))
+                with numbered_from(first):
+                    part = await self._embed(replace(request, texts=piece))
+                yield part
                 if first == 0:
                     limit = request.timeouts.no_progress or DEFAULTS.no_progress
                     request = replace(request, timeouts=Timeouts(total=limit))

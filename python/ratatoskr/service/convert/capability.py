@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ratatoskr.service.convert import embed, model, request, response
+from ratatoskr.service.convert.codec import refuse
 from ratatoskr.service.methods import ADMIN, METHODS, SERVICE, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.embed import Embeddings, EmbedRequest
@@ -33,7 +34,8 @@ from ratatoskr.types.query import (
 )
 
 __all__ = ["ANALYSES", "CAPABILITIES", "CHAT", "CHAT_STREAM", "COUNT_TOKENS", "EMBED_BATCH", "GENERATE"]
-__all__ += ["GENERATE_STREAM", "ONE_TEXT", "QUERIES", "TOKENIZE", "TOKENIZE_ONE", "Rpc", "row_of"]
+__all__ += ["GENERATE_STREAM", "ONE_TEXT", "QUERIES", "TOKENIZE", "TOKENIZE_ONE", "Rpc", "message_of"]
+__all__ += ["row_of"]
 
 
 def method_of(name: str, service: str = SERVICE) -> Method:
@@ -125,6 +127,15 @@ def _first_to_pb(answer: Embeddings, *, listed: bool) -> pb.EmbedResponse:
     return embed.embedding_to_pb(answer.single())
 
 
+def message_of(kind: Any, **fields: Any) -> Any:
+    """Return a message with these fields; raises `InvalidInput` for a text that has no UTF-8 form."""
+    try:
+        return kind(**fields)
+    except ValueError as error:
+        name, value = next(iter(fields.items()))
+        raise refuse(name, value, error) from None
+
+
 def _explain_to_pb(query: ExplainRequest) -> pb.ExplainRequest:
     return pb.ExplainRequest(request=request.request_to_pb(query.request), body=query.body)
 
@@ -204,7 +215,7 @@ QUERIES: Final[dict[type[Any], Rpc]] = {
     ListModels: Rpc(
         method_of("ListModels"),
         "inspect",
-        lambda query: pb.ListModelsRequest(provider=query.provider),
+        lambda query: message_of(pb.ListModelsRequest, provider=query.provider),
         lambda message: ListModels(message.provider if message.HasField("provider") else None),
         lambda models, listed: pb.ListModelsResponse(models=[model.model_to_pb(one) for one in models]),
         lambda message: [model.model_from_pb(one) for one in message.models],
@@ -212,7 +223,7 @@ QUERIES: Final[dict[type[Any], Rpc]] = {
     GetModelStatus: Rpc(
         method_of("ModelStatus"),
         "inspect",
-        lambda query: pb.ModelStatusRequest(model=query.model),
+        lambda query: message_of(pb.ModelStatusRequest, model=query.model),
         lambda message: GetModelStatus(message.model),
         lambda status, listed: model.MODEL_STATUS.to_pb(status),
         model.MODEL_STATUS.from_pb,
@@ -244,7 +255,7 @@ QUERIES: Final[dict[type[Any], Rpc]] = {
     GetModelMetadata: Rpc(
         method_of("GetModelMetadata"),
         "inspect",
-        lambda query: pb.ModelMetadataRequest(model=query.model),
+        lambda query: message_of(pb.ModelMetadataRequest, model=query.model),
         lambda message: GetModelMetadata(message.model),
         catalogue.metadata_to_pb,
         catalogue.metadata_from_pb,
@@ -287,7 +298,7 @@ QUERIES: Final[dict[type[Any], Rpc]] = {
 FETCH_METADATA: Final = Rpc(
     method_of("FetchModelMetadata"),
     "inspect",
-    lambda query: pb.ModelMetadataRequest(model=query.model),
+    lambda query: message_of(pb.ModelMetadataRequest, model=query.model),
     lambda message: GetModelMetadata(message.model, fetch=True),
     catalogue.metadata_to_pb,
     catalogue.metadata_from_pb,

@@ -12,9 +12,13 @@ from ratatoskr.config.private_file import read_private
 from ratatoskr.config.server import TlsSection
 from ratatoskr.errors import ConfigurationError
 
-__all__ = ["Certificates"]
+__all__ = ["Certificates", "reason_to_renew"]
 
 _MAX_BYTES: Final = 1024 * 1024
+_DATES: Final = (9, 10)
+"""Codes of a certificate that is not valid yet, or no longer: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/"""
+_ROUNDS: Final = 3
+"""More than the messages of a handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,26 @@ class Certificates:
             return given
 
         return grpc.dynamic_ssl_server_credentials(given, renew, self.asks)
+
+
+def reason_to_renew(section: TlsSection) -> str | None:
+    """Return why no client takes the certificate of a section today: its dates; `None` where they are right."""
+    cert, key = str(section.cert), str(section.key)
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(cert, key, password="")
+    client.check_hostname = False
+    client.load_verify_locations(cert)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is its own authority
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = client.wrap_bio(back, there), server.wrap_bio(there, back, server_side=True)
+    for end in ends * _ROUNDS:
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError as error:
+            return f"tls.cert: {cert}: {error.verify_message}" if error.verify_code in _DATES else None
+    return None
 
 
 def _read(cert: str, key: str, authorities: str | None) -> _Files:

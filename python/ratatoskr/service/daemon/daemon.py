@@ -24,6 +24,7 @@ from ratatoskr.service.daemon.sockets import UnixSocket, check_port
 from ratatoskr.service.server.call import Call
 from ratatoskr.service.server.listen import add_listener, make_server
 from ratatoskr.service.server.service import Service
+from ratatoskr.types.model import Health
 from ratatoskr.version import VERSION
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ class Daemon:
                 listener=door.listener.name,
                 open_to=reach_of(door.listener, self.config),
             )
-        self._tell_providers()
+        self._tell_warning()
+        await self._tell_providers()
         self.notifier.ready(self.state())
         self.notifier.watch()
 
@@ -186,10 +188,25 @@ class Daemon:
         asked = self.config.server.reflection
         return asked == "on" or (asked == "auto" and all(one.place.loopback for one in self.setup.listeners))
 
-    def _tell_providers(self) -> None:
+    def _tell_warning(self) -> None:
+        if self.setup.warning is not None:
+            self.log.event("clients will not take the certificate", "warning", reason=self.setup.warning)
+
+    async def _tell_providers(self) -> None:
+        """Log what was found: providers, where their keys are from, and models of this machine."""
         names = getattr(self.gateway.backend, "provider_names", ())
         path = str(self.setup.path) if self.setup.path is not None else "none, but the environment"
-        self.log.event("serving", providers=list(names), config=path, version=VERSION, pid=os.getpid())
+        describes = hasattr(self.gateway.backend, "inspect")
+        health = await self.gateway.health() if describes else Health(healthy=True, version=VERSION)
+        found: dict[str, Any] = {
+            "keys": {one.name: one.key_origin for one in health.providers if one.key_origin},
+            "models": [one.model for one in health.local],
+        }
+        told = {name: value for name, value in found.items() if value}
+        self.log.event("serving", providers=list(names), **told, config=path, version=VERSION, pid=os.getpid())
+        for one in health.local:
+            if one.status == "unavailable":
+                self.log.event("a model cannot be used", "warning", model=one.model, reason=one.reason)
 
     # what is under way
 
@@ -264,6 +281,7 @@ class Daemon:
             self._apply(setup, gateway)
             self.last_reload = {"time": time.time(), "error": None, "needs_restart": list(needs_restart)}
             self.log.event("reloaded", needs_restart=list(needs_restart))
+            self._tell_warning()
             self.notifier.ready(self.state())
             return needs_restart
 

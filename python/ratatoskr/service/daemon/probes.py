@@ -97,10 +97,10 @@ class Reflection(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no t
             async for octets in requests:
                 yield self._service.parse(route, octets)
 
-        async def answer(call: Call) -> bytes:
+        async def answer(call: Call, octets: bytes | None) -> bytes:
             async for response in self._servicer.ServerReflectionInfo(read(), context):
                 await context.write(response.SerializeToString())
             return b""
 
         route = MethodRoute(self._method, kept_free=True)
-        await self._service.guard(route, self._method.path, b"", context, answer)
+        await self._service.guard(route, self._method.path, context, answer)

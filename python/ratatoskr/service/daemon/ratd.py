@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +23,17 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 class _Ratd(click.Group):
     """The commands; an error becomes lines on standard error and an exit code."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; the error for an unknown one names those that there are."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            known = ", ".join(f"ratd {name}" for name in self.list_commands(ctx))
+            text = f"{error.message.rstrip('.')}; there are {known}, and `ratd` alone serves"
+            raise click.UsageError(text, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -44,6 +56,16 @@ def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
         ctx.exit()
 
 
+_config_option = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration. Default: RATATOSKR_CONFIG, else config.toml in ~/.config/ratatoskr, ~/.ratatoskr or "
+    "/etc/ratatoskr.",
+)
+
+
 @click.group(
     cls=_Ratd,
     invoke_without_command=True,
@@ -52,14 +74,7 @@ def _version(ctx: click.Context, _: click.Parameter, requested: bool) -> None:
     "SIGTERM ends once the calls under way have ended, a second one ends at once, SIGUSR1 logs what is under "
     "way. Exit codes: 0; 1 cannot listen; 2 usage, configuration.",
 )
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The configuration. Default: RATATOSKR_CONFIG, else config.toml in ~/.config/ratatoskr, ~/.ratatoskr or "
-    "/etc/ratatoskr.",
-)
+@_config_option
 @click.option("--check-config", is_flag=True, help="Check the configuration, and do nothing else.")
 @click.option("--log-level", type=click.Choice(_LEVELS), help="Log this level and above; overrides the file.")
 @click.option(
@@ -79,10 +94,14 @@ def ratd(
             raise click.UsageError(f"`ratd {ctx.invoked_subcommand}` takes only --config")
         return
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # the daemon never forks
+    for number in () if check_config else (signal.SIGHUP, signal.SIGUSR1):  # which would end it before it serves
+        signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of the log
     loader = _Loader(path, log_level, insecure_listen)
     setup = loader.load()
     if check_config:
+        if setup.warning is not None:
+            click.echo(f"ratd: warning: {setup.warning}", err=True)
         click.echo(f"{setup.path or 'no file, and the environment'}: right")
         return
     from ratatoskr.service.daemon.run import run
@@ -146,16 +165,17 @@ def token(name: str, admin: bool, models: tuple[str, ...]) -> None:
 
 
 @ratd.command("config")
+@_config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 @click.pass_obj
-def config(path: Path | None, as_json: bool) -> None:
+def config(named: Path | None, path: Path | None, as_json: bool) -> None:
     """Show every setting in force, and where each comes from; no secrets."""
     import json
 
     from ratatoskr.config.paths import find_config
     from ratatoskr.service.daemon.show import settings_of
 
-    rows = settings_of(path or find_config())
+    rows = settings_of(path or named or find_config())
     if as_json:
         click.echo(json.dumps([{"key": key, "value": value, "from": origin} for key, value, origin in rows], indent=2))
         return

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ratatoskr.config.file import read_config
+from ratatoskr.config.file import read_config, read_text
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ListenerSection
+from ratatoskr.config.toml_text import find_line
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ratatoskr.config.recipe import Recipe
 
 __all__ = ["Setup", "asks_who_calls", "is_encrypted", "is_safe", "load_setup", "reach_of"]
+
+_ADVICE: Final = (
+    "save a key by `rat keys set openai`, start Ollama, write [providers.NAME] or [local] for models of this machine "
+    "into config.toml"
+)
+"""What to do where there is nothing to serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +34,14 @@ class Setup:
         path: of the file; `None` for the defaults.
         recipe: of the gateway.
         certificate: what gRPC takes, where a listener is encrypted.
+        warning: what is not right, though the daemon can run.
     """
 
     config: ConfigFile
     path: Path | None
     recipe: Recipe
     certificate: Any = None
+    warning: str | None = None
 
     @property
     def listeners(self) -> tuple[ListenerSection, ...]:
@@ -56,35 +65,49 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
     from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
     from ratatoskr.config.builder import Builder
     from ratatoskr.config.entry import providers_of_environment
-    from ratatoskr.service.daemon.certificates import Certificates
+    from ratatoskr.service.daemon.certificates import Certificates, reason_to_renew
 
     builder = Builder()
-    where = f"{path}: " if path is not None else ""
     try:
         setup = Setup(config, path, builder.recipe())
-        for listener in (*setup.listeners, *listeners):
-            _check_listener(listener, config, allow_insecure)
+        for index, listener in enumerate((*setup.listeners, *listeners)):
+            _check_listener(listener, config, allow_insecure, f"listeners.{index}")
         encrypted = any(is_encrypted(one, config) for one in (*setup.listeners, *listeners))
         certificate = Certificates.read(config.tls) if encrypted else None
         apply_config(builder, config, providers_of_environment())
         recipe = builder.recipe()
-        recipe.check()
+        recipe.check(_ADVICE)
     except ConfigurationError as error:
-        error.args = (f"{where}{error.message}",)
+        error.args = (f"{_place_of(error, path)}{error.message}",)
         raise
-    return Setup(config, path, recipe, certificate)
+    return Setup(config, path, recipe, certificate, reason_to_renew(config.tls) if encrypted else None)
 
 
-def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecure: bool) -> None:
+def _place_of(error: ConfigurationError, path: Path | None) -> str:
+    """Return the file and the line that an error is about, to be put before it."""
+    if path is None:
+        return ""
+    key = error.field or error.message.partition(" ")[0].rstrip(":")
+    line = find_line(read_text(path), key.split("."))
+    return f"{path}: " if line is None else f"{path}:{line}: "
+
+
+def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecure: bool, place: str) -> None:
     if listener.tls and listener.place.path is not None:
-        raise ConfigurationError(f"listeners: {listener.name} is a socket of this machine, which is not encrypted")
+        text = f"listeners: {listener.name} is a socket of this machine, which is not encrypted"
+        raise ConfigurationError(text, field=f"{place}.tls")
     if listener.group is not None and listener.place.path is None:
-        raise ConfigurationError(f"listeners: {listener.name} has a group, which only a socket can have")
+        text = f"listeners: {listener.name} has a group, which only a socket can have"
+        raise ConfigurationError(text, field=f"{place}.group")
+    if listener.tls and config.tls.cert is None:
+        text = f"listeners: {listener.name} is to be encrypted, and tls.cert is not set"
+        raise ConfigurationError(text, field=f"{place}.tls")
     asks = asks_who_calls(listener, config)
     if asks and not config.clients:
         raise ConfigurationError(
             f"listeners: {listener.name} requires authentication, and no client is configured: "
-            "`ratd token NAME` makes a token"
+            "`ratd token NAME` makes a token",
+            field=f"{place}.authentication",
         )
     if is_safe(listener, config) or allow_insecure:
         return
@@ -93,7 +116,8 @@ def _check_listener(listener: ListenerSection, config: ConfigFile, allow_insecur
     if missing:
         raise ConfigurationError(
             f"listeners: {listener.name} at {listener.address} can be reached from other machines, and needs "
-            f"{' and '.join(missing)}; 127.0.0.1 or a unix: socket stay on this machine"
+            f"{' and '.join(missing)}; 127.0.0.1 or a unix: socket stay on this machine",
+            field=f"{place}.address",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from ratatoskr.service.convert.capability import CAPABILITIES, CHAT_STREAM, GENE
 from ratatoskr.service.convert.event import events_to_pb, listed_event_to_pb, listed_generate_event_to_pb
 from ratatoskr.service.convert.request import prompt_from_pb, request_from_pb
 from ratatoskr.service.convert.response import ATTEMPT, NOTICE, response_to_pb
-from ratatoskr.service.methods import ADMIN, MAX_MESSAGE, METHODS, Method
+from ratatoskr.service.methods import ADMIN, MAX_MESSAGE, METHODS, NOT_SERVED, Method
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.accumulator import remainder_of
 from ratatoskr.types.chat import ChatRequest, ChatResponse
@@ -44,6 +44,8 @@ _SPARE: Final = 0.05
 """Seconds of a caller's deadline that are left for the way back."""
 _MAX_EVENTS: Final = 256
 """The most events of one message."""
+_NAME_MODELS: Final = ("model", "models", "fallbacks", "preset")
+"""Members of a request's JSON that name models at some provider."""
 _MAX_OCTETS: Final = MAX_MESSAGE // 4
 """The most bytes of events in one message, so that the opening and the remains have room beside them."""
 
@@ -105,7 +107,7 @@ async def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> A
     """Return what the backend answers."""
     method = getattr(backend, capability.backend, None)
     if method is None:
-        raise NotServed(f"{capability.method.name} is not served here")
+        raise NotServed(f"{capability.method.name} {NOT_SERVED}")
     request = prepare(capability.request_from_pb(message), call)
     call.answer = await method(request)
     return call.answer
@@ -144,8 +146,15 @@ def _check(request: ChatRequest, call: Call) -> ChatRequest:
     models = (named,) if isinstance(named, str) else tuple(named or ())
     if not models or not all(name.strip() for name in models):
         raise InvalidInput("model is empty", field="model")
-    _use(call, models)
+    _use(call, (*models, *_models_within(request.options.raw_provider_options or {})))
     return check_request(request)
+
+
+def _models_within(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the models in raw options, which a provider takes in place of the request's, or after it."""
+    for value in (raw[name] for name in _NAME_MODELS if name in raw):
+        for one in value if isinstance(value, list | tuple) else (value,):
+            yield str(one.get("model") if isinstance(one, Mapping) else one)
 
 
 def _use(call: Call, models: tuple[str, ...]) -> None:

@@ -82,6 +82,15 @@ def test_openrouters_price_keeps_all_digits(wire, written):
     assert dialect.decode_response(data, wire.at().target).cost is None
 
 
+@pytest.mark.parametrize(
+    "written", ["1e999999999", "1e-999999999", "0e-999999999", "1e99999999999999999999", "-1", '"NaN"']
+)
+def test_a_price_that_no_answer_can_have_is_ignored(wire, written):
+    body = b'{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"cost":%s}}'
+    turn = dialect.decode_response(body % written.encode(), wire.at("openrouter").target)
+    assert turn.cost is None
+
+
 @pytest.mark.parametrize("cost", [{"total": 1}, "free", None])
 def test_a_price_that_is_not_a_number_is_ignored(wire, cost):
     assert wire.at("openrouter").decode({"content": "x"}, usage={"prompt_tokens": 1, "cost": cost}).cost is None
