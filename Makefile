@@ -41,6 +41,9 @@ LITELLM_PROXY_INSTALLED := $(LITELLM_PROXY)/.installed
 UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
+RELEASE := build/release
+RELEASE_BUILT := $(RELEASE)/.built
+TOKENIZERS := build/tokenizers
 DOCS_INSTALLED := $(DOCS)/.installed
 PROTO_INSTALLED := $(PROTO)/.installed
 
@@ -145,21 +148,24 @@ measure-embed: $(EMBED_BUILT)
 	@mkdir -p benches/out
 	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
 
+# The release build is put before the tests' build, whose packages these benches use.
+RELEASED = PYTHONPATH=$(RELEASE)/package:benches:tests $(BIN)/python
+
 # An embedding job over a file of a million texts (half an hour; TEXTS=50000 for a short run).
-measure-job: $(BUILT)
-	PYTHONPATH=benches $(BIN)/python -m embed.job --texts $(TEXTS)
+measure-job: $(RELEASE_BUILT)
+	$(RELEASED) -m embed.job --texts $(TEXTS)
 
 # Exact search in files of vectors, compared with numpy (minutes; writes 1.7 GB to a temporary folder).
-measure-search: $(BUILT)
-	PYTHONPATH=benches $(BIN)/python -m embed.search
+measure-search: $(RELEASE_BUILT)
+	$(RELEASED) -m embed.search
 
-# Counts and places of tokens, compared with tiktoken and, from the venv of embed, with tokenizers.
-measure-tokens: $(BUILT) $(EMBED_INSTALLED)
-	PYTHONPATH=benches:tests $(BIN)/python -m tokens.bench --peers $(wildcard $(EMBED)/lib/python*/site-packages)
+# Counts and places of tokens, compared with tiktoken and with tokenizers.
+measure-tokens: $(RELEASE_BUILT) $(TOKENIZERS)/.installed
+	$(RELEASED) -m tokens.bench --peers $(TOKENIZERS)
 
 # Inference and reranking, compared with plain batches of the same ONNX graph (minutes).
-measure-analysis: $(BUILT)
-	PYTHONPATH=benches:tests $(BIN)/python -m analysis.bench
+measure-analysis: $(RELEASE_BUILT)
+	$(RELEASED) -m analysis.bench
 
 # Prices compared with genai-prices, and what limits, budgets, breakers and wraps add to a call.
 measure-money: $(BUILT) $(UPSTREAM)
@@ -292,16 +298,27 @@ $(UPSTREAM): $(wildcard benches/chat/upstream/src/*.rs) benches/chat/upstream/Ca
 $(EMBED_INSTALLED): requirements/embed.lock
 	$(call install,$(EMBED),$<)
 
-$(EMBED_BUILT): $(EMBED_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
-	@rm -rf $(EMBED)/wheel
-	$(BIN)/maturin build --quiet --release --locked --out $(EMBED)/wheel
-	$(EMBED)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(EMBED)/wheel/*.whl
+# The wheel of the release profile, and its content as a folder of packages.
+$(RELEASE_BUILT): $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
+	@rm -rf $(RELEASE)
+	$(BIN)/maturin build --quiet --release --locked --out $(RELEASE)/wheel
+	$(BIN)/python -m pip install --quiet --no-deps --no-index --target $(RELEASE)/package $(RELEASE)/wheel/*.whl
 	@touch $@
 
-$(PEERS_BUILT): $(PEERS_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
-	@rm -rf $(PEERS)/wheel
-	$(BIN)/maturin build --quiet --release --locked --out $(PEERS)/wheel
-	$(PEERS)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(PEERS)/wheel/*.whl
+# The package tokenizers alone, of the version that the lock file of embed has.
+$(TOKENIZERS)/.installed: $(INSTALLED) requirements/embed.lock
+	@rm -rf $(TOKENIZERS) && mkdir -p $(TOKENIZERS)
+	sed -n '/^tokenizers==/,/^ *# via/p' requirements/embed.lock >$(TOKENIZERS)/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --target $(TOKENIZERS) \
+	    -r $(TOKENIZERS)/requirements.txt
+	@touch $@
+
+$(EMBED_BUILT): $(EMBED_INSTALLED) $(RELEASE_BUILT)
+	$(EMBED)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(RELEASE)/wheel/*.whl
+	@touch $@
+
+$(PEERS_BUILT): $(PEERS_INSTALLED) $(RELEASE_BUILT)
+	$(PEERS)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(RELEASE)/wheel/*.whl
 	@touch $@
 
 FORCE:
