@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import threading
+from bisect import insort
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 from ratatoskr._fork import call_in_child
-from ratatoskr.ledger.protocol import LAG, Charge, Hold, Refusal, find_ready
+from ratatoskr.ledger.protocol import LAG, Charge, Hold, Ledger, Refusal, find_ready
 
-__all__ = ["MemoryLedger"]
+__all__ = ["MemoryLedger", "as_local"]
 
+_LONGEST: Final = 1 + LAG
 _SWEEP: Final = 1024
 """The number of accounts from which on those that have ended are removed before another is added."""
 
@@ -24,32 +26,45 @@ class _Account:
         total: everything that it holds.
         pending: amounts of requests under way, by the number of their hold, in the order of their start: when they are
             free at the latest, and the amount.
-        settled: a heap of amounts that were used: when they are free, and the amount.
+        settled: amounts that were used, in order: when they are free, and the amount.
         until: when the account ends.
+        due: the time before which nothing becomes free.
     """
 
-    __slots__ = ("pending", "settled", "total", "until")
+    __slots__ = ("due", "pending", "settled", "total", "until")
 
-    def __init__(self) -> None:
+    def __init__(self, until: float) -> None:
         self.total = 0
         self.pending: dict[int, tuple[float, int]] = {}
-        self.settled: list[tuple[float, int]] = []
-        self.until = -math.inf
+        self.settled = deque[tuple[float, int]]()
+        self.until = until
+        self.due = math.inf
 
     def expire(self, now: float) -> None:
         """Remove what has become free."""
         while self.settled and self.settled[0][0] <= now:
-            self.total -= heapq.heappop(self.settled)[1]
+            self.total -= self.settled.popleft()[1]
         while self.pending:
             key, (end, amount) = next(iter(self.pending.items()))
             if end > now:
                 break
             del self.pending[key]
             self.total -= amount
+        first = next(iter(self.pending.values()))[0] if self.pending else math.inf
+        self.due = min(self.settled[0][0], first) if self.settled else first
+
+    def add_settled(self, end: float, amount: int) -> None:
+        """Add an amount that is free at a time, mostly after all others."""
+        if not self.settled or self.settled[-1][0] <= end:
+            self.settled.append((end, amount))
+        else:
+            insort(self.settled, (end, amount))
+        if end < self.due:  # noqa: PLR1730  # several times as fast as min()
+            self.due = end
 
     def refuse(self, index: int, charge: Charge, now: float) -> Refusal:
         """Return when a charge that does not fit would."""
-        settled = sorted(self.settled)
+        settled = list(self.settled)
         both = sorted([*settled, *(one for one in self.pending.values() if one[0] < math.inf)])
         pending = sum(amount for _, amount in self.pending.values())
         return Refusal(
@@ -77,51 +92,71 @@ class MemoryLedger:
 
     async def reserve(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
         """Reserve all amounts, or none if one of them does not fit."""
+        return self.reserve_now(charges, now)
+
+    def reserve_now(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
+        """Do what `reserve` does, without a coroutine."""
         with self._lock:
             accounts = []
-            for index, charge in enumerate(charges):
-                account = self._account(charge, now)
+            for charge in charges:
+                name, amount, limit, _, until = charge
+                account = self._accounts.get(name)
+                if account is None:
+                    account = self._add_account(name, until, now)
+                elif account.due <= now:
+                    account.expire(now)
                 accounts.append(account)
-                if charge.limit is not None and charge.amount and account.total + charge.amount > charge.limit:
-                    return account.refuse(index, charge, now)
-            self._last_key += 1
-            for charge, account in zip(charges, accounts, strict=True):
-                account.total += charge.amount
-                account.pending[self._last_key] = (now + charge.per * (1 + LAG), charge.amount)
-            return Hold(tuple(charges), self._last_key, tuple([account.total for account in accounts]))
+                if limit is not None and amount and account.total + amount > limit:
+                    return account.refuse(len(accounts) - 1, charge, now)
+            self._last_key = key = self._last_key + 1
+            totals = []
+            for (_, amount, _, per, _), account in zip(charges, accounts, strict=True):
+                end = now + per * _LONGEST
+                account.total += amount
+                account.pending[key] = (end, amount)
+                if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                    account.due = end
+                totals.append(account.total)
+        return Hold(tuple(charges), key, tuple(totals))
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: float) -> None:
         """Replace the reserved amounts by those that were used."""
         with self._lock:
-            for charge, amount in zip(hold.charges, amounts, strict=True):
-                account = self._accounts.get(charge.account)
+            for (name, _, _, per, _), amount in zip(hold.charges, amounts, strict=True):
+                account = self._accounts.get(name)
                 reserved = account.pending.pop(hold.key, None) if account is not None else None
                 if account is None or reserved is None:  # it has become free in the meantime
                     continue
                 account.total += amount - reserved[1]
-                if charge.per < math.inf and amount:
-                    heapq.heappush(account.settled, (min(reserved[0], now + charge.per), amount))
+                if amount and per < math.inf:
+                    end = min(reserved[0], now + per)
+                    account.add_settled(end, amount)
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""
-        with self._lock:
-            found = self._accounts.get(account)
-            if found is None or found.until <= now:
-                return 0
-            found.expire(now)
-            return found.total
+        return self.total_now(account, now)
+
+    def total_now(self, account: str, now: float) -> int:
+        """Do what `total` does, without a coroutine."""
+        found = self._accounts.get(account)
+        if found is None or found.until <= now:
+            return 0
+        if found.due <= now:
+            with self._lock:
+                found.expire(now)
+        return found.total
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
-    def _account(self, charge: Charge, now: float) -> _Account:
-        account = self._accounts.get(charge.account)
-        if account is None:
-            if len(self._accounts) >= self._sweep_at:
-                self._accounts = {name: one for name, one in self._accounts.items() if one.until > now}
-                self._sweep_at = max(_SWEEP, 2 * len(self._accounts))
-            account = self._accounts[charge.account] = _Account()
-            account.until = charge.until
-        else:
-            account.expire(now)
+    def _add_account(self, name: str, until: float, now: float) -> _Account:
+        if len(self._accounts) >= self._sweep_at:
+            self._accounts = {name: one for name, one in self._accounts.items() if one.until > now}
+            self._sweep_at = max(_SWEEP, 2 * len(self._accounts))
+        account = self._accounts[name] = _Account(until)
         return account
+
+
+def as_local(ledger: Ledger) -> MemoryLedger | None:
+    """Return a ledger that answers without a coroutine; `None` for one that has to be awaited."""
+    return ledger if type(ledger) is MemoryLedger else None

@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ratatoskr.errors import BudgetExceeded, ConfigurationError, InvalidInput, RatatoskrError
+from ratatoskr.ledger.memory import as_local
 from ratatoskr.ledger.period import TimeWindow, find_window
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import CountInput, estimate_input, estimate_usage, largest_output
 from ratatoskr.middleware.watch import watch
-from ratatoskr.models.cost import cost_of, worst_case
+from ratatoskr.models.cost import cost_of, worst_units
 from ratatoskr.models.pricing import PricedModel
 from ratatoskr.registry.policy import maybe_billed
 from ratatoskr.types.allowance import BudgetStatus
@@ -67,21 +68,38 @@ class _BudgetAccount:
         limit: in units of money.
         zone: of its days.
         prefix: of the names of its accounts.
-        window: the latest one.
+        refuses: the limit where it is enforced.
+        window: the latest one, and the name of its account without a scope.
     """
 
     budget: Budget
     limit: int
     zone: tzinfo
     prefix: str
-    window: TimeWindow = TimeWindow(0.0, 0.0)
+    refuses: int | None
+    window: tuple[TimeWindow, str] = (TimeWindow(0.0, 0.0), "")
 
-    def window_at(self, now: float) -> TimeWindow:
-        """Return the window that a moment is in."""
-        window = self.window
-        if not window.start <= now < window.end:
-            window = self.window = find_window(self.budget.per, self.zone, now)
-        return window
+    @classmethod
+    def of(cls, budget: Budget) -> _BudgetAccount:
+        """Return the account of a budget."""
+        limit = budget.limit
+        return cls(budget, limit, budget.zone, budget.account, limit if budget.on == "error" else None)
+
+    def window_at(self, now: float) -> tuple[TimeWindow, str]:
+        """Return the window that a moment is in, and the name of its account."""
+        found = self.window
+        (start, end), _ = found
+        if not start <= now < end:
+            window = find_window(self.budget.per, self.zone, now)
+            found = self.window = (window, f"{self.prefix}:{window.start:.0f}:")
+        return found
+
+    def charge(self, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
+        """Return what a request reserves."""
+        (_, end), name = self.window_at(now)
+        if self.budget.scope is not None:
+            name += _scope(self.budget.scope(request))
+        return Charge(name, amount, self.refuses, math.inf, end)
 
 
 @dataclass(slots=True)
@@ -124,9 +142,11 @@ class BudgetMeter(Middleware):
         count: CountInput = estimate_input,
         free: frozenset[str] = frozenset(),
     ) -> None:
-        self._accounts = [_account_of(budget) for budget in budgets]
+        self._accounts = [_BudgetAccount.of(budget) for budget in budgets]
+        self._warns = any(account.refuses is None for account in self._accounts)
         self._refuses_unpriced = any(budget.unpriced == "refuse" for budget in budgets)
         self._ledger = ledger
+        self._local = as_local(ledger)
         self._find = find
         self._now = now
         self._count = count
@@ -173,8 +193,8 @@ class BudgetMeter(Middleware):
         found, now = [], self._now()
         for account in self._accounts:
             budget = account.budget
-            window = account.window_at(now)
-            units = None if budget.scope is not None else await self._ledger.total(_name(account, window, ""), now)
+            window, name = account.window_at(now)
+            units = None if budget.scope is not None else await self._ledger.total(name, now)
             used = None if units is None else EXACT.multiply(Decimal(units), MONEY_UNIT)
             wait = window.end - now if window.end < math.inf else None
             found.append(BudgetStatus(budget.name, Decimal(budget.amount), str(budget.per), used, wait, budget.on))
@@ -187,11 +207,12 @@ class BudgetMeter(Middleware):
             BudgetExceeded: a budget does not have that much left.
             InvalidInput: no price is known.
         """
-        input_tokens = self._count(request, call.provider or "", call.model)
-        price, worst, output_tokens = self._worst_case(request, call, input_tokens)
         now = self._now()
-        charges = [_charge(account, request, worst, now) for account in self._accounts]
-        found = await self._ledger.reserve(charges, now)
+        input_tokens = self._count(request, call.provider or "", call.model)
+        price, worst, output_tokens = self._worst_case(request, call, input_tokens, now)
+        charges = [account.charge(request, worst, now) for account in self._accounts]
+        local = self._local
+        found = await self._ledger.reserve(charges, now) if local is None else local.reserve_now(charges, now)
         if not isinstance(found, Hold):
             account, until = self._accounts[found.position], charges[found.position].until
             left = f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left"
@@ -201,28 +222,32 @@ class BudgetMeter(Middleware):
             wait = until - now if until < math.inf else None
             raise BudgetExceeded(f"{left}, and {needs}", provider="ratatoskr", model=call.model, retry_after=wait)
         current = _PaidTry(found, worst, input_tokens, price)
-        for account, charge, total in zip(self._accounts, charges, found.totals, strict=True):
-            if charge.limit is None and total > account.limit:
-                current.warned += (account.budget,)
-                self._warn(account, charge)
+        if self._warns:
+            for account, charge, total in zip(self._accounts, charges, found.totals, strict=True):
+                if charge.limit is None and total > account.limit:
+                    current.warned += (account.budget,)
+                    self._warn(account, charge)
         return current
 
     def _worst_case(
-        self, request: ChatRequest | EmbedRequest, call: CallOptions, input_tokens: int
+        self, request: ChatRequest | EmbedRequest, call: CallOptions, input_tokens: int, now: float
     ) -> tuple[Price | None, int, int]:
         """Return the price of the model, the most that a call may cost, and the output tokens that this allows for."""
         model = self._find(call.provider or "", call.model)
-        price = model.prices if model is not None else None
-        limits = (largest_output(request), model.max_output_tokens if model is not None else None)
-        output_tokens = min([n for n in limits if n is not None], default=_UNKNOWN_OUTPUT)
-        options = getattr(request, "options", None)
-        tier = options.service_tier if options is not None else None
-        caches = options is not None and (bool(options.cache_prompt) or _has_cache_marks(request))
-        amount = None
+        price, output_tokens = None, largest_output(request)
+        if model is not None:
+            price, most = model.prices, model.max_output_tokens
+            if most is not None and (output_tokens is None or most < output_tokens):
+                output_tokens = most
+        if output_tokens is None:
+            output_tokens = _UNKNOWN_OUTPUT
         if price is not None:
-            amount = worst_case(input_tokens, output_tokens, price, self._now(), service_tier=tier, caches=caches)
-        if amount is not None:
-            return price, to_units(amount), output_tokens
+            options = getattr(request, "options", None)
+            tier = options.service_tier if options is not None else None
+            caches = options is not None and (bool(options.cache_prompt) or _has_cache_marks(request))
+            worst = worst_units(input_tokens, output_tokens, price, now, tier, caches)
+            if worst is not None:
+                return price, worst, output_tokens
         if call.provider not in self._free and self._refuses_unpriced:
             name = f"{call.provider}:{call.model}" if call.provider else call.model
             raise InvalidInput(
@@ -263,29 +288,13 @@ class BudgetMeter(Middleware):
         return max(to_units(cost.amount), 0)
 
     def _replace(self, current: _PaidTry, amount: int) -> None:
-        self._ledger.settle(current.hold, [amount] * len(self._accounts), self._now())
+        self._ledger.settle(current.hold, [amount] * len(current.hold.charges), self._now())
 
     def _warn(self, account: _BudgetAccount, charge: Charge) -> None:
         """Log once in each window that a budget is exceeded."""
         if self._warned.get(account.prefix) != charge.until:
             self._warned[account.prefix] = charge.until
             _logger.warning("a budget is exceeded", extra={"budget": account.budget.words})
-
-
-def _account_of(budget: Budget) -> _BudgetAccount:
-    return _BudgetAccount(budget, budget.limit, budget.zone, budget.account)
-
-
-def _charge(account: _BudgetAccount, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
-    budget = account.budget
-    window = account.window_at(now)
-    scope = "" if budget.scope is None else _scope(budget.scope(request))
-    limit = account.limit if budget.on == "error" else None
-    return Charge(_name(account, window, scope), amount, limit, math.inf, window.end)
-
-
-def _name(account: _BudgetAccount, window: TimeWindow, scope: str) -> str:
-    return f"{account.prefix}:{window.start:.0f}:{scope}"
 
 
 def _scope(scope: object) -> str:
@@ -297,7 +306,11 @@ def _scope(scope: object) -> str:
 
 
 def _has_cache_marks(request: Any) -> bool:
-    return any(part.cache for message in request.messages for part in message.content)
+    for message in request.messages:
+        for part in message.content:
+            if part.cache:
+                return True
+    return False
 
 
 def _money(units: int) -> str:

@@ -53,7 +53,8 @@ def _parts_tokens(parts: Iterable[Any]) -> int:
     for part in parts:
         kind = part.type
         if kind in _TEXT:
-            count += _text_tokens(part.text)
+            text = part.text
+            count -= -(len(text) if text.isascii() else len(text.encode("utf-8", "replace"))) // _BYTES_A_TOKEN
         elif kind in _CALLS:
             count += _text_tokens(part.name) + _text_tokens(part.arguments) + _PER_MESSAGE
         elif kind == "tool_result":

@@ -98,6 +98,11 @@ class Lane:
         self._lock = threading.Lock()
         self._waiters.clear()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether no call waits, and the lane is not closed."""
+        return not self._waiters and not self._closed
+
     async def reserve(self, choices: Sequence[Sequence[Charge]], patience: float, *, hopeful: bool = True) -> Hold:
         """Reserve amounts, waiting for at most `patience` seconds.
 

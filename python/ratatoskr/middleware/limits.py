@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import RatatoskrError, RateLimited
+from ratatoskr.ledger.memory import as_local
 from ratatoskr.ledger.protocol import Charge, Hold, Ledger
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import (
@@ -19,7 +20,7 @@ from ratatoskr.middleware.estimate import (
     largest_output,
 )
 from ratatoskr.middleware.lane import Lane, Late
-from ratatoskr.middleware.ratelimit_headers import read_remaining
+from ratatoskr.middleware.ratelimit_headers import read_remaining, tells_remaining
 from ratatoskr.middleware.watch import watch
 from ratatoskr.registry.backoff import PATIENCE
 from ratatoskr.registry.policy import maybe_billed
@@ -55,6 +56,7 @@ class _Dimension(NamedTuple):
         limit: the most.
         per: seconds.
         each_key: whether each key has an account of its own.
+        place: of its amount in `_amounts`.
     """
 
     account: str
@@ -62,6 +64,7 @@ class _Dimension(NamedTuple):
     limit: int
     per: float
     each_key: bool
+    place: int
 
 
 class _LimitedModel:
@@ -133,6 +136,7 @@ class RateLimits(Middleware):
         self._now: Callable[[], float] = getattr(clock, "time", time.time) if ledger.shared else clock.now
         self._models: dict[str, _LimitedModel] = {}
         self._lanes: dict[tuple[int, ...], Lane] = {}
+        self._local = as_local(ledger)
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Return the answer to a chat, asked for when the limits allow it."""
@@ -212,6 +216,11 @@ class RateLimits(Middleware):
             return None, call
         estimated = self._count(request, call.provider or "", call.model)
         charges = self._charges(model, request, estimated, call)
+        local = self._local
+        if local is not None and not model.each_key and model.lane.is_free:
+            found = local.reserve_now(charges, self._now())
+            if isinstance(found, Hold):
+                return _LimitedTry(model, found, estimated), call
         choices = self._choices(model, charges, request, call.model)
         total = math.inf if call.deadlines.total is None else call.deadlines.total
         patience = min(PATIENCE, total) if call.has_next else total
@@ -235,21 +244,23 @@ class RateLimits(Middleware):
     ) -> list[Charge]:
         input_tokens = model.mean.correct(estimated)
         most = largest_output(request)
-        output_tokens = model.mean.output() if most is None else most
-        amounts = _amounts(input_tokens, output_tokens)
-        for _, name, limit, per, _ in model.dimensions:
-            if name in ("tokens", "input_tokens") and input_tokens > limit:
-                raise RateLimited(
-                    f"the input has about {input_tokens} tokens, and the limit is {limit} {_words(name)} in {per:g} s",
-                    provider="ratatoskr",
-                    model=call.model,
-                    retryable=False,
-                    field="messages",
-                )
-        # An output that may be longer than the limit waits until nothing else is under way.
-        return [
-            Charge(account, min(amounts[name], limit), limit, per) for account, name, limit, per, _ in model.dimensions
-        ]
+        amounts = _amounts(input_tokens, model.mean.output() if most is None else most)
+        charges = []
+        for account, name, limit, per, _, place in model.dimensions:
+            amount = amounts[place]
+            if amount > limit:
+                if name in ("tokens", "input_tokens") and input_tokens > limit:
+                    text = f"{limit} {_words(name)} in {per:g} s"
+                    raise RateLimited(
+                        f"the input has about {input_tokens} tokens, and the limit is {text}",
+                        provider="ratatoskr",
+                        model=call.model,
+                        retryable=False,
+                        field="messages",
+                    )
+                amount = limit  # an output that may be longer than the limit waits until nothing else is under way
+            charges.append(Charge(account, amount, limit, per))
+        return charges
 
     def _choices(
         self, model: _LimitedModel, charges: list[Charge], request: ChatRequest | EmbedRequest, name: str
@@ -277,7 +288,7 @@ class RateLimits(Middleware):
             amounts = [charge.amount for charge in reserved]
         else:
             known = _amounts(usage.input_tokens, usage.output_tokens or 0)
-            amounts = [known[one.name] for one in current.model.dimensions]
+            amounts = [known[one.place] for one in current.model.dimensions]
         self._replace(current, amounts)
 
     def _fail(self, current: _LimitedTry, error: BaseException) -> None:
@@ -294,20 +305,23 @@ class RateLimits(Middleware):
 
     def _replace(self, current: _LimitedTry, amounts: list[int]) -> None:
         self._ledger.settle(current.hold, amounts, self._now())
-        for lane in list(self._lanes.values()):
-            lane.wake()
+        for lane in tuple(self._lanes.values()):
+            if not lane.is_free:
+                lane.wake()
 
     async def _lower(self, current: _LimitedTry, headers: Mapping[str, str]) -> None:
         """Count what the provider says that others have used, until it says that it is free again."""
         for charge, one in zip(current.hold.charges, current.model.dimensions, strict=True):
             if self._order_keys is not None and not one.each_key:
                 continue  # the headers are about one of several keys
-            found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time))
-            if found is None:
+            if not tells_remaining(headers, one.name):
                 continue
-            now = self._now()
-            unseen = one.limit - await self._ledger.total(charge.account, now) - found.remaining
-            if unseen > 0:
+            now, local, account = self._now(), self._local, charge.account
+            total = await self._ledger.total(account, now) if local is None else local.total_now(account, now)
+            left = one.limit - total
+            found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time), left)
+            if found is not None:
+                unseen = left - found.remaining
                 lowered = Charge(charge.account, unseen, None, min(found.seconds, one.per))
                 hold = await self._ledger.reserve([lowered], now)
                 if isinstance(hold, Hold):
@@ -321,7 +335,7 @@ class RateLimits(Middleware):
         limits = [self._limits[index] for index in which]
         # Those of each key first: the first account says which key was chosen.
         dimensions = tuple(
-            _Dimension(limit.account(name), name, most, limit.per, limit.each_key)
+            _Dimension(limit.account(name), name, most, limit.per, limit.each_key, _PLACES.index(name))
             for limit in sorted(limits, key=lambda one: not one.each_key)
             for name, most in limit.dimensions()
         )
@@ -335,13 +349,12 @@ def _of_key(account: str, key: int | None) -> str:
     return account if key is None else f"{account}:key{key}"
 
 
-def _amounts(input_tokens: int, output_tokens: int) -> dict[str, int]:
-    return {
-        "requests": 1,
-        "tokens": input_tokens + output_tokens,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-    }
+_PLACES: Final = ("requests", "tokens", "input_tokens", "output_tokens")
+
+
+def _amounts(input_tokens: int, output_tokens: int) -> tuple[int, int, int, int]:
+    """Return the amounts of `_PLACES`."""
+    return 1, input_tokens + output_tokens, input_tokens, output_tokens
 
 
 def _words(dimension: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["Remaining", "read_remaining"]
+__all__ = ["Remaining", "read_remaining", "tells_remaining"]
 
 
 class Remaining(NamedTuple):
@@ -43,21 +45,32 @@ _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
-def read_remaining(headers: Mapping[str, str], dimension: str, now: Callable[[], float]) -> Remaining | None:
-    """Return what headers say about a dimension; `None` if they say nothing that can be read.
+def tells_remaining(headers: Mapping[str, str], dimension: str) -> bool:
+    """Return whether headers, with names in lower case, say how much is left of one of `DIMENSIONS`."""
+    return any(remaining in headers for remaining, _ in _NAMES[dimension])
+
+
+def read_remaining(
+    headers: Mapping[str, str], dimension: str, now: Callable[[], float], below: float = math.inf
+) -> Remaining | None:
+    """Return what headers say about a dimension; `None` if they say nothing that can be read, or that more is left.
 
     Args:
         headers: names in lower case.
         dimension: one of `DIMENSIONS`.
         now: returns seconds since 1970.
+        below: what is of interest: less than this is left.
     """
     for remaining, reset in _NAMES[dimension]:
         text = headers.get(remaining)
         if text is None or not (text.isascii() and text.isdigit()) or len(text) > 18:
             continue
+        count = int(text)
+        if count >= below:
+            return None
         seconds = _seconds(headers.get(reset, ""), now)
         if seconds is not None:
-            return Remaining(int(text), seconds)
+            return Remaining(count, seconds)
     return None
 
 
@@ -66,12 +79,20 @@ def _seconds(text: str, now: Callable[[], float]) -> float | None:
     text = text.strip()
     if len(text) > 40:
         return None
-    if _DURATION.fullmatch(text):
-        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    duration = _duration(text)
+    if duration is not None:
+        return duration
     try:
         return max(0.0, float(text)) if text.replace(".", "", 1).isdigit() else _until(text, now())
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _duration(text: str) -> float | None:
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def _until(text: str, now: float) -> float | None:

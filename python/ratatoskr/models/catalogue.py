@@ -114,8 +114,7 @@ class Catalogue:
 
     def basis(self, provider: str) -> str:
         """Return the table of a provider that is in force and its date, such as `catalogue of 2026-11-20`."""
-        tables = self._provider(provider).tables
-        return f"catalogue of {tables[0].date}" if tables else ""
+        return self._provider(provider).basis
 
     def sources(self, provider: str, entry: ModelEntry) -> tuple[str, ...]:
         """Return where the facts about a model are from: the names of tables."""
@@ -156,6 +155,7 @@ class _Provider:
         changes: Iterable[tuple[str, Sequence[tuple[str, ModelChange]]]],
     ) -> None:
         self.tables = tables
+        self.basis = f"catalogue of {tables[0].date}" if tables else ""
         self._indexes = [one if isinstance(one, StoredTable) else NameIndex(name, one.models) for one in tables]
         self._changed: dict[str, ModelEntry] = {}
         for model, layers in changes:

@@ -11,25 +11,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ratatoskr.models.price import UNITS
 from ratatoskr.models.schedule import schedule_of
 from ratatoskr.types.pending import Pending
-from ratatoskr.types.usage import DETAIL_COUNTS, EXACT, Cost, CostItem
+from ratatoskr.types.usage import DETAIL_COUNTS, EXACT, MONEY_DIGITS, Cost, CostItem
 
 if TYPE_CHECKING:
     from ratatoskr.models.price import Price
+    from ratatoskr.models.schedule import InForce
     from ratatoskr.types.usage import Usage, UsageDetails
 
-__all__ = ["Moment", "cost_of", "worst_case"]
+__all__ = ["Moment", "cost_of", "worst_case", "worst_units"]
 
 Moment: TypeAlias = "datetime | float | None"
 _Counts: TypeAlias = "list[tuple[str, int]]"
 
 _ZERO: Final = Decimal(0)
-_MILLION: Final = 1_000_000
 _TOKENS: Final = frozenset(unit for unit, one in UNITS.items() if one.parents or unit in ("input", "output"))
-_PROMPT: Final = ("input",)
-_CACHED_PROMPT: Final = ("input", "cache_read", "cache_write", "cache_write_long")
-_ANSWER: Final = ("output", "reasoning")
-_multiply, _divide, _fma = EXACT.multiply, EXACT.divide, EXACT.fma
+_UNITS_A_DOLLAR: Final = 10**MONEY_DIGITS
+_multiply, _divide = EXACT.multiply, EXACT.divide
 _finer_counts = attrgetter(*DETAIL_COUNTS)
+"""Returns what is unpacked in `_detailed_counts`, in that order."""
 
 
 def cost_of(
@@ -66,18 +65,21 @@ def cost_of(
         speed = details.speed or speed
         region = details.region or region
     served = (service_tier, speed, region, batch or service_tier == "batch")
-    rates, millionths, guessed = schedule_of(price).in_force(_stamp(at), served, prompt)
-    if usage.output_tokens is None and rates.get("output"):
-        return None
-    counts, fits = _counts(usage, prompt, usage.output_tokens or 0)
-    if "requests" in rates:
+    moment = at if type(at) is float else _stamp(at)
+    rates, guessed, each, dollar, _, _, _ = schedule_of(price).in_force(moment, served, prompt)
+    answer = usage.output_tokens
+    if answer is None:
+        if rates.get("output"):
+            return None
+        answer = 0
+    counts, fits = _counts(usage, details, prompt, answer)
+    if "requests" in each:
         counts.append(("requests", 1))
     estimated = not fits or usage.source == "estimated"
-    total = _ZERO
+    total = 0
     for unit, quantity in counts:
-        rate = millionths.get(unit)
-        if rate is not None:
-            total = _fma(rate, quantity, total)
+        if unit in each:
+            total += each[unit] * quantity
             if unit in guessed:
                 estimated = True
         elif unit in _TOKENS:
@@ -85,7 +87,7 @@ def cost_of(
         else:
             estimated = True
     items: Any = _PendingItems(counts, rates)
-    return Cost(_divide(total, _MILLION), "USD", "prices", estimated, items, basis)
+    return Cost(_divide(total, dollar), "USD", "prices", estimated, items, basis)
 
 
 class _PendingItems(Pending):
@@ -131,14 +133,28 @@ def worst_case(
         batch: whether it is part of a batch.
         caches: whether the prompt may be written to a cache, which some providers charge more for.
     """
-    rates, millionths, _ = schedule_of(price).in_force(_stamp(at), (service_tier, speed, region, batch), input_tokens)
-    if (input_tokens and "input" not in rates) or (max_output and "output" not in rates):
+    moment = at if type(at) is float else _stamp(at)
+    force = schedule_of(price).in_force(moment, (service_tier, speed, region, batch), input_tokens)
+    total = _most(force, input_tokens, max_output, caches)
+    return None if total is None else _divide(total, force.dollar)
+
+
+def worst_units(
+    input_tokens: int, max_output: int, price: Price, at: float, service_tier: str | None, caches: bool
+) -> int | None:
+    """Return what `worst_case` does, in units of money of `MONEY_DIGITS` and rounded up."""
+    force = schedule_of(price).in_force(at, (service_tier, None, None, False), input_tokens)
+    total = _most(force, input_tokens, max_output, caches)
+    return None if total is None else -(-total * _UNITS_A_DOLLAR // int(force.dollar))
+
+
+def _most(force: InForce, input_tokens: int, max_output: int, caches: bool) -> int | None:
+    """Return the most that a call may cost, in the fractions of a dollar that the rates are in."""
+    prompt, cached_prompt, answer = force.most
+    token = cached_prompt if caches else prompt
+    if (input_tokens and token is None) or (max_output and answer is None):
         return None
-    total = millionths.get("requests", _ZERO)
-    for units, quantity in ((_CACHED_PROMPT if caches else _PROMPT, input_tokens), (_ANSWER, max_output)):
-        dearest = max([millionths[unit] for unit in units if unit in millionths], default=_ZERO)
-        total = _fma(dearest, quantity, total)
-    return _divide(total, _MILLION)
+    return force.each.get("requests", 0) + (token or 0) * input_tokens + (answer or 0) * max_output
 
 
 def _stamp(at: Moment) -> float:
@@ -149,13 +165,13 @@ def _stamp(at: Moment) -> float:
     return at
 
 
-def _counts(usage: Usage, prompt: int, answer: int) -> tuple[_Counts, bool]:
+def _counts(usage: Usage, details: UsageDetails | None, prompt: int, answer: int) -> tuple[_Counts, bool]:
     """Return the quantity of each unit that no finer unit has, without zeros, and whether parts fit their totals."""
     read, written = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     reasoning = usage.reasoning_tokens or 0
     fresh, visible = prompt - read - written, answer - reasoning
-    if usage.details is not None and any(_finer_counts(usage.details)):
-        return _detailed_counts(usage.details, fresh, read, written, visible, reasoning)
+    if details is not None and any(finer := _finer_counts(details)):
+        return _detailed_counts(finer, fresh, read, written, visible, reasoning)
     counts = []
     if fresh > 0:
         counts.append(("input", fresh))
@@ -171,38 +187,57 @@ def _counts(usage: Usage, prompt: int, answer: int) -> tuple[_Counts, bool]:
 
 
 def _detailed_counts(
-    details: UsageDetails, fresh: int, read: int, written: int, visible: int, reasoning: int
+    finer: tuple[int | None, ...], fresh: int, read: int, written: int, visible: int, reasoning: int
 ) -> tuple[_Counts, bool]:
-    long = details.cache_write_long_tokens or 0
-    media = {
-        "audio": (details.input_audio_tokens or 0, details.cache_read_audio_tokens or 0),
-        "image": (details.input_image_tokens or 0, details.cache_read_image_tokens or 0),
-        "video": (details.input_video_tokens or 0, details.cache_read_video_tokens or 0),
-    }
-    made = {
-        "output_audio": details.output_audio_tokens or 0,
-        "output_image": details.output_image_tokens or 0,
-        "output_video": details.output_video_tokens or 0,
-    }
-    uncached: dict[str, int] = {}
-    cached: dict[str, int] = {}
-    for kind, (all_of_it, from_cache) in media.items():
-        # Where the provider does not say how much of a medium was cached, what does not fit into the fresh input was.
-        most = max(0, fresh - sum(uncached.values()))
-        from_cache = max(from_cache, min(all_of_it - most, read - sum(cached.values())))  # noqa: PLW2901
-        uncached[f"input_{kind}"] = max(0, all_of_it - from_cache)
-        cached[f"cache_read_{kind}"] = from_cache
-    counts = {
-        "input": fresh - sum(uncached.values()),
-        **uncached,
-        "cache_read": read - sum(cached.values()),
-        **cached,
-        "cache_write": written - long,
-        "cache_write_long": long,
-        "output": visible - sum(made.values()),
-        **made,
-        "reasoning": reasoning,
-        "web_searches": details.web_searches or 0,
-        "file_searches": details.file_searches or 0,
-    }
-    return [(unit, n) for unit, n in counts.items() if n > 0], min(counts.values()) >= 0
+    long, audio, image, video, audio_read, image_read, video_read, *others = finer
+    audio_made, image_made, video_made, web_searches, file_searches = others
+    media: _Counts = []
+    media_read: _Counts = []
+    if audio or audio_read:
+        new, cached = _split(audio or 0, audio_read or 0, fresh, read)
+        media.append(("input_audio", new))
+        media_read.append(("cache_read_audio", cached))
+        fresh, read = fresh - new, read - cached
+    if image or image_read:
+        new, cached = _split(image or 0, image_read or 0, fresh, read)
+        media.append(("input_image", new))
+        media_read.append(("cache_read_image", cached))
+        fresh, read = fresh - new, read - cached
+    if video or video_read:
+        new, cached = _split(video or 0, video_read or 0, fresh, read)
+        media.append(("input_video", new))
+        media_read.append(("cache_read_video", cached))
+        fresh, read = fresh - new, read - cached
+    made: _Counts = []
+    if audio_made:
+        made.append(("output_audio", audio_made))
+        visible -= audio_made
+    if image_made:
+        made.append(("output_image", image_made))
+        visible -= image_made
+    if video_made:
+        made.append(("output_video", video_made))
+        visible -= video_made
+    if long:
+        written -= long
+    counts = [("input", fresh), *media, ("cache_read", read), *media_read, ("cache_write", written)]
+    if long:
+        counts.append(("cache_write_long", long))
+    counts.append(("output", visible))
+    counts += made
+    if reasoning:
+        counts.append(("reasoning", reasoning))
+    if web_searches:
+        counts.append(("web_searches", web_searches))
+    if file_searches:
+        counts.append(("file_searches", file_searches))
+    return [one for one in counts if one[1] > 0], fresh >= 0 and read >= 0 and written >= 0 and visible >= 0
+
+
+def _split(medium: int, known: int, fresh: int, read: int) -> tuple[int, int]:
+    """Return how much of a medium is new, and how much is from the cache: at least what is known.
+
+    Where the provider does not say how much of it was cached, what does not fit into the fresh input was.
+    """
+    cached = max(known, min(medium - fresh if fresh > 0 else medium, read))
+    return (medium - cached if medium > cached else 0), cached

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.models.price import UNITS, TieredRate
@@ -21,7 +24,7 @@ _RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,18})?")
 _DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _MOST_KEPT: Final = 64
-"""Combinations of time, variant and tier that one price keeps in memory."""
+"""Combinations of what served an answer, and tier, that one price keeps in memory."""
 
 Served: TypeAlias = "tuple[str | None, str | None, str | None, bool]"
 """How an answer was served: service tier, speed, region, and whether it came from a batch."""
@@ -33,13 +36,22 @@ class InForce(NamedTuple):
 
     Attributes:
         rates: by unit; a unit of tokens without a rate of its own has that of the unit that it is a part of.
-        millionths: the price of one of a unit, in millionths of a dollar.
         guessed: the units whose rate is another's although vendors publish one.
+        each: the price of one of a unit in whole fractions of a dollar; without the units that are priced by the hour.
+        dollar: how many of these fractions it has: a power of ten.
+        most: what a token of a prompt, of one that may be written to a cache, and of an answer costs at most, in these
+            fractions; `None` where the rate of the input or output is unknown.
+        since: the time from which on these rates hold; those before it may be others.
+        until: the time from which on others may hold.
     """
 
     rates: dict[str, Decimal]
-    millionths: dict[str, Decimal]
     guessed: frozenset[str]
+    each: dict[str, int]
+    dollar: Decimal
+    most: tuple[int | None, int | None, int | None]
+    since: float = -math.inf
+    until: float = math.inf
 
 
 class _Hours(NamedTuple):
@@ -103,7 +115,7 @@ class Schedule:
         InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
     """
 
-    __slots__ = ("_base", "_changes", "_is_plain", "_kept", "_multiplier", "_thresholds", "_variants")
+    __slots__ = ("_base", "_changes", "_kept", "_multiplier", "_seconds", "_stamps", "_thresholds", "_variants")
 
     def __init__(self, price: Price) -> None:
         self._base = _read_rates(price, "price")
@@ -117,8 +129,13 @@ class Schedule:
         self._thresholds = tuple(
             sorted({above for rates in every for tiers in rates.values() for above, _ in tiers[1:]})
         )
-        self._is_plain = not self._changes and not self._variants
-        self._kept: dict[tuple[Any, ...], InForce] = {}
+        times = [*[when for when, _ in self._changes], *[one.when for one in self._variants]]
+        self._stamps = sorted({stamp for one in times for stamp in (one.since, one.until) if stamp is not None})
+        hours = [hours for one in times for hours in one.hours]
+        self._seconds = sorted(
+            {0, _DAY, *[second for one in hours for second in (one.start, one.end)]} if hours else ()
+        )
+        self._kept: dict[tuple[Served, int], InForce] = {}
 
     def in_force(self, moment: float, served: Served, prompt: int) -> InForce:
         """Return the rates at a time stamp, for an answer served in this way to a prompt of so many tokens."""
@@ -127,25 +144,34 @@ class Schedule:
             if prompt <= above:
                 break
             tier += 1
-        if self._is_plain:
-            key: tuple[Any, ...] = (tier,)
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = self._resolve(self._base, (), prompt)
-            return found
-        change = next((i for i in range(len(self._changes) - 1, -1, -1) if self._changes[i][0].holds(moment)), -1)
-        chosen = tuple([i for i, one in enumerate(self._variants) if one.matches(served) and one.when.holds(moment)])
-        key = (tier, change, chosen)
+        key = (served, tier)
         found = self._kept.get(key)
-        if found is None:
+        if found is None or not found.since <= moment < found.until:
+            found = self._find(moment, served, prompt)
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            base = self._base if change < 0 else self._changes[change][1]
-            variants = tuple(self._variants[i] for i in chosen)
-            found = self._kept[key] = self._resolve(base, variants, prompt)
+            self._kept[key] = found
         return found
 
-    def _resolve(self, base: dict[str, _Tiers], variants: tuple[_Matching, ...], prompt: int) -> InForce:
+    def _find(self, moment: float, served: Served, prompt: int) -> InForce:
+        base = next((rates for when, rates in reversed(self._changes) if when.holds(moment)), self._base)
+        variants = [one for one in self._variants if one.matches(served) and one.when.holds(moment)]
+        since, until = self._period(moment)
+        return self._resolve(base, variants, prompt)._replace(since=since, until=until)
+
+    def _period(self, moment: float) -> tuple[float, float]:
+        """Return the time around a moment in which no change and no variant begins or ends."""
+        before = [stamp for stamp in self._stamps if stamp <= moment]
+        after = self._stamps[len(before) :]
+        since, until = max(before, default=-math.inf), min(after, default=math.inf)
+        if self._seconds:
+            day, second = divmod(moment, _DAY)
+            place = bisect_right(self._seconds, second)
+            midnight = day * _DAY
+            since, until = max(since, midnight + self._seconds[place - 1]), min(until, midnight + self._seconds[place])
+        return since, until
+
+    def _resolve(self, base: dict[str, _Tiers], variants: Sequence[_Matching], prompt: int) -> InForce:
         own = {unit: _at(tiers, prompt) for unit, tiers in base.items()}
         replaced: set[str] = set()
         for one in variants:
@@ -165,8 +191,13 @@ class Schedule:
                 rates[unit] = rates[parent]
                 if not same or parent in guessed:
                     guessed.add(unit)
-        millionths = {unit: EXACT.multiply(rate, times) for unit, rate in rates.items() if (times := _FACTORS[unit])}
-        return InForce(rates, millionths, frozenset(guessed))
+        single = {unit: EXACT.divide(rate, per) for unit, rate in rates.items() if (per := UNITS[unit].per) != _HOUR}
+        digits = max([0, *[-_exponent(rate) for rate in single.values()]])
+        each = {unit: int(EXACT.scaleb(rate, digits)) for unit, rate in single.items()}
+        cached = max([each[unit] for unit in _PROMPT if unit in each], default=None) if "input" in each else None
+        answer = max(each["output"], each["reasoning"]) if "output" in each else None
+        most = (each.get("input"), cached, answer)
+        return InForce(rates, frozenset(guessed), each, Decimal(10**digits), most)
 
 
 def schedule_of(price: Price) -> Schedule:
@@ -175,15 +206,22 @@ def schedule_of(price: Price) -> Schedule:
     Raises:
         InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
     """
-    made: Schedule | None = price.__dict__.get("schedule")
-    if made is None:
-        made = price.__dict__["schedule"] = Schedule(price)
+    kept = price.__dict__
+    if "schedule" not in kept:
+        kept["schedule"] = Schedule(price)
+    made: Schedule = kept["schedule"]
     return made
 
 
 _PER_TOKENS: Final = UNITS["input"].per
-_FACTORS: Final = {unit: 0 if _PER_TOKENS % one.per else _PER_TOKENS // one.per for unit, one in UNITS.items()}
-"""What makes the price of one of a unit, in millionths of a dollar, of a rate; 0 for an hour's."""
+_PROMPT: Final = ("input", "cache_read", "cache_write", "cache_write_long")
+_HOUR: Final = UNITS["seconds"].per
+"""A rate by the hour is no decimal for each second."""
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0  # rates are finite
 
 
 def _at(tiers: _Tiers, prompt: int) -> Decimal:

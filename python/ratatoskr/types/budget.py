@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from ratatoskr.errors import ConfigurationError
-from ratatoskr.types.usage import EXACT
+from ratatoskr.types.usage import EXACT, MONEY_DIGITS
 from ratatoskr.types.visible import quote
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ Period: TypeAlias = "Literal['day', 'month', 'total'] | timedelta"
 Unpriced: TypeAlias = Literal["refuse", "allow"]
 WhenSpent: TypeAlias = Literal["error", "warn"]
 
-_DIGITS: Final = 12
-MONEY_UNIT: Final = Decimal(f"1e-{_DIGITS}")
-"""What money is counted in, in US dollars: a whole number of these fits any price of a token."""
+MONEY_UNIT: Final = Decimal(f"1e-{MONEY_DIGITS}")
+"""What money is counted in, in US dollars."""
+_UNITS_A_DOLLAR: Final = Decimal(10**MONEY_DIGITS)
+_multiply = EXACT.multiply
 _MAX_AMOUNT: Final = 9_000_000
 """In US dollars: the largest number of units that a file holds is 2^63 - 1."""
 
@@ -109,7 +110,9 @@ class Budget:
 
 def to_units(amount: Decimal) -> int:
     """Return an amount of money in units of `MONEY_UNIT`, rounded up; the caller's decimal context does not matter."""
-    return int(EXACT.scaleb(amount, _DIGITS).to_integral_value(ROUND_CEILING, EXACT))
+    exact = _multiply(amount, _UNITS_A_DOLLAR)
+    units = int(exact)
+    return units if exact <= units else units + 1
 
 
 def _parse_amount(amount: Any) -> Decimal:

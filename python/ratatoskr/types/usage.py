@@ -180,6 +180,8 @@ def _sum_details(first: Usage, second: Usage) -> UsageDetails | None:
 
 EXACT: Final = Context(prec=200, Emin=-(10**9), Emax=10**9, traps=[])
 """Amounts are exact in it, whatever the application has set for its own decimals."""
+MONEY_DIGITS: Final = 12
+"""The digits after the point of a US dollar in the unit that money is counted in: any price of a token fits."""
 
 
 COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
