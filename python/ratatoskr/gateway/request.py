@@ -163,6 +163,8 @@ def _message_of(item: Any, index: int) -> Message:
 
 def _as_tuple(values: Any, field: str, what: str) -> tuple[Any, ...]:
     """Return a sequence as a tuple; a mapping, bytes or a single value is refused."""
+    if type(values) is tuple:
+        return values
     if not isinstance(values, Iterable) or isinstance(values, (bytes, Mapping)):
         raise InvalidInput(f"{field} must be a sequence of {what}, not {type(values).__name__}", field=field)
     return tuple(values)

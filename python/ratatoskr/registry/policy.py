@@ -141,7 +141,7 @@ def cooldown_after(error: RatatoskrError) -> float:
 
 def safe_to_repeat(request: ChatRequest) -> Callable[[RatatoskrError], bool]:
     """Return the test for whether a request may be sent again; one with server-side tools only if it did not run."""
-    return _did_not_run if any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
+    return _did_not_run if request.tools and any(isinstance(tool, ProviderTool) for tool in request.tools) else _always
 
 
 def _did_not_run(error: RatatoskrError) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.providers.protocol import CallOptions
@@ -53,14 +53,14 @@ class ProviderRegistry(Generic[P]):
     def __getitem__(self, name: str) -> P:
         return self.providers[name]
 
-    async def run(
+    def run(
         self,
         candidates: Sequence[Candidate],
         ask: Callable[[P, CallOptions], Awaitable[T]],
         timeouts: Timeouts,
         *,
         safe_to_repeat: Callable[[RatatoskrError], bool] = lambda _: True,
-    ) -> tuple[T, tuple[Attempt, ...]]:
+    ) -> Coroutine[Any, Any, tuple[T, tuple[Attempt, ...]]]:
         """Return the first answer and every attempt; raises what `Chain.run` raises.
 
         Args:
@@ -89,4 +89,4 @@ class ProviderRegistry(Generic[P]):
             )
             return ask(self.providers[name], options)
 
-        return await self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)
+        return self._chain.run(candidates, attempt, timeouts, safe_to_repeat=safe_to_repeat)

@@ -96,6 +96,8 @@ def message_from_pb(message: pb.Message) -> Message:
     if role == "tool" and message.HasField("tool_call_id"):
         result = ToolResult(message.tool_call_id, (TextPart(message.content),), name=name)
         return Message(role, (result,), None, metadata)
-    content: list[TextPart | ToolCall] = [TextPart(message.content)] if message.content else []
-    content += [TOOL_CALL.from_pb(call) for call in message.tool_calls]
-    return Message(role, tuple(content), name, metadata)
+    text = message.content
+    content: tuple[TextPart | ToolCall, ...] = (TextPart(text),) if text else ()
+    if message.tool_calls:
+        content += tuple([TOOL_CALL.from_pb(call) for call in message.tool_calls])
+    return Message(role, content, name, metadata)

@@ -106,22 +106,28 @@ def response_to_pb(response: ChatResponse[Any], *, listed: bool = True) -> pb.Ch
     plain = message.role == "assistant" and message.name is None and not message.metadata
     text = ("" if not message.content else plain_text(message)) if plain else None
     finish, exact = finish_reasons(response.finish_reason)
-    usage = response.usage
+    usage, cost = response.usage, response.cost
     try:
         out = pb.ChatResponse(
             content=text,
             usage=None if usage is NO_USAGE or usage == NO_USAGE else usage_to_pb(usage, listed=listed),
             model=response.model,
             finish_reason=finish,  # type: ignore[arg-type]  # the number of the enum
-            exact_finish_reason=exact,  # type: ignore[arg-type]
             native_finish_reason=response.native_finish_reason,
             provider=response.provider,
             request_id=response.request_id,
-            cost=None if response.cost is None else COST.to_pb(response.cost),
-            warnings=[NOTICE.to_pb(notice) for notice in response.warnings] if response.warnings else (),
-            attempts=[ATTEMPT.to_pb(attempt) for attempt in response.attempts] if response.attempts else (),
-            raw=None if response.raw is None else _RAW.to_pb(response.raw),
         )
+        # What most answers lack is set apart: a keyword costs as much where its value is absent.
+        if exact:
+            out.exact_finish_reason = exact  # type: ignore[assignment]
+        if cost is not None:
+            out.cost.CopyFrom(COST.to_pb(cost))
+        if response.warnings:
+            out.warnings.extend([NOTICE.to_pb(notice) for notice in response.warnings])
+        if response.attempts:
+            out.attempts.extend([ATTEMPT.to_pb(attempt) for attempt in response.attempts])
+        if response.raw is not None:
+            out.raw.CopyFrom(_RAW.to_pb(response.raw))
         if text is None:
             out.message.CopyFrom(message_to_pb(message, listed=False))
             if listed:

@@ -46,7 +46,7 @@ class CallLog(logging.Handler):
         super().__init__()
         self._write_octets = write or _write_to_stderr
         self._is_buffered = write is None
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[bytes | tuple[Any, ...]] = deque()  # a tuple has the arguments of `_show_call`
         self.configure(format, level)
 
     def configure(self, format: str, level: str) -> None:
@@ -60,7 +60,7 @@ class CallLog(logging.Handler):
     def event(self, message: str, level: str = "info", **fields: Any) -> None:
         """Log an event of the daemon."""
         if _LEVELS[level] >= self._least:
-            self._write({"time": _now(), "level": level, "message": message, **fields})
+            self._write({"time": _time(time.time()), "level": level, "message": message, **fields})
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log the record of a logger."""
@@ -71,7 +71,7 @@ class CallLog(logging.Handler):
         self.event(f"{record.name}: {record.getMessage()}", level, **fields)
 
     def call(self, call: Call) -> None:
-        """Log the end of a call."""
+        """Log the end of a call; its line is made when it is written."""
         error = call.error
         level = "info" if error is None else "warning"
         if _LEVELS[level] < self._least:
@@ -80,37 +80,41 @@ class CallLog(logging.Handler):
         answer = call.answer
         usage = getattr(answer, "usage", None)
         attempts = getattr(answer, "attempts", None) or getattr(error, "attempts", None)
-        line = {
-            "time": _now(),
-            "level": level,
-            "id": call.id,
-            "client": _line(call.caller.name),
-            "method": call.method.name if call.method is not None else _line(call.path),
-            "model": _safe(call.models) or None,
-            "provider": _line(getattr(answer, "provider", None) or getattr(primary, "provider", None)),
-            "answered_by": _line(getattr(answer, "model", None)),
-            "code": "ok" if error is None else error.code,
-            "error": primary.code if primary is not error and primary is not None else None,
-            "input_tokens": getattr(usage, "input_tokens", None),
-            "output_tokens": getattr(usage, "output_tokens", None),
-            "first_event_ms": _ms(call.first_event),
-            "ms": _ms(time.monotonic() - call.began),
-            "attempts": len(attempts) if attempts else None,
-        }
-        self._write_shown({name: value for name, value in line.items() if value is not None}, may_wait=error is None)
+        values = (
+            time.time(),
+            level,
+            call.id,
+            call.caller.name,
+            call.method.name if call.method is not None else call.path,
+            call.models,
+            getattr(answer, "provider", None) or getattr(primary, "provider", None),
+            getattr(answer, "model", None),
+            "ok" if error is None else error.code,
+            primary.code if primary is not error and primary is not None else None,
+            getattr(usage, "input_tokens", None),
+            getattr(usage, "output_tokens", None),
+            call.first_event,
+            time.monotonic() - call.began,
+            len(attempts) if attempts else None,
+        )
+        self._add(values, may_wait=error is None)
 
     def _write(self, fields: Mapping[str, Any]) -> None:
-        self._write_shown({name: _safe(value) for name, value in fields.items() if value is not None and value != ""})
+        shown = {name: _safe(value) for name, value in fields.items() if value is not None and value != ""}
+        self._add(self._line_of(shown))
 
-    def _write_shown(self, shown: dict[str, Any], *, may_wait: bool = False) -> None:
-        """Write fields whose texts are of one line."""
+    def _line_of(self, shown: dict[str, Any]) -> bytes:
+        """Return the line of fields whose texts are of one line."""
         if self._as_text:
             first = " ".join(str(shown.pop(name)) for name in ("time", "level", "message") if name in shown)
             rest = " ".join(f"{name}={_join(value)}" for name, value in shown.items())
             octets = f"{first} {rest}".rstrip().encode("utf-8", "replace")
         else:
             octets = msgspec.json.encode(shown)
-        self._lines.append(octets + b"\n")
+        return octets + b"\n"
+
+    def _add(self, line: bytes | tuple[Any, ...], *, may_wait: bool = False) -> None:
+        self._lines.append(line)
         if not (may_wait and self._is_buffered):
             self.flush()
         elif len(self._lines) == 1:
@@ -120,7 +124,8 @@ class CallLog(logging.Handler):
         """Write the lines that wait."""
         lines = [self._lines.popleft() for _ in range(len(self._lines))]  # other threads may add some meanwhile
         if lines:
-            self._write_octets(b"".join(lines))
+            made = [line if isinstance(line, bytes) else self._line_of(_show_call(*line)) for line in lines]
+            self._write_octets(b"".join(made))
 
 
 def _write_to_stderr(octets: bytes) -> None:
@@ -128,8 +133,46 @@ def _write_to_stderr(octets: bytes) -> None:
         os.write(2, octets)
 
 
-def _now() -> str:
-    seconds, rest = divmod(time.time(), 1)
+def _show_call(
+    at: float,
+    level: str,
+    id: str,
+    client: str,
+    method: str,
+    models: tuple[str, ...],
+    provider: str | None,
+    answered_by: str | None,
+    code: str,
+    error: str | None,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    first_event: float | None,
+    lasted: float,
+    attempts: int | None,
+) -> dict[str, Any]:
+    """Return the fields of a call's line."""
+    fields = {
+        "time": _time(at),
+        "level": level,
+        "id": id,
+        "client": _line(client),
+        "method": _line(method),
+        "model": _safe(models) or None,
+        "provider": _line(provider),
+        "answered_by": _line(answered_by),
+        "code": code,
+        "error": error,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "first_event_ms": _ms(first_event),
+        "ms": _ms(lasted),
+        "attempts": attempts,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _time(at: float) -> str:
+    seconds, rest = divmod(at, 1)
     return f"{_second(seconds)}.{int(rest * 1000):03d}Z"
 
 

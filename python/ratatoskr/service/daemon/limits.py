@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,8 +35,8 @@ class Limiter:
         self.calls = 0
         self.streams = 0
         self.octets = 0
-        self.calls_of: Counter[str] = Counter()
-        self.streams_of: Counter[str] = Counter()
+        self.calls_of: dict[str, int] = {}
+        self.streams_of: dict[str, int] = {}
         self._kept_free = 0
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
@@ -57,22 +56,23 @@ class Limiter:
         stream = call.method is not None and call.method.streams
         if self.calls >= limits.calls:
             raise _full("calls", limits.calls)
-        if self.calls_of[name] >= client.calls:
+        calls = self.calls_of.get(name, 0)
+        if calls >= client.calls:
             raise _full(f"calls of {name}", client.calls)
         if stream and self.streams >= limits.streams:
             raise _full("streams", limits.streams)
-        if stream and self.streams_of[name] >= client.streams:
+        if stream and self.streams_of.get(name, 0) >= client.streams:
             raise _full(f"streams of {name}", client.streams)
         if self.octets and self.octets + call.size > limits.bytes_in_flight:
             raise _full("bytes of requests", limits.bytes_in_flight)
         if client.rate:
             self._take(client)
         self.calls += 1
-        self.calls_of[name] += 1
+        self.calls_of[name] = calls + 1
         self.octets += call.size
         if stream:
             self.streams += 1
-            self.streams_of[name] += 1
+            self.streams_of[name] = self.streams_of.get(name, 0) + 1
 
         def release() -> None:
             self.calls -= 1
@@ -105,10 +105,12 @@ def _full(what: str, limit: int) -> RateLimited:
     return RateLimited(f"this daemon takes {limit} {what} at once", retry_after=_WAIT)
 
 
-def _lower(counter: Counter[str], name: str) -> None:
-    counter[name] -= 1
-    if counter[name] <= 0:
-        del counter[name]
+def _lower(counts: dict[str, int], name: str) -> None:
+    left = counts[name] - 1
+    if left:
+        counts[name] = left
+    else:
+        del counts[name]
 
 
 _LISTS: Final = ("texts", "documents", "pairs", "labels", "hypotheses")

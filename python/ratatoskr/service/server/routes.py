@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ratatoskr.errors import AuthenticationFailed, InvalidInput, ModelNotFound, PresetNotFound, RatatoskrError
@@ -95,7 +96,7 @@ _KEPT_FREE: Final = frozenset({"Health", "GetCapabilities"})
 
 
 def _bind(answer: Callable[..., Awaitable[Any]], capability: Rpc) -> Answer:
-    return lambda backend, message, call: answer(capability, backend, message, call)
+    return partial(answer, capability)
 
 
 async def _answer(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
@@ -144,9 +145,10 @@ def prepare(request: Any, call: Call) -> Any:
 def _check(request: ChatRequest, call: Call) -> ChatRequest:
     named = request.options.model
     models = (named,) if isinstance(named, str) else tuple(named or ())
-    if not models or not all(name.strip() for name in models):
+    if not models or not all([name.strip() for name in models]):
         raise InvalidInput("model is empty", field="model")
-    _use(call, (*models, *_models_within(request.options.raw_provider_options or {})))
+    raw = request.options.raw_provider_options
+    _use(call, (*models, *_models_within(raw)) if raw else models)
     return check_request(request)
 
 

@@ -63,9 +63,10 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         self._handlers = {path: self._handler(route) for path, route in self.routes.items()}
 
     def _handler(self, route: MethodRoute) -> Any:
+        """Return the handler of a method: a plain function, which gRPC classifies at each call faster than another."""
         if route.method.streams:
-            return grpc.stream_stream_rpc_method_handler(functools.partial(self._stream, route))
-        return grpc.stream_unary_rpc_method_handler(functools.partial(self._unary, route))
+            return grpc.stream_stream_rpc_method_handler(self._stream(route))
+        return grpc.stream_unary_rpc_method_handler(self._unary(route))
 
     def service(self, details: Any) -> Any:
         """Return the handler of a call; one for methods that do not exist, which authenticates before it says so."""
@@ -116,7 +117,9 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
 
     # the guard
 
-    async def _unary(self, route: MethodRoute, requests: object, context: Context) -> bytes:
+    def _unary(self, route: MethodRoute) -> Callable[[object, Context], Awaitable[bytes]]:
+        path = route.method.path
+
         async def answer(call: Call, octets: bytes | None) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
@@ -130,9 +133,14 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 )
             return out
 
-        return await self.guard(route, route.method.path, context, answer, reads=True)
+        async def unary(requests: object, context: Context) -> bytes:
+            return await self.guard(route, path, context, answer, reads=True)
 
-    async def _stream(self, route: MethodRoute, requests: object, context: Context) -> None:
+        return unary
+
+    def _stream(self, route: MethodRoute) -> Callable[[object, Context], Awaitable[None]]:
+        path = route.method.path
+
         async def answer(call: Call, octets: bytes | None) -> bytes:
             message = self.parse(route, octets)
             self.hooks.check_message(call, message)
@@ -143,13 +151,16 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 async with aclosing(route.produce(self.backend, message, call)) as messages:
                     async for one in messages:
                         call.writing_since = watch.now()
-                        await context.write(one.SerializeToString())
+                        await call.context.write(one.SerializeToString())
                         call.writing_since = None
             finally:
                 watch.stop()
             return b""
 
-        await self.guard(route, route.method.path, context, answer, reads=True)
+        async def stream(requests: object, context: Context) -> None:
+            await self.guard(route, path, context, answer, reads=True)
+
+        return stream
 
     async def _refuse_unknown(self, path: str, requests: object, context: Context) -> None:
         """Refuse a call whose messages are not read: there may be any number of them, or none."""
