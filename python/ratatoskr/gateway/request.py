@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, JsonSchema
 from ratatoskr.types.message import Message
-from ratatoskr.types.part import ImagePart, Part, ToolResult
+from ratatoskr.types.part import ImagePart, Part, TextPart, ToolResult
 from ratatoskr.types.schema import check_schema
 from ratatoskr.types.timeouts import Timeouts, TimeoutsLike, timeouts_of
 from ratatoskr.types.tool import ProviderTool, Tool, ToolLike, tool_of
@@ -143,7 +143,8 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     for i, message in enumerate(history):
         if not message.content and message.role in ("user", "tool"):
             raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")
-        _check_images(message.content, f"messages[{i}]")
+        if any([type(part) is not TextPart for part in message.content]):
+            _check_images(message.content, f"messages[{i}]")
     return history
 
 

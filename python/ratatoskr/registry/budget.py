@@ -36,7 +36,8 @@ class RetryBudget:
 
     def record_answer(self, provider: str, paid: float = 0.0) -> None:
         """Return the cost of a retry that was answered, or a small amount for a first attempt."""
-        self.put_back(provider, paid or _REFUND)
+        if self._left:
+            self.put_back(provider, paid or _REFUND)
 
     def put_back(self, provider: str, price: float) -> None:
         """Return the cost of a retry that was not made."""

@@ -264,14 +264,14 @@ class Chain:
             raise GatewayClosed("the gateway is closed")
         times = run.timeouts
         left = _finite(times.total, began - run.started)
-        attempt = _finite(times.attempt)
+        attempt = None if times.attempt == math.inf else times.attempt
         if left is not None and left <= 0:
             raise Timeout(f"timed out after {times.total:g} s (total) before this attempt began", phase="total")
         use_attempt = attempt is not None and (left is None or attempt < left)
         return Deadlines(
-            connect=_finite(times.connect),
-            first_byte=_finite(times.first_byte),
-            idle=_finite(times.idle),
+            connect=None if times.connect == math.inf else times.connect,
+            first_byte=None if times.first_byte == math.inf else times.first_byte,
+            idle=None if times.idle == math.inf else times.idle,
             total=attempt if use_attempt else left,
             total_phase="attempt" if use_attempt else "total",
         )
@@ -336,7 +336,7 @@ class Chain:
         run.attempts[-1] = replace(run.attempts[-1], decision=decision)
 
 
-def _finite(seconds: float | None, used: float = 0.0) -> float | None:
+def _finite(seconds: float | None, used: float) -> float | None:
     return None if seconds is None or seconds == math.inf else seconds - used
 
 

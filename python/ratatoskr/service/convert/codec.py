@@ -280,8 +280,8 @@ class Codec:
                 absent = f"absent_{name}"
                 scope[absent] = self._absent[name]
                 written = f"None if {mine} is {absent} or {mine} == {absent} else {written}"
-            elif written != mine:
-                written = f"None if {mine} is None else {written}"
+            elif written != mine:  # `mine` is read once: to read it may mean to work it out
+                written = f"None if (v := {mine}) is None else {written.replace(mine, 'v', 1)}"
             read = f"{read} if m.HasField({field.name!r}) else {absent}"
         return written, read
 

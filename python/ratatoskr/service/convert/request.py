@@ -72,11 +72,12 @@ def request_to_pb(request: ChatRequest) -> pb.ChatRequest:
 
 def request_from_pb(message: pb.ChatRequest) -> ChatRequest:
     """Return a request; raises `InvalidInput`, which names the field, where it is not one."""
+    options = message.options
     return ChatRequest(
         messages_from_pb(message.messages),
         tuple([tool_from_pb(tool) for tool in message.tools]) if message.tools else (),
-        tool_choice_from_pb(message.options),
-        options=options_from_pb(message.options),
+        tool_choice_from_pb(options),
+        options=options_from_pb(options),
         timeouts=timeouts_from_pb(message),
         kind="generate" if message.generate else "chat",
     )

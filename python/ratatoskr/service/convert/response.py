@@ -110,7 +110,7 @@ def response_to_pb(response: ChatResponse[Any], *, listed: bool = True) -> pb.Ch
     try:
         out = pb.ChatResponse(
             content=text,
-            usage=None if usage is NO_USAGE or usage == NO_USAGE else usage_to_pb(usage, listed=listed),
+            usage=None if usage.input_tokens is None and usage == NO_USAGE else usage_to_pb(usage, listed=listed),
             model=response.model,
             finish_reason=finish,  # type: ignore[arg-type]  # the number of the enum
             native_finish_reason=response.native_finish_reason,

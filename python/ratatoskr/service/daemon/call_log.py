@@ -157,7 +157,7 @@ def _show_call(
         "id": id,
         "client": _line(client),
         "method": _line(method),
-        "model": _safe(models) or None,
+        "model": [_line(model) or "" for model in models[:100]] or None,
         "provider": _line(provider),
         "answered_by": _line(answered_by),
         "code": code,
@@ -185,6 +185,7 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
 
 
+@functools.lru_cache(maxsize=256)  # names of clients, methods and models come again
 def _line(text: str | None) -> str | None:
     """Return a text as one short line; `None` where there is none."""
     return escape_hidden(text, _MAX_TEXT) if text else None

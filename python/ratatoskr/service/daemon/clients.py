@@ -70,6 +70,9 @@ class Clients:
                 for one.
         """
         given = call.metadata.get("authorization")
+        client = self._of_listeners.get(listener.name) if given is None and not self._certificates else None
+        if client is not None:
+            return client
         if given is not None:
             client = self._of_token(given)
             if client is None:
@@ -81,7 +84,7 @@ class Clients:
                     "this daemon asks for a token: `authorization: Bearer TOKEN`, by token= or --token-file"
                 )
         if client is None:
-            client = self._anonymous(call, listener)
+            return self._anonymous(call, listener)
         if listener.admin and not client.admin:
             return replace(client, admin=True)
         return client
@@ -115,7 +118,7 @@ class Clients:
         if found is None:
             limits = self._limits
             most = limits.client_calls, limits.client_streams, limits.rate, limits.burst
-            found = Client(listener.name, False, _ALL, *most)
+            found = Client(listener.name, listener.admin, _ALL, *most)
             if listener.place.loopback:
                 self._of_listeners[listener.name] = found
             else:

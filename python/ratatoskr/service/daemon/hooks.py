@@ -41,7 +41,8 @@ class DaemonHooks(ServerHooks):
 
     def admit(self, call: Call) -> Callable[[], object]:
         """Count the call."""
-        return self._daemon.limiter.admit(call, cast("Client", call.caller))
+        client: Any = call.caller  # of `authenticate`
+        return self._daemon.limiter.admit(call, client)
 
     def check_message(self, call: Call, message: Any) -> None:
         """Raise `InvalidInput` for a message that holds too much."""
@@ -49,7 +50,7 @@ class DaemonHooks(ServerHooks):
 
     def check_models(self, call: Call, models: Sequence[str]) -> None:
         """Raise `AuthenticationFailed` for a model that the client may not use."""
-        client = cast("Client", call.caller)
+        client: Any = call.caller
         for model in models:
             if not client.may_use(model):
                 raise AuthenticationFailed(f"{client.name} may not use the model {quote(model)}", model=model)

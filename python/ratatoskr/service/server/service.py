@@ -203,7 +203,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         try:
             call.caller = self.hooks.authenticate(call)
             if route is not None:
-                require_admin(route, call)
+                if route.admin:
+                    require_admin(route, call)
                 call.kept_free = route.kept_free
             octets = await self._read(context) if reads else None
             self.calls.add(call)
