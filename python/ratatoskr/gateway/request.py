@@ -143,8 +143,10 @@ def messages_of(messages: MessagesLike) -> tuple[Message, ...]:
     for i, message in enumerate(history):
         if not message.content and message.role in ("user", "tool"):
             raise InvalidInput(f"messages[{i}] (role {message.role}) is empty", field="messages")
-        if any([type(part) is not TextPart for part in message.content]):
-            _check_images(message.content, f"messages[{i}]")
+        for part in message.content:
+            if type(part) is not TextPart:
+                _check_images(message.content, f"messages[{i}]")
+                break
     return history
 
 

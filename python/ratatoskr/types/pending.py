@@ -19,18 +19,22 @@ class Pending:
 
 
 class _ResolvingField:
-    """A slot whose `Pending` value is replaced by what it stands for when it is read."""
+    """A slot whose `Pending` value is replaced by what it stands for when it is read.
 
-    __slots__ = ("_read", "_write")
+    Attributes:
+        as_it_is: returns the value of an object without working it out.
+    """
+
+    __slots__ = ("_write", "as_it_is")
 
     def __init__(self, slot: Any) -> None:
-        self._read = slot.__get__
+        self.as_it_is = slot.__get__
         self._write = slot.__set__
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        value = self._read(instance)
+        value = self.as_it_is(instance)
         if isinstance(value, Pending):
             value = value.resolve()
             self._write(instance, value)
@@ -38,10 +42,6 @@ class _ResolvingField:
 
     def __set__(self, instance: Any, value: Any) -> None:
         self._write(instance, value)
-
-    def as_it_is(self, instance: Any) -> Any:
-        """Return the value without working it out."""
-        return self._read(instance)
 
 
 def resolves_when_read(*names: str) -> Callable[[C], C]:

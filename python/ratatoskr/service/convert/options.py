@@ -151,7 +151,7 @@ def options_from_pb(message: pb.ChatOptions) -> ChatOptions:
     Raises:
         InvalidInput: an option is not what it must be; `field` names it.
     """
-    octets = message.SerializeToString(deterministic=True)
+    octets = message.SerializeToString()
     return _read_again(octets) if len(octets) <= _MAX_CACHED else _read(message)
 
 

@@ -124,8 +124,8 @@ def response_to_pb(response: ChatResponse[Any], *, listed: bool = True) -> pb.Ch
             out.cost.CopyFrom(COST.to_pb(cost))
         if response.warnings:
             out.warnings.extend([NOTICE.to_pb(notice) for notice in response.warnings])
-        if response.attempts:
-            out.attempts.extend([ATTEMPT.to_pb(attempt) for attempt in response.attempts])
+        for attempt in response.attempts:
+            out.attempts.append(ATTEMPT.to_pb(attempt))
         if response.raw is not None:
             out.raw.CopyFrom(_RAW.to_pb(response.raw))
         if text is None:

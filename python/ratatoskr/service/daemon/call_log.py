@@ -103,14 +103,15 @@ class CallLog(logging.Handler):
         shown = {name: _safe(value) for name, value in fields.items() if value is not None and value != ""}
         self._add(self._line_of(shown))
 
-    def _line_of(self, shown: dict[str, Any]) -> bytes:
+    def _line_of(self, line: dict[str, Any] | _CallLine) -> bytes:
         """Return the line of fields whose texts are of one line."""
         if self._as_text:
+            shown: dict[str, Any] = msgspec.to_builtins(line)
             first = " ".join(str(shown.pop(name)) for name in ("time", "level", "message") if name in shown)
             rest = " ".join(f"{name}={_join(value)}" for name, value in shown.items())
             octets = f"{first} {rest}".rstrip().encode("utf-8", "replace")
         else:
-            octets = msgspec.json.encode(shown)
+            octets = msgspec.json.encode(line)
         return octets + b"\n"
 
     def _add(self, line: bytes | tuple[Any, ...], *, may_wait: bool = False) -> None:
@@ -133,6 +134,26 @@ def _write_to_stderr(octets: bytes) -> None:
         os.write(2, octets)
 
 
+class _CallLine(msgspec.Struct, omit_defaults=True):
+    """The line of a call; what is `None` is left out."""
+
+    time: str
+    level: str
+    id: str
+    client: str | None
+    method: str | None
+    model: list[str | None] | None = None
+    provider: str | None = None
+    answered_by: str | None = None
+    code: str | None = None
+    error: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    first_event_ms: float | None = None
+    ms: float | None = None
+    attempts: int | None = None
+
+
 def _show_call(
     at: float,
     level: str,
@@ -149,26 +170,25 @@ def _show_call(
     first_event: float | None,
     lasted: float,
     attempts: int | None,
-) -> dict[str, Any]:
-    """Return the fields of a call's line."""
-    fields = {
-        "time": _time(at),
-        "level": level,
-        "id": id,
-        "client": _line(client),
-        "method": _line(method),
-        "model": [_line(model) or "" for model in models[:100]] or None,
-        "provider": _line(provider),
-        "answered_by": _line(answered_by),
-        "code": code,
-        "error": error,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "first_event_ms": _ms(first_event),
-        "ms": _ms(lasted),
-        "attempts": attempts,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
+) -> _CallLine:
+    """Return the line of a call."""
+    return _CallLine(
+        _time(at),
+        level,
+        id,
+        _line(client),
+        _line(method),
+        list(map(_line, models[:100])) or None,
+        _line(provider),
+        _line(answered_by),
+        code,
+        error,
+        input_tokens,
+        output_tokens,
+        None if first_event is None else round(first_event * 1000, 1),
+        round(lasted * 1000, 1),
+        attempts,
+    )
 
 
 def _time(at: float) -> str:
@@ -179,10 +199,6 @@ def _time(at: float) -> str:
 @functools.lru_cache(maxsize=1)
 def _second(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
-
-
-def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 1)
 
 
 @functools.lru_cache(maxsize=256)  # names of clients, methods and models come again

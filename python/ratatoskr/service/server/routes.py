@@ -101,17 +101,17 @@ def _bind(answer: Callable[..., Awaitable[Any]], capability: Rpc) -> Answer:
 
 async def _answer(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
     """Return the answer of a capability."""
-    return _write(capability.answer_to_pb, await _ask(capability, backend, message, call), call)
+    call.answer = answer = await _ask(capability, backend, message, call)
+    return _write(capability.answer_to_pb, answer, call)
 
 
-async def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> Any:
-    """Return what the backend answers."""
+def _ask(capability: Rpc, backend: Backend, message: Any, call: Call) -> Awaitable[Any]:
+    """Return what gives the answer of the backend when it is awaited."""
     method = getattr(backend, capability.backend, None)
     if method is None:
         raise NotServed(f"{capability.method.name} {NOT_SERVED}")
-    request = prepare(capability.request_from_pb(message), call)
-    call.answer = await method(request)
-    return call.answer
+    answer: Awaitable[Any] = method(prepare(capability.request_from_pb(message), call))
+    return answer
 
 
 def prepare(request: Any, call: Call) -> Any:
@@ -145,8 +145,9 @@ def prepare(request: Any, call: Call) -> Any:
 def _check(request: ChatRequest, call: Call) -> ChatRequest:
     named = request.options.model
     models = (named,) if isinstance(named, str) else tuple(named or ())
-    if not models or not all([name.strip() for name in models]):
-        raise InvalidInput("model is empty", field="model")
+    for name in models or ("",):
+        if not name.strip():
+            raise InvalidInput("model is empty", field="model")
     raw = request.options.raw_provider_options
     _use(call, (*models, *_models_within(raw)) if raw else models)
     return check_request(request)

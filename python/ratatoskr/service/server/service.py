@@ -83,12 +83,11 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
         for call in self.streams():
             call.end(error())
 
-    async def _read(self, context: Context) -> bytes | None:
+    async def _read(self, context: Context, task: Any) -> bytes | None:
         """Return the octets of the request; `None` where the caller ends without, or sends none for `write_timeout`.
 
         gRPC's own handlers of one request would wait for it as long as the caller does.
         """
-        task: Any = asyncio.current_task()
         self.waiting[task] = time.monotonic()
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(self.write_timeout, self._look)
@@ -206,7 +205,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
                 if route.admin:
                     require_admin(route, call)
                 call.kept_free = route.kept_free
-            octets = await self._read(context) if reads else None
+            octets = await self._read(context, call.task) if reads else None
             self.calls.add(call)
             call.size = len(octets or b"")
             release = self.hooks.admit(call)
