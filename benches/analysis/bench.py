@@ -3,7 +3,8 @@
 The peer does what the pipeline of transformers and the CrossEncoder of sentence-transformers do over ONNX Runtime:
 batches of 32 pairs in the given order, each padded to its longest pair. Neither package is needed: the graph, the
 runtime and the ids are the same, and the peer's ids are made before its time begins. A second peer sorts the pairs by
-length first. What is compared takes turns in every round, and ratios are formed within a round.
+length first. What is compared takes turns in every round, and ratios are formed within a round. The matrix products
+alone, those of attention at the texts' lengths included, are measured before and after each round (`products.py`).
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ import numpy as np
 import onnxruntime as ort
 
 from analysis.graph import INPUTS, Shape, write_model
-from embed import matmuls
+from analysis.products import Products
 from ratatoskr._core import Tokenizer
-from ratatoskr.local import LocalNli, LocalReranker, ModelPool, ModelStore
+from ratatoskr.local import Device, LocalNli, LocalReranker, ModelPool, ModelStore
 from unit.local.stand_ins import _word_tokenizer
 
 SHAPES = {
@@ -112,27 +113,43 @@ def measure(name: str, shape: Shape, folder: Path, pairs: Pairs, rounds: int) ->
         given = pairs
     plain, sorting = Peer(folder, sort=False), Peer(folder, sort=True)
     rows = plain.prepare(given)
-    tokens = sum(len(ids) for ids, _ in rows)
+    products, calls = (
+        Products(shape),
+        cut([len(ids) for ids, _ in rows], Device.cpu().budget(shape.hidden, 4 * shape.hidden)),
+    )
     cores = len(os.sched_getaffinity(0))
     for peer in (plain, sorting):
         peer.run(rows[:2])
     loop.run_until_complete(model.preload())
     walls, cpus, shares = [], [], []
     for _ in range(rounds):
-        before = matmuls.tokens_per_second(cores, shape.hidden)
+        before = products.seconds(calls, cores)
         runs = [timed(ours), timed(lambda: plain.run(rows)), timed(lambda: sorting.run(rows))]
-        limit = (before + matmuls.tokens_per_second(cores, shape.hidden)) / 2
+        after = products.seconds(calls, cores)
         check(*(found for found, _, _ in runs))
         walls.append([wall for _, wall, _ in runs])
         cpus.append([cpu for _, _, cpu in runs])
-        shares.append(tokens / walls[-1][0] / limit)
+        own = runs[0][1:]
+        shares.append([(first + last) / 2 / spent for first, last, spent in zip(before, after, own, strict=True)])
     pool.close()
     rates = [len(pairs) / statistics.median(column) for column in zip(*walls, strict=True)]
     leads = [[statistics.median(one[peer] / one[0] for one in times) for times in (walls, cpus)] for peer in (1, 2)]
     cells = [f"{rates[0]:,.1f}"]
     for rate, (wall, cpu) in zip(rates[1:], leads, strict=True):
         cells += [f"{rate:,.1f}", f"**{wall:.2f}**", f"{cpu:.2f}"]
-    return f"| {name} | {' | '.join(cells)} | {statistics.median(shares):.0%} |"
+    cells += [f"{statistics.median(column):.0%}" for column in zip(*shares, strict=True)]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def cut(lengths: list[int], budget: int) -> list[list[int]]:
+    """Return the lengths of the texts of each call, the longest first: as many as fit the budget with padding."""
+    calls: list[list[int]] = []
+    for length in sorted(lengths, reverse=True):
+        if calls and calls[-1][0] * (len(calls[-1]) + 1) <= budget:
+            calls[-1].append(length)
+        else:
+            calls.append([length])
+    return calls
 
 
 def check(found: Any, *peers: Any) -> None:
@@ -158,8 +175,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}; Python {platform.python_version()}")
     print(f"onnxruntime {ort.__version__}; {given.pairs} pairs, {given.rounds} rounds")
     peer = "pairs/s | ratio | ratio of CPU"
-    print(f"\n| model | ours, pairs/s | in order, {peer} | sorted, {peer} | of the matrix products |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(f"\n| model | ours, pairs/s | in order, {peer} | sorted, {peer} | of the products | by CPU |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, shape) in enumerate(SHAPES.items()):
             print(measure(name, shape, Path(folder, str(number)), pairs, given.rounds), flush=True)

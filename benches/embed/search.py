@@ -26,6 +26,8 @@ from ratatoskr.jobs import VectorFile
 
 DIMENSIONS = 384
 BLOCK = 50_000
+PAUSE = 0.1
+"""Seconds before each measurement, for the threads of OpenBLAS, which wait actively for their next product."""
 
 
 def write_vectors(path: Path, rows: int) -> None:
@@ -40,6 +42,7 @@ def write_vectors(path: Path, rows: int) -> None:
 
 def measure_seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
     """Return the duration of a function call in seconds of a clock."""
+    time.sleep(PAUSE)
     begun = clock()
     work()
     return clock() - begun

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 
 __all__ = [
+    "Body",
     "Client",
     "Encoding",
     "Exchange",
@@ -18,6 +19,7 @@ __all__ = [
     "WakeupFd",
     "after_fork",
     "check_depth",
+    "decode_vectors",
     "pool",
     "sigmoid",
     "softmax",
@@ -77,12 +79,27 @@ def check_depth(data: bytes, limit: int = 64) -> bool:
     Brackets inside strings do not count, and the text need not be valid JSON.
     """
 
+# Vectors of remote APIs: rust/py/src/vectors.rs
+
+def decode_vectors(body: bytes | Body, count: int) -> tuple[_Floats, str | None, int | None] | None:
+    """Return the rows, the model's name and the tokens of an answer of OpenAI's form with `count` vectors in base64.
+
+    Any answer that is not exactly that, which another reader must examine, gives None.
+    """
+
 # The HTTP client: rust/py/src/net.rs
 
 _Failure: TypeAlias = tuple[
     Literal["connection", "tls", "timeout", "malformed", "configuration", "closed"], str | None, bool, bool, str
 ]
-_Update: TypeAlias = tuple[tuple[int, bytes | None] | None, list[tuple[str, bytes]], bool, _Failure | None]
+_Update: TypeAlias = tuple[tuple[int, bytes | Body | None] | None, list[tuple[str, bytes]], bool, _Failure | None]
+
+@final
+class Body:
+    """The large body of a response, of which `bytes()` makes a copy."""
+
+    def __len__(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
 
 def after_fork() -> None:
     """Mark everything that exists as belonging to the parent process; to be called in a forked child.
@@ -196,8 +213,8 @@ class Exchange:
     def take(self) -> _Update | None:
         """Return the update as (head, events, ended, failure), or None if nothing arrived since the last one.
 
-        `head` is (status, body), where the body is None if it is streamed as events; `failure` is (class, phase, sent,
-        retryable, message).
+        `head` is (status, body), where the body is None if it is streamed as events, and a `Body` if it is large;
+        `failure` is (class, phase, sent, retryable, message).
         """
 
     def headers(self) -> dict[str, str]:

@@ -9,12 +9,12 @@ from types import ModuleType
 
 import click
 import pytest
-from pydantic import BaseModel
 
 import ratatoskr
 from docs.pages import DOCS, PAGES
 from ratatoskr.cli.rat import rat
 from ratatoskr.config.provider import ProviderConfig, resolve_base_url
+from ratatoskr.config.section import Section
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.errors import RatatoskrError
 from ratatoskr.local.store.architecture import MODEL_TYPES
@@ -79,10 +79,10 @@ def test_every_parameter_of_a_chat_has_a_line(tables: ModuleType) -> None:
     assert all(len(line.rsplit(" | ", 1)[1]) > len(" |x") for line in lines)
 
 
-def keys_of(model: type[BaseModel], place: str, tables: ModuleType) -> Iterator[str]:
+def keys_of(model: type[Section], place: str, tables: ModuleType) -> Iterator[str]:
     """Yield the keys of a table and of those within."""
-    for name, field in model.model_fields.items():
-        inner, key = tables.section_of(field.annotation), f"{place}{name}"
+    for name, kind in tables.fields_of(model):
+        inner, key = tables.section_of(kind), f"{place}{name}"
         if inner is None:
             yield key
         else:

@@ -58,12 +58,12 @@ PUBLISHED_WITHOUT_REQUEST = {"anthropic": "messages", "google": "generate_conten
 
 NOT_COVERED: tuple[tuple[str, str, str], ...] = (
     ("openai", r"/v1/embeddings", "embeddings; test_tasks.py plays it"),
-    ("openai", r"/v1/moderations", "moderation"),
+    ("openai", r"/v1/moderations", "moderation, which the gateway does not support"),
     ("openai", r"/v1/completions", "text completions, which the gateway does not support"),
     ("openai", r"/v1/responses/input_tokens", "a count of tokens; test_token_counts.py plays it"),
     ("openai", r"/v1/models/.*", "the record of one model, which the gateway does not request"),
-    ("anthropic", r"/v1/models", "an error of the list of models, not of a chat"),
-    ("google", r"/v1beta/models", "an error of the list of models, not of a chat"),
+    ("anthropic", r"/v1/models", "a list of models; test_model_lists.py plays it"),
+    ("google", r"/v1beta/models", "a list of models; test_model_lists.py plays it"),
     ("anthropic", r"/v1/complete", "text completions, which the gateway does not support"),
     ("anthropic", r"/v1/messages/count_tokens", "a count of tokens; test_token_counts.py plays it"),
     ("google", r".*:countTokens", "a count of tokens; test_token_counts.py plays it"),

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
 from ratatoskr.backend.deadline import Deadline, Phase
-from ratatoskr.backend.embed_parts import PartsEmbedder, check_texts_to_send
+from ratatoskr.backend.embed_parts import PartsEmbedder
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.presets import embedding_of
 from ratatoskr.backend.settings import CallTimeouts, Settings
@@ -38,6 +38,8 @@ Windows: TypeAlias = AsyncGenerator[Embeddings, None]
 _VECTORS: Final = "the vectors"
 _REMOTE_WINDOW: Final = 512
 """Texts of an iterable that are sent together; a provider's API may take fewer at a time."""
+_LARGEST_BLOCK: Final = 16 * 2**20
+"""Bytes; a window of the largest vectors has some six million."""
 _SLOW_ITERABLE: Final = 0.01
 """Seconds in a caller's own iterable from which on they are taken out of a deadline."""
 
@@ -168,19 +170,19 @@ class EmbedBackend:
             self._lifecycle.leave(call)
 
     async def _remote_windows(
-        self, request: EmbedRequest, candidates: Sequence[Candidate], timeouts: Timeouts, source: Iterator[str]
+        self, request: EmbedRequest, candidates: Sequence[Candidate], timeouts: Timeouts, source: _TimedIterator
     ) -> Windows:
         """Yield the vectors of an iterable by remote providers, with a few windows under way."""
+        _keep_freed_pages()
         most = self.remote[candidates[0].provider].concurrency()
         under_way: deque[asyncio.Task[Embeddings]] = deque()
         first, unlimited = 0, replace(timeouts, total=math.inf)
         try:
             while True:
                 while len(under_way) < most and not (under_way and under_way[0].done()):
-                    block = list(islice(source, _REMOTE_WINDOW))
+                    block = source.take(_REMOTE_WINDOW)
                     if not block:
                         break
-                    check_texts_to_send(block, first)
                     work = self._parts.embed(replace(request, texts=block), candidates, unlimited, first)
                     under_way.append(asyncio.ensure_future(work))
                     first += len(block)
@@ -258,6 +260,17 @@ class EmbedBackend:
                 await provider.aclose()
 
 
+def _keep_freed_pages() -> None:
+    """Let the C library keep the memory of a few windows, which it would return to the system after each of them.
+
+    To get fresh pages for the vectors of a window takes longer than to decode them. glibc returns free memory that
+    exceeds twice the largest block that was freed so far; this block's pages are never written.
+    """
+    import numpy as np
+
+    np.empty(_LARGEST_BLOCK, np.uint8)
+
+
 def _attempts_before(missing: ModelNotAvailable | None) -> tuple[Attempt, ...]:
     """Return the attempts in this process after which others were asked."""
     return () if missing is None else (*missing.attempts[:-1], replace(missing.attempts[-1], decision="next"))
@@ -293,9 +306,19 @@ class _TimedIterator:
         try:
             return next(self._texts)
         finally:
-            spent = time.monotonic() - began
-            if spent > _SLOW_ITERABLE and self.deadline is not None:
-                self.deadline.extend(spent)
+            self._add(time.monotonic() - began)
+
+    def take(self, count: int) -> list[str]:
+        """Return the next texts, `count` at most; none at the end."""
+        began = time.monotonic()
+        try:
+            return list(islice(self._texts, count))
+        finally:
+            self._add(time.monotonic() - began)
+
+    def _add(self, spent: float) -> None:
+        if spent > _SLOW_ITERABLE and self.deadline is not None:
+            self.deadline.extend(spent)
 
 
 async def _embed(provider: EmbedProvider, request: EmbedRequest, options: CallOptions) -> Embeddings:

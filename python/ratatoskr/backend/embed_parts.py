@@ -7,6 +7,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -32,7 +33,7 @@ from ratatoskr.types.attempt import Attempt
 from ratatoskr.types.embed import Embeddings, EmbedRequest
 from ratatoskr.types.timeouts import Timeouts
 
-__all__ = ["PartsEmbedder", "check_texts_to_send"]
+__all__ = ["PartsEmbedder"]
 
 _MAX_PACES: Final = 1024
 """The most models whose pace is remembered: their names may come from the caller's users."""
@@ -80,7 +81,7 @@ class PartsEmbedder:
             RatatoskrError: a part could not be had; the others are given up.
         """
         texts: Sequence[str] = request.texts  # type: ignore[assignment]  # a list, as the caller makes sure
-        check_texts_to_send(texts, first)
+        _check_texts(texts, first)
         unique = list(dict.fromkeys(texts))
         total = None if timeouts.total in (None, math.inf) else timeouts.total
         async with Deadline(total, "total", "the vectors"):
@@ -193,12 +194,15 @@ class PartsEmbedder:
         return pace
 
 
-def check_texts_to_send(texts: Sequence[Any], first: int = 0) -> None:
+def _check_texts(texts: Sequence[Any], first: int) -> None:
     """Check that texts can be sent.
 
     Raises:
         InvalidInput: one is not a `str`, or holds half of a surrogate pair; the message names its index.
     """
+    with suppress(TypeError):  # what is not a str is named below
+        if all(map(str.isascii, texts)):
+            return
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise InvalidInput(f"text {first + index} is not a str but {type(text).__name__}", field="texts")

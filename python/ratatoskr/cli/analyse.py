@@ -220,6 +220,8 @@ def rerank(
     check_column(lines, column, "--column")
     source = lines if lines is not None or documents else "-"
     found = [*read_texts(documents, source, column, "document")]
+    if not found and lines is None:
+        raise click.UsageError("no document: give one, --lines FILE, or lines on standard input")
     screen = Screen()
     line = StatusLine(screen, quiet=quiet or source is None)
     with open_gateway("rerank", model, place, daemon=True).sync() as gateway:

@@ -23,12 +23,28 @@ if TYPE_CHECKING:
 @options.where
 def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
     """List the providers and the origin of each key (never the key itself); no provider is asked."""
-    from ratatoskr.cli.connect import gateway_for, no_provider_error
     from ratatoskr.cli.render import Screen
-    from ratatoskr.cli.settings import asked_daemon
-    from ratatoskr.errors import ConfigurationError
+    from ratatoskr.cli.settings import daemon_url
 
     screen = Screen()
+    url = None if base_urls else daemon_url()
+    if url is None:
+        _show_own(screen, as_json=as_json, base_urls=base_urls, allow_insecure=allow_insecure)
+        return
+    from ratatoskr.cli.daemon import daemon_health
+
+    state = daemon_health(url)
+    if as_json:
+        screen.json(state.to_dict(), indent=2)
+    else:
+        _show_daemon(screen, url, state)
+
+
+def _show_own(screen: Screen, *, as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> None:
+    """Show the providers of this process; what is configured wrongly is raised behind what can be shown."""
+    from ratatoskr.cli.connect import gateway_for, no_provider_error
+    from ratatoskr.errors import ConfigurationError
+
     failure: ConfigurationError | None = None
     try:
         with gateway_for(base_urls=base_urls, allow_insecure=allow_insecure) as gateway:
@@ -40,8 +56,6 @@ def health(as_json: bool, base_urls: tuple[str, ...], allow_insecure: bool) -> N
         state = _empty_health()
     if as_json:
         screen.json(state.to_dict(), indent=2)
-    elif (url := asked_daemon()) is not None:
-        _show_daemon(screen, url, state)
     else:
         screen.line(f"ratatoskr {state.version}")
         if state.providers:

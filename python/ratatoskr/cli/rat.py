@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import sys
@@ -11,7 +12,6 @@ from typing import Any, NoReturn
 import click
 
 from ratatoskr.cli.help import Group
-from ratatoskr.providers.specs import example_variables
 
 COMMANDS: dict[str, str] = {
     "admin": "Administrate a daemon: its state, a reload, its end, its models.",
@@ -81,6 +81,17 @@ class Rat(Group):
         """Write the list of commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write where keys and settings come from, and the exit codes."""
+        from ratatoskr.providers.specs import example_variables
+
+        self.epilog = (
+            f"Keys come from the environment ({example_variables()}, …) or from `rat keys set`; settings from "
+            "~/.config/ratatoskr/config.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
+            "4 model not found; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C."
+        )
+        super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -195,9 +206,6 @@ def _print_logs(ctx: click.Context, _: click.Parameter, requested: bool) -> None
 @click.group(
     cls=Rat,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Keys come from the environment ({example_variables()}, …) or from `rat keys set`; settings from "
-    "~/.config/ratatoskr/config.toml. Exit codes: 0; 1 other; 2 usage, configuration, input; 3 authentication; "
-    "4 model not found; 5 rate or quota; 6 network, timeout, provider; 7 filtered; 130 Ctrl-C.",
 )
 @click.option(
     "-v", "--verbose", is_flag=True, expose_value=False, callback=_print_logs, help="Print log records: each attempt."
@@ -214,6 +222,14 @@ def rat() -> None:
 
 def main() -> NoReturn:
     """Run `rat`."""
+    gc.set_threshold(50_000)  # imports make many objects and hardly any garbage
+    try:
+        _run()
+    finally:
+        gc.freeze()  # else the interpreter looks through everything again before it ends
+
+
+def _run() -> NoReturn:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines would be between those of `rat`
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # closed, or not a text file

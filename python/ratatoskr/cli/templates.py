@@ -142,7 +142,7 @@ def list_(as_json: bool) -> None:
 
     screen = Screen()
     if as_json:
-        screen.json({name: template.model_dump(exclude_none=True) for name, template in known().items()}, indent=2)
+        screen.json({name: template.values() for name, template in known().items()}, indent=2)
         return
     for name, template in known().items():
         system = f"system: {template.system} " if template.system else ""

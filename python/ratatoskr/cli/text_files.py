@@ -162,4 +162,5 @@ class BlockRunner:
 def note_cut(screen: Screen, cut: int) -> None:
     """Note how many texts were cut, if any were."""
     if cut:
-        screen.note(f"note: {cut:,} texts were cut to the length that the model takes")
+        texts = "1 text was" if cut == 1 else f"{cut:,} texts were"
+        screen.note(f"note: {texts} cut to the length that the model takes")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratatoskr.config.base_url import base_url_from_environment
-from ratatoskr.config.sections import ConfigFile, LocalModelSection, ProviderSection
+from ratatoskr.config.sections import BreakerSection, ConfigFile, LocalModelSection, ProviderSection, check_providers
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.providers.specs import SPECS
 from ratatoskr.types.budget import Budget
@@ -61,14 +61,12 @@ def add_provider(builder: Builder, name: str, section: ProviderSection) -> None:
             headers=section.headers or None,
             allow_insecure=section.allow_insecure,
         )
-    elif section.base_url is not None:
-        builder.compatible(
-            name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
-        )
-    else:
-        raise ConfigurationError(
-            f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
-        )
+        return
+    check_providers({name: section})
+    assert section.base_url is not None  # noqa: S101  # it has just been looked at
+    builder.compatible(
+        name, base_url=section.base_url, headers=section.headers or None, allow_insecure=section.allow_insecure
+    )
 
 
 def apply_local(builder: Builder, config: ConfigFile) -> None:
@@ -124,9 +122,9 @@ def apply_guards(builder: Builder, config: ConfigFile, default_ledger: Path | No
     for table, section in config.limits.items():
         name = section.provider or table
         if name in configured or name not in SPECS:
-            builder.limits(name, **section.model_dump(exclude={"provider"}, exclude_none=True))
+            builder.limits(name, **{key: value for key, value in section.values().items() if key != "provider"})
     if config.budget is not None:
-        settings = config.budget.model_dump()
+        settings = config.budget.values()
         if isinstance(settings["per"], int):
             settings["per"] = timedelta(seconds=min(settings["per"], 10**9))
         builder.budget(Budget(**settings))
@@ -153,8 +151,8 @@ def apply_breaker(builder: Builder, config: ConfigFile) -> None:
     section = config.breaker
     if not section.enabled:
         builder.breaker(None)
-    elif section.model_fields_set:
-        builder.breaker(**section.model_dump(exclude={"enabled"}))
+    elif section != BreakerSection():
+        builder.breaker(**{key: value for key, value in section.values().items() if key != "enabled"})
 
 
 def apply_middleware(builder: Builder, config: ConfigFile) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+import msgspec
 
 from ratatoskr.config.section import Names, Section
-from ratatoskr.types.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from ratatoskr.config.builder import Builder
 
 __all__ = ["RoutingSection", "TimeoutsSection"]
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class RoutingSection(Section):
+class RoutingSection(Section, frozen=True):
     """Which models may follow others, and what happens to calls that fail or cannot be sent as they are.
 
     Attributes:
@@ -29,7 +28,7 @@ class RoutingSection(Section):
 
     fallbacks: dict[str, Names] = {}
     substitute: bool = False
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     parameter_policy: Literal["error", "drop", "pass"] = "error"
 
     def apply(self, builder: Builder, rules: dict[str, str | list[str]]) -> None:
@@ -46,7 +45,7 @@ class RoutingSection(Section):
         builder.retries(self.retries).parameter_policy(self.parameter_policy)
 
 
-class TimeoutsSection(Section):
+class TimeoutsSection(Section, frozen=True):
     """Deadlines in seconds of calls that set none themselves; `inf` switches one off.
 
     Attributes:
@@ -69,6 +68,8 @@ class TimeoutsSection(Section):
 
     def apply(self, builder: Builder) -> None:
         """Set the deadlines of a builder."""
-        given = self.model_dump(exclude_none=True)
+        from ratatoskr.types.timeouts import Timeouts
+
+        given = self.values()
         if given:
             builder.timeout(Timeouts(**given))

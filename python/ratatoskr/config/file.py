@@ -6,23 +6,21 @@ refused.
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Final, cast
 
 from ratatoskr._files import check_folder
-from ratatoskr.config.sections import ConfigFile
-from ratatoskr.config.toml_text import find_lines
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.toml import MAX_PARTS, has_long_name
 from ratatoskr.types.visible import escape_hidden
+
+if TYPE_CHECKING:
+    from ratatoskr.config.sections import ConfigFile
 
 __all__ = ["parse_config", "read_config", "read_text"]
 
@@ -57,11 +55,13 @@ def parse_config(text: str, path: Path) -> ConfigFile:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path} is nested too deeply") from None
-    try:
-        return ConfigFile.model_validate(document)
-    except ValidationError as error:
-        problems = [*_problems(error, text, path)]
-    raise ConfigurationError("\n".join(problems))
+    from ratatoskr.config.sections import ConfigFile  # after all that needs no types
+    from ratatoskr.config.tables import read_table
+
+    config, problems = read_table(ConfigFile, document)
+    if problems:
+        raise ConfigurationError("\n".join(_lines_of(problems, text, path)))
+    return cast("ConfigFile", config)
 
 
 def read_text(path: Path) -> str:
@@ -101,81 +101,16 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
         check_folder(folder)
 
 
-def _problems(error: ValidationError, text: str, path: Path) -> Iterator[str]:
+def _lines_of(problems: Mapping[tuple[str, ...], str], text: str, path: Path) -> Iterator[str]:
     """Yield a line for each wrong setting, in the order of the file."""
-    found: dict[tuple[str, ...], str] = {}
-    for one in error.errors(include_url=False, include_input=False):
-        place = _place(one["loc"])
-        found.setdefault(place, _describe(place, one))
-    by_line = sorted((line or 0, place) for line, place in zip(find_lines(text, [*found]), found, strict=True))
+    from ratatoskr.config.toml_text import find_lines
+
+    by_line = sorted((line or 0, place) for line, place in zip(find_lines(text, [*problems]), problems, strict=True))
     told: set[str] = set()
     for line, place in by_line[:_MAX_PROBLEMS]:
-        problem = found[place]
+        problem = problems[place]
         short = problem.partition("; known are ")[0] if problem in told else problem  # the known names once
         told.add(problem)
         yield f"{path}:{line or 1}: {escape_hidden('.'.join(place), 200)} {short}"
     if len(by_line) > _MAX_PROBLEMS:
         yield f"{path}: and {len(by_line) - _MAX_PROBLEMS} more"
-
-
-def _place(location: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Return the path of a setting in the file: without pydantic's names of the members of a union."""
-    return tuple(str(part) for part in location if part not in ("str", "list[constrained-str]", "constrained-str"))
-
-
-def _describe(place: tuple[str, ...], problem: Mapping[str, Any]) -> str:
-    if problem["type"] == "extra_forbidden":
-        if place[0] == "providers" and place[-1] in ("key", "keys", "api_key", "token"):
-            return "does not belong here: put keys into the secrets file (`rat keys set`) or the environment"
-        names = _names_at(place[:-1])
-        near = difflib.get_close_matches(place[-1], names, 1)
-        return "is unknown; " + (f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}")
-    expected = _EXPECTED.get(problem["type"])
-    if expected is None:
-        return f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
-    context = {name: _shorten(value) for name, value in problem.get("ctx", {}).items()}
-    return f"must be {expected.format_map(context)}"
-
-
-def _shorten(value: Any) -> Any:
-    """Return a number without the `.0` of a whole one."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-_EXPECTED = {
-    "string_type": "text, or where several are allowed a list of texts",
-    "list_type": "text or a list of texts",
-    "string_too_short": "text that is not empty",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "above {gt}",
-    "less_than_equal": "at most {le}",
-    "finite_number": "a finite number",
-    "dict_type": "a table",
-    "int_from_float": "a whole number",
-    "missing": "given",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "string_pattern_mismatch": "of the form {pattern}",
-    "literal_error": "{expected}",
-}
-"""What was expected, by pydantic's type of error."""
-
-
-def _names_at(place: tuple[str, ...]) -> list[str]:
-    """Return the names that a table may hold."""
-    section: type[BaseModel] = ConfigFile
-    for part in place:
-        field = section.model_fields.get(part)
-        if field is not None:
-            section = _table_of(field.annotation) or section
-    return list(section.model_fields)
-
-
-def _table_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of a table, or of the tables in a table or list."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for inner in reversed(get_args(annotation)) if (found := _table_of(inner))), None)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+import msgspec
 
 from ratatoskr.config.behaviour import RoutingSection, TimeoutsSection
-from ratatoskr.config.section import Name, Names, Section
+from ratatoskr.config.section import FINITE, Name, Names, Section
 from ratatoskr.config.server import (
-    CLIENT_NAME,
     ClientSection,
     ListenerSection,
     ServerSection,
     TlsSection,
     check_listeners,
+    check_names,
 )
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.precision import PrecisionChoice
-from ratatoskr.types.budget import Budget
 from ratatoskr.types.rests import MAX_RESULTS
 
 __all__ = [
@@ -43,12 +37,12 @@ __all__ = [
     "Template",
 ]
 
-Number = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=1, le=MAX_RESULTS)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_RESULTS)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=FINITE)]
 
 
-class Defaults(Section):
+class Defaults(Section, frozen=True):
     """What `rat` uses where the command line says nothing.
 
     Attributes:
@@ -60,7 +54,7 @@ class Defaults(Section):
     embed_model: Name | None = None
 
 
-class Template(Section):
+class Template(Section, frozen=True):
     """A prompt that is used again by its name.
 
     Attributes:
@@ -74,7 +68,7 @@ class Template(Section):
     model: Names | None = None
 
 
-class ProviderSection(Section):
+class ProviderSection(Section, frozen=True):
     """One provider; a name that is not built in is a host with OpenAI's Chat Completions API.
 
     Attributes:
@@ -88,7 +82,18 @@ class ProviderSection(Section):
     allow_insecure: bool = False
 
 
-class Network(Section):
+def check_providers(providers: Mapping[str, ProviderSection]) -> None:
+    """Raise `ConfigurationError` for a provider that is not built in and has no base URL."""
+    from ratatoskr.providers.specs import SPECS
+
+    for name, section in providers.items():
+        if name not in SPECS and section.base_url is None:
+            raise ConfigurationError(
+                f"providers.{name} is not built in ({', '.join(SPECS)}): it needs a base_url", provider=name
+            )
+
+
+class Network(Section, frozen=True):
     """How connections are made.
 
     Attributes:
@@ -96,11 +101,12 @@ class Network(Section):
         ca_file: PEM file of certificates to trust in addition, or `system` for those of the machine.
     """
 
-    proxy: Name | None = Field(default=None, repr=False)
+    secret: ClassVar[frozenset[str]] = frozenset({"proxy"})
+    proxy: Name | None = None
     ca_file: Name | None = None
 
 
-class LimitSection(Section):
+class LimitSection(Section, frozen=True):
     """Limits of one provider; the table's name is the provider's, unless `provider` says another.
 
     Attributes:
@@ -123,12 +129,12 @@ class LimitSection(Section):
     tokens: Number | None = None
     input_tokens: Number | None = None
     output_tokens: Number | None = None
-    per: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60.0
+    per: Annotated[float, msgspec.Meta(gt=0, le=FINITE)] = 60.0
     model: Name = "*"
     each_key: bool = False
 
 
-class BudgetSection(Section):
+class BudgetSection(Section, frozen=True):
     """How much money calls may cost in each window of time.
 
     Attributes:
@@ -140,27 +146,24 @@ class BudgetSection(Section):
         name: of the accounts in the ledger.
     """
 
-    amount: Name | int
+    amount: Name | int | float  # a float is refused with the reason
     per: Name | int = "day"
     tz: Name = "UTC"
     unpriced: Name = "refuse"
     on: Name = "error"
     name: Name = "budget"
 
-    @field_validator("*", mode="before")
     @classmethod
-    def _check(cls, value: Any, info: ValidationInfo) -> Any:
-        given = value
-        if info.field_name == "per" and isinstance(value, int) and not isinstance(value, bool):
-            given = timedelta(seconds=min(value, 10**9))
-        try:
-            Budget(**{"amount": 1, str(info.field_name): given})
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return value
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for what a `Budget` does not take."""
+        from ratatoskr.types.budget import Budget
+
+        if key == "per" and isinstance(value, int):
+            value = timedelta(seconds=min(value, 10**9))
+        Budget(**{"amount": 1, key: value})
 
 
-class LedgerSection(Section):
+class LedgerSection(Section, frozen=True):
     """Where limits and budgets count.
 
     Attributes:
@@ -170,7 +173,7 @@ class LedgerSection(Section):
     path: Name | None = None
 
 
-class LocalModelSection(Section):
+class LocalModelSection(Section, frozen=True):
     """One model of this process.
 
     Attributes:
@@ -179,17 +182,13 @@ class LocalModelSection(Section):
         labels: the names of the labels in the order of the logits, or by the names that its `config.json` has.
     """
 
+    short: ClassVar[str] = "model"
     model: Name
     precision: PrecisionChoice = "fp32"
     labels: list[Name] | dict[str, Name] | None = None
 
 
-_LocalModel = Annotated[
-    LocalModelSection, BeforeValidator(lambda given: {"model": given} if isinstance(given, str) else given)
-]
-
-
-class LocalSection(Section):
+class LocalSection(Section, frozen=True):
     """The models of this process, each by its name or as a table.
 
     Attributes:
@@ -203,17 +202,18 @@ class LocalSection(Section):
         ram_budget: bytes that the models may add to the process.
     """
 
-    embeddings: list[_LocalModel] = []
-    nli: list[_LocalModel] = []
-    classifiers: list[_LocalModel] = []
-    rerankers: list[_LocalModel] = []
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d{1,3})?)$")] = "cpu"
+    forms: ClassVar[Mapping[str, str]] = {"device": r"cpu|cuda(:[0-9]{1,3})?"}
+    embeddings: list[LocalModelSection] = []
+    nli: list[LocalModelSection] = []
+    classifiers: list[LocalModelSection] = []
+    rerankers: list[LocalModelSection] = []
+    device: str = "cpu"
     threads: Number | None = None
     cache_dir: Name | None = None
     ram_budget: Number | None = None
 
 
-class BreakerSection(Section):
+class BreakerSection(Section, frozen=True):
     """When a model at a provider counts as down; what is left out has the default of `Builder.breaker`.
 
     Attributes:
@@ -228,14 +228,14 @@ class BreakerSection(Section):
 
     enabled: bool = True
     failures: Count = 5
-    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    failure_ratio: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
     minimum_requests: Count = 20
     window: Seconds = 30.0
     open_for: Seconds = 5.0
     max_open_for: Seconds = 60.0
 
 
-class RedactSection(Section):
+class RedactSection(Section, frozen=True):
     """What is kept from providers: the middleware `Redact`, around every call.
 
     Attributes:
@@ -246,19 +246,16 @@ class RedactSection(Section):
     patterns: dict[str, Name]
     restore: bool = False
 
-    @field_validator("patterns")
     @classmethod
-    def _check_patterns(cls, patterns: dict[str, str]) -> dict[str, str]:
-        from ratatoskr.middleware.redact import Redact
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for what `Redact` does not take."""
+        if key == "patterns":
+            from ratatoskr.middleware.redact import Redact
 
-        try:
-            Redact(patterns)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return patterns
+            Redact(value)
 
 
-class ConfigFile(Section):
+class ConfigFile(Section, frozen=True):
     """All of `config.toml`.
 
     Attributes:
@@ -297,6 +294,14 @@ class ConfigFile(Section):
     routing: RoutingSection = RoutingSection()
     timeouts: TimeoutsSection = TimeoutsSection()
     server: ServerSection = ServerSection()
-    listeners: Annotated[list[ListenerSection], AfterValidator(check_listeners)] = []
+    listeners: list[ListenerSection] = []
     tls: TlsSection = TlsSection()
-    clients: dict[Annotated[str, Field(pattern=CLIENT_NAME)], ClientSection] = {}
+    clients: dict[str, ClientSection] = {}
+
+    @classmethod
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for listeners that are alike, and for names that no client can have."""
+        if key == "listeners":
+            check_listeners(value)
+        elif key == "clients":
+            check_names(value)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+import msgspec
 
-from ratatoskr.config.section import Name, Section
+from ratatoskr.config.section import FINITE, Name, Section
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.service.address import ListenAddress, listen_address
+from ratatoskr.types.visible import quote
 
-__all__ = ["ClientSection", "LimitsSection", "ListenerSection", "ServerSection", "TlsSection", "check_listeners"]
+__all__ = ["ClientSection", "LimitsSection", "ListenerSection", "ServerSection", "TlsSection", "certificate_files"]
+__all__ += ["check_listeners", "check_names"]
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:9741"
 MIB: Final = 1024 * 1024
 
-Count = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=FINITE)]
 
 
-class LimitsSection(Section):
+class LimitsSection(Section, frozen=True):
     """What the daemon takes at most, in all and of each client.
 
     Attributes:
@@ -42,8 +44,8 @@ class LimitsSection(Section):
         bytes_in_flight: of the requests under way.
     """
 
-    message_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 32 * MIB
-    metadata_bytes: Annotated[int, Field(ge=1024, le=1 << 20)] = 16 * 1024
+    message_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 30)] = 32 * MIB
+    metadata_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 20)] = 16 * 1024
     messages: Count = 4096
     tools: Count = 256
     images: Count = 20
@@ -54,12 +56,12 @@ class LimitsSection(Section):
     streams: Count = 256
     client_calls: Count = 256
     client_streams: Count = 32
-    rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    rate: Annotated[float, msgspec.Meta(ge=0, le=FINITE)] = 0.0
     burst: Count = 20
     bytes_in_flight: Count = 256 * MIB
 
 
-class ServerSection(Section):
+class ServerSection(Section, frozen=True):
     """The daemon as a whole.
 
     Attributes:
@@ -74,7 +76,7 @@ class ServerSection(Section):
     """
 
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    grace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
+    grace: Annotated[float, msgspec.Meta(ge=0, le=FINITE)] = 30.0
     write_timeout: Seconds = 60.0
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -83,7 +85,7 @@ class ServerSection(Section):
     limits: LimitsSection = LimitsSection()
 
 
-class ListenerSection(Section):
+class ListenerSection(Section, frozen=True):
     """Where the daemon listens.
 
     Attributes:
@@ -95,21 +97,19 @@ class ListenerSection(Section):
         tls: whether connections are encrypted; by default where `[tls]` is set and the address is `HOST:PORT`.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = "default"
+    forms: ClassVar[Mapping[str, str]] = {"name": r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"}
+    name: str = "default"
     address: Name = DEFAULT_ADDRESS
     group: Name | None = None
     admin: bool = False
     authentication: bool | None = None
     tls: bool | None = None
 
-    @field_validator("address")
     @classmethod
-    def _check_address(cls, address: str) -> str:
-        try:
-            listen_address(address)
-        except ConfigurationError as error:
-            raise ValueError(error.message) from None
-        return address
+    def check(cls, key: str, value: Any) -> None:
+        """Raise `ConfigurationError` for an address that is none."""
+        if key == "address":
+            listen_address(value)
 
     @property
     def place(self) -> ListenAddress:
@@ -117,7 +117,7 @@ class ListenerSection(Section):
         return listen_address(self.address)
 
 
-class TlsSection(Section):
+class TlsSection(Section, frozen=True):
     """The daemon's certificate; read again at each reload.
 
     Attributes:
@@ -131,7 +131,15 @@ class TlsSection(Section):
     client_ca: Name | None = None
 
 
-class ClientSection(Section):
+def certificate_files(section: TlsSection) -> tuple[str, str]:
+    """Return the files of certificate and key; raise `ConfigurationError` unless both are named."""
+    if section.cert is None or section.key is None:
+        missing = "cert" if section.cert is None else "key"
+        raise ConfigurationError(f"tls.{missing} is not set, and a listener is to be encrypted")
+    return section.cert, section.key
+
+
+class ClientSection(Section, frozen=True):
     """Who may call, by a token or a certificate.
 
     Attributes:
@@ -145,20 +153,21 @@ class ClientSection(Section):
         burst: in place of `server.limits.burst`.
     """
 
-    token_sha256: Digest | list[Digest] = Field(default=[], repr=False)
+    secret: ClassVar[frozenset[str]] = frozenset({"token_sha256"})
+    forms: ClassVar[Mapping[str, str]] = {"token_sha256": r"[0-9a-f]{64}"}
+    token_sha256: str | list[str] = []
     certificates: list[Name] = []
-    models: list[Name] = ["*"]
+    models: list[Name] = msgspec.field(default_factory=lambda: ["*"])
     admin: bool = False
     calls: Count | None = None
     streams: Count | None = None
-    rate: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    rate: Annotated[float, msgspec.Meta(ge=0, le=FINITE)] | None = None
     burst: Count | None = None
 
-    @model_validator(mode="after")
-    def _check_known_by(self) -> Self:
+    def check_whole(self) -> None:
+        """Raise `ConfigurationError` for a client that nothing tells from others."""
         if not self.digests and not self.certificates:
-            raise ValueError("it needs token_sha256, as `ratd token NAME` prints it, or certificates")
-        return self
+            raise ConfigurationError("it needs token_sha256, as `ratd token NAME` prints it, or certificates")
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -167,14 +176,20 @@ class ClientSection(Section):
         return (given,) if isinstance(given, str) else tuple(given)
 
 
-def check_listeners(listeners: list[ListenerSection]) -> list[ListenerSection]:
-    """Return the listeners; raise `ValueError` where two have one name or one address."""
+def check_listeners(listeners: list[ListenerSection]) -> None:
+    """Raise `ConfigurationError` where two have one name or one address."""
     for what in ("name", "address"):
         values = [getattr(one, what) for one in listeners]
         twice = next((value for value in values if values.count(value) > 1 and not value.endswith(":0")), None)
         if twice is not None:
-            raise ValueError(f"two have the {what} {twice}")
-    return listeners
+            raise ConfigurationError(f"two have the {what} {twice}")
+
+
+def check_names(clients: Iterable[str]) -> None:
+    """Raise `ConfigurationError` for the name of a client that is of other letters, or too long."""
+    wrong = next((name for name in clients if not CLIENT_NAME.fullmatch(name)), None)
+    if wrong is not None:
+        raise ConfigurationError(f"the name {quote(wrong)} must be of letters, digits and _ . @ -, at most 64")
 
 
 CLIENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")

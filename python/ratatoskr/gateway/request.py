@@ -13,7 +13,7 @@ from ratatoskr.types.chat import ChatOptions, ChatParams, ChatRequest, JsonSchem
 from ratatoskr.types.message import Message
 from ratatoskr.types.part import ImagePart, Part, ToolResult
 from ratatoskr.types.schema import check_schema
-from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
+from ratatoskr.types.timeouts import Timeouts, TimeoutsLike, timeouts_of
 from ratatoskr.types.tool import ProviderTool, Tool, ToolLike, tool_of
 from ratatoskr.types.visible import quote
 
@@ -88,6 +88,11 @@ def check_request(request: ChatRequest) -> ChatRequest:
     """Return a request that a caller made by hand, checked as `request_of` checks its arguments."""
     if not isinstance(request, ChatRequest):
         raise InvalidInput(f"a request must be a ChatRequest, not {type(request).__name__}", field="requests")
+    is_plain = request.tools == () and request.tool_choice is None and request.output is None
+    if is_plain and not isinstance(request.options.response_format, JsonSchema):
+        history = messages_of(request.messages)
+        if history is request.messages and isinstance(request.timeouts, Timeouts):
+            return request  # as it would be built
     return _build(
         request.messages,
         request.options,

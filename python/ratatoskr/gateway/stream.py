@@ -175,14 +175,15 @@ class ChatStream(GenericBase["T"]):
 
     async def events(self) -> list[ChatEvent]:
         """Return all events that have arrived, at least one; an empty list after the last."""
-        try:
-            first = await anext(self)
-        except StopAsyncIteration:
-            return []
-        rest, self._next = self._events[self._next :], len(self._events)
-        if rest and type(rest[-1]) is Done:
+        while self._next >= self._pause:
+            try:
+                await self._more()
+            except StopAsyncIteration:
+                return []
+        found, self._next = self._events[self._next :], len(self._events)
+        if type(found[-1]) is Done:
             self._finish()
-        return [first, *rest]
+        return found
 
     async def text(self) -> AsyncIterator[str]:
         """Iterate over the text alone."""
@@ -307,7 +308,7 @@ class _Watch:
             if asyncio.iscoroutine(batch):
                 batch.close()
             raise self._timeout()
-        task = self._waiter = asyncio.current_task()
+        task = self._waiter = asyncio.current_task(self._loop)
         already = task.cancelling() if task is not None else 0
         self._since = self._loop.time()
         try:

@@ -24,9 +24,7 @@ Piece: TypeAlias = Callable[[], Iterable[tuple[int, Any]]]
 """Reads a part of a file: arrays of float32 or float16, each with the number of its first row."""
 
 _BYTES: Final = 4 * 1024 * 1024
-"""Vectors that a thread reads at a time."""
-_MAPPED: Final = 16 * 1024 * 1024
-"""The same where they are mapped, and take no memory of the process."""
+"""Vectors that a thread reads at a time: so few that the threads end together."""
 _LINES: Final = 512
 _VECTORS: Final = "embedding"
 _HOW: Final = "rat embed-file and EmbedJob make such files"
@@ -93,7 +91,7 @@ class NpyVectors:
 
     def pieces(self) -> Iterator[Piece]:
         """Yield slices."""
-        rows = max(1, _MAPPED // (self.dimensions * self._vectors.itemsize))
+        rows = max(1, _BYTES // (self.dimensions * self._vectors.itemsize))
         for first in range(0, len(self._vectors), rows):
             yield lambda first=first: [(first, self._vectors[first : first + rows])]  # type: ignore[misc]
 

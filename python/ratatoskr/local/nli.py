@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
 from ratatoskr._core import softmax
-from ratatoskr.errors import MalformedResponse
+from ratatoskr.errors import InvalidInput, MalformedResponse
 from ratatoskr.local.engine.device import Device
 from ratatoskr.local.engine.loaded import LoadedModel
 from ratatoskr.local.engine.pool import ModelPool
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from ratatoskr.local.engine.tokenizer import Tokenizer
 
 __all__ = ["LocalNli", "NliHead"]
+
+_PAIR = re.compile(r"pair (\d+): (the hypothesis .*)", re.DOTALL)
+"""What is said of a hypothesis that does not fit beside a premise."""
 
 
 class NliHead(LogitsHead):
@@ -202,7 +206,7 @@ class LocalNli(LocalModel):
         """Return the labels of a request's texts; raises what `classify_zero_shot_batch` raises."""
         names = request.labels
         multi_label = request.multi_label or len(names) == 1
-        scores, stats = await self._score(request.texts, request.hypotheses(), multi_label, request.truncate)
+        scores, stats = await self._score(request.texts, request.hypotheses(), multi_label, request.truncate, "label")
         cut = {index // len(names) for index in stats.cut}
         results = tuple(
             Classification(
@@ -221,19 +225,34 @@ class LocalNli(LocalModel):
     async def stance(self, request: StanceRequest) -> StanceResults:
         """Return the stances of a request's texts; raises what `classify_stance_batch` raises."""
         hypotheses = request.templates.hypotheses(request.target)
-        scores, stats = await self._score(request.texts, hypotheses, False, request.truncate)
+        scores, stats = await self._score(request.texts, hypotheses, False, request.truncate, "template")
         cut = {index // len(hypotheses) for index in stats.cut}
         common = {"model": self.model, "provider": "local", "method": "onnx", "templates": request.templates}
         results = stances_of(scores.tolist(), request.target, cut, common)
         return StanceResults(results, self.model, "local", _usage(stats))
 
     async def _score(
-        self, texts: Sequence[str], hypotheses: Sequence[str], multi_label: bool, truncate: bool
+        self, texts: Sequence[str], hypotheses: Sequence[str], multi_label: bool, truncate: bool, noun: str
     ) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], BatchStats]:
-        """Return how far each text entails each hypothesis: by itself, or so that those of a text sum to one."""
+        """Return how far each text entails each hypothesis: by itself, or so that those of a text sum to one.
+
+        Args:
+            texts: the premises.
+            hypotheses: judged with each text.
+            multi_label: whether each is judged by itself.
+            truncate: whether a premise is cut, or refused.
+            noun: what the caller gave a hypothesis by, for messages.
+        """
         import numpy as np
 
-        rows, stats, labels = await self._run([*product(texts, hypotheses)], truncate)
+        try:
+            rows, stats, labels = await self._run([*product(texts, hypotheses)], truncate)
+        except InvalidInput as error:  # of a hypothesis, which the caller did not give as one of a pair
+            found = _PAIR.fullmatch(error.message)
+            if found is None:
+                raise
+            message = f"{noun} {int(found[1]) % len(hypotheses)}: {found[2]}"
+            raise InvalidInput(message, field=f"{noun}s", model=self.model) from None
         shape = (len(texts), len(hypotheses))
         if not np.isfinite(rows).all():
             text, hypothesis = divmod(int(np.argmin(np.isfinite(rows).all(axis=1))), len(hypotheses))

@@ -63,6 +63,8 @@ class HttpEmbedder:
         """Return the numbers of texts of the requests that the API takes, in order."""
         spec, known = self._spec, find_embedding_model(model)
         most = known.request_tokens if known is not None and known.request_tokens else spec.max_tokens
+        if len(texts) <= spec.max_texts and (most is None or _tokens_at_most(texts) <= most):
+            return [len(texts)] if texts else []
         longest = known.max_tokens if known is not None else None
         sizes, count, tokens = [], 0, 0
         for text in texts:
@@ -88,6 +90,7 @@ class HttpEmbedder:
             call,
             "embed",
             lambda data: self._decode(data, len(texts), request.dimensions, known),
+            as_held=self._spec.shape == "openai",
         )
         warnings = (*notices, *received.notices)
         return Embeddings(
@@ -169,7 +172,7 @@ class HttpEmbedder:
         text = f"texts longer than {known.max_tokens} tokens were cut; {self.name} does not say which"
         return [Notice("may_be_truncated", text, "truncate")]
 
-    def _decode(self, data: bytes, count: int, dimensions: int | None, known: EmbeddingModel | None) -> ReceivedVectors:
+    def _decode(self, data: Any, count: int, dimensions: int | None, known: EmbeddingModel | None) -> ReceivedVectors:
         received: ReceivedVectors = self._shape.decode_response(data, count)
         if isinstance(received.vectors, list):
             received = replace(received, vectors=pool_states(received.vectors, known))
@@ -184,6 +187,11 @@ def count_at_most(text: str, longest: int | None) -> int:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     tokens = 1 + int(size / _BYTES_A_TOKEN[not text.isascii()])
     return tokens if longest is None else min(tokens, longest)
+
+
+def _tokens_at_most(texts: Sequence[str]) -> int:
+    """Return what `count_at_most` never exceeds for all texts together, without a look at their characters."""
+    return len(texts) + 2 * sum(map(len, texts))
 
 
 def pool_states(states: Sequence[Any], known: EmbeddingModel | None) -> Any:

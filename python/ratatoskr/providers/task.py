@@ -42,9 +42,24 @@ class TaskClient:
         return self._client.url(path)
 
     async def ask(
-        self, path: str, body: Mapping[str, Any], call: CallOptions, task: str, decode: Callable[[bytes], T]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        call: CallOptions,
+        task: str,
+        decode: Callable[[Any], T],
+        *,
+        as_held: bool = False,
     ) -> T:
-        """Send a request and return what its answer holds; `task` is a word for the target.
+        """Send a request and return what its answer holds.
+
+        Args:
+            path: what follows the base URL.
+            body: the members of the request.
+            call: its deadlines and key.
+            task: a word for the target.
+            decode: reads the body of the answer, as `bytes`.
+            as_held: gives it the body as the transport holds it, if that is not `bytes`.
 
         Raises:
             InvalidInput: the request has no JSON form, or is too large.
@@ -56,7 +71,7 @@ class TaskClient:
         data = self._serialize(members)
         reply = await self._client.send(binding, path, data, (), "body", call.deadlines, None, call.key)
         try:
-            return decode(reply.body)
+            return decode(reply.content if as_held and hasattr(reply, "content") else reply.body)
         except FailureReported as reported:
             raise self._client.build_error(reported.failure, reply, binding.target) from None
         except RatatoskrError as error:

@@ -18,7 +18,7 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ratatoskr import _core
@@ -192,7 +192,10 @@ def _to_exception(failure: _Failure, total_phase: str, proxy_scheme: str | None 
 
 
 class NativeReply:
-    """A response whose status and headers have arrived; see `ratatoskr.transport.client.HttpReply`."""
+    """A response whose status and headers have arrived; see `ratatoskr.transport.client.HttpReply`.
+
+    `content` is the body as it is held: one that is large becomes `bytes` when `body` is first read.
+    """
 
     __slots__ = (
         "_ended",
@@ -203,6 +206,7 @@ class NativeReply:
         "_total_phase",
         "_waker",
         "body",
+        "content",
         "status",
         "streamed",
     )
@@ -211,11 +215,20 @@ class NativeReply:
         head, self._events, self._ended, self._failure = update
         self.status, body = head or (0, b"")  # an update without a head has been raised
         self.streamed = body is None
-        self.body = body or b""
+        self.content = body or b""
+        if not isinstance(self.content, _core.Body):
+            self.body = self.content
         self._exchange = exchange
         self._waker = waker
         self._total_phase = total_phase
         self._headers: dict[str, str] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        # A large body is copied only where it is read as bytes.
+        if name != "body":
+            raise AttributeError(name)
+        self.body = bytes(self.content)
+        return self.body
 
     @property
     def headers(self) -> Mapping[str, str]:

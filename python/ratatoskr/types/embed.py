@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias, get_args, overload
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 
 InputType: TypeAlias = Literal["document", "query"]
+_UNKNOWN: Final = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,10 @@ class Embeddings(_Vectors):
         return Embedding(self.vectors[place], self.model, truncated=place in self.cut, provider=self.provider)
 
     def __iter__(self) -> Iterator[Embedding]:
-        cut = frozenset(self.cut)
+        model, provider, usage, cut = self.model, self.provider, _UNKNOWN, frozenset(self.cut)
+        if not cut:
+            for vector in self.vectors:
+                yield Embedding(vector, model, usage, False, provider)
+            return
         for place, vector in enumerate(self.vectors):
-            yield Embedding(vector, self.model, truncated=place in cut, provider=self.provider)
+            yield Embedding(vector, model, usage, place in cut, provider)

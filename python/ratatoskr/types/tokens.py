@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, get_args
 
 from ratatoskr.errors import InvalidInput
 from ratatoskr.types.attempt import Attempt, Notice
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Offsets: TypeAlias = np.ndarray[Any, np.dtype[np.uint32]]
 
 CountMethod: TypeAlias = Literal["auto", "local", "provider"]
+_METHODS: Final = get_args(CountMethod)
 CountKind: TypeAlias = Literal["exact", "provider", "estimate"]
 
 __all__ = [
@@ -77,7 +78,7 @@ class CountRequest:
             raise InvalidInput("a count needs either a text or a conversation", field="input")
         if self.text is not None and not isinstance(self.text, str):
             raise InvalidInput(f"input must be a str or messages, not {type(self.text).__name__}", field="input")
-        if not isinstance(self.method, str) or self.method not in get_args(CountMethod):
+        if not isinstance(self.method, str) or self.method not in _METHODS:
             raise InvalidInput(
                 f"method must be auto, local or provider, not {quote(self.method)}",
                 field="method",

@@ -7,3 +7,4 @@ pub mod nli;
 pub mod search;
 pub mod sse;
 pub mod tokens;
+pub mod vectors;

@@ -11,6 +11,7 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderMap, HeaderNa
 use reqwest::{Method, Url};
 use tokio::sync::Semaphore;
 
+use crate::buffers::Buffers;
 use crate::deadline::{DeadlineTimer, Deadlines};
 use crate::drive::{Plan, drive};
 use crate::error::NetError;
@@ -99,6 +100,8 @@ struct OpenClient {
     http: reqwest::Client,
     routes: HashMap<String, Route>,
     exchanges: HashMap<u64, Weak<Shared>>,
+    /// Those of the exchanges that are under way.
+    buffers: Weak<Buffers>,
     /// The number of exchanges at which those that have ended are removed next.
     sweep_at: usize,
 }
@@ -154,7 +157,13 @@ impl Client {
         let http = runtime
             .enter(|| builder.build())
             .map_err(|_| NetError::Configuration("the HTTP client cannot be created".to_owned()))?;
-        let open = OpenClient { http, routes: HashMap::new(), exchanges: HashMap::new(), sweep_at: 1024 };
+        let open = OpenClient {
+            http,
+            routes: HashMap::new(),
+            exchanges: HashMap::new(),
+            buffers: Weak::new(),
+            sweep_at: 1024,
+        };
         Ok(Self {
             runtime: runtime.clone(),
             limits: config.limits,
@@ -221,6 +230,7 @@ impl Client {
             slots: route.slots,
             body_mode: request.body_mode,
             limits: Limits { stream: route.stream, ..self.limits },
+            buffers: open.buffers(),
             incomplete: Share::new(Arc::clone(&self.undelivered)),
             timer: DeadlineTimer::new(request.deadlines, Arc::clone(&progress)),
             progress,
@@ -296,6 +306,14 @@ impl OpenClient {
         }
         self.routes.insert(url.to_owned(), route.clone());
         Ok(route)
+    }
+
+    fn buffers(&mut self) -> Arc<Buffers> {
+        self.buffers.upgrade().unwrap_or_else(|| {
+            let buffers = Arc::default();
+            self.buffers = Arc::downgrade(&buffers);
+            buffers
+        })
     }
 
     fn register(&mut self, shared: &Arc<Shared>) {

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::buffers::Buffers;
 use crate::client::BodyMode;
 use crate::deadline::{DeadlineTimer, Stage};
 use crate::error::NetError;
@@ -24,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) body_mode: BodyMode,
     pub(crate) limits: Limits,
+    /// Memory for the whole body.
+    pub(crate) buffers: Arc<Buffers>,
     /// The share of the incomplete events of this exchange.
     pub(crate) incomplete: Share,
     pub(crate) timer: DeadlineTimer,
@@ -69,7 +72,7 @@ impl Plan {
         let framing = framing(self.body_mode, status, response.headers());
         let (headers, body) = ResponseBody::new(response, framing.is_some());
         let Some(framing) = framing else {
-            let body = body.read_all(&mut self.timer, self.limits.body).await?;
+            let body = body.read_all(&mut self.timer, self.limits.body, &self.buffers).await?;
             return Ok(Some((status, headers, body)));
         };
         shared.start_stream(status.as_u16(), headers);

@@ -7,6 +7,7 @@
 //! Nothing is read from the environment, no request is sent twice, no redirect is followed.
 #![forbid(unsafe_code)]
 
+mod buffers;
 mod client;
 mod deadline;
 mod drive;

@@ -1,14 +1,16 @@
 //! The body of a response: read into one buffer, or parsed into events as it arrives.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::Body as _;
 use ratatoskr_core::sse::{SseError, SseParser};
 use reqwest::header::HeaderMap;
 use reqwest::{Body, Response, Version};
 use tokio::time::Instant;
 
+use crate::buffers::{Buffer, Buffers};
 use crate::deadline::{DeadlineTimer, Stage};
 use crate::error::NetError;
 use crate::exchange::Shared;
@@ -39,28 +41,35 @@ impl ResponseBody {
     }
 
     /// Reads the whole body.
-    pub(crate) async fn read_all(mut self, timer: &mut DeadlineTimer, limit: usize) -> Result<Bytes, NetError> {
+    pub(crate) async fn read_all(
+        mut self,
+        timer: &mut DeadlineTimer,
+        limit: usize,
+        buffers: &Arc<Buffers>,
+    ) -> Result<Bytes, NetError> {
         let too_large = || NetError::Malformed(format!("the body is larger than {limit} bytes"));
         let content_length = usize::try_from(self.content_length.unwrap_or(0)).ok();
         let content_length = content_length.filter(|length| *length <= limit).ok_or_else(too_large)?;
         let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
+        let mut rest: Option<Buffer> = None;
         while let Some(chunk) = self.next_chunk(timer).await? {
-            if first.len() + rest.len() + chunk.len() > limit {
+            let read = rest.as_ref().map_or(first.len(), |rest| rest.bytes.len());
+            if read + chunk.len() > limit {
                 return Err(too_large());
             }
-            if first.is_empty() && rest.is_empty() {
+            if let Some(rest) = &mut rest {
+                rest.bytes.extend_from_slice(&chunk);
+            } else if first.is_empty() {
                 first = chunk;
             } else {
-                if rest.is_empty() {
-                    rest.reserve(content_length.max(first.len() + chunk.len()));
-                    rest.extend_from_slice(&std::mem::take(&mut first));
-                }
-                rest.extend_from_slice(&chunk);
+                let mut whole = buffers.take(content_length.max(read + chunk.len()));
+                whole.bytes.extend_from_slice(&std::mem::take(&mut first));
+                whole.bytes.extend_from_slice(&chunk);
+                rest = Some(whole);
             }
             timer.enter(Stage::ReadingBody(Instant::now()));
         }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
+        Ok(rest.map_or(first, Buffer::freeze))
     }
 
     /// Parses the body and queues its events for the reader, no faster than the reader takes them.

@@ -11,6 +11,7 @@ mod search;
 mod spans;
 mod sse;
 mod tokens;
+mod vectors;
 
 use pyo3::prelude::*;
 
@@ -21,7 +22,7 @@ mod _core {
     #[pymodule_export]
     use crate::json::check_depth;
     #[pymodule_export]
-    use crate::net::{Client, Exchange, Runtime, WakeupFd, after_fork};
+    use crate::net::{Body, Client, Exchange, Runtime, WakeupFd, after_fork};
     #[pymodule_export]
     use crate::nli::{sigmoid, softmax};
     #[pymodule_export]
@@ -32,4 +33,6 @@ mod _core {
     use crate::sse::SseParser;
     #[pymodule_export]
     use crate::tokens::{Tokenizer, Tokens};
+    #[pymodule_export]
+    use crate::vectors::decode_vectors;
 }

@@ -15,8 +15,8 @@ use ratatoskr_net as net;
 
 /// (class, phase, sent, retryable, message), from which `ratatoskr.transport.native` makes an exception.
 type Failure = (&'static str, Option<&'static str>, bool, bool, String);
-/// (status, body or None when it is streamed).
-type Head<'py> = (u16, Option<Bound<'py, PyBytes>>);
+/// (status, body or None when it is streamed); a large body is a `Body`.
+type Head<'py> = (u16, Option<Bound<'py, PyAny>>);
 /// (head, events, ended, failure).
 type Update<'py> = (Option<Head<'py>>, Bound<'py, PyList>, bool, Option<Failure>);
 
@@ -188,6 +188,37 @@ impl Client {
     }
 }
 
+/// The size from which on a body is not copied before it is needed.
+const LARGE: usize = 64 * 1024;
+
+/// The large body of a response, of which `bytes()` makes a copy.
+#[pyclass(frozen, module = "ratatoskr._core")]
+pub struct Body(bytes::Bytes);
+
+impl Body {
+    pub fn content(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[pymethods]
+impl Body {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0)
+    }
+}
+
+fn body_of(py: Python<'_>, body: bytes::Bytes) -> PyResult<Bound<'_, PyAny>> {
+    if body.len() < LARGE {
+        return Ok(PyBytes::new(py, &body).into_any());
+    }
+    Bound::new(py, Body(body)).map(Bound::into_any)
+}
+
 /// One request and its response; dropping it closes the connection unless the response is complete.
 #[pyclass(frozen, module = "ratatoskr._core")]
 pub struct Exchange(net::Exchange);
@@ -202,11 +233,14 @@ impl Exchange {
 
     /// Return the update as (head, events, ended, failure), or None if nothing arrived since the last one.
     ///
-    /// `head` is (status, body), where the body is None if it is streamed as events; `failure` is (class, phase, sent,
-    /// retryable, message).
+    /// `head` is (status, body), where the body is None if it is streamed as events, and a `Body` if it is large;
+    /// `failure` is (class, phase, sent, retryable, message).
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Update<'py>>> {
         let Some(update) = self.0.take() else { return Ok(None) };
-        let head = update.head.map(|head| (head.status, head.body.map(|body| PyBytes::new(py, &body))));
+        let head = match update.head {
+            Some(head) => Some((head.status, head.body.map(|body| body_of(py, body)).transpose()?)),
+            None => None,
+        };
         let events = events(py, &update.events)?;
         let ended = update.end.is_some();
         Ok(Some((head, events, ended, update.end.and_then(Result::err).map(failure))))

@@ -82,6 +82,12 @@ async def test_rerank_prints_documents_best_first(folders: Path) -> None:
     assert [one["text"] for one in found] == [documents[index] for index, _ in expected][:2]
 
 
+def test_rerank_without_documents_says_how_to_give_some() -> None:
+    result = run("rerank", "-m", "./reranker", "the state", stdin="")
+    assert result.exit_code == 2
+    assert "no document: give one, --lines FILE, or lines on standard input" in result.stderr
+
+
 async def test_stance_prints_scores_that_sum_to_one() -> None:
     (data,) = objects(run("stance", "-m", "./nli", PREMISE, "--target", "time", "--json"))
     assert data["favor"] + data["against"] + data["neutral"] == pytest.approx(1)
@@ -91,7 +97,7 @@ async def test_stance_prints_scores_that_sum_to_one() -> None:
 
 def test_texts_that_were_cut_are_noted_or_refused() -> None:
     result = run("nli", "-m", "./nli", "x " * 100, HYPOTHESIS)
-    assert result.stderr == "note: 1 texts were cut to the length that the model takes\n"
+    assert result.stderr == "note: 1 text was cut to the length that the model takes\n"
     refused = run("nli", "-m", "./nli", "--no-truncate", "x " * 100, HYPOTHESIS)
     assert refused.exit_code != 0
     assert "64" in refused.stderr

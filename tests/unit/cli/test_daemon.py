@@ -16,7 +16,7 @@ from tests.unit.service.serving import fields
 from tests.unit.service.test_compatibility import client_of_listed
 
 from conformance.daemon import Daemon
-from ratatoskr.errors import AuthenticationFailed, ServiceUnavailable
+from ratatoskr.errors import AuthenticationFailed
 from ratatoskr.service.server.call import Call, Caller, ServerHooks
 from ratatoskr.testing import ScriptedGateway
 from unit.cli.in_process import run
@@ -210,6 +210,53 @@ def test_models_of_a_daemon_are_loaded_and_unloaded(guarded: Daemon, daemon: Dae
     assert run("admin", "unload", "m", env={"RATD_ADDRESS": guarded.url}).exit_code == 3
 
 
+def test_health_tells_what_a_client_would(guarded: Daemon, tmp_path: Path) -> None:
+    named = ("--address", guarded.url)
+    assert run("health", *named, "--token-file", str(token_file(tmp_path))).exit_code == 0
+    refused = run("health", *named)
+    assert refused.exit_code == 3
+    assert "--token-file names the file of this daemon's token" in refused.stderr
+    assert "must not travel in the clear" in run("health", "--address=http://h.test:1", env={"RATD_TOKEN": "x"}).stderr
+    wrong = run("health", *named, env={"RATD_TOKEN": "a b\n"})
+    assert wrong.exit_code == 2
+    assert "the token is empty, or holds spaces" in wrong.stderr
+
+
+def test_health_of_a_daemon_that_answers_something_else_is_refused(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratatoskr.service.client.health._ask", lambda *_: b"\xff")
+    result = run("health", "--address", daemon.url)
+    assert result.exit_code == 6
+    assert f"the answer of the daemon at {daemon.url} is wrong: it is no message of this method" in result.stderr
+
+
+def test_health_of_a_daemon_imports_a_channel_and_its_words(daemon: Daemon) -> None:
+    code = (
+        "import sys; from ratatoskr.cli.rat import rat; rat(sys.argv[1:], standalone_mode=False);"
+        " print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "health", "--address", daemon.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"at {daemon.url}\nconfigured\n" in done.stdout
+    loaded = set(done.stderr.split())
+    ours = {name.removeprefix("ratatoskr.") for name in loaded if name.startswith("ratatoskr.")}
+    assert {name.split(".")[0] for name in ours} <= {
+        "_extras",
+        "_fork",
+        "cli",
+        "config",
+        "errors",
+        "service",
+        "types",
+    }
+    assert {name for name in ours if name.startswith("config")} <= {"config", "config.paths"}
+    assert {name for name in ours if name.startswith("types.")} == {
+        f"types.{name}" for name in ("allowance", "frozen", "model", "plain", "secret", "timeouts", "visible")
+    }
+    assert not {"msgspec", "numpy", "pydantic", "importlib.metadata", "ratatoskr.service.client.backend"} & loaded
+
+
 def test_the_version_and_completion_import_no_grpc() -> None:
     code = (
         "import sys; from ratatoskr.cli.rat import rat; rat(sys.argv[1:], standalone_mode=False);"
@@ -283,89 +330,3 @@ async def test_an_older_daemon_does_what_it_can_and_names_its_version_otherwise(
             assert result.exit_code == 2
             assert f"does not serve {method}: it is older than this client" in result.stderr
             assert "its version is 0.0.9" in result.stderr
-
-
-@pytest.fixture
-def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.csv").write_text("text,premise,hypothesis\n" + "".join(f"t{n},p{n},h{n}\n" for n in range(600)))
-    return tmp_path
-
-
-def test_a_file_is_embedded_and_searched_by_a_daemon(rows: Path) -> None:
-    scripted = ScriptedGateway()
-    daemon = Daemon(scripted.backend)
-    try:
-        variables = {"RATD_ADDRESS": daemon.url}
-        done = run("embed-file", "in.csv", "out.parquet", "-m", "house:e", "--json", env=variables)
-        assert done.exit_code == 0, done.stderr
-        summary = json.loads(done.stdout)
-        assert (summary["rows"], summary["dimensions"], summary["model"]) == (600, 8, "house:e")
-        again = run("job", "embed", "in.csv", "second.parquet", "-m", "house:e", "--address", daemon.url)
-        assert again.exit_code == 0, again.stderr
-        found = run("search", "out.parquet", "t321", "--top", "1", "--json", env=variables)
-        assert found.exit_code == 0, found.stderr
-        assert json.loads(found.stdout)["text"] == "t321"
-        assert scripted.embed_requests[-1].input_type == "query"
-        assert {request.model for request in scripted.embed_requests} == {"house:e"}
-        refused = run("embed-file", "in.csv", "o.npy", "--threads", "1", "--address", daemon.url)
-        assert refused.exit_code == 2
-        assert "--address and --threads exclude each other" in refused.stderr
-    finally:
-        daemon.stop()
-
-
-def test_a_file_that_a_daemon_embeds_is_continued(rows: Path) -> None:
-    def vector(text: str) -> list[float]:
-        if text == "t400" and not mended:
-            raise ServiceUnavailable("the model is gone")
-        return [float(len(text)), 1.0]
-
-    mended: list[bool] = []
-    daemon = Daemon(ScriptedGateway(vectors=vector).backend)
-    try:
-        common = ("embed-file", "in.csv", "out.jsonl", "-m", "e", "--window", "100", "--address", daemon.url)
-        failed = run(*common)
-        assert failed.exit_code == 6
-        assert "the same command continues" in failed.stderr
-        mended.append(True)
-        done = run(*common, "--json")
-        assert done.exit_code == 0, done.stderr
-        assert json.loads(done.stdout)["resumed"] in {300, 400}, "two windows are computed at a time"
-    finally:
-        daemon.stop()
-
-
-def test_a_daemon_that_is_found_embeds_a_file(rows: Path, empty_environment: Path) -> None:
-    folder = empty_environment / ".run" / "ratatoskr"
-    folder.mkdir(parents=True, mode=0o700)
-    daemon = Daemon(ScriptedGateway().backend, "unix")
-    try:
-        Path(daemon.socket.removeprefix("unix:")).rename(folder / "ratd.sock")
-        assert run("embed-file", "in.csv", "out.npy", "-m", "e").exit_code == 0
-        assert run("embed-file", "in.csv", "o.npy", "-m", "e", "--embedded").exit_code != 0
-    finally:
-        daemon.stop()
-
-
-def test_jobs_and_tokens_are_those_of_a_daemon_that_is_named(rows: Path) -> None:
-    daemon = Daemon(ScriptedGateway(tokens=7).backend)
-    at = ("--address", daemon.url)
-    try:
-        for arguments in (
-            ("job", "classify", "in.csv", "labels.csv", "--labels", "a,b", "-m", "house:n"),
-            ("job", "nli", "in.csv", "judged.csv", "-m", "house:n"),
-            ("job", "stance", "in.csv", "stances.csv", "--target", "t", "-m", "house:n"),
-            ("job", "tokens", "in.csv", "counted.csv", "-m", "house:n"),
-        ):
-            result = run(*arguments, *at)
-            assert result.exit_code == 0, (arguments, result.stderr)
-            assert len((rows / arguments[3]).read_text().splitlines()) == 601
-        assert ",7," in (rows / "counted.csv").read_text()
-        assert run("tokens", "-m", "house:n", "a text", *at).stdout == "7\n"
-        told = run("tokenize", "-m", "gpt-4.1", "--json", "a text", *at)
-        assert [token["text"] for token in json.loads(told.stdout)["tokens"]] == ["a", " text"]
-        gone = run("tokenize", "-m", "gpt-4.1", "a text", "--address", "http://127.0.0.1:1")
-        assert gone.exit_code == 6
-    finally:
-        daemon.stop()

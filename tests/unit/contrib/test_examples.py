@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from ratatoskr.config.file import parse_config
+from ratatoskr.config.section import Section
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import (
     ClientSection,
@@ -25,7 +25,7 @@ from source_tree import ROOT
 
 CONTRIB = ROOT / "contrib"
 EXAMPLE = (CONTRIB / "config.example.toml").read_text()
-TABLES: dict[str, type[BaseModel]] = {
+TABLES: dict[str, type[Section]] = {
     "server": ServerSection,
     "server.limits": LimitsSection,
     "listeners": ListenerSection,
@@ -65,8 +65,9 @@ def test_every_default_is_the_one_in_force() -> None:
     text = text.replace('group = "ratatoskr"\n', "")
     given = parse(text)
     assert given == parse(EXAMPLE), "a default differs"
-    assert given.server.model_fields_set == set(ServerSection.model_fields)
-    assert given.server.limits.model_fields_set == set(LimitsSection.model_fields)
+    server = tomllib.loads(text)["server"]
+    assert server.keys() == set(ServerSection.__struct_fields__)
+    assert server["limits"].keys() == set(LimitsSection.__struct_fields__)
 
 
 def test_every_example_can_be_used() -> None:
@@ -77,7 +78,7 @@ def test_every_example_can_be_used() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_key_of_the_daemon_is_shown(table: str) -> None:
-    known = set(TABLES[table].model_fields) - ({"limits"} if table == "server" else set())
+    known = set(TABLES[table].__struct_fields__) - ({"limits"} if table == "server" else set())
     shown = keys(table, EXAMPLE)
     assert shown | ({"group"} if table == "listeners" else set()) == known
 

@@ -36,8 +36,7 @@ def expected(query: Any, top: int, vectors: Any = None) -> list[int]:
 @pytest.mark.parametrize("out", OUTS)
 @pytest.mark.parametrize("threads", [1, 3])
 async def test_what_a_job_wrote_is_searched(tmp_path: Path, out: str, threads: int, monkeypatch: Any) -> None:
-    for name in ("_BYTES", "_MAPPED"):
-        monkeypatch.setattr(vector_formats, name, 37 * 4 * DIMENSIONS)
+    monkeypatch.setattr(vector_formats, "_BYTES", 37 * 4 * DIMENSIONS)
     monkeypatch.setattr(vector_formats, "_LINES", 37)
     file = VectorFile(await embed(tmp_path, out))
     assert file.dimensions == DIMENSIONS
@@ -276,7 +275,7 @@ def test_a_file_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path, m
 
 
 def test_a_search_that_is_stopped_reads_no_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_formats, "_MAPPED", 24)
+    monkeypatch.setattr(vector_formats, "_BYTES", 24)
     file, stop = VectorFile(save(tmp_path / "v.npy", PLAIN)), threading.Event()
     stop.set()
     assert file.nearest(np.ones((1, 6)), stop=stop) == [[]]

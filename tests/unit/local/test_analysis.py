@@ -274,8 +274,12 @@ async def test_a_hypothesis_longer_than_the_window_is_refused_with_its_index(mod
     for many in (pairs, pairs + [("a", f"x{n}") for n in range(20_000)]):
         with pytest.raises(InvalidInput, match="pair 2"):
             await nli.infer_nli_batch(many)
-    with pytest.raises(InvalidInput):
-        await nli.classify_zero_shot("a", ["x " * 100, "b"])
+    with pytest.raises(InvalidInput, match="label 1: the hypothesis has 103 tokens, and at most 60 fit") as caught:
+        await nli.classify_zero_shot_batch(["a", "b"], ["b", "x " * 90])
+    assert caught.value.field == "labels"
+    with pytest.raises(InvalidInput, match="template 0: the hypothesis has") as caught:
+        await nli.classify_stance("a", "x " * 100)
+    assert caught.value.field == "templates"
 
 
 async def test_a_premise_that_is_too_long_is_refused_on_request(models: ModelPool, tmp_path: Path) -> None:

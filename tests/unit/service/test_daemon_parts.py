@@ -24,6 +24,7 @@ from ratatoskr.service.daemon.call_log import CallLog
 from ratatoskr.service.daemon.ratd import _Loader
 from ratatoskr.service.daemon.run import _loop_factory
 from ratatoskr.service.daemon.sockets import UnixSocket
+from ratatoskr.service.server.call import Call, ServerHooks
 from ratatoskr.testing import ScriptedUpstream
 
 CYCLES = int(os.environ.get("RATATOSKR_CYCLES", "20"))
@@ -85,6 +86,34 @@ def test_the_log_as_text_is_one_line_without_codes() -> None:
     [line] = lines
     assert line.endswith(b"info listening\\n\\u001b[2J at=http://x\\r\\n\n")
     assert line.count(b"\n") == 1
+
+
+async def test_lines_of_calls_that_went_well_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    monkeypatch.setattr("ratatoskr.service.daemon.call_log._write_to_stderr", written.append)
+    log = CallLog("json")
+
+    def end(number: int, error: ConfigurationError | None = None) -> None:
+        call = Call(None, "/x", {}, 0, f"id-{number}", None, ServerHooks(), None)
+        call.error = error
+        log.call(call)
+
+    end(1)
+    end(2)
+    assert written == []
+    await asyncio.sleep(0.1)
+    [both] = written
+    assert [json.loads(line)["id"] for line in both.splitlines()] == ["id-1", "id-2"]
+    end(3)
+    end(4, ConfigurationError("x"))  # what went wrong is told at once, behind what is before it
+    assert [json.loads(line)["id"] for line in written[1].splitlines()] == ["id-3", "id-4"]
+    end(5)
+    log.event("stopping")
+    assert b"id-5" in written[2]
+    assert written[2].endswith(b'"message":"stopping"}\n')
+    end(6)
+    log.flush()
+    assert len(written) == 4
 
 
 async def test_records_of_loggers_are_told_without_the_text_of_exceptions(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,22 @@ def test_versions_and_help_need_no_configuration() -> None:
 
 def test_defaults_are_those_of_an_empty_file(tmp_path: Path) -> None:
     assert read_config(written(tmp_path, "")) == ConfigFile()
+
+
+@pytest.mark.parametrize(
+    "name", ["key", "grace text", "no port", "open to all", "group of a port", "no base url", "not TOML"]
+)
+def test_a_mistake_is_told_before_what_serves_is_imported(tmp_path: Path, name: str) -> None:
+    code = (
+        "import sys; from ratatoskr.service.daemon.ratd import ratd\n"
+        "try: ratd(['--config', sys.argv[1]])\n"
+        "except SystemExit as error: print(error.code, *sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(written(tmp_path, WRONG[name][0]))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    exit_code, *modules = done.stdout.split()
+    assert exit_code == "2"
+    assert WRONG[name][1] in done.stderr
+    assert not {"asyncio", "grpc", "numpy", "pydantic", "ssl", "ratatoskr.config.builder"} & set(modules)
+    ours = {one.split(".")[1] for one in modules if one.startswith("ratatoskr.")}
+    assert not {"backend", "gateway", "middleware", "registry", "transport", "wire"} & ours

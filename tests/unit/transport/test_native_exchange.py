@@ -104,7 +104,23 @@ async def test_bodies_of_every_size_arrive_unchanged_both_ways(transport: Native
     body = bytes(i % 251 for i in range(size))
     with RawServer(script) as server:
         reply = await transport.send(HttpRequest(server.url, (), body))
-    assert reply.body == body[::-1]
+    assert len(reply.content) == size
+    assert reply.body == bytes(reply.content) == body[::-1]
+    assert reply.body is reply.body
+    with pytest.raises(AttributeError, match=r"^text$"):
+        reply.text  # noqa: B018  # what there is not stays so
+
+
+async def test_large_bodies_at_the_same_time_keep_apart(transport: NativeTransport) -> None:
+    async def script(peer: Peer) -> None:
+        while seen := await peer.request():
+            await peer.send(answer(seen.body * 400_000))
+
+    with RawServer(script) as server:
+        for _ in range(3):  # the memory of the first is used again
+            bodies = [bytes([number]) for number in range(12)]
+            replies = await asyncio.gather(*(transport.send(HttpRequest(server.url, (), body)) for body in bodies))
+            assert all(reply.body == body * 400_000 for reply, body in zip(replies, bodies, strict=True))
 
 
 async def test_a_chunked_body_is_put_together(transport: NativeTransport) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -120,10 +120,11 @@ class LoadedModel:
     def plan(self, tokens: Tokens) -> list[list[int]]:
         """Return the items of each batch, longest first, so that none exceeds the budget with its padding."""
         batches, width = tokens.calls(self.budget), self.session.width
-        if width is None:
-            return batches
-        most = max(1, self.budget // width)
-        return [batch[start : start + most] for batch in batches for start in range(0, len(batch), most)]
+        if width is not None:
+            most = max(1, self.budget // width)
+            batches = [batch[start : start + most] for batch in batches for start in range(0, len(batch), most)]
+        end = self.folder.end_id
+        return batches if end is None else [part for batch in batches for part in _split_by_count(tokens, batch, end)]
 
     def open_single_text_session(self) -> None:
         """Open the session for single texts, on a device where several threads make them faster.
@@ -136,6 +137,14 @@ class LoadedModel:
                     self.single_text_session = self.open_single_text()
                 except ConfigurationError:
                     self.single_text_session_failed = True
+
+
+def _split_by_count(tokens: Tokens, batch: list[int], end: int) -> Iterable[list[int]]:
+    """Return the items of a batch that have a token equally often, together."""
+    parts: dict[int, list[int]] = {}
+    for item in batch:
+        parts.setdefault(int((tokens.ids(item) == end).sum()), []).append(item)
+    return parts.values()
 
 
 def load_model(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["OnnxRuntime", "open_onnx"]
 
 _LOG_FATAL: Final = 4
+_SLOWER_ON_CPUS: Final = ("BiasGeluFusion", "SkipLayerNormFusion")
+"""Optimisations whose fused operators take longer on a CPU than the separate ones do."""
 _INTEGERS: Final = {"tensor(int64)": "int64", "tensor(int32)": "int32"}
 
 
@@ -112,7 +114,8 @@ def open_onnx(
         sizes = [len(data) for data in files.values()]
         options.add_external_initializers_from_files_in_memory([*files], [*files.values()], sizes)
     try:
-        inner = ort.InferenceSession(model, options, providers=device.providers())
+        disabled = _SLOWER_ON_CPUS if device.kind == "cpu" else ()
+        inner = ort.InferenceSession(model, options, providers=device.providers(), disabled_optimizers=disabled)
     except Exception as error:  # a broken graph raises many classes, UnicodeDecodeError among them
         raise ConfigurationError(f"the graph cannot be loaded: {describe_error(error)}", model=name) from None
     if device.kind == "cuda" and "CUDAExecutionProvider" not in inner.get_providers():

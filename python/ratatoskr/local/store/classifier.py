@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ratatoskr.errors import ConfigurationError
 from ratatoskr.local.store.catalog import CatalogModel
 from ratatoskr.local.store.folder import READY_MADE, ModelFolder, find_max_length
+from ratatoskr.local.store.modules import list_module_folders
 from ratatoskr.local.store.prompts import Prompts
 from ratatoskr.local.store.quantised import find_quantised
 from ratatoskr.local.store.read import read_object
-from ratatoskr.local.store.settings import CONFIG, TOKENIZER
+from ratatoskr.local.store.settings import CONFIG, MODEL_PROMPTS, TOKENIZER, TRANSFORMER_CONFIGS, check_settings
 from ratatoskr.local.store.tokenizer import read_tokenizer_settings
 
 __all__ = ["check_task", "is_classifier", "name_of_files", "read_classifier", "split_files"]
 
+_OF_A_CROSS_ENCODER: Final[Mapping[str, Any]] = {
+    "transformer_task": "sequence-classification",
+    "modality_config": {"text": {"method": "forward", "method_output_name": "logits"}},
+    "module_output_name": "scores",
+}
+"""What the transformer's own file says of a CrossEncoder of sentence-transformers 6.2.0, beside its other settings."""
 _FILES: Final = re.compile(r"(/.+\.onnx) with (/.+\.json)", re.DOTALL)
 
 
@@ -80,8 +87,9 @@ def read_classifier(
         missing = [file for file in files if not file.is_file()]
         if missing:
             raise ConfigurationError(f"there is no file {missing[0]}", model=name)
-        quantised = None
+        quantised, own = None, {}
     else:
+        own = _read_cross_encoder(path)
 
         def exists(file: Path) -> bool:
             return file.is_file() if listed is None else file.relative_to(path).as_posix() in listed
@@ -99,7 +107,7 @@ def read_classifier(
         path=path,
         name=name,
         tokenizer=tokenizer,
-        tokenizer_settings=read_tokenizer_settings(tokenizer.parent, config, {}),
+        tokenizer_settings=read_tokenizer_settings(tokenizer.parent, config, own),
         weights=None,
         shards=(),
         graph=graph,
@@ -113,4 +121,29 @@ def read_classifier(
         quantised=quantised,
         config=config,
     )
-    return replace(folder, max_length=find_max_length(folder, config, {}, entry, required=False))
+    return replace(folder, max_length=find_max_length(folder, config, own, entry, required=False))
+
+
+def _read_cross_encoder(path: Path) -> dict[str, Any]:
+    """Return the transformer's own settings of a CrossEncoder that sentence-transformers saved; empty for others.
+
+    Raises:
+        ConfigurationError: a module or a setting of it cannot be obeyed.
+    """
+    modules = list_module_folders(path)
+    if not modules:
+        return {}
+    if modules != [("Transformer", "")]:
+        kinds = ", ".join(f"{kind} in {folder}" if folder else kind for kind, folder in modules)
+        raise ConfigurationError(f"{path}: a cross-encoder is used whose only module is a Transformer, not {kinds}")
+    model = read_object(path / MODEL_PROMPTS)
+    prompts, name = model.get("prompts") or {}, model.get("default_prompt_name")
+    if name is not None and (not isinstance(prompts, dict) or prompts.get(name, name)):
+        text = f"default_prompt_name = {name!r:.80} is not supported: nothing is put before the texts of a pair"
+        raise ConfigurationError(f"{path / MODEL_PROMPTS}: {text}")
+    file, own = next(
+        ((path / file, own) for file in TRANSFORMER_CONFIGS if (own := read_object(path / file))), (path, {})
+    )
+    own = {key: value for key, value in own.items() if value != _OF_A_CROSS_ENCODER.get(key, ())}
+    check_settings("transformer", own, file)
+    return own

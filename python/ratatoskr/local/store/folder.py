@@ -50,6 +50,8 @@ __all__ = [
 _IN_GRAPH: Final = frozenset({"cls", "max", "mean", "mean_sqrt_len", "last"})
 _UNLIMITED: Final = 2**24
 """A model_max_length from which on it is none: transformers writes 10**30."""
+_AT_THE_END: Final = frozenset({"bart", "bigbird_pegasus", "mbart", "mt5", "mvp", "plbart", "t5", "umt5"})
+"""Model types whose ForSequenceClassification has an `eos_mask` (transformers 5.23.0, November 2026)."""
 READY_MADE: Final = ("model.onnx", "onnx/model.onnx")
 """ONNX files that are used if there are no weights: the first that exists."""
 
@@ -101,6 +103,16 @@ class ModelFolder:
         """The id of the token that fills up a classifier's texts; 0 if no file gives it."""
         pad = self.config.get("pad_token_id")
         return pad if isinstance(pad, int) and pad >= 0 else 0
+
+    @property
+    def end_id(self) -> int | None:
+        """The id of the token that all texts of a batch must have equally often; `None` for most models.
+
+        A classifier of these model types reads the state at the last of them, and finds it by their number: where a
+        text has that token in itself, it would read those of other texts.
+        """
+        end = self.config.get("eos_token_id")
+        return end if self.config.get("model_type") in _AT_THE_END and isinstance(end, int) else None
 
     @property
     def pooling(self) -> str | None:

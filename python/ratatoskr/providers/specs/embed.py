@@ -110,14 +110,15 @@ _ROWS: tuple[EmbedSpec, ...] = (
         concurrency=4,
         cuts=MappingProxyType({"truncate": True}),
         refuses=MappingProxyType({"truncate": False}),
-        source="docs.ollama.com/api/embed, from memory; the number of texts is ours",
+        source="EmbedRequest of ollama-oxide 0.2.0 on docs.rs (path, members), 2026-11; the number is ours",
     ),
     EmbedSpec(
         "mistral",
         max_texts=128,
         max_tokens=16_384,
         dimensions="output_dimension",
-        source="docs.mistral.ai/api/endpoint/embeddings, from memory",
+        source="docs.mistral.ai/api/endpoint/embeddings (members) and rig-core 0.42.0 on docs.rs (256 texts at most),"
+        " 2026-11; the number of tokens from memory",
     ),
     EmbedSpec(
         "together",

@@ -17,10 +17,10 @@ from ratatoskr._fork import call_in_child
 from ratatoskr.backend.deadline import Deadline
 from ratatoskr.backend.lifecycle import Lifecycle
 from ratatoskr.backend.stream import OpenStream
-from ratatoskr.errors import GatewayClosed, InvalidInput, MalformedResponse, NoProvider, RatatoskrError
+from ratatoskr.errors import GatewayClosed, InvalidInput, NoProvider, RatatoskrError
 from ratatoskr.service.address import Address
 from ratatoskr.service.client.analysis import RemoteAnalysis
-from ratatoskr.service.client.channel import Channels
+from ratatoskr.service.client.channel import Channels, metadata_of, wrong_answer
 from ratatoskr.service.client.closed import KEPT, WHILE_CLOSED, answer_closed
 from ratatoskr.service.client.failure import error_of_call, error_of_unserved
 from ratatoskr.service.client.older import is_listed, left_out
@@ -39,7 +39,7 @@ from ratatoskr.service.convert.capability import (
     row_of,
 )
 from ratatoskr.service.convert.request import is_prompt, prompt_to_pb, request_to_pb
-from ratatoskr.service.methods import ADMIN, READS
+from ratatoskr.service.methods import ADMIN
 from ratatoskr.service.pb import ratatoskr_pb2 as pb
 from ratatoskr.types.chat import ChatRequest, ChatResponse
 from ratatoskr.types.embed import Embeddings, EmbedRequest
@@ -227,9 +227,7 @@ class RemoteBackend(RemoteAnalysis):
     # calls
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        """Return what is sent with every call."""
-        reads = (READS, "1")
-        return (reads,) if self._token is None else (reads, ("authorization", f"Bearer {self._token.reveal()}"))
+        return metadata_of(self._token)
 
     def _in_force(self, request: Any) -> Timeouts:
         return cast("Timeouts", request.timeouts).over(self._timeouts)
@@ -253,8 +251,7 @@ class RemoteBackend(RemoteAnalysis):
                 see(message)
             return capability.answer_from_pb(message)
         except (InvalidInput, DecodeError) as error:
-            reason = error.message if isinstance(error, InvalidInput) else "it is no message of this method"
-            raise MalformedResponse(f"the answer of the daemon at {self.address.url} is wrong: {reason}") from None
+            raise wrong_answer(self.address, error) from None
 
     async def _send(self, path: str, message: Any, timeouts: Timeouts) -> bytes:
         """Return the octets of the answer to a message."""

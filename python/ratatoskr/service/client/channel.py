@@ -15,12 +15,14 @@ import grpc
 import grpc.aio
 
 from ratatoskr._fork import abandon, call_in_child
-from ratatoskr.errors import ConfigurationError, ConnectionFailed, TlsError
-from ratatoskr.service.address import Address
-from ratatoskr.service.methods import MAX_MESSAGE
+from ratatoskr.errors import ConfigurationError, ConnectionFailed, InvalidInput, MalformedResponse, TlsError
+from ratatoskr.service.address import Address, address_of
+from ratatoskr.service.methods import MAX_MESSAGE, READS
+from ratatoskr.types.secret import Secret
 from ratatoskr.types.visible import escape_hidden
 
-__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "renewal_of"]
+__all__ = ["CHANNEL_OPTIONS", "Channels", "credentials_of", "line_to", "metadata_of", "renewal_of", "unreachable"]
+__all__ += ["wrong_answer"]
 
 CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.enable_http_proxy": 0,  # else even 127.0.0.1 is asked through the environment's proxy
@@ -37,6 +39,32 @@ CHANNEL_OPTIONS: Final[dict[str, int]] = {
     "grpc.use_local_subchannel_pool": 1,  # connections are not shared between event loops
 }
 """The options of a channel by name; the rest are gRPC's defaults."""
+
+
+def line_to(url: str, token: str | Secret | None, ca: Any, cert: Any, key: Any) -> tuple[Address, Secret | None, Any]:
+    """Return the address, the token and the credentials of a channel, from the arguments of a client.
+
+    Raises:
+        ConfigurationError: one is wrong.
+    """
+    address = address_of(url)
+    if token is not None and not isinstance(token, Secret):
+        token = _secret(token)
+    if token is not None and not (address.tls or address.loopback):
+        raise ConfigurationError(f"a token must not travel in the clear: use https:// in place of {address.url}")
+    return address, token, credentials_of(address, ca, cert, key)
+
+
+def _secret(token: str) -> Secret:
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
+        raise ConfigurationError("the token is empty, or holds spaces, line breaks or non-ASCII characters")
+    return Secret(token)
+
+
+def metadata_of(token: Secret | None) -> tuple[tuple[str, str], ...]:
+    """Return what is sent with every call."""
+    reads = (READS, "1")
+    return (reads,) if token is None else (reads, ("authorization", f"Bearer {token.reveal()}"))
 
 
 def credentials_of(address: Address, ca: Any, cert: Any, key: Any) -> Any:
@@ -238,3 +266,9 @@ def unreachable(address: Address, reason: str, *, sent: bool = False) -> Connect
     if address.tls and any(word in reason.lower() for word in _TLS_WORDS):
         return TlsError(text, phase="tls")
     return ConnectionFailed(text, phase="send" if sent else "connect", sent=sent)
+
+
+def wrong_answer(address: Address, error: Exception) -> MalformedResponse:
+    """Return the error for an answer that is no message of its method, or holds what cannot be."""
+    reason = error.message if isinstance(error, InvalidInput) else "it is no message of this method"
+    return MalformedResponse(f"the answer of the daemon at {address.url} is wrong: {reason}")

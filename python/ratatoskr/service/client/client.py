@@ -5,12 +5,10 @@ from __future__ import annotations
 from os import PathLike
 from typing import Self, TypeAlias
 
-from ratatoskr.errors import ConfigurationError
 from ratatoskr.gateway.base import Gateway
-from ratatoskr.service.address import address_of
 from ratatoskr.service.client.admin import Admin
 from ratatoskr.service.client.backend import RemoteBackend
-from ratatoskr.service.client.channel import credentials_of, renewal_of
+from ratatoskr.service.client.channel import line_to, renewal_of
 from ratatoskr.types.frames import hide_arguments
 from ratatoskr.types.secret import Secret
 from ratatoskr.types.timeouts import TimeoutsLike, timeouts_of
@@ -48,13 +46,8 @@ class ServiceClient(Gateway):
         key: Path = None,
         timeout: TimeoutsLike = None,
     ) -> None:
-        address = address_of(url)
-        if token is not None and not isinstance(token, Secret):
-            token = _secret(token)
-        if token is not None and not (address.tls or address.loopback):
-            raise ConfigurationError(f"a token must not travel in the clear: use https:// in place of {address.url}")
-        credentials = credentials_of(address, ca, cert, key)
-        self._remote = RemoteBackend(address, token, credentials, timeouts_of(timeout))
+        address, secret, credentials = line_to(url, token, ca, cert, key)
+        self._remote = RemoteBackend(address, secret, credentials, timeouts_of(timeout))
         if address.tls:
             self._remote.renew_by(renewal_of(address, ca, cert, key))
         super().__init__(self._remote)
@@ -87,9 +80,3 @@ class ServiceClient(Gateway):
             await client.aclose()
             raise
         return client
-
-
-def _secret(token: str) -> Secret:
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
-        raise ConfigurationError("the token is empty, or holds spaces, line breaks or non-ASCII characters")
-    return Secret(token)

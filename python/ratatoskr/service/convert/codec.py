@@ -14,9 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ratatoskr.errors import InvalidInput
-from ratatoskr.types.codec import dump, parse
 from ratatoskr.types.frozen import replace
-from ratatoskr.types.part import MAX_DEPTH, depth_of
 from ratatoskr.types.plain import Plain
 from ratatoskr.types.visible import quote
 
@@ -102,6 +100,8 @@ def read_json(text: str, field: str, kind: type[Any] = dict) -> Any:
     Raises:
         InvalidInput: it is not JSON, not of the kind, or nested deeper than 64.
     """
+    from ratatoskr.types.part import MAX_DEPTH, depth_of  # on use: health has no such field
+
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -132,10 +132,18 @@ def list_as_json(cls: type[Plain]) -> tuple[Callable[[Any], str], Callable[[str]
     """Return the functions between a tuple of plain data and its JSON text; an empty tuple is an empty text."""
 
     def to_text(values: tuple[Plain, ...]) -> str:
-        return dump([value.to_dict() for value in values]) if values else ""
+        if not values:
+            return ""
+        from ratatoskr.types.codec import dump  # on use: most lists are empty
+
+        return dump([value.to_dict() for value in values])
 
     def from_text(text: str) -> tuple[Plain, ...]:
-        values = parse(text) if text else []
+        if not text:
+            return ()
+        from ratatoskr.types.codec import parse
+
+        values = parse(text)
         if not isinstance(values, list):
             raise InvalidInput(f"a list of {cls.__name__} is expected, not {quote(values)}")
         return tuple([cls.from_dict(value) for value in values])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import logging
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,6 +24,8 @@ __all__ = ["CallLog"]
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _MAX_TEXT: Final = 500
+_LATEST: Final = 0.02
+"""Seconds that the line of a call that went well may wait for others: each write lets another thread go first."""
 _OWN: Final = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 
@@ -40,6 +45,8 @@ class CallLog(logging.Handler):
     ) -> None:
         super().__init__()
         self._write_octets = write or _write_to_stderr
+        self._is_buffered = write is None
+        self._lines: deque[bytes] = deque()
         self.configure(format, level)
 
     def configure(self, format: str, level: str) -> None:
@@ -77,11 +84,11 @@ class CallLog(logging.Handler):
             "time": _now(),
             "level": level,
             "id": call.id,
-            "client": call.caller.name,
-            "method": call.method.name if call.method is not None else call.path,
-            "model": list(call.models) or None,
-            "provider": getattr(answer, "provider", None) or getattr(primary, "provider", None),
-            "answered_by": getattr(answer, "model", None) if answer is not None else None,
+            "client": _line(call.caller.name),
+            "method": call.method.name if call.method is not None else _line(call.path),
+            "model": _safe(call.models) or None,
+            "provider": _line(getattr(answer, "provider", None) or getattr(primary, "provider", None)),
+            "answered_by": _line(getattr(answer, "model", None)),
             "code": "ok" if error is None else error.code,
             "error": primary.code if primary is not error and primary is not None else None,
             "input_tokens": getattr(usage, "input_tokens", None),
@@ -90,17 +97,30 @@ class CallLog(logging.Handler):
             "ms": _ms(time.monotonic() - call.began),
             "attempts": len(attempts) if attempts else None,
         }
-        self._write(line)
+        self._write_shown({name: value for name, value in line.items() if value is not None}, may_wait=error is None)
 
     def _write(self, fields: Mapping[str, Any]) -> None:
-        shown = {name: _safe(value) for name, value in fields.items() if value is not None and value != ""}
+        self._write_shown({name: _safe(value) for name, value in fields.items() if value is not None and value != ""})
+
+    def _write_shown(self, shown: dict[str, Any], *, may_wait: bool = False) -> None:
+        """Write fields whose texts are of one line."""
         if self._as_text:
             first = " ".join(str(shown.pop(name)) for name in ("time", "level", "message") if name in shown)
             rest = " ".join(f"{name}={_join(value)}" for name, value in shown.items())
             octets = f"{first} {rest}".rstrip().encode("utf-8", "replace")
         else:
             octets = msgspec.json.encode(shown)
-        self._write_octets(octets + b"\n")
+        self._lines.append(octets + b"\n")
+        if not (may_wait and self._is_buffered):
+            self.flush()
+        elif len(self._lines) == 1:
+            asyncio.get_running_loop().call_later(_LATEST, self.flush)
+
+    def flush(self) -> None:
+        """Write the lines that wait."""
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]  # other threads may add some meanwhile
+        if lines:
+            self._write_octets(b"".join(lines))
 
 
 def _write_to_stderr(octets: bytes) -> None:
@@ -109,11 +129,22 @@ def _write_to_stderr(octets: bytes) -> None:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(time.time(), 1)
+    return f"{_second(seconds)}.{int(rest * 1000):03d}Z"
+
+
+@functools.lru_cache(maxsize=1)
+def _second(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _line(text: str | None) -> str | None:
+    """Return a text as one short line; `None` where there is none."""
+    return escape_hidden(text, _MAX_TEXT) if text else None
 
 
 def _safe(value: Any) -> Any:

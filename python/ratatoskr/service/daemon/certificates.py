@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ratatoskr._extras import require_extra
 from ratatoskr.config.private_file import read_private
-from ratatoskr.config.server import TlsSection
+from ratatoskr.config.server import TlsSection, certificate_files
 from ratatoskr.errors import ConfigurationError
 
 __all__ = ["Certificates", "reason_to_renew"]
@@ -50,11 +50,9 @@ class Certificates:
             ConfigurationError: a file cannot be read or used, others can read the key, or key and certificate do not
                 belong together.
         """
-        if section.cert is None or section.key is None:
-            missing = "cert" if section.cert is None else "key"
-            raise ConfigurationError(f"tls.{missing} is not set, and a listener is to be encrypted")
+        cert, key = certificate_files(section)
         grpc = require_extra("grpc", "service", why="daemons")
-        files = _read(section.cert, section.key, section.client_ca)
+        files = _read(cert, key, section.client_ca)
         return grpc.ssl_server_certificate_configuration([(files.key, files.chain)], files.authorities)
 
     def credentials(self) -> Any:

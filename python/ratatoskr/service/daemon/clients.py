@@ -41,6 +41,8 @@ class Client(Caller):
 
     def may_use(self, model: str) -> bool:
         """Return whether a model is allowed, by the name that was asked for."""
+        if self.models == _ALL:
+            return True
         name = model.casefold()
         return any(fnmatchcase(name, pattern.casefold()) for pattern in self.models)
 

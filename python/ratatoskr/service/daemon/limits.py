@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ratatoskr.config.server import LimitsSection
@@ -119,26 +121,49 @@ _MEDIA: Final = ("image", "audio", "file")
 
 def check_message(message: Any, limits: LimitsSection) -> None:
     """Raise `InvalidInput`, which names field and limit, for a message that holds too much."""
-    fields = message.DESCRIPTOR.fields_by_name
-    for name in _NESTED:
-        if name in fields and fields[name].message_type is not None and message.HasField(name):
+    checks = _checks_of(message.DESCRIPTOR)
+    for name in checks.nested:
+        if message.HasField(name):
             check_message(getattr(message, name), limits)
-    most = limits.text_bytes if message.DESCRIPTOR.name not in _TOKENISED else _MAX_TOKENISED
-    for name in _TEXTS:
-        if name in fields:
-            _check_text(getattr(message, name), name, most)
-    for name in _LISTS:
-        if name in fields:
-            values = getattr(message, name)
-            _check_count(values, name, limits.texts)
-            for value in values:
-                for text in (value,) if isinstance(value, str) else (value.premise, value.hypothesis):
-                    _check_text(text, name, most)
-    if "messages" in fields:
+    most = limits.text_bytes if not checks.tokenised else _MAX_TOKENISED
+    for name in checks.texts:
+        _check_text(getattr(message, name), name, most)
+    for name in checks.lists:
+        values = getattr(message, name)
+        _check_count(values, name, limits.texts)
+        for value in values:
+            for text in (value,) if isinstance(value, str) else (value.premise, value.hypothesis):
+                _check_text(text, name, most)
+    if checks.messages:
         _check_count(message.messages, "messages", limits.messages)
         _check_media(message, limits)
-    if "tools" in fields:
+    if checks.tools:
         _check_count(message.tools, "tools", limits.tools)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """The fields of a message that are looked at."""
+
+    nested: tuple[str, ...]
+    texts: tuple[str, ...]
+    lists: tuple[str, ...]
+    messages: bool
+    tools: bool
+    tokenised: bool
+
+
+@functools.cache  # there are some dozen
+def _checks_of(descriptor: Any) -> _Checks:
+    fields = descriptor.fields_by_name
+    return _Checks(
+        tuple(name for name in _NESTED if name in fields and fields[name].message_type is not None),
+        tuple(name for name in _TEXTS if name in fields),
+        tuple(name for name in _LISTS if name in fields),
+        "messages" in fields,
+        "tools" in fields,
+        descriptor.name in _TOKENISED,
+    )
 
 
 def _check_media(message: Any, limits: LimitsSection) -> None:

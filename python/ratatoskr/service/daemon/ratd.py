@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -127,14 +128,16 @@ class _Loader:
         """Return the set-up; raises `ConfigurationError`."""
         from dataclasses import replace
 
+        import msgspec
+
         from ratatoskr.config.paths import find_config
         from ratatoskr.service.daemon.setup import load_setup
 
         setup = load_setup(self._path or find_config(), listeners=listeners, allow_insecure=self._allow_insecure)
         if self._log_level is None:
             return setup
-        server = setup.config.server.model_copy(update={"log_level": self._log_level})
-        return replace(setup, config=setup.config.model_copy(update={"server": server}))
+        server = msgspec.structs.replace(setup.config.server, log_level=self._log_level)
+        return replace(setup, config=msgspec.structs.replace(setup.config, server=server))
 
 
 @ratd.command("token")
@@ -185,10 +188,14 @@ def config(named: Path | None, path: Path | None, as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Run `ratd`."""
+    gc.set_threshold(50_000)  # imports make many objects, and calls few that are garbage in a circle
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    ratd(prog_name="ratd")
+    try:
+        ratd(prog_name="ratd")
+    finally:
+        gc.freeze()  # else the interpreter looks through everything again before it ends
     sys.exit(0)
 
 

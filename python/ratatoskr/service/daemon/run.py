@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -38,6 +39,8 @@ def run(setup: Setup, load: Callable[..., Setup]) -> int:
     except StartFailed as error:
         sys.stderr.write(f"ratd: {error}\n")
         return 1
+    finally:
+        log.flush()
     return 0
 
 
@@ -77,6 +80,7 @@ async def _serve(setup: Setup, load: Callable[..., Setup], log: CallLog) -> None
     for number in (signal.SIGHUP, signal.SIGUSR1):
         loop.add_signal_handler(number, bool)  # nothing to do yet
     await daemon.start()
+    gc.freeze()  # what the daemon is made of is never garbage
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, reload)

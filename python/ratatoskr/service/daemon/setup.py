@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ratatoskr.config.file import read_config, read_text
-from ratatoskr.config.sections import ConfigFile
-from ratatoskr.config.server import ListenerSection
-from ratatoskr.config.toml_text import find_line
+from ratatoskr.config.sections import ConfigFile, check_providers
+from ratatoskr.config.server import ListenerSection, certificate_files
 from ratatoskr.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,7 +45,12 @@ class Setup:
     @property
     def listeners(self) -> tuple[ListenerSection, ...]:
         """Where to listen."""
-        return tuple(self.config.listeners) or (ListenerSection(),)
+        return listeners_of(self.config)
+
+
+def listeners_of(config: ConfigFile) -> tuple[ListenerSection, ...]:
+    """Return where to listen by a configuration."""
+    return tuple(config.listeners) or (ListenerSection(),)
 
 
 def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), allow_insecure: bool = False) -> Setup:
@@ -62,31 +66,43 @@ def load_setup(path: Path | None, *, listeners: Sequence[ListenerSection] = (), 
             leave this machine without encryption and authentication.
     """
     config = ConfigFile() if path is None else read_config(path)
-    from ratatoskr.config.apply import apply_config  # after the file is read, so that a mistake is told at once
-    from ratatoskr.config.builder import Builder
-    from ratatoskr.config.entry import providers_of_environment
-    from ratatoskr.service.daemon.certificates import Certificates, reason_to_renew
-
-    builder = Builder()
+    every = (*listeners_of(config), *listeners)
+    certificate = warning = None
     try:
-        setup = Setup(config, path, builder.recipe())
-        for index, listener in enumerate((*setup.listeners, *listeners)):
+        for index, listener in enumerate(every):
             _check_listener(listener, config, allow_insecure, f"listeners.{index}")
-        encrypted = any(is_encrypted(one, config) for one in (*setup.listeners, *listeners))
-        certificate = Certificates.read(config.tls) if encrypted else None
-        apply_config(builder, config, providers_of_environment())
-        recipe = builder.recipe()
-        recipe.check(_ADVICE)
+        if any(is_encrypted(one, config) for one in every):
+            certificate_files(config.tls)
+            from ratatoskr.service.daemon.certificates import Certificates, reason_to_renew
+
+            certificate, warning = Certificates.read(config.tls), reason_to_renew(config.tls)
+        check_providers(config.providers)
+        recipe = _recipe_of(config)
     except ConfigurationError as error:
         error.args = (f"{_place_of(error, path)}{error.message}",)
         raise
-    return Setup(config, path, recipe, certificate, reason_to_renew(config.tls) if encrypted else None)
+    return Setup(config, path, recipe, certificate, warning)
+
+
+def _recipe_of(config: ConfigFile) -> Recipe:
+    """Return the recipe of a configuration and the environment."""
+    from ratatoskr.config.apply import apply_config  # after all other checks, so that a mistake is told at once
+    from ratatoskr.config.builder import Builder
+    from ratatoskr.config.entry import providers_of_environment
+
+    builder = Builder()
+    apply_config(builder, config, providers_of_environment())
+    recipe = builder.recipe()
+    recipe.check(_ADVICE)
+    return recipe
 
 
 def _place_of(error: ConfigurationError, path: Path | None) -> str:
     """Return the file and the line that an error is about, to be put before it."""
     if path is None:
         return ""
+    from ratatoskr.config.toml_text import find_line
+
     key = error.field or error.message.partition(" ")[0].rstrip(":")
     line = find_line(read_text(path), key.split("."))
     return f"{path}: " if line is None else f"{path}:{line}: "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+import msgspec
 
 from ratatoskr.config.entry import providers_of_environment
-from ratatoskr.config.file import read_config
+from ratatoskr.config.file import parse_config, read_text
 from ratatoskr.config.secrets import find_keys
+from ratatoskr.config.section import Section
 from ratatoskr.config.sections import ConfigFile
 from ratatoskr.config.server import ListenerSection
 from ratatoskr.config.toml_text import find_lines
@@ -26,11 +28,11 @@ def settings_of(path: Path | None) -> list[tuple[str, Any, str]]:
     Raises:
         ConfigurationError: the file is wrong.
     """
-    config = ConfigFile() if path is None else read_config(path)
+    text = "" if path is None else read_text(path)
+    config = ConfigFile() if path is None else parse_config(text, path)
     if not config.listeners:
-        config = config.model_copy(update={"listeners": [ListenerSection()]})
-    rows = list(_rows(config, (), is_set=True))
-    text = "" if path is None else path.read_text("utf-8-sig")
+        config = msgspec.structs.replace(config, listeners=[ListenerSection()])
+    rows = list(_rows(config, tomllib.loads(text), ()))
     lines = find_lines(text, [place for place, _, is_set in rows if is_set])
     origins = iter(lines)
     shown = [
@@ -44,18 +46,19 @@ def settings_of(path: Path | None) -> list[tuple[str, Any, str]]:
     return shown
 
 
-def _rows(section: BaseModel, place: tuple[str, ...], *, is_set: bool) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
-    for name, field in type(section).model_fields.items():
+def _rows(section: Section, given: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, bool]]:
+    """Yield path, value and whether it is given of every key, from a table and from what the file has of it."""
+    for name in section.__struct_fields__:
         value, here = getattr(section, name), (*place, name)
-        given = is_set and name in section.model_fields_set
-        if isinstance(value, BaseModel):
-            yield from _rows(value, here, is_set=given)
-        elif isinstance(value, dict) and any(isinstance(one, BaseModel) for one in value.values()):
+        inside = given.get(name) if isinstance(given, dict) else None
+        if isinstance(value, Section):
+            yield from _rows(value, inside, here)
+        elif isinstance(value, dict) and any(isinstance(one, Section) for one in value.values()):
             for key, one in value.items():
-                yield from _rows(one, (*here, key), is_set=given)
-        elif isinstance(value, list) and any(isinstance(one, BaseModel) for one in value):
+                yield from _rows(one, (inside or {}).get(key), (*here, key))
+        elif isinstance(value, list) and any(isinstance(one, Section) for one in value):
             for index, one in enumerate(value):
-                yield from _rows(one, (*here, str(index)), is_set=given)
+                yield from _rows(one, inside[index] if inside else None, (*here, str(index)))
         elif value is not None and value not in ([], {}):
-            is_secret = field.repr is False or name == "headers"
-            yield here, _HIDDEN if is_secret else value, given
+            is_secret = name in section.secret or name == "headers"
+            yield here, _HIDDEN if is_secret else value, inside is not None

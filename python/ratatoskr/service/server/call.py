@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +19,7 @@ __all__ = ["Call", "Caller", "ServerHooks"]
 
 _logger = logging.getLogger("ratatoskr.service")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_ids: Final = random.Random()  # noqa: S311  # they tell calls apart, and are no secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,6 @@ class Call:
         method: what is called; `None` for a method that does not exist.
         path: as asked for.
         metadata: what came with it; the last value of each name.
-        peer: where it came from, as gRPC writes it.
         size: bytes of the request.
         id: the caller's own where it is short and printable, else one made here; it comes back.
         caller: known once it is authenticated.
@@ -62,7 +62,6 @@ class Call:
     method: Method | None
     path: str
     metadata: Mapping[str, Any]
-    peer: str
     size: int
     id: str
     task: asyncio.Task[Any] | None
@@ -82,6 +81,11 @@ class Call:
     def listed(self) -> bool:
         """Whether the caller reads only the fields that every implementation has."""
         return self.metadata.get(READS) != "1"
+
+    @property
+    def peer(self) -> str:
+        """Where it came from, as gRPC writes it."""
+        return str(self.context.peer())
 
     def time_remaining(self) -> float | None:
         """Return the seconds until the caller's deadline; `None` without one."""
@@ -104,7 +108,7 @@ def id_of(metadata: Mapping[str, Any]) -> str:
     given = metadata.get(REQUEST_ID)
     if isinstance(given, str) and _SANE_ID.fullmatch(given):
         return given
-    return os.urandom(8).hex()
+    return f"{_ids.getrandbits(64):016x}"
 
 
 class ServerHooks:

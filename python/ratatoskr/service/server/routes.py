@@ -240,15 +240,17 @@ def _model_memory(name: str) -> Answer:
 # streams
 
 
-async def _chat_stream(backend: Backend, message: pb.ChatRequest, call: Call) -> AsyncGenerator[pb.ChatEvent, None]:
+def _chat_stream(backend: Backend, message: pb.ChatRequest, call: Call) -> AsyncGenerator[pb.ChatEvent, None]:
     request = prepare(request_from_pb(message), call)
     if call.listed:
-        async for event in _listed_events(backend, request, call):
-            if (out := _write_event(listed_event_to_pb, event)) is not None:
-                yield out
-    else:
-        async for one in _messages(backend, request, call):
-            yield one
+        return _listed_messages(backend, request, call)
+    return _messages(backend, request, call)
+
+
+async def _listed_messages(backend: Backend, request: ChatRequest, call: Call) -> AsyncGenerator[pb.ChatEvent, None]:
+    async for event in _listed_events(backend, request, call):
+        if (out := _write_event(listed_event_to_pb, event)) is not None:
+            yield out
 
 
 async def _generate_stream(

@@ -182,7 +182,6 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             route.method if route is not None else None,
             path,
             metadata,
-            context.peer(),
             0,
             id_of(metadata),
             asyncio.current_task(),

@@ -7,13 +7,6 @@ import msgspec
 from ratatoskr.wire.json import Count
 
 
-class Encoded(msgspec.Struct, gc=False):
-    """One vector of OpenAI's form in base64."""
-
-    embedding: bytes
-    index: int | None = None
-
-
 class Row(msgspec.Struct, gc=False):
     """One vector of OpenAI's form, in base64 or in numbers."""
 
@@ -26,14 +19,6 @@ class Usage(msgspec.Struct):
 
     prompt_tokens: Count | None = None
     total_tokens: Count | None = None
-
-
-class EncodedList(msgspec.Struct):
-    """OpenAI's answer with vectors in base64."""
-
-    data: list[Encoded]
-    model: str | None = None
-    usage: Usage | None = None
 
 
 class EmbeddingList(msgspec.Struct):

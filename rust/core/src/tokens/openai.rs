@@ -18,6 +18,7 @@ pub const ENCODINGS: [&str; 3] = ["cl100k_base", "o200k_base", "o200k_harmony"];
 
 const LONGEST: usize = 255; // bytes of a token that the file can hold
 const SHORT: usize = 15; // bytes of a token that fit a key
+const MIDDLE: usize = 30; // bytes of a piece that fit two keys and a count
 const SLOTS: u32 = 19; // bits of an index into the table of short tokens
 const LONG_SLOTS: u32 = 16; // the same for the others, which are few
 
@@ -164,10 +165,13 @@ impl Encoding {
         let (mut tokens, mut at) = (0, 0);
         while at < bytes.len() {
             let end = splitter.next(at);
-            tokens += if end - at > SHORT {
-                self.count_piece(bytes, at, end, &mut merger)
+            let mut count = || self.count_piece(bytes, at, end, &mut merger);
+            tokens += if end - at <= SHORT {
+                known.short(key_of(bytes, at, end), count)
+            } else if end - at <= MIDDLE {
+                known.middle(octets(bytes, at), key_of(bytes, at + 16, end), count)
             } else {
-                known.get(key_of(bytes, at, end), || self.count_piece(bytes, at, end, &mut merger))
+                count()
             };
             at = end;
         }
@@ -216,24 +220,41 @@ impl Encoding {
 
 /// The counts of tokens of short pieces that were met last: words come again, and the table of all tokens is far larger
 /// than the caches of a processor.
-struct KnownCounts(Vec<u128>);
+struct KnownCounts {
+    short: Vec<u128>,
+    middle: Vec<(u128, u128)>,
+}
 
 impl KnownCounts {
-    const SLOTS: u32 = 12; // bits of an index: 64 KB
-    const COUNT: u32 = 124; // where in a slot the count is, above the key, whose highest four bits are 0
+    const SHORT_SLOTS: u32 = 14; // bits of an index: 256 KB
+    const SHORT_COUNT: u32 = 124; // where in a slot the count is, above the key, whose highest four bits are 0
+    const MIDDLE_SLOTS: u32 = 12; // bits of an index: 128 KB
+    const MIDDLE_COUNT: u32 = 112; // where the count is in the second part of a slot, whose key has at most 14 bytes
 
     fn new() -> Self {
-        Self(vec![0; 1 << Self::SLOTS])
+        Self { short: vec![0; 1 << Self::SHORT_SLOTS], middle: vec![(0, 0); 1 << Self::MIDDLE_SLOTS] }
     }
 
-    /// The count of a piece of up to 15 bytes; `count` gives it where it is not known.
+    /// The count of a piece of up to `SHORT` bytes; `count` gives it where it is not known.
     #[inline]
-    fn get(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
-        let Some(slot) = self.0.get_mut(slot_of(key) >> (SLOTS - Self::SLOTS)) else { return count() };
-        if *slot & ((1 << Self::COUNT) - 1) != key {
-            *slot = key | (count() as u128) << Self::COUNT;
+    fn short(&mut self, key: u128, count: impl FnOnce() -> usize) -> usize {
+        let Some(slot) = self.short.get_mut(slot_of(key) >> (SLOTS - Self::SHORT_SLOTS)) else { return count() };
+        if *slot & ((1 << Self::SHORT_COUNT) - 1) != key {
+            *slot = key | (count() as u128) << Self::SHORT_COUNT;
         }
-        (*slot >> Self::COUNT) as usize
+        (*slot >> Self::SHORT_COUNT) as usize
+    }
+
+    /// The count of a longer piece of up to `MIDDLE` bytes: its first 16, and the key of the others.
+    #[inline]
+    fn middle(&mut self, first: u128, rest: u128, mut count: impl FnMut() -> usize) -> usize {
+        let place = slot_of(first.rotate_left(29) ^ rest) >> (SLOTS - Self::MIDDLE_SLOTS);
+        let Some(slot) = self.middle.get_mut(place) else { return count() };
+        let of_count = 0xFF << Self::MIDDLE_COUNT;
+        if slot.0 != first || slot.1 & !of_count != rest {
+            *slot = (first, rest | (count() as u128) << Self::MIDDLE_COUNT);
+        }
+        ((slot.1 & of_count) >> Self::MIDDLE_COUNT) as usize
     }
 }
 
@@ -253,14 +274,19 @@ fn long_slot_of(token: &[u8]) -> usize {
 #[inline]
 fn key_of(text: &[u8], start: usize, end: usize) -> u128 {
     let size = end - start;
-    let whole = text.get(start..start + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok());
-    let bytes = whole.unwrap_or_else(|| {
-        let mut chunk = [0; 16];
-        chunk.iter_mut().zip(text.get(start..end).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-        chunk
-    });
     let mask = (1_u128 << (size * 8)) - 1;
-    u128::from_le_bytes(bytes) & mask | (size as u128) << 120
+    octets(text, start) & mask | (size as u128) << 120
+}
+
+/// The 16 bytes at a place as a number; zeros follow the end of the text.
+#[inline]
+fn octets(text: &[u8], start: usize) -> u128 {
+    let whole = text.get(start..start + 16).and_then(|chunk| <[u8; 16]>::try_from(chunk).ok());
+    u128::from_le_bytes(whole.unwrap_or_else(|| {
+        let mut chunk = [0; 16];
+        chunk.iter_mut().zip(text.get(start..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        chunk
+    }))
 }
 
 #[inline]
