@@ -275,23 +275,26 @@ async def test_streams_left_at_random_moments_leave_nothing_behind() -> None:
     backend, rng = Ticking(), random.Random(7)
     async with serve(backend) as served, ServiceClient(served.url) as client:
 
-        async def read() -> None:
+        async def read(begun: asyncio.Event) -> None:
             async with client.chat_stream("Hi", "any") as stream:
                 async for _ in stream:
-                    pass
+                    begun.set()
 
-        async def leave() -> None:
+        async def leave(*, after_an_event: bool) -> None:
+            begun = asyncio.Event()
             await asyncio.sleep(rng.random())
-            task = asyncio.ensure_future(read())
+            task = asyncio.ensure_future(read(begun))
+            if after_an_event:
+                await begun.wait()
             await asyncio.sleep(rng.random() * 0.1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-        await asyncio.gather(*(leave() for _ in range(300)))
+        await asyncio.gather(*(leave(after_an_event=number % 2 == 0) for number in range(300)))
         async with asyncio.timeout(5):
             while served.service.calls or backend.open:  # noqa: ASYNC110  # the server keeps no event for it
                 await asyncio.sleep(0.005)
-        assert backend.opened > 100
+        assert backend.opened >= 150
         assert client.backend.lifecycle.is_idle  # type: ignore[attr-defined]  # of a client
 
 
