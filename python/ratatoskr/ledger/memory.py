@@ -96,28 +96,33 @@ class MemoryLedger:
 
     def reserve_now(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
         """Do what `reserve` does, without a coroutine."""
+        totals: list[int] = []
         with self._lock:
-            accounts: list[_Account] = []
-            for name, amount, limit, _, until in charges:
+            self._last_key = key = self._last_key + 1
+            for name, amount, limit, per, until in charges:
                 account = self._accounts.get(name)
                 if account is None:
                     account = self._add_account(name, until, now)
                 elif account.due <= now:
                     account.expire(now)
-                if limit is not None and amount and account.total + amount > limit:
-                    index = len(accounts)
+                total = account.total + amount
+                if limit is not None and total > limit and amount:
+                    index = len(totals)
+                    self._take_back(charges[:index], key)
                     return account.refuse(index, charges[index], now)
-                accounts.append(account)
-            self._last_key = key = self._last_key + 1
-            totals = []
-            for account, (_, amount, _, per, _) in zip(accounts, charges):  # noqa: B905  # as many
+                account.total = total
                 end = now + per * _LONGEST
-                account.total = total = account.total + amount
                 account.pending[key] = (end, amount)
                 if end < account.due:
                     account.due = end
                 totals.append(total)
         return _new(Hold, (tuple(charges), key, tuple(totals)))
+
+    def _take_back(self, charges: Sequence[Charge], key: int) -> None:
+        for name, amount, *_ in charges:
+            account = self._accounts.get(name)
+            if account is not None and account.pending.pop(key, None) is not None:
+                account.total -= amount
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: float) -> None:
         """Replace the reserved amounts by those that were used."""

@@ -273,9 +273,11 @@ class BudgetMeter(Middleware):
         if output_tokens is None:
             output_tokens = _UNKNOWN_OUTPUT
         if price is not None:
+            tier, caches = None, False
             options = getattr(request, "options", None)
-            tier = options.service_tier if options is not None else None
-            caches = options is not None and (bool(options.cache_prompt) or _has_cache_marks(request))
+            if options is not None:
+                tier = options.service_tier
+                caches = bool(options.cache_prompt) or _has_cache_marks(request)
             worst = worst_units(input_tokens, output_tokens, price, now, tier, caches)
             if worst is not None:
                 return price, worst, output_tokens
