@@ -113,8 +113,7 @@ class MemoryLedger:
                 account.total = total
                 end = now + per * _LONGEST
                 account.pending[key] = (end, amount)
-                if end < account.due:
-                    account.due = end
+                account.due = min(account.due, end)
                 totals.append(total)
         return _new(Hold, (tuple(charges), key, tuple(totals)))
 
@@ -137,15 +136,13 @@ class MemoryLedger:
                 account.total += amount - before
                 if amount and per < math.inf:
                     end = now + per
-                    if latest < end:
-                        end = latest
+                    end = min(end, latest)
                     settled = account.settled
                     if not settled or settled[-1][0] <= end:
                         settled.append((end, amount))
                     else:
                         insort(settled, (end, amount))
-                    if end < account.due:
-                        account.due = end
+                    account.due = min(account.due, end)
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""

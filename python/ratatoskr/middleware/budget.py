@@ -88,8 +88,7 @@ class _BudgetAccount:
 
     def window_at(self, now: float) -> tuple[TimeWindow, str]:
         """Return the window that a moment is in, and the name of its account."""
-        found = self.window
-        (start, end), _ = found
+        (start, end), _ = found = self.window
         if not start <= now < end:
             window = find_window(self.budget.per, self.zone, now)
             found = self.window = (window, f"{self.prefix}:{window.start:.0f}:")
@@ -97,7 +96,9 @@ class _BudgetAccount:
 
     def charge(self, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
         """Return what a request reserves."""
-        (_, end), name = self.window_at(now)
+        (start, end), name = self.window
+        if not start <= now < end:
+            (_, end), name = self.window_at(now)
         if self.budget.scope is not None:
             name += _scope(self.budget.scope(request))
         return _new(Charge, (name, amount, self.refuses, math.inf, end))

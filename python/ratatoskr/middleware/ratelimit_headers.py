@@ -49,10 +49,12 @@ def least_remaining(headers: Mapping[str, str], dimension: str) -> int | None:
     """Return the least that headers, with names in lower case, say is left of one of `DIMENSIONS`."""
     least = None
     for remaining, _ in _NAMES[dimension]:
-        if remaining in headers:
-            count = _count(headers[remaining])
-            if count is not None and (least is None or count < least):
-                least = count
+        text = headers.get(remaining)
+        if text is None:
+            continue
+        count = _count(text)
+        if count is not None and (least is None or count < least):
+            least = count
     return least
 
 
