@@ -113,7 +113,8 @@ class MemoryLedger:
                 account.total = total
                 end = now + per * _LONGEST
                 account.pending[key] = (end, amount)
-                account.due = min(account.due, end)
+                if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                    account.due = end
                 totals.append(total)
         return _new(Hold, (tuple(charges), key, tuple(totals)))
 
@@ -136,13 +137,15 @@ class MemoryLedger:
                 account.total += amount - before
                 if amount and per < math.inf:
                     end = now + per
-                    end = min(end, latest)
+                    if latest < end:  # noqa: PLR1730  # several times as fast as min()
+                        end = latest
                     settled = account.settled
                     if not settled or settled[-1][0] <= end:
                         settled.append((end, amount))
                     else:
                         insort(settled, (end, amount))
-                    account.due = min(account.due, end)
+                    if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                        account.due = end
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""
