@@ -21,6 +21,8 @@ from ratatoskr.config.file import parse_config
 from ratatoskr.service.address import listen_address
 from ratatoskr.testing import ScriptedUpstream
 
+pytestmark = pytest.mark.timeout(240)  # a dozen processes, one after the other
+
 PAGE = DOCS / "daemon.md"
 README = PAGES[0]
 
@@ -64,7 +66,7 @@ class Sandbox:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=200,
             check=False,
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
@@ -94,7 +96,7 @@ def test_the_page_leads_from_nothing_to_a_second_user(short_folder: Path) -> Non
         ratd = sandbox.start()
         try:
             path = sandbox.runtime / "ratatoskr" / "ratd.sock"
-            until = time.monotonic() + 30
+            until = time.monotonic() + 100
             while not path.exists():
                 assert time.monotonic() < until
                 assert ratd.poll() is None
@@ -114,7 +116,7 @@ def test_the_page_leads_from_nothing_to_a_second_user(short_folder: Path) -> Non
             with pytest.raises(AssertionError, match="asks for a token"):
                 sandbox.run(re.sub(r"--token-file \S+", "", bob))
             sandbox.run(drain)
-            assert ratd.wait(30) == 0
+            assert ratd.wait(100) == 0
         finally:
             if ratd.poll() is None:
                 ratd.kill()

@@ -10,6 +10,7 @@ import click
 from ratatoskr.cli import options
 from ratatoskr.cli.analysis_model import (
     NLI_MODEL,
+    label_names_option,
     labels_of,
     labels_option,
     model_option,
@@ -35,6 +36,7 @@ _common = options.combine(options.as_json, no_truncate, _timeout, options.quiet,
     "--columns", metavar="PREMISE,HYPOTHESIS", help="Take pairs of two columns of the rows of FILE, without arguments."
 )
 @model_option(NLI_MODEL)
+@label_names_option
 @_common
 def nli(
     premise: str | None,
@@ -96,6 +98,7 @@ def nli(
 @_lines
 @column_option
 @model_option(None, f" With labels of yours, {NLI_MODEL} by default.")
+@label_names_option
 @_common
 def classify(
     texts: tuple[str, ...],
@@ -151,6 +154,7 @@ def classify(
 @_lines
 @column_option
 @model_option(NLI_MODEL, " Or a chat model.")
+@label_names_option
 @_common
 def stance(
     texts: tuple[str, ...],

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from ratatoskr.gateway.base import Gateway
 
-__all__ = ["NLI_MODEL", "is_remote", "labels_of", "labels_option", "model_option", "no_truncate", "open_gateway"]
+__all__ = ["NLI_MODEL", "is_remote", "label_names_option", "labels_of", "labels_option", "model_option", "no_truncate"]
+__all__ += ["open_gateway"]
 
 NLI_MODEL = "NliDebertaV3Base"
 
@@ -30,6 +31,18 @@ labels_option = options.combine(
     click.option(
         "--template", metavar="TEXT", help='The hypothesis, with {} for the label. Default: "This example is {}."'
     ),
+)
+
+
+def _split_names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return () if value is None else tuple(name.strip() for name in value.split(","))
+
+
+label_names_option = click.option(
+    "--label-names",
+    metavar="A,B,…",
+    callback=_split_names,
+    help="Names of the model's own labels in the order of its logits, if its config.json has only LABEL_0, LABEL_1, …",
 )
 
 
@@ -78,15 +91,18 @@ def open_gateway(kind: Kind, model: str, place: Mapping[str, Any], *, daemon: bo
     Args:
         kind: what the model does.
         model: its name.
-        place: the values of the options `where`, `local` and that of the precision.
+        place: the values of the options `where`, `local`, that of the precision, and the names of labels.
         daemon: whether a daemon is asked instead, if there is one.
     """
     from ratatoskr.cli.connect import analysis_gateway, local_gateway, provider_gateway
 
+    label_names = place.get("label_names", ())
     if is_remote(kind, model, place["cache_dir"]):
+        if label_names:
+            raise click.UsageError(f"--label-names is for models on this machine, and {model} is a provider's")
         addresses = {"base_urls": place["base_urls"], "allow_insecure": place["allow_insecure"]}
         return provider_gateway((model,), **addresses, daemon=daemon)
     local = (place["precision"], place["device"], place["threads"], place["cache_dir"])
     task: Literal["nli", "classify", "rerank"] = "nli" if kind == "stance" else kind
     make = analysis_gateway if daemon else local_gateway
-    return make(model.removeprefix("local:"), *local, task=task)
+    return make(model.removeprefix("local:"), *local, task=task, label_names=label_names)

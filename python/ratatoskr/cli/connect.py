@@ -194,16 +194,22 @@ def analysis_gateway(
     cache_dir: str | None,
     *,
     task: Literal["embed", "nli", "classify", "rerank"] = "embed",
+    label_names: Sequence[str] = (),
 ) -> Gateway:
     """Return the daemon's gateway, or that to one local model where an option says how this process runs it."""
-    url = daemon_beside(precision, device, threads, cache_dir)
+    url = daemon_beside(precision, device, threads, cache_dir, label_names=label_names)
     if url is not None:
         return daemon_client(url)
-    return local_gateway(model, precision, device, threads, cache_dir, task=task)
+    return local_gateway(model, precision, device, threads, cache_dir, task=task, label_names=label_names)
 
 
 def daemon_beside(
-    precision: str, device: str, threads: int | None, cache_dir: str | None, base_urls: Sequence[str] = ()
+    precision: str,
+    device: str,
+    threads: int | None,
+    cache_dir: str | None,
+    base_urls: Sequence[str] = (),
+    label_names: Sequence[str] = (),
 ) -> str | None:
     """Return the daemon's address; `None` if there is none, or an option says how or where this process computes."""
     given = {
@@ -212,6 +218,7 @@ def daemon_beside(
         "--threads": threads,
         "--cache-dir": cache_dir,
         "--base-url": base_urls,
+        "--label-names": label_names,
     }
     return daemon_url(unless=next((name for name, value in given.items() if value), None))
 
@@ -286,8 +293,9 @@ def local_gateway(
     cache_dir: str | None,
     *,
     task: Literal["embed", "nli", "classify", "rerank"] = "embed",
+    label_names: Sequence[str] = (),
 ) -> EmbeddedGateway:
-    """Return a gateway to one local model, from the options `local_model` and `local`."""
+    """Return a gateway to one local model, from the options `local_model`, `local` and the names of its labels."""
     from ratatoskr import Device, Ratatoskr
 
     builder = Ratatoskr.builder()
@@ -297,7 +305,8 @@ def local_gateway(
         "classify": builder.local_classifier,
         "rerank": builder.local_reranker,
     }[task]
-    add(model, cast("PrecisionChoice", precision))
+    names: dict[str, Any] = {"labels": tuple(label_names)} if label_names else {}
+    add(model, cast("PrecisionChoice", precision), **names)
     kind, _, index = device.partition(":")
     builder.device(Device.cpu() if kind == "cpu" else Device.cuda(int(index or 0)))
     if threads is not None:

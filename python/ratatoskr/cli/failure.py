@@ -42,6 +42,8 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"\b(encoding|quoting)='([\w-]+)'", r"--\1 \2"),
     (r"\bon_null='(\w+)'", r"--on-null \1"),
     (r"\b(output_column|input_format|output_format)\b", lambda match: f"--{match[1].replace('_', '-')}"),
+    (r"\bgive labels=, as in .*", "give --label-names, in the order of the logits"),
+    (r"\bgive labels=$", "give --label-names, in the order of the logits"),
     (r"\btls\(ca=\)(:?)", r"the CA file\1"),
     (r"\btimeout\.total\b(.*) \(math\.inf for none\)", r"--timeout\1"),
 )

@@ -11,6 +11,7 @@ from ratatoskr.cli import options
 from ratatoskr.cli.analysis_model import (
     NLI_MODEL,
     is_remote,
+    label_names_option,
     labels_of,
     labels_option,
     model_option,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _FORMATS = ("parquet", "jsonl", "csv")
 
 _column = click.option("-c", "--column", default="text", show_default=True, metavar="NAME", help="The column of texts.")
-_analysis = options.combine(output_prefix, no_truncate, file_options(*_FORMATS), options.where, options.local)
+_analysis = options.combine(
+    label_names_option, output_prefix, no_truncate, file_options(*_FORMATS), options.where, options.local
+)
 
 
 @click.group("job", cls=Group)
@@ -191,10 +194,10 @@ def _run(
     from ratatoskr.local.precision import choose_precision
     from ratatoskr.local.store.store import ModelStore
 
-    where = ("base_urls", "allow_insecure", "device", "threads", "cache_dir", "precision")
+    where = ("base_urls", "allow_insecure", "device", "threads", "cache_dir", "precision", "label_names")
     place = {name: given.pop(name) for name in where}
     quiet, as_json = given.pop("quiet"), given.pop("as_json")
-    here = (place[name] for name in ("precision", "device", "threads", "cache_dir", "base_urls"))
+    here = (place[name] for name in ("precision", "device", "threads", "cache_dir", "base_urls", "label_names"))
     url = daemon_beside(*here)
     if url is not None:
         made = make_job(**job_fields(paths, given), **fields, model=model, precision="remote")
@@ -212,7 +215,7 @@ def _run(
     run_job(
         made,
         lambda: open_gateway(kind, name, place),
-        digest=lambda: digest_of(name, store, classifies=True),
+        digest=lambda: " ".join([digest_of(name, store, classifies=True), *place["label_names"]]),
         quiet=quiet,
         as_json=as_json,
     )

@@ -15,6 +15,7 @@ from ratatoskr.ledger.protocol import LAG, Charge, Hold, Ledger, Refusal, find_r
 __all__ = ["MemoryLedger", "as_local"]
 
 _LONGEST: Final = 1 + LAG
+_new: Final = tuple.__new__  # of a `NamedTuple`, without the function of Python that its class adds
 _SWEEP: Final = 1024
 """The number of accounts from which on those that have ended are removed before another is added."""
 
@@ -42,25 +43,24 @@ class _Account:
 
     def expire(self, now: float) -> None:
         """Remove what has become free."""
-        while self.settled and self.settled[0][0] <= now:
-            self.total -= self.settled.popleft()[1]
-        while self.pending:
-            key, (end, amount) = next(iter(self.pending.items()))
-            if end > now:
+        settled, due = self.settled, math.inf
+        while settled:
+            due, amount = settled[0]
+            if due > now:
                 break
-            del self.pending[key]
+            settled.popleft()
             self.total -= amount
-        first = next(iter(self.pending.values()))[0] if self.pending else math.inf
-        self.due = min(self.settled[0][0], first) if self.settled else first
-
-    def add_settled(self, end: float, amount: int) -> None:
-        """Add an amount that is free at a time, mostly after all others."""
-        if not self.settled or self.settled[-1][0] <= end:
-            self.settled.append((end, amount))
-        else:
-            insort(self.settled, (end, amount))
-        if end < self.due:  # noqa: PLR1730  # several times as fast as min()
-            self.due = end
+            due = math.inf
+        ended = []
+        for key, (end, amount) in self.pending.items():
+            if end > now:
+                due = min(due, end)
+                break
+            ended.append(key)
+            self.total -= amount
+        for key in ended:
+            del self.pending[key]
+        self.due = due
 
     def refuse(self, index: int, charge: Charge, now: float) -> Refusal:
         """Return when a charge that does not fit would."""
@@ -96,41 +96,56 @@ class MemoryLedger:
 
     def reserve_now(self, charges: Sequence[Charge], now: float) -> Hold | Refusal:
         """Do what `reserve` does, without a coroutine."""
+        totals: list[int] = []
         with self._lock:
-            accounts = []
-            for charge in charges:
-                name, amount, limit, _, until = charge
+            self._last_key = key = self._last_key + 1
+            for name, amount, limit, per, until in charges:
                 account = self._accounts.get(name)
                 if account is None:
                     account = self._add_account(name, until, now)
                 elif account.due <= now:
                     account.expire(now)
-                accounts.append(account)
-                if limit is not None and amount and account.total + amount > limit:
-                    return account.refuse(len(accounts) - 1, charge, now)
-            self._last_key = key = self._last_key + 1
-            totals = []
-            for (_, amount, _, per, _), account in zip(charges, accounts, strict=True):
+                total = account.total + amount
+                if limit is not None and total > limit and amount:
+                    index = len(totals)
+                    self._take_back(charges[:index], key)
+                    return account.refuse(index, charges[index], now)
+                account.total = total
                 end = now + per * _LONGEST
-                account.total += amount
                 account.pending[key] = (end, amount)
                 if end < account.due:  # noqa: PLR1730  # several times as fast as min()
                     account.due = end
-                totals.append(account.total)
-        return Hold(tuple(charges), key, tuple(totals))
+                totals.append(total)
+        return _new(Hold, (tuple(charges), key, tuple(totals)))
+
+    def _take_back(self, charges: Sequence[Charge], key: int) -> None:
+        for name, amount, *_ in charges:
+            account = self._accounts.get(name)
+            if account is not None and account.pending.pop(key, None) is not None:
+                account.total -= amount
 
     def settle(self, hold: Hold, amounts: Sequence[int], now: float) -> None:
         """Replace the reserved amounts by those that were used."""
         with self._lock:
-            for (name, _, _, per, _), amount in zip(hold.charges, amounts, strict=True):
+            charges, key, _ = hold
+            for (name, _, _, per, _), amount in zip(charges, amounts, strict=True):
                 account = self._accounts.get(name)
-                reserved = account.pending.pop(hold.key, None) if account is not None else None
+                reserved = account.pending.pop(key, None) if account is not None else None
                 if account is None or reserved is None:  # it has become free in the meantime
                     continue
-                account.total += amount - reserved[1]
+                latest, before = reserved
+                account.total += amount - before
                 if amount and per < math.inf:
-                    end = min(reserved[0], now + per)
-                    account.add_settled(end, amount)
+                    end = now + per
+                    if latest < end:  # noqa: PLR1730  # several times as fast as min()
+                        end = latest
+                    settled = account.settled
+                    if not settled or settled[-1][0] <= end:
+                        settled.append((end, amount))
+                    else:
+                        insort(settled, (end, amount))
+                    if end < account.due:  # noqa: PLR1730  # several times as fast as min()
+                        account.due = end
 
     async def total(self, account: str, now: float) -> int:
         """Return what an account holds."""

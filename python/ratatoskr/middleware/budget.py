@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from ratatoskr.errors import BudgetExceeded, ConfigurationError, InvalidInput, RatatoskrError
 from ratatoskr.ledger.memory import as_local
 from ratatoskr.ledger.period import TimeWindow, find_window
-from ratatoskr.ledger.protocol import Charge, Hold, Ledger
+from ratatoskr.ledger.protocol import Charge, Hold, Ledger, Refusal
 from ratatoskr.middleware.base import Middleware
 from ratatoskr.middleware.estimate import CountInput, estimate_input, estimate_usage, largest_output
 from ratatoskr.middleware.watch import watch
@@ -43,6 +43,7 @@ _UNKNOWN_OUTPUT: Final = 32_768
 _MAX_SCOPE: Final = 128
 """The most characters of a scope in the name of an account; of a longer one, the digest stands there."""
 
+_new: Final = tuple.__new__  # of a `NamedTuple`, without the function of Python that its class adds
 _logger = logging.getLogger("ratatoskr.budget")
 
 
@@ -87,8 +88,7 @@ class _BudgetAccount:
 
     def window_at(self, now: float) -> tuple[TimeWindow, str]:
         """Return the window that a moment is in, and the name of its account."""
-        found = self.window
-        (start, end), _ = found
+        (start, end), _ = found = self.window
         if not start <= now < end:
             window = find_window(self.budget.per, self.zone, now)
             found = self.window = (window, f"{self.prefix}:{window.start:.0f}:")
@@ -96,28 +96,36 @@ class _BudgetAccount:
 
     def charge(self, request: ChatRequest | EmbedRequest, amount: int, now: float) -> Charge:
         """Return what a request reserves."""
-        (_, end), name = self.window_at(now)
+        (start, end), name = self.window
+        if not start <= now < end:
+            (_, end), name = self.window_at(now)
         if self.budget.scope is not None:
             name += _scope(self.budget.scope(request))
-        return Charge(name, amount, self.refuses, math.inf, end)
+        return _new(Charge, (name, amount, self.refuses, math.inf, end))
 
 
 @dataclass(slots=True)
 class _PaidTry:
-    """A try that has reserved what it may cost.
+    """A try that reserves what it may cost.
 
     Attributes:
-        hold: what is reserved; `None` where nothing has to be.
+        charges: for each budget.
+        now: when it began.
         worst: the most that it may cost, in units of money.
         input_tokens: as counted.
+        output_tokens: that the most allows for.
         price: of the model; `None` if it is unknown.
+        hold: what is reserved.
         warned: which budgets are exceeded and only warn.
     """
 
-    hold: Hold
+    charges: list[Charge]
+    now: float
     worst: int
     input_tokens: int
+    output_tokens: int
     price: Price | None
+    hold: Hold = Hold((), None, ())
     warned: tuple[Budget, ...] = ()
 
 
@@ -155,7 +163,7 @@ class BudgetMeter(Middleware):
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Return the answer to a chat that the budgets allow."""
-        current = await self._begin(request, call)
+        current = self._begin_now(request, call) or await self._begin(request, call)
         try:
             response = await ask(request, call)
         except BaseException as error:
@@ -166,7 +174,7 @@ class BudgetMeter(Middleware):
 
     async def open_stream(self, request: ChatRequest, call: CallOptions, ask: AskStream) -> OpenStream:
         """Return a stream that the budgets allow; an abandoned one costs what has come of it."""
-        current = await self._begin(request, call)
+        current = self._begin_now(request, call) or await self._begin(request, call)
         try:
             stream = await ask(request, call)
         except BaseException as error:
@@ -176,7 +184,7 @@ class BudgetMeter(Middleware):
 
     async def embed(self, request: EmbedRequest, call: CallOptions, ask: AskEmbed) -> Embeddings:
         """Return vectors that the budgets allow."""
-        current = await self._begin(request, call)
+        current = self._begin_now(request, call) or await self._begin(request, call)
         try:
             embeddings = await ask(request, call)
         except BaseException as error:
@@ -200,6 +208,19 @@ class BudgetMeter(Middleware):
             found.append(BudgetStatus(budget.name, Decimal(budget.amount), str(budget.per), used, wait, budget.on))
         return found
 
+    def _begin_now(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry | None:
+        """Reserve what a try may cost at most, without a coroutine; return `None` where that takes one.
+
+        Raises:
+            BudgetExceeded: a budget does not have that much left.
+            InvalidInput: no price is known.
+        """
+        local = self._local
+        if local is None:
+            return None
+        want = self._want(request, call)
+        return self._take(want, local.reserve_now(want.charges, want.now), call)
+
     async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry:
         """Reserve what a try may cost at most.
 
@@ -207,27 +228,38 @@ class BudgetMeter(Middleware):
             BudgetExceeded: a budget does not have that much left.
             InvalidInput: no price is known.
         """
+        want = self._want(request, call)
+        return self._take(want, await self._ledger.reserve(want.charges, want.now), call)
+
+    def _want(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry:
+        """Return a try with what it has to reserve."""
         now = self._now()
         input_tokens = self._count(request, call.provider or "", call.model)
         price, worst, output_tokens = self._worst_case(request, call, input_tokens, now)
         charges = [account.charge(request, worst, now) for account in self._accounts]
-        local = self._local
-        found = await self._ledger.reserve(charges, now) if local is None else local.reserve_now(charges, now)
+        return _PaidTry(charges, now, worst, input_tokens, output_tokens, price)
+
+    def _take(self, current: _PaidTry, found: Hold | Refusal, call: CallOptions) -> _PaidTry:
+        """Return a try with what was reserved for it."""
         if not isinstance(found, Hold):
-            account, until = self._accounts[found.position], charges[found.position].until
-            left = f"the budget of {account.budget.words} has {_money(max(account.limit - found.total, 0))} left"
-            needs = f"this call may cost {_money(worst)} ({input_tokens} input and {output_tokens} output tokens)"
-            if price is None:
-                needs = "the price of this call is not known"
-            wait = until - now if until < math.inf else None
-            raise BudgetExceeded(f"{left}, and {needs}", provider="ratatoskr", model=call.model, retry_after=wait)
-        current = _PaidTry(found, worst, input_tokens, price)
+            raise self._exceeded(current, found, call)
+        current.hold = found
         if self._warns:
-            for account, charge, total in zip(self._accounts, charges, found.totals, strict=True):
+            for account, charge, total in zip(self._accounts, current.charges, found.totals, strict=True):
                 if charge.limit is None and total > account.limit:
                     current.warned += (account.budget,)
                     self._warn(account, charge)
         return current
+
+    def _exceeded(self, current: _PaidTry, refusal: Refusal, call: CallOptions) -> BudgetExceeded:
+        account, until = self._accounts[refusal.position], current.charges[refusal.position].until
+        left = f"the budget of {account.budget.words} has {_money(max(account.limit - refusal.total, 0))} left"
+        tokens = f"{current.input_tokens} input and {current.output_tokens} output tokens"
+        needs = f"this call may cost {_money(current.worst)} ({tokens})"
+        if current.price is None:
+            needs = "the price of this call is not known"
+        wait = until - current.now if until < math.inf else None
+        return BudgetExceeded(f"{left}, and {needs}", provider="ratatoskr", model=call.model, retry_after=wait)
 
     def _worst_case(
         self, request: ChatRequest | EmbedRequest, call: CallOptions, input_tokens: int, now: float
@@ -242,9 +274,11 @@ class BudgetMeter(Middleware):
         if output_tokens is None:
             output_tokens = _UNKNOWN_OUTPUT
         if price is not None:
+            tier, caches = None, False
             options = getattr(request, "options", None)
-            tier = options.service_tier if options is not None else None
-            caches = options is not None and (bool(options.cache_prompt) or _has_cache_marks(request))
+            if options is not None:
+                tier = options.service_tier
+                caches = bool(options.cache_prompt) or _has_cache_marks(request)
             worst = worst_units(input_tokens, output_tokens, price, now, tier, caches)
             if worst is not None:
                 return price, worst, output_tokens

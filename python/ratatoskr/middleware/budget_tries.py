@@ -66,7 +66,7 @@ class ReservesOutside(_SplitMeter):
         return await self._ask(request, call, ask)
 
     async def _ask(self, request: Q, call: CallOptions, ask: Callable[[Q, CallOptions], Awaitable[A]]) -> A:
-        reserved = _Reserved(request, await self._begin(request, call))
+        reserved = _Reserved(request, self._begin_now(request, call) or await self._begin(request, call))
         token = _RESERVED.set(reserved)
         try:
             return await ask(request, call)
@@ -80,7 +80,7 @@ class ReservesOutside(_SplitMeter):
 class SettlesInside(_SplitMeter):
     """Settles each request to the provider: the first one by what was reserved outside, any other by its own."""
 
-    async def _begin(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry:
+    def _begin_now(self, request: ChatRequest | EmbedRequest, call: CallOptions) -> _PaidTry | None:
         """Return what was reserved for this request; reserve it where a wrap has changed it, or asks again."""
         reserved = _RESERVED.get()
         if reserved is not None and reserved.paid is not None:
@@ -88,4 +88,4 @@ class SettlesInside(_SplitMeter):
             if request is reserved.request:
                 return paid
             self._replace(paid, 0)
-        return await super()._begin(request, call)
+        return super()._begin_now(request, call)

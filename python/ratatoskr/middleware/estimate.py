@@ -132,10 +132,10 @@ class MeanTokens:
         """Add an answer."""
         if usage.output_tokens is None or usage.input_tokens is None:
             return
-        self._count += 1
-        share = 1 / min(self._count, 20)
+        self._count = count = self._count + 1
+        share = 1 / count if count < 20 else 0.05
         self._output += (usage.output_tokens - self._output) * share
-        ratio = usage.input_tokens / max(estimated_input, 1)
+        ratio = usage.input_tokens / (estimated_input or 1)
         self._input_ratio += (ratio - self._input_ratio) * share
 
     def output(self) -> int:
@@ -144,4 +144,4 @@ class MeanTokens:
 
     def correct(self, estimated_input: int) -> int:
         """Return an estimate of the input, larger where the answers have had more than was estimated."""
-        return round(estimated_input * max(1.0, self._input_ratio))
+        return round(estimated_input * self._input_ratio) if self._input_ratio > 1.0 else estimated_input

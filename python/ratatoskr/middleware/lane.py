@@ -81,27 +81,26 @@ class Lane:
         ledger: counts.
         now: the clock of the ledger.
         clock: that is waited on.
+
+    Attributes:
+        waiters: the calls that wait.
+        closed: whether it was closed.
     """
 
     def __init__(self, ledger: Ledger, now: Callable[[], float], clock: Sleeps) -> None:
         self._ledger = ledger
         self._now = now
         self._clock = clock
-        self._waiters: deque[_Waiter] = deque()
+        self.waiters: deque[_Waiter] = deque()
         self._last: Refusal | None = None  # of the call that is first
         self._sleeps_until = -math.inf
-        self._closed = False
+        self.closed = False
         self._lock = threading.Lock()
         call_in_child(self._renew)
 
     def _renew(self) -> None:
         self._lock = threading.Lock()
-        self._waiters.clear()
-
-    @property
-    def is_free(self) -> bool:
-        """Whether no call waits, and the lane is not closed."""
-        return not self._waiters and not self._closed
+        self.waiters.clear()
 
     async def reserve(self, choices: Sequence[Sequence[Charge]], patience: float, *, hopeful: bool = True) -> Hold:
         """Reserve amounts, waiting for at most `patience` seconds.
@@ -116,19 +115,19 @@ class Lane:
             Late: it cannot be done in time.
             GatewayClosed: the lane was closed.
         """
-        if self._closed:
+        if self.closed:
             raise GatewayClosed("the gateway is closed")
         now = self._now()
-        if not self._waiters:
+        if not self.waiters:
             found = await self._try_choices(choices, now)
             if isinstance(found, Hold):
                 return found
         waiter = _Waiter(choices, now + patience, hopeful)
         ahead = self._last
-        if self._waiters and ahead is not None:
+        if self.waiters and ahead is not None:
             # Calls are served in order, and each request ahead takes one from a limit of requests.
             ones = [one for one in choices[0] if one.amount == 1]
-            turns = [len(self._waiters) // ((one.limit or 1) * len(choices)) * one.per for one in ones]
+            turns = [len(self.waiters) // ((one.limit or 1) * len(choices)) * one.per for one in ones]
             behind = max(turns, default=0)
             if waiter.is_late(ahead, behind):
                 raise Late(ahead, max(ahead.ready + behind - now, 0.0))
@@ -149,16 +148,16 @@ class Lane:
 
     async def _queue(self, waiter: _Waiter) -> Hold:
         with self._lock:
-            self._waiters.append(waiter)
+            self.waiters.append(waiter)
         if waiter.deadline < self._sleeps_until:
             self.wake()  # the first one has to look at this deadline, too
         try:
             while True:
-                if self._closed:
+                if self.closed:
                     raise GatewayClosed("the gateway was closed before this call had its turn")
                 waiter.wake = waiter.loop.create_future()
                 now = self._now()
-                if self._waiters[0] is not waiter:
+                if self.waiters[0] is not waiter:
                     if waiter.late and self._last is not None:
                         raise Late(self._last, max(self._last.ready - now, 0.0))
                     await waiter.wake
@@ -174,7 +173,7 @@ class Lane:
                 self._expire()
         finally:
             with self._lock:
-                self._waiters.remove(waiter)
+                self.waiters.remove(waiter)
             self.wake()
 
     async def _sleep(self, waiter: _Waiter, seconds: float) -> None:
@@ -190,32 +189,32 @@ class Lane:
 
     def _next_deadline(self) -> float:
         with self._lock:
-            return min(waiter.deadline for waiter in self._waiters)
+            return min(waiter.deadline for waiter in self.waiters)
 
     def _expire(self) -> None:
         """Wake the calls behind the first one whose deadline has passed."""
         now = self._now()
         with self._lock:
-            late = [one for one in self._waiters if one.deadline <= now and one is not self._waiters[0]]
+            late = [one for one in self.waiters if one.deadline <= now and one is not self.waiters[0]]
         for waiter in late:
             waiter.late = True
             _wake(waiter)
 
     def wake(self) -> None:
         """Let the first call look again, as after something was given back."""
-        while self._waiters:
+        while self.waiters:
             with self._lock:
-                first = self._waiters[0] if self._waiters else None
+                first = self.waiters[0] if self.waiters else None
             if first is None or _wake(first):
                 return
             with self._lock, contextlib.suppress(ValueError):
-                self._waiters.remove(first)  # its event loop was closed without ending it
+                self.waiters.remove(first)  # its event loop was closed without ending it
 
     def close(self) -> None:
         """End every wait with `GatewayClosed`."""
-        self._closed = True
+        self.closed = True
         with self._lock:
-            waiters = list(self._waiters)
+            waiters = list(self.waiters)
         for waiter in waiters:
             _wake(waiter)
 

@@ -20,7 +20,7 @@ from ratatoskr.middleware.estimate import (
     largest_output,
 )
 from ratatoskr.middleware.lane import Lane, Late
-from ratatoskr.middleware.ratelimit_headers import read_remaining, tells_remaining
+from ratatoskr.middleware.ratelimit_headers import least_remaining, read_remaining
 from ratatoskr.middleware.watch import watch
 from ratatoskr.registry.backoff import PATIENCE
 from ratatoskr.registry.policy import maybe_billed
@@ -43,6 +43,7 @@ OrderKeys: TypeAlias = "Callable[[ChatRequest | EmbedRequest, str], Sequence[int
 
 _UNNOTICED: Final = 0.001
 """Seconds of waiting that are not taken off the time of a try."""
+_new: Final = tuple.__new__  # of a `NamedTuple`, without the function of Python that its class adds
 _MAX_MODELS: Final = 1024
 """The most models that are remembered: their names may come from the caller's users."""
 
@@ -73,14 +74,16 @@ class _LimitedModel:
     Attributes:
         dimensions: one for each charge.
         each_key: whether any of them holds for each key.
+        places: of the dimensions in `_amounts`.
         lane: where its calls queue.
         mean: of its answers.
     """
 
-    __slots__ = ("dimensions", "each_key", "lane", "mean")
+    __slots__ = ("dimensions", "each_key", "lane", "mean", "places")
 
     def __init__(self, dimensions: tuple[_Dimension, ...], lane: Lane) -> None:
         self.dimensions = dimensions
+        self.places = tuple(one.place for one in dimensions)
         self.each_key = any(one.each_key for one in dimensions)
         self.lane = lane
         self.mean = MeanTokens()
@@ -140,24 +143,31 @@ class RateLimits(Middleware):
 
     async def chat(self, request: ChatRequest, call: CallOptions, ask: AskChat) -> ChatResponse[Any]:
         """Return the answer to a chat, asked for when the limits allow it."""
-        current, call = await self._begin(request, call)
-        if current is None:
+        model = self._models.get(call.model) or self._add_model(call.model)
+        if not model.dimensions:
             return await ask(request, call)
+        current = self._begin_now(model, request, call)
+        if current is None:
+            current, call = await self._begin(model, request, call)
         try:
             response = await ask(request, call)
         except BaseException as error:
             self._fail(current, error)
             raise
         self._settle(current, response.usage)
-        if response.raw is not None:
-            await self._lower(current, response.raw.headers)
+        raw = response.raw
+        if raw is not None and (less := self._find_less(current, raw.headers)):
+            await self._lower(current, raw.headers, less)
         return response
 
     async def open_stream(self, request: ChatRequest, call: CallOptions, ask: AskStream) -> OpenStream:
         """Return a stream, asked for when the limits allow it; it is settled when it ends."""
-        current, call = await self._begin(request, call)
-        if current is None:
+        model = self._models.get(call.model) or self._add_model(call.model)
+        if not model.dimensions:
             return await ask(request, call)
+        current = self._begin_now(model, request, call)
+        if current is None:
+            current, call = await self._begin(model, request, call)
         try:
             stream = await ask(request, call)
         except BaseException as error:
@@ -165,8 +175,8 @@ class RateLimits(Middleware):
             raise
 
         headers = getattr(stream.source, "headers", None)
-        if headers is not None:
-            await self._lower(current, headers)
+        if headers is not None and (less := self._find_less(current, headers)):
+            await self._lower(current, headers, less)
 
         def end(response: ChatResponse[Any], error: BaseException | None) -> None:
             usage = response.usage
@@ -177,9 +187,12 @@ class RateLimits(Middleware):
 
     async def embed(self, request: EmbedRequest, call: CallOptions, ask: AskEmbed) -> Embeddings:
         """Return vectors, asked for when the limits allow it."""
-        current, call = await self._begin(request, call)
-        if current is None:
+        model = self._models.get(call.model) or self._add_model(call.model)
+        if not model.dimensions:
             return await ask(request, call)
+        current = self._begin_now(model, request, call)
+        if current is None:
+            current, call = await self._begin(model, request, call)
         try:
             embeddings = await ask(request, call)
         except BaseException as error:
@@ -203,24 +216,31 @@ class RateLimits(Middleware):
         for lane in list(self._lanes.values()):
             lane.close()
 
+    def _begin_now(
+        self, model: _LimitedModel, request: ChatRequest | EmbedRequest, call: CallOptions
+    ) -> _LimitedTry | None:
+        """Reserve what a try needs, without a coroutine; return `None` where that takes one.
+
+        Raises:
+            RateLimited: it is more than a limit.
+        """
+        local, lane = self._local, model.lane
+        if local is None or model.each_key or lane.waiters or lane.closed:
+            return None
+        estimated = self._count(request, call.provider or "", call.model)
+        found = local.reserve_now(self._charges(model, request, estimated, call), self._now())
+        return _LimitedTry(model, found, estimated) if isinstance(found, Hold) else None
+
     async def _begin(
-        self, request: ChatRequest | EmbedRequest, call: CallOptions
-    ) -> tuple[_LimitedTry | None, CallOptions]:
+        self, model: _LimitedModel, request: ChatRequest | EmbedRequest, call: CallOptions
+    ) -> tuple[_LimitedTry, CallOptions]:
         """Reserve what a try needs, and return it with the options of the try: waiting took of its time.
 
         Raises:
             RateLimited: it cannot be had in time, or is more than a limit.
         """
-        model = self._models.get(call.model) or self._add_model(call.model)
-        if not model.dimensions:
-            return None, call
         estimated = self._count(request, call.provider or "", call.model)
         charges = self._charges(model, request, estimated, call)
-        local = self._local
-        if local is not None and not model.each_key and model.lane.is_free:
-            found = local.reserve_now(charges, self._now())
-            if isinstance(found, Hold):
-                return _LimitedTry(model, found, estimated), call
         choices = self._choices(model, charges, request, call.model)
         total = math.inf if call.deadlines.total is None else call.deadlines.total
         patience = min(PATIENCE, total) if call.has_next else total
@@ -259,7 +279,7 @@ class RateLimits(Middleware):
                         field="messages",
                     )
                 amount = limit  # an output that may be longer than the limit waits until nothing else is under way
-            charges.append(Charge(account, amount, limit, per))
+            charges.append(_new(Charge, (account, amount, limit, per, math.inf)))
         return charges
 
     def _choices(
@@ -288,7 +308,7 @@ class RateLimits(Middleware):
             amounts = [charge.amount for charge in reserved]
         else:
             known = _amounts(usage.input_tokens, usage.output_tokens or 0)
-            amounts = [known[one.place] for one in current.model.dimensions]
+            amounts = list(map(known.__getitem__, current.model.places))
         self._replace(current, amounts)
 
     def _fail(self, current: _LimitedTry, error: BaseException) -> None:
@@ -306,19 +326,28 @@ class RateLimits(Middleware):
     def _replace(self, current: _LimitedTry, amounts: list[int]) -> None:
         self._ledger.settle(current.hold, amounts, self._now())
         for lane in tuple(self._lanes.values()):
-            if not lane.is_free:
+            if lane.waiters:
                 lane.wake()
 
-    async def _lower(self, current: _LimitedTry, headers: Mapping[str, str]) -> None:
-        """Count what the provider says that others have used, until it says that it is free again."""
-        for charge, one in zip(current.hold.charges, current.model.dimensions, strict=True):
-            if self._order_keys is not None and not one.each_key:
+    def _find_less(self, current: _LimitedTry, headers: Mapping[str, str]) -> list[int]:
+        """Return the places of the dimensions of which the provider says that less may be left than is counted."""
+        found, local, several_keys = [], self._local, self._order_keys is not None
+        for place, (_, name, limit, _, each_key, _) in enumerate(current.model.dimensions):
+            if several_keys and not each_key:
                 continue  # the headers are about one of several keys
-            if not tells_remaining(headers, one.name):
+            least = least_remaining(headers, name)
+            if least is None:
                 continue
-            now, local, account = self._now(), self._local, charge.account
-            total = await self._ledger.total(account, now) if local is None else local.total_now(account, now)
-            left = one.limit - total
+            if local is None or least < limit - local.total_now(current.hold.charges[place].account, self._now()):
+                found.append(place)
+        return found
+
+    async def _lower(self, current: _LimitedTry, headers: Mapping[str, str], places: Sequence[int]) -> None:
+        """Count what the provider says that others have used, until it says that it is free again."""
+        for place in places:
+            charge, one = current.hold.charges[place], current.model.dimensions[place]
+            now = self._now()
+            left = one.limit - await self._ledger.total(charge.account, now)
             found = read_remaining(headers, one.name, getattr(self._clock, "time", time.time), left)
             if found is not None:
                 unseen = left - found.remaining

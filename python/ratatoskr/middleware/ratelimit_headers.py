@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-__all__ = ["Remaining", "read_remaining", "tells_remaining"]
+__all__ = ["Remaining", "least_remaining", "read_remaining"]
 
 
 class Remaining(NamedTuple):
@@ -45,9 +45,17 @@ _DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
-def tells_remaining(headers: Mapping[str, str], dimension: str) -> bool:
-    """Return whether headers, with names in lower case, say how much is left of one of `DIMENSIONS`."""
-    return any(remaining in headers for remaining, _ in _NAMES[dimension])
+def least_remaining(headers: Mapping[str, str], dimension: str) -> int | None:
+    """Return the least that headers, with names in lower case, say is left of one of `DIMENSIONS`."""
+    least = None
+    for remaining, _ in _NAMES[dimension]:
+        text = headers.get(remaining)
+        if text is None:
+            continue
+        count = _count(text)
+        if count is not None and (least is None or count < least):
+            least = count
+    return least
 
 
 def read_remaining(
@@ -62,16 +70,19 @@ def read_remaining(
         below: what is of interest: less than this is left.
     """
     for remaining, reset in _NAMES[dimension]:
-        text = headers.get(remaining)
-        if text is None or not (text.isascii() and text.isdigit()) or len(text) > 18:
+        count = _count(headers.get(remaining, ""))
+        if count is None:
             continue
-        count = int(text)
         if count >= below:
             return None
         seconds = _seconds(headers.get(reset, ""), now)
         if seconds is not None:
             return Remaining(count, seconds)
     return None
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def _seconds(text: str, now: Callable[[], float]) -> float | None:

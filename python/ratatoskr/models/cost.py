@@ -78,8 +78,9 @@ def cost_of(
     estimated = not fits or usage.source == "estimated"
     total = 0
     for unit, quantity in counts:
-        if unit in each:
-            total += each[unit] * quantity
+        one = each.get(unit)
+        if one is not None:
+            total += one * quantity
             if unit in guessed:
                 estimated = True
         elif unit in _TOKENS:

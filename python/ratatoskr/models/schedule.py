@@ -135,7 +135,7 @@ class Schedule:
         self._seconds = sorted(
             {0, _DAY, *[second for one in hours for second in (one.start, one.end)]} if hours else ()
         )
-        self._kept: dict[tuple[Served, int], InForce] = {}
+        self._kept: dict[tuple[str | None, str | None, str | None, bool, int], InForce] = {}
 
     def in_force(self, moment: float, served: Served, prompt: int) -> InForce:
         """Return the rates at a time stamp, for an answer served in this way to a prompt of so many tokens."""
@@ -144,7 +144,7 @@ class Schedule:
             if prompt <= above:
                 break
             tier += 1
-        key = (served, tier)
+        key = (*served, tier)
         found = self._kept.get(key)
         if found is None or not found.since <= moment < found.until:
             found = self._find(moment, served, prompt)
@@ -207,9 +207,9 @@ def schedule_of(price: Price) -> Schedule:
         InvalidInput: a rate is not decimal text, is negative or not finite; `field` names it.
     """
     kept = price.__dict__
-    if "schedule" not in kept:
-        kept["schedule"] = Schedule(price)
-    made: Schedule = kept["schedule"]
+    made: Schedule | None = kept.get("schedule")
+    if made is None:
+        made = kept["schedule"] = Schedule(price)
     return made
 
 

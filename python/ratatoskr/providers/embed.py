@@ -90,7 +90,7 @@ class HttpEmbedder:
             call,
             "embed",
             lambda data: self._decode(data, len(texts), request.dimensions, known),
-            as_held=self._spec.shape == "openai",
+            as_held=getattr(self._shape, "READS_HELD_BODY", False),
         )
         warnings = (*notices, *received.notices)
         return Embeddings(

@@ -200,3 +200,33 @@ def test_what_is_wrong_in_a_file_is_named_by_its_row(folders: Path, arguments: t
     result = run(*arguments, "-m", "./nli")
     assert result.exit_code not in {0, 1}
     assert message in result.stderr
+
+
+def test_label_names_are_those_of_a_model_that_has_only_numbers(folders: Path) -> None:
+    plain = {"id2label": {str(number): f"LABEL_{number}" for number in range(3)}}
+    Classifier(4, 3).write(folders / "numbered", config=plain)
+    Classifier(4, 3).write(folders / "named", config={"id2label": dict(enumerate(NAMES))})
+    pair = ("the time", "a world")
+    refused = run("nli", "-m", "./numbered", *pair)
+    assert refused.exit_code == 2
+    assert (
+        "LABEL_2, which do not say what they mean: give --label-names, in the order of the logits\n" in refused.stderr
+    )
+    names = ("--label-names", ", ".join(NAMES))
+    for arguments in (("nli", *pair), ("stance", "a text", "--target", "time"), ("classify", "a text")):
+        expected = run(arguments[0], "-m", "./named", *arguments[1:])
+        assert expected.exit_code == 0, expected.stderr
+        assert run(arguments[0], "-m", "./numbered", *names, *arguments[1:]).stdout == expected.stdout
+    (folders / "pairs.csv").write_text("premise,hypothesis\nthe time,a world\n")
+    done = run("job", "nli", "-m", "./numbered", *names, "pairs.csv", "judged.csv", "--quiet")
+    assert done.exit_code == 0, done.stderr
+    assert (folders / "judged.csv").read_text().splitlines()[1].split(",")[2] in NAMES
+    wrong = run("nli", "-m", "./numbered", "--label-names", "a,b", *pair)
+    assert wrong.exit_code == 2
+    assert "2 labels" in wrong.stderr
+    remote = run("nli", "-m", "huggingface:a/b", *names, *pair)
+    assert remote.exit_code == 2
+    assert "--label-names is for models on this machine" in remote.stderr
+
+
+NAMES = ("contradiction", "entailment", "neutral")

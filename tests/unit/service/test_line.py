@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -238,13 +239,19 @@ async def test_every_way_out_closes_the_upstream(leave: Any, words: int) -> None
 
 
 class Ticking:
-    """A backend of endless streams, some of which are slow to begin, and the number that are open."""
+    """A backend of endless streams, some of which are slow to begin, and the number that are open.
+
+    Attributes:
+        asked: an event for each prompt, set when it arrives.
+    """
 
     def __init__(self) -> None:
         self.open = self.opened = 0
+        self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     async def open_stream(self, request: Any) -> OpenStream:
         self.opened += 1
+        self.asked[request.messages[-1].text].set()
         if self.opened % 3 == 0:
             await asyncio.sleep(60)
         self.open += 1
@@ -275,23 +282,25 @@ async def test_streams_left_at_random_moments_leave_nothing_behind() -> None:
     backend, rng = Ticking(), random.Random(7)
     async with serve(backend) as served, ServiceClient(served.url) as client:
 
-        async def read() -> None:
-            async with client.chat_stream("Hi", "any") as stream:
+        async def read(prompt: str) -> None:
+            async with client.chat_stream(prompt, "any") as stream:
                 async for _ in stream:
                     pass
 
-        async def leave() -> None:
+        async def leave(number: int) -> None:
             await asyncio.sleep(rng.random())
-            task = asyncio.ensure_future(read())
+            task = asyncio.ensure_future(read(str(number)))
+            if number % 2:  # after it has arrived, others at any time
+                await backend.asked[str(number)].wait()
             await asyncio.sleep(rng.random() * 0.1)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-        await asyncio.gather(*(leave() for _ in range(300)))
+        await asyncio.gather(*map(leave, range(300)))
         async with asyncio.timeout(5):
             while served.service.calls or backend.open:  # noqa: ASYNC110  # the server keeps no event for it
                 await asyncio.sleep(0.005)
-        assert backend.opened > 100
+        assert backend.opened >= 150
         assert client.backend.lifecycle.is_idle  # type: ignore[attr-defined]  # of a client
 
 

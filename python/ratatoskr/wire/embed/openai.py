@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ratatoskr import _core
 from ratatoskr.types.usage import Usage
 from ratatoskr.wire.embed.shapes import EmbeddingList
 from ratatoskr.wire.embed.vectors import ReceivedVectors, decode_minor, decode_row, in_order, to_vectors
 
-__all__ = ["decode_response", "encode_request"]
+__all__ = ["READS_HELD_BODY", "decode_response", "encode_request"]
+
+READS_HELD_BODY: Final = True
+"""`decode_response` reads a body as the transport holds it, without a copy as `bytes`."""
 
 
 def encode_request(texts: Sequence[str], model: str, members: Mapping[str, Any]) -> dict[str, Any]:
