@@ -242,7 +242,7 @@ class BudgetMeter(Middleware):
     def _take(self, current: _PaidTry, found: Hold | Refusal, call: CallOptions) -> _PaidTry:
         """Return a try with what was reserved for it."""
         if not isinstance(found, Hold):
-            raise self._exceeded(current, found, call)
+            raise self._refusal_error(current, found, call)
         current.hold = found
         if self._warns:
             for account, charge, total in zip(self._accounts, current.charges, found.totals, strict=True):
@@ -251,7 +251,7 @@ class BudgetMeter(Middleware):
                     self._warn(account, charge)
         return current
 
-    def _exceeded(self, current: _PaidTry, refusal: Refusal, call: CallOptions) -> BudgetExceeded:
+    def _refusal_error(self, current: _PaidTry, refusal: Refusal, call: CallOptions) -> BudgetExceeded:
         account, until = self._accounts[refusal.position], current.charges[refusal.position].until
         left = f"the budget of {account.budget.words} has {_money(max(account.limit - refusal.total, 0))} left"
         tokens = f"{current.input_tokens} input and {current.output_tokens} output tokens"
